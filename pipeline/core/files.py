@@ -1,0 +1,83 @@
+"""The hops a bill file takes, each a frozen type named for what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.totals import Totals
+from schemas.feed import Feed
+
+SourceName = Literal["sftp", "drop", "named"]
+"""Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file seen at a source, not yet ours. Times are UTC."""
+
+    source: SourceName
+    name: str
+    size_bytes: int
+    modified_at: datetime
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """Our verified copy of a bill file."""
+
+    sha256: str
+    path: Path
+    name: str
+    name_parts: dict[str, str]
+    """Named parts of the file name; dates as YYYY-MM-DD."""
+    size_bytes: int
+    origin: SourceName
+    feed: Feed
+    rejects_of: str | None = None
+    """`<file name>.<first 8 of sha256>` when this is a corrected rejects file."""
+
+    @property
+    def short_name(self) -> str:
+        """`<file name>.<first 8 of sha256>`: names its report folder and its `reject_source`."""
+        return f"{self.name}.{self.sha256[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a whole file is refused."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A landed file after every rule.
+
+    `records` is a folder of Parquet parts in record order, with these columns:
+
+    - `record` (Int64, 1-based), `line` (Int64, the physical line it starts on), `byte_start`, `byte_end`
+      (Int64, span in the decoded file's bytes without the line end; for plain files the landed file's own bytes)
+    - `customer_reference`, `customer_name`, `customer_email`, `customer_phone`, `customer_metadata`,
+      `account_reference`, `account_name`, `account_metadata`, `bill_reference`, `currency`, `bill_date`, `due_date`,
+      `metadata` (String, null where absent; dates YYYY-MM-DD; metadata as JSON objects whose null values are absent)
+    - `amount_minor` (Int64, minor units of `currency`; `amount_due` or `balance`; null when unreadable)
+    - `currency_readable` (Boolean: false puts the record under `"?"` in totals)
+    - `verdict` (String: `accepted`, `rejected`, `duplicate`), `codes` (List[String]), `message` (String or null),
+      `duplicate_of` (Int64: the record that is sent in its place)
+    """
+
+    landed: LandedFile
+    records: Path
+    totals: Totals
+    header: bytes = b""
+    """The header line's original bytes, without byte order mark and line end."""
+    line_end: bytes = b"\n"
+    byte_order_mark: bytes = b""
+    refusal: Refusal | None = None
+    notes: tuple[str, ...] = ()
+    code_counts: dict[str, int] = field(default_factory=dict)

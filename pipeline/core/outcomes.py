@@ -1,0 +1,58 @@
+"""Outcomes of records, states of files, and the law that nothing is missing (design §4).
+
+Every record ends in exactly one outcome; per currency the outcomes add up to the total, in records and in
+minor units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of one record."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+    IN_DOUBT = "in_doubt"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+REJECTS = frozenset({Outcome.REJECTED, Outcome.CONFLICT, Outcome.REFUSED})
+"""Outcomes whose records stand in rejects.csv."""
+
+OPEN = frozenset({Outcome.IN_DOUBT, Outcome.NOT_ATTEMPTED})
+"""Outcomes that keep a file unfinished."""
+
+
+class FileState(StrEnum):
+    """What became of one file."""
+
+    LOADED = "loaded"
+    LOADED_WITH_REJECTS = "loaded_with_rejects"
+    UNFINISHED = "unfinished"
+    REFUSED = "refused"
+    ALREADY_LOADED = "already_loaded"
+    UNMATCHED = "unmatched"
+    VALIDATED = "validated"
+    VALIDATED_WITH_REJECTS = "validated_with_rejects"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """What became of one record that was to be sent."""
+
+    record: int
+    outcome: Outcome
+    codes: tuple[str, ...] = ()
+    message: str | None = None
+    customer_id: str | None = None
+    account_id: str | None = None
+    bill_id: str | None = None
+    attempts: int = 0

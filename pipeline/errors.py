@@ -1,0 +1,202 @@
+"""The tree of expected errors: each has a code, an exit status, and says what happened, where, and what to do.
+
+A class's docstring is its message template; the table in docs/exit-statuses.md is generated from this tree.
+A bad *record* is not an exception: it is data with rule codes. Anything that is not in this tree is a bug
+and shows a trace.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EX_OK = 0
+EX_RECORDS = 1
+EX_USAGE = 2
+EX_UNFINISHED = 3
+EX_ANOTHER_RUN = 4
+EX_HOST_KEY = 5
+EX_BUG = 70
+SIGNAL_BASE = 128
+
+
+def badness(exit_status: int) -> int:
+    """Rank of an exit status; the worst of several wins (design: 70, 2, 5, 128+n, 3, 4, 1, 0)."""
+    order = [EX_OK, EX_RECORDS, EX_ANOTHER_RUN, EX_UNFINISHED, SIGNAL_BASE, EX_HOST_KEY, EX_USAGE, EX_BUG]
+    return order.index(SIGNAL_BASE if exit_status > SIGNAL_BASE else exit_status)
+
+
+class BillferryError(Exception):
+    """{problem}"""
+
+    code: ClassVar[str] = "error"
+    exit_status: int = EX_BUG
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **facts: object) -> None:
+        """Raise with the facts that the template names.
+
+        Facts are file names, keys, lines and numbers; never a secret and never a value from a record.
+        """
+        self.facts = facts
+        super().__init__((type(self).__doc__ or "").strip().format(**facts))
+
+
+# -- what the operator gave us ------------------------------------------------------------------------------
+
+
+class UsageError(BillferryError):
+    """{problem}; {remedy}"""
+
+    code = "usage"
+    exit_status = EX_USAGE
+
+
+class ConfigError(BillferryError):
+    """{where}: {problem}; {remedy}"""
+
+    code = "config"
+    exit_status = EX_USAGE
+
+
+class LedgerOfAnother(ConfigError):
+    """{where}: the ledger belongs to {bound} and config.yaml says {given}; give this merchant and environment a work_dir of its own"""
+
+    code = "config.ledger_of_another"
+
+
+# -- where files come from ----------------------------------------------------------------------------------
+
+
+class SourceError(BillferryError):
+    """{source}: {problem}; {remedy}"""
+
+    code = "source"
+    exit_status = EX_UNFINISHED
+    retryable = True
+
+
+class SourceUnreachable(SourceError):
+    """{source}: cannot be reached ({problem}); files stay there, run again"""
+
+    code = "source.unreachable"
+
+
+class SourceUnauthorised(SourceError):
+    """{source}: login refused for {username}; check sftp.username and the key or password file"""
+
+    code = "source.unauthorised"
+    retryable = False
+
+
+class HostKeyUnknown(SourceError):
+    """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then run billferry trust-host"""
+
+    code = "source.host_key_unknown"
+    exit_status = EX_HOST_KEY
+    retryable = False
+
+
+class HostKeyChanged(SourceError):
+    """{source}: host key {fingerprint} is not the pinned {pinned} in {known_hosts}; nothing was sent. Ask the server's owner before you pin a new one"""
+
+    code = "source.host_key_changed"
+    exit_status = EX_HOST_KEY
+    retryable = False
+
+
+class SourceFileUnsettled(SourceError):
+    """{source}: {name} changed while it was fetched; it is left for the next run"""
+
+    code = "source.unsettled"
+
+
+class FileTooLarge(SourceError):
+    """{source}: {name} is larger than limits.max_file_bytes ({limit_bytes}); raise the limit or split the file"""
+
+    code = "source.too_large"
+    exit_status = EX_RECORDS
+    retryable = False
+
+
+# -- one bill file ------------------------------------------------------------------------------------------
+
+
+class FileRefused(BillferryError):
+    """{name}: refused ({rule}): {problem}; {remedy}"""
+
+    code = "file.refused"
+    exit_status = EX_RECORDS
+
+
+# -- the Billing API ----------------------------------------------------------------------------------------
+
+
+class ApiError(BillferryError):
+    """{base_url}: {problem}; {remedy}"""
+
+    code = "api"
+    exit_status = EX_UNFINISHED
+    retryable = True
+
+
+class ApiUnavailable(ApiError):
+    """{base_url}: the Billing API does not answer ({problem}); nothing is lost, run again"""
+
+    code = "api.unavailable"
+
+
+class ApiUnauthorised(ApiError):
+    """{base_url}: the API key was refused with {status}; check BILLFERRY_API__KEY or api.key_file, then run again"""
+
+    code = "api.unauthorised"
+    retryable = False
+
+
+class ApiRefusesAll(ApiError):
+    """{base_url}: the first {count} records were all refused alike ({code}); the run stopped before it refused the rest. Check feed and account, then run again"""
+
+    code = "api.refuses_all"
+    retryable = False
+
+
+# -- our own rooms ------------------------------------------------------------------------------------------
+
+
+class AnotherRun(BillferryError):
+    """{where}: another run is active (process {pid}); wait for it or use --wait"""
+
+    code = "another_run"
+    exit_status = EX_ANOTHER_RUN
+    retryable = True
+
+
+class DiskFull(BillferryError):
+    """{where}: cannot write ({problem}); free some room, then run again"""
+
+    code = "disk_full"
+    exit_status = EX_UNFINISHED
+    retryable = True
+
+
+class LedgerDamaged(BillferryError):
+    """{where}: the ledger is damaged or of another version ({problem}); restore a backup, do not delete it"""
+
+    code = "ledger.damaged"
+    exit_status = EX_BUG
+
+
+class UnbalancedReport(BillferryError):
+    """{name}: the report does not balance: {problem}; this is a bug, keep work_dir and report it"""
+
+    code = "report.unbalanced"
+    exit_status = EX_BUG
+
+
+class Stopped(BillferryError):
+    """stopped by {signal_name}; finished records are remembered, run again to go on"""
+
+    code = "stopped"
+
+    def __init__(self, *, signal_name: str, signal_number: int) -> None:
+        super().__init__(signal_name=signal_name, signal_number=signal_number)
+        self.exit_status = SIGNAL_BASE + signal_number

@@ -1,0 +1,87 @@
+"""A feed: how one kind of bill file is recognised and read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from schemas.shape import Shape
+
+Model = Literal["bill", "account_balance", "customer_balance"]
+Unit = Literal["major", "minor"]
+Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
+OnReject = Literal["load_rest", "refuse_file"]
+
+NAME_PART = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([^{}]+))?\}", re.ASCII)
+
+
+class AmountFormat(Shape):
+    """How amounts are written. Nothing is guessed, so `unit` has no default."""
+
+    unit: Unit
+    """`major` (240.00 rand) or `minor` (24000 cents)."""
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None = None
+    negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr"] = "leading_minus"
+    """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, or `1.00 CR` beside `1.00 DR` and `1.00`."""
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> AmountFormat:
+        if self.thousands == self.decimal:
+            raise ValueError("thousands and decimal must be different characters")
+        return self
+
+
+class Const(Shape):
+    """A value that the file does not state."""
+
+    const: str
+
+
+ColumnSource = str | list[str] | Const
+"""A source column; a list (first filled one wins); a `{template}`; or a constant."""
+
+
+class Feed(Shape):
+    """One kind of bill file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    match: Annotated[str, Field(min_length=1)]
+    """File name with `*` and named parts: `"za_citypower_dailyfile_{date:%Y-%m-%d}.csv"`."""
+    model: Model
+    amount: AmountFormat
+    columns: dict[str, ColumnSource] | None = None
+    """Canonical column → where it comes from; absent: the file has exactly the canonical names."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """The currency of records that state none themselves."""
+    phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    """Region (ISO 3166) of phone numbers written without country code."""
+    date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
+    encoding: Encoding = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    unmapped: Literal["ignore", "metadata"] = "ignore"
+    """Source columns that nothing maps: ignored with a note, or kept as metadata of the record's own object."""
+    expected_codes: list[str] = []
+    """Codes that are still rejected, but neither exit status nor reject limits count them."""
+    max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_rejects: Annotated[int, Field(ge=0)] | None = None
+    on_reject: OnReject | None = None
+
+    @field_validator("match")
+    @classmethod
+    def _name_parts_are_unique(cls, match: str) -> str:
+        names = [part for part, _ in NAME_PART.findall(match)]
+        if len(names) != len(set(names)):
+            raise ValueError("a named part stands twice in match")
+        if "/" in match:
+            raise ValueError("match is a file name, not a path")
+        return match
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_is_usable(cls, delimiter: str) -> str:
+        if delimiter in '"\r\n' or not delimiter.isascii():
+            raise ValueError("the delimiter must be one ASCII character, not a quote or line break")
+        return delimiter

@@ -1,0 +1,17 @@
+"""The base that every shape shares."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """A frozen model that takes no unknown keys, converts no types and never repeats a bad value in its errors."""
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # a rejected value may be a secret or personal data
+        use_attribute_docstrings=True,
+    )
