@@ -1,0 +1,244 @@
+"""The Billing API over HTTP: bearer keys, rate limit, idempotency keys, then the work."""
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from email.utils import format_datetime
+
+from aiohttp import web
+
+from pipeline.sandbox import rules
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.faults import Answered, Dropped, Fault, Faults, NoFaults, Received, Window
+from pipeline.sandbox.keys import KeyBook, fingerprint
+from pipeline.sandbox.rate import TokenBucket
+from pipeline.sandbox.replies import Json, Problem, Reply, json_reply, problem_reply
+from pipeline.sandbox.state import Account, Bill, Customer, Store
+from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.work import Work
+
+KINDS = ("customers", "accounts", "bills")
+
+
+@dataclass
+class Logged:
+    """One request to the API; `status` is None until it is answered, and stays so when it never is."""
+
+    number: int
+    method: str
+    path: str
+    status: int | None
+    replayed: bool
+    idempotency_key: str | None
+
+
+class Exchange:
+    """One request on its way through the API, and the faults that strike it."""
+
+    def __init__(self, request: web.Request, received: Received, faults: tuple[Fault, ...]) -> None:
+        self.request = request
+        self.received = received
+        self._faults = faults
+
+    async def at(self, window: Window) -> None:
+        for fault in self._faults:
+            if fault.window is window:
+                await fault.strike(self.received)
+
+
+class BillingApi:
+    """All state of one sandbox API. `lock` guards what other threads look at; the server's loop never waits in it."""
+
+    def __init__(self, switches: Switches, keys: Iterable[str], faults: Faults | None = None) -> None:
+        self.switches = switches
+        self.keys = set(keys)
+        self.expired_keys: set[str] = set()
+        self.faults = faults or NoFaults()
+        self.clock = Clock()
+        self.store = Store()
+        self.book = KeyBook()
+        self.log: list[Logged] = []
+        self.lock = self.store.lock
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=1 << 20)
+        application.router.add_get("/sandbox/{view:state|requests}", self._look)
+        application.router.add_route("*", "/{rest:.*}", self._serve)
+        return application
+
+    def snapshot(self) -> Json:
+        """Everything as plain dicts and lists; safe from any thread."""
+        with self.lock:
+            return {**self.store.snapshot(), "requests": [asdict(logged) for logged in self.log]}
+
+    async def _look(self, request: web.Request) -> web.Response:
+        if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104 - an address to refuse
+            raise web.HTTPForbidden(text="loopback only")
+        snapshot = self.snapshot()
+        view = request.match_info["view"]
+        return web.json_response(snapshot if view == "state" else snapshot["requests"])
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        exchange, logged = self._receive(request, await request.read())
+        response: web.StreamResponse = web.Response()
+        try:
+            await exchange.at(Window.BEFORE_RECEIPT)
+            reply = await self._reply(exchange)
+            try:
+                await exchange.at(Window.BEFORE_REPLY)
+            except Answered as instead:
+                reply = instead.reply
+            logged.status, logged.replayed = reply.status, reply.replayed
+            response = await _send(request, reply)
+            await exchange.at(Window.AFTER_REPLY)
+        except Dropped:
+            _close(request)
+        except Answered as instead:
+            logged.status = instead.reply.status
+            response = await _send(request, instead.reply)
+        return response
+
+    def _receive(self, request: web.Request, body: bytes) -> tuple[Exchange, Logged]:
+        key = request.headers.get("Idempotency-Key")
+        with self.lock:
+            received = Received(len(self.log) + 1, request.method, request.path, key, body)
+            logged = Logged(received.number, received.method, received.path, None, False, key)
+            self.log.append(logged)
+        return Exchange(request, received, self.faults.chosen_for(received)), logged
+
+    async def _reply(self, exchange: Exchange) -> Reply:
+        try:
+            bearer = self._bearer(exchange.request)
+            if exchange.received.method == "POST":
+                return await self._keyed(exchange, bearer)
+            self._within_rate(bearer)
+            return (await self._worked(exchange))[0]
+        except Problem as problem:
+            return problem_reply(problem, exchange.received.number)
+
+    def _bearer(self, request: web.Request) -> str:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise Problem(401, "missing_key", "Authorization must be Bearer and a secret key")
+        if key.startswith("pk_"):
+            raise Problem(403, "public_key", "a public key has no permission here")
+        if key in self.expired_keys:
+            raise Problem(403, "expired_key", "this key has expired or was deleted")
+        if key not in self.keys:
+            raise Problem(401, "invalid_request", "this key is not known")
+        return key
+
+    def _within_rate(self, bearer: str) -> None:
+        per_second = self.switches.requests_per_second
+        if per_second is None:
+            return
+        now_s = self.clock.monotonic_s()
+        bucket = self._buckets.get(bearer)
+        if bucket is None or bucket.per_second != per_second:
+            bucket = self._buckets[bearer] = TokenBucket.full(per_second, now_s)
+        wait_s = bucket.take(now_s)
+        if wait_s:
+            raise Problem(429, "rate_limited", "too many requests", self._retry_after(math.ceil(wait_s)))
+
+    def _retry_after(self, wait_s: int) -> dict[str, str]:
+        if self.switches.retry_after == "none":
+            return {}
+        if self.switches.retry_after == "seconds":
+            return {"Retry-After": str(wait_s)}
+        return {"Retry-After": format_datetime(self.clock.now() + timedelta(seconds=wait_s), usegmt=True)}
+
+    async def _keyed(self, exchange: Exchange, bearer: str) -> Reply:
+        """A POST under its idempotency key: worked on once, answered as often as it is asked."""
+        received = exchange.received
+        key = received.idempotency_key
+        if key is None or not rules.IDEMPOTENCY_KEY.match(key):
+            raise Problem(400, "idempotency_key", "Idempotency-Key must be 1 to 255 of a-z, A-Z, 0-9 and -")
+        if self.switches.ignore_idempotency_keys:
+            self._within_rate(bearer)
+            return (await self._worked(exchange))[0]
+        now_s = self.clock.monotonic_s()
+        self.book.forget_older(now_s - self.switches.key_life_s)
+        known = self.book.knows(key)
+        request = fingerprint(received.path, received.body)
+        try:
+            self._within_rate(bearer)
+        except Problem as problem:
+            reply = problem_reply(problem, received.number)
+            if self.switches.stores(429) and not known:
+                self.book.claim(key, request, now_s)
+                self.book.keep(key, reply)
+            return reply
+        stored = self.book.claim(key, request, now_s)
+        if stored is not None:
+            return stored.again()
+        keep = False
+        try:
+            reply, keep = await self._worked(exchange)
+            if keep:
+                self.book.keep(key, reply)
+        finally:
+            if not keep:
+                self.book.release(key)
+        return reply
+
+    async def _worked(self, exchange: Exchange) -> tuple[Reply, bool]:
+        """The reply, and whether it is one to store."""
+        try:
+            await exchange.at(Window.AFTER_RECEIPT)
+            if self.switches.latency_s:
+                await asyncio.sleep(self.switches.latency_s)
+            try:
+                reply = await self._dispatched(exchange)
+            except Problem as problem:
+                reply = problem_reply(problem, exchange.received.number)
+            await exchange.at(Window.AFTER_WORK)
+        except Answered as instead:
+            status = instead.reply.status
+            return instead.reply, self.switches.stores(status) if instead.stored is None else instead.stored
+        return reply, True
+
+    async def _dispatched(self, exchange: Exchange) -> Reply:
+        """Path and method to one operation. Raises `Problem`."""
+        received = exchange.received
+        work = Work(self.store, self.switches, self.clock.now(), exchange.at)
+        match (received.method, *received.path.split("/")[1:]):
+            case ("POST", "billing", kind) if kind in KINDS:
+                return self._shown(201, await work.create(kind, _json_body(exchange)))
+            case ("GET", "billing", kind, name) if kind in KINDS:
+                return self._shown(200, work.retrieve(kind, name))
+            case ("PATCH", "billing", kind, name) if kind in KINDS:
+                return self._shown(200, work.patch(kind, name, _json_body(exchange)))
+            case ("POST", "billing", "bills", name, "void"):
+                return self._shown(200, work.void(name, _json_body(exchange)))
+            case (_, "billing", kind) | (_, "billing", kind, _) if kind in KINDS:
+                raise Problem(405, "method", "this method is not allowed here")
+        raise Problem(404, "not_found", "there is no such address")
+
+    def _shown(self, status: int, entity: Customer | Account | Bill) -> Reply:
+        with self.lock:
+            return json_reply(status, entity.document())
+
+
+def _json_body(exchange: Exchange) -> Json:
+    if exchange.received.body and exchange.request.content_type != "application/json":
+        raise Problem(400, "content_type", "Content-Type must be application/json")
+    return rules.parsed(exchange.received.body)
+
+
+async def _send(request: web.Request, reply: Reply) -> web.Response:
+    """Returns when all of it is handed to the connection."""
+    response = web.Response(
+        status=reply.status, body=reply.body, content_type=reply.content_type, headers=reply.headers
+    )
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
+def _close(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

@@ -1,0 +1,53 @@
+"""What goes back to the client: a reply as plain data, and problems that become one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+Json = dict[str, Any]
+"""A JSON object; its values are whatever JSON allows."""
+
+PROBLEM_TYPES = "https://sandbox.invalid/problems"
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
+
+    def again(self) -> "Reply":
+        """The same reply as it is given to a repeated idempotency key."""
+        return replace(self, headers={**self.headers, "Idempotent-Replayed": "true"}, replayed=True)
+
+
+class Problem(Exception):
+    """A refusal. `kind` ends the problem's type URI; `detail` names fields and rules, never values."""
+
+    def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {kind}: {detail}")
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+
+
+def json_reply(status: int, document: Json) -> Reply:
+    return Reply(status, json.dumps(document).encode())
+
+
+def problem_reply(problem: Problem, request_number: int) -> Reply:
+    """Source: RFC 9457."""
+    document = {
+        "type": f"{PROBLEM_TYPES}#{problem.kind}",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": f"/sandbox/requests/{request_number}",
+    }
+    body = json.dumps(document).encode()
+    return Reply(problem.status, body, "application/problem+json", problem.headers)

@@ -1,0 +1,128 @@
+"""The running sandbox API: `with SandboxApi() as api: ...`."""
+
+import ssl
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from pipeline.sandbox.api import BillingApi
+from pipeline.sandbox.background import BackgroundLoop
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.faults import Faults
+from pipeline.sandbox.replies import Json
+from pipeline.sandbox.switches import Switches
+
+TEST_KEY = "sk_test_sandbox"
+
+
+class SandboxApi:
+    """A Billing API on loopback, served by a thread of its own. Every method is safe from any thread.
+
+    Port 0 takes a free one. With an `ssl_context` it speaks HTTPS only.
+    """
+
+    def __init__(
+        self,
+        switches: Switches | None = None,
+        keys: Iterable[str] = (TEST_KEY,),
+        *,
+        faults: Faults | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._ssl_context = ssl_context
+        self._api = BillingApi(switches or Switches(), keys, faults)
+        self._loop: BackgroundLoop | None = None
+        self._runner: web.AppRunner | None = None
+
+    def start(self) -> None:
+        """Returns when it listens. Raises OSError when the port is taken."""
+        self._loop = BackgroundLoop("sandbox-api")
+        try:
+            self._loop.run(self._listen())
+        except BaseException:
+            self.stop()
+            raise
+
+    async def _listen(self) -> None:
+        # Requests still being worked on get a second to end; whoever stops a sandbox does not wait for slow ones.
+        self._runner = web.AppRunner(self._api.application(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._ssl_context)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    def stop(self) -> None:
+        """Closes every connection; what was recorded can still be looked at. Stopping twice does no harm."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        if self._runner is not None:
+            loop.run(self._runner.cleanup())
+        loop.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._ssl_context else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def switches(self) -> Switches:
+        return self._api.switches
+
+    @switches.setter
+    def switches(self, switches: Switches) -> None:
+        self._api.switches = switches
+
+    @property
+    def faults(self) -> Faults:
+        return self._api.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._api.faults = faults
+
+    @property
+    def clock(self) -> Clock:
+        return self._api.clock
+
+    def expire_key(self, key: str) -> None:
+        """From now on this API key is answered 403."""
+        self._api.expired_keys.add(key)
+
+    def forget_idempotency_keys(self) -> None:
+        with self._api.lock:
+            self._api.book.forget_all()
+
+    def pay(self, id_or_reference: str, amount_minor: int) -> None:
+        """A payer pays: see `state.Store.pay`."""
+        with self._api.lock:
+            self._api.store.pay(id_or_reference, amount_minor)
+
+    def snapshot(self) -> Json:
+        """`customers`, `accounts`, `bills`, each a list of what the API would show, in order of creation; accounts and
+        bills also with `customer_reference` and `account_reference`; and `requests`, the log."""
+        return self._api.snapshot()
+
+    def count(self, method: str | None = None, path_prefix: str = "", status: int | None = None) -> int:
+        """How many requests came in, of those that fit all that is given."""
+        with self._api.lock:
+            return sum(
+                (method is None or logged.method == method)
+                and logged.path.startswith(path_prefix)
+                and (status is None or logged.status == status)
+                for logged in self._api.log
+            )

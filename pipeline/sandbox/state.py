@@ -1,0 +1,185 @@
+"""What the sandbox API knows: customers, accounts and bills. Pure bookkeeping; who may do what is decided in `work`."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Generic, Protocol, TypeVar
+
+from pipeline.sandbox.replies import Json
+
+
+@dataclass
+class Customer:
+    id: str
+    external_reference: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    currency: str | None = None
+    balance: int | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> Json:
+        """As the API shows it: fields that were never set are absent."""
+        return _present(vars(self))
+
+
+@dataclass
+class Account:
+    id: str
+    external_reference: str
+    customer_id: str
+    name: str | None = None
+    currency: str | None = None
+    balance: int | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> Json:
+        """As the API shows it: fields that were never set are absent."""
+        return _present(vars(self))
+
+
+@dataclass
+class Bill:
+    """Amounts are minor units. Money above `amount_due` is never taken, so nothing is remaining below zero."""
+
+    id: str
+    external_reference: str
+    customer_id: str
+    account_id: str | None
+    currency: str
+    amount_due: int
+    bill_date: str
+    due_date: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    amount_paid: int = 0
+    voided: bool = False
+
+    @property
+    def amount_remaining(self) -> int:
+        return self.amount_due - self.amount_paid
+
+    @property
+    def status(self) -> str:
+        if self.voided:
+            return "voided"
+        return "unpaid" if self.amount_remaining else "paid"
+
+    def document(self) -> Json:
+        """As the API shows it: fields that were never set are absent."""
+        document = _present(vars(self))
+        del document["voided"]
+        document["status"] = self.status
+        document["amount_remaining"] = self.amount_remaining
+        document["payment_rules"] = {
+            "min_amount": min(1, self.amount_remaining),
+            "max_amount": self.amount_remaining,
+            "underpayment_allowed": True,
+            "overpayment_allowed": False,
+        }
+        return document
+
+
+def _present(fields: Json) -> Json:
+    shown = {name: value for name, value in fields.items() if value is not None}
+    return {**shown, "metadata": dict(fields["metadata"])}
+
+
+class Entity(Protocol):
+    id: str
+    external_reference: str
+
+
+E = TypeVar("E", bound=Entity)
+
+
+class Shelf(Generic[E]):
+    """All entities of one kind, in order of creation."""
+
+    def __init__(self, id_prefix: str, lock: RLock) -> None:
+        self._lock = lock
+        self._id_prefix = id_prefix
+        self._numbers = itertools.count(1)
+        self._by_id: dict[str, E] = {}
+        self._by_reference: dict[str, E] = {}
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def new_id(self) -> str:
+        """Looks random and is not: the n-th entity of a kind always gets the same one."""
+        seed = f"{self._id_prefix}{next(self._numbers)}".encode()
+        return f"{self._id_prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
+
+    def add(self, entity: E) -> E:
+        with self._lock:
+            self._by_id[entity.id] = entity
+            # Where duplicates are allowed, a reference goes on meaning the first that bore it.
+            self._by_reference.setdefault(entity.external_reference, entity)
+        return entity
+
+    def by_id(self, entity_id: str) -> E | None:
+        return self._by_id.get(entity_id)
+
+    def by_reference(self, reference: str) -> E | None:
+        return self._by_reference.get(reference)
+
+    def find(self, id_or_reference: str) -> E | None:
+        """Ids come first, so a reference that looks like another entity's id does not hide that one."""
+        return self.by_id(id_or_reference) or self.by_reference(id_or_reference)
+
+
+class Store:
+    """The three shelves, and changes to money that do not come through the API.
+
+    Whoever looks at or changes more than one field takes `lock`; nobody waits for anything else while holding it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.customers: Shelf[Customer] = Shelf("bcus", self.lock)
+        self.accounts: Shelf[Account] = Shelf("bacc", self.lock)
+        self.bills: Shelf[Bill] = Shelf("bill", self.lock)
+
+    def pay(self, id_or_reference: str, amount_minor: int) -> None:
+        """A payer pays a bill, else the account, else the customer of that name; of the latter two the balance sinks.
+
+        Raises KeyError for an unknown name, ValueError for what cannot be paid: a voided bill, more than is open, an
+        entity without a balance.
+        """
+        bill = self.bills.find(id_or_reference)
+        if bill:
+            if bill.voided or not 0 < amount_minor <= bill.amount_remaining:
+                raise ValueError(f"{amount_minor} cannot be paid on this bill")
+            bill.amount_paid += amount_minor
+            return
+        holder = self.accounts.find(id_or_reference) or self.customers.find(id_or_reference)
+        if holder is None:
+            raise KeyError(id_or_reference)
+        if holder.balance is None:
+            raise ValueError("no balance is tracked here")
+        holder.balance -= amount_minor
+
+    def snapshot(self) -> Json:
+        """Copies of everything; accounts and bills also name their owners by reference."""
+        customers = {customer.id: customer.external_reference for customer in self.customers}
+        accounts = {account.id: account.external_reference for account in self.accounts}
+        bills = []
+        for bill in self.bills:
+            document = {**bill.document(), "customer_reference": customers[bill.customer_id]}
+            if bill.account_id is not None:
+                document["account_reference"] = accounts[bill.account_id]
+            bills.append(document)
+        return {
+            "customers": [customer.document() for customer in self.customers],
+            "accounts": [
+                {**account.document(), "customer_reference": customers[account.customer_id]}
+                for account in self.accounts
+            ],
+            "bills": bills,
+        }
