@@ -20,6 +20,7 @@ from pipeline.sandbox.state import Account, Bill, Customer, Store
 from pipeline.sandbox.switches import Switches
 from pipeline.sandbox.work import Work
 
+MAX_BODY_BYTES = 1 << 20
 KINDS = ("customers", "accounts", "bills")
 
 
@@ -65,7 +66,7 @@ class BillingApi:
         self._buckets: dict[str, TokenBucket] = {}
 
     def application(self) -> web.Application:
-        application = web.Application(client_max_size=1 << 20)
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/sandbox/{view:state|requests}", self._look)
         application.router.add_route("*", "/{rest:.*}", self._serve)
         return application
@@ -83,12 +84,17 @@ class BillingApi:
         return web.json_response(snapshot if view == "state" else snapshot["requests"])
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        exchange, logged = self._receive(request, await request.read())
-        response: web.StreamResponse = web.Response()
         try:
-            await exchange.at(Window.BEFORE_RECEIPT)
-            reply = await self._reply(exchange)
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            too_large = Problem(413, "too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
+            return await _send(request, problem_reply(too_large, len(self.log)))
+        exchange, logged = self._receive(request, body)
+        response = web.Response()
+        try:
             try:
+                await exchange.at(Window.BEFORE_RECEIPT)
+                reply = await self._reply(exchange)
                 await exchange.at(Window.BEFORE_REPLY)
             except Answered as instead:
                 reply = instead.reply
@@ -97,9 +103,8 @@ class BillingApi:
             await exchange.at(Window.AFTER_REPLY)
         except Dropped:
             _close(request)
-        except Answered as instead:
-            logged.status = instead.reply.status
-            response = await _send(request, instead.reply)
+        except ConnectionError:
+            pass  # the client did not wait; that is its own affair
         return response
 
     def _receive(self, request: web.Request, body: bytes) -> tuple[Exchange, Logged]:

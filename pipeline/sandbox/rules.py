@@ -94,9 +94,7 @@ class Shape:
         prefix = f"{name}." if name else ""
         for field in body:
             if field not in self.fields:
-                raise Problem(
-                    400, "unknown_field", f"{prefix or 'the body '}has a field that is not known here"
-                )
+                raise Problem(400, "unknown_field", f"{prefix}{field[:40]} is not known here")
         for field in self.required:
             if field not in body:
                 raise Problem(400, "missing_field", f"{prefix}{field} is required")

@@ -73,12 +73,14 @@ class SandboxSftp:
         loop.stop()
 
     async def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            await self._listener.wait_closed()
+        if self._listener is None:
+            return
+        self._listener.close()
         for connection in list(self._connections):
             connection.abort()
             await connection.wait_closed()
+        # Last, because from Python 3.12 on a listener counts as closed only when its connections are.
+        await self._listener.wait_closed()
 
     def __enter__(self) -> Self:
         self.start()
@@ -120,9 +122,6 @@ class _Door(asyncssh.SSHServer):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
         self._connections.discard(self._connection)
-
-    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's signature
-        return True
 
     def password_auth_supported(self) -> bool:
         return self._password is not None

@@ -87,7 +87,7 @@ class Work:
             return existing
         if self._switches.allow_duplicate_references:
             return None
-        detail = f"this external_reference belongs to {existing.id}"
+        detail = f"another {type(existing).__name__.lower()} has this external_reference"
         raise Problem(self._switches.duplicate_status, "duplicate_reference", detail)
 
     def retrieve(self, kind: str, name: str) -> Customer | Account | Bill:
