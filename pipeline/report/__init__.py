@@ -1,0 +1,22 @@
+"""Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
+
+from pipeline.report.place import report_folder
+from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
+from pipeline.report.summary import FileReport, exit_status, run_result, without_report
+from pipeline.report.words import describe, money
+from pipeline.report.write import write_report
+
+__all__ = [
+    "OUTCOME_SCHEMA",
+    "FileReport",
+    "Outcomes",
+    "RejectedRow",
+    "describe",
+    "exit_status",
+    "money",
+    "nothing_sent",
+    "report_folder",
+    "run_result",
+    "without_report",
+    "write_report",
+]

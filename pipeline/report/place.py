@@ -1,0 +1,115 @@
+"""Where a report stands, and how it gets there whole: written beside, made durable, then renamed.
+
+Everything is 0700 (folders) or 0600 (files) under any umask, because a report names a merchant's customers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from pipeline.core.files import LandedFile
+from pipeline.errors import DiskFull
+
+NAME_BYTES = 200
+"""Room for suffixes is left below the 255 bytes that file systems take."""
+DRY_RUNS = "dry-run"
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
+    """The folder of one file's report below the folder of all reports."""
+    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed)
+
+
+def folder_name(landed: LandedFile) -> str:
+    """`<file name>.<first 8 of sha256>`, odd characters percent-encoded, at most 200 bytes.
+
+    What is cut is the file name, never the digits that tell two files apart.
+    """
+    suffix = f".{landed.sha256[:8]}"
+    name = quote(landed.name, safe="", errors="surrogateescape")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"  # a report is not a hidden folder
+    kept = name[: NAME_BYTES - len(suffix)]
+    escape = kept.rfind("%", len(kept) - 2)
+    if len(kept) < len(name) and escape != -1:
+        kept = kept[:escape]  # half an escape would name another character
+    return kept + suffix
+
+
+@contextmanager
+def written_whole(final: Path) -> Iterator[Path]:
+    """A private folder to write into, which takes the name `final` when the block ends well.
+
+    A reader sees the earlier report or this one, never a mixture; after an error nothing new stands there.
+
+    Raises:
+        DiskFull: there is no room for the report.
+    """
+    make_private(final.parent)
+    staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
+    try:
+        staged.chmod(0o700)
+        yield staged
+        _sync_folder(staged)
+        _put_in_place(staged, final)
+        _sync_folder(final.parent)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(where=str(final.parent), problem=os.strerror(error.errno or 0)) from error
+        raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that only its owner can read, on the disk when the block ends."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        yield file
+        file.flush()
+        os.fsync(descriptor)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for its owner alone."""
+    if folder.is_dir():
+        return
+    make_private(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700)
+
+
+def _put_in_place(staged: Path, final: Path) -> None:
+    """Rename `staged` to `final`. A folder cannot be renamed over a full one: the earlier one steps aside first."""
+    if not final.exists():
+        staged.rename(final)
+        return
+    aside = staged.with_name(f"{staged.name}.earlier")
+    final.rename(aside)
+    try:
+        staged.rename(final)
+    except OSError:
+        aside.rename(final)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

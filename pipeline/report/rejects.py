@@ -1,0 +1,46 @@
+"""rejects.csv: the original text of what did not load, with the reasons beside it, fit to be mended and dropped back.
+
+Original bytes are never altered. Only our own three columns are written by us, and only in them may a character
+that the file's encoding lacks be replaced.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.core.files import CheckedFile
+from pipeline.report.dialect import Dialect
+from pipeline.report.place import private_file
+
+
+@contextmanager
+def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """A writer for rejected rows (columns `byte_start`, `byte_end`, `codes`, `message`), in record order.
+
+    When no row comes there is no file in the end.
+    """
+    dialect = Dialect.of(checked)
+    wrote = False
+    with checked.landed.path.open("rb") as landed, private_file(path) as file:
+        file.write(checked.byte_order_mark + dialect.header_line())
+
+        def add(rows: pl.DataFrame) -> None:
+            nonlocal wrote
+            if rows.is_empty():
+                return
+            wrote = True
+            spans = rows.select("byte_start", "byte_end", "codes", "message").iter_rows()
+            with mmap.mmap(landed.fileno(), 0, access=mmap.ACCESS_READ) as original:
+                file.writelines(
+                    dialect.record_line(original[start:end], codes or "", message or "")
+                    for start, end, codes, message in spans
+                )
+
+        yield add
+    if not wrote:
+        path.unlink()

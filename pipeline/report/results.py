@@ -1,0 +1,278 @@
+"""What became of every record, streamed from the checked records joined with the ledger's outcomes.
+
+Records are taken in windows, so that ten million of them need the memory of one window.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.outcomes import REJECTS, Outcome
+from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
+from pipeline.errors import UnbalancedReport
+
+Outcomes = Callable[[int, int], pl.DataFrame]
+"""First and last record (inclusive) → what the ledger knows of those that were to be sent, sorted by record.
+
+Columns: `record` (Int64), `outcome` (String), `codes` (String, joined by `;`, or empty), `message` (String or
+null), `customer_id`, `account_id`, `bill_id` (String or null), `attempts` (Int64). A record without a row was
+not attempted.
+"""
+
+IDS = ("customer_id", "account_id", "bill_id")
+OUTCOME_SCHEMA = pl.Schema(
+    {"record": pl.Int64, "outcome": pl.String, "codes": pl.String, "message": pl.String}
+    | dict.fromkeys(IDS, pl.String)
+    | {"attempts": pl.Int64}
+)
+RESULT_COLUMNS = (
+    "line",
+    "record",
+    "outcome",
+    "customer_reference",
+    "account_reference",
+    "bill_reference",
+    "currency",
+    "amount_minor",
+    *IDS,
+    "codes",
+    "message",
+    "attempts",
+)
+CHECKED_COLUMNS = (
+    "record",
+    "line",
+    "byte_start",
+    "byte_end",
+    "customer_reference",
+    "account_reference",
+    "bill_reference",
+    "currency",
+    "currency_readable",
+    "amount_minor",
+    "verdict",
+    "codes",
+    "message",
+    "duplicate_of",
+)
+WINDOW_RECORDS = 131_072
+SHOWN_REJECTS = 20
+"""How many rejected records are kept to be shown to people; all of them stand in rejects.csv."""
+
+_LOST = "records are missing, doubled or out of order"
+
+
+def nothing_sent(_first: int, _last: int) -> pl.DataFrame:
+    """The outcomes of a dry run, or of a refused file: none."""
+    return OUTCOME_SCHEMA.to_frame()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One record that did not make it, for people."""
+
+    line: int
+    codes: str
+    message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the rows of a report add up to."""
+
+    totals: Totals = field(default_factory=Totals)
+    counted: dict[str, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+    """Records and minor units by currency, taken from the checked records before any outcome is known."""
+    counted_unreadable: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    unexpected_rejects: int = 0
+    """Rejects with a code that the feed does not expect; they alone make a run exit with 1."""
+    first_rejects: list[RejectedRow] = field(default_factory=list)
+
+    def count_input(self, window: pl.DataFrame) -> None:
+        """Count what the file holds."""
+        for currency, records, amount_minor, unreadable in _sums(window, "currency_counted").iter_rows():
+            before = self.counted[currency]
+            self.counted[currency] = (before[0] + records, before[1] + amount_minor)
+            self.counted_unreadable += unreadable
+
+    def count_rows(self, rows: pl.DataFrame, expected_codes: Iterable[str]) -> None:
+        """Count what became of it."""
+        for currency, outcome, *sums in _sums(rows, "currency_counted", "outcome").iter_rows():
+            records, amount_minor, unreadable = sums
+            self.totals.add(
+                currency,
+                Outcome(outcome),
+                records=records,
+                amount_minor=amount_minor,
+                unreadable=unreadable,
+            )
+        codes = rows.select(code=pl.col("codes").drop_nulls().str.split(";").explode())
+        self.codes.update(dict(codes.group_by("code").len().iter_rows()))
+        rejects = rejected_rows(rows)
+        self.unexpected_rejects += rejects.filter(~_all_expected(expected_codes)).height
+        for line, said_codes, message in (
+            rejects.select("line", "codes", "message")
+            .head(SHOWN_REJECTS - len(self.first_rejects))
+            .iter_rows()
+        ):
+            self.first_rejects.append(RejectedRow(line, said_codes or "", message or ""))
+
+
+def write_results(
+    checked: CheckedFile, outcomes: Outcomes, file: IO[bytes], on_rejects: Callable[[pl.DataFrame], None]
+) -> Tally:
+    """Write results.csv, hand the rejected rows of each window to `on_rejects`, and say what it all adds up to.
+
+    Rows given to `on_rejects` have the columns of results.csv and `byte_start`, `byte_end`.
+
+    Raises:
+        UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
+    """
+    tally = Tally()
+    written = 0
+    _write_csv(pl.DataFrame(schema=RESULT_COLUMNS), file, include_header=True)
+    for window in _windows(checked.records):
+        tally.count_input(window)
+        rows = _with_outcomes(window, outcomes)
+        _assert_every_record_once(checked, rows, window, after=written)
+        written += rows.height
+        _write_csv(rows.select(RESULT_COLUMNS), file, include_header=False)
+        tally.count_rows(rows, checked.landed.feed.expected_codes)
+        on_rejects(rejected_rows(rows))
+    assert_balanced(checked, tally)
+    return tally
+
+
+def rejected_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Those rows that belong into rejects.csv."""
+    return rows.filter(pl.col("outcome").is_in([outcome.value for outcome in REJECTS]))
+
+
+def assert_balanced(checked: CheckedFile, tally: Tally) -> None:
+    """Law 1: what the check counted, what the records hold, and what the outcomes add up to, are the same."""
+    by_check = {
+        currency: (sum(by_outcome.values()), sum(checked.totals.amounts_minor.get(currency, {}).values()))
+        for currency, by_outcome in checked.totals.records.items()
+    }
+    problems = [*imbalances(by_check, tally.totals), *imbalances(tally.counted, tally.totals)]
+    if not checked.totals.amount_unreadable == tally.counted_unreadable == tally.totals.amount_unreadable:
+        problems.append(
+            f"unreadable amounts: {checked.totals.amount_unreadable} in the file, "
+            f"{tally.totals.amount_unreadable} in the outcomes"
+        )
+    if problems:
+        raise UnbalancedReport(name=checked.landed.name, problem="; ".join(dict.fromkeys(problems)))
+
+
+def _write_csv(rows: pl.DataFrame, file: IO[bytes], *, include_header: bool) -> None:
+    """Write through memory: an error of polars' own file writing does not say that the disk is full."""
+    text = io.BytesIO()
+    rows.write_csv(text, include_header=include_header)
+    file.write(text.getbuffer())
+
+
+def _windows(records: Path) -> Iterator[pl.DataFrame]:
+    for part in sorted(records.glob("*.parquet")):
+        scan = pl.scan_parquet(part).select(CHECKED_COLUMNS)
+        height = scan.select(pl.len()).collect().item()
+        for offset in range(0, height, WINDOW_RECORDS):
+            yield scan.slice(offset, WINDOW_RECORDS).with_columns(_currency_counted()).collect()
+
+
+def _currency_counted() -> pl.Expr:
+    """The name a record's currency is counted under: a null flag reads as unreadable."""
+    readable = pl.col("currency_readable").fill_null(value=False) & pl.col("currency").is_not_null()
+    return pl.when(readable).then("currency").otherwise(pl.lit(UNREADABLE_CURRENCY)).alias("currency_counted")
+
+
+def _with_outcomes(window: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
+    """One row per record: the ledger's word where it has one, else what the check decided.
+
+    A duplicate shows the ids of the record that was sent in its place.
+    """
+    if window.is_empty():
+        return window
+    first, last = window["record"][0], window["record"][-1]
+    known = outcomes(first, last).cast(OUTCOME_SCHEMA)
+    said = known.rename({name: f"api_{name}" for name in known.columns if name != "record"})
+    ids = _ids_of_twins(window, known, outcomes)
+    rows = window.join(said, on="record", how="left", maintain_order="left")
+    rows = rows.join(ids, on="duplicate_of", how="left", maintain_order="left")
+    sent = pl.col("api_outcome").is_not_null()
+    own_codes = pl.col("codes").list.join(";")
+    return rows.with_columns(
+        outcome=pl.coalesce("api_outcome", _outcome_of_verdict()),
+        codes=_null_if_empty(pl.when(sent).then("api_codes").otherwise(own_codes)),
+        message=_null_if_empty(pl.when(sent).then("api_message").otherwise("message")),
+        attempts=pl.col("api_attempts").fill_null(0),
+        **{name: pl.coalesce(f"api_{name}", f"twin_{name}") for name in IDS},
+    )
+
+
+def _outcome_of_verdict() -> pl.Expr:
+    verdicts = {
+        "rejected": Outcome.REJECTED,
+        "duplicate": Outcome.DUPLICATE,
+        "accepted": Outcome.NOT_ATTEMPTED,
+    }
+    return pl.col("verdict").replace_strict(
+        {verdict: outcome.value for verdict, outcome in verdicts.items()}, return_dtype=pl.String
+    )
+
+
+def _ids_of_twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
+    """Ids of the records that duplicates point at, by `duplicate_of`.
+
+    The original of a duplicate may stand in an earlier window: the ledger is asked for the narrowest span per
+    block of records, never for a whole file.
+    """
+    wanted = window.filter(verdict="duplicate").select("duplicate_of").drop_nulls().unique()
+    far = wanted.join(known, left_on="duplicate_of", right_on="record", how="anti")
+    far = far.filter(~pl.col("duplicate_of").is_between(window["record"][0], window["record"][-1]))
+    spans = far.group_by(pl.col("duplicate_of") // WINDOW_RECORDS).agg(
+        first=pl.col("duplicate_of").min(), last=pl.col("duplicate_of").max()
+    )
+    frames = [known, *(outcomes(first, last) for first, last in spans.select("first", "last").iter_rows())]
+    twins = pl.concat(
+        frame.cast(OUTCOME_SCHEMA).join(wanted, left_on="record", right_on="duplicate_of", how="semi")
+        for frame in frames
+    )
+    return twins.select(
+        pl.col("record").alias("duplicate_of"), *(pl.col(name).alias(f"twin_{name}") for name in IDS)
+    )
+
+
+def _assert_every_record_once(
+    checked: CheckedFile, rows: pl.DataFrame, window: pl.DataFrame, *, after: int
+) -> None:
+    expected = pl.int_range(after + 1, after + window.height + 1, dtype=pl.Int64, eager=True)
+    if rows.height != window.height or not rows["record"].equals(expected, check_names=False):
+        raise UnbalancedReport(name=checked.landed.name, problem=f"{_LOST} after record {after}")
+
+
+def _sums(frame: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    """Per group: the keys, records, minor units, and records whose amount is unreadable."""
+    amount = pl.col("amount_minor")
+    return frame.group_by(keys, maintain_order=True).agg(
+        pl.len().alias("records"),
+        amount.cast(pl.Int128).sum().alias("sum_minor"),  # a 64-bit sum wraps silently
+        amount.is_null().sum().alias("unreadable"),
+    )
+
+
+def _all_expected(expected_codes: Iterable[str]) -> pl.Expr:
+    codes = pl.col("codes").str.split(";")
+    return (codes.list.eval(pl.element().is_in(list(expected_codes))).list.all()).fill_null(value=False)
+
+
+def _null_if_empty(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)

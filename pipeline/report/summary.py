@@ -1,0 +1,144 @@
+"""One bill file in numbers: its state, its totals by outcome, and what it means for the exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
+from pipeline.core.totals import Totals
+from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, badness
+from pipeline.report.results import RejectedRow, Tally
+from schemas.results import (
+    Breakdown,
+    ControlTotals,
+    FileFacts,
+    RefusalFacts,
+    RequestCounts,
+    RunFacts,
+    RunResult,
+    Summary,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What is said about one file, and where."""
+
+    summary: Summary
+    folder: Path | None = None
+    """None when the file has no report of its own."""
+    paths: dict[str, Path] = field(default_factory=dict)
+    """Report files by kind: `summary`, `results`, and `rejects` when there are any."""
+    unexpected_rejects: int = 0
+    """Records rejected, refused or in conflict with a code that their feed does not list in `expected_codes`."""
+    first_rejects: tuple[RejectedRow, ...] = ()
+
+
+def summarise(
+    checked: CheckedFile,
+    tally: Tally,
+    *,
+    run: RunFacts,
+    requests: RequestCounts,
+    control: ControlTotals | None,
+    notes: Iterable[str],
+    reports: list[str],
+) -> Summary:
+    """The summary of a file whose rows have been counted."""
+    refusal = checked.refusal
+    return Summary(
+        file=facts_of(checked),
+        run=run,
+        state=_state(checked, tally.totals, dry_run=run.dry_run).value,
+        records=_breakdown(_over_currencies(tally.totals)),
+        amounts_minor={
+            currency: _breakdown(tally.totals.amounts_minor[currency])
+            for currency in sorted(tally.totals.amounts_minor)
+        },
+        amount_unreadable=tally.totals.amount_unreadable,
+        requests=requests,
+        control=control,
+        refusal=RefusalFacts(code=refusal.code, message=refusal.message) if refusal else None,
+        notes=[*checked.notes, *notes],
+        codes=dict(sorted(tally.codes.items())),
+        reports=reports,
+    )
+
+
+def without_report(
+    file: FileFacts,
+    state: FileState,
+    *,
+    run: RunFacts,
+    refusal: RefusalFacts | None = None,
+    notes: Iterable[str] = (),
+) -> FileReport:
+    """What is said about a file that no record was read of: unmatched, refused by its name, or already loaded."""
+    return FileReport(
+        Summary(
+            file=file,
+            run=run,
+            state=state.value,
+            records=Breakdown(),
+            amounts_minor={},
+            refusal=refusal,
+            notes=list(notes),
+        )
+    )
+
+
+def facts_of(checked: CheckedFile) -> FileFacts:
+    """Which file this is."""
+    landed = checked.landed
+    return FileFacts(
+        name=landed.name,
+        sha256=landed.sha256,
+        size_bytes=landed.size_bytes,
+        feed=landed.feed.name,
+        model=landed.feed.model,
+    )
+
+
+def exit_status(report: FileReport) -> int:
+    """What this file alone would make the run exit with."""
+    match FileState(report.summary.state):
+        case FileState.UNFINISHED:
+            return EX_UNFINISHED
+        case FileState.REFUSED | FileState.UNMATCHED:
+            return EX_RECORDS
+        case _:
+            return EX_RECORDS if report.unexpected_rejects else EX_OK
+
+
+def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX_OK) -> RunResult:
+    """What `--json` prints: every file's summary, and the worst exit status of them and of the run itself."""
+    said = list(reports)
+    statuses = [at_least, *(exit_status(report) for report in said)]
+    return RunResult(
+        run_id=run_id,
+        exit_status=max(statuses, key=badness),
+        files=[report.summary for report in said],
+    )
+
+
+def _state(checked: CheckedFile, totals: Totals, *, dry_run: bool) -> FileState:
+    rejects = any(totals.count(outcome) for outcome in REJECTS)
+    if checked.refusal is not None:
+        return FileState.REFUSED
+    if dry_run:
+        return FileState.VALIDATED_WITH_REJECTS if rejects else FileState.VALIDATED
+    if any(totals.count(outcome) for outcome in OPEN):
+        return FileState.UNFINISHED
+    return FileState.LOADED_WITH_REJECTS if rejects else FileState.LOADED
+
+
+def _over_currencies(totals: Totals) -> dict[Outcome, int]:
+    return {outcome: totals.count(outcome) for outcome in Outcome}
+
+
+def _breakdown(by_outcome: Mapping[Outcome, int]) -> Breakdown:
+    parts = {outcome.value: by_outcome.get(outcome, 0) for outcome in Outcome}
+    return Breakdown(total=sum(parts.values()), **parts)

@@ -1,0 +1,133 @@
+"""What a run says about its files: `summary.json`, and the document that `--json` prints."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+
+from schemas.feed import Model
+from schemas.settings import Environment
+from schemas.shape import Shape
+
+State = Literal[
+    "loaded",
+    "loaded_with_rejects",
+    "unfinished",
+    "refused",
+    "already_loaded",
+    "unmatched",
+    "validated",
+    "validated_with_rejects",
+]
+"""The states of `pipeline.core.outcomes.FileState`, as they stand in JSON."""
+
+Number = Annotated[int, Field(ge=0)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time in UTC; RFC 3339 in JSON."""
+
+
+class FileFacts(Shape):
+    """Which file. What is not known stays null: a file that fits no feed is never fetched."""
+
+    name: str
+    sha256: str | None = None
+    size_bytes: Number | None = None
+    feed: str | None = None
+    model: Model | None = None
+
+
+class RunFacts(Shape):
+    """Which run, and for whom."""
+
+    id: str
+    started_at: Moment
+    finished_at: Moment
+    """When this report was made."""
+    merchant: str
+    environment: Environment
+    dry_run: bool = False
+
+
+class Breakdown(Shape):
+    """A total and its parts by outcome, in records or in minor units. The parts always add up to the total."""
+
+    total: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    conflict: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    not_attempted: int = 0
+
+    @model_validator(mode="after")
+    def _parts_add_up(self) -> Breakdown:
+        if self.total != sum(self.parts().values()):
+            raise ValueError("the outcomes do not add up to the total")
+        return self
+
+    def parts(self) -> dict[str, int]:
+        """Every outcome and its share, without the total."""
+        return self.model_dump(exclude={"total"})
+
+
+class RequestCounts(Shape):
+    """What was asked of the Billing API for this file."""
+
+    sent: Number = 0
+    retried: Number = 0
+    rate_limited: Number = 0
+    looked_up: Number = 0
+
+
+class ControlTotals(Shape):
+    """What the file declares about itself. Amounts in minor units by currency."""
+
+    records: Number | None = None
+    amounts_minor: dict[str, int] = {}
+
+
+class RefusalFacts(Shape):
+    """Why nothing of a file was sent."""
+
+    code: str
+    message: str
+
+
+class Summary(Shape):
+    """`summary.json`: one file, in numbers."""
+
+    file: FileFacts
+    run: RunFacts
+    state: State
+    records: Breakdown
+    amounts_minor: dict[str, Breakdown]
+    """By currency; records whose currency is unreadable stand under `"?"`."""
+    amount_unreadable: Number = 0
+    """Records whose amount could not be read: counted in `records`, outside the sums."""
+    requests: RequestCounts = RequestCounts()
+    control: ControlTotals | None = None
+    refusal: RefusalFacts | None = None
+    notes: list[str] = []
+    codes: dict[str, int] = {}
+    """How many records carry each code."""
+    reports: list[str] = []
+    """Names of the report files beside this one, this one included."""
+
+
+class RunResult(Shape):
+    """What `--json` prints on stdout."""
+
+    run_id: str
+    exit_status: Number
+    files: list[Summary]
