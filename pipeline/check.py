@@ -1,0 +1,188 @@
+"""Check: a landed file becomes a checked file: each record accepted, rejected or a duplicate, all of it counted.
+
+Memory is bounded: records pass in batches into Parquet parts; rules across records work on one bucket at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.core import across, rules
+from pipeline.core.columns import Layout, lay_out
+from pipeline.core.content import judge
+from pipeline.core.files import CheckedFile, LandedFile, Refusal
+from pipeline.core.normalise import canonical
+from pipeline.core.outcomes import Outcome
+from pipeline.core.totals import Totals
+from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
+from pipeline.edge.reader.parts import Parts
+from pipeline.errors import FileRefused
+from schemas.settings import Limits
+
+_OUTCOMES = {
+    "accepted": Outcome.NOT_ATTEMPTED,
+    "rejected": Outcome.REJECTED,
+    "duplicate": Outcome.DUPLICATE,
+}
+
+
+def check(
+    landed: LandedFile,
+    workspace: Path,
+    *,
+    limits: Limits,
+    progress: Callable[[int], None] | None = None,
+) -> CheckedFile:
+    """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
+
+    Records go to `workspace/records/`. `progress` is told the bytes of the file read so far.
+    """
+    work = _Check(landed, Parts(workspace / "records"), limits)
+    try:
+        work.run(progress)
+    except FileRefused as refused:
+        code = str(refused.facts["rule"])
+        work.refusal = Refusal(code, f"{refused.facts['problem']}; {refused.facts['remedy']}")
+    return work.result()
+
+
+@dataclass(slots=True)
+class _Check:
+    """One file being checked."""
+
+    landed: LandedFile
+    parts: Parts
+    limits: Limits
+    file: DelimitedFile | None = None
+    notes: list[str] = field(default_factory=list)
+    refusal: Refusal | None = None
+
+    def run(self, progress: Callable[[int], None] | None) -> None:
+        self.file = open_delimited(self.landed, self.limits)
+        layout = lay_out(
+            self.landed.feed, self.file.header.names, self.landed.name_parts, file_name=self.landed.name
+        )
+        if layout.reject_source is not None and self.landed.rejects_of is None:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.rejects_unknown",
+                problem="a corrected rejects file of a file that is not known here",
+                remedy="drop it where the original was loaded",
+            )
+        self.notes += layout.notes
+        self._records(self.file, layout, progress)
+        self._crossings(layout)
+        self._refuse_for_rejects()
+
+    def _records(self, file: DelimitedFile, layout: Layout, progress: Callable[[int], None] | None) -> None:
+        rejects_of = self.landed.rejects_of if layout.reject_source is not None else None
+        for fields in file.batches(layout.positions(), progress=progress):
+            self.parts.append(judge(canonical(fields, layout), layout, rejects_of=rejects_of))
+
+    def _crossings(self, layout: Layout) -> None:
+        records = self.parts.scan()
+        if records is None:
+            return
+        model = layout.feed.model
+        buckets = across.bucket_count(records.select(pl.len()).collect().item())
+        uniqueness = across.UNIQUENESS[model]
+        found = [each for rule in uniqueness for each in across.contradictions(records, rule, buckets)]
+        contradicting = pl.concat(found)
+        numbers = contradicting["record"].unique()
+        copies = [
+            each
+            for rule in uniqueness
+            if rule.repeats
+            for each in across.duplicates(records, rule, buckets, numbers)
+        ]
+        findings = pl.concat([contradicting, *copies]).sort("record")
+        self._write_findings(findings, layout)
+        self.notes += across.detail_notes(records, model, buckets)
+
+    def _write_findings(self, findings: across.Findings, layout: Layout) -> None:
+        if findings.is_empty():
+            return
+        for number, (first, last) in enumerate(self.parts.bounds()):
+            mine = findings.filter(pl.col("record").is_between(first, last))
+            if not mine.is_empty():
+                self.parts.replace(number, across.apply(self.parts.read(number), mine, layout.message))
+
+    def _refuse_for_rejects(self) -> None:
+        rejects, records = self._unexpected_rejects()
+        feed = self.landed.feed
+        if rejects and (feed.on_reject or self.limits.on_reject) == "refuse_file":
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.rejects_not_allowed",
+                problem=f"{rejects} of {records} records are rejected, and on_reject is refuse_file",
+                remedy="correct them; nothing was sent",
+            )
+        ratio = self.limits.max_reject_ratio if feed.max_reject_ratio is None else feed.max_reject_ratio
+        most = self.limits.max_rejects if feed.max_rejects is None else feed.max_rejects
+        if rejects > most and rejects > ratio * records:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.too_many_rejects",
+                problem=f"{rejects} of {records} records are rejected, at most {most} or {ratio:.0%} may be",
+                remedy="correct the feed or the file; nothing was sent",
+            )
+
+    def _unexpected_rejects(self) -> tuple[int, int]:
+        """Rejected records that count against the limits, and all records."""
+        records = self.parts.scan()
+        if records is None:
+            return 0, 0
+        expected = pl.col("codes").list.set_difference(self.landed.feed.expected_codes).list.len() == 0
+        unexpected = (pl.col("verdict") == "rejected") & ~expected
+        return records.select(unexpected.sum(), pl.len()).collect(engine="streaming").row(0)
+
+    def result(self) -> CheckedFile:
+        header = self.file.header if self.file else None
+        return CheckedFile(
+            landed=self.landed,
+            records=self.parts.folder,
+            totals=self._totals(),
+            header=header.raw if header else b"",
+            line_end=header.line_end if header else b"\n",
+            byte_order_mark=self.file.file.byte_order_mark if self.file else b"",
+            refusal=self.refusal,
+            notes=tuple(self.notes),
+            code_counts=self._code_counts(),
+        )
+
+    def _totals(self) -> Totals:
+        totals = Totals()
+        records = self.parts.scan()
+        if records is None:
+            return totals
+        currency = pl.when(pl.col("currency_readable")).then(pl.col("currency")).alias("currency")
+        groups = records.group_by(currency, "verdict").agg(
+            pl.len().alias("records"),
+            # Int64 sums wrap without a word.
+            pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
+            pl.col("amount_minor").null_count().alias("unreadable"),
+        )
+        for name, verdict, count, amount, unreadable in (
+            groups.collect(engine="streaming").sort("currency", "verdict").iter_rows()
+        ):
+            totals.add(
+                name, _OUTCOMES[verdict], records=count, amount_minor=int(amount or 0), unreadable=unreadable
+            )
+        return totals
+
+    def _code_counts(self) -> dict[str, int]:
+        records = self.parts.scan()
+        if records is None:
+            return {}
+        counts = (
+            records.select(pl.col("codes").explode().drop_nulls())
+            .group_by("codes")
+            .len()
+            .collect(engine="streaming")
+        )
+        found = dict(counts.iter_rows())
+        return {code: found[code] for code in rules.RULES if code in found}

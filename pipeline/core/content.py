@@ -1,0 +1,227 @@
+"""What the values of one record must be: every rule over every record of a batch, all faults at once.
+
+Each rule adds one true/false column, in one lazy pass; codes and messages are spelled out for rejected records only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.core import dates, money, phones, rules
+from pipeline.core.columns import AMOUNT, METADATA, REQUIRED, Layout, is_stated_by_us
+from pipeline.core.normalise import metadata_json
+from pipeline.core.structure import DAMAGE
+
+RECORD_COLUMNS: dict[str, pl.DataType] = {
+    "record": pl.Int64(),
+    "line": pl.Int64(),
+    "byte_start": pl.Int64(),
+    "byte_end": pl.Int64(),
+    **{
+        name: pl.String()
+        for name in (
+            "customer_reference",
+            "customer_name",
+            "customer_email",
+            "customer_phone",
+            "customer_metadata",
+            "account_reference",
+            "account_name",
+            "account_metadata",
+            "bill_reference",
+            "currency",
+            "bill_date",
+            "due_date",
+            "metadata",
+        )
+    },
+    "amount_minor": pl.Int64(),
+    "currency_readable": pl.Boolean(),
+    "verdict": pl.String(),
+    "codes": pl.List(pl.String()),
+    "message": pl.String(),
+    "duplicate_of": pl.Int64(),
+}
+"""Columns of checked records, as `CheckedFile` describes them."""
+
+_REFERENCE = r"^[a-zA-Z0-9_-]+$"
+# Only with a sign in the exponent: `12E4` may well be somebody's reference.
+_SPREADSHEET = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule as a true/false expression: true where it is broken."""
+
+    code: str
+    bad: pl.Expr
+
+
+def judge(records: pl.DataFrame, layout: Layout, *, rejects_of: str | None) -> pl.DataFrame:
+    """Apply every rule to canonical text (of `normalise.canonical`); returns `RECORD_COLUMNS`."""
+    e164 = phones.to_e164(records["customer_phone"], layout.feed.phone_region)
+    records = records.with_columns(e164.alias("phone_e164"))
+    faults = list(_faults(layout, rejects_of))
+    sound = pl.col("damage").is_null()
+    judged = records.lazy().with_columns(
+        *_values(layout),
+        *((fault.bad & sound).fill_null(value=False).alias(f"bad_{i}") for i, fault in enumerate(faults)),
+        *((pl.col("damage") == i).fill_null(value=False).alias(f"damage_{i}") for i in range(len(DAMAGE))),
+    )
+    flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
+    flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
+    frame = judged.with_columns(customer_phone=pl.col("phone_e164")).collect()
+    return _spell_out(frame, flags, layout)
+
+
+def _values(layout: Layout) -> Iterator[pl.Expr]:
+    """The values that are sent, from the text that is stated."""
+    column = AMOUNT[layout.feed.model]
+    yield _amount(layout, column).minor.alias("amount_minor")
+    yield pl.col("currency").is_in(list(money.exponents())).fill_null(value=False).alias("currency_readable")
+    for family in ("metadata", "customer_metadata", "account_metadata"):
+        yield metadata_json(layout, family)
+    if layout.feed.model == "bill":
+        for name in ("bill_date", "due_date"):
+            yield _date(layout, name).day.alias(name)
+
+
+def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:
+    hit = frame.select(pl.col(name).any() for name in flags).row(0)
+    active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
+    missing = [name for name in RECORD_COLUMNS if name not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, RECORD_COLUMNS[name]).alias(name) for name in missing)
+    frame = frame.with_columns(codes=pl.lit([], pl.List(pl.String)))
+    frame = frame.with_columns(verdict=pl.lit("accepted"), message=pl.lit(None, pl.String))
+    if active:
+        codes = _listed(active)
+        texts = _listed({name: layout.message(code) for name, code in active.items()})
+        rejected = pl.any_horizontal(pl.col(name) for name in active)
+        frame = frame.with_columns(
+            codes=pl.when(rejected).then(codes).otherwise(pl.col("codes")),
+            message=pl.when(rejected).then(texts.list.join("; ")),
+            verdict=pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
+        )
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items())
+
+
+def _listed(texts: dict[str, str]) -> pl.Expr:
+    return pl.concat_list(
+        pl.when(pl.col(name)).then(pl.lit(text)) for name, text in texts.items()
+    ).list.drop_nulls()
+
+
+def _faults(layout: Layout, rejects_of: str | None) -> Iterator[Fault]:
+    model = layout.feed.model
+    required = REQUIRED[model]
+    for name in ("customer_reference", "account_reference", "bill_reference"):
+        if name in required or name in layout.sources:
+            yield from _reference_faults(name, required=name in required)
+    yield from _customer_faults()
+    if model != "customer_balance":
+        yield _too_long("account_name", rules.MAX_NAME_CHARACTERS)
+    yield Fault("currency.missing", pl.col("currency").is_null())
+    yield Fault("currency.unknown", ~pl.col("currency").is_in(list(money.exponents())))
+    yield from _amount_faults(layout)
+    if model == "bill":
+        yield from _bill_faults(layout)
+    yield from _metadata_faults(layout)
+    if rejects_of is not None:
+        yield Fault("record.reject_source", pl.col("reject_source").ne_missing(pl.lit(rejects_of)))
+
+
+def _reference_faults(name: str, *, required: bool) -> Iterator[Fault]:
+    text = pl.col(name)
+    if required:
+        yield Fault(f"{name}.missing", text.is_null())
+    mangled = text.str.contains(_SPREADSHEET)
+    yield Fault(f"{name}.spreadsheet", mangled)
+    yield Fault(f"{name}.characters", ~text.str.contains(_REFERENCE) & ~mangled)
+    yield _too_long(name, rules.MAX_REFERENCE_CHARACTERS)
+
+
+def _too_long(name: str, max_characters: int) -> Fault:
+    return Fault(f"{name}.too_long", pl.col(name).str.len_chars() > max_characters)
+
+
+def _customer_faults() -> Iterator[Fault]:
+    yield _too_long("customer_name", rules.MAX_NAME_CHARACTERS)
+    yield _too_long("customer_email", rules.MAX_EMAIL_CHARACTERS)
+    yield Fault("customer_email.invalid", ~pl.col("customer_email").str.contains(_EMAIL))
+    yield Fault(
+        "customer_phone.invalid", pl.col("customer_phone").is_not_null() & pl.col("phone_e164").is_null()
+    )
+
+
+def _amount(layout: Layout, column: str) -> money.AmountReading:
+    return money.reading(pl.col(column), pl.col("currency"), layout.feed.amount)
+
+
+def _amount_faults(layout: Layout) -> Iterator[Fault]:
+    column = AMOUNT[layout.feed.model]
+    read = _amount(layout, column)
+    yield Fault(f"{column}.missing", pl.col(column).is_null())
+    yield Fault(f"{column}.format", read.format)
+    yield Fault(f"{column}.ambiguous", read.ambiguous)
+    yield Fault(f"{column}.spreadsheet", read.spreadsheet)
+    yield Fault(f"{column}.too_precise", read.too_precise)
+    low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
+    if column == "amount_due":
+        low, high = rules.MIN_AMOUNT_DUE_MINOR, rules.MAX_AMOUNT_DUE_MINOR
+    outside = ~read.minor.is_between(low, high)
+    yield Fault(f"{column}.out_of_range", read.too_long | outside.fill_null(value=False))
+
+
+def _date(layout: Layout, name: str) -> dates.DateReading:
+    formats = list(layout.feed.date_formats)
+    source = layout.sources.get(name)
+    if source is not None and is_stated_by_us(source):
+        # A date from the file's name or the config is ISO already, however the records write theirs.
+        formats = ["%Y-%m-%d"]
+    return dates.reading(pl.col(name), formats)
+
+
+def _bill_faults(layout: Layout) -> Iterator[Fault]:
+    for name in ("bill_date", "due_date"):
+        read = _date(layout, name)
+        yield Fault(f"{name}.format", read.format)
+        yield Fault(f"{name}.impossible", read.impossible)
+        yield Fault(f"{name}.ambiguous", read.ambiguous)
+    bill, due = _date(layout, "bill_date").day, _date(layout, "due_date").day
+    yield Fault("due_date.before_bill_date", due < bill)
+    no_account = pl.col("account_reference").is_null()
+    yield Fault("account_name.without_account", pl.col("account_name").is_not_null() & no_account)
+    if keys := _columns(layout, "account_metadata"):
+        filled = pl.any_horizontal(pl.col(name).is_not_null() for name in keys)
+        yield Fault("account_metadata.without_account", filled & no_account)
+
+
+def _columns(layout: Layout, family: str) -> list[str]:
+    return [f"{family}.{key}" for key in layout.metadata_keys(family)]
+
+
+def _metadata_faults(layout: Layout) -> Iterator[Fault]:
+    for family in METADATA[layout.feed.model]:
+        names = _columns(layout, family)
+        if not names:
+            continue
+        filled = [pl.col(name).is_not_null() for name in names]
+        too_long = [pl.col(name).str.len_chars() > rules.MAX_METADATA_VALUE_CHARACTERS for name in names]
+        yield Fault(f"{family}.value_too_long", pl.any_horizontal(too_long))
+        if len(names) > rules.MAX_METADATA_KEYS:
+            count = pl.sum_horizontal(each.cast(pl.Int64) for each in filled)
+            yield Fault(f"{family}.too_many", count > rules.MAX_METADATA_KEYS)
+        keys = layout.metadata_keys(family)
+        unfit = [each for each, key in zip(filled, keys, strict=True) if not _is_key(key)]
+        if unfit:
+            yield Fault(f"{family}.key", pl.any_horizontal(unfit))
+
+
+def _is_key(key: str) -> bool:
+    return 0 < len(key) <= rules.MAX_METADATA_KEY_CHARACTERS

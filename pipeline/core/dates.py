@@ -1,0 +1,82 @@
+"""Dates as declared formats write them. A date counts only when writing it back gives the same text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+_DIRECTIVES = {
+    "Y": "[0-9]{4}",
+    "y": "[0-9]{2}",
+    "m": "[0-9]{2}",
+    "d": "[0-9]{2}",
+    "H": "[0-9]{2}",
+    "M": "[0-9]{2}",
+    "S": "[0-9]{2}",
+    "j": "[0-9]{3}",
+    "b": "[A-Za-z]{3}",
+    "B": "[A-Za-z]{3,9}",
+}
+
+
+def shape(date_format: str) -> str:
+    """A pattern of all texts that look like the format; ValueError for directives we do not read."""
+    pieces = []
+    rest = iter(date_format)
+    for character in rest:
+        if character != "%":
+            pieces.append(re.escape(character))
+            continue
+        directive = next(rest, "")
+        if directive not in _DIRECTIVES:
+            raise ValueError(f"%{directive} is not read here; use {' '.join(f'%{d}' for d in _DIRECTIVES)}")
+        pieces.append(_DIRECTIVES[directive])
+    return "".join(pieces)
+
+
+def is_whole_date(date_format: str) -> bool:
+    """Whether a format states year, month and day (or day of the year)."""
+    parts = set(re.findall(r"%(.)", date_format))
+    return bool(parts & {"Y", "y"}) and ("j" in parts or (bool(parts & {"m", "b", "B"}) and "d" in parts))
+
+
+def read_date(text: str, date_format: str) -> str | None:
+    """One date as YYYY-MM-DD, or None."""
+    try:
+        parsed = datetime.strptime(text, date_format)  # noqa: DTZ007 - a calendar day has no time zone
+    except ValueError:
+        return None
+    return parsed.strftime("%Y-%m-%d") if parsed.strftime(date_format) == text else None
+
+
+@dataclass(frozen=True, slots=True)
+class DateReading:
+    """Expressions over one text column: the day as YYYY-MM-DD text, and what is wrong with it."""
+
+    day: pl.Expr
+    format: pl.Expr
+    impossible: pl.Expr
+    ambiguous: pl.Expr
+
+
+def reading(text: pl.Expr, formats: Sequence[str]) -> DateReading:
+    """Read a column by the formats; null text is neither a day nor a fault."""
+    days = [_day(text, each) for each in formats]
+    first, last = pl.min_horizontal(days), pl.max_horizontal(days)
+    looks_right = text.str.contains("^(?:" + "|".join(shape(each) for each in formats) + ")$")
+    return DateReading(
+        day=pl.when(first == last).then(first),
+        format=first.is_null() & ~looks_right,
+        impossible=first.is_null() & looks_right,
+        ambiguous=first != last,
+    )
+
+
+def _day(text: pl.Expr, date_format: str) -> pl.Expr:
+    day = text.str.strptime(pl.Date, date_format, strict=False, exact=True)
+    same = day.dt.strftime(date_format) == text
+    return pl.when(same).then(day.dt.strftime("%Y-%m-%d"))

@@ -1,0 +1,130 @@
+"""Which feed a file name fits, and whether a file is one of our rejects files coming back corrected."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.core import dates
+from pipeline.errors import FileRefused
+from schemas.feed import NAME_PART, Feed
+
+REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_source")
+"""The last three columns of every rejects file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMatch:
+    """A feed and what the named parts of its `match` stand for; dates as YYYY-MM-DD."""
+
+    feed: Feed
+    name_parts: dict[str, str]
+
+
+def match_name(name: str, feeds: Sequence[Feed]) -> FeedMatch | None:
+    """The feed whose `match` fits the whole name, or None; FileRefused when two fit."""
+    fits = [FeedMatch(feed, parts) for feed in feeds if (parts := _parts(name, feed.match)) is not None]
+    if len(fits) > 1:
+        raise FileRefused(
+            name=name,
+            rule="file.two_feeds",
+            problem="its name fits the feeds " + " and ".join(fit.feed.name for fit in fits),
+            remedy="make their match patterns differ",
+        )
+    return fits[0] if fits else None
+
+
+def match_problems(match: str) -> list[str]:
+    """What is wrong with a `match` pattern; a config error when there is anything."""
+    problems = []
+    for part, date_format in NAME_PART.findall(match):
+        if not date_format:
+            continue
+        try:
+            dates.shape(date_format)
+        except ValueError as error:
+            problems.append(f"match: part {part}: {error}")
+            continue
+        if not dates.is_whole_date(date_format):
+            problems.append(f"match: part {part} states no whole date")
+    if re.search(r"[{}]", NAME_PART.sub("", match)):
+        problems.append("match: a brace that belongs to no named part such as {date:%Y-%m-%d}")
+    return problems
+
+
+def _parts(name: str, match: str) -> dict[str, str] | None:
+    formats = dict(NAME_PART.findall(match))
+    found = re.fullmatch(_pattern(match), name, re.DOTALL)
+    if found is None:
+        return None
+    parts = {}
+    for part, text in found.groupdict().items():
+        value = dates.read_date(text, formats[part]) if formats[part] else text
+        if value is None:
+            return None
+        parts[part] = value
+    return parts
+
+
+def _pattern(match: str) -> str:
+    pieces, end = [], 0
+    for found in NAME_PART.finditer(match):
+        pieces.append(_literal(match[end : found.start()]))
+        inner = dates.shape(found[2]) if found[2] else ".+?"
+        pieces.append(f"(?P<{found[1]}>{inner})")
+        end = found.end()
+    return "".join([*pieces, _literal(match[end:])])
+
+
+def _literal(text: str) -> str:
+    return ".*".join(re.escape(piece) for piece in text.split("*"))
+
+
+_HEADER_END = re.compile(
+    r'(?P<quote>"?)(?P<delimiter>[^"\r\n])"?reject_codes"?(?P=delimiter)'
+    r'"?reject_messages"?(?P=delimiter)"?reject_source"?(?:\r\n|\r|\n|\Z)'
+)
+_SOURCE = re.compile(r".+\.[0-9a-f]{8}", re.ASCII | re.DOTALL)
+
+
+def peek_rejects(head: bytes) -> str | None:
+    """Tell a corrected rejects file by the first bytes of a file (64 KiB are plenty).
+
+    None: no rejects file. Otherwise the `reject_source` of its first record, `""` when that cannot be read.
+    Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is.
+    """
+    text = _decode_head(head)
+    header_end = _HEADER_END.search(text)
+    if header_end is None or _quotes_are_open(text[: header_end.end()]):
+        return None
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=header_end["delimiter"])
+    try:
+        header = next(rows)
+        if tuple(header[-len(REJECT_COLUMNS) :]) != REJECT_COLUMNS:
+            return None
+        first = next((row for row in rows if row), [])
+    except (csv.Error, StopIteration):
+        return ""
+    source = first[-1].strip() if len(first) == len(header) else ""
+    return source if _SOURCE.fullmatch(source) else ""
+
+
+def _decode_head(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return head.decode("utf-16", errors="replace")
+    try:
+        return head.decode("utf-8-sig")
+    except UnicodeDecodeError:  # cp1252 or latin-1, or a character cut by the end of the head
+        whole = head.rfind(b"\n") + 1
+        try:
+            return head[:whole].decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return head.decode("latin-1")
+
+
+def _quotes_are_open(text: str) -> bool:
+    return text.count('"') % 2 == 1

@@ -1,0 +1,125 @@
+"""Amounts from text to integer minor units, exactly or not at all.
+
+Every text passes an anchored pattern first and is then computed in integers: polars' own decimal parsing rounds
+without a word and takes `1E+12`, `.5` and `5.`. Source of exponents: ISO 4217, through the `iso4217` package.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+from schemas.feed import AmountFormat
+
+MAX_DIGITS = 18
+"""An amount of more digits (in minor units) is out of any range and not representable; all others fit Int64."""
+
+_SEPARATORS = " \u00a0\u202f.,'\u2019"
+_SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+
+
+@cache
+def exponents() -> dict[str, int]:
+    """Currencies with minor units: alphabetic code → number of decimals (0 to 4)."""
+    from iso4217 import Currency  # noqa: PLC0415 - reads ISO's table when first imported
+
+    return {each.code: each.exponent for each in Currency if each.exponent is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class AmountReading:
+    """Expressions over one text column: the amount in minor units (Int64), and what is wrong with the text."""
+
+    minor: pl.Expr
+    format: pl.Expr
+    ambiguous: pl.Expr
+    spreadsheet: pl.Expr
+    too_precise: pl.Expr
+    too_long: pl.Expr
+    """More digits than any amount has; `minor` is null then."""
+
+
+def reading(text: pl.Expr, currency: pl.Expr, style: AmountFormat) -> AmountReading:
+    """Read a column of amounts; null text is neither an amount nor a fault.
+
+    With `unit: major` a record whose `currency` is not in `exponents()` has no amount, and no fault for it.
+    """
+    fits = text.str.contains(_gate(style))
+    exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
+    if style.unit == "minor":
+        exponent = pl.lit(0, pl.Int64)
+    whole = _whole_digits(text, style)
+    decimals = _decimals(text, style)
+    precise = decimals.str.len_chars() <= exponent
+    short = (whole.str.len_chars() + exponent) <= MAX_DIGITS
+    factor = exponent.replace_strict({n: 10**n for n in range(5)}, default=None, return_dtype=pl.Int64)
+    fraction = decimals.str.pad_end(4, "0").str.slice(0, 4).cast(pl.Int64, strict=False) // (10_000 // factor)
+    units = pl.when(whole == "").then(pl.lit("0")).otherwise(whole).cast(pl.Int64, strict=False)
+    sized = units * factor + fraction
+    signed = pl.when(_is_credit(text, style)).then(-sized).otherwise(sized)
+    spreadsheet = text.str.contains(_SPREADSHEET)
+    ambiguous = text.str.contains(_ambiguous())
+    return AmountReading(
+        minor=pl.when(fits & precise & short).then(signed),
+        format=~fits & ~spreadsheet & ~ambiguous,
+        ambiguous=~fits & ambiguous,
+        spreadsheet=~fits & spreadsheet,
+        too_precise=fits & ~precise,
+        too_long=fits & precise & ~short,
+    )
+
+
+def _number(style: AmountFormat) -> str:
+    if style.unit == "minor":
+        return "[0-9]+"
+    whole = "[0-9]+"
+    if style.thousands:
+        whole = f"(?:[0-9]{{1,3}}(?:{re.escape(style.thousands)}[0-9]{{3}})+|[0-9]+)"
+    return f"{whole}(?:{re.escape(style.decimal)}[0-9]+)?"
+
+
+def _gate(style: AmountFormat) -> str:
+    number = _number(style)
+    match style.negative:
+        case "leading_minus":
+            return f"^-?{number}$"
+        case "trailing_minus":
+            return f"^{number}-?$"
+        case "parentheses":
+            return rf"^(?:\({number}\)|{number})$"
+        case "cr":
+            return f"^{number}(?: ?(?:CR|DR))?$"
+
+
+def _is_credit(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    match style.negative:
+        case "leading_minus":
+            return text.str.starts_with("-")
+        case "trailing_minus":
+            return text.str.ends_with("-")
+        case "parentheses":
+            return text.str.starts_with("(")
+        case "cr":
+            return text.str.ends_with("CR")
+
+
+def _whole_digits(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Digits before the decimal separator, without leading zeros; only sound for text that fits the gate."""
+    whole = text.str.split(style.decimal).list.first() if style.unit == "major" else text
+    return whole.str.replace_all("[^0-9]", "").str.strip_chars_start("0")
+
+
+def _decimals(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Digits behind the decimal separator, without closing zeros (`1.230` rand are exact)."""
+    if style.unit == "minor":
+        return text.str.slice(0, 0)
+    behind = text.str.extract(f"{re.escape(style.decimal)}([0-9]+)[^0-9]*$").fill_null("")
+    return behind.str.strip_chars_end("0")
+
+
+def _ambiguous() -> str:
+    separators = "[" + re.escape(_SEPARATORS) + "]"
+    return rf"^[-(]?[0-9]+(?:{separators}[0-9]+)+(?:[-)]| ?(?:CR|DR))?$"

@@ -1,0 +1,71 @@
+"""From a file's own fields to canonical columns: mapped, stripped, empty is absent; nothing is judged here."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.core.columns import CANONICAL, METADATA, Field, FirstOf, Joined, Layout, Source, Text
+
+PLACE = ("record", "line", "byte_start", "byte_end", "damage")
+
+
+def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Map a batch of records (`field_<position>`, all text) onto canonical columns.
+
+    Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
+    metadata key, and `reject_source` when the file has it.
+    """
+    own = [name for name in fields.columns if name.startswith("field_")]
+    stripped = [pl.col(name).str.strip_chars() for name in own]
+    fields = fields.with_columns(stripped).with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own
+    )
+    columns = [_expression(source).alias(name) for name, source in layout.sources.items()]
+    absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
+    columns += [pl.lit(None, pl.String).alias(name) for name in absent]
+    if layout.reject_source is not None:
+        columns.append(pl.col(f"field_{layout.reject_source}").alias("reject_source"))
+    mapped = fields.select(*PLACE, *columns)
+    if layout.feed.currency:
+        mapped = mapped.with_columns(pl.col("currency").fill_null(pl.lit(layout.feed.currency)))
+    # A damaged record states nothing, not even what the feed says of every record.
+    values = pl.exclude(*PLACE)
+    return mapped.with_columns(pl.when(pl.col("damage").is_null()).then(values))
+
+
+def _expression(source: Source) -> pl.Expr:
+    match source:
+        case Field(position):
+            return pl.col(f"field_{position}")
+        case Text(text):
+            return pl.lit(text.strip() or None, pl.String)
+        case FirstOf(sources):
+            return pl.coalesce([_expression(each) for each in sources])
+        case Joined(pieces, lenient):
+            return _joined(pieces, lenient=lenient)
+
+
+def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:
+    texts = [pl.lit(each.text) if isinstance(each, Text) else _expression(each) for each in pieces]
+    if not lenient:
+        return _filled(pl.concat_str(texts, ignore_nulls=False))
+    stated = [
+        text.is_not_null() for text, each in zip(texts, pieces, strict=True) if not isinstance(each, Text)
+    ]
+    joined = pl.concat_str(texts, ignore_nulls=True).str.replace_all(r"\s+", " ")
+    return pl.when(pl.any_horizontal(stated) if stated else pl.lit(value=True)).then(_filled(joined))
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def metadata_json(layout: Layout, family: str) -> pl.Expr:
+    """A record's metadata as one JSON object; null when no key is filled. Absent keys are null inside."""
+    names = [f"{family}.{key}" for key in layout.metadata_keys(family)]
+    if family not in METADATA[layout.feed.model] or not names:
+        return pl.lit(None, pl.String).alias(family)
+    pairs = pl.struct(pl.col(name).alias(name.removeprefix(f"{family}.")) for name in names)
+    filled = pl.any_horizontal(pl.col(name).is_not_null() for name in names)
+    return pl.when(filled).then(pairs.struct.json_encode()).alias(family)

@@ -1,0 +1,91 @@
+"""Phone numbers to E.164.
+
+A number that is E.164 already passes as it is: that is all the Billing API asks. Others are read as the feed's
+region writes them, and the `phonenumbers` library has the last word; common shapes are settled by a pattern made from
+that library's own tables, because asking it for each of ten million numbers takes minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+_E164 = r"^\+[1-9][0-9]{1,14}$"
+_PARTS_OF_A_REGION = ("mobile", "fixed_line", "toll_free", "shared_cost", "uan", "voip")
+
+
+@dataclass(frozen=True, slots=True)
+class FastPath:
+    """National numbers that need no second look: `national_prefix` + a number fitting `pattern` (Rust and Python)."""
+
+    country_code: int
+    national_prefix: str
+    pattern: str
+
+
+@cache
+def fast_path(region: str) -> FastPath | None:
+    """The fast path of a region, or None where its numbering plan has special cases that only the library knows."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata  # noqa: PLC0415 - large tables
+
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None or metadata.country_code is None or metadata.general_desc is None:
+        return None
+    prefix = metadata.national_prefix
+    if prefix is None or metadata.national_prefix_transform_rule:
+        return None
+    shared = len(COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]) > 1
+    if shared or not prefix.isdigit() or metadata.national_prefix_for_parsing != prefix:
+        return None
+    plans = [getattr(metadata, part) for part in _PARTS_OF_A_REGION]
+    patterns = [plan.national_number_pattern for plan in plans if plan and plan.national_number_pattern]
+    general = metadata.general_desc.national_number_pattern
+    if not patterns or not general or re.search(r"\(\?[=!<]", "".join([*patterns, general])):
+        return None
+    ascii_patterns = [pattern.replace(r"\d", "[0-9]") for pattern in patterns]
+    return FastPath(metadata.country_code, prefix, f"^(?:{'|'.join(ascii_patterns)})$")
+
+
+def by_library(text: str, region: str | None) -> str | None:
+    """One number as the library reads it in a region: E.164, or None when it is no valid number."""
+    import phonenumbers  # noqa: PLC0415 - large tables
+
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if number.extension or not phonenumbers.is_valid_number(number):
+        return None
+    formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return formatted if re.fullmatch(r"\+[1-9][0-9]{1,14}", formatted, re.ASCII) else None
+
+
+def to_e164(texts: pl.Series, region: str | None) -> pl.Series:
+    """A column of numbers as E.164; null where absent or no valid number."""
+    frame = pl.DataFrame({"text": texts})
+    if texts.null_count() == len(texts):
+        return texts
+    quick = frame.select(_quick(pl.col("text"), region).alias("quick"))["quick"]
+    unsettled = texts.filter(quick.is_null() & texts.is_not_null()).unique()
+    if unsettled.is_empty():
+        return quick
+    answers = pl.DataFrame(
+        {"text": unsettled, "answer": [by_library(text, region) for text in unsettled]},
+        schema={"text": pl.String, "answer": pl.String},
+    )
+    slow = frame.join(answers, on="text", how="left", maintain_order="left")["answer"]
+    return quick.fill_null(slow)
+
+
+def _quick(text: pl.Expr, region: str | None) -> pl.Expr:
+    as_it_is = pl.when(text.str.contains(_E164)).then(text)
+    path = fast_path(region) if region else None
+    if path is None:
+        return as_it_is
+    number = text.str.slice(len(path.national_prefix))
+    national = text.str.contains(f"^{path.national_prefix}[1-9][0-9]+$") & number.str.contains(path.pattern)
+    not_abroad = ~text.str.starts_with(str(path.country_code))
+    return as_it_is.when(national & not_abroad).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))

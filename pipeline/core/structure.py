@@ -1,0 +1,222 @@
+"""Where records begin and end in delimited text, and which of them are damaged: structure before content.
+
+The scan knows physical lines, quotes with line breaks inside, field counts and blank lines, so that a CSV parser is
+given only text that it cannot misread. Source of the quoting rules: RFC 4180, strictly: a quote opens only at the start
+of a field, closes only at its end, and is doubled inside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+SUBSTITUTE = "\x1a"
+"""U+001A, which stands for a byte that cannot be decoded (Source: ISO 646)."""
+
+DAMAGE = (
+    "record.blank",
+    "record.undecodable",
+    "record.control_characters",
+    "record.open_quote",
+    "record.stray_quote",
+    "record.too_few_fields",
+    "record.too_many_fields",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file separates fields and lines."""
+
+    delimiter: str
+    line_end: str
+    """`"\\n"` (which covers CRLF) or `"\\r"`."""
+    width: int
+    """Fields of a whole record."""
+    max_record_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Patterns over one physical line without its line end."""
+
+    whole: str
+    """A record by itself."""
+    opens: str
+    """Well-formed up to a quote that is still open at the end of the line."""
+    continues: str
+    """Read from inside a quoted field: still, or again, inside one at the end."""
+    closes: str
+    """Read from inside a quoted field: closes it and ends a record."""
+    control: str
+
+
+@cache
+def patterns(delimiter: str) -> Patterns:
+    """Patterns for a delimiter. Every repetition is over disjoint characters, so matching is linear."""
+    d = re.escape(delimiter)
+    quoted = '"(?:[^"]|"")*"'
+    field = f'(?:{quoted}|[^"{d}]*)'
+    inside = '(?:[^"]|"")*'
+    allowed = delimiter if delimiter < " " else ""
+    controls = "".join(f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in allowed)
+    return Patterns(
+        whole=f"(?s)^{field}(?:{d}{field})*$",
+        opens=f'(?s)^(?:{field}{d})*"{inside}$',
+        continues=f'(?s)^{inside}(?:"(?:{d}{field})*{d}"{inside})?$',
+        closes=f'(?s)^{inside}"(?:{d}{field})*$',
+        control=f"[{controls}\u0080-\u009f\ufeff]",
+    )
+
+
+_CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Records of a stretch of text.
+
+    `records`: `text` (String, without the closing line end), `line` (Int64, 0-based from the stretch's first line),
+    `start`, `end` (Int64, byte offsets from the stretch's start) and `damage` (UInt8, index into `DAMAGE`, or null).
+    `open_line`: first line of a record that the stretch's end cuts; None when nothing is cut.
+    """
+
+    records: pl.DataFrame
+    open_line: int | None
+
+
+def lines_of(text: str, dialect: Dialect, size_bytes: pl.Expr) -> pl.DataFrame:
+    """Physical lines of text that ends with a line end or with the file.
+
+    Columns: `text` (without line end), `line` (0-based), `start`, `end` (byte offsets, line end not included).
+    `size_bytes` is the length of the column `raw` in the file's own encoding.
+    """
+    end_bytes = pl.lit(dialect.line_end).alias("raw")
+    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(dialect.line_end).explode())
+    if text.endswith(dialect.line_end):
+        frame = frame.head(-1)
+    unit = pl.select(end_bytes).select(size_bytes).item()
+    carriage = pl.col("raw").str.ends_with("\r") if dialect.line_end == "\n" else pl.lit(value=False)
+    return frame.with_row_index("line").select(
+        pl.col("line").cast(pl.Int64),
+        pl.when(carriage).then(pl.col("raw").str.head(-1)).otherwise(pl.col("raw")).alias("text"),
+        (size_bytes + unit).cum_sum().shift(1, fill_value=0).cast(pl.Int64).alias("start"),
+        ((size_bytes + unit).cum_sum() - unit - pl.when(carriage).then(unit).otherwise(0))
+        .cast(pl.Int64)
+        .alias("end"),
+        carriage.alias("carriage"),
+    )
+
+
+def scan(lines: pl.DataFrame, dialect: Dialect, *, final: bool) -> Scan:
+    """Find the records in physical lines (of `lines_of`); `final` when the file ends with them."""
+    quoted = lines["text"].str.contains('"', literal=True)
+    if not quoted.any():
+        return Scan(_judge(lines.with_columns(damage=pl.lit(None, pl.UInt8)), dialect), None)
+    spans, damaged, open_line = _spans(lines, quoted, dialect, final=final)
+    if open_line is not None:
+        lines = lines.head(open_line)
+    return Scan(_judge(_join(lines, spans, damaged, dialect.line_end), dialect), open_line)
+
+
+def _spans(
+    lines: pl.DataFrame, quoted: pl.Series, dialect: Dialect, *, final: bool
+) -> tuple[list[tuple[int, int]], dict[int, int], int | None]:
+    """First and last line of each record over several lines, damaged lines, and the line that is cut by the end."""
+    shapes = patterns(dialect.delimiter)
+    whole = ~quoted | lines["text"].str.contains(shapes.whole)
+    if whole.all():
+        return [], {}, None
+    classes = lines.select(
+        whole=whole,
+        opens=quoted & pl.col("text").str.contains(shapes.opens),
+        goes_on=~quoted | pl.col("text").str.contains(shapes.continues),
+        closes=quoted & pl.col("text").str.contains(shapes.closes),
+        line=pl.col("line"),
+        start=pl.col("start"),
+        end=pl.col("end"),
+    ).with_columns(
+        stop=pl.when(~pl.col("goes_on")).then(pl.col("line")).shift(-1).backward_fill(),
+        closing=pl.when(~pl.col("goes_on")).then(pl.col("closes")).shift(-1).backward_fill(),
+        stop_end=pl.when(~pl.col("goes_on")).then(pl.col("end")).shift(-1).backward_fill(),
+    )
+    size_bytes = int(lines["end"][-1])
+    spans: list[tuple[int, int]] = []
+    damaged: dict[int, int] = {}
+    covered = -1
+    odd = classes.filter(~pl.col("whole")).select("line", "opens", "start", "stop", "closing", "stop_end")
+    for line, opens, start, stop, closing, stop_end in odd.iter_rows():
+        if line <= covered:
+            continue
+        if not opens:
+            damaged[line] = DAMAGE.index("record.stray_quote")
+        elif stop is None and not final and size_bytes - start <= dialect.max_record_bytes:
+            return spans, damaged, line
+        elif stop is not None and closing and stop_end - start <= dialect.max_record_bytes:
+            spans.append((line, stop))
+            covered = stop
+        else:
+            damaged[line] = DAMAGE.index("record.open_quote")
+    return spans, damaged, None
+
+
+def _join(
+    lines: pl.DataFrame, spans: list[tuple[int, int]], damaged: dict[int, int], line_end: str
+) -> pl.DataFrame:
+    marks = pl.DataFrame(
+        {"line": list(damaged), "damage": list(damaged.values())},
+        schema={"line": pl.Int64, "damage": pl.UInt8},
+    )
+    lines = lines.join(marks, on="line", how="left", maintain_order="left")
+    if not spans:
+        return lines
+    many = pl.DataFrame(spans, schema={"first": pl.Int64, "last": pl.Int64}, orient="row")
+    owners = lines.join_asof(many, left_on="line", right_on="first", strategy="backward")
+    inside = (pl.col("line") <= pl.col("last")).fill_null(value=False)
+    owners = owners.with_columns(first=pl.when(inside).then(pl.col("first")).otherwise(pl.col("line")))
+    single = owners.filter(~inside).select(*lines.columns)
+    whole_text = pl.when(pl.col("carriage") & (pl.col("line") < pl.col("last"))).then(pl.col("text") + "\r")
+    joined = (
+        owners.filter(inside)
+        .with_columns(text=whole_text.otherwise(pl.col("text")))
+        .group_by("first", maintain_order=True)
+        .agg(
+            pl.col("text").str.join(line_end),
+            pl.col("start").first(),
+            pl.col("end").last(),
+            pl.col("carriage").last(),
+            pl.col("damage").first(),
+        )
+        .rename({"first": "line"})
+        .select(lines.columns)
+    )
+    return pl.concat([single, joined]).sort("line")
+
+
+def _judge(records: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    """Complete `damage` by what every record must be: filled, decodable, free of controls, as wide as the header."""
+    shapes = patterns(dialect.delimiter)
+    text = pl.col("text")
+    quoted = text.str.contains('"', literal=True)
+    outside = pl.when(quoted).then(text.str.replace_all('(?s)"(?:[^"]|"")*"', "")).otherwise(text)
+    blank = text.str.strip_chars(" ") == "" if dialect.delimiter != " " else text == ""
+    stray_end = outside.str.contains("\r" if dialect.line_end == "\n" else "\n", literal=True)
+    width = outside.str.count_matches(dialect.delimiter, literal=True) + 1
+    damage = (
+        pl.when(blank)
+        .then(DAMAGE.index("record.blank"))
+        .when(text.str.contains(SUBSTITUTE, literal=True))
+        .then(DAMAGE.index("record.undecodable"))
+        .when(pl.col("damage").is_not_null())
+        .then(pl.col("damage"))
+        .when(text.str.contains(shapes.control) | stray_end)
+        .then(DAMAGE.index("record.control_characters"))
+        .when(width < dialect.width)
+        .then(DAMAGE.index("record.too_few_fields"))
+        .when(width > dialect.width)
+        .then(DAMAGE.index("record.too_many_fields"))
+    )
+    return records.with_columns(damage=damage.cast(pl.UInt8))

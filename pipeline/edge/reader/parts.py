@@ -1,0 +1,55 @@
+"""Checked records on disk: a folder of Parquet parts in record order, readable by us alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+
+class Parts:
+    """The Parquet parts `00000.parquet`, `00001.parquet`, … of one checked file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start afresh: parts of an earlier check of the same file are removed."""
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in folder.glob("*.parquet*"):
+            old.unlink()
+        self._paths: list[Path] = []
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Write the next part."""
+        path = self.folder / f"{len(self._paths):05d}.parquet"
+        _write(frame, path)
+        self._paths.append(path)
+
+    def scan(self) -> pl.LazyFrame | None:
+        """All parts in record order; None when the file has no records."""
+        return pl.scan_parquet(self._paths) if self._paths else None
+
+    def each(self) -> Iterator[tuple[int, pl.DataFrame]]:
+        """One part after the other, with its number."""
+        for number, path in enumerate(self._paths):
+            yield number, pl.read_parquet(path, memory_map=False)
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and last record of each part."""
+        ends = (pl.col("record").min().alias("first"), pl.col("record").max().alias("last"))
+        return [pl.scan_parquet(path).select(ends).collect().row(0) for path in self._paths]
+
+    def read(self, number: int) -> pl.DataFrame:
+        return pl.read_parquet(self._paths[number], memory_map=False)
+
+    def replace(self, number: int, frame: pl.DataFrame) -> None:
+        """Rewrite one part; a reader sees the old or the new one, never half of it."""
+        _write(frame, self._paths[number])
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    beside = path.with_suffix(".parquet.part")
+    with beside.open("wb") as file:
+        beside.chmod(0o600)
+        frame.write_parquet(file, compression="lz4")
+    beside.rename(path)

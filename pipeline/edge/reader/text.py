@@ -1,0 +1,94 @@
+"""A landed file as text, block by block: what its first bytes say it is, and bytes that are no characters marked.
+
+A byte that cannot be decoded becomes U+001A, one for each unit of the encoding, so that the length of a text in the
+file's own bytes can be computed from the text alone and only the record around it is damaged.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import polars as pl
+
+from pipeline.core.structure import SUBSTITUTE
+from pipeline.errors import FileRefused
+from schemas.feed import Encoding
+
+BLOCK_BYTES = 8 * 1024 * 1024
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    unit_bytes = 2 if error.encoding.startswith("utf-16") else 1
+    count = max(1, (error.end - error.start) // unit_bytes)
+    return SUBSTITUTE * count, error.end
+
+
+codecs.register_error("billferry.substitute", _substitute)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file's encoding as its first bytes confirm it."""
+
+    path: Path
+    codec: str
+    byte_order_mark: bytes
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[str, int]]:
+        """Text and the bytes read so far. The last block is empty or follows the file's last byte."""
+        decoder = codecs.getincrementaldecoder(self.codec)(errors="billferry.substitute")
+        with self.path.open("rb") as file:
+            position = file.seek(len(self.byte_order_mark))
+            while block := file.read(block_bytes):
+                position += len(block)
+                yield decoder.decode(block), position
+            yield decoder.decode(b"", final=True), position
+
+    def size_bytes(self, text: pl.Expr) -> pl.Expr:
+        """Length of texts in the file's own encoding."""
+        if self.codec == "utf-8":
+            return text.str.len_bytes().cast(pl.Int64)
+        characters = text.str.len_chars().cast(pl.Int64)
+        if self.codec.startswith("utf-16"):
+            return 2 * (characters + text.str.count_matches("[\U00010000-\U0010ffff]"))
+        return characters
+
+
+def open_text(path: Path, encoding: Encoding, *, name: str) -> TextFile:
+    """Look at a file's first bytes; FileRefused when it is empty, packed or marked as another encoding."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        _refuse(name, "file.empty", "the file holds nothing, not even a header", "export it again")
+    for magic, kind in _PACKED.items():
+        if head.startswith(magic):
+            _refuse(
+                name, "file.compressed", f"its content is {kind}, whatever its name says", "unpack it first"
+            )
+    mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
+    if mark and _MARKS[mark] != encoding:
+        _refuse_encoding(name, f"its byte order mark says {_MARKS[mark]}, the feed says {encoding}")
+    if encoding == "utf-16" and not mark:
+        _refuse_encoding(name, "UTF-16 without a byte order mark")
+    codec = {"utf-16": "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"}.get(encoding, encoding)
+    return TextFile(path, codec, mark)
+
+
+def _refuse_encoding(name: str, problem: str) -> NoReturn:
+    _refuse(name, "file.encoding", problem, "export it again, or correct feed.encoding")
+
+
+def _refuse(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
+    raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)
