@@ -68,7 +68,10 @@ class Dialect:
         They are, when they end the record exactly as we write them (even a damaged one), or when a record that
         a spreadsheet has written anew has as many fields as the header. Otherwise everything is kept.
         """
-        text = self._decoded(original)
+        try:
+            text = self._decoded(original)
+        except UnicodeDecodeError:  # half a UTF-16 unit
+            return original
         tail = self._earlier_columns.search(text) if text.endswith(self._earlier_end) else None
         if tail is not None:
             return self._encoded(text[: tail.start()])
