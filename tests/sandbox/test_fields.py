@@ -51,7 +51,7 @@ PHONES_BAD: list[object] = [
     "27821234567",
     "+123\n",
 ]
-PHONES_BAD += ["+１２３", "", None, 27821234567]
+PHONES_BAD += ["+1２３", "", None, 27821234567]
 WHOLE_BAD: list[object] = [1.0, 0.5, "100", True, None, [], 1e3]
 
 RULES: list[tuple[str, str, Sequence[object], Sequence[object]]] = [

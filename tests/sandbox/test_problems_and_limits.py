@@ -73,7 +73,7 @@ def test_a_second_beyond_the_limit_waits_for_the_next_token(api: SandboxApi, cal
     # So slow a limit that the test itself cannot earn a token; only the moved clock can.
     api.switches = Switches(requests_per_second=0.01)
     statuses = [caller.get("/billing/bills/nobody").status for _ in range(3)]
-    api.clock.advance(101)
+    api.clock.advance(1000)  # ten tokens' worth, of which one fits
     statuses += [caller.get("/billing/bills/nobody").status for _ in range(2)]
     assert statuses == [404, 429, 429, 404, 429]
 
