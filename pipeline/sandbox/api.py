@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -51,7 +51,7 @@ class Exchange:
 
 
 class BillingApi:
-    """All state of one sandbox API. `lock` guards what other threads look at; the server's loop never waits in it."""
+    """All state of one sandbox API. `lock` guards what other threads look at; nothing is awaited while it is held."""
 
     def __init__(self, switches: Switches, keys: Iterable[str], faults: Faults | None = None) -> None:
         self.switches = switches
@@ -74,7 +74,7 @@ class BillingApi:
     def snapshot(self) -> Json:
         """Everything as plain dicts and lists; safe from any thread."""
         with self.lock:
-            return {**self.store.snapshot(), "requests": [asdict(logged) for logged in self.log]}
+            return {**self.store.snapshot(), "requests": [dict(vars(logged)) for logged in self.log]}
 
     async def _look(self, request: web.Request) -> web.Response:
         if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104 - an address to refuse
