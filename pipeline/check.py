@@ -101,7 +101,9 @@ class _Check:
         ]
         findings = pl.concat([contradicting, *copies]).sort("record")
         self._write_findings(findings, layout)
-        self.notes += across.detail_notes(records, model, buckets)
+        # Scanned afresh: a scan remembers the shape of the parts that have just been rewritten.
+        if (records := self.parts.scan()) is not None:
+            self.notes += across.detail_notes(records, model, buckets)
 
     def _write_findings(self, findings: across.Findings, layout: Layout) -> None:
         if findings.is_empty():

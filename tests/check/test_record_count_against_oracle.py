@@ -1,0 +1,77 @@
+"""The standard library's csv module, an independent reader, finds the same records and the same fields."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.edge.reader.delimited import open_delimited
+from schemas.settings import Limits
+from tests.check.landing import land
+
+WIDTH = 4
+FIELDS = st.text(alphabet='ab ,;"\n\ré😀\t0', max_size=6)
+ROWS = st.lists(st.lists(FIELDS, min_size=WIDTH, max_size=WIDTH), max_size=12)
+HEADER = [f"column_{number}" for number in range(WIDTH)]
+
+
+def written(rows: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:
+    text = io.StringIO()
+    # The module leaves a lone line break that is not its own line end unquoted, which is not well-formed.
+    breaks = any(character in field for row in rows for field in row for character in "\r\n")
+    quoting = csv.QUOTE_ALL if quote_all or breaks else csv.QUOTE_MINIMAL
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([HEADER, *rows])
+    return text.getvalue()
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from([",", ";", "\t"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quote_all=st.booleans(),
+    codec=st.sampled_from(["utf-8", "utf-16"]),
+    block_bytes=st.sampled_from([5, 64, 1 << 20]),
+)
+def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
+    rows: list[list[str]], delimiter: str, end: str, quote_all: bool, codec: str, block_bytes: int
+) -> None:
+    text = written(rows, delimiter, end, quote_all=quote_all)
+    expected = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        landed = land(Path(folder), text.encode(codec), encoding=codec, delimiter=delimiter)
+        file = open_delimited(landed, Limits())
+        found = list(file.batches(range(WIDTH), block_bytes=block_bytes))
+        raw = landed.path.read_bytes()
+    frame = pl.concat(found) if found else pl.DataFrame()
+    assert frame.height == len(expected)
+    if not expected:
+        return
+    assert frame["damage"].null_count() == len(expected)
+    fields = frame.select(pl.col(f"field_{n}").fill_null("") for n in range(WIDTH)).rows()
+    assert [list(row) for row in fields] == expected
+    own_codec = "utf-16-le" if codec == "utf-16" else codec
+    for row, start, stop in zip(expected, frame["byte_start"], frame["byte_end"], strict=True):
+        record = raw[start:stop].decode(own_codec)
+        assert next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter)) == row
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=st.text(alphabet='ab,"\n\r\x00', max_size=60), block_bytes=st.sampled_from([3, 1 << 20]))
+def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: str, block_bytes: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        landed = land(Path(folder), "x,y\n" + body)
+        found = list(open_delimited(landed, Limits()).batches([0, 1], block_bytes=block_bytes))
+    text = ("x,y\n" + body).rstrip("\r\n")
+    covered = 4
+    for start, stop in (span for frame in found for span in frame.select("byte_start", "byte_end").rows()):
+        assert text[covered:start] in ("", "\n", "\r\n")
+        covered = stop
+    assert text[covered:] == ""
