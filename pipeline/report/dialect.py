@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.core.files import CheckedFile
-
-REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_source")
+from pipeline.core.match import REJECT_COLUMNS
 
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
@@ -86,7 +85,7 @@ class Dialect:
             return False
         text = self._decoded(self.header)
         names = text[self._header_fields[-3] + 1 :].split(self.delimiter)
-        return tuple(name.strip('" ') for name in names) == REJECT_COLUMNS
+        return tuple(name.strip('"') for name in names) == REJECT_COLUMNS
 
     @cached_property
     def _header_fields(self) -> list[int]:

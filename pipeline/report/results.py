@@ -189,8 +189,8 @@ def _windows(records: Path) -> Iterator[pl.DataFrame]:
 
 
 def _currency_counted() -> pl.Expr:
-    """The name a record's currency is counted under: a null flag reads as unreadable."""
-    readable = pl.col("currency_readable").fill_null(value=False) & pl.col("currency").is_not_null()
+    """The name a record's currency is counted under."""
+    readable = pl.col("currency_readable") & pl.col("currency").is_not_null()
     return pl.when(readable).then("currency").otherwise(pl.lit(UNREADABLE_CURRENCY)).alias("currency_counted")
 
 

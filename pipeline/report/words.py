@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iso4217 import Currency
-
+from pipeline.core.money import exponents
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
@@ -24,10 +23,7 @@ def money(currency: str, amount_minor: int) -> str:
 
     An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
     """
-    try:
-        exponent = Currency(currency).exponent
-    except ValueError:
-        exponent = None
+    exponent = exponents().get(currency)
     if exponent is None:
         return f"{currency} {_grouped(amount_minor)} minor units"
     sign = "-" if amount_minor < 0 else ""
@@ -45,7 +41,8 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
     if summary.records.total:
         yield f"  records: {_counts(summary.records)}"
     for currency, amounts in summary.amounts_minor.items():
-        yield f"  {_amounts(currency, amounts)}"
+        if currency != UNREADABLE_CURRENCY or any(amounts.parts().values()):
+            yield f"  {_amounts(currency, amounts)}"
     if summary.amount_unreadable:
         yield f"  records whose amount is unreadable: {_grouped(summary.amount_unreadable)}"
     for note in summary.notes:

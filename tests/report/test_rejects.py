@@ -158,6 +158,23 @@ def test_rejects_of_a_rejects_file_replace_its_three_columns(tmp_path: Path, end
     )
 
 
+def test_earlier_columns_are_found_behind_bytes_of_any_encoding(tmp_path: Path) -> None:
+    report = write(
+        tmp_path,
+        [rejected("e.f", text=f'Zoë,b1,ZAR,1x,"a.b","§","{EARLIER}"')],
+        header=f"{HEADER},{OURS}",
+        codec="cp1252",
+        rejects_of=EARLIER,
+        settings={"encoding": "cp1252"},
+    )
+    assert (
+        report.paths["rejects"]
+        .read_bytes()
+        .splitlines()[1]
+        .startswith('Zoë,b1,ZAR,1x,"e.f",'.encode("cp1252"))
+    )
+
+
 def test_what_is_not_surely_ours_is_kept(tmp_path: Path) -> None:
     report = write(
         tmp_path,

@@ -44,7 +44,7 @@ def test_a_file_is_told_in_a_few_lines(tmp_path: Path) -> None:
     rows = [
         Row(amount_minor=123_450),
         *[rejected("amount_due.format", "due_date.format", message="column amount_due") for _ in range(4)],
-        Row(amount_minor=None, verdict="rejected", codes=("a.b",)),
+        Row(currency=None, readable=False, amount_minor=None, verdict="rejected", codes=("a.b",)),
     ]
     checked = checked_file(tmp_path, rows, notes=("two columns are ignored",))
     report = write_report(checked, outcomes_of({1: Outcome.CREATED}), folder=tmp_path / "reports", run=RUN)
