@@ -81,6 +81,12 @@ class SourceUnreachable(SourceError):
     code = "source.unreachable"
 
 
+class SourceInterrupted(SourceUnreachable):
+    """{source}: the connection broke at {name} ({problem}); the file stays there, run again"""
+
+    code = "source.interrupted"
+
+
 class SourceUnauthorised(SourceError):
     """{source}: login refused for {username}; check sftp.username and the key or password file"""
 
@@ -100,6 +106,14 @@ class HostKeyChanged(SourceError):
     """{source}: host key {fingerprint} is not the pinned {pinned} in {known_hosts}; nothing was sent. Ask the server's owner before you pin a new one"""
 
     code = "source.host_key_changed"
+    exit_status = EX_HOST_KEY
+    retryable = False
+
+
+class HostKeyRevoked(SourceError):
+    """{source}: host key {fingerprint} is marked @revoked in {known_hosts}; nothing was sent. Ask the server's owner for the new one"""
+
+    code = "source.host_key_revoked"
     exit_status = EX_HOST_KEY
     retryable = False
 

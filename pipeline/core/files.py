@@ -15,6 +15,23 @@ SourceName = Literal["sftp", "drop", "named"]
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A regular file in a source's listing."""
+
+    name: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a source's folder holds; `oddities` are entries that cannot be taken, as sentences fit to print."""
+
+    files: tuple[Listed, ...]
+    oddities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file seen at a source, not yet ours. Times are UTC."""
 

@@ -1,0 +1,312 @@
+"""Collect: what stands still at a source is matched to its feed, fetched whole, and landed under its SHA-256.
+
+Nothing here decides what is loaded, and nothing is moved: the run does that once outcomes are durable. What earlier
+runs saw is given and handed back, so that the ledger stays with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from pipeline.core.collected import Collected, Found, Known, Matched, Sighting, Troubled, Unmatched, Waiting
+from pipeline.core.companions import Companions
+from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
+from pipeline.core.match import match_name, peek_rejects
+from pipeline.core.names import is_unfinished, shown
+from pipeline.edge.folder import named_blocks
+from pipeline.edge.landing import land_blocks
+from pipeline.errors import (
+    BillferryError,
+    FileRefused,
+    FileTooLarge,
+    HostKeyChanged,
+    HostKeyRevoked,
+    HostKeyUnknown,
+    SourceInterrupted,
+    SourceUnauthorised,
+    SourceUnreachable,
+)
+from schemas.feed import Feed
+
+HEAD_BYTES = 65_536
+FETCH_ATTEMPTS = 3
+FETCH_RETRY_S = 600
+CLOCK_SLACK_S = 0.05
+"""Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
+
+Place = Literal["archive", "quarantine"]
+Progress = Callable[[int], None]
+FeedOfRejects = Callable[[str], tuple[Feed, dict[str, str]] | None]
+"""`reject_source` → feed and name parts of the file it came from; None when the ledger does not know it."""
+
+
+class Source(Protocol):
+    """Where files come from. Every method may raise SourceError.
+
+    SourceInterrupted concerns one file, and the next call connects afresh; any other SourceUnreachable, a refused
+    login and a wrong host key concern the whole source.
+    """
+
+    @property
+    def name(self) -> SourceName: ...
+    @property
+    def where(self) -> str:
+        """For messages: the server without user, or the folder."""
+
+    @property
+    def settle_s(self) -> float: ...
+    @property
+    def done_marker(self) -> str | None: ...
+    def list(self) -> Listing:
+        """Regular files with usable names; everything else as oddities."""
+
+    def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
+        """The first bytes, to tell what it is."""
+
+    def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
+        """The whole file; SourceFileUnsettled when it is not, to the end, what was listed."""
+
+    def move(self, remote: RemoteFile, place: Place, as_name: str) -> str | None:
+        """Move it there without overwriting; None when that folder is not configured. Moving twice is no error."""
+
+    def upload(self, local: Path, folder: str, name: str) -> None:
+        """Put a report into a folder below the reports folder, replacing an earlier one whole."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How names are recognised: the feeds, what is none of ours, and where rejects files came from."""
+
+    feeds: Sequence[Feed]
+    ignore: Sequence[str] = ()
+    feed_of_rejects: FeedOfRejects = field(default=lambda _: None)
+
+
+def collect(
+    source: Source,
+    matching: Matching,
+    sightings: Mapping[str, Sighting],
+    *,
+    clock: Callable[[], datetime],
+    wait: Callable[[float], None],
+) -> Collected:
+    """Look, wait `settle_s` when something still moves, look again, and sort what is there.
+
+    `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop.
+    """
+    now = first_look = clock()
+    seen, oddities = look(source, sightings, now)
+    if source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
+        left_s = source.settle_s - (clock() - first_look).total_seconds()
+        wait(max(0.0, left_s) + CLOCK_SLACK_S)
+        now = clock()
+        seen, oddities = look(source, {sighting.name: sighting for sighting in seen}, now)
+    return _sorted_out(source, matching, seen, oddities, now)
+
+
+def look(
+    source: Source, sightings: Mapping[str, Sighting], now: datetime
+) -> tuple[list[Sighting], tuple[str, ...]]:
+    """What is there now, remembering since when each file has had its size and time; and the oddities."""
+    listing = source.list()
+    seen = []
+    for file in listing.files:
+        before = sightings.get(file.name)
+        if before is None or (before.size_bytes, before.modified_at) != (file.size_bytes, file.modified_at):
+            before = Sighting(source.name, file.name, file.size_bytes, file.modified_at, now)
+        seen.append(before)
+    return seen, listing.oddities
+
+
+def land(
+    found: Found, source: Source, landing: Path, *, max_file_bytes: int, progress: Progress | None = None
+) -> LandedFile:
+    """Fetch a file whole into the landing folder; a broken fetch starts afresh, a few times. The source keeps it.
+
+    Raises:
+        FileTooLarge: before or while it is fetched.
+        SourceFileUnsettled: it is not what was listed any more.
+        SourceInterrupted: this file cannot be fetched now; other SourceErrors: the source is gone.
+        DiskFull: no room here.
+    """
+    remote = found.remote
+    if remote.size_bytes > max_file_bytes:
+        raise FileTooLarge(source=source.where, name=_shown(remote.name), limit_bytes=max_file_bytes)
+    afresh = Retrying(
+        retry=retry_if_exception_type(SourceInterrupted),
+        stop=stop_after_attempt(FETCH_ATTEMPTS) | stop_after_delay(FETCH_RETRY_S),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    landed = afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    return LandedFile(
+        sha256=landed.sha256,
+        path=landed.path,
+        name=remote.name,
+        name_parts=dict(found.name_parts),
+        size_bytes=landed.size_bytes,
+        origin=remote.source,
+        feed=found.feed,
+        rejects_of=found.rejects_of,
+    )
+
+
+def land_named(
+    path: Path,
+    matching: Matching,
+    landing: Path,
+    *,
+    max_file_bytes: int,
+    feed: Feed | None = None,
+    progress: Progress | None = None,
+) -> LandedFile:
+    """Copy a file named on the command line into the landing folder and tell its feed; it is left where it is.
+
+    `feed` overrules what the name says.
+
+    Raises:
+        FileRefused: it fits no feed, or two. FileTooLarge, SourceFileUnsettled, SourceError, DiskFull: as `land`.
+    """
+    landed = land_blocks(_bounded(named_blocks(path), path.name, max_file_bytes), landing, progress=progress)
+    with landed.path.open("rb") as content:
+        head = content.read(HEAD_BYTES)
+    if feed is not None:
+        matching = Matching((feed,), feed_of_rejects=matching.feed_of_rejects)
+    matched = match_file(path.name, head, matching)
+    if matched is None and feed is not None:
+        matched = Matched(feed, {})
+    if matched is None:
+        raise FileRefused(
+            name=_shown(path.name),
+            rule="file.unmatched",
+            problem="its name fits no feed",
+            remedy="use --feed NAME, or add a feed",
+        )
+    return LandedFile(
+        sha256=landed.sha256,
+        path=landed.path,
+        name=path.name,
+        name_parts=dict(matched.name_parts),
+        size_bytes=landed.size_bytes,
+        origin="named",
+        feed=matched.feed,
+        rejects_of=matched.rejects_of,
+    )
+
+
+def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
+    """The feed of a file by its name, or, for a corrected rejects file, that of the file it came from.
+
+    Raises:
+        FileRefused: two feeds fit, or a rejects file does not say where it came from.
+    """
+    rejects_of = peek_rejects(head)
+    if rejects_of is None:
+        fit = match_name(name, matching.feeds)
+        return None if fit is None else Matched(fit.feed, fit.name_parts)
+    origin = matching.feed_of_rejects(rejects_of) if rejects_of else None
+    if origin is None:
+        raise FileRefused(
+            name=_shown(name),
+            rule="file.rejects_unknown",
+            problem="it is a rejects file, and its reject_source names no file that is known here",
+            remedy="keep that column as it was written, and drop it where the original was loaded",
+        )
+    return Matched(origin[0], origin[1], rejects_of)
+
+
+def concerns_whole_source(error: BillferryError) -> bool:
+    """Whether an error means that the other files of its source cannot be read either."""
+    whole = (SourceUnreachable, SourceUnauthorised, HostKeyUnknown, HostKeyChanged, HostKeyRevoked)
+    return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
+
+
+def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
+    if is_unfinished(sighting.name) or sighting.sha256 is not None:
+        return False
+    return (now - sighting.first_seen_at).total_seconds() < source.settle_s
+
+
+def _sorted_out(
+    source: Source, matching: Matching, seen: Sequence[Sighting], oddities: tuple[str, ...], now: datetime
+) -> Collected:
+    companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
+    found: list[Found] = []
+    known: list[Known] = []
+    unmatched: list[Unmatched] = []
+    waiting: list[Waiting] = []
+    troubled: list[Troubled] = []
+    ignored: list[str] = []
+    for sighting in sorted(seen, key=lambda sighting: sighting.name):
+        remote = sighting.remote
+        if is_unfinished(remote.name) or companions.is_one(remote.name):
+            continue
+        if any(fnmatchcase(remote.name, pattern) for pattern in matching.ignore):
+            ignored.append(remote.name)
+        elif sighting.sha256 is not None:
+            known.append(Known(remote, sighting.sha256, companions.of(remote.name)))
+        elif missing := companions.missing(remote.name):
+            waiting.append(Waiting(remote, missing))
+        elif source.done_marker is None and _moving(sighting, source, now):
+            waiting.append(Waiting(remote, f"it has not stood still for {source.settle_s:g} s"))
+        else:
+            match _recognised(source, matching, remote, companions):
+                case Found() as file:
+                    found.append(file)
+                case Unmatched() as file:
+                    unmatched.append(file)
+                case Troubled() as file:
+                    troubled.append(file)
+    found.sort(key=lambda file: (file.name_parts.get("date", ""), file.remote.name))
+    return Collected(
+        found=tuple(found),
+        known=tuple(known),
+        unmatched=tuple(unmatched),
+        waiting=tuple(waiting),
+        troubled=tuple(troubled),
+        ignored=tuple(ignored),
+        oddities=oddities,
+        sightings=tuple(seen),
+    )
+
+
+def _recognised(
+    source: Source, matching: Matching, remote: RemoteFile, companions: Companions
+) -> Found | Unmatched | Troubled:
+    try:
+        matched = match_file(remote.name, source.read_head(remote, HEAD_BYTES), matching)
+    except BillferryError as error:
+        if concerns_whole_source(error):
+            raise
+        return Troubled(remote, error)
+    if matched is None:
+        return Unmatched(remote, "its name fits no feed and no ignore pattern")
+    return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
+
+
+def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:
+    got_bytes = 0
+    for block in blocks:
+        got_bytes += len(block)
+        if got_bytes > max_file_bytes:
+            raise FileTooLarge(source="named file", name=_shown(name), limit_bytes=max_file_bytes)
+        yield block
+
+
+def _shown(name: str) -> str:
+    return shown(name.encode(errors="surrogateescape"))

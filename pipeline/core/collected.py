@@ -1,0 +1,94 @@
+"""What a look at a source comes to: each file in exactly one of these, and what the next run must remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.core.files import RemoteFile, SourceName
+from pipeline.errors import BillferryError
+from schemas.feed import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What an earlier run remembers of a file. `sha256` only once that file is finished: it needs no fetch."""
+
+    source: SourceName
+    name: str
+    size_bytes: int
+    modified_at: datetime
+    first_seen_at: datetime
+    sha256: str | None = None
+
+    @property
+    def remote(self) -> RemoteFile:
+        return RemoteFile(self.source, self.name, self.size_bytes, self.modified_at, self.first_seen_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A settled bill file of a feed; sidecar and done marker move along with it."""
+
+    remote: RemoteFile
+    feed: Feed
+    name_parts: Mapping[str, str]
+    rejects_of: str | None = None
+    companions: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What a file's name, or the file it came back from, says about reading it."""
+
+    feed: Feed
+    name_parts: Mapping[str, str]
+    rejects_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file that is finished and still, or again, at its source with the same size and time."""
+
+    remote: RemoteFile
+    sha256: str
+    companions: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A file that fits no feed and no `ignore` pattern."""
+
+    remote: RemoteFile
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file that is not, or not certainly, complete; it is for a later run."""
+
+    remote: RemoteFile
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """A file that is refused or cannot be read now; the others go on."""
+
+    remote: RemoteFile
+    error: BillferryError
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Every file of one source, each in exactly one list. `sightings` is what the next run must be given."""
+
+    found: tuple[Found, ...] = ()
+    known: tuple[Known, ...] = ()
+    unmatched: tuple[Unmatched, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    troubled: tuple[Troubled, ...] = ()
+    ignored: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()

@@ -1,0 +1,210 @@
+"""The merchant's SFTP server: bill files come from it, reports go to it.
+
+Nothing on it is ever overwritten or deleted but a report's own earlier version.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
+from pipeline.core.names import free_names, name_problem, shown
+from pipeline.edge.sftp_session import Session, address, open_session, said
+from pipeline.edge.sftp_wire import BROKEN, Facts, NotWhole, StatusError, Wire
+from pipeline.errors import SourceError, SourceFileUnsettled, SourceInterrupted
+from schemas.settings import Sftp
+
+IDLE_S = 60
+"""A connection unused for longer is opened afresh: firewalls drop idle ones without a word."""
+MAX_SIZE_BYTES = 2**63 - 1
+
+_KINDS = {"l": "a symbolic link", "?": "not a regular file"}
+
+
+class SftpSource:
+    """Connects at the first request, and again after a broken one."""
+
+    name: SourceName = "sftp"
+
+    def __init__(self, settings: Sftp) -> None:
+        self.where = address(settings)
+        self.settle_s: float = settings.settle_s
+        self.done_marker = settings.done_marker
+        self._settings = settings
+        self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
+        self._session: Session | None = None
+        self._used_s = 0.0
+
+    def connect(self) -> None:
+        """Log in now, for those who want to know whether it works."""
+        self._wire()
+
+    def list(self) -> Listing:
+        """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity."""
+        files, oddities = [], []
+        with self._talking(f"the folder {self._settings.incoming}") as wire:
+            for raw, facts in wire.names(self._settings.incoming):
+                if facts.kind == "d":
+                    continue
+                problem = name_problem(raw) or _KINDS.get(facts.kind)
+                if facts.size_bytes is None or facts.size_bytes > MAX_SIZE_BYTES:
+                    problem = problem or "without a usable size"
+                if problem:
+                    oddities.append(f"{shown(raw)}: {problem}; left at {self.where}")
+                else:
+                    files.append(Listed(raw.decode(), *_size_and_time(facts)))
+        return Listing(tuple(files), tuple(oddities))
+
+    def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
+        """The first bytes of a file, to tell what it is."""
+        with self._talking(_shown(remote.name)) as wire:
+            return wire.head(self._incoming(remote.name), size_bytes)
+
+    def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
+        """The whole file as it was when it was listed: size before = size after = bytes read, and the same time.
+
+        Raises:
+            SourceFileUnsettled: it changed since, or while it was read.
+        """
+        path = self._incoming(remote.name)
+        with self._talking(_shown(remote.name)) as wire:
+            self._expect(remote, wire.facts(path))
+            yield from wire.blocks(path, remote.size_bytes)
+            self._expect(remote, wire.facts(path))
+
+    def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
+        """Move the file as it was listed; the name it has there, or None when no such folder is configured.
+
+        Raises:
+            SourceFileUnsettled: another file has that name by now; it stays.
+        """
+        folder = self._places[place]
+        if folder is None:
+            return None
+        source = self._incoming(remote.name)
+        with self._talking(_shown(remote.name)) as wire:
+            here = wire.facts(source)
+            if here is None:
+                return self._moved_before(wire, remote, folder, as_name)
+            self._expect(remote, here)
+            for name in free_names(as_name):
+                # Asked first, because some servers overwrite on a plain rename.
+                if wire.facts(_join(folder, name)) is None:
+                    self._rename(wire, source, folder, name)
+                    return name
+        raise SourceError(
+            source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
+        )
+
+    def upload(self, local: Path, folder: str, name: str) -> None:
+        """Put a report below the reports folder: whole under another name first, then renamed over an earlier one."""
+        if self._settings.reports is None:
+            return
+        place = _join(self._settings.reports, folder)
+        part, final = _join(place, f".{name}.part"), _join(place, name)
+        with local.open("rb") as report, self._talking(f"the report {_shown(name)}") as wire:
+            self._make_folder(wire, self._settings.reports)
+            self._make_folder(wire, place)
+            size_bytes = local.stat().st_size
+            wire.putfo(report, part, size_bytes, confirm=False)
+            there = wire.facts(part)
+            if there is None or there.size_bytes != size_bytes:
+                raise EOFError
+            try:
+                wire.posix_rename(part, final)
+            except StatusError:  # the server does not have that extension
+                if wire.facts(final) is not None:
+                    wire.remove(final)
+                wire.rename(part, final)
+
+    def close(self) -> None:
+        """Log out. The next request would connect again."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    @contextmanager
+    def _talking(self, about: str) -> Iterator[Wire]:
+        """Requests about one file or folder; a connection that broke is not used again."""
+        wire = self._wire()
+        try:
+            yield wire
+        except StatusError as error:
+            raise SourceError(
+                source=self.where,
+                problem=f"{about}: {error}",
+                remedy="check the account's folders and rights",
+            ) from error
+        except NotWhole as error:
+            raise SourceFileUnsettled(source=self.where, name=about) from error
+        except BROKEN as error:
+            self.close()
+            raise SourceInterrupted(source=self.where, name=about, problem=said(error)) from error
+        finally:
+            self._used_s = time.monotonic()
+
+    def _wire(self) -> Wire:
+        session = self._session
+        if session is None or not session.alive or time.monotonic() - self._used_s > IDLE_S:
+            self.close()
+            self._session = session = open_session(self._settings)
+        self._used_s = time.monotonic()
+        return session.wire
+
+    def _expect(self, remote: RemoteFile, facts: Facts | None) -> None:
+        if (
+            facts is None
+            or facts.kind != "-"
+            or _size_and_time(facts) != (remote.size_bytes, remote.modified_at)
+        ):
+            raise SourceFileUnsettled(source=self.where, name=_shown(remote.name))
+
+    def _moved_before(self, wire: Wire, remote: RemoteFile, folder: str, as_name: str) -> str:
+        there = wire.facts(_join(folder, as_name))
+        if there is not None and there.size_bytes == remote.size_bytes:
+            return as_name
+        raise SourceError(
+            source=self.where,
+            problem=f"{_shown(remote.name)} is gone and not in {folder}",
+            remedy="find out who moved it",
+        )
+
+    def _rename(self, wire: Wire, source: str, folder: str, name: str) -> None:
+        try:
+            wire.rename(source, _join(folder, name))
+        except StatusError:
+            if wire.facts(folder) is not None:
+                raise
+            self._make_folder(wire, folder)
+            wire.rename(source, _join(folder, name))
+
+    def _make_folder(self, wire: Wire, folder: str) -> None:
+        if wire.facts(folder) is None:
+            try:
+                wire.mkdir(folder, 0o750)
+            except StatusError as error:
+                raise SourceError(
+                    source=self.where,
+                    problem=f"the folder {folder} is missing and cannot be created ({error})",
+                    remedy="create it, or set it to null",
+                ) from error
+
+    def _incoming(self, name: str) -> str:
+        return _join(self._settings.incoming, name)
+
+
+def _size_and_time(facts: Facts) -> tuple[int, datetime]:
+    return facts.size_bytes or 0, datetime.fromtimestamp(facts.modified_s or 0, UTC)
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _shown(name: str) -> str:
+    return shown(name.encode(errors="surrogateescape"))

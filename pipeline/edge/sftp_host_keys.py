@@ -1,0 +1,137 @@
+"""Pinned host keys: what `known_hosts` says about a server's key, in OpenSSH's own format.
+
+Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Read here and not by paramiko, which stops at a `@revoked` line and
+keeps one key per type. A server on another port than 22 is pinned as `[host]:port` only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline.errors import ConfigError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+
+ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+}
+"""Key type in known_hosts → algorithms that prove such a key; SHA-1 is not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedKeys:
+    """The keys that one server may, and may not, show; as the bytes of the public key."""
+
+    trusted: tuple[bytes, ...]
+    revoked: tuple[bytes, ...]
+    file: Path
+
+    def algorithms(self) -> list[str]:
+        """Host key algorithms to offer: pinned types first, so that a server with several keys shows a pinned one.
+
+        The others follow, so that a changed key can be shown with its fingerprint.
+        """
+        pinned = {_key_type(key) for key in self.trusted}
+        order = sorted(ALGORITHMS, key=lambda kind: kind not in pinned)
+        return [algorithm for kind in order for algorithm in ALGORITHMS[kind]]
+
+    def check(self, shown: bytes, source: str) -> None:
+        """Raise unless the key that the server has shown, and proved to own, is pinned.
+
+        Raises:
+            HostKeyRevoked, HostKeyChanged, HostKeyUnknown: with fingerprints, before any login.
+        """
+        facts = {"source": source, "fingerprint": fingerprint(shown), "known_hosts": self.file}
+        if shown in self.revoked:
+            raise HostKeyRevoked(**facts)
+        if shown in self.trusted:
+            return
+        if self.trusted:
+            raise HostKeyChanged(**facts, pinned=" or ".join(map(fingerprint, self.trusted)))
+        raise HostKeyUnknown(**facts)
+
+
+def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
+    """The lines of `file` about this server. A missing file pins nothing.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise ConfigError(
+            where="sftp.known_hosts_file",
+            problem=f"{file} cannot be read ({os.strerror(error.errno or 0)})",
+            remedy="check the file and its rights",
+        ) from error
+    address = known_hosts_name(host, port)
+    trusted: list[bytes] = []
+    revoked: list[bytes] = []
+    for line in text.splitlines():
+        fields = line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#") or not _names(fields[0], address):
+            continue
+        key = _key(fields[1], fields[2])
+        if key is None or marker not in {"", "@revoked"}:
+            continue  # @cert-authority: host certificates are not taken
+        (revoked if marker else trusted).append(key)
+    return PinnedKeys(tuple(dict.fromkeys(trusted)), tuple(revoked), file)
+
+
+def known_hosts_name(host: str, port: int) -> str:
+    """How known_hosts calls a server."""
+    return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
+
+
+def fingerprint(key: bytes) -> str:
+    """As `ssh-keygen -l` shows it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def _names(patterns: str, address: str) -> bool:
+    """Whether a line is about this server: hashed, or a list with wildcards, where a negated match excludes it."""
+    if patterns.startswith("|1|"):
+        return _hashed_name(patterns, address)
+    matched = False
+    for pattern in patterns.lower().split(","):
+        # fnmatch would read [host] as a set of characters
+        if fnmatchcase(address, pattern.removeprefix("!").replace("[", "[[]")):
+            if pattern.startswith("!"):
+                return False
+            matched = True
+    return matched
+
+
+def _hashed_name(hashed: str, address: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in hashed[3:].split("|"))
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(hmac.digest(salt, address.encode(), "sha1"), digest)
+
+
+def _key(kind: str, text: str) -> bytes | None:
+    """The key's bytes when they are of the kind that the line says and of one that we take."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return key if kind in ALGORITHMS and _key_type(key) == kind else None
+
+
+def _key_type(key: bytes) -> str:
+    """A public key starts with its type, preceded by four bytes of length. Source: RFC 4253, section 6.6."""
+    return key[4 : 4 + int.from_bytes(key[:4])].decode("ascii", errors="replace")

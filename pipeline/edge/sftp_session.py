@@ -1,0 +1,236 @@
+"""One SFTP connection: the server proves its pinned key before we log in, and nothing waits for ever.
+
+Source: RFC 4253 (transport), RFC 4252 (log-in), OpenSSH's PROTOCOL for strict key exchange.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+from paramiko.pkey import UnknownKeyType
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    IncompatiblePeer,
+    SSHException,
+)
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from pipeline.edge.sftp_host_keys import pinned_keys
+from pipeline.edge.sftp_wire import Wire
+from pipeline.errors import ConfigError, SourceError, SourceUnauthorised, SourceUnreachable
+from schemas.settings import Sftp
+
+CONNECT_ATTEMPTS = 3
+
+WEAK = {
+    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
+    "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
+    "kex": (),
+}
+"""What paramiko would still offer. Its key exchanges are all SHA-2 or post-quantum."""
+
+# It logs names, key exchanges and user names of its own accord.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+
+
+class Session:
+    """A logged-in connection with its SFTP channel."""
+
+    def __init__(self, transport: paramiko.Transport, wire: Wire) -> None:
+        self._transport = transport
+        self.wire = wire
+
+    @property
+    def alive(self) -> bool:
+        return self._transport.is_active()
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def address(settings: Sftp) -> str:
+    """The server as messages name it."""
+    return f"sftp://{settings.host}:{settings.port}"
+
+
+def open_session(settings: Sftp) -> Session:
+    """Connect, check the host key, log in, open SFTP. Only reaching the server is tried again.
+
+    Raises:
+        SourceUnreachable, SourceUnauthorised, HostKeyUnknown, HostKeyChanged, HostKeyRevoked, ConfigError.
+    """
+    credentials = _Credentials(settings)
+    reach = Retrying(
+        retry=retry_if_exception_type(SourceUnreachable),
+        stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(2 * settings.timeout_s),
+        wait=wait_random_exponential(multiplier=0.5, max=5),
+        reraise=True,
+    )
+    transport = reach(_reach, settings)
+    try:
+        _log_in(transport, settings, credentials)
+        return Session(transport, _open_wire(transport, settings))
+    except BaseException:
+        transport.close()
+        raise
+
+
+def _reach(settings: Sftp) -> paramiko.Transport:
+    """A connection to a server that has proved a pinned key; nobody is logged in yet."""
+    pinned = pinned_keys(settings.known_hosts_file, settings.host, settings.port)
+    where = address(settings)
+    with _reported(settings):
+        connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
+        try:
+            transport = paramiko.Transport(connection, disabled_algorithms=WEAK)
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            _limit(transport, settings.timeout_s)
+            transport.get_security_options().key_types = pinned.algorithms()
+            transport.start_client(timeout=settings.timeout_s)
+            if not transport.initial_kex_done:
+                raise TimeoutError  # start_client just returns when its time is over
+            shown = transport.get_remote_server_key()
+            pinned.check(shown.asbytes(), where)
+            _require_strict_exchange(transport, where)
+        except BaseException:
+            transport.close()
+            raise
+    return transport
+
+
+def _limit(transport: paramiko.Transport, timeout_s: float) -> None:
+    # Longer, so that start_client's own time-out comes first and can be told from a broken connection.
+    transport.banner_timeout = transport.handshake_timeout = 2 * timeout_s
+    transport.auth_timeout = timeout_s
+    transport.channel_timeout = timeout_s
+    transport.clear_to_send_timeout = timeout_s
+
+
+def _require_strict_exchange(transport: paramiko.Transport, where: str) -> None:
+    if not transport.agreed_on_strict_kex:  # type: ignore[attr-defined]  # the stubs do not know it
+        raise SourceError(
+            source=where,
+            problem="the server does not do strict key exchange, so its first messages can be tampered with"
+            " (CVE-2023-48795)",
+            remedy="ask its owner to update it (OpenSSH 9.6, or a patched earlier one)",
+        )
+
+
+class _Credentials:
+    """What we log in with, read before anything is sent."""
+
+    def __init__(self, settings: Sftp) -> None:
+        passphrase = _secret(settings.passphrase_file, "sftp.passphrase_file")
+        self.password = _secret(settings.password_file, "sftp.password_file")
+        self.key = _private_key(settings.private_key_file, passphrase) if settings.private_key_file else None
+        if self.key is None and self.password is None:
+            raise ConfigError(
+                where="sftp",
+                problem="there is nothing to log in with",
+                remedy="set private_key_file or password_file",
+            )
+
+
+def _log_in(transport: paramiko.Transport, settings: Sftp, credentials: _Credentials) -> None:
+    """With the key, then with the password where the server wants both. Never tried twice: accounts get locked."""
+    with _reported(settings):
+        wanted: list[str] = []
+        if credentials.key is not None:
+            wanted = transport.auth_publickey(settings.username, credentials.key)
+        if credentials.password is not None and not transport.is_authenticated():
+            wanted = transport.auth_password(settings.username, credentials.password)
+        if wanted or not transport.is_authenticated():
+            raise SourceUnauthorised(source=address(settings), username=settings.username)
+
+
+def _open_wire(transport: paramiko.Transport, settings: Sftp) -> Wire:
+    with _reported(settings):
+        channel = transport.open_session(timeout=settings.timeout_s)
+        channel.settimeout(settings.timeout_s)
+        # invoke_subsystem waits without limit for the server's answer; closing the connection ends that.
+        watchdog = threading.Timer(settings.timeout_s, transport.close)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            channel.invoke_subsystem("sftp")
+            return Wire(channel, settings.timeout_s)
+        finally:
+            watchdog.cancel()
+
+
+@contextmanager
+def _reported(settings: Sftp) -> Iterator[None]:
+    """paramiko's and the system's exceptions as ours; their texts may hold what the server says, so are not shown."""
+    where = address(settings)
+    try:
+        yield
+    except BadAuthenticationType as error:
+        raise SourceUnauthorised(source=where, username=settings.username) from error
+    except AuthenticationException as error:
+        if type(error) is AuthenticationException and "failed." not in str(error):
+            raise SourceUnreachable(source=where, problem="the server broke off the log-in") from error
+        raise SourceUnauthorised(source=where, username=settings.username) from error
+    except IncompatiblePeer as error:
+        raise SourceError(
+            source=where,
+            problem="the server offers no cipher, key exchange or host key that is still safe",
+            remedy="ask its owner to update it",
+        ) from error
+    except (SSHException, OSError, EOFError) as error:
+        raise SourceUnreachable(source=where, problem=said(error)) from error
+
+
+def said(error: BaseException) -> str:
+    """A connection's failure in our own words."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return "the connection was cut or made no sense"
+
+
+def _secret(file: Path | None, key: str) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(where=key, problem=f"{file} cannot be read", remedy="check the file") from error
+
+
+def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
+    where = "sftp.private_key_file"
+    try:
+        return paramiko.PKey.from_path(file, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]  # bytes it wants
+    except (
+        TypeError
+    ) as error:  # cryptography's way to say: encrypted, and no passphrase given (or the reverse)
+        raise ConfigError(
+            where=where,
+            problem=f"{file} is encrypted and sftp.passphrase_file is not set, or the reverse",
+            remedy="set or remove sftp.passphrase_file",
+        ) from error
+    except (OSError, ValueError, SSHException, UnknownKeyType) as error:
+        raise ConfigError(
+            where=where,
+            problem=f"{file} is no private key that can be read with this passphrase",
+            remedy="check both files",
+        ) from error

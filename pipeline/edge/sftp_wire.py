@@ -1,0 +1,260 @@
+"""SFTP requests on an open channel, with a bound on whatever the server may answer.
+
+paramiko's own `listdir` stops at the first name that is not UTF-8 and believes any count that it is told; its `get`
+needs a thread and does not notice a file that shrank. So listing, looking and reading are asked for here; the rest is
+paramiko's.
+
+Source: draft-ietf-secsh-filexfer-02, the SFTP version 3 that OpenSSH speaks.
+"""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import paramiko
+from paramiko.message import Message
+from paramiko.sftp import (
+    CMD_ATTRS,
+    CMD_CLOSE,
+    CMD_DATA,
+    CMD_HANDLE,
+    CMD_LSTAT,
+    CMD_NAME,
+    CMD_OPEN,
+    CMD_OPENDIR,
+    CMD_READ,
+    CMD_READDIR,
+    SFTP_EOF,
+    SFTP_FLAG_READ,
+    SFTP_NO_SUCH_FILE,
+    SFTP_OK,
+    SFTPError,
+    int64,
+)
+from paramiko.sftp_attr import SFTPAttributes
+from paramiko.ssh_exception import SSHException
+
+BLOCK_BYTES = 32_768
+"""Every server answers reads of this size."""
+READS_IN_FLIGHT = 64
+"""As OpenSSH's own client; with the block size this is one channel window, and all the memory a fetch takes."""
+MAX_LISTED = 200_000
+MIN_BYTES_PER_S = 512
+LISTING_TIMEOUTS = 20
+"""A listing ends after this many time-outs even when every answer comes just in time."""
+
+_SAID = {2: "no such file or folder", 3: "permission denied", 8: "not supported by the server"}
+
+BROKEN = (SSHException, SFTPError, OSError, EOFError)
+"""What a cut, silent or nonsensical connection raises. StatusError is among them by kind: catch it first."""
+
+
+class StatusError(OSError):
+    """The server refused a request. Its own words are not kept: they may hold anything."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(_SAID.get(status, "refused by the server"))
+
+
+class NotWhole(Exception):
+    """The file ends before or after the size it was said to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says about a path; None where it says nothing."""
+
+    kind: str
+    """As `ls -l` writes it: `-` file, `d` folder, `l` link, `?` anything else."""
+    size_bytes: int | None
+    modified_s: int | None
+
+
+class Wire(paramiko.SFTPClient):
+    """An SFTP client that neither waits for ever nor believes everything."""
+
+    if TYPE_CHECKING:  # paramiko's inner methods, which its stubs leave out
+
+        def _request(self, kind: int, *parts: object) -> tuple[int, Message]: ...
+        def _async_request(self, answers: object, kind: int, *parts: object) -> int: ...
+        def _read_response(self, waitfor: int | None = None) -> tuple[int | None, Message | None]: ...
+
+    def __init__(self, channel: paramiko.Channel, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        super().__init__(channel)
+
+    def names(self, folder: str) -> Iterator[tuple[bytes, Facts]]:
+        """The entries of a folder as the server has them, in its order."""
+        deadline = time.monotonic() + LISTING_TIMEOUTS * self._timeout_s
+        listed = 0
+        with self._handle(CMD_OPENDIR, folder) as handle:
+            while True:
+                try:
+                    kind, answer = self._request(CMD_READDIR, handle)
+                except StatusError as error:
+                    if error.status == SFTP_EOF:
+                        return
+                    raise
+                for entry in _entries(kind, answer):
+                    listed += 1
+                    if listed > MAX_LISTED or time.monotonic() > deadline:
+                        raise SFTPError("endless listing")
+                    if entry[0] not in {b".", b".."}:
+                        yield entry
+
+    def facts(self, path: str) -> Facts | None:
+        """About a path, links not followed; None when nothing is there."""
+        try:
+            kind, answer = self._request(CMD_LSTAT, path)
+        except StatusError as error:
+            if error.status == SFTP_NO_SUCH_FILE:
+                return None
+            raise
+        if kind != CMD_ATTRS:
+            raise SFTPError("expected attributes")
+        return _facts(answer, b"")
+
+    def head(self, path: str, size_bytes: int) -> bytes:
+        """The first bytes of a file."""
+        got = b""
+        with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
+            while len(got) < size_bytes:
+                wanted = min(BLOCK_BYTES, size_bytes - len(got))
+                try:
+                    kind, answer = self._request(CMD_READ, handle, int64(len(got)), wanted)
+                except StatusError as error:
+                    if error.status == SFTP_EOF:
+                        break
+                    raise
+                got += _data(kind, answer, wanted)
+        return got
+
+    def blocks(self, path: str, size_bytes: int) -> Iterator[bytes]:
+        """The file in order, many reads in flight; NotWhole unless it ends exactly at `size_bytes`."""
+        with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
+            yield from _Reads(self, handle, size_bytes, self._timeout_s).blocks()
+
+    @contextmanager
+    def _handle(self, command: int, *parts: object) -> Iterator[bytes]:
+        kind, answer = self._request(command, *parts)
+        if kind != CMD_HANDLE:
+            raise SFTPError("expected a handle")
+        handle = answer.get_binary()
+        try:
+            yield handle
+        finally:
+            with suppress(*BROKEN):
+                self._request(CMD_CLOSE, handle)
+
+    def _read_all(self, size_bytes: int) -> bytes:
+        """A time-out alone lets a server trickle for ever, so a slowest rate counts too."""
+        deadline = time.monotonic() + self._timeout_s + size_bytes / MIN_BYTES_PER_S
+        got = bytearray()
+        while len(got) < size_bytes:
+            some = self.sock.recv(size_bytes - len(got))
+            if not some:
+                raise EOFError
+            got += some
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        return bytes(got)
+
+    def _convert_status(self, answer: Message) -> None:
+        status = answer.get_int()
+        if status != SFTP_OK:
+            raise StatusError(status)
+
+
+class _Reads:
+    """Reads in flight on one open file. Answers may come in any order, and short."""
+
+    def __init__(self, wire: Wire, handle: bytes, size_bytes: int, timeout_s: float) -> None:
+        self._wire = wire
+        self._handle = handle
+        self._size_bytes = size_bytes
+        self._deadline = time.monotonic() + timeout_s + size_bytes / MIN_BYTES_PER_S
+        self._asked: deque[tuple[int, int, int]] = deque()  # request, offset, length
+        self._answers: dict[int, bytes | None] = {}  # None: the file ends there
+
+    def blocks(self) -> Iterator[bytes]:
+        """In order; one read beyond the stated size proves that the file ends there."""
+        ahead = 0
+        while True:
+            while ahead <= self._size_bytes and len(self._asked) < READS_IN_FLIGHT:
+                length = min(BLOCK_BYTES, self._size_bytes - ahead) or 1
+                self._asked.append((self._ask(ahead, length), ahead, length))
+                ahead += length
+            request, offset, length = self._asked.popleft()
+            data = self._answer(request)
+            if (data is None) != (offset == self._size_bytes):
+                raise NotWhole
+            if data is None:
+                return
+            yield data
+            if len(data) < length:
+                offset, length = offset + len(data), length - len(data)
+                self._asked.appendleft((self._ask(offset, length), offset, length))
+
+    def _ask(self, offset: int, length: int) -> int:
+        return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
+
+    def _answer(self, request: int) -> bytes | None:
+        while request not in self._answers:
+            if time.monotonic() > self._deadline:
+                raise TimeoutError
+            self._wire._read_response()
+        return self._answers.pop(request)
+
+    def _async_response(self, kind: int, answer: Message, request: int) -> None:
+        """paramiko hands every answer to the object that asked."""
+        if kind == CMD_DATA:
+            self._answers[request] = _data(kind, answer, BLOCK_BYTES)
+            return
+        status = answer.get_int()
+        if status != SFTP_EOF:
+            raise StatusError(status)
+        self._answers[request] = None
+
+
+def _data(kind: int, answer: Message, max_bytes: int) -> bytes:
+    data = answer.get_binary()
+    if kind != CMD_DATA or not 0 < len(data) <= max_bytes:
+        raise SFTPError("expected data, no more than asked for")
+    return data
+
+
+def _entries(kind: int, answer: Message) -> Iterator[tuple[bytes, Facts]]:
+    if kind != CMD_NAME:
+        raise SFTPError("expected names")
+    for _ in range(answer.get_int()):
+        _expect_more(answer)
+        name, long_name = answer.get_binary(), answer.get_binary()
+        yield name, _facts(answer, long_name)
+
+
+def _facts(answer: Message, long_name: bytes) -> Facts:
+    """Attributes, read past their end; servers that state no permissions state the kind in the long name."""
+    flags = answer.get_int()
+    size_bytes = answer.get_int64() if flags & SFTPAttributes.FLAG_SIZE else None
+    if flags & SFTPAttributes.FLAG_UIDGID:
+        answer.get_bytes(8)
+    mode = answer.get_int() if flags & SFTPAttributes.FLAG_PERMISSIONS else None
+    times = (answer.get_int(), answer.get_int()) if flags & SFTPAttributes.FLAG_AMTIME else None
+    for _ in range(answer.get_int() if flags & SFTPAttributes.FLAG_EXTENDED else 0):
+        _expect_more(answer)
+        answer.get_binary(), answer.get_binary()
+    kind = stat.filemode(mode)[0] if mode is not None else (long_name[:1].decode("latin-1") or "-")
+    return Facts(kind if kind in "-dl" else "?", size_bytes, times[1] if times else None)
+
+
+def _expect_more(answer: Message) -> None:
+    """paramiko reads zeros where an answer has ended, and a count may be four thousand million."""
+    if answer.packet.tell() >= answer.packet.getbuffer().nbytes:
+        raise SFTPError("an answer shorter than it says")
