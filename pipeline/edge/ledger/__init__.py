@@ -1,0 +1,14 @@
+"""The ledger: the durable record of files, intents, outcomes and ids, in SQLite. SQL stands only in this folder.
+
+- `database` opens, binds to merchant and environment, migrates behind a backup
+- `files` files, sightings and hand-overs
+- `sends` intents, ids and outcomes
+- `group` commits many small changes as one
+"""
+
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.files import FileRow, Files, Handover
+from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.sends import Sends
+
+__all__ = ["FileRow", "Files", "GroupCommit", "Handover", "Sends", "open_ledger"]

@@ -1,0 +1,186 @@
+"""What an answer of the Billing API means: one pure function of status, headers, body or failure (design §5).
+
+The order of the tests is the order of the table in the design; the first that fits counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+from pipeline.core.wanted import Json
+
+MAX_RETRY_AFTER_S = 300.0
+"""A server that asks for a longer pause is taken to mean this one."""
+
+
+class Failure(Enum):
+    """A request without an answer."""
+
+    NEVER_CONNECTED = "never connected"
+    CUT = "connection cut"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Meaning(StrEnum):
+    """What to do next."""
+
+    DONE = "done"
+    """It worked, and the answer shows what we asked for."""
+    SPENT = "spent"
+    """A stored failure was replayed: history, look up."""
+    UNAUTHORISED = "unauthorised"
+    SLOW_DOWN = "slow_down"
+    CLASH = "clash"
+    """409: a duplicate, or the same key still being worked on."""
+    UNPROCESSABLE = "unprocessable"
+    """422: a duplicate, a used key, or a refusal."""
+    UNKNOWN = "unknown"
+    """404 as a problem document: there is none."""
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    DOUBT = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer, understood. `code` and `message` carry no values of the record."""
+
+    meaning: Meaning
+    status: int | None = None
+    entity: Json | None = None
+    replayed: bool = False
+    code: str = ""
+    message: str = ""
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a good answer must echo: `fields` exactly; `owners` (ids) wherever the answer states them."""
+
+    fields: Mapping[str, object]
+    owners: Mapping[str, object] = field(default_factory=dict)
+    statuses: tuple[int, ...] = (201,)
+
+
+def read(answer: Answer | Failure, expected: Expected) -> Reading:
+    """The meaning of one answer to one request."""
+    if isinstance(answer, Failure):
+        meaning = Meaning.NOT_SENT if answer is Failure.NEVER_CONNECTED else Meaning.DOUBT
+        return Reading(meaning, code=f"api.{answer.name.lower()}", message=answer.value)
+    replayed = answer.headers.get("idempotent-replayed", "").lower() == "true"
+    body = _json_object(answer.body)
+    if answer.status in expected.statuses:
+        return _read_success(answer.status, body, expected, replayed=replayed)
+    code, message = _problem(answer, body)
+    return Reading(
+        _failure_meaning(answer, replayed=replayed),
+        status=answer.status,
+        replayed=replayed,
+        code=code,
+        message=message,
+        retry_after=answer.headers.get("retry-after"),
+    )
+
+
+def names_key_reuse(reading: Reading) -> bool:
+    """Whether a 422 says that the key was used for another body: then the key is spent, not the record refused."""
+    return reading.status == 422 and "idempotency" in reading.code
+
+
+def pause_s(retry_after: str | None, *, now: datetime, otherwise_s: float) -> float:
+    """Seconds to wait after a 429 or 503: `Retry-After` in seconds or as an HTTP date, capped, else `otherwise_s`.
+
+    Source: RFC 9110 §10.2.3.
+    """
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        return min(float(text), MAX_RETRY_AFTER_S)
+    try:
+        seconds = (parsedate_to_datetime(text) - now).total_seconds()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return otherwise_s
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _failure_meaning(answer: Answer, *, replayed: bool) -> Meaning:
+    if replayed:
+        return Meaning.SPENT
+    if answer.status == 404 and not _is_problem(answer):
+        return Meaning.DOUBT  # a gateway's own 404 says nothing about the object
+    fresh = {
+        401: Meaning.UNAUTHORISED,
+        403: Meaning.UNAUTHORISED,
+        429: Meaning.SLOW_DOWN,
+        409: Meaning.CLASH,
+        422: Meaning.UNPROCESSABLE,
+        404: Meaning.UNKNOWN,
+        400: Meaning.REFUSED,
+        402: Meaning.REFUSED,
+    }
+    return fresh.get(answer.status, Meaning.DOUBT)
+
+
+def _is_problem(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").split(";")[0].strip().lower() == "application/problem+json"
+
+
+def _read_success(status: int, body: Json | None, expected: Expected, *, replayed: bool) -> Reading:
+    if body is None or not isinstance(body.get("id"), str):
+        return Reading(
+            Meaning.DOUBT,
+            status,
+            replayed=replayed,
+            code=f"api.{status}.unreadable",
+            message="answer cut or not JSON",
+        )
+    owners = {name: value for name, value in expected.owners.items() if body.get(name) is not None}
+    for name, value in {**expected.fields, **owners}.items():
+        if not _equal(body.get(name), value):
+            return Reading(
+                Meaning.DOUBT,
+                status,
+                entity=body,
+                replayed=replayed,
+                code="api.echo_differs",
+                message=f"the answer shows another {name} than was sent",
+            )
+    return Reading(Meaning.DONE, status, entity=body, replayed=replayed)
+
+
+def _equal(got: object, sent: object) -> bool:
+    return got == sent and isinstance(got, bool) == isinstance(sent, bool)
+
+
+def _problem(answer: Answer, body: Json | None) -> tuple[str, str]:
+    """`api.<status>.<kind>` and a readable line from a problem document (RFC 9457)."""
+    type_uri = (body or {}).get("type")
+    kind = type_uri.rsplit("#", 1)[-1] if isinstance(type_uri, str) and "#" in type_uri else ""
+    kind = re.sub(r"[^a-z0-9_]+", "_", kind.lower()).strip("_")[:64]
+    texts = [(body or {}).get(name) for name in ("title", "detail")]
+    message = ": ".join(text for text in texts if isinstance(text, str) and text)
+    return f"api.{answer.status}" + (f".{kind}" if kind else ""), message[:500] or f"HTTP {answer.status}"
+
+
+def _json_object(body: bytes) -> Json | None:
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,59 @@
+"""What the ledger remembers of the API: entities it told us of, and requests about to be sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pipeline.core.wanted import Json, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What the API holds under a reference, as far as it told us."""
+
+    kind: Kind
+    reference: str
+    id: str
+    owner: str | None = None
+    currency: str | None = None
+    balance: int | None = None
+    details: str = "{}"
+    watermark: str | None = None
+
+    @property
+    def last_sent(self) -> Json:
+        """Names, e-mails, phones and metadata as last sent."""
+        details: Json = json.loads(self.details)
+        return details
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request about to be sent, byte for byte, with all that settling it needs."""
+
+    kind: Kind
+    reference: str
+    file_id: int
+    record: int
+    method: str
+    path: str
+    body: bytes
+    key: str | None
+    content: str
+    generation: int
+    customer_reference: str
+    account_reference: str | None
+    balance_before: int | None
+    watermark: str | None
+    first_sent_at: str
+    attempts: int = 0
+
+    @property
+    def business_key(self) -> tuple[Kind, str]:
+        return self.kind, self.reference
+
+    def json(self) -> Json:
+        """The body as an object."""
+        body: Json = json.loads(self.body)
+        return body

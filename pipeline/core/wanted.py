@@ -1,0 +1,168 @@
+"""What a record asks the Billing API for, and the request bodies that ask it.
+
+Bodies are plain JSON objects as `billing-api.md` describes them. A body says only what the file states: absent
+stays absent, so that the same record always gives the same content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from schemas.feed import Model
+
+Kind = Literal["customer", "account", "bill"]
+Json = dict[str, Any]
+
+LEAF_OF: dict[Model, Kind] = {"bill": "bill", "account_balance": "account", "customer_balance": "customer"}
+"""The kind of entity that one record of a billing model is about."""
+
+PATH_OF: dict[Kind, str] = {
+    "customer": "/billing/customers",
+    "account": "/billing/accounts",
+    "bill": "/billing/bills",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A customer or an account: its reference and the details the file states of it."""
+
+    reference: str
+    details: Json = field(default_factory=dict)
+    """`name`, `email`, `phone` (customers only), `metadata`; only what is filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One accepted record, normalised. `amount_minor` is `amount_due` or `balance`, in minor units."""
+
+    record: int
+    kind: Kind
+    customer: Party
+    account: Party | None
+    reference: str
+    currency: str
+    amount_minor: int
+    bill_date: str | None = None
+    due_date: str | None = None
+    metadata: Json = field(default_factory=dict)
+
+    def leaf(self) -> Json:
+        """The fields of the leaf object itself: no owner, no ids."""
+        body: Json = {"external_reference": self.reference, "currency": self.currency}
+        if self.kind == "bill":
+            body["amount_due"] = self.amount_minor
+            if self.bill_date:
+                body["bill_date"] = self.bill_date
+            if self.due_date:
+                body["due_date"] = self.due_date
+            if self.metadata:
+                body["metadata"] = self.metadata
+            return body
+        party = self.customer if self.kind == "customer" else self.account
+        details = dict(party.details) if party else {}
+        body["balance"] = self.amount_minor
+        metadata = {**details.pop("metadata", {}), **self.metadata}
+        return body | details | ({"metadata": metadata} if metadata else {})
+
+
+def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
+    """One row of the records Parquet (see `CheckedFile`) as a wish."""
+    kind = LEAF_OF[model]
+    customer = Party(
+        row["customer_reference"],
+        _filled(
+            name=row["customer_name"],
+            email=row["customer_email"],
+            phone=row["customer_phone"],
+            metadata=_metadata(row["customer_metadata"]),
+        ),
+    )
+    account = None
+    if kind != "customer" and row["account_reference"]:
+        account = Party(
+            row["account_reference"],
+            _filled(name=row["account_name"], metadata=_metadata(row["account_metadata"])),
+        )
+    references = {
+        "customer": row["customer_reference"],
+        "account": row["account_reference"],
+        "bill": row["bill_reference"],
+    }
+    return Wanted(
+        record=row["record"],
+        kind=kind,
+        customer=customer,
+        account=account,
+        reference=references[kind],
+        currency=row["currency"],
+        amount_minor=row["amount_minor"],
+        bill_date=row["bill_date"],
+        due_date=row["due_date"],
+        metadata=_metadata(row["metadata"]),
+    )
+
+
+def with_details(wanted: Wanted, customer: Json, account: Json) -> Wanted:
+    """The same wish with the parties' details replaced (within a file the last record's details count)."""
+    return replace(
+        wanted,
+        customer=Party(wanted.customer.reference, customer),
+        account=Party(wanted.account.reference, account) if wanted.account else None,
+    )
+
+
+def create_body(wanted: Wanted, *, customer_id: str | None, account_id: str | None) -> Json:
+    """The create request: parents by id where an id is known, nested whole where not."""
+    body = wanted.leaf()
+    if wanted.kind == "customer":
+        return body
+    customer: str | Json = customer_id or _object(wanted.customer)
+    if wanted.kind == "account" or wanted.account is None:
+        return body | {"customer": customer}
+    return body | {"account": account_id or (_object(wanted.account) | {"customer": customer})}
+
+
+def nested_parents(body: Json) -> dict[Kind, Json]:
+    """The parent objects that a create body carries whole, by kind."""
+    parents: dict[Kind, Json] = {}
+    account = body.get("account")
+    if isinstance(account, dict):
+        parents["account"] = account
+    customer = account.get("customer") if isinstance(account, dict) else body.get("customer")
+    if isinstance(customer, dict):
+        parents["customer"] = customer
+    return parents
+
+
+def with_parent_ids(body: Json, *, customer_id: str | None, account_id: str | None) -> Json:
+    """The same create with parents, now known, named by id."""
+    if "account" in body and account_id:
+        return body | {"account": account_id}
+    if isinstance(body.get("account"), dict) and customer_id:
+        return body | {"account": body["account"] | {"customer": customer_id}}
+    if "customer" in body and customer_id:
+        return body | {"customer": customer_id}
+    return body
+
+
+def encode(body: Json) -> bytes:
+    """JSON as it goes over the wire and into the intent: one body, one byte string."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _object(party: Party) -> Json:
+    return {"external_reference": party.reference, **party.details}
+
+
+def _filled(**values: Any) -> Json:
+    return {name: value for name, value in values.items() if value}
+
+
+def _metadata(text: str | None) -> Json:
+    if not text:
+        return {}
+    return {key: value for key, value in json.loads(text).items() if value is not None}

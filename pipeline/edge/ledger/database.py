@@ -1,0 +1,212 @@
+"""Opens the ledger's SQLite database: WAL, synchronous=FULL, migrations behind a backup, bound to one merchant."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother
+
+BUSY_TIMEOUT_S = 30.0
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
+
+    -- One row per bill file, known by its bytes. `id` is short because outcomes repeat it.
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,             -- landing order
+        sha256 TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        feed_print TEXT NOT NULL,           -- hash of the feed it was read with
+        name_parts TEXT NOT NULL,           -- JSON
+        rejects_of TEXT,
+        size_bytes INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        landed_at TEXT NOT NULL,
+        finished_at TEXT,
+        summary TEXT                        -- JSON, as reported
+    ) STRICT;
+    CREATE INDEX files_by_state ON files (state);
+
+    -- What was seen where and since when; sha256 is filled once the file was fetched.
+    CREATE TABLE sightings (
+        source TEXT NOT NULL,
+        name TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        modified_at TEXT NOT NULL,
+        first_seen_at TEXT NOT NULL,
+        sha256 TEXT,
+        PRIMARY KEY (source, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Moves and uploads that are owed to a source; a failed one is tried again by the next run.
+    CREATE TABLE handovers (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        source TEXT NOT NULL,
+        name TEXT NOT NULL,
+        place TEXT NOT NULL,                -- archive or quarantine
+        report TEXT,                        -- report folder to upload, relative to work_dir
+        UNIQUE (source, name, sha256)
+    ) STRICT;
+
+    -- What the API holds, as far as it told us. id and reference are one to one.
+    CREATE TABLE entities (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        id TEXT NOT NULL,
+        owner TEXT,                         -- reference of the customer (of an account or bill)
+        currency TEXT,
+        balance INTEGER,                    -- minor units, as last set by us or shown by the API
+        details TEXT NOT NULL DEFAULT '{}', -- JSON, as last sent
+        watermark TEXT,                     -- of the balance
+        PRIMARY KEY (kind, reference)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX entities_by_id ON entities (kind, id);
+
+    -- Requests that are about to be sent or whose outcome is not known yet; settled ones are removed.
+    CREATE TABLE intents (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        record INTEGER NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        body BLOB NOT NULL,
+        key TEXT,
+        content TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        customer_reference TEXT NOT NULL,
+        account_reference TEXT,
+        balance_before INTEGER,
+        watermark TEXT,
+        first_sent_at TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, reference)       -- one unsettled intent per business key
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX intents_by_file ON intents (file_id);
+
+    -- The generation that a wish has reached because the keys before it are spent.
+    CREATE TABLE generations (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        content TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        PRIMARY KEY (kind, reference, content)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE outcomes (
+        file_id INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        codes TEXT NOT NULL DEFAULT '',
+        message TEXT,
+        customer_id TEXT,
+        account_id TEXT,
+        bill_id TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+
+def open_ledger(
+    path: Path, *, merchant: str, environment: str, read_only: bool = False
+) -> sqlite3.Connection:
+    """A connection to the ledger at `path`, made if it is not there.
+
+    Raises LedgerOfAnother when it is bound to another merchant or environment, LedgerDamaged when it is no
+    ledger or one of a newer version, DiskFull when it cannot be written.
+    """
+    with ledger_errors(path):
+        connection = _connect(path, read_only=read_only)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise LedgerDamaged(where=path, problem=f"version {version} is newer than this program")
+            if not read_only:
+                _migrate(connection, path, version)
+            _bind(connection, path, merchant, environment, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def ledger_errors(path: Path | str) -> Iterator[None]:
+    """SQLite's complaints as errors of ours: a full disk is the operator's matter, a damaged ledger a bug's."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_CANTOPEN,
+        }:
+            raise DiskFull(where=path, problem=error) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise LedgerDamaged(where=path, problem=error) from error
+        raise
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, durable on return."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    if not read_only:
+        # SQLite gives its WAL and shared-memory files the mode of the database file.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    if version == len(MIGRATIONS):
+        return
+    if version > 0:
+        copy = path.with_name(f"{path.name}.before-v{len(MIGRATIONS)}")
+        connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.chmod(0o600)
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _bind(
+    connection: sqlite3.Connection, path: Path, merchant: str, environment: str, *, read_only: bool
+) -> None:
+    row = connection.execute("SELECT merchant, environment FROM binding").fetchone()
+    if row is None:
+        if not read_only:
+            connection.execute("INSERT INTO binding VALUES (?, ?)", (merchant, environment))
+    elif tuple(row) != (merchant, environment):
+        raise LedgerOfAnother(where=path, bound=f"{row[0]} ({row[1]})", given=f"{merchant} ({environment})")

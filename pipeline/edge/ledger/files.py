@@ -1,0 +1,168 @@
+"""Files, sightings and hand-overs in the ledger. Every method is one durable step."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.edge.ledger.database import transaction
+
+OPEN_STATES = ("landed", "unfinished")
+FINISHED_STATES = ("loaded", "loaded_with_rejects")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A bill file as the ledger knows it. `id` is its landing order; times are RFC 3339."""
+
+    id: int
+    sha256: str
+    name: str
+    source: str
+    feed: str
+    feed_print: str
+    name_parts: dict[str, str]
+    rejects_of: str | None
+    size_bytes: int
+    state: str
+    landed_at: str
+    finished_at: str | None
+    summary: dict[str, Any] | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether its bytes need no further sending."""
+        return self.state in FINISHED_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A move (and an upload of reports) owed to a source."""
+
+    id: int
+    sha256: str
+    source: str
+    name: str
+    place: str
+    report: str | None
+
+
+class Files:
+    """The ledger's files. Not for several threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def land(
+        self,
+        *,
+        sha256: str,
+        name: str,
+        source: str,
+        feed: str,
+        feed_print: str,
+        name_parts: Mapping[str, str],
+        rejects_of: str | None,
+        size_bytes: int,
+        at: str,
+    ) -> FileRow:
+        """Remember a landed file, or take up one that is not finished (its bytes may come under a new name)."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"
+                " state, landed_at) VALUES (?,?,?,?,?,?,?,?,'landed',?) ON CONFLICT (sha256) DO UPDATE SET"
+                " name = excluded.name, source = excluded.source, feed = excluded.feed,"
+                " feed_print = excluded.feed_print, name_parts = excluded.name_parts,"
+                " rejects_of = excluded.rejects_of, state = 'landed', finished_at = NULL",
+                (
+                    sha256,
+                    name,
+                    source,
+                    feed,
+                    feed_print,
+                    json.dumps(dict(name_parts), sort_keys=True),
+                    rejects_of,
+                    size_bytes,
+                    at,
+                ),
+            )
+        row = self.by_sha256(sha256)
+        if row is None:
+            raise sqlite3.DatabaseError("a row just written is not there")
+        return row
+
+    def by_sha256(self, sha256: str) -> FileRow | None:
+        row = self._db.execute("SELECT * FROM files WHERE sha256 = ?", (sha256,)).fetchone()
+        return _file(row) if row else None
+
+    def by_short_name(self, short_name: str) -> FileRow | None:
+        """The file that `<file name>.<first 8 of sha256>` names."""
+        name, _, digits = short_name.rpartition(".")
+        row = self._db.execute(
+            "SELECT * FROM files WHERE name = ? AND substr(sha256, 1, 8) = ?", (name, digits)
+        ).fetchone()
+        return _file(row) if row else None
+
+    def unfinished(self) -> list[FileRow]:
+        """Files that a run must take up first, in landing order."""
+        marks = ",".join("?" * len(OPEN_STATES))
+        rows = self._db.execute(
+            f"SELECT * FROM files WHERE state IN ({marks}) ORDER BY id",  # noqa: S608 (only marks)
+            OPEN_STATES,
+        )
+        return [_file(row) for row in rows]
+
+    def all(self) -> list[FileRow]:
+        return [_file(row) for row in self._db.execute("SELECT * FROM files ORDER BY id")]
+
+    def finish(self, file_id: int, *, state: str, at: str, summary: str) -> None:
+        """Remember what became of a file, once its outcomes and reports are durable."""
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE files SET state = ?, finished_at = ?, summary = ? WHERE id = ?",
+                (state, at, summary, file_id),
+            )
+
+    def sightings(self, source: str) -> list[dict[str, Any]]:
+        """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256."""
+        rows = self._db.execute("SELECT * FROM sightings WHERE source = ?", (source,))
+        return [dict(row) for row in rows]
+
+    def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Replace what is remembered of a source by what it shows now."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM sightings WHERE source = ?", (source,))
+            self._db.executemany(
+                "INSERT INTO sightings VALUES (:source, :name, :size_bytes, :modified_at, :first_seen_at, :sha256)",
+                [{**row, "source": source} for row in rows],
+            )
+
+    def remember_fetched(self, source: str, name: str, sha256: str) -> None:
+        self._db.execute(
+            "UPDATE sightings SET sha256 = ? WHERE source = ? AND name = ?", (sha256, source, name)
+        )
+
+    def owe(self, *, sha256: str, source: str, name: str, place: str, report: str | None) -> None:
+        """Owe a source the move of a file and the upload of its reports."""
+        self._db.execute(
+            "INSERT INTO handovers (sha256, source, name, place, report) VALUES (?,?,?,?,?)"
+            " ON CONFLICT (source, name, sha256) DO UPDATE SET place = excluded.place, report = excluded.report",
+            (sha256, source, name, place, report),
+        )
+
+    def owed(self, source: str) -> list[Handover]:
+        rows = self._db.execute("SELECT * FROM handovers WHERE source = ? ORDER BY id", (source,))
+        return [Handover(**dict(row)) for row in rows]
+
+    def paid(self, handover_id: int) -> None:
+        self._db.execute("DELETE FROM handovers WHERE id = ?", (handover_id,))
+
+
+def _file(row: sqlite3.Row) -> FileRow:
+    values = dict(row)
+    values["name_parts"] = json.loads(values["name_parts"])
+    values["summary"] = json.loads(values["summary"]) if values["summary"] else None
+    return FileRow(**values)

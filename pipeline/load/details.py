@@ -1,0 +1,70 @@
+"""Names, e-mails, phones and metadata of customers and accounts that existed before: patched when they are new.
+
+Only details that differ from what was last sent are patched, and empty never clears. Sending such a PATCH again
+is harmless, so it needs no intent; one that fails is a note, and the next file tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pipeline.core.answers import Expected, Meaning
+from pipeline.core.compare import changed_details
+from pipeline.core.intents import Entity
+from pipeline.core.plan import CustomerPart
+from pipeline.core.wanted import PATH_OF, Json, Wanted, encode
+from pipeline.load.scope import Scope
+from pipeline.load.wire import Halted
+
+
+async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list[str]:
+    """Patch what changed of a finished customer and its accounts; notes on what could not be patched."""
+    notes: list[str] = []
+    for entity, stated, last in _stated(scope, part):
+        changed = changed_details(stated, entity.last_sent)
+        if not changed:
+            continue
+        expected = Expected({"id": entity.id}, statuses=(200,))
+        path, body = f"{PATH_OF[entity.kind]}/{entity.id}", encode(changed)
+        try:
+            reading = await scope.wire.persist(
+                lambda path=path, body=body, expected=expected: scope.wire.ask(  # type: ignore[misc]
+                    "PATCH", path, expected, body=body
+                )
+            )
+        except Halted:
+            return notes
+        if reading.meaning is not Meaning.DONE:
+            notes.append(
+                f"details of the {entity.kind} of record {last.record} were not updated: {reading.code}"
+            )
+            continue
+        known = replace(entity, details=encode({**entity.last_sent, **changed}).decode())
+        scope.known.add(known)
+        await scope.commits.durable(
+            lambda known=known, record=last.record: _remember(scope, known, file_id, record)  # type: ignore[misc]
+        )
+    return notes
+
+
+def _stated(scope: Scope, part: CustomerPart) -> Iterator[tuple[Entity, Json, Wanted]]:
+    """Known entities whose details this file states beside the records' own, with the record that counts."""
+    if part.kind == "customer":
+        return  # the record itself carries them
+    last = max((part.row(group.rows[-1]) for group in part.groups), key=lambda wanted: wanted.record)
+    customer = scope.known.get("customer", part.customer)
+    if customer is not None:
+        yield customer, last.customer.details, last
+    if part.kind == "account":
+        return
+    for group in part.groups:
+        account = scope.known.get("account", group.account)
+        if account is not None:
+            wanted = part.row(group.rows[-1])
+            yield account, wanted.account.details if wanted.account else {}, wanted
+
+
+def _remember(scope: Scope, entity: Entity, file_id: int, record: int) -> None:
+    scope.memory.know(entity)
+    scope.memory.upgrade(file_id, record)

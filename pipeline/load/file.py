@@ -1,0 +1,362 @@
+"""Loads one checked file: unsettled intents first, then customers in turn, each record to one outcome.
+
+An intent is durable before its first byte is sent; its outcome, the ids it taught and its end are one commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.identity import content_of
+from pipeline.core.intents import Intent
+from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
+from pipeline.core.pace import Pace
+from pipeline.core.plan import CustomerPart, Task, Turns
+from pipeline.core.wanted import PATH_OF, create_body, encode
+from pipeline.errors import ApiRefusesAll, BillferryError, Stopped
+from pipeline.load.balance import BalanceSettler
+from pipeline.load.details import update_details
+from pipeline.load.parts import Bucket, Supply, buckets
+from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
+from pipeline.load.settle import CreateSettler
+from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
+from schemas.results import RequestCounts
+from schemas.settings import Settings
+
+STOP_GRACE_S = 5.0
+"""How long requests under way may take to end after a stop."""
+ALIKE_REFUSALS = 20
+"""So many first records refused alike mean that the file or the account is wrong, not the records."""
+WINDOW_PARTS = 4
+"""Customers at work per request in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadJob:
+    """Everything that one load needs. `memory` changes the ledger inside `commits`, `reader` reads it beside."""
+
+    checked: CheckedFile
+    file_id: int
+    settings: Settings
+    sender: AbstractAsyncContextManager[Sender]
+    commits: AbstractAsyncContextManager[Commits]
+    memory: Memory
+    reader: Memory
+    pace: Pace
+    watermark: str
+    past_dated: bool
+    limit: int | None = None
+    progress: Callable[[int], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What was asked, and why the load stopped early (None: it did not)."""
+
+    requests: RequestCounts
+    stopped: BillferryError | None
+    notes: tuple[str, ...] = ()
+
+
+def load(job: LoadJob) -> LoadResult:
+    """Send what is to be sent; outcomes are in the ledger on return.
+
+    Raises DiskFull when the ledger cannot be written; stops of any other kind are in the result.
+    """
+    import uvloop  # noqa: PLC0415 (only where a file is loaded)
+
+    return uvloop.run(_load(job))
+
+
+async def _load(job: LoadJob) -> LoadResult:
+    async with job.sender as sender, job.commits as commits:
+        wire = Wire(sender, job.settings.api, job.pace)
+        loading = _Loading(job, wire, commits)
+        with _stop_on_signals(wire):
+            await loading.run()
+        return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
+
+
+@contextmanager
+def _stop_on_signals(wire: Wire) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in signals:
+        stopped = Stopped(signal_name=number.name, signal_number=int(number))
+        loop.add_signal_handler(number, wire.halt, stopped)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+@dataclass(slots=True)
+class _Loading:
+    job: LoadJob
+    wire: Wire
+    commits: Commits
+    notes: list[str] = field(default_factory=list)
+    scope: Scope = field(init=False)
+    turns: Turns = field(default_factory=Turns)
+    unsettled: set[tuple[str, str]] = field(default_factory=set)
+    """Business keys whose intent is still open: nothing else is sent for them."""
+    generations: dict[tuple[str, str], int] = field(default_factory=dict)
+    first_refusals: list[tuple[str, str | None]] | None = field(default_factory=list)
+    """Codes and messages of the first records while all of them were refused; None once one was not."""
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        job = self.job
+        self.scope = Scope(
+            merchant=job.settings.merchant,
+            environment=job.settings.environment,
+            wire=self.wire,
+            memory=job.memory,
+            commits=self.commits,
+            known=Known(job.reader),
+            max_retry_s=job.settings.api.max_retry_s,
+            key_life_s=(job.settings.api.key_retention_h - 1) * 3600,
+        )
+
+    async def run(self) -> None:
+        """Raises what a task raised: a bug, or a ledger that cannot be written."""
+        await self._settle_open_intents()
+        supply = Supply(
+            buckets(
+                self.job.checked.records,
+                self.job.checked.landed.feed.model,
+                self.job.reader,
+                self.job.file_id,
+                limit=self.job.limit,
+            )
+        )
+        try:
+            while self.wire.halt_reason is None and self.failure is None:
+                await self._refill(supply)
+                self._start_turns()
+                if not self.running:
+                    break
+                self.wake.clear()
+                await self.wake.wait()
+        finally:
+            await self._wind_down()
+            await supply.close()
+        if self.failure is not None:
+            raise self.failure
+
+    async def _refill(self, supply: Supply) -> None:
+        while self.turns.active < WINDOW_PARTS * self.job.settings.api.max_in_flight:
+            part = await supply.next_part(self._take_up)
+            if part is None:
+                return
+            self.turns.add(part)
+
+    def _start_turns(self) -> None:
+        while len(self.running) < self.job.settings.api.max_in_flight:
+            turn = self.turns.take()
+            if turn is None:
+                return
+            task = asyncio.create_task(self._turn(*turn))
+            self.running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        self.wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            self.failure = self.failure or task.exception()
+
+    async def _wind_down(self) -> None:
+        """Let requests under way end, but not for long; what is cut off then stays in doubt."""
+        if self.running:
+            _, late = await asyncio.wait(set(self.running), timeout=STOP_GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _take_up(self, bucket: Bucket) -> None:
+        self.generations.update(bucket.generations)
+        self.scope.known.add(*bucket.entities)
+
+    async def _turn(self, part: CustomerPart, task: Task) -> None:
+        settled = await self._record(task)
+        part.done(
+            task,
+            customer_id=settled.customer_id,
+            account_id=settled.account_id,
+            in_doubt=settled.outcome in OPEN,
+        )
+        self.job.progress(1)
+        if self.turns.done(part):
+            await self._finish(part)
+
+    async def _record(self, task: Task) -> Settlement:
+        """One record to its outcome, durable on return."""
+        wanted = task.wanted
+        if (wanted.kind, wanted.reference) in self.unsettled:
+            return Settlement(Outcome.NOT_ATTEMPTED)
+        intent = self._intent(task)
+        doubt = Doubt()
+        try:
+            settled = self._owner_conflict(task) or await self._settle_new(intent, doubt)
+        except Halted:
+            settled = Settlement(
+                Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED, attempts=doubt.sends
+            )
+        except asyncio.CancelledError:
+            await self._conclude(intent, Settlement(Outcome.IN_DOUBT, attempts=doubt.sends))
+            raise
+        await self._conclude(intent, settled)
+        self._watch_refusals(settled)
+        return settled
+
+    async def _settle_new(self, intent: Intent, doubt: Doubt) -> Settlement:
+        """Settle an intent of this file that was never sent before, by what the ledger knows of its entity."""
+        known = self.scope.known.get(intent.kind, intent.reference)
+        settler = self._settler(intent)
+        if known is not None and isinstance(settler, BalanceSettler):
+            return await settler.apply(intent, known, doubt, known_to_ledger=True)
+        if known is not None:
+            try:
+                found = await self.wire.look_up(intent.kind, intent.reference)
+            except Uncertain:
+                return Settlement(Outcome.NOT_ATTEMPTED)
+            if found is not None:
+                return await settler.settle_found(intent, found, doubt)
+            # The API lost what it had; its stored answer to the old key would claim otherwise.
+            self.scope.known.drop(intent.kind, intent.reference)
+            intent = self._at(intent, intent.generation + 1)
+        self.scope.known.drop(intent.kind, intent.reference)
+        await self.commits.durable(lambda: self.job.memory.open_intent(intent))
+        return await settler.settle(intent, doubt)
+
+    def _owner_conflict(self, task: Task) -> Settlement | None:
+        """An account that is known to belong to another customer: nothing is sent."""
+        account = task.wanted.account
+        known = self.scope.known.get("account", account.reference) if account else None
+        if known is None or known.owner in {None, task.wanted.customer.reference}:
+            return None
+        return Settlement(
+            Outcome.CONFLICT,
+            ("account_reference.other_customer",),
+            "the account belongs to another customer",
+            account_id=known.id,
+        )
+
+    async def _conclude(self, intent: Intent, settled: Settlement) -> None:
+        """Outcome, ids and the intent's end in one commit. An intent in doubt stays open."""
+        open_ = settled.outcome is Outcome.IN_DOUBT
+        outcome = RecordOutcome(
+            record=intent.record,
+            outcome=settled.outcome,
+            codes=settled.codes,
+            message=settled.message,
+            customer_id=settled.customer_id,
+            account_id=settled.account_id,
+            bill_id=settled.leaf_id if intent.kind == "bill" else None,
+            attempts=intent.attempts + settled.attempts,
+        )
+        memory = self.job.memory
+
+        def change() -> None:
+            for entity in settled.entities:
+                memory.know(entity)
+            if settled.outcome is not Outcome.NOT_ATTEMPTED:
+                memory.conclude(intent.file_id, intent.reference, outcome)
+            if settled.outcome is Outcome.REFUSED:
+                memory.spend(intent)
+            if not open_:
+                memory.close_intent(intent)
+
+        if open_:
+            self.unsettled.add(intent.business_key)
+        parents = [entity for entity in settled.entities if entity.kind != "bill"]
+        self.scope.known.add(*parents)
+        await self.commits.durable(change)
+
+    async def _finish(self, part: CustomerPart) -> None:
+        """The customer's records are done: bring its details up to date, then forget what is known of it."""
+        if self.job.settings.api.update_details and self.wire.halt_reason is None:
+            self.notes.extend(await update_details(self.scope, part, self.job.file_id))
+        self.scope.known.drop("customer", part.customer)
+        for group in part.groups:
+            if group.account is not None:
+                self.scope.known.drop("account", group.account)
+
+    async def _settle_open_intents(self) -> None:
+        """What earlier runs left in doubt, of any file, before anything new is sent."""
+        slots = asyncio.Semaphore(self.job.settings.api.max_in_flight)
+
+        async def settle(intent: Intent) -> None:
+            doubt = Doubt(doubtful=True)
+            async with slots:
+                try:
+                    settled = await self._settler(intent).settle(intent, doubt)
+                except Halted:
+                    settled = Settlement(Outcome.IN_DOUBT, attempts=doubt.sends)
+                if settled.outcome in OPEN:
+                    settled = replace(settled, outcome=Outcome.IN_DOUBT)
+                await self._conclude(intent, settled)
+
+        await asyncio.gather(*[settle(intent) for intent in self.job.reader.open_intents()])
+
+    def _watch_refusals(self, settled: Settlement) -> None:
+        if self.first_refusals is None:
+            return
+        if settled.outcome is not Outcome.REFUSED:
+            self.first_refusals = None
+            return
+        self.first_refusals.append((";".join(settled.codes), settled.message))
+        if len(set(self.first_refusals)) > 1:
+            self.first_refusals = None
+        elif len(self.first_refusals) >= ALIKE_REFUSALS:
+            self.wire.halt(
+                ApiRefusesAll(
+                    base_url=self.job.settings.api.base_url,
+                    count=len(self.first_refusals),
+                    code=self.first_refusals[0][0],
+                )
+            )
+
+    def _settler(self, intent: Intent) -> CreateSettler:
+        if intent.kind == "bill":
+            return CreateSettler(self.scope)
+        return BalanceSettler(
+            self.scope, update_details=self.job.settings.api.update_details, past_dated=self.job.past_dated
+        )
+
+    def _intent(self, task: Task) -> Intent:
+        wanted = task.wanted
+        content = content_of(wanted)
+        generation = self.generations.get((wanted.reference, content), 0)
+        body = create_body(wanted, customer_id=task.customer_id, account_id=task.account_id)
+        intent = Intent(
+            kind=wanted.kind,
+            reference=wanted.reference,
+            file_id=self.job.file_id,
+            record=wanted.record,
+            method="POST",
+            path=PATH_OF[wanted.kind],
+            body=encode(body),
+            key=None,
+            content=content,
+            generation=generation,
+            customer_reference=wanted.customer.reference,
+            account_reference=wanted.account.reference if wanted.account else None,
+            balance_before=None,
+            watermark=self.job.watermark if wanted.kind != "bill" else None,
+            first_sent_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        return self._at(intent, generation)
+
+    def _at(self, intent: Intent, generation: int) -> Intent:
+        return replace(intent, generation=generation, key=self.scope.key(intent, generation))

@@ -1,0 +1,344 @@
+"""Settles intents: sends each until its outcome is known, whatever crashed, timed out or was said before.
+
+The rules are the table of design §5. An intent is settled the same way whether it is new, was left by a killed
+run, or belongs to another file: everything it needs stands in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.core.answers import Expected, Meaning, Reading, names_key_reuse
+from pipeline.core.compare import bill_differences, missing_metadata, union_metadata
+from pipeline.core.identity import MAX_GENERATIONS
+from pipeline.core.intents import Entity, Intent
+from pipeline.core.outcomes import Outcome
+from pipeline.core.wanted import PATH_OF, Json, Kind, encode, nested_parents, with_parent_ids
+from pipeline.load.scope import Scope, Settlement
+from pipeline.load.wire import Doubt, Uncertain
+
+IN_FLIGHT_PAUSES_S = (0.2, 0.5, 1.0)
+"""Waits after a 409 for a key that we know of no earlier send of: another sender may be at work on it."""
+LAG_PAUSES_S = (0.5, 1.5)
+"""Waits before "missing" is believed after a stored server error: the work may be done and not yet visible."""
+
+
+class CreateSettler:
+    """Settles POST intents of bills, and of accounts and customers that do not exist yet."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._wire = scope.wire
+
+    async def settle(self, intent: Intent, doubt: Doubt) -> Settlement:
+        """Send until settled. A Settlement of IN_DOUBT leaves the intent open.
+
+        Raises Halted; the caller then tells by `doubt` whether the intent is in doubt or was never sent.
+        """
+        try:
+            if doubt.doubtful and self._scope.older_than_its_key(intent):
+                found = await self._wire.look_up(intent.kind, intent.reference)
+                if found is not None:
+                    return await self.settle_found(intent, found, doubt)
+            return await self._generations(intent, doubt)
+        except Uncertain:
+            return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
+
+    async def _generations(self, intent: Intent, doubt: Doubt) -> Settlement:
+        clashes = 0
+        clash_deadline = self._wire.now + (self._scope.max_retry_s if doubt.doubtful else 0)
+        tried = 0
+        while True:
+            reading = await self._send(intent, doubt)
+            match reading.meaning:
+                case Meaning.DONE:
+                    return await self._done(intent, reading, doubt)
+                case Meaning.REFUSED:
+                    return self._refused(doubt, reading)
+                case Meaning.DOUBT:
+                    return self._in_doubt(doubt, reading.code, reading.message)
+                case Meaning.NOT_SENT:
+                    self._wire.check_halt()
+                    return self._not_sent(doubt, reading)
+                case _:
+                    pass
+            found = await self._look_up_patiently(intent, reading)
+            if found is not None:
+                return await self.settle_found(intent, found, doubt)
+            if reading.meaning is Meaning.CLASH and await self._may_be_in_flight(
+                clashes, clash_deadline, doubt
+            ):
+                clashes += 1
+                continue
+            renewed = await self._next_generation(intent, reading)
+            if renewed is None:
+                if reading.meaning is Meaning.CLASH and doubt.doubtful:
+                    return self._in_doubt(doubt, reading.code, reading.message)
+                return self._refused(doubt, reading)
+            tried += 1
+            if tried >= MAX_GENERATIONS:
+                return self._in_doubt(doubt, reading.code, f"{reading.message} (after {tried} keys)")
+            intent, clashes = renewed, 0
+
+    async def _send(self, intent: Intent, doubt: Doubt) -> Reading:
+        body = intent.json()
+        fields = {"external_reference": intent.reference, "currency": body["currency"]}
+        amount = "amount_due" if intent.kind == "bill" else "balance"
+        owners = {
+            f"{kind}_id": body[kind] for kind in ("account", "customer") if isinstance(body.get(kind), str)
+        }
+        expected = Expected({**fields, amount: body[amount]}, owners)
+        return await self._wire.persist(
+            lambda: self._wire.ask(
+                intent.method, intent.path, expected, body=intent.body, key=intent.key, doubt=doubt
+            )
+        )
+
+    async def _look_up_patiently(self, intent: Intent, reading: Reading) -> Json | None:
+        found = await self._wire.look_up(intent.kind, intent.reference)
+        if reading.meaning is Meaning.SPENT and (reading.status or 0) >= 500:
+            for pause in LAG_PAUSES_S:
+                if found is not None:
+                    break
+                await self._wire.pause(pause)
+                found = await self._wire.look_up(intent.kind, intent.reference)
+        return found
+
+    async def _may_be_in_flight(self, clashes: int, deadline: float, doubt: Doubt) -> bool:
+        """After a 409 for something that is not there: the same key may still be worked on. Waits, then says so."""
+        if clashes < len(IN_FLIGHT_PAUSES_S):
+            await self._wire.pause(IN_FLIGHT_PAUSES_S[clashes])
+            return True
+        if not doubt.doubtful or self._wire.now >= deadline:
+            return False
+        await self._wire.pause(min(IN_FLIGHT_PAUSES_S[-1] * (clashes - 1), 10.0))
+        return True
+
+    async def _next_generation(self, intent: Intent, reading: Reading) -> Intent | None:
+        """The intent under a new key, with parents by the ids they turn out to have; None when that cannot help."""
+        body = intent.json()
+        customer_id, account_id = await self._find_parents(intent, body)
+        renewed_body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
+        if reading.meaning is Meaning.UNKNOWN:
+            renewed_body = await self._without_stale_parents(intent, renewed_body)
+        helps = (
+            reading.meaning is Meaning.SPENT
+            or names_key_reuse(reading)
+            or encode(renewed_body) != intent.body
+        )
+        if not helps:
+            return None
+        generation = intent.generation + 1
+        renewed = replace(
+            intent,
+            body=encode(renewed_body),
+            generation=generation,
+            key=self._scope.key(intent, generation),
+        )
+        await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
+        return renewed
+
+    async def _find_parents(self, intent: Intent, body: Json) -> tuple[str | None, str | None]:
+        """Ids of the nested parents that exist already: (customer, account)."""
+        nested = nested_parents(body)
+        account_id = customer_id = None
+        if "account" in nested and intent.account_reference:
+            account_id = await self.id_of("account", intent.account_reference, intent.customer_reference)
+        if "customer" in nested and account_id is None:
+            customer_id = await self.id_of("customer", intent.customer_reference, None)
+        return customer_id, account_id
+
+    async def _without_stale_parents(self, intent: Intent, body: Json) -> Json:
+        """After a 404: parents named by an id that is gone are named by what their reference now has, or nested."""
+        for kind, reference in (
+            ("account", intent.account_reference),
+            ("customer", intent.customer_reference),
+        ):
+            if not isinstance(body.get(kind), str) or reference is None:
+                continue
+            stale = body[kind]
+            self._scope.known.drop(kind, reference)  # type: ignore[arg-type]
+            found = await self._wire.look_up(kind, reference)  # type: ignore[arg-type]
+            if found is not None and found["id"] != stale:
+                body = body | {kind: found["id"]}
+            elif found is None:
+                await self._scope.commits.durable(
+                    lambda kind=kind, reference=reference: self._scope.memory.forget(kind, reference)  # type: ignore[misc]
+                )
+                parent: Json = {"external_reference": reference}
+                if kind == "account":
+                    customer_id = await self.id_of("customer", intent.customer_reference, None)
+                    parent["customer"] = customer_id or {"external_reference": intent.customer_reference}
+                body = body | {kind: parent}
+        return body
+
+    async def id_of(self, kind: Kind, reference: str, owner: str | None) -> str | None:
+        """The id of a customer or account: known, or looked up and then remembered. None when there is none."""
+        known = self._scope.known.get(kind, reference)
+        if known is not None:
+            return known.id
+        found = await self._wire.look_up(kind, reference)
+        if found is None:
+            return None
+        await self.remember(entity_from(kind, found, owner=owner))
+        return str(found["id"])
+
+    async def remember(self, *entities: Entity) -> None:
+        """Know entities from now on, here and in the ledger."""
+        self._scope.known.add(*entities)
+
+        def change() -> None:
+            for entity in entities:
+                self._scope.memory.know(entity)
+
+        await self._scope.commits.durable(change)
+
+    async def _done(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
+        entity = reading.entity or {}
+        ours = not reading.replayed or doubt.doubtful
+        if reading.replayed and intent.kind != "bill" and not doubt.doubtful:
+            # A stored answer shows the balance of long ago; what counts is the balance of now.
+            found = await self._wire.look_up(intent.kind, intent.reference)
+            if found is not None:
+                return await self.settle_found(intent, found, doubt)
+        outcome = Outcome.CREATED if ours else Outcome.UNCHANGED
+        settled = Settlement(
+            outcome,
+            customer_id=entity["id"] if intent.kind == "customer" else entity.get("customer_id"),
+            account_id=entity["id"] if intent.kind == "account" else entity.get("account_id"),
+            leaf_id=entity["id"],
+            attempts=doubt.sends,
+        )
+        return replace(settled, entities=tuple(self.entities_of(intent, settled, entity)))
+
+    def entities_of(self, intent: Intent, settled: Settlement, leaf: Json) -> list[Entity]:
+        """What a successful create teaches: the leaf and its parents."""
+        body = intent.json()
+        nested = nested_parents(body)
+        entities: list[Entity] = []
+        if settled.customer_id and intent.kind != "customer":
+            sent = nested.get("customer")
+            if sent is not None or self._scope.known.get("customer", intent.customer_reference) is None:
+                entities.append(
+                    _parent("customer", intent.customer_reference, settled.customer_id, sent, owner=None)
+                )
+        if settled.account_id and intent.account_reference and intent.kind == "bill":
+            sent = nested.get("account")
+            if sent is not None or self._scope.known.get("account", intent.account_reference) is None:
+                entities.append(
+                    _parent(
+                        "account",
+                        intent.account_reference,
+                        settled.account_id,
+                        sent,
+                        owner=intent.customer_reference,
+                    )
+                )
+        owner = None if intent.kind == "customer" else intent.customer_reference
+        entities.append(
+            replace(
+                entity_from(intent.kind, leaf, owner=owner),
+                details=_details(body) if intent.kind != "bill" else "{}",
+                watermark=intent.watermark,
+            )
+        )
+        return entities
+
+    async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
+        """A bill that exists already: the same, the same but for metadata, or a conflict."""
+        ids = {
+            "customer_id": found.get("customer_id"),
+            "account_id": found.get("account_id"),
+            "leaf_id": found["id"],
+        }
+        if found.get("status") == "voided":
+            return Settlement(
+                Outcome.CONFLICT,
+                ("bill_reference.voided",),
+                "the bill was voided and keeps its reference: send it under a new reference",
+                attempts=doubt.sends,
+                **ids,
+            )
+        body = intent.json()
+        differences = bill_differences(body, found)
+        if not await self._same_owner(intent, body, found):
+            differences.append("owner")
+        if differences:
+            return Settlement(
+                Outcome.CONFLICT,
+                ("bill_reference.differs",),
+                f"the API holds this reference with another {', '.join(differences)}; bills cannot be changed",
+                attempts=doubt.sends,
+                **ids,
+            )
+        outcome = Outcome.CREATED if doubt.doubtful else Outcome.UNCHANGED
+        if missing_metadata(body, found):
+            refusal = await self._patch_metadata(found, body["metadata"])
+            if refusal is not None:
+                return replace(refusal, attempts=doubt.sends, **ids)
+            outcome = Outcome.CREATED if doubt.doubtful else Outcome.UPDATED
+        bill = entity_from("bill", found, owner=intent.customer_reference)
+        return Settlement(outcome, attempts=doubt.sends, entities=(bill,), **ids)
+
+    async def _patch_metadata(self, found: Json, stated: Json) -> Settlement | None:
+        body = encode({"metadata": union_metadata(found.get("metadata"), stated)})
+        expected = Expected({"id": found["id"]}, statuses=(200,))
+        reading = await self._wire.persist(
+            lambda: self._wire.ask("PATCH", f"{PATH_OF['bill']}/{found['id']}", expected, body=body)
+        )
+        if reading.meaning is Meaning.DONE:
+            return None
+        if reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}:
+            raise Uncertain
+        return Settlement(Outcome.REFUSED, (reading.code,), reading.message)
+
+    async def _same_owner(self, intent: Intent, body: Json, found: Json) -> bool:
+        """Whether a found bill hangs on the customer and account that the record names (compared by id)."""
+        if intent.account_reference is None:
+            if found.get("account_id") is not None:
+                return False
+            owner_id = body["customer"] if isinstance(body.get("customer"), str) else None
+            owner_id = owner_id or await self.id_of("customer", intent.customer_reference, None)
+            return owner_id is not None and owner_id == str(found.get("customer_id"))
+        account_id = body["account"] if isinstance(body.get("account"), str) else None
+        account_id = account_id or await self.id_of(
+            "account", intent.account_reference, intent.customer_reference
+        )
+        if account_id is None or account_id != found.get("account_id"):
+            return False
+        if found.get("customer_id") is None:
+            return True
+        return await self.id_of("customer", intent.customer_reference, None) == str(found["customer_id"])
+
+    def _refused(self, doubt: Doubt, reading: Reading) -> Settlement:
+        return Settlement(Outcome.REFUSED, (reading.code,), reading.message, attempts=doubt.sends)
+
+    def _in_doubt(self, doubt: Doubt, code: str, message: str) -> Settlement:
+        doubt.doubtful = True
+        return Settlement(Outcome.IN_DOUBT, (code,), message, attempts=doubt.sends)
+
+    def _not_sent(self, doubt: Doubt, reading: Reading) -> Settlement:
+        outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
+        return Settlement(outcome, (reading.code,), reading.message, attempts=doubt.sends)
+
+
+def entity_from(kind: Kind, found: Json, *, owner: str | None) -> Entity:
+    """An entity as the API shows it."""
+    return Entity(
+        kind=kind,
+        reference=found["external_reference"],
+        id=found["id"],
+        owner=owner,
+        currency=found.get("currency"),
+        balance=found.get("balance") if kind != "bill" else None,
+        details=_details(found) if kind != "bill" else "{}",
+    )
+
+
+def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: str | None) -> Entity:
+    return Entity(kind, reference, id_, owner=owner, details=_details(sent or {}))
+
+
+def _details(shown: Json) -> str:
+    names = ("name", "email", "phone", "metadata")
+    return encode({name: shown[name] for name in names if shown.get(name)}).decode()

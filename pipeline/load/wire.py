@@ -1,0 +1,207 @@
+"""Requests with patience: the pace gate, retries bounded in number and time, look-ups, and what was counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, stop_after_delay
+from tenacity.wait import wait_exponential_jitter
+
+from pipeline.core.answers import Answer, Expected, Failure, Meaning, Reading, pause_s, read
+from pipeline.core.pace import Pace
+from pipeline.core.redact import redact
+from pipeline.core.wanted import PATH_OF, Json, Kind
+from pipeline.errors import ApiUnauthorised, ApiUnavailable, BillferryError
+from schemas.results import RequestCounts
+from schemas.settings import Api
+
+FIRST_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 30.0
+FIRST_PAUSE_S = 0.5
+"""After a 429 without `Retry-After`; grows with each one in a row."""
+
+
+class Sender(Protocol):
+    """The Billing API, as the load needs it."""
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, key: str | None = None
+    ) -> Answer | Failure:
+        """One request; never raises for what networks do."""
+        ...
+
+
+class Halted(Exception):
+    """Unwinds one task because the whole load stops; what to say of it is `Wire.halt_reason`."""
+
+
+class Uncertain(Exception):
+    """A look-up got no usable answer: neither found nor missing."""
+
+
+@dataclass(slots=True)
+class Doubt:
+    """Whether a request may have been received without our knowing what came of it, and how often it was sent."""
+
+    doubtful: bool = False
+    sends: int = 0
+
+
+class Wire:
+    """Sends requests for one file, at one pace for all workers."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        settings: Api,
+        pace: Pace,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
+    ) -> None:
+        self._sender = sender
+        self._settings = settings
+        self._pace = pace
+        self._clock = clock or asyncio.get_running_loop().time
+        self._sleep = sleep
+        self._last_good_at = float("-inf")
+        self._sent = self._retried = self._rate_limited = self._looked_up = 0
+        self.halt_reason: BillferryError | None = None
+
+    @property
+    def counts(self) -> RequestCounts:
+        return RequestCounts(
+            sent=self._sent, retried=self._retried, rate_limited=self._rate_limited, looked_up=self._looked_up
+        )
+
+    def halt(self, reason: BillferryError) -> None:
+        """Stop the load: nothing new is sent. The first reason counts."""
+        self.halt_reason = self.halt_reason or reason
+
+    def check_halt(self) -> None:
+        """Raises Halted once the load stops."""
+        if self.halt_reason is not None:
+            raise Halted
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        expected: Expected,
+        *,
+        body: bytes | None = None,
+        key: str | None = None,
+        doubt: Doubt | None = None,
+    ) -> Reading:
+        """One request until it is answered with anything but "slow down".
+
+        Raises Halted when the load stops, or when the API refuses our key (which stops it).
+        """
+        doubt = doubt or Doubt()
+        deadline = self._clock() + self._settings.max_retry_s
+        limited = 0
+        while True:
+            await self._pass_gate()
+            sent_at = self._clock()
+            before, doubt.doubtful = doubt.doubtful, True  # a cancelled wait leaves the doubt standing
+            doubt.sends += 1
+            self._sent += 1
+            self._retried += doubt.sends > 1
+            answer = await self._sender.send(method, path, body, key)
+            reading = read(answer, expected)
+            reading = replace(reading, message=redact(reading.message))
+            if reading.meaning is not Meaning.DOUBT:
+                doubt.doubtful = before
+                if reading.meaning is not Meaning.NOT_SENT:
+                    self._last_good_at = self._clock()
+            if reading.meaning is Meaning.UNAUTHORISED:
+                self.halt(ApiUnauthorised(base_url=self._settings.base_url, status=reading.status))
+                raise Halted
+            if reading.meaning is not Meaning.SLOW_DOWN:
+                self._pace.answered(self._clock())
+                return reading
+            limited += 1
+            self._rate_limited += 1
+            pause = pause_s(
+                reading.retry_after,
+                now=datetime.now(UTC),
+                otherwise_s=min(FIRST_PAUSE_S * 2 ** (limited - 1), MAX_BACKOFF_S),
+            )
+            self._pace.slow_down(self._clock(), pause, sent_at=sent_at)
+            if self._clock() + pause > deadline:
+                self.halt(self._unavailable("too many requests, for too long"))
+                raise Halted
+
+    async def persist(self, once: Callable[[], Coroutine[Any, Any, Reading]]) -> Reading:
+        """Repeat a request while it is in doubt or cannot be sent; the last reading when patience ends.
+
+        Nothing but failures since this one began means that the API is down: the load stops.
+        """
+        began = self._clock()
+        retrying = AsyncRetrying(
+            retry=retry_if_result(lambda reading: reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}),
+            stop=stop_after_attempt(self._settings.max_attempts)
+            | stop_after_delay(self._settings.max_retry_s),
+            wait=wait_exponential_jitter(initial=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S),
+            sleep=self._sleep,
+            retry_error_callback=_last_result,
+        )
+        reading: Reading = await retrying(once)
+        exhausted = reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}
+        if exhausted and self._last_good_at < began:
+            self.halt(self._unavailable(reading.message))
+        return reading
+
+    async def look_up(self, kind: Kind, reference: str) -> Json | None:
+        """What the API holds under a reference, or None when it says that there is none.
+
+        An object with another reference (an id that looks like ours) is none of ours. Raises Uncertain.
+        """
+        path = f"{PATH_OF[kind]}/{reference}"
+        expected = Expected({"external_reference": reference}, statuses=(200,))
+
+        async def once() -> Reading:
+            self._looked_up += 1
+            reading = await self.ask("GET", path, expected)
+            another = reading.status == 200 and reading.code == "api.echo_differs"
+            return replace(reading, meaning=Meaning.UNKNOWN) if another else reading
+
+        reading = await self.persist(once)
+        if reading.meaning is Meaning.DONE:
+            return reading.entity
+        if reading.meaning is Meaning.UNKNOWN:
+            return None
+        self.check_halt()
+        raise Uncertain
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, unless the load stops."""
+        self.check_halt()
+        await self._sleep(seconds)
+        self.check_halt()
+
+    @property
+    def now(self) -> float:
+        """Seconds of the monotonic clock that the bounds are measured with."""
+        return self._clock()
+
+    async def _pass_gate(self) -> None:
+        self.check_halt()
+        delay = self._pace.reserve(self._clock())
+        while delay > 0:
+            await self._sleep(delay)
+            self.check_halt()
+            delay = self._pace.closed_for(self._clock())
+
+    def _unavailable(self, problem: str) -> ApiUnavailable:
+        return ApiUnavailable(base_url=self._settings.base_url, problem=problem)
+
+
+def _last_result(state: RetryCallState) -> Reading:
+    if state.outcome is None:
+        raise RuntimeError("tenacity stopped without an attempt")
+    reading: Reading = state.outcome.result()
+    return reading
