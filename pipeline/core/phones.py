@@ -14,6 +14,8 @@ from functools import cache
 import polars as pl
 
 _E164 = r"^\+[1-9][0-9]{1,14}$"
+_MAX_DIGITS = 15
+"""Of an E.164 number; some numbering plans have longer ones (Nigeria's 0800)."""
 _PARTS_OF_A_REGION = ("mobile", "fixed_line", "toll_free", "shared_cost", "uan", "voip")
 
 
@@ -88,4 +90,5 @@ def _quick(text: pl.Expr, region: str | None) -> pl.Expr:
     number = text.str.slice(len(path.national_prefix))
     national = text.str.contains(f"^{path.national_prefix}[1-9][0-9]+$") & number.str.contains(path.pattern)
     not_abroad = ~text.str.starts_with(str(path.country_code))
-    return as_it_is.when(national & not_abroad).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))
+    short = number.str.len_chars() + len(str(path.country_code)) <= _MAX_DIGITS
+    return as_it_is.when(national & not_abroad & short).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))
