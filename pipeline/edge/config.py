@@ -1,0 +1,300 @@
+"""config.yaml and the environment over it, as Settings; every mistake is one line that says what to change.
+
+Secrets come from the environment or from files that nobody else can read, never from config.yaml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import ipaddress
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from pipeline.core.columns import column_problems
+from pipeline.core.match import match_problems
+from pipeline.errors import ConfigError
+from schemas.feed import Feed
+from schemas.settings import Settings
+
+PREFIX = "BILLFERRY_"
+NOT_KEYS = {"BILLFERRY_CONFIG"}
+KEY_PREFIX = {"test": "sk_test_", "live": "sk_"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings with absolute paths, and where they were read."""
+
+    settings: Settings
+    path: Path
+
+    def feed(self, name: str) -> Feed:
+        """The feed of that name. Raises ConfigError."""
+        for feed in self.settings.feeds:
+            if feed.name == name:
+                return feed
+        known = [feed.name for feed in self.settings.feeds]
+        raise ConfigError(
+            where="--feed", problem=f"there is no feed {name}", remedy=f"use one of {', '.join(known)}"
+        )
+
+
+def load_config(path: Path) -> Config:
+    """Read config.yaml at `path` and the environment over it. Raises ConfigError."""
+    document = _document(path)
+    if isinstance(document.get("api"), dict) and "key" in document["api"]:
+        raise ConfigError(
+            where=f"{path}: api.key",
+            problem="a secret does not belong into this file",
+            remedy="set BILLFERRY_API__KEY or api.key_file",
+        )
+    document = _merged(document, _environment())
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(where=path, **_first_problem(error)) from None
+    settings = _with_absolute_paths(settings, path.resolve().parent)
+    _check(settings, path)
+    return Config(settings, path)
+
+
+def api_key(settings: Settings) -> str:
+    """The secret key. Raises ConfigError when there is none, when it is a public one, or of another environment."""
+    if settings.api.key is not None:
+        key, where = settings.api.key.get_secret_value(), "BILLFERRY_API__KEY"
+    elif settings.api.key_file is not None:
+        key, where = read_secret(settings.api.key_file, "api.key_file"), "api.key_file"
+    else:
+        raise ConfigError(
+            where="api", problem="there is no API key", remedy="set BILLFERRY_API__KEY or api.key_file"
+        )
+    if key.startswith("pk_"):
+        raise ConfigError(
+            where=where,
+            problem="this is a public key (pk_), which cannot load bills",
+            remedy="use the secret key",
+        )
+    is_test = key.startswith("sk_test_")
+    if not key.startswith("sk_") or is_test != (settings.environment == "test"):
+        raise ConfigError(
+            where=where,
+            problem=f"the key does not fit environment: {settings.environment}",
+            remedy=f"use a key that starts with {KEY_PREFIX[settings.environment]}, or change environment",
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(where=where, problem="the key has characters no key has", remedy="copy it again")
+    return key
+
+
+def read_secret(path: Path, where: str) -> str:
+    """A secret from a file that only its owner can read. Raises ConfigError."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            where=where, problem=f"{path} cannot be read", remedy="create it or correct the path"
+        ) from error
+    require_private(path, mode, where)
+    if not text:
+        raise ConfigError(where=where, problem=f"{path} is empty", remedy="put the secret into it")
+    return text
+
+
+def require_private(path: Path, mode: int, where: str) -> None:
+    """Raises ConfigError when others than the owner can read a secret file."""
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(
+            where=where, problem=f"{path} can be read by others", remedy=f"run chmod 600 {path}"
+        )
+
+
+def feed_print(feed: Feed) -> str:
+    """A hash of what a feed says, to notice that a file was read with another version of it."""
+    return hashlib.sha256(feed.model_dump_json().encode()).hexdigest()
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            where=path,
+            problem="cannot be read",
+            remedy="name it with --config or $BILLFERRY_CONFIG, or write one with billferry init",
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else path
+        raise ConfigError(where=where, problem="this is not YAML", remedy="correct the line") from None
+    if not isinstance(document, dict):
+        raise ConfigError(where=path, problem="this is no list of keys", remedy="start from billferry init")
+    return document
+
+
+class _FromEnvironment(Settings, BaseSettings):
+    """Only names the fields; nothing is validated with it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
+    )
+
+
+def _environment() -> dict[str, Any]:
+    for name in os.environ:
+        if not name.startswith(PREFIX) or name in NOT_KEYS:
+            continue
+        key = name.removeprefix(PREFIX).split("__")[0].lower()
+        if key not in Settings.model_fields:
+            raise ConfigError(
+                where=name,
+                problem="there is no such key",
+                remedy=_did_you_mean(key, Settings.model_fields) or "unset it",
+            )
+    try:
+        return EnvSettingsSource(_FromEnvironment)()
+    except (SettingsError, ValueError):
+        raise ConfigError(
+            where="environment", problem="a BILLFERRY_ variable cannot be read", remedy="write lists as JSON"
+        ) from None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        merged[key] = _merged(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _first_problem(error: ValidationError) -> dict[str, str]:
+    problems = error.errors(include_input=False, include_url=False)
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(first["loc"][:-1])
+        remedy = _did_you_mean(str(first["loc"][-1]), known) or "remove it"
+        return {"problem": f"{place}: unknown key{more}", "remedy": remedy}
+    if first["type"] == "missing":
+        return {"problem": f"{place}: is missing{more}", "remedy": "add it"}
+    said = first["msg"].removeprefix("Value error, ")
+    return {"problem": f"{place}: {said[0].lower()}{said[1:]}{more}", "remedy": "correct it"}
+
+
+def _keys_at(path: Iterable[object]) -> list[str]:
+    """The keys that Settings knows below a path of keys and list positions."""
+    model: Any = Settings
+    for part in path:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None:
+            model = _model_in(field.annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {nearest[0]}?" if nearest else ""
+
+
+def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
+    def absolute(value: Any) -> Any:
+        if isinstance(value, Path):
+            return base / value.expanduser()
+        if isinstance(value, BaseModel):
+            return value.model_copy(
+                update={name: absolute(getattr(value, name)) for name in type(value).model_fields}
+            )
+        return value
+
+    result: Settings = absolute(settings)
+    return result
+
+
+def _check(settings: Settings, path: Path) -> None:
+    """What no single field can tell. Raises ConfigError."""
+    _check_url(settings.api.base_url)
+    _check_zone(settings.timezone)
+    for feed in settings.feeds:
+        for problem in [*column_problems(feed), *match_problems(feed.match)]:
+            raise ConfigError(where=f"{path}: feed {feed.name}", problem=problem, remedy="correct the feed")
+    folders = [("work_dir", settings.work_dir)]
+    if settings.drop is not None:
+        folders += [
+            (f"drop.{name}", getattr(settings.drop, name)) for name in ("folder", "archive", "quarantine")
+        ]
+    for key, folder in folders:
+        _check_folder(key, folder, settings.work_dir)
+    secrets = [("api.key_file", settings.api.key_file)]
+    if settings.sftp is not None:
+        names = ("private_key_file", "passphrase_file", "password_file")
+        secrets += [(f"sftp.{name}", getattr(settings.sftp, name)) for name in names]
+    for key, file in secrets:
+        if file is not None and file.exists():
+            require_private(file, file.stat().st_mode, key)
+
+
+def _check_folder(key: str, folder: Path | None, work_dir: Path) -> None:
+    """Folders below work_dir are made when needed; any other must be there, or at least the folder it goes into."""
+    if folder is None or folder.is_dir() or (folder != work_dir and folder.is_relative_to(work_dir)):
+        return
+    if key != "drop.folder" and folder.parent.is_dir() and not folder.exists():
+        return
+    raise ConfigError(where=key, problem=f"there is no folder {folder}", remedy="create it or name another")
+
+
+def _check_url(base_url: str) -> None:
+    try:
+        parts = urlsplit(base_url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
+        raise ConfigError(
+            where="api.base_url", problem="this is no address of an API", remedy="write it like https://host"
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(
+            where="api.base_url",
+            problem="plain HTTP to another host would show the key",
+            remedy="use https://",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(
+            where="timezone",
+            problem=f"there is no time zone {name!r}",
+            remedy="use a name like Africa/Johannesburg",
+        ) from None
