@@ -21,11 +21,14 @@ _PARTS_OF_A_REGION = ("mobile", "fixed_line", "toll_free", "shared_cost", "uan",
 
 @dataclass(frozen=True, slots=True)
 class FastPath:
-    """National numbers that need no second look: `national_prefix` + a number fitting `pattern` (Rust and Python)."""
+    """National numbers that need no second look: `prefix` and a number of the region's own `plans`, dialled at home."""
 
-    country_code: int
-    national_prefix: str
-    pattern: str
+    country_code: str
+    prefix: str
+    plans: tuple[str, ...]
+    """Patterns that must all fit the number behind the prefix."""
+    abroad: str
+    """Pattern of what leads out of the region; such texts are left to the library."""
 
 
 @cache
@@ -36,19 +39,27 @@ def fast_path(region: str) -> FastPath | None:
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.country_code is None or metadata.general_desc is None:
         return None
-    prefix = metadata.national_prefix
-    if prefix is None or metadata.national_prefix_transform_rule:
+    prefix, general = metadata.national_prefix, metadata.general_desc.national_number_pattern
+    if not prefix or not prefix.isdigit() or metadata.national_prefix_for_parsing != prefix:
         return None
     shared = len(COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]) > 1
-    if shared or not prefix.isdigit() or metadata.national_prefix_for_parsing != prefix:
+    if shared or metadata.national_prefix_transform_rule or not general:
         return None
     plans = [getattr(metadata, part) for part in _PARTS_OF_A_REGION]
     patterns = [plan.national_number_pattern for plan in plans if plan and plan.national_number_pattern]
-    general = metadata.general_desc.national_number_pattern
-    if not patterns or not general or re.search(r"\(\?[=!<]", "".join([*patterns, general])):
+    leads_out = "|".join([str(metadata.country_code), metadata.international_prefix or "00"])
+    if not patterns or re.search(r"\(\?[=!<]", "".join([*patterns, general, leads_out])):
         return None
-    ascii_patterns = [pattern.replace(r"\d", "[0-9]") for pattern in patterns]
-    return FastPath(metadata.country_code, prefix, f"^(?:{'|'.join(ascii_patterns)})$")
+    return FastPath(
+        country_code=str(metadata.country_code),
+        prefix=prefix,
+        plans=(_ascii(f"^(?:{general})$"), _ascii(f"^(?:{'|'.join(patterns)})$")),
+        abroad=_ascii(f"^(?:{leads_out})"),
+    )
+
+
+def _ascii(pattern: str) -> str:
+    return pattern.replace(r"\d", "[0-9]")
 
 
 def by_library(text: str, region: str | None) -> str | None:
@@ -87,8 +98,8 @@ def _quick(text: pl.Expr, region: str | None) -> pl.Expr:
     path = fast_path(region) if region else None
     if path is None:
         return as_it_is
-    number = text.str.slice(len(path.national_prefix))
-    national = text.str.contains(f"^{path.national_prefix}[1-9][0-9]+$") & number.str.contains(path.pattern)
-    not_abroad = ~text.str.starts_with(str(path.country_code))
-    short = number.str.len_chars() + len(str(path.country_code)) <= _MAX_DIGITS
-    return as_it_is.when(national & not_abroad & short).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))
+    number = text.str.slice(len(path.prefix))
+    national = text.str.contains(f"^{path.prefix}[1-9][0-9]+$") & ~text.str.contains(path.abroad)
+    short = number.str.len_chars() + len(path.country_code) <= _MAX_DIGITS
+    fits = pl.all_horizontal(national, short, *(number.str.contains(plan) for plan in path.plans))
+    return as_it_is.when(fits).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))

@@ -53,7 +53,7 @@ def test_the_regions_own_example_numbers_are_read(region: str) -> None:
 @given(
     st.sampled_from(REGIONS),
     st.lists(st.text(alphabet="0123456789", min_size=1, max_size=13), min_size=1, max_size=20),
-    st.sampled_from(["", "0", "00", "0027", "27", "08", "07", "1", "06"]),
+    st.sampled_from(["", "0", "00", "0153", "0027", "27", "08", "07", "1", "06"]),
 )
 def test_every_national_number_reads_as_the_library_reads_it(
     region: str, numbers: list[str], start: str
