@@ -214,13 +214,25 @@ def _metadata_faults(layout: Layout) -> Iterator[Fault]:
         filled = [pl.col(name).is_not_null() for name in names]
         too_long = [pl.col(name).str.len_chars() > rules.MAX_METADATA_VALUE_CHARACTERS for name in names]
         yield Fault(f"{family}.value_too_long", pl.any_horizontal(too_long))
-        if len(names) > rules.MAX_METADATA_KEYS:
-            count = pl.sum_horizontal(each.cast(pl.Int64) for each in filled)
-            yield Fault(f"{family}.too_many", count > rules.MAX_METADATA_KEYS)
+        yield from _too_many_keys(layout, family)
         keys = layout.metadata_keys(family)
         unfit = [each for each, key in zip(filled, keys, strict=True) if not _is_key(key)]
         if unfit:
             yield Fault(f"{family}.key", pl.any_horizontal(unfit))
+
+
+def _too_many_keys(layout: Layout, family: str) -> Iterator[Fault]:
+    families = [family]
+    if layout.feed.model == "customer_balance" and family == "metadata":
+        # Both families are the customer's own here, and are sent as one object.
+        families = ["metadata", "customer_metadata"]
+    keys = dict.fromkeys(key for each in families for key in layout.metadata_keys(each))
+    if len(keys) <= rules.MAX_METADATA_KEYS:
+        return
+    columns = [[f"{each}.{key}" for each in families if f"{each}.{key}" in layout.sources] for key in keys]
+    filled = [pl.any_horizontal(pl.col(name).is_not_null() for name in names) for names in columns]
+    count = pl.sum_horizontal(each.cast(pl.Int64) for each in filled)
+    yield Fault(f"{family}.too_many", count > rules.MAX_METADATA_KEYS)
 
 
 def _is_key(key: str) -> bool:

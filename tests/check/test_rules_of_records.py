@@ -153,6 +153,14 @@ def test_a_customer_balance_of_zero_is_good(tmp_path: Path) -> None:
     assert faults(tmp_path, {}, "customer_balance") == []
 
 
+def test_both_kinds_of_metadata_of_a_customer_balance_are_counted_together(tmp_path: Path) -> None:
+    six, others = {f"metadata.{n}": "x" for n in range(6)}, {f"customer_metadata.o{n}": "x" for n in range(5)}
+    again = {f"customer_metadata.{n}": "x" for n in range(6)}
+    assert faults(tmp_path, six | others, "customer_balance") == ["metadata.too_many"]
+    assert faults(tmp_path, six | again, "customer_balance") == []
+    assert faults(tmp_path, six | others, "account_balance") == []
+
+
 def test_a_date_that_two_declared_formats_read_differently_is_not_guessed(tmp_path: Path) -> None:
     formats = ["%d/%m/%Y", "%m/%d/%Y"]
     both = {"bill_date": "", "due_date": "03/04/2026"}

@@ -73,6 +73,25 @@ def test_a_short_row_is_rejected_where_polars_alone_pads_it(tmp_path: Path) -> N
     assert codes(checked(tmp_path, text)) == [[], ["record.too_few_fields"]]
 
 
+def test_a_blank_line_is_rejected_where_polars_alone_makes_it_a_record_of_nothing(tmp_path: Path) -> None:
+    text = rows(GOOD.format(1), "", GOOD.format(2))
+    assert pl.read_csv(io.BytesIO(text.encode())).row(1) == (None,) * 5
+    assert codes(checked(tmp_path, text))[1] == ["record.blank"]
+
+
+def test_a_duplicate_column_is_refused_where_polars_alone_renames_it(tmp_path: Path) -> None:
+    text = rows(GOOD.format(1) + ",20.00", header=f"{BILLS},amount_due")
+    assert pl.read_csv(io.BytesIO(text.encode())).width == 6
+    assert refusal(tmp_path, text) == "file.duplicate_column"
+
+
+def test_a_stray_quote_stays_where_it_is_where_polars_alone_loses_the_file(tmp_path: Path) -> None:
+    text = rows(GOOD.format(1), '"C-1"x,A-1,B-2,ZAR,10.00', GOOD.format(3))
+    with pytest.raises(pl.exceptions.ComputeError):
+        pl.read_csv(io.BytesIO(text.encode()), infer_schema=False)
+    assert codes(checked(tmp_path, text)) == [[], ["record.stray_quote"], []]
+
+
 def test_a_long_row_is_rejected_and_the_rest_goes_on(tmp_path: Path) -> None:
     text = rows(GOOD.format(1), GOOD.format(2) + ",5", GOOD.format(3))
     with pytest.raises(pl.exceptions.ComputeError):
@@ -127,10 +146,10 @@ def test_a_quote_left_open_beyond_the_longest_record_is_not_followed_for_ever(tm
 
 
 def test_bytes_that_are_no_characters_damage_their_own_record_only(tmp_path: Path) -> None:
-    raw = rows(*good(3)).encode().replace(b"B-2", b"B-\xff\xe9")
-    file = checked(tmp_path, raw)
-    assert codes(file) == [[], ["record.undecodable"], []]
-    assert texts(file)[1:] == [b"C-1,A-1,B-\xff\xe9,ZAR,10.00", GOOD.format(3).encode()]
+    for bad in (b"\xff", b"\xff\xe9", b"\xe2\x82", b"\xf0\x9f\x98", b"\xc0\x80", b"\xed\xa0\x80"):
+        file = checked(tmp_path, rows(*good(3)).encode().replace(b"B-2", b"B-" + bad))
+        assert codes(file) == [[], ["record.undecodable"], []]
+        assert texts(file)[1:] == [b"C-1,A-1,B-" + bad + b",ZAR,10.00", GOOD.format(3).encode()]
 
 
 def test_half_a_surrogate_damages_its_own_record_only(tmp_path: Path) -> None:
