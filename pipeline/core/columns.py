@@ -193,7 +193,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 def lay_out(feed: Feed, header: Sequence[str], name_parts: Mapping[str, str], *, file_name: str) -> Layout:
     """Fit a feed to a file's header; FileRefused for duplicate or missing columns."""
     names = [name.strip() for name in header]
-    _refuse_duplicates(names, file_name)
+    _refuse_duplicates(names, feed, file_name)
     corrected = tuple(names[-len(REJECT_COLUMNS) :]) == REJECT_COLUMNS
     own = names[: -len(REJECT_COLUMNS)] if corrected else names
     fitting = _Fitting(feed, {name: position for position, name in enumerate(own)}, name_parts, file_name)
@@ -208,15 +208,31 @@ def lay_out(feed: Feed, header: Sequence[str], name_parts: Mapping[str, str], *,
     )
 
 
-def _refuse_duplicates(names: Sequence[str], file_name: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise FileRefused(
-            name=file_name,
-            rule="file.duplicate_column",
-            problem="in the header twice: " + ", ".join(name or "(no name)" for name in twice),
-            remedy="each column needs a name of its own",
-        )
+def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None:
+    if len(set(names)) == len(names):
+        return
+    places: dict[str, list[int]] = {}
+    for number, name in enumerate(names, start=1):
+        places.setdefault(name, []).append(number)
+    # A file without a header has a record there, whose values must not show; only names that we know do.
+    known = {*CANONICAL[feed.model], *REJECT_COLUMNS, *(feed.columns or {}), *_stated_sources(feed)}
+    twice = [
+        f"columns {' and '.join(map(str, numbers))}{f' ({name})' if name in known else ''}"
+        for name, numbers in places.items()
+        if len(numbers) > 1
+    ]
+    raise FileRefused(
+        name=file_name,
+        rule="file.duplicate_column",
+        problem="the same name stands in the header twice: " + ", ".join(twice),
+        remedy="each column needs a name of its own",
+    )
+
+
+def _stated_sources(feed: Feed) -> Iterator[str]:
+    for source in (feed.columns or {}).values():
+        if not isinstance(source, Const):
+            yield from [source] if isinstance(source, str) else source
 
 
 class _Missing(Exception):
@@ -253,8 +269,10 @@ class _Fitting:
         notes = [f"columns not in the file: {', '.join(absent)}"] if absent else []
         unmapped = self._unmapped(sources)
         if self.feed.unmapped == "metadata":
-            sources |= {f"metadata.{name}": Field(self.positions[name]) for name in unmapped}
-        elif unmapped:
+            kept = {f"metadata.{name}": Field(self.positions[name]) for name in unmapped if name}
+            unmapped = [name for name in unmapped if not name or f"metadata.{name}" in sources]
+            sources = kept | sources
+        if unmapped:
             notes.append("columns ignored: " + ", ".join(name or "(no name)" for name in unmapped))
         return sources, notes
 

@@ -95,6 +95,27 @@ def test_columns_that_nothing_maps_are_named_in_a_note(tmp_path: Path) -> None:
     assert file.notes == ("columns ignored: ward, route",)
 
 
+def test_a_key_that_the_feed_maps_is_not_taken_over_by_a_column_of_that_name(tmp_path: Path) -> None:
+    columns = {
+        "customer_reference": "c",
+        "bill_reference": "b",
+        "amount_due": "a",
+        "metadata.ward": "district",
+    }
+    text = "c,b,a,district,ward,route\nC-1,B-1,1.00,North,7,9\n"
+    file = checked(tmp_path, text, columns=columns, currency="ZAR", unmapped="metadata")
+    assert json.loads(records(file)[0]["metadata"]) == {"route": "9", "ward": "North"}
+    assert file.notes == ("columns ignored: ward",)
+
+
+def test_a_file_without_header_shows_no_value_of_its_first_record(tmp_path: Path) -> None:
+    file = checked(tmp_path, "C-1,0821234567,0821234567,ZAR,1.00\n")
+    assert file.refusal is not None
+    assert file.refusal.code == "file.duplicate_column"
+    assert "columns 2 and 3" in file.refusal.message
+    assert "0821234567" not in file.refusal.message
+
+
 def test_an_optional_column_that_is_not_in_the_file_is_named_in_a_note(tmp_path: Path) -> None:
     text = VENDOR.replace("email", "mail")
     assert checked(tmp_path, text, **(VENDOR_FEED | {"unmapped": "ignore"})).notes == (
