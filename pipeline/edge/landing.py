@@ -44,6 +44,7 @@ def land_blocks(
     """
     _make_private(landing)
     with _room(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
+        Path(staged).chmod(0o700)
         part = Path(staged) / "content.part"
         sha256, size_bytes = _write(blocks, part, progress)
         folder = landing / sha256

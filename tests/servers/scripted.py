@@ -1,0 +1,34 @@
+"""An SFTP server that says whatever a test wants it to say about its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncssh
+
+from pipeline.sandbox.sftp import SandboxSftp, _Door
+
+
+class ScriptedSftp(SandboxSftp):
+    """As the sandbox, but files are served by an asyncssh.SFTPServer of the test's own making."""
+
+    def __init__(
+        self,
+        root: Path,
+        factory: Callable[[asyncssh.SSHServerChannel[bytes]], asyncssh.SFTPServer],
+        *,
+        authorized_key: str,
+    ) -> None:
+        super().__init__(root, authorized_key=authorized_key)
+        self._factory = factory
+
+    async def _listen(self) -> None:
+        self._listener = await asyncssh.listen(
+            self.host,
+            self.port,
+            server_host_keys=[self._host_key],
+            server_factory=lambda: _Door(self.username, None, self._authorized_key, self._connections),
+            sftp_factory=self._factory,
+        )
+        self.port = self._listener.get_port()
