@@ -5,7 +5,7 @@ Memory is bounded: records pass in batches into Parquet parts; rules across reco
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline.core import across, rules
 from pipeline.core.columns import Layout, lay_out
-from pipeline.core.content import judge
+from pipeline.core.content import Rejected, judge
 from pipeline.core.files import CheckedFile, LandedFile, Refusal
 from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
@@ -35,13 +35,18 @@ def check(
     workspace: Path,
     *,
     limits: Limits,
+    loaded_there: Iterable[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> CheckedFile:
     """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
 
+    `loaded_there`: for a corrected rejects file, the references that its source file loaded.
     Records go to `workspace/records/`. `progress` is told the bytes of the file read so far.
     """
-    work = _Check(landed, Parts(workspace / "records"), limits)
+    rejected = None
+    if landed.rejects_of is not None:
+        rejected = Rejected(landed.rejects_of, pl.Series("reference", list(loaded_there), dtype=pl.String))
+    work = _Check(landed, Parts(workspace / "records"), limits, rejected)
     try:
         work.run(progress)
     except FileRefused as refused:
@@ -57,6 +62,7 @@ class _Check:
     landed: LandedFile
     parts: Parts
     limits: Limits
+    rejected: Rejected | None = None
     file: DelimitedFile | None = None
     notes: list[str] = field(default_factory=list)
     refusal: Refusal | None = None
@@ -79,9 +85,9 @@ class _Check:
         self._refuse_for_rejects()
 
     def _records(self, file: DelimitedFile, layout: Layout, progress: Callable[[int], None] | None) -> None:
-        rejects_of = self.landed.rejects_of if layout.reject_source is not None else None
+        rejected = self.rejected if layout.reject_source is not None else None
         for fields in file.batches(layout.positions(), progress=progress):
-            self.parts.append(judge(canonical(fields, layout), layout, rejects_of=rejects_of))
+            self.parts.append(judge(canonical(fields, layout), layout, rejected=rejected))
 
     def _crossings(self, layout: Layout) -> None:
         records = self.parts.scan()

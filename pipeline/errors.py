@@ -124,6 +124,12 @@ class SourceFileUnsettled(SourceError):
     code = "source.unsettled"
 
 
+class SourceFileGone(SourceError):
+    """{source}: {name} is gone and not in {folder}; find out who moved it"""
+
+    code = "source.gone"
+
+
 class FileTooLarge(SourceError):
     """{source}: {name} is larger than limits.max_file_bytes ({limit_bytes}); raise the limit or split the file"""
 

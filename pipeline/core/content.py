@@ -14,6 +14,7 @@ from pipeline.core import dates, money, phones, rules
 from pipeline.core.columns import AMOUNT, METADATA, REQUIRED, Layout, is_stated_by_us
 from pipeline.core.normalise import metadata_json
 from pipeline.core.structure import DAMAGE
+from pipeline.core.wanted import LEAF_OF
 
 RECORD_COLUMNS: dict[str, pl.DataType] = {
     "record": pl.Int64(),
@@ -63,11 +64,20 @@ class Fault:
     bad: pl.Expr
 
 
-def judge(records: pl.DataFrame, layout: Layout, *, rejects_of: str | None) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What a corrected rejects file may hold: only records that `source` rejected, none that it loaded."""
+
+    source: str
+    loaded_there: pl.Series
+    """References (String) of bills, accounts or customers that the source file's load took."""
+
+
+def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -> pl.DataFrame:
     """Apply every rule to canonical text (of `normalise.canonical`); returns `RECORD_COLUMNS`."""
     e164 = phones.to_e164(records["customer_phone"], layout.feed.phone_region)
     records = records.with_columns(e164.alias("phone_e164"))
-    faults = list(_faults(layout, rejects_of))
+    faults = list(_faults(layout, rejected))
     sound = pl.col("damage").is_null()
     judged = records.lazy().with_columns(
         *_values(layout),
@@ -117,7 +127,7 @@ def _listed(texts: dict[str, str]) -> pl.Expr:
     ).list.drop_nulls()
 
 
-def _faults(layout: Layout, rejects_of: str | None) -> Iterator[Fault]:
+def _faults(layout: Layout, rejected: Rejected | None) -> Iterator[Fault]:
     model = layout.feed.model
     required = REQUIRED[model]
     for name in ("customer_reference", "account_reference", "bill_reference"):
@@ -132,8 +142,10 @@ def _faults(layout: Layout, rejects_of: str | None) -> Iterator[Fault]:
     if model == "bill":
         yield from _bill_faults(layout)
     yield from _metadata_faults(layout)
-    if rejects_of is not None:
-        yield Fault("record.reject_source", pl.col("reject_source").ne_missing(pl.lit(rejects_of)))
+    if rejected is not None:
+        yield Fault("record.reject_source", pl.col("reject_source").ne_missing(pl.lit(rejected.source)))
+        leaf = pl.col(f"{LEAF_OF[layout.feed.model]}_reference")
+        yield Fault("record.not_rejected_there", leaf.is_in(rejected.loaded_there.implode()))
 
 
 def _reference_faults(name: str, *, required: bool) -> Iterator[Fault]:

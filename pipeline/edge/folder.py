@@ -13,7 +13,7 @@ from typing import Literal
 
 from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
 from pipeline.core.names import free_names, name_problem, shown
-from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled
+from pipeline.errors import ConfigError, SourceError, SourceFileGone, SourceFileUnsettled
 from schemas.settings import Drop
 
 BLOCK_BYTES = 1 << 20
@@ -92,11 +92,7 @@ class DropFolder:
         there = _facts(folder / as_name)
         if there is not None and there.st_size == remote.size_bytes:
             return as_name
-        raise SourceError(
-            source=self.where,
-            problem=f"{shown(remote.name.encode())} is gone and not in {folder}",
-            remedy="find out who moved it",
-        )
+        raise SourceFileGone(source=self.where, name=shown(remote.name.encode()), folder=folder)
 
     def upload(self, local: Path, folder: str, name: str) -> None:
         """Reports of the drop folder stay in work_dir: nothing to do."""

@@ -16,7 +16,7 @@ from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
 from pipeline.core.names import free_names, name_problem, shown
 from pipeline.edge.sftp_session import Session, address, open_session, said
 from pipeline.edge.sftp_wire import BROKEN, Facts, NotWhole, StatusError, Wire
-from pipeline.errors import SourceError, SourceFileUnsettled, SourceInterrupted
+from pipeline.errors import SourceError, SourceFileGone, SourceFileUnsettled, SourceInterrupted
 from schemas.settings import Sftp
 
 IDLE_S = 60
@@ -168,11 +168,7 @@ class SftpSource:
         there = wire.facts(_join(folder, as_name))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
-        raise SourceError(
-            source=self.where,
-            problem=f"{_shown(remote.name)} is gone and not in {folder}",
-            remedy="find out who moved it",
-        )
+        raise SourceFileGone(source=self.where, name=_shown(remote.name), folder=folder)
 
     def _rename(self, wire: Wire, source: str, folder: str, name: str) -> None:
         try:

@@ -26,6 +26,7 @@ from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import CreateSettler
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
+from pipeline.signals import STOP_SIGNALS
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -86,15 +87,16 @@ async def _load(job: LoadJob) -> LoadResult:
 @contextmanager
 def _stop_on_signals(wire: Wire) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    for number in signals:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in STOP_SIGNALS:
         stopped = Stopped(signal_name=number.name, signal_number=int(number))
         loop.add_signal_handler(number, wire.halt, stopped)
     try:
         yield
     finally:
-        for number in signals:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 @dataclass(slots=True)

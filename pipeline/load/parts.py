@@ -59,7 +59,9 @@ class Rows:
 
 
 def count_to_send(records: Path) -> int:
-    """Accepted records of a checked file."""
+    """Accepted records of a checked file (which may hold no records at all)."""
+    if not any(records.glob("*.parquet")):
+        return 0
     return int(_accepted(records).select(pl.len()).collect().item())
 
 
@@ -72,7 +74,9 @@ def buckets(
     only the first so many records.
     """
     settled = memory.settled_records(file_id)
-    number = max(1, -(-count_to_send(records) // BUCKET_RECORDS))
+    number = -(-count_to_send(records) // BUCKET_RECORDS)
+    if not number:
+        return
     last_record = _record_of_limit(records, settled, limit)
     for index in range(number):
         frame = _accepted(records)

@@ -149,7 +149,11 @@ class Wire:
             sleep=self._sleep,
             retry_error_callback=_last_result,
         )
-        reading: Reading = await retrying(once)
+
+        async def attempt() -> Reading:  # tenacity tells coroutines by the function, and a lambda hides it
+            return await once()
+
+        reading: Reading = await retrying(attempt)
         exhausted = reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}
         if exhausted and self._last_good_at < began:
             self.halt(self._unavailable(reading.message))

@@ -4,10 +4,11 @@ from pipeline.report.place import report_folder
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
 from pipeline.report.summary import FileReport, exit_status, run_result, without_report
 from pipeline.report.words import describe, money
-from pipeline.report.write import write_report
+from pipeline.report.write import REPORT_NAMES, write_report
 
 __all__ = [
     "OUTCOME_SCHEMA",
+    "REPORT_NAMES",
     "FileReport",
     "Outcomes",
     "RejectedRow",

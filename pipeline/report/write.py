@@ -12,7 +12,7 @@ from pipeline.report.results import Outcomes, write_results
 from pipeline.report.summary import FileReport, summarise
 from schemas.results import ControlTotals, RequestCounts, RunFacts
 
-NAMES = {"summary": "summary.json", "results": "results.csv", "rejects": "rejects.csv"}
+REPORT_NAMES = {"summary": "summary.json", "results": "results.csv", "rejects": "rejects.csv"}
 
 
 def write_report(
@@ -36,11 +36,11 @@ def write_report(
     final = report_folder(folder, checked.landed, dry_run=run.dry_run)
     with written_whole(final) as staged:
         with (
-            private_file(staged / NAMES["results"]) as results,
-            rejects_file(checked, staged / NAMES["rejects"]) as on_rejects,
+            private_file(staged / REPORT_NAMES["results"]) as results,
+            rejects_file(checked, staged / REPORT_NAMES["rejects"]) as on_rejects,
         ):
             tally = write_results(checked, outcomes, results, on_rejects)
-        kinds = [kind for kind, name in NAMES.items() if kind == "summary" or (staged / name).exists()]
+        kinds = [kind for kind, name in REPORT_NAMES.items() if kind == "summary" or (staged / name).exists()]
         summary = summarise(
             checked,
             tally,
@@ -48,14 +48,14 @@ def write_report(
             requests=requests or RequestCounts(),
             control=control,
             notes=notes,
-            reports=[NAMES[kind] for kind in kinds],
+            reports=[REPORT_NAMES[kind] for kind in kinds],
         )
-        with private_file(staged / NAMES["summary"]) as file:
+        with private_file(staged / REPORT_NAMES["summary"]) as file:
             file.write(summary.model_dump_json(indent=2).encode() + b"\n")
     return FileReport(
         summary,
         folder=final,
-        paths={kind: final / NAMES[kind] for kind in kinds},
+        paths={kind: final / REPORT_NAMES[kind] for kind in kinds},
         unexpected_rejects=tally.unexpected_rejects,
         first_rejects=tuple(tally.first_rejects),
     )

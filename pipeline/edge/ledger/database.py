@@ -51,8 +51,10 @@ MIGRATIONS: tuple[str, ...] = (
         sha256 TEXT NOT NULL,
         source TEXT NOT NULL,
         name TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,        -- as it was when it was fetched: another file may have its name by now
+        modified_at TEXT NOT NULL,
         place TEXT NOT NULL,                -- archive or quarantine
-        report TEXT,                        -- report folder to upload, relative to work_dir
+        report TEXT,                        -- name of the report folder to upload
         UNIQUE (source, name, sha256)
     ) STRICT;
 

@@ -46,6 +46,8 @@ class Handover:
     sha256: str
     source: str
     name: str
+    size_bytes: int
+    modified_at: str
     place: str
     report: str | None
 
@@ -93,6 +95,15 @@ class Files:
         if row is None:
             raise sqlite3.DatabaseError("a row just written is not there")
         return row
+
+    def start_afresh(self, file_id: int) -> None:
+        """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay."""
+        with transaction(self._db):
+            self._db.execute(
+                "DELETE FROM outcomes WHERE file_id = ?1 AND record NOT IN"
+                " (SELECT record FROM intents WHERE file_id = ?1)",
+                (file_id,),
+            )
 
     def by_sha256(self, sha256: str) -> FileRow | None:
         row = self._db.execute("SELECT * FROM files WHERE sha256 = ?", (sha256,)).fetchone()
@@ -145,12 +156,24 @@ class Files:
             "UPDATE sightings SET sha256 = ? WHERE source = ? AND name = ?", (sha256, source, name)
         )
 
-    def owe(self, *, sha256: str, source: str, name: str, place: str, report: str | None) -> None:
+    def owe(
+        self,
+        *,
+        sha256: str,
+        source: str,
+        name: str,
+        size_bytes: int,
+        modified_at: str,
+        place: str,
+        report: str | None,
+    ) -> None:
         """Owe a source the move of a file and the upload of its reports."""
         self._db.execute(
-            "INSERT INTO handovers (sha256, source, name, place, report) VALUES (?,?,?,?,?)"
-            " ON CONFLICT (source, name, sha256) DO UPDATE SET place = excluded.place, report = excluded.report",
-            (sha256, source, name, place, report),
+            "INSERT INTO handovers (sha256, source, name, size_bytes, modified_at, place, report)"
+            " VALUES (?,?,?,?,?,?,?) ON CONFLICT (source, name, sha256) DO UPDATE SET"
+            " size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, place = excluded.place,"
+            " report = coalesce(excluded.report, report)",
+            (sha256, source, name, size_bytes, modified_at, place, report),
         )
 
     def owed(self, source: str) -> list[Handover]:

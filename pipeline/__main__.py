@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `billferry`."""
+
+from pipeline.cli import main
+
+main()

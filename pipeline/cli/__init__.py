@@ -1,0 +1,250 @@
+"""The command line: words to one call each, errors to exit statuses. No logic.
+
+Heavy parts are imported by the command that needs them, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.edge.config import Config
+    from schemas.results import RunResult
+
+app = typer.Typer(
+    name="billferry",
+    help="Carries bill files from an SFTP server or a folder into Moment's Billing API, every row accounted for.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigPath = Annotated[
+    Path, typer.Option("--config", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="Where the demo works and leaves its reports.")
+    ] = Path("billferry-demo"),
+    verbose: Verbose = False,
+) -> None:
+    """Run the main job on sample files, with an API and an SFTP server of our own. No config, no network."""
+    _start(verbose=verbose)
+    from pipeline.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(folder))
+
+
+@app.command()
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="No request, no move, no ledger change.")
+    ] = False,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """One pass, for cron: unfinished files first, then the SFTP server and the drop folder."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.desk import Options
+    from pipeline.run import run_pass
+
+    result = run_pass(_config(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
+    _finish(result, as_json=as_json)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="Bill files; they are left where they are.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    feed: Annotated[str | None, typer.Option(help="Read them as this feed, whatever their names.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="No request, no ledger change.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also files that are loaded already, and balances of past days.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A live canary: send only the first so many records.")
+    ] = None,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Load the named files."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.desk import Options
+    from pipeline.run import load_named_files
+
+    settings = _config(config)
+    options = Options(
+        dry_run=dry_run,
+        force=force,
+        limit=limit,
+        feed=settings.feed(feed) if feed else None,
+        wait_s=wait,
+    )
+    _finish(load_named_files(settings, files, TerminalUi(), options), as_json=as_json)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Bill files.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="For files in the canonical columns: bill, account_balance or customer_balance. No config."
+        ),
+    ] = None,
+    feed: Annotated[str | None, typer.Option(help="Read them as this feed, whatever their names.")] = None,
+    show: Annotated[
+        int, typer.Option(min=0, help="Print the first so many requests that would be sent.")
+    ] = 0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check files only: no network, no ledger, no API key."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.validating import validate_as_asked
+
+    loaded = None if model else _config(config)
+    shown = sys.stderr if as_json else sys.stdout
+    result = validate_as_asked(
+        files,
+        TerminalUi(),
+        config=loaded,
+        model=model,
+        feed=feed,
+        show=show,
+        on_request=lambda request: print(_pretty(request), file=shown),
+    )
+    _finish(result, as_json=as_json)
+
+
+@app.command()
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """What the ledger knows: files, outcomes, totals, and what is unfinished or in doubt."""
+    _start(verbose=verbose)
+    from pipeline.cli.status import describe_status, status_document
+
+    document = status_document(_config(config))
+    if as_json:
+        _print_json(document)
+    else:
+        for line in describe_status(document):
+            typer.echo(line)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> None:
+    """Write a commented config.yaml to start from."""
+    _start(verbose=verbose)
+    from pipeline.cli.shipped import write_config
+
+    write_config(path)
+    typer.echo(
+        f"{path} is written. Try it: billferry sandbox in one terminal, billferry run in another.", err=True
+    )
+
+
+@app.command()
+def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
+    """Serve a Billing API and an SFTP server of our own where config.yaml says, until stopped."""
+    _start(verbose=verbose)
+    from pipeline.cli.sandbox import serve_sandbox
+
+    raise typer.Exit(serve_sandbox(_config(config)))
+
+
+def main() -> None:
+    """Entry point of the `billferry` command."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(words: list[str]) -> int:
+    """Run one command; the exit status. Expected errors are one line, bugs show their trace."""
+    try:
+        returned = app(args=words, prog_name="billferry", standalone_mode=False)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return _tell(Stopped(signal_name="SIGINT", signal_number=2), words)
+    except typer.TyperException as error:
+        typer.echo(f"billferry: {error.format_message()}; see billferry --help", err=True)
+        return EX_USAGE
+    except BillferryError as error:
+        return _tell(error, words)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EX_USAGE
+    except Exception:  # noqa: BLE001 (told with its trace)
+        typer.echo(
+            "billferry: this is a bug; please report the trace below\n" + traceback.format_exc(), err=True
+        )
+        return EX_BUG
+    return returned if isinstance(returned, int) else 0
+
+
+def _tell(error: BillferryError, words: list[str]) -> int:
+    typer.echo(f"billferry: {error}", err=True)
+    if "--json" in words:
+        _print_json(
+            {
+                "run_id": None,
+                "exit_status": error.exit_status,
+                "files": [],
+                "error": {"code": error.code, "message": str(error)},
+            }
+        )
+    return error.exit_status
+
+
+def _start(*, verbose: bool) -> None:
+    from pipeline.edge.log import start_logging
+
+    start_logging(verbose=verbose)
+
+
+def _config(path: Path) -> Config:
+    from pipeline.edge.config import load_config
+
+    return load_config(path)
+
+
+def _finish(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+    raise typer.Exit(result.exit_status)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(_pretty(document) + "\n")
+
+
+def _pretty(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+__all__ = ["UsageError", "app", "main", "run_command"]

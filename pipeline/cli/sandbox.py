@@ -1,0 +1,100 @@
+"""`sandbox`: the sandbox servers where config.yaml points, with the keys it names."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+
+from pipeline.edge.config import Config
+from pipeline.errors import Stopped, UsageError
+from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
+from pipeline.signals import stoppable
+from schemas.settings import Settings, Sftp
+
+PRIVATE = 0o600
+
+
+def serve_sandbox(config: Config) -> int:
+    """Serve until a signal comes; the exit status of a clean stop. Raises UsageError."""
+    settings = config.settings
+    url = urlsplit(settings.api.base_url)
+    if settings.environment != "test" or not _is_loopback(url.hostname or ""):
+        raise UsageError(
+            problem="the sandbox serves environment: test on this machine only",
+            remedy="set api.base_url to http://127.0.0.1:PORT, for example in a config of its own",
+        )
+    root = settings.work_dir / "sandbox"
+    _make_private(settings.work_dir)
+    with stoppable():
+        try:
+            with SandboxApi(keys=(TEST_KEY,), host=url.hostname or "127.0.0.1", port=url.port or 80) as api:
+                if settings.api.key_file is not None:
+                    write_private(settings.api.key_file, TEST_KEY + "\n")
+                typer.echo(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
+                _serve_sftp(settings, root)
+        except Stopped:
+            typer.echo("stopped", err=True)
+    return 0
+
+
+def _serve_sftp(settings: Settings, root: Path) -> None:
+    if settings.sftp is None:
+        _wait()
+        return
+    with sandbox_sftp(settings.sftp, root, settings.sftp.port) as served:
+        write_private(settings.sftp.known_hosts_file, served.known_hosts_line + "\n")
+        typer.echo(
+            f"SFTP server   {served.host}:{served.port}   files go into {served.root}/incoming", err=True
+        )
+        typer.echo("Now, elsewhere: billferry run. Stop this with Ctrl-C.", err=True)
+        _wait()
+
+
+def sandbox_sftp(settings: Sftp, root: Path, port: int) -> SandboxSftp:
+    """The sandbox SFTP server with the folders and keys that the config names. Port 0 takes a free one."""
+    files = root / "sftp"
+    for folder in (settings.incoming, settings.archive, settings.quarantine, settings.reports):
+        if folder is not None:
+            (files / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    key = None
+    if settings.private_key_file is not None:
+        _make_private(settings.private_key_file.parent)
+        key = write_key_pair(settings.private_key_file)
+    password = settings.password_file.read_text().strip() if settings.password_file else None
+    return SandboxSftp(
+        files,
+        settings.username,
+        password=password,
+        authorized_key=key,
+        host_key_file=root / "host_key",
+        port=port,
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in a folder of its own if need be."""
+    _make_private(path.parent)
+    path.touch(mode=PRIVATE)
+    path.chmod(PRIVATE)
+    path.write_text(text, encoding="utf-8")
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _wait() -> None:
+    while True:
+        time.sleep(3600)

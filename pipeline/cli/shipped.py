@@ -1,0 +1,30 @@
+"""Files that ship with the program: in a wheel inside the package, in a checkout at its root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import UsageError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped(name: str) -> Path:
+    """`config.yaml` or `sample_files`, wherever they are."""
+    inside = _PACKAGE / "_shipped" / name
+    return inside if inside.exists() else _PACKAGE.parent / name
+
+
+def write_config(path: Path) -> None:
+    """Write the commented config.yaml. Raises UsageError rather than overwrite a file."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(shipped("config.yaml").read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise UsageError(
+            problem=f"{path} is there already", remedy="name another file, or move it away"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"
+        ) from None

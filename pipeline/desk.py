@@ -1,0 +1,374 @@
+"""The work desk of one run: its work_dir, ledger, clock and sources, and what a dry run leaves out.
+
+Whether this is a dry run is decided here once: then there is no writable ledger, landing is a temporary folder,
+and nothing is owed to a source. No stage asks again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from pipeline.check import check
+from pipeline.collect import Matching, Source
+from pipeline.core.collected import Sighting
+from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
+from pipeline.core.pace import Pace
+from pipeline.edge.config import Config, api_key, feed_print
+from pipeline.edge.landing import sweep
+from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
+from pipeline.edge.lock import only_run
+from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, badness
+from pipeline.handover import Debts
+from pipeline.load import count_to_send
+from pipeline.report import FileReport, Outcomes, run_result
+from pipeline.signals import interruptible
+from schemas.feed import Feed
+from schemas.results import RunFacts, RunResult
+from schemas.settings import Limits, Settings
+
+
+class Ui(Protocol):
+    """What people see of a run."""
+
+    def line(self, text: str) -> None:
+        """Plain text, no markup."""
+
+    def warn(self, text: str) -> None: ...
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A stage with progress; the callable is told how much of `total` is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for beside the config."""
+
+    dry_run: bool = False
+    force: bool = False
+    limit: int | None = None
+    feed: Feed | None = None
+    wait_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everything around the stages. Use `Desk.opened`."""
+
+    config: Config
+    ui: Ui
+    options: Options
+    landing: Path
+    ledger: sqlite3.Connection | None
+    pace: Pace
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: int = EX_OK
+    _key: str | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, config: Config, ui: Ui, options: Options) -> Iterator[Desk]:
+        """A desk with the lock held (unless dry). Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError."""
+        work_dir = config.settings.work_dir
+        pace = Pace(config.settings.api.requests_per_second)
+        _make_private(work_dir)
+        if options.dry_run:
+            with (
+                tempfile.TemporaryDirectory(prefix="dry-run-", dir=work_dir) as landing,
+                _existing_ledger(config.settings) as ledger,
+            ):
+                yield cls(config, ui, options, Path(landing), ledger, pace)
+            return
+        with only_run(work_dir / "lock", wait_s=options.wait_s):
+            key = api_key(config.settings)  # a wrong key is told before anything is fetched
+            with closing(_open(config.settings, read_only=False)) as ledger:
+                yield cls(config, ui, options, work_dir / "landing", ledger, pace, _key=key)
+
+    # -- places --
+
+    @property
+    def settings(self) -> Settings:
+        return self.config.settings
+
+    @property
+    def reports(self) -> Path:
+        return self.settings.work_dir / "reports"
+
+    @property
+    def ledger_path(self) -> Path:
+        return ledger_path(self.settings)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half written."""
+        if not self.options.dry_run:
+            sweep(self.landing)
+            for left in self.settings.work_dir.glob("dry-run-*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def sources(self) -> Iterator[Source]:
+        """Where files come from, as configured."""
+        if self.settings.sftp is not None:
+            from pipeline.edge.sftp import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
+
+            yield SftpSource(self.settings.sftp)
+        if self.settings.drop is not None:
+            from pipeline.edge.folder import DropFolder  # noqa: PLC0415
+
+            yield DropFolder(self.settings.drop)
+
+    # -- what is said --
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def facts(self) -> RunFacts:
+        return RunFacts(
+            id=self.run_id,
+            started_at=self.started_at,
+            finished_at=self.now(),
+            merchant=self.settings.merchant,
+            environment=self.settings.environment,
+            dry_run=self.options.dry_run,
+        )
+
+    def fail(self, error: BillferryError) -> None:
+        """Tell an error in one line; the worst one is the run's exit status."""
+        self.ui.warn(str(error))
+        self.status = max(self.status, error.exit_status, key=badness)
+
+    def warn(self, text: str) -> None:
+        """Tell something that does not change the exit status."""
+        self.ui.warn(text)
+
+    def bug(self, name: str, error: BaseException) -> None:
+        """Tell a bug with its trace."""
+        self.ui.warn(f"{name}: a bug in billferry; the other files go on. Please report this trace:")
+        self.ui.warn("".join(traceback.format_exception(error)))
+        self.status = max(self.status, EX_BUG, key=badness)
+
+    def result(self, reports: Sequence[FileReport]) -> RunResult:
+        return run_result(self.run_id, reports, at_least=self.status)
+
+    # -- matching --
+
+    def matching(self) -> Matching:
+        return Matching(self.settings.feeds, self.settings.ignore, self._feed_of_rejects)
+
+    def _feed_of_rejects(self, reject_source: str) -> tuple[Feed, dict[str, str]] | None:
+        row = self._files.by_short_name(reject_source) if self.ledger else None
+        feed = self._feed_named(row.feed) if row else None
+        return (feed, row.name_parts) if row and feed else None
+
+    def loaded_by(self, short_name: str) -> set[str]:
+        """References that the file of that short name loaded."""
+        row = self._files.by_short_name(short_name) if self.ledger else None
+        return Sends(self._db).references_of(row.id) if row else set()
+
+    def _feed_named(self, name: str) -> Feed | None:
+        return next((feed for feed in self.settings.feeds if feed.name == name), None)
+
+    # -- the ledger's files --
+
+    def row(self, sha256: str) -> FileRow | None:
+        return self._files.by_sha256(sha256) if self.ledger else None
+
+    def unfinished(self) -> list[FileRow]:
+        return [] if self.options.dry_run or not self.ledger else self._files.unfinished()
+
+    def landed_from(self, row: FileRow) -> LandedFile:
+        """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone."""
+        feed = self._feed_named(row.feed)
+        if feed is None:
+            raise ConfigError(
+                where=f"feeds: {row.feed}",
+                problem=f"the feed is gone, but {row.name} is not finished",
+                remedy="put the feed back until the file is",
+            )
+        origin: SourceName = "sftp" if row.source == "sftp" else "drop" if row.source == "drop" else "named"
+        path = self.settings.work_dir / "landing" / row.sha256 / "content"
+        return LandedFile(
+            row.sha256, path, row.name, row.name_parts, row.size_bytes, origin, feed, row.rejects_of
+        )
+
+    def feed_changed(self, landed: LandedFile, row: FileRow) -> bool:
+        return feed_print(landed.feed) != row.feed_print
+
+    def take_up(self, landed: LandedFile) -> int | None:
+        """The ledger's id of a file that is worked on now; None in a dry run."""
+        if self.options.dry_run:
+            return None
+        row = self._files.land(
+            sha256=landed.sha256,
+            name=landed.name,
+            source=landed.origin,
+            feed=landed.feed.name,
+            feed_print=feed_print(landed.feed),
+            name_parts=landed.name_parts,
+            rejects_of=landed.rejects_of,
+            size_bytes=landed.size_bytes,
+            at=_text(self.now()),
+        )
+        if self.options.force:
+            self._files.start_afresh(row.id)
+        return row.id
+
+    def finish(self, file_id: int | None, report: FileReport) -> None:
+        """Remember a file's state, after its report stands."""
+        if file_id is not None:
+            summary = report.summary
+            self._files.finish(
+                file_id, state=summary.state, at=_text(self.now()), summary=summary.model_dump_json()
+            )
+
+    def sightings(self, source: SourceName) -> dict[str, Sighting]:
+        rows = self._files.sightings(source) if self.ledger else []
+        return {row["name"]: _sighting(source, row) for row in rows}
+
+    def remember_sightings(self, source: SourceName, seen: Iterable[Sighting]) -> None:
+        if not self.options.dry_run:
+            self._files.remember_sightings(
+                source,
+                [
+                    {
+                        "name": each.name,
+                        "size_bytes": each.size_bytes,
+                        "modified_at": each.modified_at.isoformat(),
+                        "first_seen_at": each.first_seen_at.isoformat(),
+                        "sha256": each.sha256,
+                    }
+                    for each in seen
+                ],
+            )
+
+    def remember_fetched(self, remote: RemoteFile, sha256: str) -> None:
+        if not self.options.dry_run:
+            self._files.remember_fetched(remote.source, remote.name, sha256)
+
+    def remotes_of(self, sha256: str) -> tuple[RemoteFile, ...]:
+        """Where a file that was fetched earlier still stands, as far as the last look showed."""
+        sources: tuple[SourceName, ...] = ("sftp", "drop")
+        return tuple(
+            sighting.remote
+            for source in sources
+            for sighting in self.sightings(source).values()
+            if sighting.sha256 == sha256
+        )
+
+    def debts(self, change: Callable[[Debts], None]) -> None:
+        """Change or pay what is owed to a source; a dry run owes nothing."""
+        if not self.options.dry_run:
+            change(self._files)
+
+    # -- loading --
+
+    def connection(self) -> sqlite3.Connection:
+        return self._db
+
+    def reader(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A second connection, for reading while the load writes."""
+        return closing(_open(self.settings, read_only=True))
+
+    def outcomes(self, file_id: int) -> Outcomes:
+        sends = Sends(self._db)
+        return lambda first, last: sends.outcomes(file_id, first, last)
+
+    def left_to_send(self, checked: CheckedFile, file_id: int) -> int:
+        """Accepted records without a final outcome."""
+        return count_to_send(checked.records) - Sends(self._db).settled_records(file_id).len()
+
+    def api_key(self) -> str:
+        return self._key or api_key(self.settings)
+
+    def watermark(self, landed: LandedFile, file_id: int) -> str:
+        """Sorts balances by the date in the file name, then by landing order."""
+        row = self.row(landed.sha256)
+        day = landed.name_parts.get("date") or (row.landed_at[:10] if row else "")
+        return f"{day}#{file_id:012d}"
+
+    def is_past_dated(self, landed: LandedFile) -> bool:
+        """Whether the date in the file name is over, and nobody forces the file."""
+        day = landed.name_parts.get("date")
+        return bool(day) and str(day) < self.now().date().isoformat() and not self.options.force
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self.ledger is None:
+            raise RuntimeError("there is no ledger in this run")
+        return self.ledger
+
+    @property
+    def _files(self) -> Files:
+        return Files(self._db)
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where a merchant's ledger stands."""
+    return settings.work_dir / "ledger.sqlite"
+
+
+def _open(settings: Settings, *, read_only: bool) -> sqlite3.Connection:
+    return open_ledger(
+        ledger_path(settings),
+        merchant=settings.merchant,
+        environment=settings.environment,
+        read_only=read_only,
+    )
+
+
+@contextmanager
+def _existing_ledger(settings: Settings) -> Iterator[sqlite3.Connection | None]:
+    if not ledger_path(settings).exists():
+        yield None
+        return
+    with closing(_open(settings, read_only=True)) as ledger:
+        yield ledger
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DiskFull(where=folder, problem=error.strerror) from error
+
+
+def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:
+    return Sighting(
+        source=source,
+        name=str(row["name"]),
+        size_bytes=int(str(row["size_bytes"])),
+        modified_at=datetime.fromisoformat(str(row["modified_at"])),
+        first_seen_at=datetime.fromisoformat(str(row["first_seen_at"])),
+        sha256=str(row["sha256"]) if row["sha256"] else None,
+    )
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def check_interruptibly(
+    landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, loaded_there: Iterable[str] = ()
+) -> CheckedFile:
+    """The check stage with progress, in a thread of its own: a signal is answered while polars works."""
+    with ui.stage(f"check {landed.name}", landed.size_bytes) as progress:
+
+        def work(checkpoint: Callable[[], None]) -> CheckedFile:
+            def advance(done_bytes: int) -> None:
+                checkpoint()
+                progress(done_bytes)
+
+            return check(landed, workspace, limits=limits, loaded_there=loaded_there, progress=advance)
+
+        return interruptible(work)

@@ -1,0 +1,329 @@
+"""One run, told in order; the only file that knows every stage.
+
+Unfinished files first, then what the sources show, one file after another: check, load, report, and only then
+touch the source. A dry run is the same without the load, the moves and the ledger's changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
+from pipeline.core.collected import Collected, Found
+from pipeline.core.files import CheckedFile, LandedFile, RemoteFile
+from pipeline.core.outcomes import FileState
+from pipeline.desk import Desk, Options, Ui, check_interruptibly
+from pipeline.edge.billing import BillingApi
+from pipeline.edge.config import Config
+from pipeline.edge.ledger import FileRow, GroupCommit, Sends
+from pipeline.errors import BillferryError, DiskFull, FileRefused, LedgerDamaged, SourceError, Stopped
+from pipeline.handover import Place, owe, pay
+from pipeline.load import LoadJob, LoadResult, load
+from pipeline.report import (
+    REPORT_NAMES,
+    FileReport,
+    Outcomes,
+    describe,
+    nothing_sent,
+    without_report,
+    write_report,
+)
+from pipeline.signals import stoppable
+from schemas.results import FileFacts, RefusalFacts, RequestCounts, RunResult
+
+log = structlog.get_logger()
+
+Work = tuple[LandedFile, tuple[RemoteFile, ...]]
+"""A landed file, and what moves at its source when it is finished: itself and what belongs to it."""
+
+ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
+"""Errors after which no other file can be worked on."""
+
+
+def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
+    """One pass over everything: unfinished files, then SFTP and drop folder."""
+    with Desk.opened(config, ui, options) as desk:
+        return _Run(desk).everything()
+
+
+def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
+    """The same for files named on the command line, which are left where they are."""
+    with Desk.opened(config, ui, options) as desk:
+        return _Run(desk).named(paths)
+
+
+class _Run:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._reports: list[FileReport] = []
+        self._done: set[str] = set()
+        """SHA-256s worked on in this run: a file is not loaded twice because two sources show it."""
+        self._api_stopped: BillferryError | None = None
+
+    # -- the order of a run --
+
+    def everything(self) -> RunResult:
+        with stoppable():
+            self._to_the_end(self._all_sources)
+        return self._desk.result(self._reports)
+
+    def named(self, paths: Sequence[Path]) -> RunResult:
+        with stoppable():
+            self._to_the_end(lambda: self._named_files(paths))
+        return self._desk.result(self._reports)
+
+    def _to_the_end(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ENDS_THE_RUN as error:
+            self._desk.fail(error)
+
+    def _all_sources(self) -> None:
+        desk = self._desk
+        desk.sweep()
+        for row in desk.unfinished():
+            self._guarded(row.name, partial(self._resume, row))
+        sources: list[Source] = []
+        work: list[Work] = []
+        try:
+            for source in desk.sources():
+                sources.append(source)
+                self._reaching(partial(self._collect, source, work))
+            work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
+            for landed, remotes in work:
+                self._guarded(landed.name, partial(self._file, landed, remotes))
+            for source in sources:
+                self._reaching(partial(self._hand_over, source))
+        finally:
+            for source in sources:
+                source.close()
+
+    def _named_files(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._guarded(path.name, partial(self._named_file, path))
+
+    def _named_file(self, path: Path) -> None:
+        desk = self._desk
+        landed = land_named(
+            path,
+            desk.matching(),
+            desk.landing,
+            max_file_bytes=desk.settings.limits.max_file_bytes,
+            feed=desk.options.feed,
+        )
+        self._file(landed, ())
+
+    # -- sources --
+
+    def _reaching(self, work: Callable[[], None]) -> None:
+        """One source's trouble does not stop the others."""
+        try:
+            work()
+        except SourceError as error:
+            self._desk.fail(error)
+
+    def _collect(self, source: Source, work: list[Work]) -> None:
+        """Look, remember what was seen, land what is new."""
+        desk = self._desk
+        seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=time.sleep)
+        desk.remember_sightings(source.name, seen.sightings)
+        self._tell(source, seen)
+        for known in seen.known:
+            remotes = (known.remote, *known.companions)
+            row = desk.row(known.sha256)
+            if row is None:
+                continue
+            if row.finished:
+                desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
+            elif known.sha256 not in self._done:
+                work.append((desk.landed_from(row), remotes))
+        for found in seen.found:
+            landed = self._land(found, source)
+            if landed is not None:
+                work.append((landed, (found.remote, *found.companions)))
+
+    def _tell(self, source: Source, seen: Collected) -> None:
+        desk = self._desk
+        for unmatched in seen.unmatched:
+            facts = FileFacts(name=unmatched.remote.name, size_bytes=unmatched.remote.size_bytes)
+            self._say(without_report(facts, FileState.UNMATCHED, run=desk.facts(), notes=[unmatched.reason]))
+        for troubled in seen.troubled:
+            self._trouble(troubled.remote.name, troubled.error)
+        for waiting in seen.waiting:
+            desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
+        for oddity in seen.oddities:
+            desk.warn(oddity)
+        log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
+
+    def _land(self, found: Found, source: Source) -> LandedFile | None:
+        desk = self._desk
+        remote = found.remote
+        try:
+            with desk.ui.stage(f"fetch {remote.name}", remote.size_bytes) as progress:
+                landed = land(
+                    found,
+                    source,
+                    desk.landing,
+                    max_file_bytes=desk.settings.limits.max_file_bytes,
+                    progress=progress,
+                )
+        except ENDS_THE_RUN:
+            raise
+        except BillferryError as error:
+            if concerns_whole_source(error):
+                raise
+            self._trouble(remote.name, error)
+            return None
+        desk.remember_fetched(remote, landed.sha256)
+        return landed
+
+    def _hand_over(self, source: Source) -> None:
+        desk = self._desk
+        uploads = desk.settings.sftp.upload if desk.settings.sftp else []
+        names = [REPORT_NAMES[kind] for kind in uploads]
+        desk.debts(partial(pay, source=source, reports=desk.reports, uploads=names, warn=desk.warn))
+
+    # -- one file --
+
+    def _guarded(self, name: str, work: Callable[[], None]) -> None:
+        """One file's trouble never stops the next; even a bug shows its trace and leaves the others alone."""
+        try:
+            work()
+        except ENDS_THE_RUN:
+            raise
+        except BillferryError as error:
+            self._trouble(name, error)
+        except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
+            self._desk.bug(name, error)
+            self._reports.append(
+                without_report(FileFacts(name=name), FileState.UNFINISHED, run=self._desk.facts())
+            )
+
+    def _trouble(self, name: str, error: BillferryError) -> None:
+        """A file that is refused before it is read, or that cannot be worked on now."""
+        desk = self._desk
+        facts = FileFacts(name=name)
+        if isinstance(error, FileRefused):
+            refusal = RefusalFacts(
+                code=str(error.facts["rule"]), message=f"{error.facts['problem']}; {error.facts['remedy']}"
+            )
+            state = FileState.UNMATCHED if refusal.code == "file.unmatched" else FileState.REFUSED
+            self._say(without_report(facts, state, run=desk.facts(), refusal=refusal))
+            return
+        desk.fail(error)
+        self._reports.append(
+            without_report(facts, FileState.UNFINISHED, run=desk.facts(), notes=[str(error)])
+        )
+
+    def _resume(self, row: FileRow) -> None:
+        landed = self._desk.landed_from(row)
+        if not landed.path.exists():
+            self._desk.warn(f"{row.name}: our copy is gone; it is fetched again where it still is")
+            return
+        self._file(landed, ())
+
+    def _file(self, landed: LandedFile, remotes: tuple[RemoteFile, ...]) -> None:
+        """Check, load and report one landed file, then owe its source the move."""
+        desk = self._desk
+        row = desk.row(landed.sha256)
+        if row is not None and row.finished and not desk.options.force:
+            self._already_loaded(landed, row, remotes)
+            return
+        if landed.sha256 in self._done:
+            return
+        self._done.add(landed.sha256)
+        report = self._worked(landed, desk.take_up(landed))
+        self._say(report)
+        state = FileState(report.summary.state)
+        if report.folder is not None and state is not FileState.UNFINISHED:
+            place: Place = "quarantine" if state is FileState.REFUSED else "archive"
+            folder = report.folder.name
+            remotes = remotes or desk.remotes_of(landed.sha256)
+            desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place=place, report=folder))
+
+    def _worked(self, landed: LandedFile, file_id: int | None) -> FileReport:
+        desk = self._desk
+        checked = check_interruptibly(
+            landed,
+            landed.path.parent,
+            desk.ui,
+            limits=desk.settings.limits,
+            loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
+        )
+        outcomes: Outcomes = nothing_sent
+        requests, notes = RequestCounts(), list[str]()
+        if file_id is not None and checked.refusal is None:
+            if self._api_stopped is None:
+                result = self._load(checked, file_id)
+                requests, notes = result.requests, list(result.notes)
+                self._heed(result)
+            outcomes = desk.outcomes(file_id)
+        report = write_report(
+            checked, outcomes, folder=desk.reports, run=desk.facts(), requests=requests, notes=notes
+        )
+        desk.finish(file_id, report)
+        return report
+
+    def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
+        desk = self._desk
+        to_send = desk.left_to_send(checked, file_id)
+        writer, reader = desk.connection(), desk.reader()
+        sent = 0
+        with reader as reading, desk.ui.stage(f"load {checked.landed.name}", to_send) as progress:
+
+            def advance(count: int) -> None:
+                nonlocal sent
+                sent += count
+                progress(sent)
+
+            return load(
+                LoadJob(
+                    checked=checked,
+                    file_id=file_id,
+                    settings=desk.settings,
+                    sender=BillingApi(desk.settings.api, desk.api_key()),
+                    commits=GroupCommit(writer, str(desk.ledger_path)),
+                    memory=Sends(writer),
+                    reader=Sends(reading),
+                    pace=desk.pace,
+                    watermark=desk.watermark(checked.landed, file_id),
+                    past_dated=desk.is_past_dated(checked.landed),
+                    limit=desk.options.limit,
+                    progress=advance,
+                )
+            )
+
+    def _heed(self, result: LoadResult) -> None:
+        """A stop of the load is one of the run: the API is gone, refuses us, or somebody wants us to end."""
+        if result.stopped is None:
+            return
+        self._desk.fail(result.stopped)
+        self._api_stopped = result.stopped
+
+    def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
+        desk = self._desk
+        notes = [f"these bytes finished on {row.finished_at} as {row.name}; nothing was sent"]
+        if desk.feed_changed(landed, row):
+            notes.append(
+                "the feed has changed since then; billferry load --force sends the file under the new one"
+            )
+        facts = FileFacts(
+            name=landed.name,
+            sha256=landed.sha256,
+            size_bytes=landed.size_bytes,
+            feed=landed.feed.name,
+            model=landed.feed.model,
+        )
+        self._say(without_report(facts, FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
+        desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place="archive", report=None))
+
+    def _say(self, report: FileReport) -> None:
+        self._reports.append(report)
+        for text in describe(report):
+            self._desk.ui.line(text)
+        log.info("file", state=report.summary.state, sha256=report.summary.file.sha256)

@@ -1,0 +1,72 @@
+"""Stopping cleanly: signals become `Stopped`, also while polars works in another thread.
+
+A signal handler runs only between two steps of the main thread, and polars may take minutes for one. So long
+work runs in a thread of its own while the main thread waits where it can be interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from pipeline.errors import Stopped
+
+T = TypeVar("T")
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ANSWER_S = 0.1
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the block, a stop signal raises Stopped in the main thread."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Stopped(signal_name=signal.Signals(number).name, signal_number=number)
+
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def interruptible(work: Callable[[Callable[[], None]], T]) -> T:
+    """Run `work` in a thread; a signal stops the wait at once and the work at its next `checkpoint()`.
+
+    `work` is given that checkpoint. The thread is a daemon, so that one long step cannot hold up the exit.
+    """
+    abandoned = threading.Event()
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def checkpoint() -> None:
+        if abandoned.is_set():
+            raise _Abandoned
+
+    def body() -> None:
+        try:
+            results.append(work(checkpoint))
+        except BaseException as failure:  # noqa: BLE001 (raised again by the main thread)
+            failures.append(failure)
+
+    thread = threading.Thread(target=body, name="work", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(ANSWER_S)
+    except BaseException:
+        abandoned.set()
+        raise
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+class _Abandoned(Exception):
+    """Ends work that nobody waits for any more."""

@@ -1,0 +1,124 @@
+"""Check files without network, ledger or API key: what a run would say of them, and what it would send."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+
+from pipeline.collect import Matching, land_named
+from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.outcomes import FileState
+from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
+from pipeline.desk import Ui, check_interruptibly
+from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
+from pipeline.report import FileReport, describe, nothing_sent, run_result, without_report, write_report
+from pipeline.signals import stoppable
+from schemas.feed import AmountFormat, Feed, Model
+from schemas.results import FileFacts, RefusalFacts, RunFacts, RunResult
+from schemas.settings import Environment, Limits
+
+SHOWN_REJECTS = 20
+
+
+def canonical_feed(model: Model) -> Feed:
+    """The feed of files in the canonical columns: major units, `.`, ISO dates."""
+    return Feed(name="canonical", match="*", model=model, amount=AmountFormat(unit="major"))
+
+
+def validate_files(
+    paths: Sequence[Path],
+    ui: Ui,
+    *,
+    feeds: Sequence[Feed],
+    feed: Feed | None,
+    limits: Limits,
+    merchant: str = "none",
+    environment: Environment = "test",
+    show: int = 0,
+    on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> RunResult:
+    """Check each file; `feed` overrules the names. `on_request` is given the first `show` requests."""
+    run = RunFacts(
+        id=str(uuid4()),
+        started_at=datetime.now(UTC),
+        finished_at=datetime.now(UTC),
+        merchant=merchant,
+        environment=environment,
+        dry_run=True,
+    )
+    matching = Matching(feeds, feed_of_rejects=lambda _: (feed, {}) if feed else None)
+    reports: list[FileReport] = []
+    status = EX_OK
+    for path in paths:
+        with stoppable(), tempfile.TemporaryDirectory(prefix="billferry-validate-") as folder:
+            try:
+                landed = land_named(
+                    path, matching, Path(folder), max_file_bytes=limits.max_file_bytes, feed=feed
+                )
+                checked, report = _checked(landed, Path(folder), limits, run, ui)
+            except FileRefused as refused:
+                report = _refused(path, refused, run)
+            except BillferryError as error:
+                ui.warn(str(error))
+                status = max(status, error.exit_status, key=badness)
+                continue
+            else:
+                for request in _requests(checked, show):
+                    on_request(request)
+        reports.append(report)
+        for text in describe(report, shown_rejects=SHOWN_REJECTS):
+            ui.line(text)
+    return run_result(run.id, reports, at_least=status)
+
+
+def _checked(
+    landed: LandedFile, folder: Path, limits: Limits, run: RunFacts, ui: Ui
+) -> tuple[CheckedFile, FileReport]:
+    checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
+    report = write_report(checked, nothing_sent, folder=folder / "reports", run=run)
+    kept = report.summary.model_copy(update={"reports": []})  # they go with the temporary folder
+    return checked, FileReport(
+        kept, unexpected_rejects=report.unexpected_rejects, first_rejects=report.first_rejects
+    )
+
+
+def _refused(path: Path, refused: FileRefused, run: RunFacts) -> FileReport:
+    code = str(refused.facts["rule"])
+    refusal = RefusalFacts(code=code, message=f"{refused.facts['problem']}; {refused.facts['remedy']}")
+    state = FileState.UNMATCHED if code == "file.unmatched" else FileState.REFUSED
+    return without_report(FileFacts(name=path.name), state, run=run, refusal=refusal)
+
+
+def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
+    """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
+    if not show or checked.refusal is not None or not any(checked.records.glob("*.parquet")):
+        return
+    rows = (
+        pl.scan_parquet(checked.records / "*.parquet")
+        .filter(pl.col("verdict") == "accepted")
+        .head(show)
+        .collect()
+    )
+    customers: set[str] = set()
+    accounts: set[str] = set()
+    for row in rows.iter_rows(named=True):
+        wanted = wanted_from_row(row, checked.landed.feed.model)
+        yield {"method": "POST", "path": PATH_OF[wanted.kind], "body": _body(wanted, customers, accounts)}
+        customers.add(wanted.customer.reference)
+        if wanted.account is not None:
+            accounts.add(wanted.account.reference)
+
+
+def _body(wanted: Wanted, customers: set[str], accounts: set[str]) -> dict[str, Any]:
+    customer, account = wanted.customer.reference, wanted.account.reference if wanted.account else None
+    return create_body(
+        wanted,
+        customer_id=f"<id of customer {customer}>" if customer in customers else None,
+        account_id=f"<id of account {account}>" if account in accounts else None,
+    )
