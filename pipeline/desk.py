@@ -28,7 +28,7 @@ from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
 from pipeline.edge.lock import only_run
 from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, badness
-from pipeline.handover import Debts
+from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.report import FileReport, Outcomes, run_result
 from pipeline.signals import interruptible
@@ -223,13 +223,19 @@ class Desk:
             self._files.start_afresh(row.id)
         return row.id
 
-    def finish(self, file_id: int | None, report: FileReport) -> None:
-        """Remember a file's state, after its report stands."""
-        if file_id is not None:
-            summary = report.summary
+    def finish(
+        self, file_id: int | None, report: FileReport, remotes: Sequence[RemoteFile], place: Place | None
+    ) -> None:
+        """Remember a file's state after its report stands, and in the same step that its source is owed the move."""
+        if file_id is None:
+            return
+        summary = report.summary
+        with self._files.together():
             self._files.finish(
                 file_id, state=summary.state, at=_text(self.now()), summary=summary.model_dump_json()
             )
+            if place is not None and summary.file.sha256 is not None and report.folder is not None:
+                owe(self._files, summary.file.sha256, remotes, place, report.folder.name)
 
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         rows = self._files.sightings(source) if self.ledger else []
@@ -297,9 +303,14 @@ class Desk:
         return f"{day}#{file_id:012d}"
 
     def is_past_dated(self, landed: LandedFile) -> bool:
-        """Whether the date in the file name is over, and nobody forces the file."""
-        day = landed.name_parts.get("date")
-        return bool(day) and str(day) < self.now().date().isoformat() and not self.options.force
+        """Whether the date in the file name was over when the file landed, and nobody forces the file.
+
+        The day of landing counts, not today: a file that is resumed tomorrow is treated as it was today.
+        """
+        day, row = landed.name_parts.get("date"), self.row(landed.sha256)
+        if not day or self.options.force:
+            return False
+        return day < (row.landed_at if row else _text(self.now()))[:10]
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -198,6 +198,13 @@ class DiskFull(BillferryError):
     retryable = True
 
 
+class LandedCopyGone(BillferryError):
+    """{where}: our copy of {name} is gone and so is the file at its source; put the same file back there, then run again"""
+
+    code = "landing.gone"
+    exit_status = EX_UNFINISHED
+
+
 class LedgerDamaged(BillferryError):
     """{where}: the ledger is damaged or of another version ({problem}); restore a backup, do not delete it"""
 

@@ -14,14 +14,23 @@ from pathlib import Path
 import structlog
 
 from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
-from pipeline.core.collected import Collected, Found
+from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile
 from pipeline.core.outcomes import FileState
 from pipeline.desk import Desk, Options, Ui, check_interruptibly
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
-from pipeline.errors import BillferryError, DiskFull, FileRefused, LedgerDamaged, SourceError, Stopped
+from pipeline.errors import (
+    BillferryError,
+    DiskFull,
+    FileRefused,
+    FileTooLarge,
+    LandedCopyGone,
+    LedgerDamaged,
+    SourceError,
+    Stopped,
+)
 from pipeline.handover import Place, owe, pay
 from pipeline.load import LoadJob, LoadResult, load
 from pipeline.report import (
@@ -134,18 +143,41 @@ class _Run:
         desk.remember_sightings(source.name, seen.sightings)
         self._tell(source, seen)
         for known in seen.known:
-            remotes = (known.remote, *known.companions)
-            row = desk.row(known.sha256)
-            if row is None:
-                continue
-            if row.finished:
-                desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
-            elif known.sha256 not in self._done:
-                work.append((desk.landed_from(row), remotes))
+            self._guarded(known.remote.name, partial(self._known, known, source, work))
         for found in seen.found:
-            landed = self._land(found, source)
-            if landed is not None:
-                work.append((landed, (found.remote, *found.companions)))
+            self._guarded(found.remote.name, partial(self._found, found, source, work))
+
+    def _known(self, known: Known, source: Source, work: list[Work]) -> None:
+        """A file that was fetched before: its move is still owed, or it is not finished."""
+        desk = self._desk
+        remotes = (known.remote, *known.companions)
+        row = desk.row(known.sha256)
+        if row is None or row.finished:
+            desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
+        elif known.sha256 not in self._done:
+            landed = desk.landed_from(row)
+            if landed.path.exists():
+                work.append((landed, remotes))
+            else:
+                again = Found(
+                    known.remote, landed.feed, landed.name_parts, landed.rejects_of, known.companions
+                )
+                self._found(again, source, work)
+
+    def _found(self, found: Found, source: Source, work: list[Work]) -> None:
+        """A new file: fetch it."""
+        desk = self._desk
+        remote = found.remote
+        with desk.ui.stage(f"fetch {remote.name}", remote.size_bytes) as progress:
+            landed = land(
+                found,
+                source,
+                desk.landing,
+                max_file_bytes=desk.settings.limits.max_file_bytes,
+                progress=progress,
+            )
+        desk.remember_fetched(remote, landed.sha256)
+        work.append((landed, (remote, *found.companions)))
 
     def _tell(self, source: Source, seen: Collected) -> None:
         desk = self._desk
@@ -159,28 +191,6 @@ class _Run:
         for oddity in seen.oddities:
             desk.warn(oddity)
         log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
-
-    def _land(self, found: Found, source: Source) -> LandedFile | None:
-        desk = self._desk
-        remote = found.remote
-        try:
-            with desk.ui.stage(f"fetch {remote.name}", remote.size_bytes) as progress:
-                landed = land(
-                    found,
-                    source,
-                    desk.landing,
-                    max_file_bytes=desk.settings.limits.max_file_bytes,
-                    progress=progress,
-                )
-        except ENDS_THE_RUN:
-            raise
-        except BillferryError as error:
-            if concerns_whole_source(error):
-                raise
-            self._trouble(remote.name, error)
-            return None
-        desk.remember_fetched(remote, landed.sha256)
-        return landed
 
     def _hand_over(self, source: Source) -> None:
         desk = self._desk
@@ -197,6 +207,8 @@ class _Run:
         except ENDS_THE_RUN:
             raise
         except BillferryError as error:
+            if concerns_whole_source(error):
+                raise
             self._trouble(name, error)
         except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
             self._desk.bug(name, error)
@@ -208,6 +220,10 @@ class _Run:
         """A file that is refused before it is read, or that cannot be worked on now."""
         desk = self._desk
         facts = FileFacts(name=name)
+        if isinstance(error, FileTooLarge):
+            refusal = RefusalFacts(code="file.too_large", message=str(error))
+            self._say(without_report(facts, FileState.REFUSED, run=desk.facts(), refusal=refusal))
+            return
         if isinstance(error, FileRefused):
             refusal = RefusalFacts(
                 code=str(error.facts["rule"]), message=f"{error.facts['problem']}; {error.facts['remedy']}"
@@ -222,10 +238,10 @@ class _Run:
 
     def _resume(self, row: FileRow) -> None:
         landed = self._desk.landed_from(row)
-        if not landed.path.exists():
-            self._desk.warn(f"{row.name}: our copy is gone; it is fetched again where it still is")
-            return
-        self._file(landed, ())
+        if landed.path.exists():
+            self._file(landed, ())
+        elif not self._desk.remotes_of(row.sha256):
+            raise LandedCopyGone(where=landed.path.parent, name=row.name)
 
     def _file(self, landed: LandedFile, remotes: tuple[RemoteFile, ...]) -> None:
         """Check, load and report one landed file, then owe its source the move."""
@@ -235,18 +251,13 @@ class _Run:
             self._already_loaded(landed, row, remotes)
             return
         if landed.sha256 in self._done:
+            desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
             return
         self._done.add(landed.sha256)
-        report = self._worked(landed, desk.take_up(landed))
-        self._say(report)
-        state = FileState(report.summary.state)
-        if report.folder is not None and state is not FileState.UNFINISHED:
-            place: Place = "quarantine" if state is FileState.REFUSED else "archive"
-            folder = report.folder.name
-            remotes = remotes or desk.remotes_of(landed.sha256)
-            desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place=place, report=folder))
+        remotes = remotes or desk.remotes_of(landed.sha256)
+        self._say(self._worked(landed, desk.take_up(landed), remotes))
 
-    def _worked(self, landed: LandedFile, file_id: int | None) -> FileReport:
+    def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
         desk = self._desk
         checked = check_interruptibly(
             landed,
@@ -266,7 +277,7 @@ class _Run:
         report = write_report(
             checked, outcomes, folder=desk.reports, run=desk.facts(), requests=requests, notes=notes
         )
-        desk.finish(file_id, report)
+        desk.finish(file_id, report, remotes, _place_after(report))
         return report
 
     def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
@@ -327,3 +338,14 @@ class _Run:
         for text in describe(report):
             self._desk.ui.line(text)
         log.info("file", state=report.summary.state, sha256=report.summary.file.sha256)
+
+
+def _place_after(report: FileReport) -> Place | None:
+    """Where a file goes at its source; nowhere while anything of it is open."""
+    match FileState(report.summary.state):
+        case FileState.UNFINISHED:
+            return None
+        case FileState.REFUSED:
+            return "quarantine"
+        case _:
+            return "archive"

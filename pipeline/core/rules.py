@@ -319,6 +319,12 @@ def _file_rules() -> Iterator[Rule]:
     yield Rule(
         "file.missing_column", "a required column is not in the header", "add it or map it", "amount,currency"
     )
+    yield Rule(
+        "file.unmatched",
+        "the name fits no feed and no ignore pattern",
+        "rename it, add a feed, or use --feed",
+        "minutes.docx",
+    )
     yield Rule("file.two_feeds", "the name fits two feeds", "make feeds' match differ", "a_bills.csv")
     yield Rule(
         "file.too_many_rejects",

@@ -164,7 +164,11 @@ def ledger_errors(path: Path | str) -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, durable on return."""
+    """All or nothing, durable on return; within another one, a part of that."""
+    inside_another = connection.in_transaction
+    if inside_another:
+        yield
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

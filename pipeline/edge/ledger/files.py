@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +111,17 @@ class Files:
         return _file(row) if row else None
 
     def by_short_name(self, short_name: str) -> FileRow | None:
-        """The file that `<file name>.<first 8 of sha256>` names."""
+        """The file that `<file name>.<first 8 of sha256>` names; the digits count, a file may be renamed."""
         name, _, digits = short_name.rpartition(".")
         row = self._db.execute(
-            "SELECT * FROM files WHERE name = ? AND substr(sha256, 1, 8) = ?", (name, digits)
+            "SELECT * FROM files WHERE substr(sha256, 1, 8) = ? ORDER BY name = ? DESC LIMIT 1",
+            (digits, name),
         ).fetchone()
         return _file(row) if row else None
+
+    def together(self) -> AbstractContextManager[None]:
+        """Several steps as one durable step."""
+        return transaction(self._db)
 
     def unfinished(self) -> list[FileRow]:
         """Files that a run must take up first, in landing order."""
