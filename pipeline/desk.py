@@ -23,6 +23,7 @@ from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.pace import Pace
+from pipeline.core.redact import redact
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
@@ -154,7 +155,7 @@ class Desk:
     def bug(self, name: str, error: BaseException) -> None:
         """Tell a bug with its trace."""
         self.ui.warn(f"{name}: a bug in billferry; the other files go on. Please report this trace:")
-        self.ui.warn("".join(traceback.format_exception(error)))
+        self.ui.warn(redact("".join(traceback.format_exception(error))))
         self.status = max(self.status, EX_BUG, key=badness)
 
     def result(self, reports: Sequence[FileReport]) -> RunResult:

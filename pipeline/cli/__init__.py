@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.core.redact import redact
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="billferry",
-    help="Carries bill files from an SFTP server or a folder into Moment's Billing API, every row accounted for.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -34,7 +34,30 @@ ConfigPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
+FeedName = Annotated[str | None, typer.Option("--feed", help="Read them as this feed, whatever their names.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, help="Bill files; they are left where they are."),
+]
 DEFAULT_CONFIG = Path("config.yaml")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"billferry {version('billferry')}")
+        raise typer.Exit
+
+
+@app.callback()
+def billferry(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Carries bill files from an SFTP server or a folder into Moment's Billing API, every row accounted for."""
 
 
 @app.command()
@@ -44,7 +67,7 @@ def demo(
     ] = Path("billferry-demo"),
     verbose: Verbose = False,
 ) -> None:
-    """Run the main job on sample files, with an API and an SFTP server of our own. No config, no network."""
+    """Run the main job on sample files and servers of our own. No config, no network."""
     _start(verbose=verbose)
     from pipeline.cli.demo import run_demo
 
@@ -61,7 +84,7 @@ def run(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """One pass, for cron: unfinished files first, then the SFTP server and the drop folder."""
+    """One pass, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     _start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
@@ -73,9 +96,9 @@ def run(
 
 @app.command()
 def load(
-    files: Annotated[list[Path], typer.Argument(help="Bill files; they are left where they are.")],
+    files: Files,
     config: ConfigPath = DEFAULT_CONFIG,
-    feed: Annotated[str | None, typer.Option(help="Read them as this feed, whatever their names.")] = None,
+    feed: FeedName = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="No request, no ledger change.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also files that are loaded already, and balances of past days.")
@@ -87,7 +110,7 @@ def load(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Load the named files."""
+    """Load the named files. The same as `run`, for files that stay where they are."""
     _start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
@@ -106,7 +129,7 @@ def load(
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Bill files.")],
+    files: Files,
     config: ConfigPath = DEFAULT_CONFIG,
     model: Annotated[
         str | None,
@@ -114,14 +137,14 @@ def validate(
             help="For files in the canonical columns: bill, account_balance or customer_balance. No config."
         ),
     ] = None,
-    feed: Annotated[str | None, typer.Option(help="Read them as this feed, whatever their names.")] = None,
+    feed: FeedName = None,
     show: Annotated[
         int, typer.Option(min=0, help="Print the first so many requests that would be sent.")
     ] = 0,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check files only: no network, no ledger, no API key."""
+    """Check files only: no network, no ledger, no key. Says what a run would say, and can show its requests."""
     _start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.cli.validating import validate_as_asked
@@ -142,7 +165,7 @@ def validate(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """What the ledger knows: files, outcomes, totals, and what is unfinished or in doubt."""
+    """Show what the ledger knows. Files, outcomes, totals, and what is unfinished or in doubt."""
     _start(verbose=verbose)
     from pipeline.cli.status import describe_status, status_document
 
@@ -171,7 +194,7 @@ def init(
 
 @app.command()
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Serve a Billing API and an SFTP server of our own where config.yaml says, until stopped."""
+    """Serve a Billing API and an SFTP server of our own. Where config.yaml says, until stopped."""
     _start(verbose=verbose)
     from pipeline.cli.sandbox import serve_sandbox
 
@@ -192,8 +215,10 @@ def run_command(words: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _tell(Stopped(signal_name="SIGINT", signal_number=2), words)
     except typer.TyperException as error:
-        typer.echo(f"billferry: {error.format_message()}; see billferry --help", err=True)
-        return EX_USAGE
+        if not words:  # no_args_is_help: the message is the help itself
+            typer.echo(error.format_message(), err=True)
+            return EX_USAGE
+        return _tell(UsageError(problem=_one_line(error), remedy="see billferry --help"), words)
     except BillferryError as error:
         return _tell(error, words)
     except BrokenPipeError:
@@ -201,8 +226,11 @@ def run_command(words: list[str]) -> int:
         return EX_USAGE
     except Exception:  # noqa: BLE001 (told with its trace)
         typer.echo(
-            "billferry: this is a bug; please report the trace below\n" + traceback.format_exc(), err=True
+            "billferry: this is a bug; please report the trace below\n" + redact(traceback.format_exc()),
+            err=True,
         )
+        if "--json" in words:
+            _print_error("bug", "a bug; its trace is on stderr", EX_BUG)
         return EX_BUG
     return returned if isinstance(returned, int) else 0
 
@@ -210,15 +238,19 @@ def run_command(words: list[str]) -> int:
 def _tell(error: BillferryError, words: list[str]) -> int:
     typer.echo(f"billferry: {error}", err=True)
     if "--json" in words:
-        _print_json(
-            {
-                "run_id": None,
-                "exit_status": error.exit_status,
-                "files": [],
-                "error": {"code": error.code, "message": str(error)},
-            }
-        )
+        _print_error(error.code, str(error), error.exit_status)
     return error.exit_status
+
+
+def _one_line(error: typer.TyperException) -> str:
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _print_error(code: str, message: str, exit_status: int) -> None:
+    """The document of a command that ended before there was anything to say about files."""
+    error = {"code": code, "message": message}
+    _print_json({"run_id": None, "exit_status": exit_status, "files": [], "error": error})
 
 
 def _start(*, verbose: bool) -> None:
@@ -247,4 +279,4 @@ def _pretty(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-__all__ = ["UsageError", "app", "main", "run_command"]
+__all__ = ["app", "main", "run_command"]
