@@ -146,12 +146,16 @@ class Wire(paramiko.SFTPClient):
         kind, answer = self._request(command, *parts)
         if kind != CMD_HANDLE:
             raise SFTPError("expected a handle")
-        handle = answer.get_binary()
+        handle, listening = answer.get_binary(), True
         try:
             yield handle
+        except BROKEN as error:
+            listening = isinstance(error, StatusError)  # else closing would only wait once more
+            raise
         finally:
-            with suppress(*BROKEN):
-                self._request(CMD_CLOSE, handle)
+            if listening:
+                with suppress(*BROKEN):
+                    self._request(CMD_CLOSE, handle)
 
     def _read_all(self, size_bytes: int) -> bytes:
         """A time-out alone lets a server trickle for ever, so a slowest rate counts too."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -18,12 +19,12 @@ import pytest
 from pipeline.core.files import RemoteFile
 from pipeline.edge import sftp_wire
 from pipeline.edge.sftp import SftpSource
-from pipeline.errors import SourceError, SourceFileUnsettled, SourceInterrupted, SourceUnreachable
+from pipeline.errors import SourceFileUnsettled, SourceInterrupted, SourceUnreachable
 from pipeline.sandbox.sftp import write_key_pair
 from tests.servers.hostile_names import HOSTILE_NAMES
 from tests.servers.places import Place, settings_for
 from tests.servers.proxy import SpoilingProxy
-from tests.servers.scripted import ScriptedSftp
+from tests.servers.scripted import MuteSubsystemSftp, ScriptedSftp
 
 MODIFIED_S = 1_700_000_000
 
@@ -77,6 +78,15 @@ def test_a_server_that_falls_silent_at_any_step_ends_in_a_timeout(
     ):
         _list_and_fetch(source)
     assert time.monotonic() - start < 6
+
+
+def test_a_server_that_logs_us_in_and_then_says_nothing_ends_in_a_timeout(tmp_path: Path) -> None:
+    with MuteSubsystemSftp(tmp_path, authorized_key=write_key_pair(tmp_path / "key")) as running:
+        source = SftpSource(settings_for(running, tmp_path).model_copy(update={"timeout_s": 0.3}))
+        start = time.monotonic()
+        with pytest.raises(SourceUnreachable):
+            source.connect()
+        assert time.monotonic() - start < MuteSubsystemSftp.silence_s - 0.5
 
 
 @pytest.mark.parametrize("fault", ["cut", "freeze"])
@@ -237,21 +247,46 @@ def test_a_size_that_no_disk_holds_is_an_oddity(tmp_path: Path) -> None:
         assert source.list().oddities == (f"a.csv: without a usable size; left at {source.where}",)
 
 
-def test_an_endless_listing_ends(tmp_path: Path) -> None:
-    class Endless(Scripted):
-        async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
-            while True:
-                await asyncio.sleep(0.001)
-                yield asyncssh.SFTPName(b"a.csv", b"-rw", attrs=self._attributes())
+class Endless(Scripted):
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        while True:
+            await asyncio.sleep(0.0005)
+            yield asyncssh.SFTPName(b"a.csv", b"-rw", attrs=self._attributes())
 
-    start = time.monotonic()
+
+@pytest.mark.parametrize(("bound", "most"), [("LISTING_TIMEOUTS", 2), ("MAX_LISTED", 300)])
+def test_an_endless_listing_ends_by_time_and_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(sftp_wire, bound, most)
     with (
         scripted(tmp_path, Endless) as running,
-        closing(SftpSource(settings_for(running, tmp_path).model_copy(update={"timeout_s": 0.1}))) as source,
-        pytest.raises(SourceError),
+        closing(SftpSource(settings_for(running, tmp_path).model_copy(update={"timeout_s": 1}))) as source,
     ):
-        source.list()
-    assert time.monotonic() - start < 10
+        source.connect()
+        start = time.monotonic()
+        with pytest.raises(SourceInterrupted, match="made no sense"):
+            source.list()
+        assert time.monotonic() - start < 5
+
+
+def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, so that no time-out between two of them would ever end it."""
+    monkeypatch.setattr(sftp_wire, "MIN_BYTES_PER_S", 1_000)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = sftp_wire.Wire.__new__(sftp_wire.Wire)
+        wire._timeout_s, wire.sock = 0.1, ours  # type: ignore[assignment]
+        ours.settimeout(1)
+        over = threading.Event()
+        trickle = threading.Thread(
+            target=lambda: [theirs.send(b"x") for _ in range(200) if not over.wait(0.02)]
+        )
+        trickle.start()
+        with pytest.raises(TimeoutError):
+            wire._read_all(100)
+        over.set()
+        trickle.join()
 
 
 def _list_and_fetch(source: SftpSource) -> None:
