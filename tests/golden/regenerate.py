@@ -1,0 +1,122 @@
+"""Expected results of every sample file: `make golden` writes them again, `test_samples.py` compares.
+
+All samples are loaded by one real `billferry load` with the shipped config.yaml, into a fresh sandbox API. Times and
+the run's id become placeholders; an id that the API gave becomes `<bcus of CP-1001>`, the entity it must belong to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.cli import run_command
+from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "sample_files"
+EXPECTED = SAMPLES / "expected"
+EXIT_STATUS = 1
+"""Of the load of all samples: they contain mistakes on purpose."""
+
+
+def samples() -> list[Path]:
+    """The bill files themselves, by name."""
+    return sorted(SAMPLES.glob("*.csv"))
+
+
+def load_all(work: Path) -> dict[str, dict[str, bytes]]:
+    """Sample → report file → its content with placeholders. `work` is an empty folder."""
+    config = work / "config.yaml"
+    with SandboxApi() as api:
+        config.write_text(yaml.safe_dump(_config(api.url)), encoding="utf-8")
+        words = ["load", *map(str, samples()), "--config", str(config), "--json"]
+        with (
+            _environment(BILLFERRY_API__KEY=TEST_KEY),
+            contextlib.redirect_stdout(io.StringIO()) as said,
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            exit_status = run_command(words)
+        state = api.snapshot()
+    if exit_status != EXIT_STATUS:
+        raise RuntimeError(f"the samples loaded with exit status {exit_status}, not {EXIT_STATUS}")
+    names = _entities(state)
+    return {
+        summary["file"]["name"]: _reports(work / "var" / "reports", summary, names)
+        for summary in json.loads(said.getvalue())["files"]
+    }
+
+
+def expected(sample: str) -> dict[str, bytes]:
+    """What stands beside the samples: report file → content."""
+    return {path.name: path.read_bytes() for path in sorted((EXPECTED / sample).iterdir())}
+
+
+def _config(api_url: str) -> dict[str, Any]:
+    """The shipped config, pointed at a sandbox of our own and at no source."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    del shipped["sftp"], shipped["drop"], shipped["api"]["key_file"]
+    shipped["api"]["base_url"] = api_url
+    return dict(shipped)
+
+
+def _entities(state: dict[str, Any]) -> dict[str, str]:
+    return {
+        entity["id"]: f"<{entity['id'].partition('_')[0]} of {entity['external_reference']}>"
+        for kind in ("customers", "accounts", "bills")
+        for entity in state[kind]
+    }
+
+
+def _reports(folder: Path, summary: dict[str, Any], names: dict[str, str]) -> dict[str, bytes]:
+    file = summary["file"]
+    there = folder / f"{file['name']}.{file['sha256'][:8]}"
+    content = {path.name: path.read_bytes() for path in sorted(there.iterdir())}
+    content["summary.json"] = _stable_summary(json.loads(content["summary.json"]))
+    results = content["results.csv"].decode()
+    for entity_id, name in names.items():
+        results = results.replace(entity_id, name)
+    return {**content, "results.csv": results.encode()}
+
+
+def _stable_summary(summary: dict[str, Any]) -> bytes:
+    summary["run"] |= {"id": "<run>", "started_at": "<time>", "finished_at": "<time>"}
+    return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def main() -> None:
+    """Replace `sample_files/expected` by what the samples give now."""
+    with tempfile.TemporaryDirectory() as work:
+        found = load_all(Path(work))
+    shutil.rmtree(EXPECTED, ignore_errors=True)
+    for sample, reports in found.items():
+        (EXPECTED / sample).mkdir(parents=True)
+        for name, content in reports.items():
+            (EXPECTED / sample / name).write_bytes(content)
+    sys.stdout.write(
+        f"{len(found)} samples: read `git diff {EXPECTED.relative_to(ROOT)}` before you commit\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
