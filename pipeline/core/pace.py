@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CUT = 0.85
-RECOVER_PER_S = 0.02
-"""Share of the rate that is won back per second without a 429."""
 WINDOW_S = 1.0
 """Over which the rate actually reached is measured."""
+SHORTEST_S = 0.1
+"""A rate measured over less would be noise."""
+SLOWEST_PER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -22,15 +23,14 @@ class Pace:
     max_per_second: float | None = None
     _rate: float | None = field(default=None, init=False)
     _rate_set_at: float = field(default=0.0, init=False)
-    _closed_until: float = field(default=0.0, init=False)
-    _next_at: float = field(default=0.0, init=False)
-    _window_from: float = field(default=0.0, init=False)
+    _closed_until: float = field(default=float("-inf"), init=False)
+    _next_at: float = field(default=float("-inf"), init=False)
+    _window_from: float | None = field(default=None, init=False)
     _window_count: int = field(default=0, init=False)
-    _reached: float = field(default=0.0, init=False)
-    _cut_at: float = field(default=-1.0, init=False)
+    _cut_at: float = field(default=float("-inf"), init=False)
 
     def reserve(self, now: float) -> float:
-        """Reserve the next start; seconds to wait until then (0 for at once). Ask again after a wait behind a gate."""
+        """Reserve the next start; seconds to wait until then (0 for at once)."""
         rate = self._current_rate(now)
         start = max(now, self._closed_until)
         if rate is not None:
@@ -39,14 +39,17 @@ class Pace:
         return start - now
 
     def closed_for(self, now: float) -> float:
-        """Seconds until the gate opens again."""
+        """Seconds until the gate opens again; it may have closed while somebody waited."""
         return max(0.0, self._closed_until - now)
 
     def answered(self, now: float) -> None:
         """Count a useful answer, so that the rate reached is known when it must be cut."""
-        if now - self._window_from >= WINDOW_S:
-            self._reached = self._window_count / max(now - self._window_from, 1e-9)
-            self._window_from, self._window_count = now, 0
+        if self._window_from is None:
+            self._window_from = now
+        elif now - self._window_from > 2 * WINDOW_S:
+            # Half of the old window stays, so that the measure never starts from nothing.
+            self._window_count //= 2
+            self._window_from = now - WINDOW_S
         self._window_count += 1
 
     def slow_down(self, now: float, pause_s: float, *, sent_at: float) -> None:
@@ -54,14 +57,18 @@ class Pace:
         self._closed_until = max(self._closed_until, now + pause_s)
         if sent_at <= self._cut_at:
             return
-        reached = self._reached or float(max(self._window_count, 1))
-        base = min(self._current_rate(now) or reached, reached) if self._reached else reached
-        self._rate = max(base * CUT, 0.5)
-        self._rate_set_at = now + pause_s
+        since = now if self._window_from is None else self._window_from
+        reached = max(self._window_count, 1) / max(now - since, SHORTEST_S)
+        current = self._current_rate(now)
+        self._rate = max((reached if current is None else min(current, reached)) * CUT, SLOWEST_PER_S)
+        self._rate_set_at = self._closed_until
         self._cut_at = now
+        self._window_from, self._window_count = None, 0
 
     def _current_rate(self, now: float) -> float | None:
+        """Recovers gently near the rate that was too much, then ever faster: one stray 429 must not cost an hour."""
         if self._rate is None:
             return self.max_per_second
-        rate = self._rate * (1 + RECOVER_PER_S * max(0.0, now - self._rate_set_at))
+        calm_s = max(0.0, now - self._rate_set_at)
+        rate = self._rate * (1 + 0.03 * calm_s + (calm_s / 8) ** 3)
         return min(rate, self.max_per_second) if self.max_per_second else rate

@@ -280,6 +280,24 @@ def _loading_rules() -> Iterator[Rule]:
         "(customer refused)",
     )
     yield Rule(
+        "api.never_connected",
+        "the API could not be reached",
+        "run again",
+        "(the API is down for maintenance)",
+    )
+    yield Rule(
+        "api.timed_out", "the API did not answer within api.timeout_s", "run again", "(no answer for 30 s)"
+    )
+    yield Rule(
+        "api.cut", "the connection broke before the answer was whole", "run again", "(a restart there)"
+    )
+    yield Rule(
+        "api.uncertain",
+        "the API did not say whether it holds this record already",
+        "run again",
+        "(no answer to the look-up)",
+    )
+    yield Rule(
         "api.echo_differs",
         "the API answered with other content than was sent",
         "compare it there before you pay or send again",

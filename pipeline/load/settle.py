@@ -17,9 +17,9 @@ from pipeline.core.wanted import PATH_OF, Json, Kind, encode, nested_parents, wi
 from pipeline.load.scope import Scope, Settlement
 from pipeline.load.wire import Doubt, Uncertain
 
-IN_FLIGHT_PAUSES_S = (0.2, 0.5, 1.0)
+IN_FLIGHT_PAUSES_S = (0.1, 0.3, 0.6)
 """Waits after a 409 for a key that we know of no earlier send of: another sender may be at work on it."""
-LAG_PAUSES_S = (0.5, 1.5)
+LAG_PAUSES_S = (0.3, 0.9)
 """Waits before "missing" is believed after a stored server error: the work may be done and not yet visible."""
 
 
@@ -45,9 +45,8 @@ class CreateSettler:
             return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
 
     async def _generations(self, intent: Intent, doubt: Doubt) -> Settlement:
-        clashes = 0
-        clash_deadline = self._wire.now + (self._scope.max_retry_s if doubt.doubtful else 0)
-        tried = 0
+        clashes = tried = 0
+        clashing_since = self._wire.now
         while True:
             reading = await self._send(intent, doubt)
             match reading.meaning:
@@ -65,11 +64,11 @@ class CreateSettler:
             found = await self._look_up_patiently(intent, reading)
             if found is not None:
                 return await self.settle_found(intent, found, doubt)
-            if reading.meaning is Meaning.CLASH and await self._may_be_in_flight(
-                clashes, clash_deadline, doubt
-            ):
-                clashes += 1
-                continue
+            if reading.meaning is Meaning.CLASH:
+                clashing_since = clashing_since if clashes else self._wire.now
+                if await self._may_be_in_flight(clashes, clashing_since, doubt):
+                    clashes += 1
+                    continue
             renewed = await self._next_generation(intent, reading)
             if renewed is None:
                 if reading.meaning is Meaning.CLASH and doubt.doubtful:
@@ -104,12 +103,12 @@ class CreateSettler:
                 found = await self._wire.look_up(intent.kind, intent.reference)
         return found
 
-    async def _may_be_in_flight(self, clashes: int, deadline: float, doubt: Doubt) -> bool:
+    async def _may_be_in_flight(self, clashes: int, since: float, doubt: Doubt) -> bool:
         """After a 409 for something that is not there: the same key may still be worked on. Waits, then says so."""
         if clashes < len(IN_FLIGHT_PAUSES_S):
             await self._wire.pause(IN_FLIGHT_PAUSES_S[clashes])
             return True
-        if not doubt.doubtful or self._wire.now >= deadline:
+        if not doubt.doubtful or self._wire.now - since >= self._scope.max_retry_s:
             return False
         await self._wire.pause(min(IN_FLIGHT_PAUSES_S[-1] * (clashes - 1), 10.0))
         return True

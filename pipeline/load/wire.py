@@ -145,7 +145,9 @@ class Wire:
             retry=retry_if_result(lambda reading: reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}),
             stop=stop_after_attempt(self._settings.max_attempts)
             | stop_after_delay(self._settings.max_retry_s),
-            wait=wait_exponential_jitter(initial=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S),
+            wait=wait_exponential_jitter(
+                multiplier=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S
+            ),
             sleep=self._sleep,
             retry_error_callback=_last_result,
         )
