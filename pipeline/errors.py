@@ -19,10 +19,23 @@ EX_BUG = 70
 SIGNAL_BASE = 128
 
 
+EXIT_STATUSES = {
+    EX_BUG: "a bug, a report that does not balance, or a damaged ledger: keep `work_dir` and report it",
+    EX_USAGE: "usage or config error: nothing was started; the one line on stderr says what to change",
+    EX_HOST_KEY: "the SFTP server's host key is unknown, changed or revoked: nothing was sent to it",
+    SIGNAL_BASE: "stopped by signal *n*, cleanly: run again to go on",
+    EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
+    EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
+    EX_RECORDS: "finished, but records were rejected, refused or in conflict, or a file was refused or unmatched",
+    EX_OK: "all loaded, or nothing to do",
+}
+"""What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""
+
+
 def badness(exit_status: int) -> int:
-    """Rank of an exit status; the worst of several wins (design: 70, 2, 5, 128+n, 3, 4, 1, 0)."""
-    order = [EX_OK, EX_RECORDS, EX_ANOTHER_RUN, EX_UNFINISHED, SIGNAL_BASE, EX_HOST_KEY, EX_USAGE, EX_BUG]
-    return order.index(SIGNAL_BASE if exit_status > SIGNAL_BASE else exit_status)
+    """Rank of an exit status; the worst of several wins."""
+    best_first = list(reversed(EXIT_STATUSES))
+    return best_first.index(SIGNAL_BASE if exit_status > SIGNAL_BASE else exit_status)
 
 
 class BillferryError(Exception):
@@ -95,7 +108,7 @@ class SourceUnauthorised(SourceError):
 
 
 class HostKeyUnknown(SourceError):
-    """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then run billferry trust-host"""
+    """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then add it there (ssh-keyscan prints the line)"""
 
     code = "source.host_key_unknown"
     exit_status = EX_HOST_KEY

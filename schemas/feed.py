@@ -23,7 +23,9 @@ class AmountFormat(Shape):
     unit: Unit
     """`major` (240.00 rand) or `minor` (24000 cents)."""
     decimal: Literal[".", ","] = "."
+    """The decimal separator."""
     thousands: Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None = None
+    """The thousands separator; null: amounts have none, and one that has is rejected."""
     negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr"] = "leading_minus"
     """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, or `1.00 CR` beside `1.00 DR` and `1.00`."""
 
@@ -38,6 +40,7 @@ class Const(Shape):
     """A value that the file does not state."""
 
     const: str
+    """The value, the same for every record."""
 
 
 ColumnSource = str | list[str] | Const
@@ -48,10 +51,13 @@ class Feed(Shape):
     """One kind of bill file."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    """How the feed is called in reports and in `--feed`."""
     match: Annotated[str, Field(min_length=1)]
     """File name with `*` and named parts: `"za_citypower_dailyfile_{date:%Y-%m-%d}.csv"`."""
     model: Model
+    """What its records are."""
     amount: AmountFormat
+    """How its amounts are written."""
     columns: dict[str, ColumnSource] | None = None
     """Canonical column → where it comes from; absent: the file has exactly the canonical names."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
@@ -59,15 +65,21 @@ class Feed(Shape):
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """Region (ISO 3166) of phone numbers written without country code."""
     date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
+    """How its dates are written, in the notation of `strptime`."""
     encoding: Encoding = "utf-8"
+    """How its text is encoded. A byte order mark is understood."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What stands between two fields."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
     """Source columns that nothing maps: ignored with a note, or kept as metadata of the record's own object."""
     expected_codes: list[str] = []
     """Codes that are still rejected, but neither exit status nor reject limits count them."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Instead of that of `limits`."""
     max_rejects: Annotated[int, Field(ge=0)] | None = None
+    """Instead of that of `limits`."""
     on_reject: OnReject | None = None
+    """Instead of that of `limits`."""
 
     @field_validator("match")
     @classmethod

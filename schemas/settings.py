@@ -24,15 +24,23 @@ class Api(Shape):
     """The Billing API and how hard to press it."""
 
     base_url: str
+    """Address of the API. Plain HTTP is accepted for this machine only."""
     key: SecretStr | None = None
     """Only from the environment (`BILLFERRY_API__KEY`)."""
     key_file: Folder | None = None
+    """File with the secret key, readable by its owner only."""
     timeout_s: Seconds = 30
+    """For one request, from connecting to the last byte of its answer."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Requests at once."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    """A limit of your own; null: as fast as the API allows."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    """Sends of one request before it is left in doubt for the next run."""
     max_retry_s: Seconds = 600
+    """The same bound in time; whichever comes first."""
     key_retention_h: Annotated[float, Field(gt=1, le=24 * 365)] = 24
+    """How long the API remembers an idempotency key. An older request in doubt is looked up before it is sent again."""
     update_details: bool = True
     """Patch names, e-mails and phones of existing customers and accounts when the file has new ones."""
 
@@ -41,73 +49,113 @@ class Sftp(Shape):
     """The merchant's SFTP server. Folders are absolute paths on it."""
 
     host: Annotated[str, Field(min_length=1)]
+    """Name or address of the server."""
     port: Port = 22
+    """Its port."""
     username: Annotated[str, Field(min_length=1)]
+    """Who logs in."""
     private_key_file: Folder | None = None
+    """Key to log in with (Ed25519, RSA or ECDSA), readable by its owner only."""
     passphrase_file: Folder | None = None
+    """File with the passphrase of an encrypted key."""
     password_file: Folder | None = None
+    """File with the password, for servers without key log-in."""
     known_hosts_file: Folder
+    """The pinned host keys, in the format of OpenSSH. Nothing accepts unknown ones."""
     incoming: str = "/incoming"
+    """Where bill files are found."""
     archive: str | None = "/archive"
+    """Where finished files are moved; null: they stay, and the ledger alone remembers them."""
     quarantine: str | None = "/quarantine"
+    """Where refused files are moved; null: they stay."""
     reports: str | None = "/reports"
+    """Where reports are put back; null: nowhere."""
     upload: list[Upload] = ["summary", "results", "rejects"]
+    """Which of the reports are put back."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 30
+    """A file is taken when its size and time stood still so long."""
     done_marker: str | None = None
     """Name of the trigger file that says "complete", for example `"{name}.done"`."""
     poll_interval_s: Seconds = 60
+    """Time between two looks at the server while watching. Without effect yet."""
     timeout_s: Seconds = 30
+    """For connecting, each step of the log-in, and every read."""
 
 
 class Drop(Shape):
     """A local folder where people and programs put bill files."""
 
     folder: Folder
+    """Where files are dropped."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 2
+    """A file is taken when its size and time stood still so long."""
     archive: Folder | None = None
+    """Where finished files are moved; null: they stay."""
     quarantine: Folder | None = None
+    """Where refused files are moved; null: they stay."""
 
 
 class Limits(Shape):
     """A bound on everything that comes from outside."""
 
     max_file_bytes: Count = 2_147_483_648
+    """Larger files are refused, before and while they are fetched."""
     max_records: Count = 20_000_000
+    """Files with more records are refused."""
     max_record_bytes: Count = 1_048_576
+    """Files with a longer line are refused."""
     max_columns: Count = 1000
+    """Files with more columns are refused."""
     max_decompressed_bytes: Count = 8_589_934_592
+    """Bound on what a compressed file may become. Without effect yet."""
     max_decompression_ratio: Annotated[float, Field(gt=1)] = 200
+    """Bound on how many times its size a compressed file may become. Without effect yet."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Refused only above both this and `max_rejects`."""
+    """A file is refused when the share of its rejected records is above this *and* their number above `max_rejects`."""
     max_rejects: Annotated[int, Field(ge=0)] = 100
+    """See `max_reject_ratio`."""
     on_reject: OnReject = "load_rest"
+    """`load_rest` loads the good records of a file; `refuse_file`: all or nothing."""
 
 
 class Retention(Shape):
     """How long files and outcomes are kept. SHA-256s, open intents and ids are kept for good."""
 
     landing_days: Count = 30
+    """Our copies of finished files. Without effect yet."""
     reports_days: Count = 400
+    """Report folders. Without effect yet."""
     outcomes_days: Count = 400
+    """Outcomes of single records in the ledger. Without effect yet."""
 
 
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
     merchant: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    """Your name for the merchant; bound into the ledger and the idempotency keys."""
     environment: Environment
+    """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
     timezone: str = "UTC"
-    """Only for `expect_by` and pages; everything stored is UTC."""
+    """The merchant's time zone, for pages made for people; all that is stored is UTC. Without effect yet."""
     work_dir: Folder = Path("var")
+    """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
     api: Api
+    """The Billing API."""
     sftp: Sftp | None = None
+    """The merchant's SFTP server; absent: files only come by hand."""
     drop: Drop | None = None
+    """A folder for files dropped by hand; absent: none."""
     ignore: list[str] = []
     """Name patterns of files that are none of ours."""
     limits: Limits = Limits()
+    """Bounds on files."""
     retention: Retention = Retention()
+    """How long things are kept."""
     metrics_file: Folder | None = None
+    """Where counters are written for a monitoring system; null: nowhere. Without effect yet."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
+    """One per kind of bill file."""
 
     @field_validator("feeds")
     @classmethod
