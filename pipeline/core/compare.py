@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pipeline.core.wanted import Json
 
+DETAIL_FIELDS = ("name", "email", "phone")
+"""What a file may bring up to date beside metadata; accounts have only a name."""
 SAME_BILL_FIELDS = ("amount_due", "currency", "bill_date", "due_date")
 
 
@@ -26,9 +28,9 @@ def union_metadata(held: Json | None, stated: Json) -> Json:
 def changed_details(stated: Json, last_sent: Json) -> Json:
     """Details to patch: filled ones that differ from what was last sent; empty never clears."""
     changed = {
-        name: value
-        for name, value in stated.items()
-        if name != "metadata" and value and last_sent.get(name) != value
+        name: stated[name]
+        for name in DETAIL_FIELDS
+        if stated.get(name) and last_sent.get(name) != stated[name]
     }
     metadata = stated.get("metadata") or {}
     held = last_sent.get("metadata") or {}

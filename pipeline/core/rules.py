@@ -279,6 +279,9 @@ def _loading_rules() -> Iterator[Rule]:
         "correct that one first",
         "(customer refused)",
     )
+
+
+def _api_rules() -> Iterator[Rule]:
     yield Rule(
         "api.never_connected",
         "the API could not be reached",
@@ -366,7 +369,14 @@ def _file_rules() -> Iterator[Rule]:
 
 RULES: dict[str, Rule] = {
     rule.code: rule
-    for rules in (_file_rules(), _record_rules(), _field_rules(), _crossing_rules(), _loading_rules())
+    for rules in (
+        _file_rules(),
+        _record_rules(),
+        _field_rules(),
+        _crossing_rules(),
+        _loading_rules(),
+        _api_rules(),
+    )
     for rule in rules
 }
 """Code → rule, in the order of the documentation. `api.<status>.<kind>` codes fit `API_CODE` instead."""

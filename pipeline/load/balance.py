@@ -173,8 +173,7 @@ class BalanceSettler(CreateSettler):
         await self._scope.commits.durable(lambda: self._scope.memory.forget(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.json()}
         if intent.kind == "account":
-            customer_id = await self.id_of("customer", intent.customer_reference, None)
-            body["customer"] = customer_id or {"external_reference": intent.customer_reference}
+            body = await self._with_current_customer(intent, body)
         generation = intent.generation + 1
         renewed = replace(
             intent,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.core.answers import Expected, Meaning, Reading, names_key_reuse
-from pipeline.core.compare import bill_differences, missing_metadata, union_metadata
+from pipeline.core.compare import DETAIL_FIELDS, bill_differences, missing_metadata, union_metadata
 from pipeline.core.identity import MAX_GENERATIONS
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
@@ -149,38 +149,35 @@ class CreateSettler:
 
     async def _without_stale_parents(self, intent: Intent, body: Json) -> Json:
         """After a 404: parents named by an id that is gone are named by what their reference now has, or nested."""
-        for kind, reference in (
-            ("account", intent.account_reference),
-            ("customer", intent.customer_reference),
-        ):
-            if not isinstance(body.get(kind), str) or reference is None:
-                continue
-            stale = body[kind]
-            self._scope.known.drop(kind, reference)  # type: ignore[arg-type]
-            found = await self._wire.look_up(kind, reference)  # type: ignore[arg-type]
-            if found is not None and found["id"] != stale:
-                body = body | {kind: found["id"]}
-            elif found is None:
-                await self._scope.commits.durable(
-                    lambda kind=kind, reference=reference: self._scope.memory.forget(kind, reference)  # type: ignore[misc]
-                )
-                parent: Json = {"external_reference": reference}
-                if kind == "account":
-                    customer_id = await self.id_of("customer", intent.customer_reference, None)
-                    parent["customer"] = customer_id or {"external_reference": intent.customer_reference}
-                body = body | {kind: parent}
-        return body
+        if intent.account_reference is not None and intent.kind == "bill":
+            account_id = await self.current_id("account", intent.account_reference, intent.customer_reference)
+            if account_id is not None:
+                return body | {"account": account_id}
+            account = body["account"] if isinstance(body["account"], dict) else {}
+            account = account | {"external_reference": intent.account_reference}
+            return body | {"account": await self._with_current_customer(intent, account)}
+        return await self._with_current_customer(intent, body)
+
+    async def _with_current_customer(self, intent: Intent, owned: Json) -> Json:
+        customer_id = await self.current_id("customer", intent.customer_reference, None)
+        nested = owned.get("customer")
+        whole = nested if isinstance(nested, dict) else {"external_reference": intent.customer_reference}
+        return owned | {"customer": customer_id or whole}
+
+    async def current_id(self, kind: Kind, reference: str, owner: str | None) -> str | None:
+        """The id the API now has for a reference, whatever was known; None, and forgotten, when there is none."""
+        self._scope.known.drop(kind, reference)
+        found = await self._wire.look_up(kind, reference)
+        if found is None:
+            await self._scope.commits.durable(lambda: self._scope.memory.forget(kind, reference))
+            return None
+        await self.remember(entity_from(kind, found, owner=owner))
+        return str(found["id"])
 
     async def id_of(self, kind: Kind, reference: str, owner: str | None) -> str | None:
         """The id of a customer or account: known, or looked up and then remembered. None when there is none."""
         known = self._scope.known.get(kind, reference)
-        if known is not None:
-            return known.id
-        found = await self._wire.look_up(kind, reference)
-        if found is None:
-            return None
-        await self.remember(entity_from(kind, found, owner=owner))
-        return str(found["id"])
+        return known.id if known is not None else await self.current_id(kind, reference, owner)
 
     async def remember(self, *entities: Entity) -> None:
         """Know entities from now on, here and in the ledger."""
@@ -339,5 +336,5 @@ def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: s
 
 
 def _details(shown: Json) -> str:
-    names = ("name", "email", "phone", "metadata")
+    names = (*DETAIL_FIELDS, "metadata")
     return encode({name: shown[name] for name in names if shown.get(name)}).decode()
