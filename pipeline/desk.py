@@ -7,7 +7,6 @@ and nothing is owed to a source. No stage asks again.
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +25,7 @@ from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import sweep
-from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
+from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
 from pipeline.edge.lock import only_run
 from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, badness
 from pipeline.handover import Debts, Place, owe
@@ -70,7 +69,7 @@ class Desk:
     ui: Ui
     options: Options
     landing: Path
-    ledger: sqlite3.Connection | None
+    ledger: Ledger | None
     pace: Pace
     run_id: str = field(default_factory=lambda: str(uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -279,10 +278,10 @@ class Desk:
 
     # -- loading --
 
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Ledger:
         return self._db
 
-    def reader(self) -> AbstractContextManager[sqlite3.Connection]:
+    def reader(self) -> AbstractContextManager[Ledger]:
         """A second connection, for reading while the load writes."""
         return closing(_open(self.settings, read_only=True))
 
@@ -314,7 +313,7 @@ class Desk:
         return day < (row.landed_at if row else _text(self.now()))[:10]
 
     @property
-    def _db(self) -> sqlite3.Connection:
+    def _db(self) -> Ledger:
         if self.ledger is None:
             raise RuntimeError("there is no ledger in this run")
         return self.ledger
@@ -329,7 +328,7 @@ def ledger_path(settings: Settings) -> Path:
     return settings.work_dir / "ledger.sqlite"
 
 
-def _open(settings: Settings, *, read_only: bool) -> sqlite3.Connection:
+def _open(settings: Settings, *, read_only: bool) -> Ledger:
     return open_ledger(
         ledger_path(settings),
         merchant=settings.merchant,
@@ -339,7 +338,7 @@ def _open(settings: Settings, *, read_only: bool) -> sqlite3.Connection:
 
 
 @contextmanager
-def _existing_ledger(settings: Settings) -> Iterator[sqlite3.Connection | None]:
+def _existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
     if not ledger_path(settings).exists():
         yield None
         return

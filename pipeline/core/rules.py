@@ -272,13 +272,6 @@ def _loading_rules() -> Iterator[Rule]:
         "compare it there, then send a current balance",
         "(a payment came in)",
     )
-    yield Rule("parent.in_doubt", "its customer or account is in doubt", "run again", "(after a time-out)")
-    yield Rule(
-        "parent.refused",
-        "its customer or account was refused",
-        "correct that one first",
-        "(customer refused)",
-    )
 
 
 def _api_rules() -> Iterator[Rule]:

@@ -12,6 +12,9 @@ from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother
 
 BUSY_TIMEOUT_S = 30.0
 
+Ledger = sqlite3.Connection
+"""An open ledger, for those who only hand it on."""
+
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
