@@ -191,10 +191,13 @@ class _Loading:
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
         settled = await self._record(task)
+        # By reference, not from the outcome: a bill in conflict shows the ids of somebody else.
+        customer = self.scope.known.get("customer", part.customer)
+        account = self.scope.known.get("account", task.group.account)
         part.done(
             task,
-            customer_id=settled.customer_id,
-            account_id=settled.account_id,
+            customer_id=customer.id if customer else None,
+            account_id=account.id if account else None,
             in_doubt=settled.outcome in OPEN,
         )
         self.job.progress(1)

@@ -205,7 +205,35 @@ class CreateSettler:
             leaf_id=entity["id"],
             attempts=doubt.sends,
         )
+        if self._attached_elsewhere(intent, settled):
+            return replace(
+                settled,
+                outcome=Outcome.CONFLICT,
+                codes=("account_reference.other_customer",),
+                message="the API attached the bill to an account of another customer; correct it there",
+            )
         return replace(settled, entities=tuple(self.entities_of(intent, settled, entity)))
+
+    def _attached_elsewhere(self, intent: Intent, settled: Settlement) -> bool:
+        """Whether a nested parent turned out to be another one's, where the API attaches to what exists."""
+        nested = nested_parents(intent.json())
+        parents: list[tuple[Kind, str | None, str | None]] = [
+            ("account", intent.account_reference if intent.kind == "bill" else None, settled.account_id),
+            (
+                "customer",
+                intent.customer_reference if intent.kind != "customer" else None,
+                settled.customer_id,
+            ),
+        ]
+        for kind, reference, id_ in parents:
+            if not nested or reference is None or id_ is None:
+                continue
+            known = self._scope.known.get(kind, reference)
+            if known is not None and known.id != id_:
+                return True
+            if known is None and self._scope.known.reference_of(kind, id_) not in {None, reference}:
+                return True
+        return False
 
     def entities_of(self, intent: Intent, settled: Settlement, leaf: Json) -> list[Entity]:
         """What a successful create teaches: the leaf and its parents."""

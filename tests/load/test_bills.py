@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -174,3 +176,32 @@ def test_a_limit_sends_the_first_records_and_the_next_load_the_rest(merchant: Me
     assert loaded.outcomes == ["created", "created"] + ["not_attempted"] * 4
     assert merchant.load(path).outcomes == ["created"] * 6
     assert len(merchant.requests()) == 6
+
+
+def test_the_owner_of_a_bill_in_conflict_does_not_become_the_owner_of_the_next(merchant: Merchant) -> None:
+    merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
+    merchant.lose_ledger()
+    loaded = merchant.load(merchant.bills(["C2,A2,B1,1.00", "C2,A2,B2,2.00"], name="bills2.csv"))
+    assert loaded.outcomes == ["conflict", "created"]
+    assert merchant.held("bills")["B2"]["customer_reference"] == "C2"
+    assert merchant.held("bills")["B2"]["account_reference"] == "A2"
+
+
+@pytest.mark.parametrize("known", ["customer", "nobody"])
+def test_a_bill_that_was_silently_attached_to_another_customers_account_is_a_conflict(
+    open_merchant: Open, known: str
+) -> None:
+    merchant = open_merchant(Switches(nested_existing="attached"))
+    merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
+    if known == "customer":
+        merchant.load(merchant.bills(["C2,A2,B2,1.00"], name="bills2.csv"))
+    # The ledger forgets that the account is C1's, as if it had been made by hand.
+    with_account_forgotten(merchant)
+    loaded = merchant.load(merchant.bills(["C2,A1,B3,1.00"], name="bills3.csv"))
+    assert loaded.outcomes == ["conflict"]
+    assert loaded.rows[0]["codes"] == "account_reference.other_customer"
+
+
+def with_account_forgotten(merchant: Merchant) -> None:
+    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM entities WHERE kind = 'account'")

@@ -52,6 +52,13 @@ class Sends:
         )
         return {row["reference"]: Entity(**dict(row)) for row in rows}
 
+    def reference_of(self, kind: Kind, id_: str) -> str | None:
+        """The reference an id is known under."""
+        row = self._db.execute(
+            "SELECT reference FROM entities WHERE kind = ? AND id = ?", (kind, id_)
+        ).fetchone()
+        return row[0] if row else None
+
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]:
         """(reference, content) → generation, where keys are spent."""
         rows = self._db.execute(
