@@ -53,7 +53,7 @@ class Debts(Protocol):
         report: str | None,
     ) -> None: ...
     def owed(self, source: str) -> Sequence[Debt]: ...
-    def paid(self, handover_id: int) -> None: ...
+    def paid(self, handover_id: int, *, moved: bool) -> None: ...
 
 
 def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:
@@ -78,13 +78,14 @@ def pay(
     Raises the source's error when the whole source cannot be reached; troubles of one file are warnings.
     """
     for debt in debts.owed(source.name):
+        moved = None
         try:
             if debt.report is not None:
                 for name in uploads:
                     local = reports / debt.report / name
                     if local.exists():
                         source.upload(local, debt.report, name)
-            source.move(
+            moved = source.move(
                 _remote(debt, source.name), cast(Place, debt.place), moved_name(debt.name, debt.sha256)
             )
         except (SourceFileUnsettled, SourceFileGone) as gone:
@@ -94,7 +95,7 @@ def pay(
                 raise
             warn(f"{error}; the move is tried again by the next run")
             continue
-        debts.paid(debt.id)
+        debts.paid(debt.id, moved=moved is not None)
 
 
 def _remote(debt: Debt, source: SourceName) -> RemoteFile:
