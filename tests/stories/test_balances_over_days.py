@@ -1,0 +1,122 @@
+"""Balance files day after day: each balance is set while it is current, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories.files import accounts, balances
+from tests.stories.merchant import Merchant, Said
+
+
+class Days:
+    """Balance files of one model; a balance is in minor units."""
+
+    def __init__(self, merchant: Merchant, model: str) -> None:
+        self.merchant = merchant
+        self.kind = model.removesuffix("_balance")
+
+    def load(self, day: str, *minor: int, words: tuple[str, ...] = (), currency: str = "ZAR") -> Said:
+        """Load the file of a day, with a balance for each entity."""
+        merchant = self.merchant
+        if self.kind == "account":
+            rows = [f"C-{n},A-{n},{currency},{amount}" for n, amount in enumerate(minor)]
+            return merchant.load(merchant.write(f"x_accounts_{day}.csv", accounts(*rows)), *words)
+        rows = [f"C-{n},{currency},{amount / 100:.2f}" for n, amount in enumerate(minor)]
+        return merchant.load(merchant.write(f"x_balances_{day}.csv", balances(*rows)), *words)
+
+    def held(self) -> list[int]:
+        return [entity["balance"] for _, entity in sorted(self.merchant.held(f"{self.kind}s").items())]
+
+
+@pytest.fixture(params=["account_balance", "customer_balance"])
+def days(merchant: Merchant, request: pytest.FixtureRequest) -> Days:
+    return Days(merchant, request.param)
+
+
+def test_the_next_day_updates_each_balance_with_one_request(days: Days) -> None:
+    days.load("2030-01-01", 100, -200, 0)
+    said = days.load("2030-01-02", 101, -201, 5)
+    assert said.exit_status == 0
+    assert said.outcomes() == {"updated": 3}
+    assert said.requests == {f"PATCH {days.kind}s": 3}
+    assert days.held() == [101, -201, 5]
+
+
+def test_the_same_balance_on_the_next_day_is_unchanged(days: Days) -> None:
+    days.load("2030-01-01", 100, 200)
+    said = days.load("2030-01-02", 100, 201)
+    assert said.outcomes() == {"unchanged": 1, "updated": 1}
+    assert said.requests[f"PATCH {days.kind}s"] == 1
+
+
+def test_an_older_file_that_comes_late_changes_nothing(days: Days) -> None:
+    days.load("2030-01-02", 200)
+    said = days.load("2030-01-01", 100)
+    assert said.exit_status == 1
+    assert said.outcomes() == {"conflict": 1}
+    assert days.merchant.results(said)[0]["codes"] == "balance.superseded"
+    assert days.held() == [200]
+    assert not said.requests
+
+
+def test_a_payment_between_two_days_does_not_keep_the_new_balance_out(days: Days) -> None:
+    days.load("2030-01-01", 1000)
+    days.merchant.api.pay("A-0" if days.kind == "account" else "C-0", 400)
+    said = days.load("2030-01-02", 600)
+    assert said.exit_status == 0
+    assert days.held() == [600]
+
+
+def test_the_same_balance_after_a_payment_is_set_again(days: Days) -> None:
+    days.load("2030-01-01", 1000, 1)
+    days.merchant.api.pay("A-0" if days.kind == "account" else "C-0", 400)
+    said = days.load("2030-01-02", 1000, 2)
+    assert said.outcomes() == {"updated": 2}
+    assert days.held() == [1000, 2]
+
+
+def test_another_currency_is_a_conflict(days: Days) -> None:
+    days.load("2030-01-01", 1000)
+    said = days.load("2030-01-02", 1000, currency="USD")
+    codes = {
+        "account": "account_reference.currency_differs",
+        "customer": "customer_reference.currency_differs",
+    }
+    assert said.exit_status == 1
+    assert days.merchant.results(said)[0]["codes"] == codes[days.kind]
+    assert days.held() == [1000]
+
+
+def test_without_a_ledger_a_file_of_a_past_day_needs_force(days: Days) -> None:
+    days.load("2020-01-02", 1000)
+    days.merchant.lose_ledger()
+    days.merchant.api.forget_idempotency_keys()
+    said = days.load("2020-01-03", 900)
+    assert said.exit_status == 1
+    assert days.merchant.results(said)[0]["codes"] == "balance.superseded"
+    assert days.held() == [1000]
+    forced = days.load("2020-01-03", 900, words=("--force",))
+    assert forced.exit_status == 0
+    assert forced.outcomes() == {"updated": 1}
+    assert days.held() == [900]
+
+
+def test_an_account_of_another_customer_keeps_its_balance(merchant: Merchant) -> None:
+    merchant.load(merchant.write("x_accounts_2030-01-01.csv", accounts("C-1,A-1,ZAR,100")))
+    merchant.load(merchant.write("x_balances_2030-01-01.csv", balances("C-2,ZAR,1.00")))
+    for ledger in ("kept", "lost"):
+        if ledger == "lost":
+            merchant.lose_ledger()
+        said = merchant.load(merchant.write("x_accounts_2030-01-03.csv", accounts("C-2,A-1,ZAR,300")))
+        assert said.exit_status == 1
+        assert merchant.results(said)[0]["codes"] == "account_reference.other_customer"
+        assert merchant.held("accounts")["A-1"]["balance"] == 100
+
+
+def test_days_that_come_together_are_applied_in_their_order(merchant: Merchant) -> None:
+    for day, balance in (("2030-01-02", 2), ("2030-01-03", 3), ("2030-01-01", 1)):
+        merchant.write(f"x_balances_{day}.csv", balances(f"C-1,ZAR,{balance}.00"), merchant.drop)
+    said = merchant.run()
+    assert said.exit_status == 0
+    assert [summary["file"]["name"][-6:-4] for summary in said.files] == ["01", "02", "03"]
+    assert merchant.held("customers")["C-1"]["balance"] == 300
