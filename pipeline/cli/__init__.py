@@ -69,6 +69,7 @@ def demo(
 ) -> None:
     """Run the main job on sample files and servers of our own. No config, no network."""
     _start(verbose=verbose)
+    _require_sandbox()
     from pipeline.cli.demo import run_demo
 
     raise typer.Exit(run_demo(folder))
@@ -196,6 +197,7 @@ def init(
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Serve a Billing API and an SFTP server of our own. Where config.yaml says, until stopped."""
     _start(verbose=verbose)
+    _require_sandbox()
     from pipeline.cli.sandbox import serve_sandbox
 
     raise typer.Exit(serve_sandbox(_config(config)))
@@ -257,6 +259,13 @@ def _start(*, verbose: bool) -> None:
     from pipeline.edge.log import start_logging
 
     start_logging(verbose=verbose)
+
+
+def _require_sandbox() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("asyncssh") is None:
+        raise UsageError(problem="the sandbox is not installed", remedy="install billferry[sandbox]")
 
 
 def _config(path: Path) -> Config:

@@ -1,0 +1,195 @@
+"""Checkers of the house's laws over the syntax of its files. Each returns what is wrong, as readable lines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+GROUND = {"schemas", "errors"}
+STAGES = {"collect", "check", "load", "report"}
+BELOW_STAGES = GROUND | {"core", "edge", "signals"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "schemas": set(),
+    "errors": set(),
+    "signals": {"errors"},
+    "core": GROUND,
+    "edge": GROUND | {"core"},
+    **dict.fromkeys(STAGES, BELOW_STAGES),
+    "handover": BELOW_STAGES | STAGES,
+    "desk": BELOW_STAGES | STAGES | {"handover"},
+    "run": BELOW_STAGES | STAGES | {"handover", "desk"},
+    "validate": BELOW_STAGES | STAGES | {"desk"},
+    "sandbox": set(),
+    "cli": BELOW_STAGES | STAGES | {"desk", "run", "validate", "sandbox"},
+    "__main__": {"cli"},
+}
+"""Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""
+
+DOORS: dict[str, tuple[str, ...]] = {
+    "paramiko": ("pipeline/edge/sftp*.py",),
+    "socket": ("pipeline/edge/sftp*.py", "pipeline/sandbox/*"),
+    "aiohttp": ("pipeline/edge/billing.py", "pipeline/sandbox/*"),
+    "yarl": ("pipeline/edge/billing.py",),
+    "sqlite3": ("pipeline/edge/ledger/*",),
+    "yaml": ("pipeline/edge/config.py",),
+    "asyncssh": ("pipeline/sandbox/*",),
+    "fcntl": ("pipeline/edge/lock.py",),
+    "typer": ("pipeline/cli/*",),
+    "rich": ("pipeline/cli/*",),
+    "uvloop": ("pipeline/load/*",),
+    **dict.fromkeys(
+        ("http.client", "http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib", "importlib.util"),
+        (),
+    ),
+}
+"""Package → the only files that may import it; `urllib.parse` is no door."""
+
+IMPURE_MODULES = frozenset(
+    """asyncio logging multiprocessing os random secrets selectors shutil signal socket sqlite3 ssl structlog
+    subprocess sys tempfile threading time urllib.request""".split()  # noqa: SIM905 (a page of quotes reads worse)
+)
+IMPURE_CALLS = frozenset(
+    """open print input now utcnow today uuid1 uuid4 monotonic urandom getenv
+    read_text read_bytes write_text write_bytes exists is_file is_dir stat unlink mkdir rmdir touch
+    iterdir glob rglob resolve absolute cwd home expanduser
+    scan_csv scan_parquet scan_ndjson read_csv read_parquet read_ndjson
+    sink_csv sink_parquet write_csv write_parquet""".split()  # noqa: SIM905
+)
+"""Called by these names, with or without an object before them: a clock, disk, network, chance or a terminal."""
+
+POOR_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?|misc)($|_)", re.IGNORECASE)
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def sources(root: Path, *folders: str) -> Iterator[Path]:
+    """Python files below folders of a tree."""
+    for folder in folders:
+        yield from sorted((root / folder).rglob("*.py"))
+
+
+def imported(root: Path, path: Path) -> Iterator[tuple[str, int]]:
+    """Every imported module of a file, with its line; a name from a package counts as the module it may be."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(root, path, node)
+            for alias in node.names:
+                below = root / Path(*base.split("."), alias.name)
+                is_module = below.is_dir() or below.with_suffix(".py").exists()
+                yield (f"{base}.{alias.name}" if is_module else base), node.lineno
+
+
+def _absolute(root: Path, path: Path, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(root).with_suffix("").parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def room(module: str) -> tuple[str, str] | None:
+    """(room, sub-room) of one of our modules; None for others. Rooms of `edge` and of `sftp*` files are told apart."""
+    parts = module.split(".")
+    if parts[0] == "schemas":
+        return "schemas", ""
+    if parts[0] in {"docs", "tests"}:
+        return parts[0], ""
+    if parts[0] != "pipeline" or len(parts) == 1:
+        return None
+    sub = parts[2] if parts[1] == "edge" and len(parts) > 2 else ""
+    return parts[1], "sftp" if sub.startswith("sftp") else sub
+
+
+def upward_imports(root: Path) -> list[str]:
+    """Imports that do not go down, between stages, or between rooms of `edge`."""
+    problems = []
+    for path in sources(root, "pipeline", "schemas"):
+        here = room(".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
+        if here is None:
+            continue  # pipeline/__init__.py, which imports nothing: see bare_package
+        if here[0] not in MAY_IMPORT:
+            problems.append(f"{path.relative_to(root)}: {here[0]} has no place in the house")
+            continue
+        for module, line in imported(root, path):
+            there = room(module)
+            if there is None or there == here:
+                continue
+            if there[0] not in MAY_IMPORT[here[0]]:
+                problems.append(f"{path.relative_to(root)}:{line}: {here[0]} imports {module}")
+    return problems
+
+
+def broken_doors(root: Path, doors: Mapping[str, tuple[str, ...]] = DOORS) -> list[str]:
+    """Packages imported elsewhere than at their door."""
+    problems = []
+    for path in sources(root, "pipeline", "schemas"):
+        name = path.relative_to(root).as_posix()
+        for module, line in imported(root, path):
+            for package, files in doors.items():
+                inside = module == package or module.startswith(f"{package}.")
+                if inside and not any(fnmatchcase(name, pattern) for pattern in files):
+                    problems.append(f"{name}:{line}: {module} is imported behind its door")
+    return problems
+
+
+def impurities(root: Path) -> list[str]:
+    """What in `core` could look at a clock, a disk, a network, chance or a log."""
+    problems = []
+    for path in sources(root, "pipeline/core"):
+        name = path.relative_to(root).as_posix()
+        for module, line in imported(root, path):
+            if module in IMPURE_MODULES or module.partition(".")[0] in IMPURE_MODULES:
+                problems.append(f"{name}:{line}: imports {module}")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = node.func
+                word = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                if word in IMPURE_CALLS:
+                    problems.append(f"{name}:{node.lineno}: calls {word}")
+    return problems
+
+
+def hidden_imports(root: Path) -> list[str]:
+    """Imports that the other checkers could not see."""
+    problems = []
+    for path in sources(root, "pipeline", "schemas"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            word = getattr(node, "attr", getattr(node, "id", ""))
+            if word in {"import_module", "__import__"}:
+                problems.append(f"{path.relative_to(root)}:{getattr(node, 'lineno', 0)}: {word}")
+    return problems
+
+
+def too_long(root: Path, *folders: str) -> dict[str, int]:
+    """`file` or `file::function` → lines, of those over the bounds."""
+    found = {}
+    for path in sources(root, *folders):
+        name = path.relative_to(root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        if (lines := text.count("\n")) > MAX_FILE_LINES:
+            found[name] = lines
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    found[f"{name}::{node.name}"] = lines
+    return found
+
+
+def poor_names(root: Path, *folders: str) -> list[str]:
+    """Files, folders, classes and functions that are named for nothing."""
+    problems = []
+    for path in sources(root, *folders):
+        relative = path.relative_to(root)
+        problems += [str(relative) for part in relative.with_suffix("").parts if POOR_NAMES.search(part)]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name)
+                if POOR_NAMES.search(words) and not words.startswith("test_"):
+                    problems.append(f"{relative}:{node.lineno}: {node.name}")
+    return problems

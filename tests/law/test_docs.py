@@ -1,0 +1,167 @@
+"""No command, option, config key, rule code, error or exit status is missing from the documentation."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from docs import generate
+from pipeline import errors
+from pipeline.cli import app
+from pipeline.core.answers import Expected, Failure, read
+from pipeline.core.columns import CANONICAL, METADATA
+from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.rules import RULES
+from schemas.feed import Feed
+from schemas.settings import Settings
+from tests.law import house
+from tests.law.pages import anchors, broken_links
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def keys(shape: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    """Each key of a shape and those below it, with its docstring."""
+    for name, field in shape.model_fields.items():
+        yield prefix + name, field.description
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Feed:
+                yield from keys(kind, f"{prefix}{name}.")
+
+
+def test_the_generated_parts_are_what_the_code_says() -> None:
+    stale = [path.name for path in generate.pages() if path.read_text() != generate.current(path.read_text())]
+    assert stale == [], "run make docs"
+
+
+def test_every_part_that_can_be_generated_stands_on_a_page() -> None:
+    text = "".join(path.read_text() for path in generate.pages())
+    assert set(re.findall(r"<!-- generated: ([a-z-]+) -->", text)) == generate.PARTS.keys()
+    assert text.count("<!-- generated:") == text.count("<!-- end -->")
+
+
+def test_every_command_and_option_is_documented() -> None:
+    root: Any = get_command(app)
+    text = page("docs/commands.md")
+    assert root.commands.keys() >= {"demo", "run", "load", "validate", "status", "init", "sandbox"}
+    for name, command in root.commands.items():
+        section = re.search(rf"^### billferry {name}$(.*?)(?=^### |\Z)", text, re.DOTALL | re.MULTILINE)
+        assert section, name
+        assert f"billferry {name}" in page("README.md"), name
+        for parameter in command.params:
+            words = parameter.opts if parameter.param_type_name == "option" else [parameter.name[:-1].upper()]
+            assert parameter.help, f"{name} {words} has no help"
+            for word in words:
+                assert word in section[1], f"{name} {word}"
+
+
+@pytest.mark.parametrize("shape", [Settings, Feed])
+def test_every_config_key_is_documented_with_its_meaning(shape: type[BaseModel]) -> None:
+    text = page("docs/config.md")
+    found = list(keys(shape))
+    assert len(found) > 15
+    for path, meaning in found:
+        assert meaning, f"{path} has no docstring"
+        assert f"| `{path}` |" in text or path.startswith("columns."), path
+
+
+def test_every_config_key_of_the_shipped_config_exists_and_the_sections_are_all_shown() -> None:
+    text = page("config.yaml")
+    for section in ("api", "sftp", "drop", "limits", "feeds"):
+        assert f"\n{section}:" in text
+
+
+def test_every_rule_code_is_documented() -> None:
+    text = page("docs/rule-codes.md")
+    for code, rule in RULES.items():
+        assert f"| `{code}` |" in text
+        assert rule.remedy.replace("|", "\\|") in text
+
+
+def codes_given() -> dict[str, str]:
+    """Texts in the code that look like rule codes → the file they stand in."""
+    families = {code.partition(".")[0] for code in RULES}
+    looks = re.compile(rf"(?:{'|'.join(families)})\.[a-z_]+", re.ASCII)
+    found = {}
+    for path in house.sources(ROOT, "pipeline"):
+        if path.name in {"rules.py", "config.py", "errors.py"} or "sandbox" in path.parts:
+            continue  # config keys and codes of errors look like rule codes
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks.fullmatch(node.value):
+                found[node.value] = path.name
+    return found
+
+
+def test_every_code_that_is_given_is_in_the_catalogue() -> None:
+    given = codes_given()
+    assert len(given) > 20
+    assert {code: name for code, name in given.items() if code not in RULES} == {}
+    assert {read(failure, Expected({})).code for failure in Failure} <= RULES.keys()
+
+
+def test_every_exit_status_is_documented_worst_first_in_readme_and_docs() -> None:
+    statuses = {value for name, value in vars(errors).items() if name.startswith("EX_")}
+    statuses |= {kind.exit_status for kind in generate.error_tree(errors.BillferryError)}
+    order = ["70", "2", "5", "128 + n", "3", "4", "1", "0"]
+    assert statuses - {128} <= {int(text) for text in order if text.isdigit()}
+    for name in ("README.md", "docs/exit-statuses.md"):
+        assert re.findall(r"^\| \*\*(.+?)\*\* \|", page(name), re.MULTILINE) == order, name
+    ranks = [errors.badness(143 if text == "128 + n" else int(text)) for text in order]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_every_error_is_documented_with_its_message() -> None:
+    text = page("docs/exit-statuses.md")
+    kinds = list(generate.error_tree(errors.BillferryError))
+    assert len(kinds) > 15
+    assert len({kind.code for kind in kinds}) == len(kinds), "two errors with one code"
+    for kind in kinds:
+        assert f"| `{kind.code}` | " in text
+        assert generate.template(kind) in text
+
+
+def test_every_outcome_state_model_and_column_is_documented() -> None:
+    assert all(f"| `{outcome}` |" in page("README.md") for outcome in Outcome)
+    files = page("docs/files.md")
+    assert all(f"`{state}`" in files for state in FileState)
+    for model, columns in CANONICAL.items():
+        row = next(line for line in files.splitlines() if line.startswith(f"| `{model}` | `customer_ref"))
+        for column in [*columns, *(f"{family}.<key>" for family in METADATA[model])]:
+            assert f"`{column}`" in row
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    assert len(generate.pages()) >= 10
+    assert broken_links(generate.pages()) == []
+
+
+def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
+    there = tmp_path / "there.md"
+    there.write_text("# One `two`, three\n\n```sh\n# no heading\n```\n")
+    here = tmp_path / "here.md"
+    here.write_text(
+        "[a](there.md#one-two-three) [b](#nowhere) [c](gone.md) [d](https://host/x) `[e](gone.md)`\n"
+    )
+    assert broken_links([here]) == ["here.md: #nowhere: no such heading", "here.md: gone.md: no such file"]
+    assert anchors(there) == {"one-two-three"}
+
+
+def test_a_stale_part_is_seen_and_written_again() -> None:
+    stale = "before\n<!-- generated: exit-statuses -->\nold\n<!-- end -->\nafter\n"
+    fresh = generate.current(stale)
+    assert "old" not in fresh
+    assert "**70**" in fresh
+    assert fresh.startswith("before\n")
+    assert fresh.endswith("\nafter\n")
+    assert generate.current(fresh) == fresh

@@ -1,0 +1,157 @@
+"""Imports only go down, each outside thing is behind one door, and `core` looks at nothing outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.law import house
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "law", [house.upward_imports, house.broken_doors, house.impurities, house.hidden_imports]
+)
+def test_the_house_keeps_the_law(law: Callable[[Path], list[str]]) -> None:
+    assert law(ROOT) == []
+
+
+def test_the_law_looks_at_every_room() -> None:
+    rooms = {
+        path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+        for path in house.sources(ROOT, "pipeline")
+    }
+    assert rooms - {"__init__"} == house.MAY_IMPORT.keys() - {"schemas"}
+
+
+def test_the_bare_package_imports_nothing() -> None:
+    assert list(house.imported(ROOT, ROOT / "pipeline" / "__init__.py")) == []
+
+
+def test_long_files_and_functions_are_none_or_have_a_reason() -> None:
+    reasons: dict[str, str] = {}
+    """`file` or `file::function` → why it may be longer. Empty, and best left so."""
+    found = house.too_long(ROOT, "pipeline", "schemas", "docs", "tests")
+    assert {name: lines for name, lines in found.items() if name not in reasons} == {}
+    assert reasons.keys() <= found.keys(), "a reason without its file"
+
+
+def test_nothing_is_named_for_nothing() -> None:
+    assert house.poor_names(ROOT, "pipeline", "schemas", "docs", "tests") == []
+
+
+# -- the checkers see what they are there for ----------------------------------------------------------------
+
+SEEN_AS_UPWARD = {
+    "pipeline/core/money.py": "from pipeline.edge.log import start_logging",
+    "pipeline/core/plan.py": "import pipeline.load",
+    "pipeline/core/pace.py": "from pipeline import desk",
+    "schemas/feed.py": "from pipeline.errors import ConfigError",
+    "pipeline/report/words.py": "from pipeline.load.file import load",
+    "pipeline/collect.py": "def f():\n    from pipeline.report import describe",
+    "pipeline/check.py": "from pipeline.collect import Source",
+    "pipeline/edge/lock.py": "from pipeline.edge.log import mask",
+    "pipeline/edge/sftp.py": "from pipeline.edge.folder import DropFolder",
+    "pipeline/edge/folder.py": "from pipeline.signals import stoppable",
+    "pipeline/edge/ledger/files.py": "from ..config import Config",
+    "pipeline/load/wire.py": "from pipeline.desk import Desk",
+    "pipeline/handover.py": "from pipeline.desk import Desk",
+    "pipeline/desk.py": "import pipeline.run",
+    "pipeline/run.py": "from pipeline.sandbox.serve import SandboxApi",
+    "pipeline/validate.py": "from pipeline.cli.ui import TerminalUi",
+    "pipeline/sandbox/api.py": "from pipeline.core.money import exponents",
+    "pipeline/sandbox/state.py": "if TYPE_CHECKING:\n    from schemas.feed import Feed",
+    "pipeline/edge/billing.py": "from tests.servers import proxy",
+    "pipeline/tools.py": "",
+}
+SEEN_AT_THE_DOOR = {
+    "pipeline/collect.py": "import paramiko",
+    "pipeline/edge/billing.py": "import sqlite3",
+    "pipeline/edge/folder.py": "from paramiko.sftp_client import SFTPClient",
+    "pipeline/desk.py": "def f():\n    import sqlite3",
+    "pipeline/load/wire.py": "import aiohttp.web",
+    "pipeline/edge/log.py": "from yaml import safe_load",
+    "pipeline/cli/demo.py": "import asyncssh",
+    "pipeline/report/words.py": "from rich import print",
+    "schemas/feed.py": "import http.client",
+}
+SEEN_AS_IMPURE = (
+    "import os",
+    "import os.path",
+    "from time import monotonic",
+    "import random",
+    "from logging import getLogger",
+    "import urllib.request",
+    "x = datetime.now(UTC)",
+    "x = date.today()",
+    "x = path.read_text()",
+    "with open('x') as f:\n    pass",
+    "def f(p):\n    return p.exists()",
+    "x = uuid.uuid4()",
+    "x = pl.scan_parquet('x')",
+    "print('x')",
+)
+
+
+def tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    return root
+
+
+@pytest.mark.parametrize("name", SEEN_AS_UPWARD)
+def test_an_import_that_goes_up_or_aside_is_seen(name: str, tmp_path: Path) -> None:
+    tree(tmp_path, {name: SEEN_AS_UPWARD[name], "pipeline/desk.py": SEEN_AS_UPWARD["pipeline/desk.py"]})
+    assert any(problem.startswith(name) for problem in house.upward_imports(tmp_path))
+
+
+@pytest.mark.parametrize("name", SEEN_AT_THE_DOOR)
+def test_an_outside_thing_behind_its_door_is_seen(name: str, tmp_path: Path) -> None:
+    assert len(house.broken_doors(tree(tmp_path, {name: SEEN_AT_THE_DOOR[name]}))) == 1
+
+
+@pytest.mark.parametrize("text", SEEN_AS_IMPURE)
+def test_a_look_outside_from_core_is_seen(text: str, tmp_path: Path) -> None:
+    assert house.impurities(tree(tmp_path, {"pipeline/core/money.py": text}))
+
+
+def test_an_import_by_name_is_seen(tmp_path: Path) -> None:
+    files = {"pipeline/core/a.py": "importlib.import_module('os')", "schemas/b.py": "__import__('os')"}
+    assert len(house.hidden_imports(tree(tmp_path, files))) == 2
+
+
+def test_a_long_file_and_a_long_function_are_seen(tmp_path: Path) -> None:
+    body = "\n".join(["    x = 1"] * house.MAX_FUNCTION_LINES)
+    tree(tmp_path, {"pipeline/a.py": f"async def f():\n{body}", "pipeline/b.py": "x = 1\n" * 400})
+    assert house.too_long(tmp_path, "pipeline") == {"pipeline/a.py::f": 61, "pipeline/b.py": 401}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pipeline/utils/a.py", ""),
+        ("tests/load_helpers.py", ""),
+        ("pipeline/a.py", "class FileManager: pass"),
+    ],
+)
+def test_a_name_for_nothing_is_seen(name: str, text: str, tmp_path: Path) -> None:
+    assert len(house.poor_names(tree(tmp_path, {name: text}), "pipeline", "tests")) == 1
+
+
+def test_what_is_lawful_is_not_seen(tmp_path: Path) -> None:
+    lawful = {
+        "pipeline/edge/sftp.py": "import paramiko\nfrom pipeline.edge.sftp_wire import x\nfrom pipeline.core import y",
+        "pipeline/edge/ledger/files.py": "import sqlite3\nfrom pipeline.edge.ledger.database import z",
+        "pipeline/core/dates.py": "from datetime import datetime\nfrom pathlib import Path\nx = datetime.strptime",
+        "pipeline/handover.py": "from pipeline.collect import Source",
+        "pipeline/cli/demo.py": "from pipeline.sandbox.serve import SandboxApi\nfrom pipeline.run import run_pass",
+        "pipeline/load/wire.py": "from urllib.parse import quote\nfrom pipeline.load.scope import x",
+    }
+    tree(tmp_path, lawful)
+    laws = (house.upward_imports, house.broken_doors, house.impurities, house.hidden_imports)
+    assert [law(tmp_path) for law in laws] == [[], [], [], []]
