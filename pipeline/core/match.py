@@ -88,29 +88,32 @@ _HEADER_END = re.compile(
     r'(?P<quote>"?)(?P<delimiter>[^"\r\n])"?reject_codes"?(?P=delimiter)'
     r'"?reject_messages"?(?P=delimiter)"?reject_source"?(?:\r\n|\r|\n|\Z)'
 )
-_SOURCE = re.compile(r".+\.[0-9a-f]{8}", re.ASCII | re.DOTALL)
+_SOURCE = r"\.[0-9a-f]{8}"
 
 
 def peek_rejects(head: bytes) -> str | None:
     """Tell a corrected rejects file by the first bytes of a file (64 KiB are plenty).
 
-    None: no rejects file. Otherwise the `reject_source` of its first record, `""` when that cannot be read.
+    None: no rejects file. Otherwise the `reject_source` of the first record that still has one, `""` when none
+    has: the first record may be the damaged one that nobody mended.
     Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is.
     """
     text = _decode_head(head)
     header_end = _HEADER_END.search(text)
     if header_end is None or _quotes_are_open(text[: header_end.end()]):
         return None
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=header_end["delimiter"])
-    try:
-        header = next(rows)
-        if tuple(header[-len(REJECT_COLUMNS) :]) != REJECT_COLUMNS:
-            return None
-        first = next((row for row in rows if row), [])
-    except (csv.Error, StopIteration):
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=header_end["delimiter"]), [])
+    if tuple(header[-len(REJECT_COLUMNS) :]) != REJECT_COLUMNS:
+        return None
+    delimiter = re.escape(header_end["delimiter"])
+    source = re.compile(
+        rf'{delimiter}(?:"(?P<quoted>(?:[^"\r\n]|"")+{_SOURCE})"|(?P<plain>[^"{delimiter}\r\n]+{_SOURCE}))[ \t]*'
+        r"(?:\r\n|\r|\n|\Z)",
+        re.ASCII,
+    ).search(text, header_end.end())
+    if source is None:
         return ""
-    source = first[-1].strip() if len(first) == len(header) else ""
-    return source if _SOURCE.fullmatch(source) else ""
+    return source["plain"] or source["quoted"].replace('""', '"')
 
 
 def _decode_head(head: bytes) -> str:

@@ -114,4 +114,10 @@ def test_other_files_are_no_rejects_files(text: str) -> None:
 def test_a_rejects_file_that_names_no_source_is_still_one() -> None:
     assert peek_rejects(f"a,{','.join(EXTRA)}\n1,,,\n".encode()) == ""
     assert peek_rejects(f"a,{','.join(EXTRA)}\n".encode()) == ""
-    assert peek_rejects(rejects_file(",", "\n", quote_all=False, source="bills.csv").encode()) == ""
+
+
+def test_the_first_record_that_still_names_its_source_speaks_for_the_file() -> None:
+    unmended = f'a,b,{",".join(EXTRA)}\n"open,1,"codes","messages"\nx,2,"c","m","bills.csv.0123abcd"\n'
+    assert peek_rejects(unmended.encode()) == "bills.csv.0123abcd"
+    odd = f'a,{",".join(EXTRA)}\n1,"c","m","say ""bills"".csv.0123abcd"\n'
+    assert peek_rejects(odd.encode()) == 'say "bills".csv.0123abcd'
