@@ -42,7 +42,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("pipeline/cli/*",),
     "uvloop": ("pipeline/load/*",),
     **dict.fromkeys(
-        ("http.client", "http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib", "importlib.util"),
+        ("http.client", "http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
         (),
     ),
 }
