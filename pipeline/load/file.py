@@ -214,11 +214,9 @@ class _Loading:
         try:
             settled = self._owner_conflict(task) or await self._settle_new(intent, doubt)
         except Halted:
-            settled = Settlement(
-                Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED, attempts=doubt.sends
-            )
+            settled = _broken_off(doubt)
         except asyncio.CancelledError:
-            await self._conclude(intent, Settlement(Outcome.IN_DOUBT, attempts=doubt.sends))
+            await self._conclude(intent, _broken_off(doubt))
             raise
         await self._conclude(intent, settled)
         self._watch_refusals(settled)
@@ -365,3 +363,9 @@ class _Loading:
 
     def _at(self, intent: Intent, generation: int) -> Intent:
         return replace(intent, generation=generation, key=self.scope.key(intent, generation))
+
+
+def _broken_off(doubt: Doubt) -> Settlement:
+    """What becomes of a record when the load stops over it."""
+    outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
+    return Settlement(outcome, attempts=doubt.sends)

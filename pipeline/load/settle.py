@@ -55,7 +55,7 @@ class CreateSettler:
                 case Meaning.REFUSED:
                     return self._refused(doubt, reading)
                 case Meaning.DOUBT:
-                    return self._in_doubt(doubt, reading.code, reading.message)
+                    return await self._after_patience(intent, reading, doubt)
                 case Meaning.NOT_SENT:
                     self._wire.check_halt()
                     return self._not_sent(doubt, reading)
@@ -92,6 +92,15 @@ class CreateSettler:
                 intent.method, intent.path, expected, body=intent.body, key=intent.key, doubt=doubt
             )
         )
+
+    async def _after_patience(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
+        """Every answer was nonsense or none came: one last look may still settle it, an absence proves nothing."""
+        self._wire.check_halt()
+        doubt.doubtful = True
+        found = await self._wire.look_up(intent.kind, intent.reference)
+        if found is not None:
+            return await self.settle_found(intent, found, doubt)
+        return self._in_doubt(doubt, reading.code, reading.message)
 
     async def _look_up_patiently(self, intent: Intent, reading: Reading) -> Json | None:
         found = await self._wire.look_up(intent.kind, intent.reference)

@@ -153,7 +153,7 @@ def test_a_bill_in_doubt_keeps_its_file_unfinished_and_is_settled_by_the_next_ru
         return received.method == "POST" and b'"external_reference":"B5"' in received.body and failing
 
     failing = True
-    merchant = open_merchant(faults=Scripted({is_b5: drop_after()}), max_attempts=3)
+    merchant = open_merchant(faults=Scripted({is_b5: drop_before()}), max_attempts=3)
     path = merchant.bills(ROWS)
     loaded = merchant.load(path)
     assert loaded.exit_status == 3
@@ -162,4 +162,15 @@ def test_a_bill_in_doubt_keeps_its_file_unfinished_and_is_settled_by_the_next_ru
     failing = False
     assert merchant.run().exit_status == 0
     assert [row["outcome"] for row in merchant.results(path)] == ["created"] * 12
+    assert_all_there(merchant)
+
+
+def test_answers_that_are_all_nonsense_are_settled_by_a_last_look(open_merchant: Open) -> None:
+    def is_b5(received: Received) -> bool:
+        return received.method == "POST" and b'"external_reference":"B5"' in received.body
+
+    merchant = open_merchant(faults=Scripted({is_b5: drop_after()}), max_attempts=3)
+    loaded = merchant.load(merchant.bills(ROWS))
+    assert loaded.outcomes == ["created"] * 12
+    assert loaded.exit_status == 0
     assert_all_there(merchant)
