@@ -10,15 +10,16 @@ import hashlib
 import ipaddress
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -30,6 +31,8 @@ from schemas.settings import Settings
 
 PREFIX = "BILLFERRY_"
 NOT_KEYS = {"BILLFERRY_CONFIG"}
+UNION_BRANCHES = {"str", "list[str]", "Const"}
+"""What pydantic puts into the place of a problem with a column's source, to tell which reading of it failed."""
 KEY_PREFIX = {"test": "sk_test_", "live": "sk_"}
 
 
@@ -64,7 +67,7 @@ def load_config(path: Path) -> Config:
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(where=path, **_first_problem(error)) from None
+        raise _first_problem(error, document, path) from None
     settings = _with_absolute_paths(settings, path.resolve().parent)
     _check(settings, path)
     return Config(settings, path)
@@ -126,18 +129,39 @@ def feed_print(feed: Feed) -> str:
     return hashlib.sha256(feed.model_dump_json().encode()).hexdigest()
 
 
+class _StandsTwice(Exception):
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key, self.line = key, line
+
+
+class _OnceOnly(yaml.SafeLoader):
+    """YAML without doubled keys, of which the loader itself would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise _StandsTwice(key.value, key.start_mark.line + 1)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _OnceOnly)  # noqa: S506 (a SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             where=path,
             problem="cannot be read",
             remedy="name it with --config or $BILLFERRY_CONFIG, or write one with billferry init",
         ) from error
+    except _StandsTwice as error:
+        where = f"{path}, line {error.line}"
+        raise ConfigError(where=where, problem=f"{error.key} stands twice", remedy="remove one") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else path
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
         raise ConfigError(where=where, problem="this is not YAML", remedy="correct the line") from None
     if not isinstance(document, dict):
         raise ConfigError(where=path, problem="this is no list of keys", remedy="start from billferry init")
@@ -148,7 +172,11 @@ class _FromEnvironment(Settings, BaseSettings):
     """Only names the fields; nothing is validated with it."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, case_sensitive=False
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        env_parse_none_str="null",
+        case_sensitive=False,
     )
 
 
@@ -179,29 +207,54 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _first_problem(error: ValidationError) -> dict[str, str]:
+def _first_problem(error: ValidationError, document: Mapping[str, Any], path: Path) -> ConfigError:
+    """One mistake of several: an unknown key before the missing one it was meant to be."""
     problems = error.errors(include_input=False, include_url=False)
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    place = ".".join(str(part) for part in first["loc"])
+    variable = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+    where = (
+        variable
+        if variable in (name.upper() for name in os.environ)
+        else f"{path}: {_place(first, document)}"
+    )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = _keys_at(first["loc"][:-1])
+        known = list(_shape_at(first["loc"][:-1]).model_fields)
         remedy = _did_you_mean(str(first["loc"][-1]), known) or "remove it"
-        return {"problem": f"{place}: unknown key{more}", "remedy": remedy}
+        return ConfigError(where=where, problem=f"unknown key{more}", remedy=remedy)
     if first["type"] == "missing":
-        return {"problem": f"{place}: is missing{more}", "remedy": "add it"}
+        return ConfigError(where=where, problem=f"is missing{more}", remedy=_how_to_add(first["loc"]))
     said = first["msg"].removeprefix("Value error, ")
-    return {"problem": f"{place}: {said[0].lower()}{said[1:]}{more}", "remedy": "correct it"}
+    return ConfigError(where=where, problem=f"{said[0].lower()}{said[1:]}{more}", remedy="correct it")
 
 
-def _keys_at(path: Iterable[object]) -> list[str]:
-    """The keys that Settings knows below a path of keys and list positions."""
-    model: Any = Settings
+def _place(problem: ErrorDetails, document: Mapping[str, Any]) -> str:
+    """Where a problem is, as a dotted path; feeds by their names."""
+    parts = [str(part) for part in problem["loc"] if part not in UNION_BRANCHES]
+    if parts[0] == "feeds" and len(parts) > 1:
+        try:
+            parts[1] = str(document["feeds"][int(parts[1])]["name"])
+        except (LookupError, TypeError, ValueError):
+            parts[1] = f"number {int(parts[1]) + 1}" if parts[1].isdecimal() else parts[1]
+    return ".".join(parts)
+
+
+def _how_to_add(path: Sequence[object]) -> str:
+    field = _shape_at(path[:-1]).model_fields.get(str(path[-1]))
+    choices = (
+        get_args(field.annotation) if field is not None and get_origin(field.annotation) is Literal else ()
+    )
+    return " or ".join(f"add {path[-1]}: {choice}" for choice in choices) or "add it"
+
+
+def _shape_at(path: Iterable[object]) -> type[BaseModel]:
+    """The shape below a path of keys and list positions."""
+    shape: type[BaseModel] = Settings
     for part in path:
-        field = model.model_fields.get(part) if isinstance(part, str) else None
+        field = shape.model_fields.get(part) if isinstance(part, str) else None
         if field is not None:
-            model = _model_in(field.annotation) or model
-    return list(model.model_fields)
+            shape = _model_in(field.annotation) or shape
+    return shape
 
 
 def _model_in(annotation: Any) -> Any:
