@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +27,11 @@ ELSEWHERE = {
     "balance.moved": "tests/stories/test_balances_over_days.py",
     "api.echo_differs": "tests/stories/test_trouble_with_the_api.py",
     "api.uncertain": "tests/stories/test_trouble_with_the_api.py",
+    "api.cut": "tests/stories/test_trouble_with_the_api.py",
+    "api.never_connected": "tests/stories/test_trouble_with_the_api.py",
     "api.timed_out": "tests/stories/test_trouble_with_the_api.py",
     # The whole file is refused, so that no record has a result.
-    "file.empty": "tests/check/test_refusing_a_file.py",
+    "file.empty": "tests/stories/test_files_in_the_way.py",
     "file.too_large": "tests/check/test_structure_of_files.py",
     "file.too_many_records": "tests/check/test_structure_of_files.py",
     "file.record_too_long": "tests/check/test_structure_of_files.py",
@@ -89,6 +92,12 @@ def test_every_code_that_a_file_alone_can_get_is_in_a_sample() -> None:
         if code
     }
     assert met == RULES.keys() - ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("code", ELSEWHERE)
+def test_a_code_that_no_sample_can_show_is_shown_elsewhere(code: str) -> None:
+    elsewhere = Path(__file__).resolve().parents[2] / ELSEWHERE[code]
+    assert f'"{code}"' in elsewhere.read_text(encoding="utf-8")
 
 
 def _text(sample: str) -> str:

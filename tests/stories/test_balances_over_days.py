@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.sandbox.faults import NoFaults, Received, Scripted, drop_before
 from tests.stories.files import accounts, balances
 from tests.stories.merchant import Merchant, Said
 
@@ -73,6 +74,25 @@ def test_the_same_balance_after_a_payment_is_set_again(days: Days) -> None:
     said = days.load("2030-01-02", 1000, 2)
     assert said.outcomes() == {"updated": 2}
     assert days.held() == [1000, 2]
+
+
+def test_a_payment_between_an_unanswered_update_and_the_next_run_is_not_erased(days: Days) -> None:
+    days.load("2030-01-01", 1000)
+    days.merchant.settings["api"]["max_attempts"] = 2
+
+    def is_patch(request: Received) -> bool:
+        return request.method == "PATCH"
+
+    days.merchant.api.faults = Scripted({is_patch: drop_before()})
+    unanswered = days.load("2030-01-02", 900)
+    assert unanswered.exit_status == 3
+    assert unanswered.outcomes() == {"in_doubt": 1}
+    days.merchant.api.faults = NoFaults()
+    days.merchant.api.pay("A-0" if days.kind == "account" else "C-0", 400)
+    said = days.load("2030-01-02", 900)
+    assert said.exit_status == 1
+    assert days.merchant.results(said)[0]["codes"] == "balance.moved"
+    assert days.held() == [600]
 
 
 def test_another_currency_is_a_conflict(days: Days) -> None:

@@ -1,0 +1,191 @@
+"""rejects.csv goes straight back in: corrected in a spreadsheet or editor, dropped under any name, the rest loads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.rules import RULES
+from tests.golden.regenerate import SAMPLES
+from tests.stories.merchant import Merchant, Row, Said, copied
+
+NAME = "x_bills_2030-01-01.csv"
+ORIGINAL = """\
+customer_reference,customer_name,customer_email,account_reference,bill_reference,amount_due,due_date
+C-1,Good,good@example.com,A-1,B-1,10.00,2030-01-31
+C-2,"Not, an e-mail",john@,A-2,B-2,20.00,2030-01-31
+C-3,Slash,,A/3,B-3,30.01,2030-01-31
+C-4,No such day,,A-4,B-4,40.00,2030-02-30
+C-5,Billed otherwise before,,A-5,B-5,50.00,2030-01-31
+C-6,Good too,,A-6,B-6,0.99,
+"""
+CORRECTIONS = {
+    "B-2": {"customer_email": "john@example.com"},
+    "B-3": {"account_reference": "A-3"},
+    "B-4": {"due_date": "2030-02-28"},
+    "B-5": {"bill_reference": "B-5b"},
+}
+
+
+def written(rows: list[Row]) -> str:
+    """Rows as a spreadsheet would save them."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def corrected(rows: list[Row]) -> list[Row]:
+    return [row | CORRECTIONS[row["bill_reference"]] for row in rows]
+
+
+def load_original(merchant: Merchant) -> Said:
+    account = {"external_reference": "A-5", "customer": {"external_reference": "C-5"}}
+    merchant.post(
+        "bills", {"external_reference": "B-5", "currency": "ZAR", "amount_due": 4999, "account": account}
+    )
+    if merchant.sftp is None:
+        merchant.write(NAME, ORIGINAL, merchant.drop)
+    else:
+        merchant.write(NAME, ORIGINAL, merchant.incoming)
+    return merchant.run()
+
+
+@pytest.fixture(params=["drop folder", "SFTP"])
+def anywhere(merchant: Merchant, request: pytest.FixtureRequest) -> Merchant:
+    return request.getfixturevalue("sftp_merchant") if request.param == "SFTP" else merchant
+
+
+def inbox(merchant: Merchant) -> Path:
+    return merchant.drop if merchant.sftp is None else merchant.incoming
+
+
+def test_good_rows_load_and_the_corrected_rest_loads_under_any_name(anywhere: Merchant) -> None:
+    first = load_original(anywhere)
+    assert first.exit_status == 1
+    assert first.state == "loaded_with_rejects"
+    assert first.outcomes() == {"created": 2, "rejected": 3, "conflict": 1}
+    rejects = anywhere.rejects(first)
+    assert [row["bill_reference"] for row in rejects] == ["B-2", "B-3", "B-4", "B-5"]
+
+    anywhere.write("mended by hand (2).csv", written(corrected(rejects)), inbox(anywhere))
+    second = anywhere.run()
+    assert second.exit_status == 0
+    assert second.state == "loaded"
+    assert second.outcomes() == {"created": 4}
+
+    original, loaded, rest = (
+        first.file["amounts_minor"]["ZAR"]["total"],
+        first.file["amounts_minor"]["ZAR"]["created"],
+        second.file["amounts_minor"]["ZAR"]["created"],
+    )
+    assert loaded + rest == original == 15100
+    assert first.file["records"]["created"] + second.file["records"]["created"] == 6
+    assert sorted(anywhere.held("bills")) == ["B-1", "B-2", "B-3", "B-4", "B-5", "B-5b", "B-6"]
+
+
+def test_a_corrected_file_can_be_named_on_the_command_line(merchant: Merchant) -> None:
+    rejects = merchant.rejects(load_original(merchant))
+    said = merchant.load(merchant.write("mended.csv", written(corrected(rejects))))
+    assert said.exit_status == 0
+    assert said.outcomes() == {"created": 4}
+
+
+def test_what_is_still_wrong_comes_back_once_more(merchant: Merchant) -> None:
+    first = load_original(merchant)
+    half = [
+        row if row["bill_reference"] == "B-3" else row | CORRECTIONS[row["bill_reference"]]
+        for row in merchant.rejects(first)
+    ]
+    merchant.write("mended.csv", written(half), merchant.drop)
+    second = merchant.run()
+    assert second.outcomes() == {"created": 3, "rejected": 1}
+    (left,) = merchant.rejects(second)
+    assert left["reject_source"] == merchant.report(second.file).name
+    merchant.write("mended again.csv", written(corrected([left])), merchant.drop)
+    third = merchant.run()
+    assert third.exit_status == 0
+    assert third.outcomes() == {"created": 1}
+
+
+def test_a_record_that_was_loaded_there_is_not_loaded_again(merchant: Merchant) -> None:
+    first = load_original(merchant)
+    rejects = corrected(merchant.rejects(first))
+    loaded_there = rejects[0] | {
+        "customer_reference": "C-1",
+        "account_reference": "A-1",
+        "bill_reference": "B-1",
+        "amount_due": "11.00",
+    }
+    merchant.write("mended.csv", written([*rejects, loaded_there]), merchant.drop)
+    said = merchant.run()
+    assert said.exit_status == 1
+    assert said.outcomes() == {"created": 4, "rejected": 1}
+    assert merchant.results(said)[-1]["codes"] == "record.not_rejected_there"
+    assert merchant.held("bills")["B-1"]["amount_due"] == 1000
+
+
+def test_records_of_two_files_do_not_go_into_one(merchant: Merchant) -> None:
+    rejects = corrected(merchant.rejects(load_original(merchant)))
+    rejects[-1]["reject_source"] = f"{NAME}.00000000"
+    said = merchant.load(merchant.write("mended.csv", written(rejects)))
+    assert said.exit_status == 1
+    assert merchant.results(said)[-1]["codes"] == "record.reject_source"
+
+
+def test_a_rejects_file_of_an_unknown_file_is_refused(merchant: Merchant) -> None:
+    rejects = corrected(merchant.rejects(load_original(merchant)))
+    merchant.lose_ledger()
+    said = merchant.load(merchant.write("mended.csv", written(rejects)))
+    assert said.exit_status == 1
+    assert said.state == "refused"
+    assert said.file["refusal"]["code"] == "file.rejects_unknown"
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*mistakes*.csv")), ids=lambda path: path.stem)
+def test_rejects_hold_the_original_text_and_every_code(merchant: Merchant, sample: Path) -> None:
+    said = merchant.load(copied(sample, merchant.folder / "out"))
+    assert said.exit_status == 1
+    report = merchant.report(said.file)
+    results = [row for row in merchant.results(said) if row["outcome"] == "rejected"]
+    lines = (report / "rejects.csv").read_bytes().splitlines()[1:]
+    physical = sample.read_bytes().split(b"\n")
+    assert len(lines) == len(results)
+    for line, row in zip(lines, results, strict=True):
+        original = physical[int(row["line"]) - 1]
+        assert line.startswith(original + b',"' + row["codes"].encode() + b'","')
+        assert line.endswith(f'","{report.name}"'.encode())
+        assert set(row["codes"].split(";")) <= RULES.keys()
+
+
+def test_the_corrected_mistakes_sample_loads_the_rest(merchant: Merchant) -> None:
+    """Every damaged or mistaken record mended; of records that contradict each other one is dropped."""
+    sample = copied(SAMPLES / "za_citypower_mistakes_bills_2026-11-20.csv", merchant.folder / "out")
+    first = merchant.load(sample)
+    rejects = merchant.report(first.file) / "rejects.csv"
+    header, *lines = rejects.read_bytes().decode("latin-1").splitlines()
+    names = next(csv.reader([header]))
+    mended = [_mended(number, line, names) for number, line in enumerate(lines)]
+    said = merchant.load(merchant.write("mended.csv", written(mended)))
+    assert said.exit_status == 0
+    assert said.outcomes() == {"created": len(lines)}
+    records = first.file["records"]
+    assert records["created"] + records["duplicate"] + len(lines) == records["total"]
+
+
+def _mended(number: int, line: str, names: list[str]) -> Row:
+    """A whole new record in the place of a mistaken one; our own last column as it was written."""
+    keep: Callable[[str], str] = lambda text: text.rpartition(',"')[2].strip('"')  # noqa: E731
+    blank = dict.fromkeys(names, "")
+    return blank | {
+        "customer_reference": f"CZ-{number}",
+        "account_reference": f"AZ-{number}",
+        "bill_reference": f"INV-Z{number}",
+        "amount_due": "10.00",
+        "reject_source": keep(line),
+    }
