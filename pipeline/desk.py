@@ -27,7 +27,7 @@ from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
 from pipeline.edge.lock import only_run
-from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, badness
+from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, UsageError, badness
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.report import FileReport, Outcomes, run_result
@@ -186,6 +186,16 @@ class Desk:
     def unfinished(self) -> list[FileRow]:
         return [] if self.options.dry_run or not self.ledger else self._files.unfinished()
 
+    def rows_named(self, names: Sequence[str]) -> list[FileRow]:
+        """Ledger rows by file name or first digits of the SHA-256; `all` is every finished file. Raises UsageError."""
+        if list(names) == ["all"]:
+            return [row for row in self._files.all() if row.finished]
+        return [the_one_named(name, self._files.named(name)) for name in names]
+
+    def take_up_refused(self, row: FileRow) -> int:
+        """Make a finished file's refused records open again; how many there are."""
+        return self._files.take_up_refused(row.id) if row.finished else 0
+
     def landed_from(self, row: FileRow) -> LandedFile:
         """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone."""
         feed = self._feed_named(row.feed)
@@ -321,6 +331,16 @@ class Desk:
     @property
     def _files(self) -> Files:
         return Files(self._db)
+
+
+def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
+    """The only file of that name. Raises UsageError when there is none, or more than one."""
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
+    digits = ", ".join(row.sha256[:8] for row in rows)
+    raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
 
 
 def ledger_path(settings: Settings) -> Path:

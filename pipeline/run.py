@@ -66,6 +66,15 @@ def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Opt
         return _Run(desk).named(paths)
 
 
+def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) -> RunResult:
+    """Send refused records of finished files again, under their next generation. `all` names every file.
+
+    Raises UsageError when a name fits no file, or more than one.
+    """
+    with Desk.opened(config, ui, options) as desk:
+        return _Run(desk).retry(desk.rows_named(names))
+
+
 class _Run:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -84,6 +93,11 @@ class _Run:
     def named(self, paths: Sequence[Path]) -> RunResult:
         with stoppable():
             self._to_the_end(lambda: self._named_files(paths))
+        return self._desk.result(self._reports)
+
+    def retry(self, rows: Sequence[FileRow]) -> RunResult:
+        with stoppable():
+            self._to_the_end(partial(self._retry_rows, rows))
         return self._desk.result(self._reports)
 
     def _to_the_end(self, work: Callable[[], None]) -> None:
@@ -126,6 +140,13 @@ class _Run:
             feed=desk.options.feed,
         )
         self._file(landed, ())
+
+    def _retry_rows(self, rows: Sequence[FileRow]) -> None:
+        for row in rows:
+            count = self._desk.take_up_refused(row)
+            self._desk.ui.line(f"{row.name}: {count} refused records to send again")
+            if count:
+                self._guarded(row.name, partial(self._resume, row))
 
     # -- sources --
 

@@ -6,9 +6,9 @@
 - `group` commits many small changes as one
 """
 
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.files import FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.sends import Sends
 
-__all__ = ["FileRow", "Files", "GroupCommit", "Handover", "Ledger", "Sends", "open_ledger"]
+__all__ = ["FileRow", "Files", "GroupCommit", "Handover", "Ledger", "Sends", "copy_ledger", "open_ledger"]

@@ -146,6 +146,31 @@ def open_ledger(
     return connection
 
 
+def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
+    """A consistent copy, safe while a run writes; in place only when it is whole. Raises DiskFull, FileExistsError."""
+    if target.exists():
+        raise FileExistsError(target)
+    part = target.with_name(f".{target.name}.part")
+    part.unlink(missing_ok=True)
+    with ledger_errors(target):
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        copy = sqlite3.connect(part)
+        try:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            problem = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        finally:
+            copy.close()
+        if problem != "ok":
+            raise LedgerDamaged(where=target, problem=problem)
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    part.rename(target)
+
+
 @contextmanager
 def ledger_errors(path: Path | str) -> Iterator[None]:
     """SQLite's complaints as errors of ours: a full disk is the operator's matter, a damaged ledger a bug's."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.outcomes import Outcome
 from pipeline.edge.ledger.database import transaction
 
 OPEN_STATES = ("landed", "unfinished")
@@ -105,6 +107,25 @@ class Files:
                 " (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id,),
             )
+
+    def take_up_refused(self, file_id: int) -> int:
+        """Make a finished file's refused records open again; how many there were."""
+        with transaction(self._db):
+            refused = self._db.execute(
+                "DELETE FROM outcomes WHERE file_id = ? AND outcome = ?", (file_id, Outcome.REFUSED)
+            ).rowcount
+            if refused:
+                self._db.execute("UPDATE files SET state = 'unfinished' WHERE id = ?", (file_id,))
+        return refused
+
+    def named(self, name: str) -> list[FileRow]:
+        """Files of that name, or whose SHA-256 begins with it (at least 8 digits)."""
+        digits = name.lower() if re.fullmatch(r"[0-9a-fA-F]{8,64}", name, re.ASCII) else None
+        rows = self._db.execute(
+            "SELECT * FROM files WHERE name = ? OR substr(sha256, 1, ?) = ? ORDER BY id",
+            (name, len(digits or ""), digits),
+        )
+        return [_file(row) for row in rows]
 
     def by_sha256(self, sha256: str) -> FileRow | None:
         row = self._db.execute("SELECT * FROM files WHERE sha256 = ?", (sha256,)).fetchone()
