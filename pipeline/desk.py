@@ -14,10 +14,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
-from pipeline.check import check
 from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
@@ -30,24 +28,11 @@ from pipeline.edge.lock import only_run
 from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, UsageError, badness
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
+from pipeline.progress import Ui
 from pipeline.report import FileReport, Outcomes, run_result
-from pipeline.signals import interruptible
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
-from schemas.settings import Limits, Settings
-
-
-class Ui(Protocol):
-    """What people see of a run."""
-
-    def line(self, text: str) -> None:
-        """Plain text, no markup."""
-
-    def warn(self, text: str) -> None: ...
-
-    def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A stage with progress; the callable is told how much of `total` is done."""
-        ...
+from schemas.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,19 +372,3 @@ def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def check_interruptibly(
-    landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, loaded_there: Iterable[str] = ()
-) -> CheckedFile:
-    """The check stage with progress, in a thread of its own: a signal is answered while polars works."""
-    with ui.stage(f"check {landed.name}", landed.size_bytes) as progress:
-
-        def work(checkpoint: Callable[[], None]) -> CheckedFile:
-            def advance(done_bytes: int) -> None:
-                checkpoint()
-                progress(done_bytes)
-
-            return check(landed, workspace, limits=limits, loaded_there=loaded_there, progress=advance)
-
-        return interruptible(work)

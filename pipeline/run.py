@@ -17,7 +17,7 @@ from pipeline.collect import Source, collect, concerns_whole_source, land, land_
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile
 from pipeline.core.outcomes import FileState
-from pipeline.desk import Desk, Options, Ui, check_interruptibly
+from pipeline.desk import Desk, Options
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
@@ -33,6 +33,7 @@ from pipeline.errors import (
 )
 from pipeline.handover import Place, owe, pay
 from pipeline.load import LoadJob, LoadResult, load
+from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import (
     REPORT_NAMES,
     FileReport,

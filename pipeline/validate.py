@@ -15,8 +15,8 @@ from pipeline.collect import Matching, land_named
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.outcomes import FileState
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
-from pipeline.desk import Ui, check_interruptibly
 from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
+from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, describe, nothing_sent, run_result, without_report, write_report
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model

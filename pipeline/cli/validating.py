@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from pipeline.desk import Ui
 from pipeline.edge.config import Config
 from pipeline.errors import UsageError
+from pipeline.progress import Ui
 from pipeline.validate import canonical_feed, validate_files
 from schemas.feed import Model
 from schemas.results import RunResult

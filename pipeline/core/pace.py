@@ -1,19 +1,32 @@
-"""How fast to send: an optional fixed rate, and one gate that all workers pass after a 429.
+"""How fast to send: an optional fixed rate, and what the API was found to take once it said "too many requests".
 
-Pure: the caller tells the time (seconds of a monotonic clock) and does the waiting. The *rate* is cut once per
-burst of 429s and recovers: × 0.85 keeps 0.98 of a server's limit, halving per answer 0.56.
+Pure: the caller tells the time (seconds of a monotonic clock) and does the waiting.
+
+Nothing is known at first, so the first requests go out a few at a time and faster with each answer: on a quick
+API that costs a third of a second, on a strict one it saves a burst of refusals. From one 429 to the next a
+limited API gives exactly what it gives, so useful answers over that time are its limit, whatever bursts it
+allows. The rate is cut once per burst of 429s, comes back to that limit, and then looks for more; the longer the
+evidence, the longer it stays. So a real limit is soon kept almost without refusals, and a stray 429 forgotten.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+FIRST_STARTS = 8
+RAMP_S = 0.1
 CUT = 0.85
-WINDOW_S = 1.0
-"""Over which the rate actually reached is measured."""
 SHORTEST_S = 0.1
 """A rate measured over less would be noise."""
 SLOWEST_PER_S = 1.0
+CALM_S = (0.5, 20.0)
+"""Shortest and longest time in which the rate comes back to the limit, before it looks for more."""
+IDLE_S = 5.0
+"""After so long without a request the answers before it say nothing of the limit."""
+LATE_S = 0.05
+"""How much of the time that went by unused may be made up for."""
+EARLY_S = 0.001
+"""Timers of event loops count in milliseconds."""
 
 
 @dataclass(slots=True)
@@ -21,54 +34,60 @@ class Pace:
     """Tells each request when it may start."""
 
     max_per_second: float | None = None
-    _rate: float | None = field(default=None, init=False)
-    _rate_set_at: float = field(default=0.0, init=False)
+    _limit: float | None = field(default=None, init=False)
+    _calm_s: float = field(default=CALM_S[0], init=False)
     _closed_until: float = field(default=float("-inf"), init=False)
     _next_at: float = field(default=float("-inf"), init=False)
-    _window_from: float | None = field(default=None, init=False)
-    _window_count: int = field(default=0, init=False)
+    _last_told: float = field(default=float("-inf"), init=False)
+    _free_starts: int = field(default=FIRST_STARTS, init=False)
     _cut_at: float = field(default=float("-inf"), init=False)
+    _asked_at: float = field(default=float("-inf"), init=False)
+    _measured_from: float = field(default=0.0, init=False)
+    _useful: int = field(default=0, init=False)
+    """Useful answers since `_measured_from`."""
 
     def reserve(self, now: float) -> float:
-        """Reserve the next start; seconds to wait until then (0 for at once)."""
-        rate = self._current_rate(now)
-        start = max(now, self._closed_until)
-        if rate is not None:
-            start = max(start, self._next_at)
-            self._next_at = start + 1.0 / rate
-        return start - now
-
-    def closed_for(self, now: float) -> float:
-        """Seconds until the gate opens again; it may have closed while somebody waited."""
-        return max(0.0, self._closed_until - now)
+        """0: start now, the start is counted. Else ask again after so many seconds."""
+        if now - max(self._asked_at, self._closed_until) > IDLE_S:
+            self._measured_from, self._useful = now, 0
+        self._asked_at = now
+        due = max(self._next_at, self._closed_until)
+        interval = 1.0 / self._rate(now)
+        if now + EARLY_S >= due:
+            if self._free_starts and self.max_per_second is None:
+                self._free_starts -= 1
+            else:
+                self._next_at = max(due, now - LATE_S) + interval
+            return 0.0
+        # Those who wait are called one after another, but soon enough to notice that the rate has changed.
+        self._last_told = min(max(due, self._last_told + interval), due + LATE_S)
+        return max(self._last_told - now, EARLY_S)
 
     def answered(self, now: float) -> None:
-        """Count a useful answer, so that the rate reached is known when it must be cut."""
-        if self._window_from is None:
-            self._window_from = now
-        elif now - self._window_from > 2 * WINDOW_S:
-            # Half of the old window stays, so that the measure never starts from nothing.
-            self._window_count //= 2
-            self._window_from = now - WINDOW_S
-        self._window_count += 1
+        """Count a useful answer, so that the limit is known when the rate must be cut."""
+        self._useful += 1
 
     def slow_down(self, now: float, pause_s: float, *, sent_at: float) -> None:
         """A 429 came for a request sent at `sent_at`: close the gate; cut the rate once for all of one burst."""
         self._closed_until = max(self._closed_until, now + pause_s)
         if sent_at <= self._cut_at:
             return
-        since = now if self._window_from is None else self._window_from
-        reached = max(self._window_count, 1) / max(now - since, SHORTEST_S)
-        current = self._current_rate(now)
-        self._rate = max((reached if current is None else min(current, reached)) * CUT, SLOWEST_PER_S)
-        self._rate_set_at = self._closed_until
-        self._cut_at = now
-        self._window_from, self._window_count = None, 0
+        elapsed_s = now - self._measured_from
+        found = self._useful / max(elapsed_s, SHORTEST_S)
+        self._limit = max(min(found, self._rate(now)), SLOWEST_PER_S)
+        self._calm_s = min(max(2 * elapsed_s, CALM_S[0]), CALM_S[1])
+        self._free_starts = 0
+        self._next_at = self._last_told = self._closed_until
+        self._cut_at = self._measured_from = now
+        self._useful = 0
 
-    def _current_rate(self, now: float) -> float | None:
-        """Recovers gently near the rate that was too much, then ever faster: one stray 429 must not cost an hour."""
-        if self._rate is None:
-            return self.max_per_second
-        calm_s = max(0.0, now - self._rate_set_at)
-        rate = self._rate * (1 + 0.03 * calm_s + (calm_s / 8) ** 3)
+    def _rate(self, now: float) -> float:
+        """Starts per second by now."""
+        if self._limit is None:
+            rate = (FIRST_STARTS + self._useful) / RAMP_S
+        else:
+            calm = max(0.0, now - self._closed_until) / self._calm_s
+            below = (1 - CUT) * max(0.0, 1 - calm) ** 3
+            beyond = 2.0 ** min(max(0.0, calm - 1) * 2, 50.0)
+            rate = self._limit * (1 - below) * beyond
         return min(rate, self.max_per_second) if self.max_per_second else rate

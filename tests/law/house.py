@@ -20,11 +20,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge": GROUND | {"core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "handover": BELOW_STAGES | STAGES,
-    "desk": BELOW_STAGES | STAGES | {"handover"},
-    "run": BELOW_STAGES | STAGES | {"handover", "desk"},
-    "validate": BELOW_STAGES | STAGES | {"desk"},
+    "progress": BELOW_STAGES | {"check"},
+    "desk": BELOW_STAGES | STAGES | {"handover", "progress"},
+    "run": BELOW_STAGES | STAGES | {"handover", "progress", "desk"},
+    "validate": BELOW_STAGES | STAGES | {"progress"},
     "sandbox": set(),
-    "cli": BELOW_STAGES | STAGES | {"desk", "run", "validate", "sandbox"},
+    "cli": BELOW_STAGES | STAGES | {"progress", "desk", "run", "validate", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""
