@@ -21,7 +21,7 @@ from pipeline.sandbox.faults import (
 from pipeline.sandbox.replies import json_reply
 from pipeline.sandbox.serve import TEST_KEY
 from tests.stories.files import MODELS, Sample, bills, held_by, said_by
-from tests.stories.merchant import Merchant
+from tests.stories.merchant import Merchant, Said
 
 every_model = pytest.mark.parametrize("sample", MODELS.values(), ids=MODELS)
 
@@ -106,24 +106,28 @@ def test_a_record_that_the_api_refuses_is_told_with_its_reasons_and_the_others_l
     assert [row["bill_reference"] for row in merchant.rejects(said)] == ["B-2"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        pytest.param(drop_after(), "api.cut", id="no reply ever comes"),
-        pytest.param(slow(1.5, Window.BEFORE_REPLY), "api.timed_out", id="replies come too late"),
-        pytest.param(status(503, after_work=True, stored=False), "api.503.injected", id="503 after the work"),
-    ],
-)
-def test_what_was_sent_and_not_answered_is_in_doubt_and_settled_by_the_next_run(
-    merchant: Merchant, fault: Fault, code: str
-) -> None:
+UNANSWERED = {
+    "no reply ever comes": (drop_after(), "api.cut"),
+    "replies come too late": (slow(1.5, Window.BEFORE_REPLY), "api.timed_out"),
+    "503 after the work": (status(503, after_work=True, stored=False), "api.503.injected"),
+}
+unanswered = pytest.mark.parametrize(("fault", "code"), UNANSWERED.values(), ids=UNANSWERED)
+
+
+def load_unanswered(merchant: Merchant, fault: Fault) -> Said:
     merchant.settings["api"] |= {"timeout_s": 0.3, "max_attempts": 2}
     merchant.api.faults = always("POST", fault)
     merchant.write("x_bills_2030-01-01.csv", bills("C-1,A-1,B-1,1.00"), merchant.drop)
-    said = merchant.run()
+    return merchant.run()
+
+
+@unanswered
+def test_what_was_sent_and_not_answered_is_in_doubt_and_settled_by_the_next_run(
+    merchant: Merchant, fault: Fault, code: str
+) -> None:
+    said = load_unanswered(merchant, fault)
     assert said.exit_status == 3
     assert said.outcomes() == {"in_doubt": 1}
-    assert merchant.results(said)[0]["codes"] == code
     assert len(merchant.names_in("drop")) == 1
 
     merchant.api.faults = NoFaults()
@@ -131,6 +135,23 @@ def test_what_was_sent_and_not_answered_is_in_doubt_and_settled_by_the_next_run(
     assert again.exit_status == 0
     assert again.outcomes() == {"created": 1}
     assert len(merchant.held("bills")) == 1
+
+
+@unanswered
+def test_a_record_in_doubt_says_why(merchant: Merchant, fault: Fault, code: str) -> None:
+    said = load_unanswered(merchant, fault)
+    assert merchant.results(said)[0]["codes"] == code
+
+
+def test_when_the_first_records_are_all_refused_alike_the_run_stops(merchant: Merchant) -> None:
+    merchant.api.faults = always("POST", status(402))
+    rows = [f"C-{n},A-{n},B-{n},1.00" for n in range(200)]
+    merchant.settings["api"]["max_in_flight"] = 4
+    said = merchant.load(merchant.write("x_bills_2030-01-01.csv", bills(*rows)))
+    assert said.exit_status == 3
+    assert said.outcomes()["refused"] <= 20 + 4
+    assert said.outcomes()["not_attempted"] >= 200 - 24
+    assert "refused alike" in said.stderr
 
 
 def test_an_answer_with_another_amount_is_never_taken_for_ours(merchant: Merchant) -> None:
