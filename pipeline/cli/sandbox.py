@@ -39,6 +39,11 @@ def serve_sandbox(config: Config) -> int:
                 _serve_sftp(settings, root)
         except Stopped:
             typer.echo("stopped", err=True)
+        except OSError as error:
+            raise UsageError(
+                problem=f"the sandbox cannot serve where {config.path} says ({error.strerror})",
+                remedy="stop what serves there, or change the ports of api.base_url and sftp.port",
+            ) from error
     return 0
 
 

@@ -1,0 +1,5 @@
+"""The desk at which every command is tried."""
+
+from tests.cli.desk import desk
+
+__all__ = ["desk"]

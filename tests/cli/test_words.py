@@ -1,0 +1,89 @@
+"""Help, version, and words that mean nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import pytest
+
+from pipeline.cli import run_command
+
+COMMANDS = ["demo", "run", "load", "validate", "status", "init", "sandbox"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command([command, "--help"]) == 0
+    said = capsys.readouterr()
+    assert f"Usage: billferry {command}" in said.out
+    assert "--verbose" in said.out
+    assert said.err == ""
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {command} " in out for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--version"]) == 0
+    assert capsys.readouterr().out == f"billferry {version('billferry')}\n"
+
+
+def test_no_words_at_all_show_the_help_and_are_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Usage: billferry")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["laod"], "no such command 'laod'"),
+        (["run", "--dry"], "no such option: --dry"),
+        (["load"], "missing argument"),
+        (["load", "gone.csv"], "file 'gone.csv' does not exist"),
+        (["validate", "gone.csv", "--model", "bill"], "file 'gone.csv' does not exist"),
+        (["load", "."], "file '.' is a directory"),
+        (["load", __file__, "--limit", "0"], "--limit"),
+        (["validate", __file__, "--model", "invoice"], "there is no model invoice; use one of bill,"),
+        (["validate", __file__, "--model", "bill", "--feed", "x"], "--feed and --model exclude each other"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_status_2(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("billferry: ")
+    assert said.err.count("\n") == 1
+    assert part in said.err
+
+
+def test_help_is_instant_because_heavy_parts_are_not_imported() -> None:
+    code = (
+        "import sys; from pipeline.cli import run_command; run_command(['load', '--help'])\n"
+        "heavy = {'polars', 'paramiko', 'aiohttp', 'asyncssh', 'phonenumbers', 'uvloop'} & sys.modules.keys()\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_without_the_sandbox_extra_the_line_says_what_to_install(command: str) -> None:
+    code = (
+        "import sys; sys.modules['asyncssh'] = None; from pipeline.cli import run_command\n"
+        f"sys.exit(run_command(['{command}']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    line = "billferry: the sandbox is not installed; install billferry[sandbox]\n"
+    assert (ended.returncode, ended.stderr) == (2, line)
