@@ -77,7 +77,7 @@ def assert_law(said: Said) -> None:
 
 
 @pytest.mark.timeout(100)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=bill_rows, damaged=damaged_rows, again=st.booleans())
 def test_outcomes_add_up_to_what_the_file_says_and_to_what_the_api_holds(
     tmp_path_factory: pytest.TempPathFactory,
