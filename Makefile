@@ -7,6 +7,8 @@ READY  := $(VENV)/.ready
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
+export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
 .PHONY: help setup demo test check format docs golden lock wheel clean
 
