@@ -2,20 +2,27 @@
 
 Pure: the caller tells the time (seconds of a monotonic clock) and does the waiting.
 
-Nothing is known at first, so the first requests go out a few at a time and faster with each answer: on a quick
-API that costs a third of a second, on a strict one it saves a burst of refusals. From one 429 to the next a
-limited API gives exactly what it gives, so useful answers over that time are its limit, whatever bursts it
-allows. The rate is cut once per burst of 429s, comes back to that limit, and then looks for more; the longer the
-evidence, the longer it stays. So a real limit is soon kept almost without refusals, and a stray 429 forgotten.
+Nothing is known at first, so requests start slowly and faster with each answer: that costs a third of a second,
+and saves a burst of refusals where the API is strict. The API's limit lies between two figures that are known
+when a 429 comes: the useful answers per second since the last one (exact where the API saves up what is not used)
+and the rate tried by now (exact where it does not). The rate is cut once per burst of 429s, comes back to the
+limit, and later looks for more; the more time the figures cover, the later. So a true limit is soon kept with few
+refusals, and a stray 429 soon forgotten. Figures: tests/core/test_pace.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-FIRST_STARTS = 8
+FIRST_STARTS = 4
 RAMP_S = 0.1
-CUT = 0.85
+"""At first: so many at once, then (these + answers so far) in this time."""
+CUT = 0.9
+TRUST_IN_TRIED = 0.5
+"""Where the limit is taken to lie between the answers had (0) and the rate tried (1)."""
+
+MOST_TRIED = 2.0
+"""Times the answers had: more may have been allowed than there was to send."""
 SHORTEST_S = 0.1
 """A rate measured over less would be noise."""
 SLOWEST_PER_S = 1.0
@@ -63,21 +70,22 @@ class Pace:
         self._last_told = min(max(due, self._last_told + interval), due + LATE_S)
         return max(self._last_told - now, EARLY_S)
 
-    def answered(self, now: float) -> None:
+    def answered(self) -> None:
         """Count a useful answer, so that the limit is known when the rate must be cut."""
         self._useful += 1
 
     def slow_down(self, now: float, pause_s: float, *, sent_at: float) -> None:
         """A 429 came for a request sent at `sent_at`: close the gate; cut the rate once for all of one burst."""
+        allowed = self._rate(now)
         self._closed_until = max(self._closed_until, now + pause_s)
         if sent_at <= self._cut_at:
             return
         elapsed_s = now - self._measured_from
-        found = self._useful / max(elapsed_s, SHORTEST_S)
-        self._limit = max(min(found, self._rate(now)), SLOWEST_PER_S)
+        had = self._useful / max(elapsed_s, SHORTEST_S)
+        tried = min(allowed, MOST_TRIED * had)
+        self._limit = max(min(had + TRUST_IN_TRIED * (tried - had), tried), SLOWEST_PER_S)
         self._calm_s = min(max(2 * elapsed_s, CALM_S[0]), CALM_S[1])
         self._free_starts = 0
-        self._next_at = self._last_told = self._closed_until
         self._cut_at = self._measured_from = now
         self._useful = 0
 
@@ -88,6 +96,6 @@ class Pace:
         else:
             calm = max(0.0, now - self._closed_until) / self._calm_s
             below = (1 - CUT) * max(0.0, 1 - calm) ** 3
-            beyond = 2.0 ** min(max(0.0, calm - 1) * 2, 50.0)
+            beyond = 2.0 ** min(max(0.0, calm - 1), 50.0)
             rate = self._limit * (1 - below) * beyond
         return min(rate, self.max_per_second) if self.max_per_second else rate

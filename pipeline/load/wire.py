@@ -121,7 +121,7 @@ class Wire:
                 self.halt(ApiUnauthorised(base_url=self._settings.base_url, status=reading.status))
                 raise Halted
             if reading.meaning is not Meaning.SLOW_DOWN:
-                self._pace.answered(self._clock())
+                self._pace.answered()
                 return reading
             limited += 1
             self._rate_limited += 1
@@ -196,11 +196,9 @@ class Wire:
 
     async def _pass_gate(self) -> None:
         self.check_halt()
-        delay = self._pace.reserve(self._clock())
-        while delay > 0:
-            await self._sleep(delay)
+        while (wait_s := self._pace.reserve(self._clock())) > 0:
+            await self._sleep(wait_s)
             self.check_halt()
-            delay = self._pace.closed_for(self._clock())
 
     def _unavailable(self, problem: str) -> ApiUnavailable:
         return ApiUnavailable(base_url=self._settings.base_url, problem=problem)
