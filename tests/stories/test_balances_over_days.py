@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, drop_before
-from tests.stories.files import accounts, balances
+from tests.stories.files import accounts, balances, bills
 from tests.stories.merchant import Merchant, Said
 
 
@@ -140,3 +140,13 @@ def test_days_that_come_together_are_applied_in_their_order(merchant: Merchant) 
     assert said.exit_status == 0
     assert [summary["file"]["name"][-6:-4] for summary in said.files] == ["01", "02", "03"]
     assert merchant.held("customers")["C-1"]["balance"] == 300
+
+
+def test_bills_and_balances_of_one_account_live_side_by_side(merchant: Merchant) -> None:
+    merchant.load(merchant.write("x_accounts_2030-01-01.csv", accounts("C-1,A-1,ZAR,100")))
+    billed = merchant.load(merchant.write("x_bills_2030-01-02.csv", bills("C-1,A-1,B-1,1.00")))
+    assert billed.requests == {"POST bills": 1}
+    said = merchant.load(merchant.write("x_accounts_2030-01-03.csv", accounts("C-1,A-1,ZAR,300")))
+    assert said.outcomes() == {"updated": 1}
+    assert said.requests == {"PATCH accounts": 1}
+    assert merchant.held("accounts")["A-1"]["balance"] == 300

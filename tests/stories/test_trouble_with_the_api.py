@@ -149,9 +149,6 @@ def test_what_was_sent_and_not_answered_is_in_doubt_and_settled_by_the_next_run(
     assert len(merchant.held("bills")) == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a stop of the load drops the reason: CreateSettler._after_patience raises Halted"
-)
 @pytest.mark.parametrize(
     ("fault", "code"),
     [*UNANSWERED.values(), (ANOTHER_AMOUNT, "api.echo_differs")],

@@ -78,10 +78,6 @@ def test_metadata_that_the_api_lacks_is_added_and_none_is_lost(merchant: Merchan
     assert said.requests["PATCH bills"] == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="CreateSettler.current_id believes any account that bears the reference to be the customer's",
-)
 @pytest.mark.parametrize("status", [409, 422])
 def test_an_account_of_another_customer_gets_no_bill(merchant: Merchant, status: int) -> None:
     merchant.switch(duplicate_status=status)
