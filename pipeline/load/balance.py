@@ -14,8 +14,9 @@ from pipeline.core.compare import changed_details
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import PATH_OF, Json, encode
+from pipeline.load.parents import entity_from
 from pipeline.load.scope import Scope, Settlement
-from pipeline.load.settle import CreateSettler, entity_from
+from pipeline.load.settle import CreateSettler
 from pipeline.load.wire import Doubt, Uncertain
 
 
@@ -41,14 +42,7 @@ class BalanceSettler(CreateSettler):
         body = intent.json()
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
         if intent.kind == "account":
-            customer_id = await self.id_of("customer", intent.customer_reference, None)
-            if customer_id is None or found.get("customer_id") not in {None, customer_id}:
-                return self._conflict(
-                    doubt,
-                    entity,
-                    "account_reference.other_customer",
-                    "the account belongs to another customer",
-                )
+            await self._parents.require_owner(intent, found)
         if doubt.doubtful:
             if found.get("balance") == body["balance"]:
                 return self._settled(doubt, replace(entity, watermark=intent.watermark), Outcome.CREATED)
@@ -173,7 +167,7 @@ class BalanceSettler(CreateSettler):
         await self._scope.commits.durable(lambda: self._scope.memory.forget(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.json()}
         if intent.kind == "account":
-            body = await self._with_current_customer(intent, body)
+            body = await self._parents.with_current_customer(intent, body)
         generation = intent.generation + 1
         renewed = replace(
             intent,

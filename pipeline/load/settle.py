@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.core.answers import Expected, Meaning, Reading, names_key_reuse
-from pipeline.core.compare import DETAIL_FIELDS, bill_differences, missing_metadata, union_metadata
+from pipeline.core.compare import bill_differences, missing_metadata, union_metadata
 from pipeline.core.identity import MAX_GENERATIONS
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import PATH_OF, Json, Kind, encode, nested_parents, with_parent_ids
+from pipeline.load.parents import OtherCustomer, Parents, details_of, entity_from
 from pipeline.load.scope import Scope, Settlement
-from pipeline.load.wire import Doubt, Uncertain
+from pipeline.load.wire import Doubt, Halted, Uncertain
 
 IN_FLIGHT_PAUSES_S = (0.1, 0.3, 0.6)
 """Waits after a 409 for a key that we know of no earlier send of: another sender may be at work on it."""
@@ -29,6 +30,7 @@ class CreateSettler:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._wire = scope.wire
+        self._parents = Parents(scope)
 
     async def settle(self, intent: Intent, doubt: Doubt) -> Settlement:
         """Send until settled. A Settlement of IN_DOUBT leaves the intent open.
@@ -43,6 +45,8 @@ class CreateSettler:
             return await self._generations(intent, doubt)
         except Uncertain:
             return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
+        except OtherCustomer:
+            return self._of_another_customer(doubt)
 
     async def _generations(self, intent: Intent, doubt: Doubt) -> Settlement:
         clashes = tried = 0
@@ -95,12 +99,14 @@ class CreateSettler:
 
     async def _after_patience(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
         """Every answer was nonsense or none came: one last look may still settle it, an absence proves nothing."""
-        self._wire.check_halt()
-        doubt.doubtful = True
-        found = await self._wire.look_up(intent.kind, intent.reference)
-        if found is not None:
-            return await self.settle_found(intent, found, doubt)
-        return self._in_doubt(doubt, reading.code, reading.message)
+        in_doubt = self._in_doubt(doubt, reading.code, reading.message)
+        if self._wire.halt_reason is not None:
+            return in_doubt
+        try:
+            found = await self._wire.look_up(intent.kind, intent.reference)
+        except (Uncertain, Halted):
+            return in_doubt
+        return in_doubt if found is None else await self.settle_found(intent, found, doubt)
 
     async def _look_up_patiently(self, intent: Intent, reading: Reading) -> Json | None:
         found = await self._wire.look_up(intent.kind, intent.reference)
@@ -125,10 +131,10 @@ class CreateSettler:
     async def _next_generation(self, intent: Intent, reading: Reading) -> Intent | None:
         """The intent under a new key, with parents by the ids they turn out to have; None when that cannot help."""
         body = intent.json()
-        customer_id, account_id = await self._find_parents(intent, body)
+        customer_id, account_id = await self._parents.existing(intent, body)
         renewed_body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
         if reading.meaning is Meaning.UNKNOWN:
-            renewed_body = await self._without_stale_parents(intent, renewed_body)
+            renewed_body = await self._parents.renewed(intent, renewed_body)
         helps = (
             reading.meaning is Meaning.SPENT
             or names_key_reuse(reading)
@@ -145,58 +151,6 @@ class CreateSettler:
         )
         await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
         return renewed
-
-    async def _find_parents(self, intent: Intent, body: Json) -> tuple[str | None, str | None]:
-        """Ids of the nested parents that exist already: (customer, account)."""
-        nested = nested_parents(body)
-        account_id = customer_id = None
-        if "account" in nested and intent.account_reference:
-            account_id = await self.id_of("account", intent.account_reference, intent.customer_reference)
-        if "customer" in nested and account_id is None:
-            customer_id = await self.id_of("customer", intent.customer_reference, None)
-        return customer_id, account_id
-
-    async def _without_stale_parents(self, intent: Intent, body: Json) -> Json:
-        """After a 404: parents named by an id that is gone are named by what their reference now has, or nested."""
-        if intent.account_reference is not None and intent.kind == "bill":
-            account_id = await self.current_id("account", intent.account_reference, intent.customer_reference)
-            if account_id is not None:
-                return body | {"account": account_id}
-            account = body["account"] if isinstance(body["account"], dict) else {}
-            account = account | {"external_reference": intent.account_reference}
-            return body | {"account": await self._with_current_customer(intent, account)}
-        return await self._with_current_customer(intent, body)
-
-    async def _with_current_customer(self, intent: Intent, owned: Json) -> Json:
-        customer_id = await self.current_id("customer", intent.customer_reference, None)
-        nested = owned.get("customer")
-        whole = nested if isinstance(nested, dict) else {"external_reference": intent.customer_reference}
-        return owned | {"customer": customer_id or whole}
-
-    async def current_id(self, kind: Kind, reference: str, owner: str | None) -> str | None:
-        """The id the API now has for a reference, whatever was known; None, and forgotten, when there is none."""
-        self._scope.known.drop(kind, reference)
-        found = await self._wire.look_up(kind, reference)
-        if found is None:
-            await self._scope.commits.durable(lambda: self._scope.memory.forget(kind, reference))
-            return None
-        await self.remember(entity_from(kind, found, owner=owner))
-        return str(found["id"])
-
-    async def id_of(self, kind: Kind, reference: str, owner: str | None) -> str | None:
-        """The id of a customer or account: known, or looked up and then remembered. None when there is none."""
-        known = self._scope.known.get(kind, reference)
-        return known.id if known is not None else await self.current_id(kind, reference, owner)
-
-    async def remember(self, *entities: Entity) -> None:
-        """Know entities from now on, here and in the ledger."""
-        self._scope.known.add(*entities)
-
-        def change() -> None:
-            for entity in entities:
-                self._scope.memory.know(entity)
-
-        await self._scope.commits.durable(change)
 
     async def _done(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
         entity = reading.entity or {}
@@ -271,7 +225,7 @@ class CreateSettler:
         entities.append(
             replace(
                 entity_from(intent.kind, leaf, owner=owner),
-                details=_details(body) if intent.kind != "bill" else "{}",
+                details=details_of(body) if intent.kind != "bill" else "{}",
                 watermark=intent.watermark,
             )
         )
@@ -327,21 +281,27 @@ class CreateSettler:
 
     async def _same_owner(self, intent: Intent, body: Json, found: Json) -> bool:
         """Whether a found bill hangs on the customer and account that the record names (compared by id)."""
-        if intent.account_reference is None:
-            if found.get("account_id") is not None:
+        try:
+            if intent.account_reference is None:
+                owner_id = body["customer"] if isinstance(body.get("customer"), str) else None
+                owner_id = owner_id or await self._parents.customer(intent.customer_reference)
+                return owner_id == found.get("customer_id") and found.get("account_id") is None
+            account_id = body["account"] if isinstance(body.get("account"), str) else None
+            account_id = account_id or await self._parents.account(intent)
+            if account_id is None or account_id != found.get("account_id"):
                 return False
-            owner_id = body["customer"] if isinstance(body.get("customer"), str) else None
-            owner_id = owner_id or await self.id_of("customer", intent.customer_reference, None)
-            return owner_id is not None and owner_id == str(found.get("customer_id"))
-        account_id = body["account"] if isinstance(body.get("account"), str) else None
-        account_id = account_id or await self.id_of(
-            "account", intent.account_reference, intent.customer_reference
-        )
-        if account_id is None or account_id != found.get("account_id"):
+            await self._parents.require_owner(intent, found)
+        except OtherCustomer:
             return False
-        if found.get("customer_id") is None:
-            return True
-        return await self.id_of("customer", intent.customer_reference, None) == str(found["customer_id"])
+        return True
+
+    def _of_another_customer(self, doubt: Doubt) -> Settlement:
+        return Settlement(
+            Outcome.CONFLICT,
+            ("account_reference.other_customer",),
+            "the account belongs to another customer",
+            attempts=doubt.sends,
+        )
 
     def _refused(self, doubt: Doubt, reading: Reading) -> Settlement:
         return Settlement(Outcome.REFUSED, (reading.code,), reading.message, attempts=doubt.sends)
@@ -355,23 +315,5 @@ class CreateSettler:
         return Settlement(outcome, (reading.code,), reading.message, attempts=doubt.sends)
 
 
-def entity_from(kind: Kind, found: Json, *, owner: str | None) -> Entity:
-    """An entity as the API shows it."""
-    return Entity(
-        kind=kind,
-        reference=found["external_reference"],
-        id=found["id"],
-        owner=owner,
-        currency=found.get("currency"),
-        balance=found.get("balance") if kind != "bill" else None,
-        details=_details(found) if kind != "bill" else "{}",
-    )
-
-
 def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: str | None) -> Entity:
-    return Entity(kind, reference, id_, owner=owner, details=_details(sent or {}))
-
-
-def _details(shown: Json) -> str:
-    names = (*DETAIL_FIELDS, "metadata")
-    return encode({name: shown[name] for name in names if shown.get(name)}).decode()
+    return Entity(kind, reference, id_, owner=owner, details=details_of(sent or {}))

@@ -1,0 +1,119 @@
+"""The customers and accounts that a request names: their ids, and whether they belong together.
+
+An id is used only when it is known, from the ledger or from a look-up, to stand for the reference in the file;
+an account only when it belongs to the customer in the file.
+"""
+
+from __future__ import annotations
+
+from pipeline.core.compare import DETAIL_FIELDS
+from pipeline.core.intents import Entity, Intent
+from pipeline.core.wanted import Json, Kind, encode, nested_parents
+from pipeline.load.scope import Scope
+
+
+class OtherCustomer(Exception):
+    """The API holds the account under another customer than the file says."""
+
+
+class Parents:
+    """Finds parents by reference, and remembers what it found. Every method may raise Uncertain and Halted."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def customer(self, reference: str, *, afresh: bool = False) -> str | None:
+        """The id of a customer; `afresh` asks the API whatever is known. None, and forgotten, when there is none."""
+        known = None if afresh else self._scope.known.get("customer", reference)
+        if known is not None:
+            return known.id
+        found = await self._look_up("customer", reference)
+        if found is None:
+            return None
+        await self.remember(entity_from("customer", found, owner=None))
+        return str(found["id"])
+
+    async def account(self, intent: Intent, *, afresh: bool = False) -> str | None:
+        """The id of the intent's account. Raises OtherCustomer when it is not its customer's."""
+        reference = intent.account_reference
+        if reference is None:
+            return None
+        known = None if afresh else self._scope.known.get("account", reference)
+        if known is not None:
+            if known.owner not in {None, intent.customer_reference}:
+                raise OtherCustomer
+            return known.id
+        found = await self._look_up("account", reference)
+        if found is None:
+            return None
+        await self.require_owner(intent, found, afresh=afresh)
+        await self.remember(entity_from("account", found, owner=intent.customer_reference))
+        return str(found["id"])
+
+    async def require_owner(self, intent: Intent, account: Json, *, afresh: bool = False) -> None:
+        """Raise OtherCustomer unless an account, as the API shows it, belongs to the intent's customer."""
+        owner_id = account.get("customer_id")
+        if owner_id is not None and owner_id != await self.customer(intent.customer_reference, afresh=afresh):
+            raise OtherCustomer
+
+    async def existing(self, intent: Intent, body: Json) -> tuple[str | None, str | None]:
+        """Ids of the nested parents that exist already: (customer, account)."""
+        nested = nested_parents(body)
+        account_id = await self.account(intent) if "account" in nested else None
+        if "customer" not in nested or account_id is not None:
+            return None, account_id
+        return await self.customer(intent.customer_reference), None
+
+    async def renewed(self, intent: Intent, body: Json) -> Json:
+        """After a 404: parents named by an id that is gone are named by what their reference now has, or nested."""
+        if intent.account_reference is None or intent.kind != "bill":
+            return await self.with_current_customer(intent, body)
+        account_id = await self.account(intent, afresh=True)
+        if account_id is not None:
+            return body | {"account": account_id}
+        account = body["account"] if isinstance(body["account"], dict) else {}
+        account = account | {"external_reference": intent.account_reference}
+        return body | {"account": await self.with_current_customer(intent, account)}
+
+    async def with_current_customer(self, intent: Intent, owned: Json) -> Json:
+        """An object with its customer as the API now has it: by id, or whole."""
+        customer_id = await self.customer(intent.customer_reference, afresh=True)
+        nested = owned.get("customer")
+        whole = nested if isinstance(nested, dict) else {"external_reference": intent.customer_reference}
+        return owned | {"customer": customer_id or whole}
+
+    async def remember(self, *entities: Entity) -> None:
+        """Know entities from now on, here and in the ledger."""
+        self._scope.known.add(*entities)
+
+        def change() -> None:
+            for entity in entities:
+                self._scope.memory.know(entity)
+
+        await self._scope.commits.durable(change)
+
+    async def _look_up(self, kind: Kind, reference: str) -> Json | None:
+        found = await self._scope.wire.look_up(kind, reference)
+        if found is None:
+            self._scope.known.drop(kind, reference)
+            await self._scope.commits.durable(lambda: self._scope.memory.forget(kind, reference))
+        return found
+
+
+def entity_from(kind: Kind, found: Json, *, owner: str | None) -> Entity:
+    """An entity as the API shows it."""
+    return Entity(
+        kind=kind,
+        reference=found["external_reference"],
+        id=found["id"],
+        owner=owner,
+        currency=found.get("currency"),
+        balance=found.get("balance") if kind != "bill" else None,
+        details=details_of(found) if kind != "bill" else "{}",
+    )
+
+
+def details_of(shown: Json) -> str:
+    """Names, e-mails, phones and metadata of an object, as the ledger keeps them (JSON)."""
+    names = (*DETAIL_FIELDS, "metadata")
+    return encode({name: shown[name] for name in names if shown.get(name)}).decode()
