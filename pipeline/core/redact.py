@@ -10,8 +10,8 @@ import re
 _SECRETS = re.compile(
     r"(?P<key>\b[sp]k_(?:test_)?[A-Za-z0-9_-]{4,})"
     r"|(?P<bearer>(?i:\bbearer)\s+[^\s\"']+)"
-    r"|(?P<email>[^\s@<>\"',;:=]+@[^\s@<>\"',;:]+)"
-    r"|(?P<number>\+?[0-9](?:[ ().-]?[0-9]){7,})"
+    r"|(?P<email>[^\s@<>\"',;:=]+@[^\s<>\"',;:]+)"
+    r"|(?P<number>\+?[0-9](?:[ ().-]{0,2}[0-9]){7,})"
 )
 _MASKS = {"key": "[key]", "bearer": "Bearer [key]", "email": "[e-mail]", "number": "[number]"}
 

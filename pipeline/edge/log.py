@@ -15,7 +15,7 @@ import structlog
 
 from pipeline.core.redact import redact
 
-_IDS = frozenset({"event", "run", "sha256", "timestamp", "level", "file_sha256"})
+_IDS = frozenset({"run", "sha256", "timestamp", "level"})
 """Fields that are ours and may hold long numbers."""
 
 
@@ -42,14 +42,14 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
 
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """A structlog processor that masks secrets and personal data in all values but our own ids."""
-    return {key: value if key in _IDS else _masked(value) for key, value in event.items()}
+    return {redact(key): value if key in _IDS else _masked(value) for key, value in event.items()}
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {key: _masked(inner) for key, inner in value.items()}
+        return {redact(str(key)): _masked(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value if isinstance(value, int | float | bool | None) else redact(str(value))

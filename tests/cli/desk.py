@@ -15,6 +15,7 @@ import yaml
 
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 
+PLANTED_KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 GOOD_BILLS = (
     "customer_reference,account_reference,bill_reference,amount_due\nC1,A1,B1,10.00\nC1,A1,B2,20.50\n"
 )
@@ -53,6 +54,7 @@ class Desk:
                     "model": "bill",
                     "amount": {"unit": "major"},
                     "currency": "ZAR",
+                    "phone_region": "ZA",
                 }
             ],
         }
@@ -85,7 +87,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with SandboxApi(keys=(TEST_KEY,)) as api:
+    with SandboxApi(keys=(TEST_KEY, PLANTED_KEY)) as api:
         desk = Desk(tmp_path, api)
         desk.configure()
         (tmp_path / "drop").mkdir()

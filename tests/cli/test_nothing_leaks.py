@@ -1,0 +1,191 @@
+"""No key, password, identity number, e-mail address or phone number leaves by a log, a message or a summary.
+
+By design `results.csv` holds references, `rejects.csv` original text, and the ledger the requests that are still open
+and the details that were sent last; nothing else may hold a planted value.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.faults import Fault, Received, Scripted, Window, answer, status
+from pipeline.sandbox.replies import Problem, problem_reply
+from pipeline.sandbox.sftp import SandboxSftp
+from tests.cli.desk import PLANTED_KEY as KEY
+from tests.cli.desk import Desk, Said
+
+PASSWORD = "Xq9-hunter-two"
+IDS = ("8501015800085", "9202204720082", "7803035009088")
+EMAILS = ("thandi.nkosi@mail.example", "sipho+bills@mail.example", "no-at-sign.lerato@@mail.example")
+PHONES = ("0821234567", "+27821234567", "+27 83 765 4321", "083 765 4321", "27837654321")
+SECRETS = (KEY, KEY[8:], PASSWORD)
+PLANTED = (*SECRETS, *IDS, *EMAILS, *PHONES)
+
+BILLS = f"""customer_reference,customer_name,customer_email,customer_phone,bill_reference,amount_due,metadata.id
+{IDS[0]},Thandi,{EMAILS[0]},{PHONES[0]},B1,10.00,{IDS[0]}
+{IDS[1]},Sipho,{EMAILS[1]},{PHONES[2]},B2,20.00,{IDS[1]}
+{IDS[2]},Lerato,{EMAILS[2]},not {PHONES[3]},B3,30.00,{IDS[2]}
+{IDS[2]}/{PHONES[3]},Lerato,{EMAILS[1]},{PHONES[4]},{EMAILS[0]},{IDS[0]},x
+{IDS[0]},Thandi,{EMAILS[0]},{PHONES[0]},REFUSED,10.00,x
+{IDS[0]},"Thandi "{EMAILS[0]}",{PHONES[0]},B5,1
+{IDS[1]},Sipho,{EMAILS[1]},{PHONES[2]},B6,21.00,{IDS[1]}
+{IDS[1]},Sipho,{EMAILS[1]},{PHONES[2]},B6,22.00,{IDS[1]}
+"""
+NO_HEADER = "".join(BILLS.splitlines(keepends=True)[1:3])
+
+EVERY_LEVEL = """
+import logging
+logging.basicConfig(level=1)
+"""
+PLAIN = """
+import functools, pipeline.edge.log
+pipeline.edge.log.start_logging = functools.partial(pipeline.edge.log.start_logging, json_lines=False)
+"""
+A_BUG = f"""
+import pipeline.report.write
+def finding(*_, **__):
+    raise LookupError("no {IDS[0]} of {EMAILS[0]} {PHONES[0]} {PHONES[2]} {KEY}")
+pipeline.report.write.write_results = finding
+"""
+
+
+def echo(code: int) -> Fault:
+    """The API refuses, and repeats everything it was told."""
+    said = f"{' '.join(IDS)} and {', '.join(EMAILS)} or {'; '.join(PHONES)} with Bearer {KEY}"
+    return answer(problem_reply(Problem(code, "invalid", said), 1), Window.AFTER_RECEIPT)
+
+
+def is_refused(request: Received) -> bool:
+    return b'"REFUSED"' in request.body
+
+
+@pytest.fixture
+def server(desk: Desk, tmp_path: Path) -> Iterator[SandboxSftp]:
+    """An SFTP server with password log-in, and a config for it."""
+    root = tmp_path / "server"
+    for folder in ("incoming", "archive", "quarantine", "reports"):
+        (root / folder).mkdir(parents=True)
+    with SandboxSftp(root, "citypower", password=PASSWORD) as server:
+        desk.put("known_hosts", server.known_hosts_line + "\n")
+        desk.put("password", PASSWORD + "\n").chmod(0o600)
+        desk.put("api.key", KEY + "\n").chmod(0o600)
+        desk.configure(
+            api={"base_url": desk.api.url, "key_file": "api.key", "max_attempts": 2, "timeout_s": 2},
+            sftp={
+                "host": server.host,
+                "port": server.port,
+                "username": "citypower",
+                "password_file": "password",
+                "known_hosts_file": "known_hosts",
+                "settle_s": 0,
+                "timeout_s": 5,
+            },
+        )
+        (root / "incoming" / "may_bills.csv").write_text(BILLS)
+        yield server
+
+
+def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
+    """Where planted values stand that must not stand there."""
+    texts = {f"stdout {number}": each.out for number, each in enumerate(said)}
+    texts |= {f"stderr {number}": each.err for number, each in enumerate(said)}
+    for path in [
+        *desk.folder.glob("var/reports/**/summary.json"),
+        *desk.folder.glob("server/reports/*/*.json"),
+    ]:
+        texts[str(path)] = path.read_text()
+    ledger = desk.folder / "var" / "ledger.sqlite"
+    if ledger.exists():
+        with closing(sqlite3.connect(ledger)) as db:
+            told = db.execute("SELECT message FROM outcomes UNION ALL SELECT summary FROM files").fetchall()
+            texts["messages in the ledger"] = "\n".join(str(row[0]) for row in told)
+    found = {name: [value for value in PLANTED if value in text] for name, text in texts.items()}
+    return {name: values for name, values in found.items() if values}
+
+
+@pytest.mark.parametrize("form", ["", PLAIN, EVERY_LEVEL], ids=["json", "plain", "every level"])
+def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
+    desk: Desk, server: SandboxSftp, form: str
+) -> None:
+    desk.api.faults = Scripted({is_refused: echo(422)})
+    said = desk.billferry("run", "--verbose", "--json", code=form)
+    assert said.status == 1, said.err
+    (summary,) = json.loads(said.out)["files"]
+    assert summary["records"]["created"] >= 1
+    assert summary["records"]["rejected"] >= 3
+    assert summary["records"]["refused"] == 1
+    again = desk.billferry("run", "--verbose", code=form)
+    shown = desk.billferry("status", "--json", code=form)
+    assert leaks(desk, said, again, shown) == {}
+    (results,) = desk.folder.glob("var/reports/*/results.csv")
+    refused = [line for line in results.read_text().splitlines() if ",refused," in line]
+    assert "[number]" in refused[0]
+    assert "[e-mail]" in refused[0]
+    assert not any(value in results.read_text() for value in (*SECRETS, *EMAILS[1:]))
+
+
+@pytest.mark.parametrize("code", [401, 403, 500, 400])
+def test_an_api_that_repeats_everything_in_its_errors_is_not_repeated_here(
+    desk: Desk, server: SandboxSftp, code: int
+) -> None:
+    desk.api.faults = Scripted({lambda _: True: echo(code)})
+    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert said.status in {1, 3}, said.err
+    assert leaks(desk, said, desk.billferry("status")) == {}
+
+
+def test_an_api_that_is_down_leaves_no_trace_of_the_records(desk: Desk, server: SandboxSftp) -> None:
+    desk.api.faults = Scripted({lambda _: True: status(503)})
+    assert leaks(desk, desk.billferry("run", "--verbose", code=EVERY_LEVEL)) == {}
+    desk.api.stop()
+    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert said.status == 3
+    assert leaks(desk, said) == {}
+
+
+def test_a_wrong_password_is_told_without_it(desk: Desk, server: SandboxSftp) -> None:
+    desk.put("password", "wrong-" + PASSWORD + "\n").chmod(0o600)
+    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert said.status == 3
+    assert "login refused for citypower" in said.err
+    assert leaks(desk, said) == {}
+
+
+def test_an_unknown_host_key_is_told_without_a_secret(desk: Desk, server: SandboxSftp) -> None:
+    desk.put("known_hosts", "")
+    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert said.status == 5
+    assert leaks(desk, said) == {}
+
+
+@pytest.mark.parametrize("form", ["", PLAIN], ids=["json", "plain"])
+def test_the_trace_of_a_bug_shows_no_value(desk: Desk, server: SandboxSftp, form: str) -> None:
+    said = desk.billferry("run", "--verbose", "--json", code=form + A_BUG)
+    assert said.status == 70
+    assert "LookupError" in said.err
+    assert leaks(desk, said) == {}
+
+
+def test_a_file_without_a_header_shows_none_of_its_first_record(desk: Desk, server: SandboxSftp) -> None:
+    (server.root / "incoming" / "may_bills.csv").write_text(NO_HEADER)
+    said = desk.billferry("run", "--verbose", "--json")
+    assert json.loads(said.out)["files"][0]["state"] == "refused"
+    assert leaks(desk, said) == {}
+
+
+def test_validate_and_a_dry_run_show_no_value(desk: Desk, server: SandboxSftp) -> None:
+    named = desk.put("named_bills.csv", BILLS)
+    said = [desk.billferry(*words, "--verbose") for words in (("validate", named), ("run", "--dry-run"))]
+    assert [each.status for each in said] == [1, 1]
+    assert leaks(desk, *said) == {}
+
+
+def test_a_planted_value_would_be_found(desk: Desk, server: SandboxSftp) -> None:
+    shown = desk.billferry("validate", desk.put("named_bills.csv", BILLS), "--show", "1")
+    assert EMAILS[0] in leaks(desk, shown)["stdout 0"], "--show prints whole requests, by design"
