@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from pipeline.sandbox import rules
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.faults import Answered, Dropped, Fault, Faults, NoFaults, Received, Window
+from pipeline.sandbox.faults import Altered, Answered, Dropped, Fault, Faults, NoFaults, Received, Window
 from pipeline.sandbox.keys import KeyBook, fingerprint
 from pipeline.sandbox.rate import TokenBucket
 from pipeline.sandbox.replies import Json, Problem, Reply, json_reply, problem_reply
@@ -47,7 +48,18 @@ class Exchange:
     async def at(self, window: Window) -> None:
         for fault in self._faults:
             if fault.window is window:
-                await fault.strike(self.received)
+                with suppress(Altered):
+                    await fault.strike(self.received)
+
+    async def altered_at(self, window: Window, reply: Reply) -> Reply:
+        """The reply after the faults of a window in which there is one."""
+        for fault in self._faults:
+            if fault.window is window:
+                try:
+                    await fault.strike(self.received)
+                except Altered as altered:
+                    reply = altered.change(reply)
+        return reply
 
 
 class BillingApi:
@@ -90,12 +102,11 @@ class BillingApi:
             too_large = Problem(413, "too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
             return await _send(request, problem_reply(too_large, len(self.log)))
         exchange, logged = self._receive(request, body)
-        response = web.Response()
+        response: web.StreamResponse = web.Response()
         try:
             try:
                 await exchange.at(Window.BEFORE_RECEIPT)
-                reply = await self._reply(exchange)
-                await exchange.at(Window.BEFORE_REPLY)
+                reply = await exchange.altered_at(Window.BEFORE_REPLY, await self._reply(exchange))
             except Answered as instead:
                 reply = instead.reply
             logged.status, logged.replayed = reply.status, reply.replayed
@@ -200,7 +211,7 @@ class BillingApi:
                 reply = await self._dispatched(exchange)
             except Problem as problem:
                 reply = problem_reply(problem, exchange.received.number)
-            await exchange.at(Window.AFTER_WORK)
+            reply = await exchange.altered_at(Window.AFTER_WORK, reply)
         except Answered as instead:
             status = instead.reply.status
             return instead.reply, self.switches.stores(status) if instead.stored is None else instead.stored
@@ -234,13 +245,26 @@ def _json_body(exchange: Exchange) -> Json:
     return rules.parsed(exchange.received.body)
 
 
-async def _send(request: web.Request, reply: Reply) -> web.Response:
+async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
     """Returns when all of it is handed to the connection."""
+    if reply.cut_after_bytes is not None:
+        return await _send_cut(request, reply, reply.cut_after_bytes)
     response = web.Response(
         status=reply.status, body=reply.body, content_type=reply.content_type, headers=reply.headers
     )
     await response.prepare(request)
     await response.write_eof()
+    return response
+
+
+async def _send_cut(request: web.Request, reply: Reply, after_bytes: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_type = reply.content_type
+    response.content_length = len(reply.body)
+    await response.prepare(request)
+    await response.write(reply.body[:after_bytes])
+    if request.transport is not None:
+        request.transport.close()  # unlike an abort, this lets what is written arrive
     return response
 
 

@@ -6,7 +6,7 @@ strikes. So a chooser that looks only at a seed and the request's number makes a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -41,6 +41,15 @@ class Dropped(Exception):
     """Close the connection without (further) reply. Before the reply is stored it also releases the key."""
 
 
+class Altered(Exception):
+    """Go on with the true reply as `change` makes it: in `AFTER_WORK` also for storing, in `BEFORE_REPLY` only on the
+    wire. Without effect in other windows, where there is no reply yet."""
+
+    def __init__(self, change: Callable[[Reply], Reply]) -> None:
+        super().__init__("altered")
+        self.change = change
+
+
 class Answered(Exception):
     """Stop here and answer this instead. `stored` None leaves it to the switches; it has no effect in other windows
     than those between the claim of an idempotency key and the storing."""
@@ -53,7 +62,7 @@ class Answered(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """`strike` may wait, may raise `Dropped` or `Answered`, and may do whatever it likes to the world."""
+    """`strike` may wait, may raise `Dropped`, `Answered` or `Altered`, and may do whatever it likes to the world."""
 
     window: Window
     strike: Callable[[Received], Awaitable[None]]
@@ -125,13 +134,35 @@ def status(
     code: int, *, stored: bool | None = None, after_work: bool = False, retry_after: str | None = None
 ) -> Fault:
     """A problem of this status, without the work or after it; `stored` None: as the switches say."""
+    window = Window.AFTER_WORK if after_work else Window.AFTER_RECEIPT
+    return status_at(window, code, stored=stored, retry_after=retry_after)
+
+
+def status_at(
+    window: Window, code: int, *, stored: bool | None = None, retry_after: str | None = None
+) -> Fault:
+    """A problem of this status from this window: between the steps of a nested create it stops half-way."""
     headers = {"Retry-After": retry_after} if retry_after is not None else {}
 
     async def strike(request: Received) -> None:
         problem = Problem(code, "injected", "this answer was asked for", headers)
         raise Answered(problem_reply(problem, request.number), stored)
 
-    return Fault(Window.AFTER_WORK if after_work else Window.AFTER_RECEIPT, strike)
+    return Fault(window, strike)
+
+
+def alter(change: Callable[[Reply], Reply], *, stored: bool = False) -> Fault:
+    """All is done, and the reply says something else; `stored`: so does its replay."""
+
+    async def strike(_: Received) -> None:
+        raise Altered(change)
+
+    return Fault(Window.AFTER_WORK if stored else Window.BEFORE_REPLY, strike)
+
+
+def cut(share: float = 0.5) -> Fault:
+    """All done and stored, but the reply breaks off after this share of its body; its Content-Length stands."""
+    return alter(lambda reply: replace(reply, cut_after_bytes=int(len(reply.body) * share)))
 
 
 def slow(seconds: float, window: Window = Window.AFTER_RECEIPT) -> Fault:

@@ -19,6 +19,8 @@ class Reply:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
+    cut_after_bytes: int | None = None
+    """Close the connection after so many bytes of the body, although its whole length was announced."""
 
     def again(self) -> "Reply":
         """The same reply as it is given to a repeated idempotency key."""

@@ -103,6 +103,11 @@ class SandboxApi:
         """From now on this API key is answered 403."""
         self._api.expired_keys.add(key)
 
+    def renew_key(self, key: str) -> None:
+        """From now on this API key is good."""
+        self._api.expired_keys.discard(key)
+        self._api.keys.add(key)
+
     def forget_idempotency_keys(self) -> None:
         with self._api.lock:
             self._api.book.forget_all()

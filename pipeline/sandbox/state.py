@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
@@ -104,6 +105,7 @@ class Shelf(Generic[E]):
         self._numbers = itertools.count(1)
         self._by_id: dict[str, E] = {}
         self._by_reference: dict[str, E] = {}
+        self._added_at: dict[str, datetime] = {}
 
     def __iter__(self) -> Iterator[E]:
         return iter(self._by_id.values())
@@ -116,12 +118,16 @@ class Shelf(Generic[E]):
         seed = f"{self._id_prefix}{next(self._numbers)}".encode()
         return f"{self._id_prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
 
-    def add(self, entity: E) -> E:
+    def add(self, entity: E, at: datetime) -> E:
         with self._lock:
             self._by_id[entity.id] = entity
+            self._added_at[entity.id] = at
             # Where duplicates are allowed, a reference goes on meaning the first that bore it.
             self._by_reference.setdefault(entity.external_reference, entity)
         return entity
+
+    def added_at(self, entity: E) -> datetime:
+        return self._added_at[entity.id]
 
     def by_id(self, entity_id: str) -> E | None:
         return self._by_id.get(entity_id)

@@ -19,6 +19,7 @@ class Switches:
     `requests_per_second`: per API key; a full second's worth may come at once. None: no limit.
     `retry_after`: how a 429 says when to come back.
     `latency_s`: passes between the receipt of a request and the work.
+    `get_lag_s`: so long after its creation a GET does not see an entity; everything else does.
     """
 
     duplicate_status: Literal[409, 422] = 409
@@ -33,6 +34,7 @@ class Switches:
     requests_per_second: float | None = None
     retry_after: Literal["none", "seconds", "date"] = "seconds"
     latency_s: float = 0.0
+    get_lag_s: float = 0.0
 
     def stores(self, status: int) -> bool:
         """Whether an answer with this status is kept under its idempotency key."""

@@ -39,7 +39,8 @@ class Work:
     async def _create_customer(self, body: Json, nested: bool = False) -> Customer:
         customer = self._taken(self._store.customers, body, nested)
         if customer is None:
-            customer = self._store.customers.add(Customer(id=self._store.customers.new_id(), **body))
+            customer_id = self._store.customers.new_id()
+            customer = self._store.customers.add(Customer(id=customer_id, **body), self._now)
         await self._at(Window.AFTER_CUSTOMER)
         return customer
 
@@ -49,7 +50,8 @@ class Work:
         account = self._taken(self._store.accounts, own, nested)
         if account is None:
             account_id = self._store.accounts.new_id()
-            account = self._store.accounts.add(Account(id=account_id, customer_id=customer.id, **own))
+            made = Account(id=account_id, customer_id=customer.id, **own)
+            account = self._store.accounts.add(made, self._now)
         await self._at(Window.AFTER_ACCOUNT)
         return account
 
@@ -64,7 +66,7 @@ class Work:
         self._taken(self._store.bills, own, nested=False)
         bill_id = self._store.bills.new_id()
         bill = Bill(id=bill_id, customer_id=customer_id, account_id=account_id, **own)
-        self._store.bills.add(bill)
+        self._store.bills.add(bill, self._now)
         await self._at(Window.AFTER_BILL)
         return bill
 
@@ -92,10 +94,16 @@ class Work:
 
     def retrieve(self, kind: str, name: str) -> Customer | Account | Bill:
         if kind == "customers":
-            return _found(self._store.customers, name)
+            return self._visible(self._store.customers, name)
         if kind == "accounts":
-            return _found(self._store.accounts, name)
-        return _found(self._store.bills, name)
+            return self._visible(self._store.accounts, name)
+        return self._visible(self._store.bills, name)
+
+    def _visible(self, shelf: Shelf[E], name: str) -> E:
+        entity = _found(shelf, name)
+        if (self._now - shelf.added_at(entity)).total_seconds() < self._switches.get_lag_s:
+            raise _unknown()
+        return entity
 
     def patch(self, kind: str, name: str, body: Json) -> Customer | Account | Bill:
         if kind == "customers":
@@ -156,8 +164,12 @@ class Work:
 def _found(shelf: Shelf[E], name: str) -> E:
     entity = shelf.find(name)
     if entity is None:
-        raise Problem(404, "not_found", "nothing here has this id or external reference")
+        raise _unknown()
     return entity
+
+
+def _unknown() -> Problem:
+    return Problem(404, "not_found", "nothing here has this id or external reference")
 
 
 def _owner(shelf: Shelf[E], name: str, by_reference: bool) -> E:

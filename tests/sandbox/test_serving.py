@@ -121,7 +121,9 @@ def test_a_full_server_is_as_fast_as_an_empty_one(api: SandboxApi, caller: Calle
     empty_s = three_hundred("empty")
     inside = api._api
     for number in range(100_000):
-        inside.store.customers.add(Customer(inside.store.customers.new_id(), f"full-{number}"))
+        inside.store.customers.add(
+            Customer(inside.store.customers.new_id(), f"full-{number}"), inside.clock.now()
+        )
         inside.book.claim(f"full-{number}", b"", inside.clock.monotonic_s())
         inside.log.append(Logged(number, "GET", "/", 404, False, None))
     assert three_hundred("late") < 3 * empty_s

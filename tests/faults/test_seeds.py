@@ -1,0 +1,48 @@
+"""Whatever a seed breaks, every bill is there once and to the cent when the runs are done."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pipeline.sandbox import seeded
+from pipeline.sandbox.seeded import Seeded
+from pipeline.sandbox.switches import Switches
+from tests.faults.conftest import Open
+from tests.faults.files import MODELS, Model
+
+SOAK = int(os.environ.get("BILLFERRY_SOAK") or 0)
+SEEDS = range(20 + 180 * bool(SOAK))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_thirty_percent_of_replies_lost_n_bills_are_n_creates(open_rig: Open, seed: int) -> None:
+    faults = Seeded(seed, 0.3, seeded.LOST_REPLIES, slow_s=0.8)
+    rig = open_rig(faults=faults)
+    file = rig.drop_many("bill", 60, seed)
+    rig.run_until_done()
+    assert rig.audit() == [], faults
+    assert rig.outcomes(file) == ["created"] * 60, faults
+    assert len(rig.api.snapshot()["bills"]) == 60
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_ten_percent_of_mixed_faults_nothing_is_lost_or_doubled(
+    open_rig: Open, seed: int, model: Model
+) -> None:
+    faults = Seeded(seed, 0.1, slow_s=0.8)
+    rig = open_rig(faults=faults)
+    rig.drop_many(model, 60, seed)
+    rig.run_until_done()
+    assert rig.audit() == [], faults
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_stored_errors_and_half_done_creates_settle(open_rig: Open, seed: int) -> None:
+    faults = Seeded(seed, 0.3, seeded.STORED)
+    rig = open_rig(Switches(duplicate_status=409 if seed % 2 else 422), faults)
+    rig.drop_many("bill", 60, seed)
+    rig.run_until_done()
+    assert rig.audit() == [], faults
