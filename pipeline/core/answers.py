@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, StrEnum
 from typing import Any
@@ -110,10 +110,13 @@ def pause_s(retry_after: str | None, *, now: datetime, otherwise_s: float) -> fl
     Source: RFC 9110 §10.2.3.
     """
     text = (retry_after or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+    if re.fullmatch(r"[0-9]+", text, re.ASCII):
         return min(float(text), MAX_RETRY_AFTER_S)
     try:
-        seconds = (parsedate_to_datetime(text) - now).total_seconds()
+        until = parsedate_to_datetime(text)
+        if until.tzinfo is None:  # asctime's format names no zone and means GMT
+            until = until.replace(tzinfo=UTC)
+        seconds = (until - now).total_seconds()
     except (TypeError, ValueError, IndexError, OverflowError):
         return otherwise_s
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
@@ -142,7 +145,7 @@ def _is_problem(answer: Answer) -> bool:
 
 
 def _read_success(status: int, body: Json | None, expected: Expected, *, replayed: bool) -> Reading:
-    if body is None or not isinstance(body.get("id"), str):
+    if body is None or not _is_entity(body):
         return Reading(
             Meaning.DOUBT,
             status,
@@ -164,6 +167,23 @@ def _read_success(status: int, body: Json | None, expected: Expected, *, replaye
     return Reading(Meaning.DONE, status, entity=body, replayed=replayed)
 
 
+def _is_entity(body: Json) -> bool:
+    """Whether an answer has an id, and holds what we keep of it in the types of billing-api.md."""
+    texts = [
+        body[name]
+        for name in ("customer_id", "account_id", "currency", "status")
+        if body.get(name) is not None
+    ]
+    balance = body.get("balance")
+    return (
+        isinstance(body.get("id"), str)
+        and all(isinstance(text, str) for text in texts)
+        and (balance is None or (isinstance(balance, int) and not isinstance(balance, bool)))
+        and abs(balance or 0) < 2**63
+        and isinstance(body.get("metadata") or {}, dict)
+    )
+
+
 def _equal(got: object, sent: object) -> bool:
     return got == sent and isinstance(got, bool) == isinstance(sent, bool)
 
@@ -175,12 +195,15 @@ def _problem(answer: Answer, body: Json | None) -> tuple[str, str]:
     kind = re.sub(r"[^a-z0-9_]+", "_", kind.lower()).strip("_")[:64]
     texts = [(body or {}).get(name) for name in ("title", "detail")]
     message = ": ".join(text for text in texts if isinstance(text, str) and text)
-    return f"api.{answer.status}" + (f".{kind}" if kind else ""), message[:500] or f"HTTP {answer.status}"
+    message = "".join(char if char.isprintable() else " " for char in message[:500])
+    return f"api.{answer.status}" + (f".{kind}" if kind else ""), message or f"HTTP {answer.status}"
 
 
 def _json_object(body: bytes) -> Json | None:
     try:
-        value: Any = json.loads(body)
+        value: Any = json.loads(body.decode("utf-8-sig"))
+        if b"\\u" in body:  # half a surrogate pair can be neither stored nor sent
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -217,7 +217,7 @@ def test_a_burst_of_429s_cuts_the_rate_once() -> None:
             each.slow_down(10.1, 0.5, sent_at=10.0)
     starts = [sum(each.reserve(11 + n / 1000) == 0 for n in range(1000)) for each in (one, many)]
     assert starts[0] == starts[1]
-    assert 85 <= starts[0] <= 115
+    assert 130 <= starts[0] <= 150, "half way between 100 had and twice that, less the cut"
 
 
 def test_after_the_pause_the_waiting_ones_start_one_after_another() -> None:
