@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from pipeline.core.collected import Sighting
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
+from pipeline.core.wanted import LEAF_OF
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
@@ -203,6 +204,8 @@ class Desk:
         """The ledger's id of a file that is worked on now; None in a dry run."""
         if self.options.dry_run:
             return None
+        before = self.row(landed.sha256)
+        afresh = before is not None and (self.options.force or self.is_back(landed, before))
         row = self._files.land(
             sha256=landed.sha256,
             name=landed.name,
@@ -214,9 +217,23 @@ class Desk:
             size_bytes=landed.size_bytes,
             at=_text(self.now()),
         )
-        if self.options.force:
-            self._files.start_afresh(row.id)
+        if afresh:
+            self._files.start_afresh(row.id, at=_text(self.now()))
         return row.id
+
+    def is_back(self, landed: LandedFile, row: FileRow) -> bool:
+        """Whether balances of an earlier day come back, byte for byte, after a file between them had set others.
+
+        The same bytes are the same bills, but not the same news: 100, then 200, then 100 again.
+        """
+        day, then = landed.name_parts.get("date", ""), row.name_parts.get("date", "")
+        kind = LEAF_OF[landed.feed.model]
+        return (
+            row.finished
+            and kind != "bill"
+            and day > then
+            and self._files.is_overtaken(row.id, kind, _watermark(row.name_parts, row.landed_at, row.id))
+        )
 
     def finish(
         self, file_id: int | None, report: FileReport, remotes: Sequence[RemoteFile], place: Place | None
@@ -294,8 +311,7 @@ class Desk:
     def watermark(self, landed: LandedFile, file_id: int) -> str:
         """Sorts balances by the date in the file name, then by landing order."""
         row = self.row(landed.sha256)
-        day = landed.name_parts.get("date") or (row.landed_at[:10] if row else "")
-        return f"{day}#{file_id:012d}"
+        return _watermark(landed.name_parts, row.landed_at if row else "", file_id)
 
     def is_past_dated(self, landed: LandedFile) -> bool:
         """Whether the date in the file name was over when the file landed, and nobody forces the file.
@@ -372,3 +388,7 @@ def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _watermark(name_parts: Mapping[str, str], landed_at: str, file_id: int) -> str:
+    return f"{name_parts.get('date') or landed_at[:10]}#{file_id:012d}"

@@ -269,7 +269,7 @@ class _Run:
         """Check, load and report one landed file, then owe its source the move."""
         desk = self._desk
         row = desk.row(landed.sha256)
-        if row is not None and row.finished and not desk.options.force:
+        if row is not None and row.finished and not desk.options.force and not desk.is_back(landed, row):
             self._already_loaded(landed, row, remotes)
             return
         if landed.sha256 in self._done:

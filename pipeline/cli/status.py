@@ -72,5 +72,9 @@ def _file(row: FileRow) -> dict[str, Any]:
 
 def _outcomes(file: dict[str, Any]) -> str:
     records = {name: count for name, count in (file["records"] or {}).items() if count and name != "total"}
-    amounts = [money(currency, parts["total"]) for currency, parts in (file["amounts_minor"] or {}).items()]
+    amounts = [
+        money(currency, parts["total"])
+        for currency, parts in (file["amounts_minor"] or {}).items()
+        if any(parts.values())
+    ]
     return "; ".join([", ".join(f"{count} {name}" for name, count in records.items()), *amounts])

@@ -41,7 +41,7 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
     if summary.records.total:
         yield f"  records: {_counts(summary.records)}"
     for currency, amounts in summary.amounts_minor.items():
-        if currency != UNREADABLE_CURRENCY or any(amounts.parts().values()):
+        if any(amounts.parts().values()):
             yield f"  {_amounts(currency, amounts)}"
     if summary.amount_unreadable:
         yield f"  records whose amount is unreadable: {_grouped(summary.amount_unreadable)}"

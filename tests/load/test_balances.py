@@ -193,3 +193,13 @@ def test_an_entity_that_the_api_lost_is_made_again(open_merchant: Open) -> None:
         assert merchant.held("customers")["C1"]["balance"] == 90
     finally:
         fresh.stop()
+
+
+def test_a_balance_that_returns_to_an_earlier_value_is_applied_although_the_bytes_are_known(
+    merchant: Merchant,
+) -> None:
+    for day, balance in zip(DAYS, (100, 200, 100, 100), strict=True):
+        loaded = merchant.load(merchant.balances([f"C1,{balance}"], day))
+        assert loaded.exit_status == 0
+        assert merchant.held("customers")["C1"]["balance"] == balance
+    assert loaded.summary["state"] == "already_loaded"

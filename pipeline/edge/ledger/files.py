@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.outcomes import Outcome
+from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.database import transaction
 
 OPEN_STATES = ("landed", "unfinished")
@@ -99,7 +100,7 @@ class Files:
             raise sqlite3.DatabaseError("a row just written is not there")
         return row
 
-    def start_afresh(self, file_id: int) -> None:
+    def start_afresh(self, file_id: int, *, at: str) -> None:
         """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay."""
         with transaction(self._db):
             self._db.execute(
@@ -107,6 +108,16 @@ class Files:
                 " (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id,),
             )
+            self._db.execute("UPDATE files SET landed_at = ? WHERE id = ?", (at, file_id))
+
+    def is_overtaken(self, file_id: int, kind: Kind, watermark: str) -> bool:
+        """Whether a newer file has set a balance that this one had set."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?"
+            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ? AND entities.watermark > ?)",
+            (kind, file_id, watermark),
+        ).fetchone()
+        return bool(row[0])
 
     def take_up_refused(self, file_id: int) -> int:
         """Make a finished file's refused records open again; how many there were."""
