@@ -179,6 +179,61 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose
 
 
 @app.command()
+def retry(
+    files: Annotated[
+        list[str], typer.Argument(help="File names, or first 8 digits or more of their SHA-256; or: all")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Send refused records of finished files again. When the cause of the refusal is gone."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.desk import Options
+    from pipeline.run import retry_files
+
+    result = retry_files(_config(config), files, TerminalUi(), Options(wait_s=wait))
+    _finish(result, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    config: ConfigPath = DEFAULT_CONFIG,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Also find out how the API answers open questions; makes test customers."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check config, folders, ledger, API key, clock, SFTP log-in and host key. Changes nothing."""
+    _start(verbose=verbose)
+    from pipeline.cli.doctor import examine_as_asked
+
+    document = examine_as_asked(_config(config), probe=probe, say=typer.echo if not as_json else None)
+    if as_json:
+        _print_json(document)
+    raise typer.Exit(document["exit_status"])
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> None:
+    """Write a consistent copy of the ledger. Safe while a run is active."""
+    _start(verbose=verbose)
+    from pipeline.cli.backup import back_up
+
+    typer.echo(back_up(_config(config), path), err=True)
+
+
+@app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_CONFIG,
     verbose: Verbose = False,

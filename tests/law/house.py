@@ -24,8 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "desk": BELOW_STAGES | STAGES | {"handover", "progress"},
     "run": BELOW_STAGES | STAGES | {"handover", "progress", "desk"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
+    "doctor": BELOW_STAGES | {"desk"},
+    "probe": BELOW_STAGES,
     "sandbox": set(),
-    "cli": BELOW_STAGES | STAGES | {"progress", "desk", "run", "validate", "sandbox"},
+    "cli": BELOW_STAGES | STAGES | {"progress", "desk", "run", "validate", "doctor", "probe", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""

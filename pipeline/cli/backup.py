@@ -1,0 +1,31 @@
+"""`backup`: a copy of the ledger that can be restored by putting it in its place."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from pipeline.desk import ledger_path
+from pipeline.edge.config import Config
+from pipeline.edge.ledger import copy_ledger, open_ledger
+from pipeline.errors import UsageError
+
+
+def back_up(config: Config, path: Path) -> str:
+    """Write the copy; what to tell. Raises UsageError, DiskFull, LedgerDamaged."""
+    settings = config.settings
+    source = ledger_path(settings)
+    if not source.exists():
+        raise UsageError(problem=f"there is no ledger {source} yet", remedy="run billferry run first")
+    with closing(
+        open_ledger(source, merchant=settings.merchant, environment=settings.environment, read_only=True)
+    ) as ledger:
+        try:
+            copy_ledger(ledger, path)
+        except FileExistsError:
+            raise UsageError(problem=f"{path} is there already", remedy="name another file") from None
+        except OSError as error:
+            raise UsageError(
+                problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"
+            ) from None
+    return f"{path}: {path.stat().st_size} bytes. To restore it, copy it to {source} while nothing runs"

@@ -1,0 +1,29 @@
+"""`doctor`: findings as lines for people, or as one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.doctor import examine, worst
+from pipeline.edge.config import Config
+from pipeline.probe import probe as ask_api
+
+
+def examine_as_asked(config: Config, *, probe: bool, say: Callable[[str], object] | None) -> dict[str, Any]:
+    """`checks` (check, exit_status, text), `probe` (question, answer) and the worst `exit_status`."""
+    findings = []
+    for finding in examine(config):
+        findings.append(finding)
+        if say is not None:
+            say(finding.line())
+    answered = ask_api(config) if probe and all(finding.ok for finding in findings) else []
+    for each in answered:
+        if say is not None:
+            say(f"probe    {each.question}: {each.answer}")
+    return {
+        "exit_status": worst(findings),
+        "checks": [asdict(finding) for finding in findings],
+        "probe": [asdict(each) for each in answered],
+    }

@@ -1,0 +1,148 @@
+"""doctor: is everything in place for a run? Looks only; each finding is one line: ok, or what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from pipeline.core.answers import Answer, Failure
+from pipeline.core.wanted import PATH_OF
+from pipeline.desk import ledger_path
+from pipeline.edge.billing import BillingApi
+from pipeline.edge.config import Config, api_key
+from pipeline.edge.ledger import open_ledger
+from pipeline.errors import EX_OK, ApiUnauthorised, ApiUnavailable, BillferryError, ConfigError, badness
+from schemas.settings import Settings
+
+CLOCK_OFF_S = 120
+"""A clock that is further off than this makes dates and key lives wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: `exit_status` 0 is ok, else what a run would exit with."""
+
+    check: str
+    exit_status: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_status == EX_OK
+
+    def line(self) -> str:
+        return f"{'ok      ' if self.ok else 'PROBLEM '} {self.check}: {self.text}"
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Every check, one after another; none changes anything."""
+    settings = config.settings
+    yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
+    yield _found("work_dir", lambda: _work_dir(settings.work_dir))
+    yield _found("ledger", lambda: _ledger(settings))
+    yield _found("api", lambda: _api(settings))
+    if settings.sftp is not None:
+        yield _found("sftp", lambda: _sftp(settings))
+    if settings.drop is not None:
+        yield _found("drop", lambda: _folder(settings, "drop.folder"))
+
+
+def worst(findings: list[Finding]) -> int:
+    """The exit status of all findings together."""
+    return max((finding.exit_status for finding in findings), key=badness, default=EX_OK)
+
+
+def _found(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, EX_OK, look())
+    except BillferryError as error:
+        return Finding(check, error.exit_status, str(error))
+
+
+def _work_dir(folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder} will be made by the first run"
+    if folder.stat().st_mode & 0o077:
+        return f"{folder} can be entered by others; the next run closes it"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(where="work_dir", problem=f"{folder} cannot be written", remedy="correct its owner")
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    return f"{folder} is private and writable, {free // 2**20} MiB free"
+
+
+def _ledger(settings: Settings) -> str:
+    path = ledger_path(settings)
+    if not path.exists():
+        return "there is none yet; the first run makes it"
+    with closing(
+        open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
+    ) as ledger:
+        problem = ledger.execute("PRAGMA quick_check").fetchone()[0]
+    return f"{path}: {problem}"
+
+
+def _api(settings: Settings) -> str:
+    """The key is proved by asking for something that cannot exist: 404 is good."""
+    answer = asyncio.run(_ask_for_nothing(settings, api_key(settings)))
+    if isinstance(answer, Failure):
+        raise ApiUnavailable(base_url=settings.api.base_url, problem=answer.value)
+    if answer.status in {401, 403}:
+        raise ApiUnauthorised(base_url=settings.api.base_url, status=answer.status)
+    if answer.status != 404:
+        raise ApiUnavailable(
+            base_url=settings.api.base_url, problem=f"it answers {answer.status} where 404 was expected"
+        )
+    off_s = _clock_off_s(answer)
+    if off_s is not None and off_s > CLOCK_OFF_S:
+        raise ConfigError(
+            where="clock",
+            problem=f"this machine's clock is {off_s:.0f} s off the API's",
+            remedy="set it by NTP",
+        )
+    return f"{settings.api.base_url} takes the key" + (
+        "" if off_s is None else f", clocks agree to {off_s:.0f} s"
+    )
+
+
+async def _ask_for_nothing(settings: Settings, key: str) -> Answer | Failure:
+    async with BillingApi(settings.api, key) as api:
+        return await api.send("GET", f"{PATH_OF['customer']}/billferry-doctor-{uuid.uuid4()}")
+
+
+def _clock_off_s(answer: Answer) -> float | None:
+    try:
+        theirs = parsedate_to_datetime(answer.headers["date"])
+        return abs((datetime.now(UTC) - theirs).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _sftp(settings: Settings) -> str:
+    from pipeline.edge.sftp import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
+
+    if settings.sftp is None:
+        return "not configured"
+    source = SftpSource(settings.sftp)
+    try:
+        listing = source.list()
+    finally:
+        source.close()
+    return f"{source.where}: host key pinned, log-in taken, {len(listing.files)} files in {settings.sftp.incoming}"
+
+
+def _folder(settings: Settings, key: str) -> str:
+    folder = settings.drop.folder if settings.drop else settings.work_dir
+    if not folder.exists():
+        return f"{folder} will be made by the first run"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(
+            where=key, problem=f"{folder} cannot be read and written", remedy="correct its rights"
+        )
+    return f"{folder} is there"

@@ -1,0 +1,100 @@
+"""doctor looks at everything a run needs, changes nothing, and says what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import run_command
+from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from pipeline.sandbox.switches import Switches
+
+CONFIG = """
+merchant: citypower
+environment: {environment}
+work_dir: var
+api: {{base_url: "{url}", key_file: key, timeout_s: 2}}
+drop: {{folder: var/drop}}
+feeds: [{{name: bills, match: "*.csv", model: bill, amount: {{unit: major}}}}]
+"""
+
+
+@pytest.fixture
+def api() -> Iterator[SandboxApi]:
+    with SandboxApi() as running:
+        yield running
+
+
+def config(folder: Path, url: str, *, key: str = TEST_KEY, environment: str = "test") -> str:
+    secret = folder / "key"
+    secret.write_text(key)
+    secret.chmod(0o600)
+    path = folder / "config.yaml"
+    path.write_text(CONFIG.format(url=url, environment=environment))
+    return str(path)
+
+
+def test_a_good_set_up_is_ok_line_by_line(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["doctor", "--config", config(tmp_path, api.url)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines] == ["config", "work_dir", "ledger", "api", "drop"]
+    assert all(line.startswith("ok ") for line in lines)
+    assert not (tmp_path / "var").exists()
+    assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
+
+
+def test_a_refused_key_is_a_problem_that_exits_like_a_run(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["doctor", "--config", config(tmp_path, api.url, key="sk_test_other")]) == 3
+    assert "PROBLEM  api:" in capsys.readouterr().out
+
+
+def test_an_api_that_is_away_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["doctor", "--json", "--config", config(tmp_path, "http://127.0.0.1:9")]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert [check["check"] for check in document["checks"] if check["exit_status"]] == ["api"]
+
+
+@pytest.mark.parametrize(
+    ("switches", "question", "answer"),
+    [
+        (Switches(duplicate_status=409), "question 1", "409"),
+        (Switches(duplicate_status=422), "question 1", "422"),
+        (Switches(nested_existing="attached"), "question 2", "attached"),
+        (Switches(nested_existing="refused"), "question 2", "refused with 409"),
+        (Switches(owners_by_reference=True), "question 3", "taken"),
+        (Switches(owners_by_reference=False), "question 3", "refused with 404"),
+        (Switches(metadata_patch="merge"), "question 6", "merged"),
+        (Switches(metadata_patch="replace"), "question 6", "replaced"),
+    ],
+)
+def test_the_probe_tells_how_the_api_answers_an_open_question(  # noqa: PLR0917 (fixtures and a table)
+    api: SandboxApi,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    switches: Switches,
+    question: str,
+    answer: str,
+) -> None:
+    api.switches = switches
+    assert run_command(["doctor", "--probe", "--json", "--config", config(tmp_path, api.url)]) == 0
+    probed = json.loads(capsys.readouterr().out)["probe"]
+    assert [each["answer"] for each in probed if question in each["question"]] == [answer]
+
+
+def test_a_live_account_is_never_probed(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api_with_live_key = config(tmp_path, api.url, key="sk_live", environment="live")
+    with SandboxApi(keys=("sk_live",)) as live:
+        path = Path(api_with_live_key)
+        path.write_text(path.read_text().replace(api.url, live.url))
+        assert run_command(["doctor", "--probe", "--config", str(path)]) == 2
+        assert live.count("POST") == 0
+    assert "environment: test only" in capsys.readouterr().err

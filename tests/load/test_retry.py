@@ -1,0 +1,105 @@
+"""Refused records of finished files can be sent again, and the ledger can be copied while it is at work."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+from pipeline.cli import run_command
+from pipeline.sandbox.faults import NoFaults, Received, Scripted, drop_before, status
+from tests.load.conftest import Loaded, Merchant
+
+Open = Callable[..., Merchant]
+ROWS = ["C1,A1,B1,1.00", "C1,A1,B2,2.00", "C2,A2,B3,3.00"]
+
+
+def creates(reference: str) -> Callable[[Received], bool]:
+    return lambda received: received.method == "POST" and f'"{reference}"'.encode() in received.body
+
+
+def retried(merchant: Merchant, *words: str) -> tuple[int, str]:
+    merchant.capsys.readouterr()
+    exit_status = run_command(["retry", *words, "--config", str(merchant.folder / "config.yaml")])
+    return exit_status, merchant.capsys.readouterr().err
+
+
+def test_a_stored_refusal_whose_cause_is_gone_is_created_by_a_retry(open_merchant: Open) -> None:
+    merchant = open_merchant(faults=Scripted({creates("B2"): status(402, stored=True)}))
+    path = merchant.bills(ROWS)
+    assert merchant.load(path).outcomes == ["created", "refused", "created"]
+    merchant.api.faults = NoFaults()
+    again: Loaded = merchant.load(path)
+    assert again.summary["state"] == "already_loaded"
+    assert retried(merchant, path.name)[0] == 0
+    assert [row["outcome"] for row in merchant.results(path)] == ["created"] * 3
+    assert not list((merchant.folder / "var" / "reports").glob("*/rejects.csv"))
+    assert set(merchant.held("bills")) == {"B1", "B2", "B3"}
+
+
+def test_a_retry_that_is_refused_again_says_so(open_merchant: Open) -> None:
+    merchant = open_merchant(faults=Scripted({creates("B2"): status(402, stored=True)}))
+    path = merchant.bills(ROWS)
+    merchant.load(path)
+    assert retried(merchant, "all")[0] == 1
+    assert [row["outcome"] for row in merchant.results(path)] == ["created", "refused", "created"]
+
+
+def test_a_retry_names_files_by_name_or_digits_and_nothing_else(open_merchant: Open) -> None:
+    merchant = open_merchant()
+    path = merchant.bills(ROWS)
+    sha256 = merchant.load(path).summary["file"]["sha256"]
+    assert retried(merchant, sha256[:8])[0] == 0
+    exit_status, said = retried(merchant, "other.csv")
+    assert exit_status == 2
+    assert "the ledger knows no file other.csv" in said
+    merchant.load(merchant.bills(["C9,A9,B9,9.00"], name="bills.csv"))
+    exit_status, said = retried(merchant, "bills.csv")
+    assert exit_status == 2
+    assert "bills.csv fits 2 files" in said
+
+
+def test_day_one_in_doubt_and_day_two_loaded_leaves_day_two(open_merchant: Open) -> None:
+    today = datetime.now(UTC).date()
+    days = [(today + timedelta(days=n)).isoformat() for n in range(3)]
+    merchant = open_merchant(max_attempts=2)
+    merchant.load(merchant.balances(["C1,100", "C2,1"], days[0]))
+    merchant.api.faults = Scripted({lambda received: received.method == "PATCH": drop_before()})
+    first = merchant.load(merchant.balances(["C1,200", "C2,2"], days[1]))
+    assert first.exit_status == 3
+    merchant.api.faults = NoFaults()
+    merchant.load(merchant.balances(["C1,300", "C2,3"], days[2]))
+    assert merchant.run().exit_status == 0
+    assert retried(merchant, "all")[0] == 0
+    assert {name: held["balance"] for name, held in merchant.held("customers").items()} == {
+        "C1": 300,
+        "C2": 3,
+    }
+
+
+def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(open_merchant: Open) -> None:
+    merchant = open_merchant()
+    config = str(merchant.folder / "config.yaml")
+    copy = merchant.folder / "copy.sqlite"
+    assert run_command(["backup", str(copy), "--config", config]) == 2
+    merchant.load(merchant.bills(ROWS))
+    assert run_command(["backup", str(copy), "--config", config]) == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as ledger:
+        assert ledger.execute("SELECT count(*) FROM outcomes").fetchone() == (3,)
+    assert run_command(["backup", str(copy), "--config", config]) == 2
+
+
+def test_a_restored_backup_doubles_nothing(open_merchant: Open) -> None:
+    merchant = open_merchant()
+    config = str(merchant.folder / "config.yaml")
+    merchant.load(merchant.bills(ROWS[:1]))
+    copy = merchant.folder / "copy.sqlite"
+    run_command(["backup", str(copy), "--config", config])
+    path = merchant.bills(ROWS, name="bills2.csv")
+    merchant.load(path)
+    merchant.lose_ledger()
+    copy.rename(merchant.folder / "var" / "ledger.sqlite")
+    assert merchant.load(path).outcomes == ["unchanged"] * 3
+    assert len(merchant.held("bills")) == 3
