@@ -80,7 +80,7 @@ class Rig:
             "api": {
                 "base_url": self.api.url,
                 "key_file": "api.key",
-                "timeout_s": 0.5,
+                "timeout_s": 0.3,
                 "max_in_flight": 16,
                 "max_attempts": 6,
                 "max_retry_s": 10,

@@ -12,13 +12,15 @@ from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.files import MODELS, Model
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 SOAK = int(os.environ.get("BILLFERRY_SOAK") or 0)
 SEEDS = range(20 + 180 * bool(SOAK))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_with_thirty_percent_of_replies_lost_n_bills_are_n_creates(open_rig: Open, seed: int) -> None:
-    faults = Seeded(seed, 0.3, seeded.LOST_REPLIES, slow_s=0.8)
+    faults = Seeded(seed, 0.3, seeded.LOST_REPLIES, slow_s=0.5)
     rig = open_rig(faults=faults)
     file = rig.drop_many("bill", 60, seed)
     rig.run_until_done()
@@ -32,7 +34,7 @@ def test_with_thirty_percent_of_replies_lost_n_bills_are_n_creates(open_rig: Ope
 def test_with_ten_percent_of_mixed_faults_nothing_is_lost_or_doubled(
     open_rig: Open, seed: int, model: Model
 ) -> None:
-    faults = Seeded(seed, 0.1, slow_s=0.8)
+    faults = Seeded(seed, 0.1, slow_s=0.5)
     rig = open_rig(faults=faults)
     rig.drop_many(model, 60, seed)
     rig.run_until_done()
