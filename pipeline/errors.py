@@ -7,6 +7,9 @@ and shows a trace.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 EX_OK = 0
@@ -240,3 +243,25 @@ class Stopped(BillferryError):
     def __init__(self, *, signal_name: str, signal_number: int) -> None:
         super().__init__(signal_name=signal_name, signal_number=signal_number)
         self.exit_status = SIGNAL_BASE + signal_number
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def room_at(where: object) -> Iterator[None]:
+    """Tell a full disk as DiskFull. polars raises it as an error of its own, known only by the system's words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL or _says_full(error):
+            raise DiskFull(where=where, problem=error.strerror or "no space left on device") from error
+        raise
+    except Exception as error:
+        if _says_full(error):
+            raise DiskFull(where=where, problem="no space left on device") from error
+        raise
+
+
+def _says_full(error: Exception) -> bool:
+    return any(f"os error {number})" in str(error) for number in _FULL)

@@ -6,19 +6,16 @@ from outside are never part of a path.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import DiskFull
+from pipeline.errors import room_at
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _STAGED = "fetch-"
 
 
@@ -43,7 +40,7 @@ def land_blocks(
         DiskFull: no room.
     """
     _make_private(landing)
-    with _room(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
+    with room_at(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
         Path(staged).chmod(0o700)
         part = Path(staged) / "content.part"
         sha256, size_bytes = _write(blocks, part, progress)
@@ -90,13 +87,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _room(landing: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(where=landing, problem=os.strerror(error.errno)) from error
-        raise

@@ -5,7 +5,6 @@ Everything is 0700 (folders) or 0600 (files) under any umask, because a report n
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -16,13 +15,11 @@ from typing import IO
 from urllib.parse import quote
 
 from pipeline.core.files import LandedFile
-from pipeline.errors import DiskFull
+from pipeline.errors import room_at
 
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
@@ -58,15 +55,12 @@ def written_whole(final: Path) -> Iterator[Path]:
     make_private(final.parent)
     staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
     try:
-        staged.chmod(0o700)
-        yield staged
-        _sync_folder(staged)
-        _put_in_place(staged, final)
-        _sync_folder(final.parent)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(where=str(final.parent), problem=os.strerror(error.errno or 0)) from error
-        raise
+        with room_at(final.parent):
+            staged.chmod(0o700)
+            yield staged
+            _sync_folder(staged)
+            _put_in_place(staged, final)
+            _sync_folder(final.parent)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 

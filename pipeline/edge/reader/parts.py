@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import room_at
+
 
 class Parts:
     """The Parquet parts `00000.parquet`, `00001.parquet`, … of one checked file."""
@@ -49,7 +51,10 @@ class Parts:
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
     beside = path.with_suffix(".parquet.part")
-    with beside.open("wb") as file:
-        beside.chmod(0o600)
-        frame.write_parquet(file, compression="lz4")
-    beside.rename(path)
+    try:
+        with room_at(path.parent), beside.open("wb") as file:
+            beside.chmod(0o600)
+            frame.write_parquet(file, compression="lz4")
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)

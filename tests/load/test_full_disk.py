@@ -1,0 +1,60 @@
+"""A full disk ends the run with one clear line; nothing is torn, and with room again it goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.load.conftest import Merchant
+
+ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(400)]
+SIZES_KIB = [100, 130, 160, 200, 260, 340, 440, 580]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """`var` on a file system of so many KiB; calling again resizes it."""
+    var = tmp_path / "var"
+    var.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(var)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        if os.environ.get("CI") and os.geteuid() == 0:
+            pytest.fail(f"no tmpfs can be mounted here: {mounted.stderr.decode()}")
+        pytest.skip("needs the right to mount a small tmpfs")
+
+    def resize(size_kib: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size_kib}k", str(var)], check=True)
+
+    yield resize
+    subprocess.run(["umount", "-l", str(var)], check=True)
+
+
+@pytest.mark.parametrize("size_kib", SIZES_KIB)
+def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_when_there_is_room(
+    merchant: Merchant, small_disk: Callable[[int], None], size_kib: int
+) -> None:
+    small_disk(size_kib)
+    path = merchant.bills(ROWS)
+    full = merchant.load(path)
+    assert full.exit_status == 3, full.errors
+    assert "free some room" in full.errors
+    assert "Traceback" not in full.errors
+    left = [file.name for file in (merchant.folder / "var").rglob("*") if file.name.endswith(".part")]
+    assert not left
+    for results in (merchant.folder / "var").glob("reports/*/results.csv"):
+        assert len(results.read_text().splitlines()) == len(ROWS) + 1
+    small_disk(65536)
+    done = merchant.load(path)
+    assert done.exit_status == 0, done.errors
+    assert [row["outcome"] for row in merchant.results(path)] == ["created"] * len(ROWS)
+    assert {name: bill["amount_due"] for name, bill in merchant.held("bills").items()} == {
+        f"B{n}": (n + 1) * 100 for n in range(len(ROWS))
+    }
