@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother
 
@@ -123,6 +124,20 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
+class _Connection(sqlite3.Connection):
+    """Whoever uses it gets errors of ours for a full disk and a damaged file."""
+
+    where: Path
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        with ledger_errors(self.where):
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        with ledger_errors(self.where):
+            return super().executemany(sql, parameters)
+
+
 def open_ledger(
     path: Path, *, merchant: str, environment: str, read_only: bool = False
 ) -> sqlite3.Connection:
@@ -137,6 +152,10 @@ def open_ledger(
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > len(MIGRATIONS):
                 raise LedgerDamaged(where=path, problem=f"version {version} is newer than this program")
+            if read_only and version < len(MIGRATIONS):
+                raise LedgerDamaged(
+                    where=path, problem=f"version {version} waits for a run to bring it up to date"
+                )
             if not read_only:
                 _migrate(connection, path, version)
             _bind(connection, path, merchant, environment, read_only=read_only)
@@ -176,6 +195,8 @@ def ledger_errors(path: Path | str) -> Iterator[None]:
     """SQLite's complaints as errors of ours: a full disk is the operator's matter, a damaged ledger a bug's."""
     try:
         yield
+    except OSError as error:
+        raise DiskFull(where=path, problem=error.strerror) from error
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in {
             sqlite3.SQLITE_FULL,
@@ -214,8 +235,14 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         path.chmod(0o600)
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
     connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+        uri,
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_S,
+        check_same_thread=False,
+        factory=_Connection,
     )
+    connection.where = path
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     if not read_only:
@@ -229,6 +256,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
         return
     if version > 0:
         copy = path.with_name(f"{path.name}.before-v{len(MIGRATIONS)}")
+        copy.unlink(missing_ok=True)  # left by a migration that was cut off
         connection.execute("VACUUM INTO ?", (str(copy),))
         copy.chmod(0o600)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):

@@ -1,0 +1,183 @@
+"""Many changes, one synced commit; a failed group is told to all of it, and the next goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.edge.ledger import Files, GroupCommit, Ledger, Sends
+from pipeline.errors import DiskFull
+from tests.edge.ledger.conftest import intent, land, opened
+
+
+def concluding(sends: Sends, record: int) -> Callable[[], None]:
+    return lambda: sends.conclude(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
+
+
+def commits_of(ledger: Ledger) -> list[str]:
+    said: list[str] = []
+    ledger.set_trace_callback(lambda sql: said.append(sql) if sql == "COMMIT" else None)
+    return said
+
+
+async def while_busy(
+    group: GroupCommit, then: Callable[[], list[asyncio.Task[None]]]
+) -> list[asyncio.Task[None]]:
+    """Start `then` while the writer is held up, so that its changes go into one group."""
+    go, holding = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        holding.set()
+        go.wait(5)
+
+    held = asyncio.create_task(group.durable(hold))
+    await asyncio.to_thread(holding.wait, 5)
+    tasks = then()
+    await asyncio.sleep(0)  # each puts its change into the queue
+    go.set()
+    await asyncio.wait([held, *tasks])
+    return tasks
+
+
+def test_changes_that_arrive_during_a_commit_go_together(ledger: Ledger, sends: Sends) -> None:
+    async def main() -> int:
+        async with GroupCommit(ledger, "here") as group:
+            said = commits_of(ledger)
+            await while_busy(
+                group,
+                lambda: [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(500)],
+            )
+            return len(said)
+
+    assert asyncio.run(main()) == 2
+    assert sends.settled_records(1).len() == 500
+
+
+def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(ledger: Ledger, sends: Sends) -> None:
+    def bad() -> None:
+        raise ValueError("planted")
+
+    async def main() -> list[BaseException | None]:
+        async with GroupCommit(ledger, "here") as group:
+            tasks = await while_busy(
+                group,
+                lambda: [
+                    asyncio.create_task(group.durable(change))
+                    for change in (concluding(sends, 1), bad, concluding(sends, 2))
+                ],
+            )
+            await group.durable(concluding(sends, 3))
+            return [task.exception() for task in tasks]
+
+    assert [str(failure) for failure in asyncio.run(main())] == ["planted"] * 3
+    assert sends.settled_records(1).to_list() == [3]
+
+
+def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+            await group.durable(lambda: sends.open_intent(intent()))
+            with pytest.raises(Exception, match="UNIQUE"):
+                await group.durable(lambda: sends.open_intent(intent(record=2)))
+
+    asyncio.run(main())
+    assert [one.record for one in sends.open_intents()] == [1]
+
+
+def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None:
+    ledger.execute(f"PRAGMA max_page_count = {ledger.execute('PRAGMA page_count').fetchone()[0]}")
+
+    def much() -> None:
+        for record in range(2000):
+            sends.conclude(1, "B" * 200, RecordOutcome(record, Outcome.CREATED))
+
+    async def main() -> None:
+        async with GroupCommit(ledger, "the ledger") as group:
+            with pytest.raises(DiskFull):
+                await group.durable(much)
+
+    asyncio.run(main())
+    assert sends.settled_records(1).is_empty()
+
+
+def test_leaving_waits_for_what_was_asked(ledger: Ledger, sends: Sends) -> None:
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+            tasks = [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(20)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert sends.settled_records(1).len() == 20
+
+
+def test_a_waiter_that_is_cancelled_does_not_take_its_change_back(ledger: Ledger, sends: Sends) -> None:
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+
+            def then() -> list[asyncio.Task[None]]:
+                tasks = [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(2)]
+                asyncio.get_running_loop().call_soon(tasks[0].cancel)
+                return tasks
+
+            await while_busy(group, then)
+
+    asyncio.run(main())
+    assert sends.settled_records(1).to_list() == [0, 1]
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.edge.ledger import GroupCommit, Sends, open_ledger
+
+async def main():
+    ledger = open_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")
+    sends = Sends(ledger)
+    async with GroupCommit(ledger, sys.argv[1]) as group:
+        async def worker(number):
+            while True:
+                def change(first=number, second=number + 500_000):
+                    sends.conclude(1, "one", RecordOutcome(first, Outcome.CREATED))
+                    sends.conclude(1, "two", RecordOutcome(second, Outcome.CREATED))
+                await group.durable(change)
+                sys.stdout.write(f"{number}\\n")
+                sys.stdout.flush()
+                number += 8
+        await asyncio.gather(*[worker(n) for n in range(8)])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.13, 0.21])
+def test_kill_minus_nine_loses_nothing_that_was_durable(path: Path, after_s: float) -> None:
+    with closing(opened(path)) as ledger:
+        land(Files(ledger))
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        first = writer.stdout.readline()
+        time.sleep(after_s)
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read()
+    told = {int(line) for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")}
+    assert len(told) > 8
+    with closing(opened(path)) as ledger:
+        assert ledger.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        kept = set(Sends(ledger).settled_records(1))
+    assert told <= kept
+    firsts = {record for record in kept if record < 500_000}
+    assert {record + 500_000 for record in firsts} == kept - firsts, "half a change was kept"
