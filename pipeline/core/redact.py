@@ -16,7 +16,7 @@ _SECRETS = re.compile(
     r"(?![ ()./-]{0,3}\d)(?!\w))"
     r"|(?P<key>(?<![A-Za-z0-9])[sp]k_[A-Za-z0-9_-]{4,})"
     r"|(?P<bearer>(?i:\bbearer)\s+[^\s\"']+)"
-    r"|(?P<email>[^\s@<>\"',;:=]{1,256}(?:@|%40)[^\s@<>\"',;:]+)"
+    r"|(?P<email>[^\s@<>\"',;:=]{1,256}(?:@|%40)[^\s<>\"',;:]+)"
     r"|(?P<number>\+?\d(?:[ ()./-]{0,3}\d){7,})"
 )
 _MASKS = {"key": "[key]", "bearer": "Bearer [key]", "email": "[e-mail]", "number": "[number]"}

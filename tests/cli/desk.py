@@ -15,6 +15,7 @@ import yaml
 
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 
+ROOT = str(Path(__file__).resolve().parents[2])
 PLANTED_KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 GOOD_BILLS = (
     "customer_reference,account_reference,bill_reference,amount_due\nC1,A1,B1,10.00\nC1,A1,B2,20.50\n"
@@ -72,7 +73,12 @@ class Desk:
         return subprocess.Popen(
             [sys.executable, "-c", script, *words],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "PYTHONPATH": ROOT,
+                **self.environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

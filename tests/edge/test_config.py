@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pipeline.cli import run_command
-from pipeline.edge.config import api_key, load_config
+from pipeline.edge.config import api_key, load_config, read_secret
 from pipeline.edge.ledger import open_ledger
 from pipeline.errors import ConfigError
 
@@ -232,6 +232,12 @@ def test_a_secret_that_others_can_read_is_a_mistake(place: Place, mode: int) -> 
     place.change(sftp=SFTP | {"password_file": "sftp.password"})
     path = place.folder / "sftp.password"
     assert place.says() == f"sftp.password_file: {path} can be read by others; run chmod 600 {path}"
+
+
+def test_a_secret_is_looked_at_again_when_it_is_read(place: Place) -> None:
+    place.secret("api.key", TEST_KEY, 0o644)
+    with pytest.raises(ConfigError, match="can be read by others"):
+        read_secret(place.folder / "api.key", "api.key_file")
 
 
 # -- what lies outside of the file ----------------------------------------------------------------------------
