@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test check format docs golden lock wheel clean
+.PHONY: help setup demo test soak check format docs golden lock wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ demo: setup      ## the main job, on servers of our own
 test: setup      ## the tests
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
+	BILLFERRY_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults
 
 check: setup     ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -30,10 +31,14 @@ from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.progress import Ui
-from pipeline.report import FileReport, Outcomes, run_result
+from pipeline.report import FileReport, Outcomes, half_written, run_result
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings
+
+
+DRY_RUN = "dry-run-"
+ABANDONED_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,14 @@ class Desk:
         _make_private(work_dir)
         if options.dry_run:
             with (
-                tempfile.TemporaryDirectory(prefix="dry-run-", dir=work_dir) as landing,
+                tempfile.TemporaryDirectory(prefix=DRY_RUN, dir=work_dir) as landing,
                 _existing_ledger(config.settings) as ledger,
             ):
                 yield cls(config, ui, options, Path(landing), ledger, pace)
             return
         with only_run(work_dir / "lock", wait_s=options.wait_s):
             key = api_key(config.settings)  # a wrong key is told before anything is fetched
+            _sweep(work_dir)
             with closing(_open(config.settings, read_only=False)) as ledger:
                 yield cls(config, ui, options, work_dir / "landing", ledger, pace, _key=key)
 
@@ -94,13 +100,6 @@ class Desk:
     @property
     def ledger_path(self) -> Path:
         return ledger_path(self.settings)
-
-    def sweep(self) -> None:
-        """Remove what a killed run left half written."""
-        if not self.options.dry_run:
-            sweep(self.landing)
-            for left in self.settings.work_dir.glob("dry-run-*"):
-                shutil.rmtree(left, ignore_errors=True)
 
     def sources(self) -> Iterator[Source]:
         """Where files come from, as configured."""
@@ -356,6 +355,17 @@ def _open(settings: Settings, *, read_only: bool) -> Ledger:
         environment=settings.environment,
         read_only=read_only,
     )
+
+
+def _sweep(work_dir: Path) -> None:
+    """Remove what a killed run left half written. Only while the lock is held."""
+    sweep(work_dir / "landing")
+    for left in half_written(work_dir / "reports"):
+        shutil.rmtree(left, ignore_errors=True)
+    for left in work_dir.glob(f"{DRY_RUN}*"):
+        # A dry run needs no lock, so a fresh one may be at work.
+        if time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -109,7 +109,6 @@ class _Run:
 
     def _all_sources(self) -> None:
         desk = self._desk
-        desk.sweep()
         for row in desk.unfinished():
             self._guarded(row.name, partial(self._resume, row))
         sources: list[Source] = []

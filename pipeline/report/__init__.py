@@ -1,6 +1,6 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import report_folder
+from pipeline.report.place import half_written, report_folder
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
 from pipeline.report.summary import FileReport, exit_status, run_result, without_report
 from pipeline.report.words import describe, money
@@ -14,6 +14,7 @@ __all__ = [
     "RejectedRow",
     "describe",
     "exit_status",
+    "half_written",
     "money",
     "nothing_sent",
     "report_folder",

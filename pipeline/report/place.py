@@ -20,6 +20,7 @@ from pipeline.errors import room_at
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
+_STAGED = ".writing-"
 
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
@@ -53,7 +54,7 @@ def written_whole(final: Path) -> Iterator[Path]:
         DiskFull: there is no room for the report.
     """
     make_private(final.parent)
-    staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
+    staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=final.parent))
     try:
         with room_at(final.parent):
             staged.chmod(0o700)
@@ -63,6 +64,11 @@ def written_whole(final: Path) -> Iterator[Path]:
             _sync_folder(final.parent)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def half_written(folder: Path) -> list[Path]:
+    """What killed runs left beside reports."""
+    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*")]
 
 
 @contextmanager

@@ -1,0 +1,109 @@
+"""Killed at the n-th sync, write, rename or unlink inside a small run: nothing is torn, and the next run finishes it.
+
+40 sampled points here; every point with BILLFERRY_SOAK=1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.load.conftest import Merchant
+
+ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(6)]
+CALLS = {
+    "sync": ("fdatasync", "fsync"),
+    "write": ("pwrite64", "write"),
+    "rename": ("rename", "renameat", "renameat2", "link"),
+    "unlink": ("unlink", "unlinkat", "rmdir"),
+}
+POINTS = 10
+SOAK = bool(os.environ.get("BILLFERRY_SOAK"))
+
+
+def load_under_strace(merchant: Merchant, path: Path, *options: str) -> int:
+    command = [sys.executable, "-m", "pipeline", "load", str(path), "--config", "config.yaml"]
+    return subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(merchant.folder / "trace"), *options, *command],
+        cwd=merchant.folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    ).returncode
+
+
+def most_calls_of_a_thread(trace: Path, names: tuple[str, ...]) -> dict[str, int]:
+    """The injection counts calls per thread, so this does too."""
+    counts: Counter[tuple[str, str]] = Counter(
+        re.findall(r"^([0-9]+) +([a-z0-9]+)\(", trace.read_text(), re.MULTILINE)
+    )
+    return {name: max((n for (_, call), n in counts.items() if call == name), default=0) for name in names}
+
+
+@pytest.fixture(autouse=True)
+def _needs_strace() -> None:
+    if shutil.which("strace") is None:
+        if os.environ.get("CI"):
+            pytest.fail("strace is not installed")
+        pytest.skip("strace is not installed")
+
+
+def points(most: int) -> list[int]:
+    if SOAK or most <= POINTS:
+        return list(range(1, most + 1))
+    return sorted({1 + round(step * (most - 1) / (POINTS - 1)) for step in range(POINTS)})
+
+
+def assert_finished(merchant: Merchant, path: Path) -> None:
+    done = merchant.load(path)
+    assert done.exit_status == 0, done.errors
+    assert [row["outcome"] for row in merchant.results(path)] == ["created"] * len(ROWS)
+    assert {name: bill["amount_due"] for name, bill in merchant.held("bills").items()} == {
+        f"B{n}": (n + 1) * 100 for n in range(len(ROWS))
+    }
+    assert len(merchant.held("accounts")) == 3
+    assert merchant.ledger("SELECT count(*) FROM intents") == [(0,)]
+    assert merchant.ledger("PRAGMA integrity_check") == [("ok",)]
+    left = [
+        file.name
+        for file in (merchant.folder / "var").rglob("*")
+        if re.search(r"\.part|fetch-|writing", file.name)
+    ]
+    assert not left
+
+
+@pytest.mark.timeout(3600 if SOAK else 120)
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_run_killed_at_a_system_call_is_finished_by_the_next(merchant: Merchant, kind: str) -> None:
+    names = CALLS[kind]
+    first = merchant.bills(ROWS, name="bills0.csv")
+    assert load_under_strace(merchant, first, "-e", f"trace={','.join(names)}") == 0
+    most = most_calls_of_a_thread(merchant.folder / "trace", names)
+    killed = 0
+    for name, count in most.items():
+        share = points(count) if SOAK else points(count)[:: max(1, len([n for n in most.values() if n]))]
+        for number in share:
+            start_over(merchant)
+            path = merchant.bills(ROWS, name="bills.csv")
+            inject = f"inject={name}:signal=SIGKILL:when={number}"
+            status = load_under_strace(merchant, path, "-e", f"trace={name}", "-e", inject)
+            killed += status != 0
+            assert_finished(merchant, path)
+    assert killed >= min(3, sum(most.values())), "the kills did not hit"
+
+
+def start_over(merchant: Merchant) -> None:
+    """Another merchant altogether: no ledger, no reports, an API that holds nothing."""
+    shutil.rmtree(merchant.folder / "var", ignore_errors=True)
+    port = merchant.api.port
+    merchant.api.stop()
+    merchant.api = type(merchant.api)(port=port)
+    merchant.api.start()
