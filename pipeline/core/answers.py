@@ -43,7 +43,7 @@ class Meaning(StrEnum):
     DONE = "done"
     """It worked, and the answer shows what we asked for."""
     SPENT = "spent"
-    """A stored failure was replayed: history, look up."""
+    """A stored failure, or a stored success that shows something else, was replayed: history, look up."""
     UNAUTHORISED = "unauthorised"
     SLOW_DOWN = "slow_down"
     CLASH = "clash"
@@ -145,9 +145,11 @@ def _is_problem(answer: Answer) -> bool:
 
 
 def _read_success(status: int, body: Json | None, expected: Expected, *, replayed: bool) -> Reading:
+    # A stored answer stays what it is however often it is asked for: a look at the object itself must settle it.
+    nonsense = Meaning.SPENT if replayed else Meaning.DOUBT
     if body is None or not _is_entity(body):
         return Reading(
-            Meaning.DOUBT,
+            nonsense,
             status,
             replayed=replayed,
             code=f"api.{status}.unreadable",
@@ -157,7 +159,7 @@ def _read_success(status: int, body: Json | None, expected: Expected, *, replaye
     for name, value in {**expected.fields, **owners}.items():
         if not _equal(body.get(name), value):
             return Reading(
-                Meaning.DOUBT,
+                nonsense,
                 status,
                 entity=body,
                 replayed=replayed,

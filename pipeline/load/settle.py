@@ -6,6 +6,7 @@ run, or belongs to another file: everything it needs stands in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.core.answers import Expected, Meaning, Reading, names_key_reuse
@@ -21,7 +22,9 @@ from pipeline.load.wire import Doubt, Halted, Uncertain
 IN_FLIGHT_PAUSES_S = (0.1, 0.3, 0.6)
 """Waits after a 409 for a key that we know of no earlier send of: another sender may be at work on it."""
 LAG_PAUSES_S = (0.3, 0.9)
-"""Waits before "missing" is believed after a stored server error: the work may be done and not yet visible."""
+"""Waits before "missing" is believed after an unaccounted send: its work may be done and not yet visible."""
+REFUSAL_PAUSES_S = (*LAG_PAUSES_S, 2.7)
+"""The same before an unaccounted bill is told refused, which nobody would look at again."""
 
 
 class CreateSettler:
@@ -53,21 +56,9 @@ class CreateSettler:
         clashing_since = self._wire.now
         while True:
             reading = await self._send(intent, doubt)
-            match reading.meaning:
-                case Meaning.DONE:
-                    return await self._done(intent, reading, doubt)
-                case Meaning.REFUSED:
-                    return self._refused(doubt, reading)
-                case Meaning.DOUBT:
-                    return await self._after_patience(intent, reading, doubt)
-                case Meaning.NOT_SENT:
-                    self._wire.check_halt()
-                    return self._not_sent(doubt, reading)
-                case _:
-                    pass
-            found = await self._look_up_patiently(intent, reading)
-            if found is not None:
-                return await self.settle_found(intent, found, doubt)
+            settled = await self._said(intent, reading, doubt) or await self._looked(intent, reading, doubt)
+            if settled is not None:
+                return settled
             if reading.meaning is Meaning.CLASH:
                 clashing_since = clashing_since if clashes else self._wire.now
                 if await self._may_be_in_flight(clashes, clashing_since, doubt):
@@ -82,6 +73,32 @@ class CreateSettler:
             if tried >= MAX_GENERATIONS:
                 return self._in_doubt(doubt, reading.code, f"{reading.message} (after {tried} keys)")
             intent, clashes = renewed, 0
+
+    async def _said(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement | None:
+        """The settlement that the answer alone gives; None when only a look-up tells."""
+        match reading.meaning:
+            case Meaning.DONE:
+                return await self._done(intent, reading, doubt)
+            case Meaning.REFUSED if not doubt.doubtful:
+                return self._refused(doubt, reading)
+            case Meaning.DOUBT:
+                return await self._after_patience(intent, reading, doubt)
+            case Meaning.NOT_SENT:
+                self._wire.check_halt()
+                return self._not_sent(doubt, reading)
+            case _:
+                return None
+
+    async def _looked(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement | None:
+        """The settlement that a look-up gives; None when there is nothing, and another send may help."""
+        found = await self._look_up_patiently(intent, _lag_pauses(reading, doubt))
+        if found is not None:
+            return await self.settle_found(intent, found, doubt)
+        if reading.meaning is Meaning.REFUSED:
+            return self._refused(doubt, reading)
+        if reading.status == 201:  # a stored success that shows something else, of a bill that cannot be seen
+            return self._in_doubt(doubt, reading.code, reading.message)
+        return None
 
     async def _send(self, intent: Intent, doubt: Doubt) -> Reading:
         body = intent.json()
@@ -108,14 +125,13 @@ class CreateSettler:
             return in_doubt
         return in_doubt if found is None else await self.settle_found(intent, found, doubt)
 
-    async def _look_up_patiently(self, intent: Intent, reading: Reading) -> Json | None:
+    async def _look_up_patiently(self, intent: Intent, pauses: Sequence[float]) -> Json | None:
         found = await self._wire.look_up(intent.kind, intent.reference)
-        if reading.meaning is Meaning.SPENT and (reading.status or 0) >= 500:
-            for pause in LAG_PAUSES_S:
-                if found is not None:
-                    break
-                await self._wire.pause(pause)
-                found = await self._wire.look_up(intent.kind, intent.reference)
+        for pause in pauses:
+            if found is not None:
+                break
+            await self._wire.pause(pause)
+            found = await self._wire.look_up(intent.kind, intent.reference)
         return found
 
     async def _may_be_in_flight(self, clashes: int, since: float, doubt: Doubt) -> bool:
@@ -317,3 +333,18 @@ class CreateSettler:
 
 def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: str | None) -> Entity:
     return Entity(kind, reference, id_, owner=owner, details=details_of(sent or {}))
+
+
+def _lag_pauses(reading: Reading, doubt: Doubt) -> Sequence[float]:
+    """How long "missing" is not believed where an earlier send, perhaps the one of a stored answer, may have worked.
+
+    A 409 has waits of its own. Source: billing-api.md, open question 7.
+    """
+    if reading.meaning in {Meaning.REFUSED, Meaning.UNPROCESSABLE} and doubt.doubtful:
+        return REFUSAL_PAUSES_S
+    replayed_doubt = reading.meaning is Meaning.SPENT and (
+        reading.status == 201 or (reading.status or 0) >= 500
+    )
+    if replayed_doubt or (doubt.doubtful and reading.meaning is not Meaning.CLASH):
+        return LAG_PAUSES_S
+    return ()

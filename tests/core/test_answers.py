@@ -133,7 +133,7 @@ TABLE: dict[str, tuple[Answer | Failure, Meaning, str]] = {
     "201 with another owner": (answer(201, bill(account_id="bacc_2")), Meaning.DOUBT, "api.echo_differs"),
     "201 replayed with another amount": (
         answer(201, bill(amount_due=1), replayed=True),
-        Meaning.DOUBT,
+        Meaning.SPENT,
         "api.echo_differs",
     ),
     "never connected": (Failure.NEVER_CONNECTED, Meaning.NOT_SENT, "api.never_connected"),
