@@ -6,9 +6,7 @@ and nothing is owed to a source. No stage asks again.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -24,21 +22,24 @@ from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.edge.config import Config, api_key, feed_print
-from pipeline.edge.landing import sweep
-from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
+from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
 from pipeline.edge.lock import only_run
-from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, DiskFull, UsageError, badness
+from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, UsageError, badness
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.progress import Ui
-from pipeline.report import FileReport, Outcomes, half_written, run_result
+from pipeline.report import FileReport, Outcomes, run_result
+from pipeline.work_dir import (
+    DRY_RUN,
+    existing_ledger,
+    ledger_path,
+    make_private,
+    open_for,
+    sweep_leftovers,
+)
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings
-
-
-DRY_RUN = "dry-run-"
-ABANDONED_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,18 @@ class Desk:
         """A desk with the lock held (unless dry). Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError."""
         work_dir = config.settings.work_dir
         pace = Pace(config.settings.api.requests_per_second)
-        _make_private(work_dir)
+        make_private(work_dir)
         if options.dry_run:
             with (
                 tempfile.TemporaryDirectory(prefix=DRY_RUN, dir=work_dir) as landing,
-                _existing_ledger(config.settings) as ledger,
+                existing_ledger(config.settings) as ledger,
             ):
                 yield cls(config, ui, options, Path(landing), ledger, pace)
             return
         with only_run(work_dir / "lock", wait_s=options.wait_s):
             key = api_key(config.settings)  # a wrong key is told before anything is fetched
-            _sweep(work_dir)
-            with closing(_open(config.settings, read_only=False)) as ledger:
+            sweep_leftovers(work_dir)
+            with closing(open_for(config.settings, read_only=False)) as ledger:
                 yield cls(config, ui, options, work_dir / "landing", ledger, pace, _key=key)
 
     # -- places --
@@ -294,7 +295,7 @@ class Desk:
 
     def reader(self) -> AbstractContextManager[Ledger]:
         """A second connection, for reading while the load writes."""
-        return closing(_open(self.settings, read_only=True))
+        return closing(open_for(self.settings, read_only=True))
 
     def outcomes(self, file_id: int) -> Outcomes:
         sends = Sends(self._db)
@@ -341,48 +342,6 @@ def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
         raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
     digits = ", ".join(row.sha256[:8] for row in rows)
     raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
-
-
-def ledger_path(settings: Settings) -> Path:
-    """Where a merchant's ledger stands."""
-    return settings.work_dir / "ledger.sqlite"
-
-
-def _open(settings: Settings, *, read_only: bool) -> Ledger:
-    return open_ledger(
-        ledger_path(settings),
-        merchant=settings.merchant,
-        environment=settings.environment,
-        read_only=read_only,
-    )
-
-
-def _sweep(work_dir: Path) -> None:
-    """Remove what a killed run left half written. Only while the lock is held."""
-    sweep(work_dir / "landing")
-    for left in half_written(work_dir / "reports"):
-        shutil.rmtree(left, ignore_errors=True)
-    for left in work_dir.glob(f"{DRY_RUN}*"):
-        # A dry run needs no lock, so a fresh one may be at work.
-        if time.time() - left.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
-    if not ledger_path(settings).exists():
-        yield None
-        return
-    with closing(_open(settings, read_only=True)) as ledger:
-        yield ledger
-
-
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-    except OSError as error:
-        raise DiskFull(where=folder, problem=error.strerror) from error
 
 
 def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:

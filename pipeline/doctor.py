@@ -14,11 +14,11 @@ from pathlib import Path
 
 from pipeline.core.answers import Answer, Failure
 from pipeline.core.wanted import PATH_OF
-from pipeline.desk import ledger_path
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.ledger import open_ledger
 from pipeline.errors import EX_OK, ApiUnauthorised, ApiUnavailable, BillferryError, ConfigError, badness
+from pipeline.work_dir import ledger_path
 from schemas.settings import Settings
 
 CLOCK_OFF_S = 120

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.desk import ledger_path
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import copy_ledger, open_ledger
 from pipeline.errors import UsageError
+from pipeline.work_dir import ledger_path
 
 
 def back_up(config: Config, path: Path) -> str:

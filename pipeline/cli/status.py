@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from pipeline.desk import ledger_path
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
 from pipeline.report import money
+from pipeline.work_dir import ledger_path
 
 SHOWN_FILES = 20
 

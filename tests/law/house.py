@@ -21,13 +21,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "handover": BELOW_STAGES | STAGES,
     "progress": BELOW_STAGES | {"check"},
-    "desk": BELOW_STAGES | STAGES | {"handover", "progress"},
+    "work_dir": BELOW_STAGES | {"report"},
+    "desk": BELOW_STAGES | STAGES | {"handover", "progress", "work_dir"},
     "run": BELOW_STAGES | STAGES | {"handover", "progress", "desk"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
-    "doctor": BELOW_STAGES | {"desk"},
+    "doctor": BELOW_STAGES | {"work_dir"},
     "probe": BELOW_STAGES,
     "sandbox": set(),
-    "cli": BELOW_STAGES | STAGES | {"progress", "desk", "run", "validate", "doctor", "probe", "sandbox"},
+    "cli": BELOW_STAGES
+    | STAGES
+    | {"progress", "work_dir", "desk", "run", "validate", "doctor", "probe", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""

@@ -1,0 +1,60 @@
+"""The work_dir of a merchant: what stands where in it, private to its owner, and cleared of what killed runs left."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from pipeline.edge.landing import sweep
+from pipeline.edge.ledger import Ledger, open_ledger
+from pipeline.errors import DiskFull
+from pipeline.report import half_written
+from schemas.settings import Settings
+
+DRY_RUN = "dry-run-"
+ABANDONED_S = 86_400
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where a merchant's ledger stands."""
+    return settings.work_dir / "ledger.sqlite"
+
+
+def open_for(settings: Settings, *, read_only: bool) -> Ledger:
+    return open_ledger(
+        ledger_path(settings),
+        merchant=settings.merchant,
+        environment=settings.environment,
+        read_only=read_only,
+    )
+
+
+def sweep_leftovers(work_dir: Path) -> None:
+    """Remove what a killed run left half written. Only while the lock is held."""
+    sweep(work_dir / "landing")
+    for left in half_written(work_dir / "reports"):
+        shutil.rmtree(left, ignore_errors=True)
+    for left in work_dir.glob(f"{DRY_RUN}*"):
+        # A dry run needs no lock, so a fresh one may be at work.
+        if time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
+    if not ledger_path(settings).exists():
+        yield None
+        return
+    with closing(open_for(settings, read_only=True)) as ledger:
+        yield ledger
+
+
+def make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DiskFull(where=folder, problem=error.strerror) from error
