@@ -1,0 +1,122 @@
+"""The client is killed, by the API itself or at random moments, and started again until it is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from random import Random
+
+import pytest
+
+from pipeline.sandbox import faults, seeded
+from pipeline.sandbox.faults import Received, Scripted, Window
+from pipeline.sandbox.seeded import Seeded
+from pipeline.sandbox.switches import Switches
+from tests.faults.conftest import Open
+from tests.faults.files import rows
+from tests.faults.rig import KILLED, Rig
+from tests.faults.test_seeds import SOAK
+
+WINDOWS = [
+    Window.BEFORE_RECEIPT,
+    Window.AFTER_RECEIPT,
+    Window.AFTER_CUSTOMER,
+    Window.AFTER_ACCOUNT,
+    Window.AFTER_BILL,
+    Window.AFTER_REPLY,
+]
+SWITCHES = {
+    "both defences": Switches(),
+    "keys alone": Switches(allow_duplicate_references=True),
+    "references alone": Switches(ignore_idempotency_keys=True),
+}
+
+SEED = int(os.environ.get("BILLFERRY_SEED") or 3)
+
+
+class Killer:
+    """Kills the running client, once, when the first request that carries a reference reaches a window."""
+
+    def __init__(self) -> None:
+        self.client: subprocess.Popen[bytes] | None = None
+
+    def at(self, window: Window, reference: str) -> Scripted:
+        once: list[int] = []
+
+        def carries(request: Received) -> bool:
+            if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
+                return False
+            once.append(request.number)
+            return len(once) == 1
+
+        return Scripted({carries: faults.callback(self._kill, window)})
+
+    def _kill(self, _: Received) -> None:
+        assert self.client is not None
+        os.kill(self.client.pid, signal.SIGKILL)
+        self.client.wait(10)
+
+
+def finish(client: subprocess.Popen[bytes]) -> int:
+    _, said = client.communicate(timeout=60)
+    assert client.returncode in {KILLED, 0, 1, 3}, said.decode()
+    return client.returncode
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.value)
+def test_a_client_killed_by_the_api_at_its_first_middle_and_last_record_settles(
+    open_rig: Open, window: Window
+) -> None:
+    """Each record opens a customer and an account of its own, so that every window comes."""
+    rig = open_rig(max_in_flight=4)
+    killer = Killer()
+    file = rig.drop("bill", [f"C{n},Name {n},A{n},B{n},ZAR,{n + 1}.10,2030-01-01," for n in range(31)])
+    for reference in ("B0", "B15", "B30"):
+        rig.api.faults = killer.at(window, reference)
+        killer.client = rig.start()
+        assert finish(killer.client) == KILLED
+    rig.run_until_done(rounds=2)
+    assert rig.audit() == []
+    assert rig.outcomes(file) == ["created"] * 31
+
+
+def kill_until_done(rig: Rig, random: Random, kills: int, records: int) -> int:
+    """Starts runs and kills each; returns how many were killed before one ended by itself.
+
+    Most die while they send, spread so that all kills fit into the file; every fifth while it starts, checks or
+    looks at what is in doubt.
+    """
+    for killed in range(kills):
+        before = rig.api.count()
+        client = rig.start()
+        if killed % 5 == 4:
+            time.sleep(random.uniform(0.3, 1.5))
+        else:
+            until = before + random.randint(1, 2 * records // kills)
+            while client.poll() is None and rig.api.count() < until:
+                time.sleep(0.002)
+            time.sleep(random.uniform(0, 0.02))
+        client.kill()
+        if finish(client) != KILLED:
+            return killed
+    return kills
+
+
+@pytest.mark.parametrize("defences", SWITCHES if SOAK else ["both defences"])
+def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
+    open_rig: Open, defences: str
+) -> None:
+    """2 000 bills, 10 % faults, 20 kills (with BILLFERRY_SOAK 500)."""
+    mix = seeded.HONEST if defences == "keys alone" else seeded.PASSING
+    chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
+    rig = open_rig(SWITCHES[defences], chosen, max_in_flight=32, max_retry_s=20)
+    killed = 0
+    for number in range(25 if SOAK else 1):
+        file = rig.drop("bill", rows("bill", 2000, SEED + number, prefix=f"f{number}-"), str(number))
+        killed += kill_until_done(rig, Random(SEED + number), 20, 2000)  # noqa: S311 - nothing secret
+        rig.run_until_done()
+        assert set(rig.outcomes(file)) == {"created"}, chosen
+    assert rig.audit() == [], (killed, chosen)
+    assert killed >= (400 if SOAK else 15), f"the runs were too fast to be killed: {killed}"
