@@ -16,6 +16,7 @@ from schemas.settings import Api
 
 MAX_ANSWER_BYTES = 1_048_576
 """An answer about one object is far smaller; more is cut off and so unreadable."""
+MAX_CONNECT_S = 10.0
 
 
 class BillingApi:
@@ -23,7 +24,10 @@ class BillingApi:
 
     def __init__(self, settings: Api, key: str) -> None:
         self._base = settings.base_url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=settings.timeout_s)
+        # Connecting has a bound of its own: without a connection nothing was sent, and nothing is in doubt.
+        self._timeout = aiohttp.ClientTimeout(
+            total=settings.timeout_s, sock_connect=min(settings.timeout_s / 2, MAX_CONNECT_S)
+        )
         self._headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json, application/problem+json",

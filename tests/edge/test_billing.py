@@ -1,0 +1,372 @@
+"""Whatever a network does ends in an answer or a failure of the right kind, and never in an exception.
+
+Real sockets; the far end is a script of what it does with each connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from pipeline.core.answers import Answer, Failure, Meaning
+from pipeline.core.answers import Expected as Sent
+from pipeline.core.answers import read as meaning_of
+from pipeline.edge.billing import MAX_ANSWER_BYTES, BillingApi
+from schemas.settings import Api
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Reply = Answer | Failure
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def received(reader: asyncio.StreamReader) -> bytes:
+    """One request, head and body."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+    )
+    return head + await reader.readexactly(length)
+
+
+def saying(*parts: bytes | float) -> Handler:
+    """Reads a request, then sends the parts (numbers are pauses in seconds) and closes."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await received(reader)
+        for part in parts:
+            if isinstance(part, bytes):
+                writer.write(part)
+                await writer.drain()
+            else:
+                await asyncio.sleep(part)
+        writer.close()
+
+    return handler
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def closing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+def api(url: str, **changes: Any) -> BillingApi:
+    facts: dict[str, Any] = {"base_url": url, "timeout_s": 0.5}
+    return BillingApi(Api(**facts | changes), "sk_test_abcd")
+
+
+@asynccontextmanager
+async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """The address of a server that does as `handler` says, and ends with the block whatever is under way."""
+    under_way: set[asyncio.Task[Any]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await handler(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+    await asyncio.sleep(0.01)
+
+
+def send_to(
+    handler: Handler, *requests: tuple[Any, ...], tls: ssl.SSLContext | None = None, pause_s: float = 0
+) -> list[Reply]:
+    """What `BillingApi.send` gives for each request in turn, from a server that does as `handler` says."""
+
+    async def main() -> list[Reply]:
+        replies = []
+        async with served(handler, tls) as url, api(url) as door:
+            for request in requests:
+                replies.append(await asyncio.wait_for(door.send(*request), 5))
+                await asyncio.sleep(pause_s)
+        return replies
+
+    return uvloop.run(main())
+
+
+POST = ("POST", "/billing/bills", b'{"a":1}', "key-1")
+
+
+def test_a_request_carries_key_body_and_bearer() -> None:
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await received(reader))
+        writer.write(OK)
+
+    (reply,) = send_to(handler, POST)
+    assert reply == Answer(200, {"content-type": "application/json", "content-length": "2"}, b"{}")
+    head, _, body = heard[0].partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /billing/bills HTTP/1.1"
+    assert {
+        b"Authorization: Bearer sk_test_abcd",
+        b"Idempotency-Key: key-1",
+        b"Content-Type: application/json",
+    } <= {*lines}
+    assert body == b'{"a":1}'
+
+
+def test_names_of_headers_come_in_lower_case() -> None:
+    (reply,) = send_to(
+        saying(b"HTTP/1.1 409 X\r\nIdempotent-REPLAYED: true\r\nContent-Length: 0\r\n\r\n"), POST
+    )
+    assert isinstance(reply, Answer)
+    assert reply.headers["idempotent-replayed"] == "true"
+
+
+CUT: dict[str, tuple[bytes | float, ...]] = {
+    "before any byte": (),
+    "within the status line": (b"HTTP/1.1 20",),
+    "within the headers": (b"HTTP/1.1 200 OK\r\nContent-Le",),
+    "before the body": (b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n",),
+    "within the body": (b'HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"id"',),
+    "within a chunk": (b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",),
+    "no HTTP at all": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n",),
+    "noise": (b"\x00\xff\x16\x03" * 500 + b"\r\n\r\n",),
+    "a header without end": (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,),
+    "a length that is none": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",),
+    "a status that is none": (b"HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\n{}",),
+    "a chunk size that is none": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CUT)
+@pytest.mark.parametrize(
+    "request_", [POST, ("PATCH", "/billing/customers/C1", b"{}"), ("GET", "/billing/bills/B1")]
+)
+def test_a_broken_answer_leaves_doubt(how: str, request_: tuple[Any, ...]) -> None:
+    (reply,) = send_to(saying(*CUT[how]), request_)
+    assert reply is Failure.CUT
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        silent,
+        saying(2.0, OK),
+        saying(b"HTTP/1.1 200 OK\r\n", 2.0),
+        saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", 2.0),
+    ],
+    ids=["silence", "late", "headers begun", "body begun"],
+)
+def test_an_answer_that_takes_too_long_leaves_doubt(handler: Handler) -> None:
+    (reply,) = send_to(handler, POST)
+    assert reply is Failure.TIMED_OUT
+
+
+def test_a_slow_trickle_is_bounded_as_a_whole() -> None:
+    trickle: list[bytes | float] = [b"x", 0.1]
+    (reply,) = send_to(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *trickle * 30), POST)
+    assert reply is Failure.TIMED_OUT
+
+
+# -- never connected: nothing can be in doubt ----------------------------------------------------------------
+
+
+def send_one(url: str, **changes: Any) -> Reply:
+    async def main() -> Reply:
+        async with api(url, **changes) as door:
+            return await asyncio.wait_for(door.send(*POST), 5)
+
+    return uvloop.run(main())
+
+
+def test_a_refused_connection_was_never_made() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert send_one(f"http://127.0.0.1:{port}") is Failure.NEVER_CONNECTED
+
+
+def test_a_name_that_does_not_resolve_was_never_connected_to() -> None:
+    assert send_one("http://no-such-host.invalid", timeout_s=8) is Failure.NEVER_CONNECTED
+
+
+def test_a_host_that_does_not_answer_the_door_was_never_connected_to() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        address = server.getsockname()
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:  # the queue at the door is full: further knocks are not answered
+            one.setblocking(False)
+            one.connect_ex(address)
+        try:
+            assert send_one(f"http://127.0.0.1:{address[1]}", timeout_s=1) is Failure.NEVER_CONNECTED
+        finally:
+            for one in waiting:
+                one.close()
+
+
+def test_a_certificate_that_does_not_hold_is_no_connection(tmp_path: Path) -> None:
+    replies = send_to(saying(OK), POST, tls=self_signed(tmp_path))
+    assert replies == [Failure.NEVER_CONNECTED]
+
+
+def test_a_plain_server_behind_https_is_no_connection() -> None:
+    async def main() -> Reply:
+        async with served(closing) as url, api(url.replace("http:", "https:")) as door:
+            return await door.send(*POST)
+
+    assert uvloop.run(main()) is Failure.NEVER_CONNECTED
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+# -- odd but whole -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_not_followed(status: int) -> None:
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await received(reader))
+        writer.write(f"HTTP/1.1 {status} Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".encode())
+
+    (reply,) = send_to(handler, POST)
+    assert isinstance(reply, Answer)
+    assert reply.status == status
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("request_", [POST, ("GET", "/billing/bills/B1")])
+def test_a_connection_that_the_server_closed_between_requests_is_no_exception(
+    request_: tuple[Any, ...],
+) -> None:
+    """A POST is not sent again behind our back: whether it arrived is for the load to find out, by the same key."""
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await received(reader))
+        writer.write(OK)
+        await writer.drain()
+        writer.close()  # without saying so in the answer
+
+    replies = send_to(handler, request_, request_, request_, pause_s=0.05)
+    assert all(isinstance(reply, Answer) or reply is Failure.CUT for reply in replies)
+    assert isinstance(replies[0], Answer)
+    assert len(heard) <= 3
+
+
+def test_a_post_into_a_connection_that_dies_on_it_is_sent_once_and_in_doubt() -> None:
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await received(reader))
+        writer.write(OK)
+        heard.append(await received(reader))
+        writer.close()
+
+    first, second = send_to(handler, POST, POST)
+    assert isinstance(first, Answer)
+    assert second is Failure.CUT
+    assert len(heard) == 2
+
+
+def test_connections_are_kept_for_the_next_request() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while await received(reader):
+            writer.write(OK)
+
+    replies = send_to(handler, *[POST] * 5)
+    assert [reply.status for reply in replies if isinstance(reply, Answer)] == [200] * 5
+    assert connections == 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_an_answer_beyond_the_limit_is_cut_and_so_unreadable(declared: bool) -> None:
+    size = 3 * MAX_ANSWER_BYTES
+    length = f"Content-Length: {size}\r\n" if declared else "Connection: close\r\n"
+    body = b'{"id":"' + b"x" * (size - 9) + b'"}'
+    (reply,) = send_to(saying(f"HTTP/1.1 201 Created\r\n{length}\r\n".encode(), body), POST)
+    assert isinstance(reply, Answer)
+    assert len(reply.body) < size
+    assert meaning_of(reply, Sent({})).meaning is Meaning.DOUBT
+
+
+def test_a_compressed_answer_is_not_unpacked() -> None:
+    import gzip
+
+    bomb = gzip.compress(b"0" * 10_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    (reply,) = send_to(saying(head.encode(), bomb), POST)
+    assert isinstance(reply, Answer)
+    assert reply.body == bomb
+
+
+def test_many_requests_at_once_use_no_more_connections_than_allowed() -> None:
+    at_work = most = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal at_work, most
+        while await received(reader):
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0.01)
+            at_work -= 1
+            writer.write(OK)
+
+    async def main() -> list[Reply]:
+        async with served(handler) as url, api(url, max_in_flight=4) as door:
+            return await asyncio.gather(*[door.send(*POST) for _ in range(30)])
+
+    replies = uvloop.run(main())
+    assert all(isinstance(reply, Answer) for reply in replies)
+    assert most == 4
