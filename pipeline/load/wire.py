@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, stop_after_delay
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
 from pipeline.core.answers import Answer, Expected, Failure, Meaning, Reading, pause_s, read
@@ -23,6 +23,11 @@ FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
 FIRST_PAUSE_S = 0.5
 """After a 429 without `Retry-After`; grows with each one in a row."""
+
+HOPELESS_IN_A_ROW = 20
+"""So many requests without a usable answer, and nothing created or changed between them: the API cannot work now."""
+NOBODY = "billferry-is-there-anybody"
+"""A reference that nobody has; any answer about it shows that the API is up."""
 
 
 class Sender(Protocol):
@@ -68,6 +73,7 @@ class Wire:
         self._clock = clock or asyncio.get_running_loop().time
         self._sleep = sleep
         self._last_good_at = float("-inf")
+        self._hopeless = 0
         self._sent = self._retried = self._rate_limited = self._looked_up = 0
         self.halt_reason: BillferryError | None = None
 
@@ -117,6 +123,7 @@ class Wire:
                 doubt.doubtful = before
                 if reading.meaning is not Meaning.NOT_SENT:
                     self._last_good_at = self._clock()
+                    self._hopeless = self._hopeless if method == "GET" else 0
             if reading.meaning is Meaning.UNAUTHORISED:
                 self.halt(ApiUnauthorised(base_url=self._settings.base_url, status=reading.status))
                 raise Halted
@@ -138,13 +145,14 @@ class Wire:
     async def persist(self, once: Callable[[], Coroutine[Any, Any, Reading]]) -> Reading:
         """Repeat a request while it is in doubt or cannot be sent; the last reading when patience ends.
 
-        Nothing but failures since this one began means that the API is down: the load stops.
+        Nothing but failures since this one began, and no answer to a harmless question either, means that the API is
+        down: the load stops. One object that the API chokes on must not stop the others; many of them in a row do.
         """
         began = self._clock()
         retrying = AsyncRetrying(
             retry=retry_if_result(lambda reading: reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}),
             stop=stop_after_attempt(self._settings.max_attempts)
-            | stop_after_delay(self._settings.max_retry_s),
+            | (lambda _: self._clock() - began >= self._settings.max_retry_s),
             wait=wait_exponential_jitter(
                 multiplier=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S
             ),
@@ -157,9 +165,19 @@ class Wire:
 
         reading: Reading = await retrying(attempt)
         exhausted = reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}
-        if exhausted and self._last_good_at < began:
-            self.halt(self._unavailable(reading.message))
+        if exhausted:
+            self._hopeless += 1
+            if self._hopeless >= HOPELESS_IN_A_ROW or (
+                self._last_good_at < began and not await self._is_up()
+            ):
+                self.halt(self._unavailable(reading.message))
         return reading
+
+    async def _is_up(self) -> bool:
+        self._looked_up += 1
+        expected = Expected({"external_reference": NOBODY}, statuses=(200,))
+        reading = await self.ask("GET", f"{PATH_OF['customer']}/{NOBODY}", expected)
+        return reading.meaning not in {Meaning.DOUBT, Meaning.NOT_SENT}
 
     async def look_up(self, kind: Kind, reference: str) -> Json | None:
         """What the API holds under a reference, or None when it says that there is none.
