@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from tenacity.wait import wait_exponential_jitter
 
 from pipeline.core.answers import Answer, Expected, Failure, Meaning, Reading, pause_s, read
@@ -151,8 +151,10 @@ class Wire:
         began = self._clock()
         retrying = AsyncRetrying(
             retry=retry_if_result(lambda reading: reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}),
-            stop=stop_after_attempt(self._settings.max_attempts)
-            | (lambda _: self._clock() - began >= self._settings.max_retry_s),
+            stop=lambda state: (
+                state.attempt_number >= self._settings.max_attempts
+                or self._clock() - began >= self._settings.max_retry_s
+            ),
             wait=wait_exponential_jitter(
                 multiplier=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S
             ),
