@@ -85,6 +85,12 @@ def test_parents_found_later_give_the_body_that_would_have_been_made_with_them(
     assert with_parent_ids(found, customer_id=None, account_id=None) == found
 
 
+@pytest.mark.parametrize("wanted", [DIRECT, ACCOUNT_BALANCE, CUSTOMER_BALANCE])
+def test_an_account_is_never_added_to_what_has_none(wanted: Wanted) -> None:
+    body = create_body(wanted, customer_id=None, account_id=None)
+    assert "account" not in with_parent_ids(body, customer_id=None, account_id="bacc_1")
+
+
 def test_a_body_is_not_changed_under_the_hands_of_its_holder() -> None:
     nested = create_body(BILL, customer_id=None, account_id=None)
     before = json.dumps(nested)
