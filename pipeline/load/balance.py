@@ -78,7 +78,8 @@ class BalanceSettler(CreateSettler):
         )
         await self._scope.commits.durable(lambda: self._reopen(renewed, entity))
         self._scope.known.add(entity)
-        return await self._patch(renewed, Doubt(sends=doubt.sends))
+        doubt.doubtful = False  # what was sent before is settled by the look that found the entity
+        return await self._patch(renewed, doubt)
 
     def _must_not(
         self, intent: Intent, entity: Entity, doubt: Doubt, body: Json, *, known_to_ledger: bool
@@ -179,7 +180,8 @@ class BalanceSettler(CreateSettler):
             balance_before=None,
         )
         await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
-        return await super().settle(renewed, Doubt(sends=doubt.sends))
+        doubt.doubtful = False  # the PATCH changed nothing: there is nothing that it could have changed
+        return await super().settle(renewed, doubt)
 
     def _reopen(self, renewed: Intent, entity: Entity) -> None:
         self._scope.memory.close_intent(renewed)

@@ -213,7 +213,7 @@ class _Loading:
         doubt = Doubt()
         try:
             settled = self._owner_conflict(task) or await self._settle_new(intent, doubt)
-        except Halted:
+        except (Halted, Uncertain):
             settled = _broken_off(doubt)
         except asyncio.CancelledError:
             await self._conclude(intent, _broken_off(doubt))
@@ -223,16 +223,16 @@ class _Loading:
         return settled
 
     async def _settle_new(self, intent: Intent, doubt: Doubt) -> Settlement:
-        """Settle an intent of this file that was never sent before, by what the ledger knows of its entity."""
+        """Settle an intent of this file that was never sent before, by what the ledger knows of its entity.
+
+        Raises Halted and Uncertain; `doubt` then tells whether the intent was sent.
+        """
         known = self.scope.known.get(intent.kind, intent.reference)
         settler = self._settler(intent)
         if known is not None and isinstance(settler, BalanceSettler):
             return await settler.apply(intent, known, doubt, known_to_ledger=True)
         if known is not None:
-            try:
-                found = await self.wire.look_up(intent.kind, intent.reference)
-            except Uncertain:
-                return Settlement(Outcome.NOT_ATTEMPTED)
+            found = await self.wire.look_up(intent.kind, intent.reference)
             if found is not None:
                 return await settler.settle_found(intent, found, doubt)
             # The API lost what it had; its stored answer to the old key would claim otherwise.

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from pipeline.cli import run_command
-from pipeline.sandbox.faults import NoFaults
+from pipeline.sandbox.faults import NoFaults, Received
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from tests.faults import files
 from tests.faults.audit import audit
@@ -122,6 +122,10 @@ class Rig:
         """The same file by hand, whatever stands in the drop folder."""
         return self._command(["load", str(file.path), *words])
 
+    def command(self, *words: str) -> Ran:
+        """Any other command."""
+        return self._command(words)
+
     def _command(self, words: Sequence[str]) -> Ran:
         with (
             contextlib.redirect_stdout(io.StringIO()) as out,
@@ -169,6 +173,10 @@ class Rig:
         with closing(sqlite3.connect(self.work_dir / "ledger.sqlite")) as connection:
             return connection.execute(sql).fetchall()
 
+    def change_ledger(self, sql: str) -> None:
+        with closing(sqlite3.connect(self.work_dir / "ledger.sqlite")) as connection, connection:
+            connection.execute(sql)
+
     def results(self, file: BillFile) -> list[Row]:
         (path,) = (self.work_dir / "reports").glob(f"{file.name}.*/results.csv")
         with path.open(encoding="utf-8", newline="") as lines:
@@ -176,3 +184,27 @@ class Rig:
 
     def outcomes(self, file: BillFile) -> list[str]:
         return [row["outcome"] for row in self.results(file)]
+
+
+class Killer:
+    """Runs a client in a process of its own and lets the API kill it: `kill` is for `faults.callback`."""
+
+    def __init__(self) -> None:
+        self._client: subprocess.Popen[bytes] | None = None
+
+    def run(self, rig: Rig) -> int:
+        """The exit status of the run, `KILLED` when it was killed."""
+        self._client = rig.start()
+        return finish(self._client)
+
+    def kill(self, _: Received) -> None:
+        assert self._client is not None
+        self._client.kill()
+        self._client.wait(10)
+
+
+def finish(client: subprocess.Popen[bytes]) -> int:
+    """Waits for a client's end. Fails when it ends in a way that no run may."""
+    _, said = client.communicate(timeout=60)
+    assert client.returncode in {KILLED, 0, 1, 3}, said.decode()
+    return client.returncode

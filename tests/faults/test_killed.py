@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import time
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -16,7 +15,7 @@ from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.files import rows
-from tests.faults.rig import KILLED, Rig
+from tests.faults.rig import KILLED, Killer, Rig, finish
 from tests.faults.test_seeds import SOAK
 
 WINDOWS = [
@@ -36,33 +35,16 @@ SWITCHES = {
 SEED = int(os.environ.get("BILLFERRY_SEED") or 3)
 
 
-class Killer:
-    """Kills the running client, once, when the first request that carries a reference reaches a window."""
+def first_send_of(reference: str) -> Callable[[Received], bool]:
+    once: list[int] = []
 
-    def __init__(self) -> None:
-        self.client: subprocess.Popen[bytes] | None = None
+    def is_it(request: Received) -> bool:
+        if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
+            return False
+        once.append(request.number)
+        return len(once) == 1
 
-    def at(self, window: Window, reference: str) -> Scripted:
-        once: list[int] = []
-
-        def carries(request: Received) -> bool:
-            if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
-                return False
-            once.append(request.number)
-            return len(once) == 1
-
-        return Scripted({carries: faults.callback(self._kill, window)})
-
-    def _kill(self, _: Received) -> None:
-        assert self.client is not None
-        os.kill(self.client.pid, signal.SIGKILL)
-        self.client.wait(10)
-
-
-def finish(client: subprocess.Popen[bytes]) -> int:
-    _, said = client.communicate(timeout=60)
-    assert client.returncode in {KILLED, 0, 1, 3}, said.decode()
-    return client.returncode
+    return is_it
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.value)
@@ -74,9 +56,8 @@ def test_a_client_killed_by_the_api_at_its_first_middle_and_last_record_settles(
     killer = Killer()
     file = rig.drop("bill", [f"C{n},Name {n},A{n},B{n},ZAR,{n + 1}.10,2030-01-01," for n in range(31)])
     for reference in ("B0", "B15", "B30"):
-        rig.api.faults = killer.at(window, reference)
-        killer.client = rig.start()
-        assert finish(killer.client) == KILLED
+        rig.api.faults = Scripted({first_send_of(reference): faults.callback(killer.kill, window)})
+        assert killer.run(rig) == KILLED
     rig.run_until_done(rounds=2)
     assert rig.audit() == []
     assert rig.outcomes(file) == ["created"] * 31
