@@ -18,13 +18,14 @@ from pipeline.core.intents import Intent
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
-from pipeline.core.wanted import PATH_OF, create_body, encode
+from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, with_parent_ids
 from pipeline.errors import ApiRefusesAll, BillferryError, Stopped
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
+from pipeline.load.parents import Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
-from pipeline.load.settle import CreateSettler
+from pipeline.load.settle import LAG_PAUSES_S, CreateSettler
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
 from pipeline.signals import STOP_SIGNALS
 from schemas.results import RequestCounts
@@ -109,6 +110,8 @@ class _Loading:
     turns: Turns = field(default_factory=Turns)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
+    unsettled_parents: set[tuple[str, str]] = field(default_factory=set)
+    """Customers and accounts that such an intent nests: nested once more, they might be there twice."""
     generations: dict[tuple[str, str], int] = field(default_factory=dict)
     first_refusals: list[tuple[str, str | None]] | None = field(default_factory=list)
     """Codes and messages of the first records while all of them were refused; None once one was not."""
@@ -232,15 +235,32 @@ class _Loading:
         if known is not None and isinstance(settler, BalanceSettler):
             return await settler.apply(intent, known, doubt, known_to_ledger=True)
         if known is not None:
-            found = await self.wire.look_up(intent.kind, intent.reference)
+            found = await settler.look_up_patiently(intent, LAG_PAUSES_S)
             if found is not None:
                 return await settler.settle_found(intent, found, doubt)
-            # The API lost what it had; its stored answer to the old key would claim otherwise.
+            # Lost by the API, or only not seen yet: the old key tells, for its stored answer is still there.
             self.scope.known.drop(intent.kind, intent.reference)
-            intent = self._at(intent, intent.generation + 1)
-        self.scope.known.drop(intent.kind, intent.reference)
-        await self.commits.durable(lambda: self.job.memory.open_intent(intent))
-        return await settler.settle(intent, doubt)
+        usable = await self._with_settled_parents(intent)
+        if usable is None:
+            return Settlement(Outcome.NOT_ATTEMPTED)
+        await self.commits.durable(lambda: self.job.memory.open_intent(usable))
+        return await settler.settle(usable, doubt)
+
+    async def _with_settled_parents(self, intent: Intent) -> Intent | None:
+        """The intent without nesting what an open intent of an earlier file nests too; None: that must settle first."""
+        if not self._nests_unsettled(intent):
+            return intent
+        body = intent.json()
+        customer_id, account_id = await Parents(self.scope).existing(intent, body)
+        body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
+        intent = replace(intent, body=encode(body))
+        return None if self._nests_unsettled(intent) else intent
+
+    def _nests_unsettled(self, intent: Intent) -> bool:
+        return any(
+            (kind, parent["external_reference"]) in self.unsettled_parents
+            for kind, parent in nested_parents(intent.json()).items()
+        )
 
     def _owner_conflict(self, task: Task) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
@@ -282,6 +302,9 @@ class _Loading:
 
         if open_:
             self.unsettled.add(intent.business_key)
+            self.unsettled_parents.update(
+                (kind, parent["external_reference"]) for kind, parent in nested_parents(intent.json()).items()
+            )
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
         await self.commits.durable(change)

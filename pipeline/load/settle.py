@@ -91,7 +91,7 @@ class CreateSettler:
 
     async def _looked(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement | None:
         """The settlement that a look-up gives; None when there is nothing, and another send may help."""
-        found = await self._look_up_patiently(intent, _lag_pauses(reading, doubt))
+        found = await self.look_up_patiently(intent, _lag_pauses(reading, doubt))
         if found is not None:
             return await self.settle_found(intent, found, doubt)
         if reading.meaning is Meaning.REFUSED:
@@ -125,7 +125,8 @@ class CreateSettler:
             return in_doubt
         return in_doubt if found is None else await self.settle_found(intent, found, doubt)
 
-    async def _look_up_patiently(self, intent: Intent, pauses: Sequence[float]) -> Json | None:
+    async def look_up_patiently(self, intent: Intent, pauses: Sequence[float]) -> Json | None:
+        """What the API holds, asked again after each pause before "missing" is believed."""
         found = await self._wire.look_up(intent.kind, intent.reference)
         for pause in pauses:
             if found is not None:

@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from pipeline.sandbox.faults import NoFaults, Scripted, drop_before
 from pipeline.sandbox.serve import TEST_KEY
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
@@ -205,3 +206,27 @@ def test_a_bill_that_was_silently_attached_to_another_customers_account_is_a_con
 def with_account_forgotten(merchant: Merchant) -> None:
     with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as connection, connection:
         connection.execute("DELETE FROM entities WHERE kind = 'account'")
+
+
+def test_parents_that_a_bill_in_doubt_nests_are_not_nested_by_the_next_file(open_merchant: Open) -> None:
+    merchant = open_merchant(Switches(allow_duplicate_references=True), max_attempts=2)
+    merchant.api.faults = Scripted({lambda received: received.method == "POST": drop_before()})
+    first = merchant.bills(["C1,A1,B1,1.00"])
+    assert merchant.load(first).exit_status == 3
+    second = merchant.bills(["C1,A1,B2,2.00", "C3,A3,B3,3.00"], name="bills2.csv")
+    merchant.load(second)
+    merchant.api.faults = NoFaults()
+    assert merchant.run().exit_status == 0
+    assert [row["outcome"] for row in merchant.results(first)] == ["created"]
+    assert [row["outcome"] for row in merchant.results(second)] == ["created", "created"]
+    assert set(merchant.held("customers")) == {"C1", "C3"}
+    assert set(merchant.held("accounts")) == {"A1", "A3"}
+
+
+def test_a_known_bill_that_cannot_be_seen_yet_is_not_made_again(open_merchant: Open) -> None:
+    merchant = open_merchant(Switches(allow_duplicate_references=True))
+    merchant.load(merchant.bills(["C1,A1,B1,1.00", "C1,A1,B2,1.00"]))
+    merchant.api.switches = Switches(allow_duplicate_references=True, get_lag_s=3600)
+    loaded = merchant.load(merchant.bills(["C1,A1,B2,1.00"], name="bills2.csv"))
+    assert loaded.outcomes == ["unchanged"]
+    assert len(merchant.held("bills")) == 2
