@@ -32,7 +32,7 @@ SWITCHES = {
     "references alone": Switches(ignore_idempotency_keys=True),
 }
 
-SEED = int(os.environ.get("BILLFERRY_SEED") or 3)
+SEED = int(os.environ.get("SOAK_SEED") or 3)
 
 
 def first_send_of(reference: str) -> Callable[[Received], bool]:
@@ -89,7 +89,7 @@ def kill_until_done(rig: Rig, random: Random, kills: int, records: int) -> int:
 def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
     open_rig: Open, defences: str
 ) -> None:
-    """2 000 bills, 10 % faults, 20 kills (with BILLFERRY_SOAK 500)."""
+    """2 000 bills, 10 % faults, 20 kills (with SOAK 500)."""
     mix = seeded.HONEST if defences == "keys alone" else seeded.PASSING
     chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
     rig = open_rig(SWITCHES[defences], chosen, max_in_flight=32, max_retry_s=20)

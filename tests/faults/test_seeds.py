@@ -15,7 +15,7 @@ from tests.faults.files import MODELS, Model
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
-SOAK = int(os.environ.get("BILLFERRY_SOAK") or 0)
+SOAK = int(os.environ.get("SOAK") or 0)
 SEEDS = range(20 + 180 * bool(SOAK))
 
 

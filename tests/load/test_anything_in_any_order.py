@@ -48,7 +48,7 @@ feeds:
       currency: ZAR}}
 """
 TODAY = datetime.now(UTC).date()
-SOAK = bool(os.environ.get("BILLFERRY_SOAK"))
+SOAK = bool(os.environ.get("SOAK"))
 
 Row = tuple[int, int, int]
 """customer, bill, amount: few of each, so that they meet again."""

@@ -1,6 +1,6 @@
 """Killed at the n-th sync, write, rename or unlink inside a small run: nothing is torn, and the next run finishes it.
 
-40 sampled points here; every point with BILLFERRY_SOAK=1.
+40 sampled points here; every point with SOAK=1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CALLS = {
     "unlink": ("unlink", "unlinkat", "rmdir"),
 }
 POINTS = 10
-SOAK = bool(os.environ.get("BILLFERRY_SOAK"))
+SOAK = bool(os.environ.get("SOAK"))
 
 
 def load_under_strace(merchant: Merchant, path: Path, *options: str) -> int:
