@@ -190,7 +190,7 @@ class _Loading:
 
     def _take_up(self, bucket: Bucket) -> None:
         self.generations.update(bucket.generations)
-        self.scope.known.add(*bucket.entities)
+        self.scope.known.bring(bucket.entities)
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
         settled = await self._record(task)

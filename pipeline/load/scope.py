@@ -58,11 +58,21 @@ class Settlement:
 
 
 class Known:
-    """Entities by reference: those of the customers at work in memory, the others asked from the ledger."""
+    """Entities by reference: those of the customers at work in memory, the others asked from the ledger.
+
+    Each bucket brings all that the ledger knows of its customers. From the first one on nothing else is asked for,
+    so an absence needs no look into the ledger.
+    """
 
     def __init__(self, reader: Memory) -> None:
         self._reader = reader
         self._entities: dict[tuple[Kind, str], Entity] = {}
+        self._brought = False
+
+    def bring(self, entities: Iterable[Entity]) -> None:
+        """Take what the ledger knows of the next bucket."""
+        self._brought = True
+        self.add(*entities)
 
     def add(self, *entities: Entity) -> None:
         for entity in entities:
@@ -72,7 +82,9 @@ class Known:
         if reference is None:
             return None
         entity = self._entities.get((kind, reference))
-        return entity or self._reader.entities(kind, [reference]).get(reference)
+        if entity is not None or self._brought:
+            return entity
+        return self._reader.entities(kind, [reference]).get(reference)
 
     def reference_of(self, kind: Kind, id_: str) -> str | None:
         """The reference that an id is known under; ids and references are one to one."""
