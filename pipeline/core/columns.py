@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from pipeline.core import dates, rules
 from pipeline.core.match import REJECT_COLUMNS, match_problems
+from pipeline.core.money import exponents
+from pipeline.core.phones import is_region
 from pipeline.errors import FileRefused
 from schemas.feed import NAME_PART, ColumnSource, Const, Feed, Model
 
@@ -148,9 +150,20 @@ def _format_problems(feed: Feed) -> Iterator[str]:
             continue
         if not dates.is_whole_date(date_format):
             yield f"date_formats: {date_format} states no whole date"
+    yield from _unknown_places(feed)
     for code in feed.expected_codes:
         if code not in rules.RULES or code.startswith("file."):
             yield f"expected_codes: {code} is no code of a record{_nearest(code, list(rules.RULES))}"
+
+
+def _unknown_places(feed: Feed) -> Iterator[str]:
+    """A currency or region that nobody knows: every record would be rejected, or every national number."""
+    mapped = (feed.columns or {}).get("currency")
+    for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
+        if currency and currency not in exponents():
+            yield f"currency: {currency} is no ISO 4217 code with minor units{_nearest(currency, list(exponents()))}"
+    if feed.phone_region and not is_region(feed.phone_region):
+        yield f"phone_region: {feed.phone_region} is no ISO 3166 region with phone numbers"
 
 
 def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[str]:

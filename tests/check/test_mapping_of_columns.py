@@ -162,6 +162,10 @@ def test_leading_zeros_and_surrounding_spaces(tmp_path: Path) -> None:
         ({"match": "a_{Date}.csv"}, "brace"),
         ({"date_formats": ["%Y-%m-%e"]}, "%e is not read here"),
         ({"date_formats": ["%Y"]}, "no whole date"),
+        ({"currency": "ZAX"}, "ZAX is no ISO 4217 code"),
+        ({"currency": "XAU"}, "XAU is no ISO 4217 code with minor units"),
+        ({"columns": {"currency": {"const": "RND"}}}, "RND is no ISO 4217 code"),
+        ({"phone_region": "ZZ"}, "ZZ is no ISO 3166 region"),
         ({"expected_codes": ["customer_name.to_long"]}, "nearest is customer_name.too_long"),
     ],
 )
