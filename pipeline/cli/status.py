@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
 from pipeline.report import money
@@ -33,7 +34,7 @@ def status_document(config: Config) -> dict[str, Any]:
         rows = files.all()
         return document | {
             "files": [_file(row) for row in rows],
-            "states": dict(sorted(Counter(row.state for row in rows).items())),
+            "states": dict(sorted(Counter(_state(row) for row in rows).items())),
             "unfinished": [row.name for row in files.unfinished()],
             "open_intents": len(Sends(ledger).open_intents()),
             "owed_moves": sum(len(files.owed(source)) for source in ("sftp", "drop")),
@@ -60,7 +61,7 @@ def _file(row: FileRow) -> dict[str, Any]:
     return {
         "name": row.name,
         "sha256": row.sha256,
-        "state": row.state,
+        "state": _state(row),
         "source": row.source,
         "feed": row.feed,
         "landed_at": row.landed_at,
@@ -68,6 +69,11 @@ def _file(row: FileRow) -> dict[str, Any]:
         "records": summary.get("records"),
         "amounts_minor": summary.get("amounts_minor"),
     }
+
+
+def _state(row: FileRow) -> str:
+    """A file that was landed and not finished is one that a run works on now, or that a killed run left."""
+    return FileState.UNFINISHED if row.state == "landed" else row.state
 
 
 def _outcomes(file: dict[str, Any]) -> str:

@@ -95,6 +95,15 @@ def test_one_missing_file_stops_a_load_before_the_others_are_sent(desk: Desk) ->
     assert desk.api.snapshot()["requests"] == []
 
 
+def test_a_file_that_a_killed_run_left_is_unfinished_in_status(desk: Desk) -> None:
+    path = desk.put("may_bills.csv")
+    killed = "import os, pipeline.check\npipeline.check.check = lambda *words, **named: os._exit(137)"
+    assert desk.billferry("load", path, code=killed).status == 137
+    found = document(desk.billferry("status", "--json"))
+    assert (found["states"], found["unfinished"]) == ({"unfinished": 1}, ["may_bills.csv"])
+    assert [file["state"] for file in found["files"]] == ["unfinished"]
+
+
 # -- how commands end -----------------------------------------------------------------------------------------
 
 
