@@ -18,6 +18,7 @@ from uuid import uuid4
 from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
+from pipeline.core.outcomes import REJECTS
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
@@ -160,6 +161,12 @@ class Desk:
         """References that the file of that short name loaded."""
         row = self._files.by_short_name(short_name) if self.ledger else None
         return Sends(self._db).references_of(row.id) if row else set()
+
+    def rejected_by(self, short_name: str) -> int:
+        """How many records of the file of that short name stand in its rejects.csv."""
+        row = self._files.by_short_name(short_name) if self.ledger else None
+        records = (row.summary or {}).get("records", {}) if row else {}
+        return sum(records.get(outcome, 0) for outcome in REJECTS)
 
     def _feed_named(self, name: str) -> Feed | None:
         return next((feed for feed in self.settings.feeds if feed.name == name), None)

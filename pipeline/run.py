@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,8 @@ import structlog
 
 from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
 from pipeline.core.collected import Collected, Found, Known
-from pipeline.core.files import CheckedFile, LandedFile, RemoteFile
-from pipeline.core.outcomes import FileState
+from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
+from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk, Options
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config
@@ -287,6 +288,7 @@ class _Run:
             limits=desk.settings.limits,
             loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
         )
+        checked = self._within_its_rejects(checked)
         outcomes: Outcomes = nothing_sent
         requests, notes = RequestCounts(), list[str]()
         if file_id is not None and checked.refusal is None:
@@ -300,6 +302,18 @@ class _Run:
         )
         desk.finish(file_id, report, remotes, _place_after(report))
         return report
+
+    def _within_its_rejects(self, checked: CheckedFile) -> CheckedFile:
+        """Refuse a corrected rejects file that holds more than was rejected: totals would not add up any more."""
+        source = checked.landed.rejects_of
+        if source is None or checked.refusal is not None:
+            return checked
+        records, rejected = checked.totals.count(Outcome.NOT_ATTEMPTED), self._desk.rejected_by(source)
+        if records <= rejected:
+            return checked
+        problem = f"it holds {records} good records, and {rejected} were rejected in {source}"
+        remedy = "keep one row per rejected record; new records belong into a file of their own"
+        return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
 
     def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
         desk = self._desk

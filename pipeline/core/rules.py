@@ -353,6 +353,9 @@ def _file_rules() -> Iterator[Rule]:
         "(one)",
     )
     yield Rule(
+        "file.more_than_rejected", "more records than were rejected", "keep one row each", "a row added"
+    )
+    yield Rule(
         "file.rejects_unknown",
         "a corrected rejects file of a file that is not known here",
         "drop it back where the original was loaded",

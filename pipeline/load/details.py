@@ -26,7 +26,8 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
         if not changed:
             continue
         expected = Expected({"id": entity.id}, statuses=(200,))
-        path, body = f"{PATH_OF[entity.kind]}/{entity.id}", encode(changed)
+        # By reference: an id learned from a nested create may be a stranger's where the API attaches silently.
+        path, body = f"{PATH_OF[entity.kind]}/{entity.reference}", encode(changed)
         try:
             reading = await scope.wire.persist(
                 lambda path=path, body=body, expected=expected: scope.wire.ask(  # type: ignore[misc]

@@ -180,7 +180,9 @@ class CreateSettler:
         outcome = Outcome.CREATED if ours else Outcome.UNCHANGED
         settled = Settlement(
             outcome,
-            customer_id=entity["id"] if intent.kind == "customer" else entity.get("customer_id"),
+            customer_id=entity["id"]
+            if intent.kind == "customer"
+            else await self._customer_of(intent, entity),
             account_id=entity["id"] if intent.kind == "account" else entity.get("account_id"),
             leaf_id=entity["id"],
             attempts=doubt.sends,
@@ -193,6 +195,15 @@ class CreateSettler:
                 message="the API attached the bill to an account of another customer; correct it there",
             )
         return replace(settled, entities=tuple(self.entities_of(intent, settled, entity)))
+
+    async def _customer_of(self, intent: Intent, created: Json) -> str | None:
+        """The owner's id; asked for once where the answer leaves it out, so that siblings can name it."""
+        if created.get("customer_id") is not None:
+            return str(created["customer_id"])
+        try:
+            return await self._parents.customer(intent.customer_reference)
+        except (Uncertain, Halted):
+            return None
 
     def _attached_elsewhere(self, intent: Intent, settled: Settlement) -> bool:
         """Whether a nested parent turned out to be another one's, where the API attaches to what exists."""

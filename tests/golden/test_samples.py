@@ -45,6 +45,7 @@ ELSEWHERE = {
     "file.two_feeds": "tests/stories/test_files_in_the_way.py",
     "file.too_many_rejects": "tests/check/test_refusing_a_file.py",
     "file.rejects_not_allowed": "tests/check/test_refusing_a_file.py",
+    "file.more_than_rejected": "tests/stories/test_corrected_rejects.py",
     "file.rejects_unknown": "tests/stories/test_corrected_rejects.py",
 }
 """Codes that no sample can show, and the test that shows each."""

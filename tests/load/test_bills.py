@@ -230,3 +230,12 @@ def test_a_known_bill_that_cannot_be_seen_yet_is_not_made_again(open_merchant: O
     loaded = merchant.load(merchant.bills(["C1,A1,B2,1.00"], name="bills2.csv"))
     assert loaded.outcomes == ["unchanged"]
     assert len(merchant.held("bills")) == 2
+
+
+def test_details_are_patched_by_reference_so_that_a_strangers_are_left_alone(open_merchant: Open) -> None:
+    merchant = open_merchant(Switches(nested_existing="attached"))
+    merchant.load(merchant.bills(["C1,A1,B1,1.00,Ann,"], columns=DETAILS))
+    merchant.lose_ledger()
+    merchant.load(merchant.bills(["C2,A1,B2,1.00,Bob,"], name="bills2.csv", columns=DETAILS))
+    merchant.load(merchant.bills(["C2,A1,B3,1.00,Bobby,"], name="bills3.csv", columns=DETAILS))
+    assert merchant.held("customers")["C1"]["name"] == "Ann"

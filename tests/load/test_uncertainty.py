@@ -160,7 +160,9 @@ def test_a_bill_in_doubt_keeps_its_file_unfinished_and_is_settled_by_the_next_ru
     assert loaded.outcomes.count("in_doubt") == 1
     assert loaded.outcomes.count("created") == 11
     failing = False
+    sent_before = int(next(row["attempts"] for row in loaded.rows if row["outcome"] == "in_doubt"))
     assert merchant.run().exit_status == 0
+    assert int(merchant.results(path)[5]["attempts"]) == sent_before + 1
     assert [row["outcome"] for row in merchant.results(path)] == ["created"] * 12
     assert_all_there(merchant)
 

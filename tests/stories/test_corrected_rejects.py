@@ -130,6 +130,19 @@ def test_a_record_that_was_loaded_there_is_not_loaded_again(merchant: Merchant) 
     assert merchant.held("bills")["B-1"]["amount_due"] == 1000
 
 
+def test_a_record_that_was_never_there_cannot_be_added_to_the_rejects(merchant: Merchant) -> None:
+    first = load_original(merchant)
+    rows = corrected(merchant.rejects(first))
+    added = rows[0] | {"customer_reference": "C-9", "account_reference": "A-9", "bill_reference": "B-9"}
+    merchant.write("more.csv", written([*rows, added]), merchant.drop)
+    said = merchant.run()
+    assert said.exit_status == 1
+    assert said.state == "refused"
+    assert said.files[0]["refusal"]["code"] == "file.more_than_rejected"
+    assert not said.requests
+    assert "B-9" not in merchant.held("bills")
+
+
 def test_records_of_two_files_do_not_go_into_one(merchant: Merchant) -> None:
     rejects = corrected(merchant.rejects(load_original(merchant)))
     rejects[-1]["reject_source"] = f"{NAME}.00000000"

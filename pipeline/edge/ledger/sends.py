@@ -139,10 +139,11 @@ class Sends:
         self._db.execute("DELETE FROM entities WHERE kind = ? AND reference = ?", (kind, reference))
 
     def conclude(self, file_id: int, reference: str, outcome: RecordOutcome) -> None:
-        """Remember what became of a record."""
+        """Remember what became of a record; attempts of earlier runs, which left it in doubt, are added."""
         self._db.execute(
             "INSERT OR REPLACE INTO outcomes (file_id, record, outcome, reference, codes, message, customer_id,"
-            " account_id, bill_id, attempts) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            " account_id, bill_id, attempts) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9, ?10 + coalesce("
+            "(SELECT attempts FROM outcomes WHERE file_id = ?1 AND record = ?2), 0))",
             (
                 file_id,
                 outcome.record,

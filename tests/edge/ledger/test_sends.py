@@ -156,10 +156,10 @@ def test_the_columns_are_the_same_when_all_is_empty(sends: Sends, records: list[
     assert dict(sends.outcomes(1, 1, 10).schema) == OUTCOME_SCHEMA
 
 
-def test_the_last_word_on_a_record_counts(sends: Sends) -> None:
+def test_the_last_word_on_a_record_counts_and_all_attempts_are_added(sends: Sends) -> None:
     conclude(sends, 1, Outcome.IN_DOUBT, codes=("api.cut",), attempts=3)
     conclude(sends, 1, Outcome.CREATED, bill_id="bill_1", attempts=4)
-    assert sends.outcomes(1, 1, 1).rows() == [(1, "created", "", None, None, None, "bill_1", 4)]
+    assert sends.outcomes(1, 1, 1).rows() == [(1, "created", "", None, None, None, "bill_1", 7)]
 
 
 def test_open_outcomes_are_not_settled(sends: Sends) -> None:
