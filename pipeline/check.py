@@ -50,8 +50,7 @@ def check(
     try:
         work.run(progress)
     except FileRefused as refused:
-        code = str(refused.facts["rule"])
-        work.refusal = Refusal(code, f"{refused.facts['problem']}; {refused.facts['remedy']}")
+        work.refusal = Refusal(refused.rule, refused.reason)
     return work.result()
 
 

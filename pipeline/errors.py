@@ -163,6 +163,16 @@ class FileRefused(BillferryError):
     code = "file.refused"
     exit_status = EX_RECORDS
 
+    @property
+    def rule(self) -> str:
+        """The rule code, as in the catalogue."""
+        return str(self.facts["rule"])
+
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to do, without name and code."""
+        return f"{self.facts['problem']}; {self.facts['remedy']}"
+
 
 # -- the Billing API ----------------------------------------------------------------------------------------
 

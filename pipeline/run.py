@@ -40,7 +40,9 @@ from pipeline.report import (
     FileReport,
     Outcomes,
     describe,
+    facts_of,
     nothing_sent,
+    refused_unread,
     without_report,
     write_report,
 )
@@ -59,13 +61,15 @@ ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
 def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
     """One pass over everything: unfinished files, then SFTP and drop folder."""
     with Desk.opened(config, ui, options) as desk:
-        return _Run(desk).everything()
+        run = _Run(desk)
+        return run.result_of(run.everything)
 
 
 def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
     """The same for files named on the command line, which are left where they are."""
     with Desk.opened(config, ui, options) as desk:
-        return _Run(desk).named(paths)
+        run = _Run(desk)
+        return run.result_of(partial(run.named, paths))
 
 
 def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) -> RunResult:
@@ -74,7 +78,8 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
     Raises UsageError when a name fits no file, or more than one.
     """
     with Desk.opened(config, ui, options) as desk:
-        return _Run(desk).retry(desk.rows_named(names))
+        run = _Run(desk)
+        return run.result_of(partial(run.retry, desk.rows_named(names)))
 
 
 class _Run:
@@ -87,28 +92,16 @@ class _Run:
 
     # -- the order of a run --
 
-    def everything(self) -> RunResult:
+    def result_of(self, work: Callable[[], None]) -> RunResult:
+        """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
         with stoppable():
-            self._to_the_end(self._all_sources)
+            try:
+                work()
+            except ENDS_THE_RUN as error:
+                self._desk.fail(error)
         return self._desk.result(self._reports)
 
-    def named(self, paths: Sequence[Path]) -> RunResult:
-        with stoppable():
-            self._to_the_end(lambda: self._named_files(paths))
-        return self._desk.result(self._reports)
-
-    def retry(self, rows: Sequence[FileRow]) -> RunResult:
-        with stoppable():
-            self._to_the_end(partial(self._retry_rows, rows))
-        return self._desk.result(self._reports)
-
-    def _to_the_end(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except ENDS_THE_RUN as error:
-            self._desk.fail(error)
-
-    def _all_sources(self) -> None:
+    def everything(self) -> None:
         desk = self._desk
         for row in desk.unfinished():
             self._guarded(row.name, partial(self._resume, row))
@@ -127,7 +120,7 @@ class _Run:
             for source in sources:
                 source.close()
 
-    def _named_files(self, paths: Sequence[Path]) -> None:
+    def named(self, paths: Sequence[Path]) -> None:
         for path in paths:
             self._guarded(path.name, partial(self._named_file, path))
 
@@ -142,7 +135,7 @@ class _Run:
         )
         self._file(landed, ())
 
-    def _retry_rows(self, rows: Sequence[FileRow]) -> None:
+    def retry(self, rows: Sequence[FileRow]) -> None:
         for row in rows:
             count = self._desk.take_up_refused(row)
             self._desk.ui.line(f"{row.name}: {count} refused records to send again")
@@ -247,11 +240,7 @@ class _Run:
             self._say(without_report(facts, FileState.REFUSED, run=desk.facts(), refusal=refusal))
             return
         if isinstance(error, FileRefused):
-            refusal = RefusalFacts(
-                code=str(error.facts["rule"]), message=f"{error.facts['problem']}; {error.facts['remedy']}"
-            )
-            state = FileState.UNMATCHED if refusal.code == "file.unmatched" else FileState.REFUSED
-            self._say(without_report(facts, state, run=desk.facts(), refusal=refusal))
+            self._say(refused_unread(name, error, run=desk.facts()))
             return
         desk.fail(error)
         self._reports.append(
@@ -358,14 +347,7 @@ class _Run:
             notes.append(
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
-        facts = FileFacts(
-            name=landed.name,
-            sha256=landed.sha256,
-            size_bytes=landed.size_bytes,
-            feed=landed.feed.name,
-            model=landed.feed.model,
-        )
-        self._say(without_report(facts, FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
+        self._say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
         desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place="archive", report=None))
 
     def _say(self, report: FileReport) -> None:

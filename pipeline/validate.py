@@ -13,14 +13,13 @@ import polars as pl
 
 from pipeline.collect import Matching, land_named
 from pipeline.core.files import CheckedFile, LandedFile
-from pipeline.core.outcomes import FileState
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
 from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
 from pipeline.progress import Ui, check_interruptibly
-from pipeline.report import FileReport, describe, nothing_sent, run_result, without_report, write_report
+from pipeline.report import FileReport, describe, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
-from schemas.results import FileFacts, RefusalFacts, RunFacts, RunResult
+from schemas.results import RunFacts, RunResult
 from schemas.settings import Environment, Limits
 
 SHOWN_REJECTS = 20
@@ -63,7 +62,7 @@ def validate_files(
                 )
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
             except FileRefused as refused:
-                report = _refused(path, refused, run)
+                report = refused_unread(path.name, refused, run=run)
             except BillferryError as error:
                 ui.warn(str(error))
                 status = max(status, error.exit_status, key=badness)
@@ -86,13 +85,6 @@ def _checked(
     return checked, FileReport(
         kept, unexpected_rejects=report.unexpected_rejects, first_rejects=report.first_rejects
     )
-
-
-def _refused(path: Path, refused: FileRefused, run: RunFacts) -> FileReport:
-    code = str(refused.facts["rule"])
-    refusal = RefusalFacts(code=code, message=f"{refused.facts['problem']}; {refused.facts['remedy']}")
-    state = FileState.UNMATCHED if code == "file.unmatched" else FileState.REFUSED
-    return without_report(FileFacts(name=path.name), state, run=run, refusal=refusal)
 
 
 def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:

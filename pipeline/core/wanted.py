@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.feed import Model
@@ -103,15 +103,6 @@ def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
         bill_date=row["bill_date"],
         due_date=row["due_date"],
         metadata=_metadata(row["metadata"]),
-    )
-
-
-def with_details(wanted: Wanted, customer: Json, account: Json) -> Wanted:
-    """The same wish with the parties' details replaced (within a file the last record's details count)."""
-    return replace(
-        wanted,
-        customer=Party(wanted.customer.reference, customer),
-        account=Party(wanted.account.reference, account) if wanted.account else None,
     )
 
 

@@ -25,7 +25,7 @@ from pipeline.load.details import update_details
 from pipeline.load.parents import Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
-from pipeline.load.settle import LAG_PAUSES_S, CreateSettler
+from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
 from pipeline.signals import STOP_SIGNALS
 from schemas.results import RequestCounts
@@ -257,10 +257,7 @@ class _Loading:
         return None if self._nests_unsettled(intent) else intent
 
     def _nests_unsettled(self, intent: Intent) -> bool:
-        return any(
-            (kind, parent["external_reference"]) in self.unsettled_parents
-            for kind, parent in nested_parents(intent.json()).items()
-        )
+        return not self.unsettled_parents.isdisjoint(_nested_keys(intent))
 
     def _owner_conflict(self, task: Task) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
@@ -268,12 +265,7 @@ class _Loading:
         known = self.scope.known.get("account", account.reference) if account else None
         if known is None or known.owner in {None, task.wanted.customer.reference}:
             return None
-        return Settlement(
-            Outcome.CONFLICT,
-            ("account_reference.other_customer",),
-            "the account belongs to another customer",
-            account_id=known.id,
-        )
+        return replace(of_another_customer(), account_id=known.id)
 
     async def _conclude(self, intent: Intent, settled: Settlement) -> None:
         """Outcome, ids and the intent's end in one commit. An intent in doubt stays open."""
@@ -302,9 +294,7 @@ class _Loading:
 
         if open_:
             self.unsettled.add(intent.business_key)
-            self.unsettled_parents.update(
-                (kind, parent["external_reference"]) for kind, parent in nested_parents(intent.json()).items()
-            )
+            self.unsettled_parents.update(_nested_keys(intent))
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
         await self.commits.durable(change)
@@ -386,6 +376,11 @@ class _Loading:
 
     def _at(self, intent: Intent, generation: int) -> Intent:
         return replace(intent, generation=generation, key=self.scope.key(intent, generation))
+
+
+def _nested_keys(intent: Intent) -> set[tuple[str, str]]:
+    """Business keys of the parents that an intent nests."""
+    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.json()).items()}
 
 
 def _broken_off(doubt: Doubt) -> Settlement:

@@ -49,7 +49,7 @@ class CreateSettler:
         except Uncertain:
             return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
         except OtherCustomer:
-            return self._of_another_customer(doubt)
+            return of_another_customer(attempts=doubt.sends)
 
     async def _generations(self, intent: Intent, doubt: Doubt) -> Settlement:
         clashes = tried = 0
@@ -323,14 +323,6 @@ class CreateSettler:
             return False
         return True
 
-    def _of_another_customer(self, doubt: Doubt) -> Settlement:
-        return Settlement(
-            Outcome.CONFLICT,
-            ("account_reference.other_customer",),
-            "the account belongs to another customer",
-            attempts=doubt.sends,
-        )
-
     def _refused(self, doubt: Doubt, reading: Reading) -> Settlement:
         return Settlement(Outcome.REFUSED, (reading.code,), reading.message, attempts=doubt.sends)
 
@@ -341,6 +333,16 @@ class CreateSettler:
     def _not_sent(self, doubt: Doubt, reading: Reading) -> Settlement:
         outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
         return Settlement(outcome, (reading.code,), reading.message, attempts=doubt.sends)
+
+
+def of_another_customer(*, attempts: int = 0) -> Settlement:
+    """An account that the API, or the ledger, holds under another customer than the file says."""
+    return Settlement(
+        Outcome.CONFLICT,
+        ("account_reference.other_customer",),
+        "the account belongs to another customer",
+        attempts=attempts,
+    )
 
 
 def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: str | None) -> Entity:

@@ -2,7 +2,14 @@
 
 from pipeline.report.place import half_written, report_folder
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
-from pipeline.report.summary import FileReport, exit_status, run_result, without_report
+from pipeline.report.summary import (
+    FileReport,
+    exit_status,
+    facts_of,
+    refused_unread,
+    run_result,
+    without_report,
+)
 from pipeline.report.words import describe, money
 from pipeline.report.write import REPORT_NAMES, write_report
 
@@ -14,9 +21,11 @@ __all__ = [
     "RejectedRow",
     "describe",
     "exit_status",
+    "facts_of",
     "half_written",
     "money",
     "nothing_sent",
+    "refused_unread",
     "report_folder",
     "run_result",
     "without_report",

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
-from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, badness
+from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, badness
 from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
     Breakdown,
@@ -50,7 +50,7 @@ def summarise(
     """The summary of a file whose rows have been counted."""
     refusal = checked.refusal
     return Summary(
-        file=facts_of(checked),
+        file=facts_of(checked.landed),
         run=run,
         state=_state(checked, tally.totals, dry_run=run.dry_run).value,
         records=_breakdown(_over_currencies(tally.totals)),
@@ -90,9 +90,15 @@ def without_report(
     )
 
 
-def facts_of(checked: CheckedFile) -> FileFacts:
+def refused_unread(name: str, refused: FileRefused, *, run: RunFacts) -> FileReport:
+    """What is said about a file that is refused before any record of it was read."""
+    refusal = RefusalFacts(code=refused.rule, message=refused.reason)
+    state = FileState.UNMATCHED if refused.rule == "file.unmatched" else FileState.REFUSED
+    return without_report(FileFacts(name=name), state, run=run, refusal=refusal)
+
+
+def facts_of(landed: LandedFile) -> FileFacts:
     """Which file this is."""
-    landed = checked.landed
     return FileFacts(
         name=landed.name,
         sha256=landed.sha256,

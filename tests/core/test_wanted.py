@@ -17,7 +17,6 @@ from pipeline.core.wanted import (
     encode,
     nested_parents,
     wanted_from_row,
-    with_details,
     with_parent_ids,
 )
 from schemas.feed import Model
@@ -204,8 +203,8 @@ def test_a_balance_of_zero_is_stated() -> None:
     assert create_body(wanted, customer_id=None, account_id=None)["balance"] == 0
 
 
-def test_the_details_of_the_last_record_replace_those_of_both_parents() -> None:
-    changed = with_details(BILL, {"name": "Anne"}, {"name": "Shop"})
+def test_nested_parents_carry_their_details() -> None:
+    changed = replace(BILL, customer=Party("C1", {"name": "Anne"}), account=Party("A1", {"name": "Shop"}))
     assert create_body(changed, customer_id=None, account_id=None) == LEAF | {
         "account": {
             "external_reference": "A1",
@@ -213,7 +212,6 @@ def test_the_details_of_the_last_record_replace_those_of_both_parents() -> None:
             "customer": {"external_reference": "C1", "name": "Anne"},
         }
     }
-    assert with_details(DIRECT, {}, {"name": "nobody's"}).account is None
 
 
 def test_one_body_is_one_string_of_bytes() -> None:
