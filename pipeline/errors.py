@@ -110,8 +110,15 @@ class SourceUnauthorised(SourceError):
     retryable = False
 
 
+class NoSafeAlgorithm(SourceError):
+    """{source}: the server offers no cipher, key exchange or host key that is still safe; ask its owner to update it"""
+
+    code = "source.no_safe_algorithm"
+    retryable = False
+
+
 class HostKeyUnknown(SourceError):
-    """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then add it there (ssh-keyscan prints the line)"""
+    """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then pin it with billferry trust-host"""
 
     code = "source.host_key_unknown"
     exit_status = EX_HOST_KEY
@@ -119,7 +126,7 @@ class HostKeyUnknown(SourceError):
 
 
 class HostKeyChanged(SourceError):
-    """{source}: host key {fingerprint} is not the pinned {pinned} in {known_hosts}; nothing was sent. Ask the server's owner before you pin a new one"""
+    """{source}: host key {fingerprint} is not the pinned {pinned} in {known_hosts}; nothing was sent. Ask the server's owner whether it was changed, then pin the new one with billferry trust-host"""
 
     code = "source.host_key_changed"
     exit_status = EX_HOST_KEY
@@ -130,6 +137,14 @@ class HostKeyRevoked(SourceError):
     """{source}: host key {fingerprint} is marked @revoked in {known_hosts}; nothing was sent. Ask the server's owner for the new one"""
 
     code = "source.host_key_revoked"
+    exit_status = EX_HOST_KEY
+    retryable = False
+
+
+class HostKeyNotPinned(SourceError):
+    """{source}: {problem}; nothing was pinned"""
+
+    code = "source.host_key_not_pinned"
     exit_status = EX_HOST_KEY
     retryable = False
 

@@ -221,6 +221,22 @@ def doctor(
 
 
 @app.command()
+def trust_host(
+    config: ConfigPath = DEFAULT_CONFIG,
+    yes: Annotated[
+        str | None,
+        typer.Option("--yes", metavar="SHA256:…", help="Pin the key of this fingerprint without asking."),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Show the SFTP server's host keys and, after a yes, pin them. Nobody is logged in."""
+    _start(verbose=verbose)
+    from pipeline.cli.trust_host import trust_as_asked
+
+    trust_as_asked(_config(config).settings, yes=yes)
+
+
+@app.command()
 def backup(
     path: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
     config: ConfigPath = DEFAULT_CONFIG,

@@ -40,7 +40,7 @@ class PinnedKeys:
 
         The others follow, so that a changed key can be shown with its fingerprint.
         """
-        pinned = {_key_type(key) for key in self.trusted}
+        pinned = {key_type(key) for key in self.trusted}
         order = sorted(ALGORITHMS, key=lambda kind: kind not in pinned)
         return [algorithm for kind in order for algorithm in ALGORITHMS[kind]]
 
@@ -60,6 +60,15 @@ class PinnedKeys:
         raise HostKeyUnknown(**facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one line of known_hosts says of a server. `alone`: it names no other one."""
+
+    key: bytes
+    revoked: bool
+    alone: bool
+
+
 def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
     """The lines of `file` about this server. A missing file pins nothing.
 
@@ -76,19 +85,31 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
             problem=f"{file} cannot be read ({os.strerror(error.errno or 0)})",
             remedy="check the file and its rights",
         ) from error
-    address = known_hosts_name(host, port)
     trusted: list[bytes] = []
     revoked: list[bytes] = []
     for line in text.splitlines():
-        fields = line.split()
-        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
-        if len(fields) < 3 or fields[0].startswith("#") or not _names(fields[0], address):
-            continue
-        key = _key(fields[1], fields[2])
-        if key is None or marker not in {"", "@revoked"}:
-            continue  # @cert-authority: host certificates are not taken
-        (revoked if marker else trusted).append(key)
+        about = is_about(line, known_hosts_name(host, port))
+        if about is not None:
+            (revoked if about.revoked else trusted).append(about.key)
     return PinnedKeys(tuple(dict.fromkeys(trusted)), tuple(revoked), file)
+
+
+def is_about(line: str, address: str) -> Line | None:
+    """What a line of known_hosts says of a server; None when it says nothing that counts here."""
+    fields = line.split()
+    marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+    if len(fields) < 3 or fields[0].startswith("#") or not _names(fields[0], address):
+        return None
+    key = _key(fields[1], fields[2])
+    if key is None or marker not in {"", "@revoked"}:
+        return None  # @cert-authority: host certificates are not taken
+    alone = fields[0].startswith("|1|") or fields[0].lower() == address
+    return Line(key, revoked=bool(marker), alone=alone)
+
+
+def known_hosts_line(host: str, port: int, key: bytes) -> str:
+    """The line that pins a key."""
+    return f"{known_hosts_name(host, port)} {key_type(key)} {base64.b64encode(key).decode()}"
 
 
 def known_hosts_name(host: str, port: int) -> str:
@@ -129,9 +150,9 @@ def _key(kind: str, text: str) -> bytes | None:
         key = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return None
-    return key if kind in ALGORITHMS and _key_type(key) == kind else None
+    return key if kind in ALGORITHMS and key_type(key) == kind else None
 
 
-def _key_type(key: bytes) -> str:
+def key_type(key: bytes) -> str:
     """A public key starts with its type, preceded by four bytes of length. Source: RFC 4253, section 6.6."""
     return key[4 : 4 + int.from_bytes(key[:4])].decode("ascii", errors="replace")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from tenacity import (
 
 from pipeline.edge.sftp_host_keys import pinned_keys
 from pipeline.edge.sftp_wire import Wire
-from pipeline.errors import ConfigError, SourceError, SourceUnauthorised, SourceUnreachable
+from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUnauthorised, SourceUnreachable
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
@@ -91,7 +91,22 @@ def open_session(settings: Sftp) -> Session:
 def _reach(settings: Sftp) -> paramiko.Transport:
     """A connection to a server that has proved a pinned key; nobody is logged in yet."""
     pinned = pinned_keys(settings.known_hosts_file, settings.host, settings.port)
-    where = address(settings)
+    transport = exchange_keys(settings, pinned.algorithms())
+    try:
+        pinned.check(transport.get_remote_server_key().asbytes(), address(settings))
+        _require_strict_exchange(transport, address(settings))
+    except BaseException:
+        transport.close()
+        raise
+    return transport
+
+
+def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transport:
+    """A connection on which the server has proved to own the host key it shows; whether to trust it is not asked.
+
+    Raises:
+        SourceUnreachable. NoSafeAlgorithm: it offers none of `algorithms`, or nothing else that is safe.
+    """
     with _reported(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
         try:
@@ -101,13 +116,10 @@ def _reach(settings: Sftp) -> paramiko.Transport:
             raise
         try:
             _limit(transport, settings.timeout_s)
-            transport.get_security_options().key_types = pinned.algorithms()
+            transport.get_security_options().key_types = list(algorithms)
             transport.start_client(timeout=settings.timeout_s)
             if not transport.initial_kex_done:
                 raise TimeoutError  # start_client just returns when its time is over
-            shown = transport.get_remote_server_key()
-            pinned.check(shown.asbytes(), where)
-            _require_strict_exchange(transport, where)
         except BaseException:
             transport.close()
             raise
@@ -187,11 +199,7 @@ def _reported(settings: Sftp) -> Iterator[None]:
             raise SourceUnreachable(source=where, problem="the server broke off the log-in") from error
         raise SourceUnauthorised(source=where, username=settings.username) from error
     except IncompatiblePeer as error:
-        raise SourceError(
-            source=where,
-            problem="the server offers no cipher, key exchange or host key that is still safe",
-            remedy="ask its owner to update it",
-        ) from error
+        raise NoSafeAlgorithm(source=where) from error
     except (SSHException, OSError, EOFError) as error:
         raise SourceUnreachable(source=where, problem=said(error)) from error
 

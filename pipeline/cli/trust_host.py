@@ -1,0 +1,88 @@
+"""`trust-host`: a person compares the SFTP server's fingerprints with what its owner says, then pins its keys."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from pipeline.edge.sftp_host_keys import PinnedKeys, fingerprint, key_type, pinned_keys
+from pipeline.edge.sftp_session import address
+from pipeline.edge.sftp_trust import pin, shown_keys
+from pipeline.errors import HostKeyNotPinned, HostKeyRevoked, UsageError
+from schemas.settings import Settings, Sftp
+
+
+def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
+    """Pin what a person, or `yes` (a fingerprint), confirms.
+
+    Raises UsageError, ConfigError, SourceUnreachable, HostKeyRevoked, HostKeyNotPinned.
+    """
+    sftp = settings.sftp
+    if sftp is None:
+        raise UsageError(problem="the config has no sftp section", remedy="there is no host key to trust")
+    pinned = pinned_keys(sftp.known_hosts_file, sftp.host, sftp.port)
+    shown = shown_keys(sftp)
+    _show(sftp, pinned, shown)
+    usable = [key for key in shown if key not in pinned.revoked]
+    if not usable:
+        raise HostKeyRevoked(
+            source=address(sftp), fingerprint=fingerprint(shown[0]), known_hosts=sftp.known_hosts_file
+        )
+    chosen = _confirmed(sftp, usable, yes) if yes else _answered(sftp, pinned, usable)
+    if set(chosen) <= set(pinned.trusted):
+        _say(f"already pinned in {sftp.known_hosts_file}; nothing to do")
+        return
+    still = [key for key in pinned.trusted if key in usable and key not in chosen]
+    left = pin(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
+    _say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}")
+    for number in left:
+        _say(
+            f"line {number} of it still trusts another key, and names more than this server: edit it by hand"
+        )
+
+
+def _show(sftp: Sftp, pinned: PinnedKeys, shown: Sequence[bytes]) -> None:
+    _say(f"{address(sftp)} shows:")
+    for key in shown:
+        note = "revoked" if key in pinned.revoked else "pinned" if key in pinned.trusted else "not pinned"
+        _say(f"  {key_type(key):<20} {fingerprint(key)}  ({note})")
+    for key in pinned.trusted:
+        if key not in shown:
+            _say(f"pinned, and not shown by the server: {key_type(key)} {fingerprint(key)}")
+
+
+def _confirmed(sftp: Sftp, usable: Sequence[bytes], wanted: str) -> list[bytes]:
+    """The one key of that fingerprint."""
+    chosen = [key for key in usable if fingerprint(key) == wanted.rstrip("=")]
+    if not chosen:
+        raise HostKeyNotPinned(
+            source=address(sftp), problem=f"it shows no key {wanted} that is fit to be trusted"
+        )
+    return chosen
+
+
+def _answered(sftp: Sftp, pinned: PinnedKeys, usable: Sequence[bytes]) -> list[bytes]:
+    if set(usable) <= set(pinned.trusted):
+        return list(usable)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            problem="trust-host asks, and there is nobody to answer",
+            remedy="use --yes with the fingerprint that the server's owner told you",
+        )
+    _say("Compare with what the server's owner tells you on a way that does not lead through this network.")
+    if any(key not in usable for key in pinned.trusted):
+        _say("The key that is pinned and not shown will be trusted no more.")
+    answer = typer.prompt(
+        "Pin these keys? yes, no, or the fingerprint of one", default="no", err=True
+    ).strip()
+    if answer.lower() == "yes":
+        return list(usable)
+    if answer.startswith("SHA256:"):
+        return _confirmed(sftp, usable, answer)
+    raise HostKeyNotPinned(source=address(sftp), problem="not confirmed")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
