@@ -103,15 +103,16 @@ def collect(
     sightings: Mapping[str, Sighting],
     *,
     clock: Callable[[], datetime],
-    wait: Callable[[float], None],
+    wait: Callable[[float], None] | None,
 ) -> Collected:
     """Look, wait `settle_s` when something still moves, look again, and sort what is there.
 
-    `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop.
+    `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop. Without
+    it there is one look, for those who will look again anyway.
     """
     now = first_look = clock()
     seen, oddities = look(source, sightings, now)
-    if source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
+    if wait and source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
@@ -252,6 +253,7 @@ def _sorted_out(
     waiting: list[Waiting] = []
     troubled: list[Troubled] = []
     ignored: list[str] = []
+    ripe_in_s: list[float] = []
     for sighting in sorted(seen, key=lambda sighting: sighting.name):
         remote = sighting.remote
         if is_unfinished(remote.name) or companions.is_one(remote.name):
@@ -263,7 +265,9 @@ def _sorted_out(
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
         elif source.done_marker is None and _moving(sighting, source, now):
-            waiting.append(Waiting(remote, f"it has not stood still for {source.settle_s:g} s"))
+            reason = f"it has not stood still for {source.settle_s:g} s"
+            waiting.append(Waiting(remote, reason, settling=True))
+            ripe_in_s.append(source.settle_s - (now - sighting.first_seen_at).total_seconds() + CLOCK_SLACK_S)
         else:
             match _recognised(source, matching, remote, companions):
                 case Found() as file:
@@ -282,6 +286,7 @@ def _sorted_out(
         ignored=tuple(ignored),
         oddities=oddities,
         sightings=tuple(seen),
+        again_in_s=min(ripe_in_s, default=None),
     )
 
 

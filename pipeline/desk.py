@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +41,9 @@ from pipeline.work_dir import (
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings
+
+SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
+"""In the order in which they are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,13 @@ class Desk:
     def ledger_path(self) -> Path:
         return ledger_path(self.settings)
 
-    def sources(self) -> Iterator[Source]:
-        """Where files come from, as configured."""
-        if self.settings.sftp is not None:
+    def sources(self, names: Collection[SourceName] = SOURCES) -> Iterator[Source]:
+        """Where files come from, as far as configured and named."""
+        if self.settings.sftp is not None and "sftp" in names:
             from pipeline.edge.sftp import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
 
             yield SftpSource(self.settings.sftp)
-        if self.settings.drop is not None:
+        if self.settings.drop is not None and "drop" in names:
             from pipeline.edge.folder import DropFolder  # noqa: PLC0415
 
             yield DropFolder(self.settings.drop)
@@ -282,10 +285,9 @@ class Desk:
 
     def remotes_of(self, sha256: str) -> tuple[RemoteFile, ...]:
         """Where a file that was fetched earlier still stands, as far as the last look showed."""
-        sources: tuple[SourceName, ...] = ("sftp", "drop")
         return tuple(
             sighting.remote
-            for source in sources
+            for source in SOURCES
             for sighting in self.sightings(source).values()
             if sighting.sha256 == sha256
         )

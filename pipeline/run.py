@@ -7,8 +7,8 @@ touch the source. A dry run is the same without the load, the moves and the ledg
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +16,9 @@ import structlog
 
 from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
 from pipeline.core.collected import Collected, Found, Known
-from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
+from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile, SourceName
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.desk import Desk, Options
+from pipeline.desk import SOURCES, Desk, Options
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
@@ -65,6 +65,27 @@ def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
         return run.result_of(run.everything)
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a pass over some places came to, and what those who look again and again must know."""
+
+    result: RunResult
+    again_in_s: float | None
+    """After so long the first file that still moves may be taken."""
+    out_of_reach: SourceError | None
+    """Why a source could not be looked at, or files not be moved there."""
+    api_stopped: BillferryError | None
+    """Why the API cannot be used now; no file can be loaded until it can."""
+
+
+def pass_over(config: Config, ui: Ui, options: Options, source: SourceName | None) -> Passed:
+    """One pass over one source, without waiting for files that move; None: over unfinished files alone."""
+    with Desk.opened(config, ui, options) as desk:
+        run = _Run(desk, wait=None)
+        work = run.unfinished if source is None else partial(run.sources, (source,))
+        return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
+
+
 def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
     """The same for files named on the command line, which are left where they are."""
     with Desk.opened(config, ui, options) as desk:
@@ -83,12 +104,15 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
 
 
 class _Run:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, wait: Callable[[float], None] | None = time.sleep) -> None:
         self._desk = desk
+        self._wait = wait
         self._reports: list[FileReport] = []
         self._done: set[str] = set()
         """SHA-256s worked on in this run: a file is not loaded twice because two sources show it."""
-        self._api_stopped: BillferryError | None = None
+        self.api_stopped: BillferryError | None = None
+        self.out_of_reach: SourceError | None = None
+        self.again_in_s: float | None = None
 
     # -- the order of a run --
 
@@ -102,13 +126,19 @@ class _Run:
         return self._desk.result(self._reports)
 
     def everything(self) -> None:
-        desk = self._desk
-        for row in desk.unfinished():
+        self.unfinished()
+        self.sources(SOURCES)
+
+    def unfinished(self) -> None:
+        for row in self._desk.unfinished():
             self._guarded(row.name, partial(self._resume, row))
+
+    def sources(self, names: Collection[SourceName]) -> None:
+        desk = self._desk
         sources: list[Source] = []
         work: list[Work] = []
         try:
-            for source in desk.sources():
+            for source in desk.sources(names):
                 sources.append(source)
                 self._reaching(partial(self._collect, source, work))
             work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
@@ -150,11 +180,13 @@ class _Run:
             work()
         except SourceError as error:
             self._desk.fail(error)
+            self.out_of_reach = error
 
     def _collect(self, source: Source, work: list[Work]) -> None:
         """Look, remember what was seen, land what is new."""
         desk = self._desk
-        seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=time.sleep)
+        seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=self._wait)
+        self.again_in_s = seen.again_in_s
         desk.remember_sightings(source.name, seen.sightings)
         self._tell(source, seen)
         for known in seen.known:
@@ -202,7 +234,8 @@ class _Run:
         for troubled in seen.troubled:
             self._trouble(troubled.remote.name, troubled.error)
         for waiting in seen.waiting:
-            desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
+            if self._wait or not waiting.settling:
+                desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
         for oddity in seen.oddities:
             desk.warn(oddity)
         log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
@@ -281,7 +314,7 @@ class _Run:
         outcomes: Outcomes = nothing_sent
         requests, notes = RequestCounts(), list[str]()
         if file_id is not None and checked.refusal is None:
-            if self._api_stopped is None:
+            if self.api_stopped is None:
                 result = self._load(checked, file_id)
                 requests, notes = result.requests, list(result.notes)
                 self._heed(result)
@@ -338,7 +371,7 @@ class _Run:
         if result.stopped is None:
             return
         self._desk.fail(result.stopped)
-        self._api_stopped = result.stopped
+        self.api_stopped = result.stopped
 
     def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
         desk = self._desk
@@ -352,8 +385,7 @@ class _Run:
 
     def _say(self, report: FileReport) -> None:
         self._reports.append(report)
-        for text in describe(report):
-            self._desk.ui.line(text)
+        self._desk.ui.line("\n".join(describe(report)))
         log.info("file", state=report.summary.state, sha256=report.summary.file.sha256)
 
 

@@ -77,7 +77,7 @@ class Sftp(Shape):
     done_marker: str | None = None
     """Name of the trigger file that says "complete", for example `"{name}.done"`."""
     poll_interval_s: Seconds = 60
-    """Time between two looks at the server while watching. Without effect yet."""
+    """Time between two looks at the server by `billferry watch`."""
     timeout_s: Seconds = 30
     """For connecting, each step of the log-in, and every read."""
 

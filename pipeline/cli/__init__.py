@@ -96,6 +96,16 @@ def run(
 
 
 @app.command()
+def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
+    """Run again and again, until stopped. What is dropped is taken within seconds, the SFTP server is polled."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.watch import watch as watch_all
+
+    raise typer.Exit(watch_all(_config(config), TerminalUi()))
+
+
+@app.command()
 def load(
     files: Files,
     config: ConfigPath = DEFAULT_CONFIG,

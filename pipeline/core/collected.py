@@ -66,10 +66,11 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that is not, or not certainly, complete; it is for a later run."""
+    """A file that is not, or not certainly, complete; it is for a later run. `settling`: time alone will tell."""
 
     remote: RemoteFile
     reason: str
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Troubled:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Every file of one source, each in exactly one list. `sightings` is what the next run must be given."""
+    """Every file of one source, each in exactly one list. `sightings` is what the next run must be given.
+
+    `again_in_s`: after so long the first of the files that still move may be taken; None when none does.
+    """
 
     found: tuple[Found, ...] = ()
     known: tuple[Known, ...] = ()
@@ -92,3 +96,4 @@ class Collected:
     ignored: tuple[str, ...] = ()
     oddities: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    again_in_s: float | None = None

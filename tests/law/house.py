@@ -24,13 +24,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "work_dir": BELOW_STAGES | {"report"},
     "desk": BELOW_STAGES | STAGES | {"handover", "progress", "work_dir"},
     "run": BELOW_STAGES | STAGES | {"handover", "progress", "desk"},
+    "watch": BELOW_STAGES | {"progress", "desk", "run"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
     "doctor": BELOW_STAGES | {"work_dir"},
     "probe": BELOW_STAGES,
     "sandbox": set(),
     "cli": BELOW_STAGES
     | STAGES
-    | {"progress", "work_dir", "desk", "run", "validate", "doctor", "probe", "sandbox"},
+    | {"progress", "work_dir", "desk", "run", "watch", "validate", "doctor", "probe", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""
@@ -47,6 +48,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("pipeline/cli/*",),
     "rich": ("pipeline/cli/*",),
     "uvloop": ("pipeline/load/*",),
+    "watchfiles": ("pipeline/edge/changes.py",),
     **dict.fromkeys(
         ("http.client", "http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
         (),

@@ -1,0 +1,81 @@
+"""Tells that something changed in a folder, so that nobody has to look all the time."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+GROUPED_MS = 200
+"""Changes within this time are told as one."""
+LOOKED_AFTER_MS = 1_000
+"""So often it is made sure that the folder is still the one that is watched."""
+
+
+class Changes:
+    """Wakes who waits for changes in a folder; none given: only time passes.
+
+    Changes may be told twice or, on some network drives, never: who waits should look now and then anyway.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._changed = threading.Event()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        if folder is not None:
+            self._thread = threading.Thread(target=self._listen, args=(folder,), name="changes", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._thread is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(2 * LOOKED_AFTER_MS / 1000)
+
+    def wait(self, most_s: float) -> bool:
+        """Wait for a change, so long at most; whether there was one since the last wait."""
+        changed = self._changed.wait(max(0.0, most_s))
+        self._changed.clear()
+        return changed
+
+    def _listen(self, folder: Path) -> None:
+        """Watch the folder; again when another one has taken its name, or when it is not there yet."""
+        while not self._over.is_set():
+            with suppress(
+                OSError, RuntimeError
+            ):  # gone, or the system grants no more watches: then time must do
+                self._listen_to(folder, _which(folder))
+            self._over.wait(LOOKED_AFTER_MS / 1000)
+
+    def _listen_to(self, folder: Path, which: tuple[int, int]) -> None:
+        from watchfiles import watch  # noqa: PLC0415 (only who watches needs it)
+
+        told = watch(
+            folder,
+            watch_filter=None,
+            debounce=GROUPED_MS,
+            stop_event=self._over,
+            rust_timeout=LOOKED_AFTER_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        for number, changes in enumerate(told):
+            if changes or number == 0:  # at first: something may have come before anybody listened
+                self._changed.set()
+            # A new folder may get the number of the one that was removed.
+            if _which(folder) != which or any(path == str(folder) for _, path in changes):
+                return
+
+
+def _which(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
