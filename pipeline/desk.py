@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -18,18 +18,27 @@ from uuid import uuid4
 from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
-from pipeline.core.outcomes import REJECTS
+from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
 from pipeline.edge.lock import only_run
-from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, UsageError, badness
+from pipeline.errors import (
+    EX_BUG,
+    EX_OK,
+    BillferryError,
+    ConfigError,
+    LandedCopyForgotten,
+    UsageError,
+    badness,
+)
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.progress import Ui
 from pipeline.report import FileReport, Outcomes, run_result
+from pipeline.retention import forget_old
 from pipeline.work_dir import (
     DRY_RUN,
     existing_ledger,
@@ -189,8 +198,12 @@ class Desk:
         return [the_one_named(name, self._files.named(name)) for name in names]
 
     def take_up_refused(self, row: FileRow) -> int:
-        """Make a finished file's refused records open again; how many there are."""
-        return self._files.take_up_refused(row.id) if row.finished else 0
+        """Make a finished file's refused records open again; how many there are. Raises LandedCopyForgotten."""
+        if not row.finished or not (row.summary or {}).get("records", {}).get(Outcome.REFUSED):
+            return 0
+        if not self.landed_from(row).path.exists():
+            raise LandedCopyForgotten(name=row.name)
+        return self._files.take_up_refused(row.id)
 
     def landed_from(self, row: FileRow) -> LandedFile:
         """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone."""
@@ -296,6 +309,14 @@ class Desk:
         """Change or pay what is owed to a source; a dry run owes nothing."""
         if not self.options.dry_run:
             change(self._files)
+
+    def forget_old(self) -> None:
+        """Retention, after a run; a dry run forgets nothing."""
+        if self.options.dry_run:
+            return
+        forgotten = forget_old(self.settings, self._db, self.now())
+        if any(astuple(forgotten)):
+            self.ui.line(str(forgotten))
 
     # -- loading --
 

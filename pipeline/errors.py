@@ -246,6 +246,13 @@ class LandedCopyGone(BillferryError):
     exit_status = EX_UNFINISHED
 
 
+class LandedCopyForgotten(BillferryError):
+    """{name}: our copy was removed after retention.landing_days; load the same file once more (nothing is sent), then retry"""
+
+    code = "landing.forgotten"
+    exit_status = EX_RECORDS
+
+
 class LedgerDamaged(BillferryError):
     """{where}: the ledger is damaged or of another version ({problem}); restore a backup, do not delete it"""
 

@@ -27,6 +27,7 @@ from pipeline.errors import (
     DiskFull,
     FileRefused,
     FileTooLarge,
+    LandedCopyForgotten,
     LandedCopyGone,
     LedgerDamaged,
     SourceError,
@@ -82,7 +83,7 @@ def pass_over(config: Config, ui: Ui, options: Options, source: SourceName | Non
     """One pass over one source, without waiting for files that move; None: over unfinished files alone."""
     with Desk.opened(config, ui, options) as desk:
         run = _Run(desk, wait=None)
-        work = run.unfinished if source is None else partial(run.sources, (source,))
+        work = run.upkeep if source is None else partial(run.sources, (source,))
         return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
 
 
@@ -128,6 +129,12 @@ class _Run:
     def everything(self) -> None:
         self.unfinished()
         self.sources(SOURCES)
+        self._desk.forget_old()
+
+    def upkeep(self) -> None:
+        """What no source shows."""
+        self.unfinished()
+        self._desk.forget_old()
 
     def unfinished(self) -> None:
         for row in self._desk.unfinished():
@@ -167,7 +174,11 @@ class _Run:
 
     def retry(self, rows: Sequence[FileRow]) -> None:
         for row in rows:
-            count = self._desk.take_up_refused(row)
+            try:
+                count = self._desk.take_up_refused(row)
+            except LandedCopyForgotten as forgotten:
+                self._desk.fail(forgotten)
+                continue
             self._desk.ui.line(f"{row.name}: {count} refused records to send again")
             if count:
                 self._guarded(row.name, partial(self._resume, row))

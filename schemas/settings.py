@@ -119,14 +119,17 @@ class Limits(Shape):
 
 
 class Retention(Shape):
-    """How long files and outcomes are kept. SHA-256s, open intents and ids are kept for good."""
+    """How long files and outcomes are kept, in days; looked after by `run` and `watch`.
+
+    SHA-256s, open intents and ids are kept for good, and whatever belongs to a file that is not finished.
+    """
 
     landing_days: Count = 30
-    """Our copies of finished files. Without effect yet."""
+    """Our copies of finished and refused files. `billferry retry` needs them."""
     reports_days: Count = 400
-    """Report folders. Without effect yet."""
+    """Report folders."""
     outcomes_days: Count = 400
-    """Outcomes of single records in the ledger. Without effect yet."""
+    """Outcomes of single records in the ledger."""
 
 
 class Settings(Shape):

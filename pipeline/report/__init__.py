@@ -1,6 +1,6 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import half_written, report_folder
+from pipeline.report.place import half_written, report_folder, report_folders
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
 from pipeline.report.summary import (
     FileReport,
@@ -27,6 +27,7 @@ __all__ = [
     "nothing_sent",
     "refused_unread",
     "report_folder",
+    "report_folders",
     "run_result",
     "without_report",
     "write_report",

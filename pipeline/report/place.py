@@ -66,6 +66,14 @@ def written_whole(final: Path) -> Iterator[Path]:
         shutil.rmtree(staged, ignore_errors=True)
 
 
+def report_folders(folder: Path) -> list[Path]:
+    """Every report that stands below the folder of all reports, those of dry runs too."""
+    found = [*folder.glob("*"), *folder.glob(f"{DRY_RUNS}/*")]
+    return [
+        each for each in found if each.is_dir() and each.name != DRY_RUNS and not each.name.startswith(".")
+    ]
+
+
 def half_written(folder: Path) -> list[Path]:
     """What killed runs left beside reports."""
     return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*")]

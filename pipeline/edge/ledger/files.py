@@ -41,6 +41,11 @@ class FileRow:
         """Whether its bytes need no further sending."""
         return self.state in FINISHED_STATES
 
+    @property
+    def open(self) -> bool:
+        """Whether a run must take it up."""
+        return self.state in OPEN_STATES
+
 
 @dataclass(frozen=True, slots=True)
 class Handover:
@@ -111,10 +116,11 @@ class Files:
             self._db.execute("UPDATE files SET landed_at = ? WHERE id = ?", (at, file_id))
 
     def is_overtaken(self, file_id: int, kind: Kind, watermark: str) -> bool:
-        """Whether a newer file has set a balance that this one had set."""
+        """Whether a newer file has set a balance that this one had set; assumed once its outcomes are forgotten."""
         row = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?"
-            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ? AND entities.watermark > ?)",
+            "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?1"
+            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ?2 AND entities.watermark > ?3)"
+            " OR NOT EXISTS (SELECT 1 FROM outcomes WHERE file_id = ?2)",
             (kind, file_id, watermark),
         ).fetchone()
         return bool(row[0])
@@ -128,6 +134,19 @@ class Files:
             if refused:
                 self._db.execute("UPDATE files SET state = 'unfinished' WHERE id = ?", (file_id,))
         return refused
+
+    def forget_outcomes(self, finished_before: str) -> int:
+        """Forget the outcomes of files that were finished before then; of how many files there were any."""
+        marks = ",".join("?" * len(OPEN_STATES))
+        rows = self._db.execute(
+            f"SELECT id FROM files WHERE finished_at < ? AND state NOT IN ({marks})"  # noqa: S608 (only marks)
+            " AND EXISTS (SELECT 1 FROM outcomes WHERE file_id = files.id)"
+            " AND NOT EXISTS (SELECT 1 FROM intents WHERE file_id = files.id)",
+            (finished_before, *OPEN_STATES),
+        ).fetchall()
+        for (file_id,) in rows:
+            self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
+        return len(rows)
 
     def named(self, name: str) -> list[FileRow]:
         """Files of that name, or whose SHA-256 begins with it (at least 8 digits)."""
