@@ -1,0 +1,205 @@
+"""One landed file after another: check, load, report; what happens to one never stops the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from pipeline.collect import concerns_whole_source
+from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
+from pipeline.core.outcomes import FileState, Outcome
+from pipeline.desk import Desk
+from pipeline.edge.billing import BillingApi
+from pipeline.edge.ledger import FileRow, GroupCommit, Sends
+from pipeline.errors import (
+    BillferryError,
+    DiskFull,
+    FileRefused,
+    FileTooLarge,
+    LandedCopyGone,
+    LedgerDamaged,
+    Stopped,
+)
+from pipeline.handover import Place, owe
+from pipeline.load import LoadJob, LoadResult, load
+from pipeline.progress import check_interruptibly
+from pipeline.report import (
+    FileReport,
+    Outcomes,
+    describe,
+    facts_of,
+    nothing_sent,
+    refused_unread,
+    without_report,
+    write_report,
+)
+from schemas.results import FileFacts, RefusalFacts, RequestCounts
+
+log = structlog.get_logger()
+
+ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
+"""Errors after which no other file can be worked on."""
+
+
+class FileByFile:
+    """Works on the files of one run, and keeps what is said of each."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.reports: list[FileReport] = []
+        self.done: set[str] = set()
+        """SHA-256s worked on in this run: a file is not loaded twice because two sources show it."""
+        self.api_stopped: BillferryError | None = None
+        """Why the API cannot be used any more; the files that follow are checked and left unfinished."""
+
+    def guarded(self, name: str, work: Callable[[], None]) -> None:
+        """One file's trouble never stops the next; even a bug shows its trace and leaves the others alone."""
+        try:
+            work()
+        except ENDS_THE_RUN:
+            raise
+        except BillferryError as error:
+            if concerns_whole_source(error):
+                raise
+            self.trouble(name, error)
+        except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
+            self._desk.bug(name, error)
+            self.reports.append(
+                without_report(FileFacts(name=name), FileState.UNFINISHED, run=self._desk.facts())
+            )
+
+    def trouble(self, name: str, error: BillferryError) -> None:
+        """A file that is refused before it is read, or that cannot be worked on now."""
+        desk = self._desk
+        facts = FileFacts(name=name)
+        if isinstance(error, FileTooLarge):
+            refusal = RefusalFacts(code="file.too_large", message=str(error))
+            self.say(without_report(facts, FileState.REFUSED, run=desk.facts(), refusal=refusal))
+            return
+        if isinstance(error, FileRefused):
+            self.say(refused_unread(name, error, run=desk.facts()))
+            return
+        desk.fail(error)
+        self.reports.append(without_report(facts, FileState.UNFINISHED, run=desk.facts(), notes=[str(error)]))
+
+    def resume(self, row: FileRow) -> None:
+        landed = self._desk.landed_from(row)
+        if landed.path.exists():
+            self.work_on(landed, ())
+        elif not self._desk.remotes_of(row.sha256):
+            raise LandedCopyGone(where=landed.path.parent, name=row.name)
+
+    def work_on(self, landed: LandedFile, remotes: tuple[RemoteFile, ...]) -> None:
+        """Check, load and report one landed file, then owe its source the move."""
+        desk = self._desk
+        row = desk.row(landed.sha256)
+        if row is not None and row.finished and not desk.options.force and not desk.is_back(landed, row):
+            self._already_loaded(landed, row, remotes)
+            return
+        if landed.sha256 in self.done:
+            desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
+            return
+        self.done.add(landed.sha256)
+        remotes = remotes or desk.remotes_of(landed.sha256)
+        self.say(self._worked(landed, desk.take_up(landed), remotes))
+
+    def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
+        desk = self._desk
+        checked = check_interruptibly(
+            landed,
+            landed.path.parent,
+            desk.ui,
+            limits=desk.settings.limits,
+            loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
+        )
+        checked = self._within_its_rejects(checked)
+        outcomes: Outcomes = nothing_sent
+        requests, notes = RequestCounts(), list[str]()
+        if file_id is not None and checked.refusal is None:
+            if self.api_stopped is None:
+                result = self._load(checked, file_id)
+                requests, notes = result.requests, list(result.notes)
+                self._heed(result)
+            outcomes = desk.outcomes(file_id)
+        report = write_report(
+            checked, outcomes, folder=desk.reports, run=desk.facts(), requests=requests, notes=notes
+        )
+        desk.finish(file_id, report, remotes, _place_after(report))
+        return report
+
+    def _within_its_rejects(self, checked: CheckedFile) -> CheckedFile:
+        """Refuse a corrected rejects file that holds more than was rejected: totals would not add up any more."""
+        source = checked.landed.rejects_of
+        if source is None or checked.refusal is not None:
+            return checked
+        records, rejected = checked.totals.count(Outcome.NOT_ATTEMPTED), self._desk.rejected_by(source)
+        if records <= rejected:
+            return checked
+        problem = f"it holds {records} good records, and {rejected} were rejected in {source}"
+        remedy = "keep one row per rejected record; new records belong into a file of their own"
+        return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
+
+    def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
+        desk = self._desk
+        to_send = desk.left_to_send(checked, file_id)
+        writer, reader = desk.connection(), desk.reader()
+        sent = 0
+        with reader as reading, desk.ui.stage(f"load {checked.landed.name}", to_send) as progress:
+
+            def advance(count: int) -> None:
+                nonlocal sent
+                sent += count
+                progress(sent)
+
+            return load(
+                LoadJob(
+                    checked=checked,
+                    file_id=file_id,
+                    settings=desk.settings,
+                    sender=BillingApi(desk.settings.api, desk.api_key()),
+                    commits=GroupCommit(writer, str(desk.ledger_path)),
+                    memory=Sends(writer),
+                    reader=Sends(reading),
+                    pace=desk.pace,
+                    watermark=desk.watermark(checked.landed, file_id),
+                    past_dated=desk.is_past_dated(checked.landed),
+                    limit=desk.options.limit,
+                    progress=advance,
+                )
+            )
+
+    def _heed(self, result: LoadResult) -> None:
+        """A stop of the load is one of the run: the API is gone, refuses us, or somebody wants us to end."""
+        if result.stopped is None:
+            return
+        self._desk.fail(result.stopped)
+        self.api_stopped = result.stopped
+
+    def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
+        desk = self._desk
+        notes = [f"these bytes finished on {row.finished_at} as {row.name}; nothing was sent"]
+        if desk.feed_changed(landed, row):
+            notes.append(
+                "the feed has changed since then; billferry load --force sends the file under the new one"
+            )
+        self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
+        desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place="archive", report=None))
+
+    def say(self, report: FileReport) -> None:
+        self.reports.append(report)
+        self._desk.ui.line("\n".join(describe(report)))
+        log.info("file", state=report.summary.state, sha256=report.summary.file.sha256)
+
+
+def _place_after(report: FileReport) -> Place | None:
+    """Where a file goes at its source; nowhere while anything of it is open."""
+    match FileState(report.summary.state):
+        case FileState.UNFINISHED:
+            return None
+        case FileState.REFUSED:
+            return "quarantine"
+        case _:
+            return "archive"

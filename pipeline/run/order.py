@@ -1,0 +1,237 @@
+"""One run, told in order.
+
+Unfinished files first, then what the sources show, one file after another: check, load, report, and only then
+touch the source. A dry run is the same without the load, the moves and the ledger's changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from pipeline.collect import Source, collect, land, land_named
+from pipeline.core.collected import Collected, Found, Known
+from pipeline.core.files import LandedFile, RemoteFile, SourceName
+from pipeline.core.outcomes import FileState
+from pipeline.desk import SOURCES, Desk, Options
+from pipeline.edge.config import Config
+from pipeline.edge.ledger import FileRow
+from pipeline.errors import BillferryError, LandedCopyForgotten, SourceError
+from pipeline.handover import owe, pay
+from pipeline.progress import Ui
+from pipeline.report import REPORT_NAMES, without_report
+from pipeline.run.file_by_file import ENDS_THE_RUN, FileByFile
+from pipeline.signals import stoppable
+from schemas.results import FileFacts, RunResult
+
+log = structlog.get_logger()
+
+Work = tuple[LandedFile, tuple[RemoteFile, ...]]
+"""A landed file, and what moves at its source when it is finished: itself and what belongs to it."""
+
+
+def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
+    """One pass over everything: unfinished files, then SFTP and drop folder."""
+    with Desk.opened(config, ui, options) as desk:
+        run = _Run(desk)
+        return run.result_of(run.everything)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a pass over some places came to, and what those who look again and again must know."""
+
+    result: RunResult
+    again_in_s: float | None
+    """After so long the first file that still moves may be taken."""
+    out_of_reach: SourceError | None
+    """Why a source could not be looked at, or files not be moved there."""
+    api_stopped: BillferryError | None
+    """Why the API cannot be used now; no file can be loaded until it can."""
+
+
+def pass_over(config: Config, ui: Ui, options: Options, source: SourceName | None) -> Passed:
+    """One pass over one source, without waiting for files that move; None: over unfinished files alone."""
+    with Desk.opened(config, ui, options) as desk:
+        run = _Run(desk, wait=None)
+        work = run.upkeep if source is None else partial(run.sources, (source,))
+        return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
+
+
+def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
+    """The same for files named on the command line, which are left where they are."""
+    with Desk.opened(config, ui, options) as desk:
+        run = _Run(desk)
+        return run.result_of(partial(run.named, paths))
+
+
+def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) -> RunResult:
+    """Send refused records of finished files again, under their next generation. `all` names every file.
+
+    Raises UsageError when a name fits no file, or more than one.
+    """
+    with Desk.opened(config, ui, options) as desk:
+        run = _Run(desk)
+        return run.result_of(partial(run.retry, desk.rows_named(names)))
+
+
+class _Run:
+    def __init__(self, desk: Desk, wait: Callable[[float], None] | None = time.sleep) -> None:
+        self._desk = desk
+        self._wait = wait
+        self._files = FileByFile(desk)
+        self.out_of_reach: SourceError | None = None
+        self.again_in_s: float | None = None
+
+    @property
+    def api_stopped(self) -> BillferryError | None:
+        return self._files.api_stopped
+
+    # -- the order of a run --
+
+    def result_of(self, work: Callable[[], None]) -> RunResult:
+        """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
+        with stoppable():
+            try:
+                work()
+            except ENDS_THE_RUN as error:
+                self._desk.fail(error)
+        return self._desk.result(self._files.reports)
+
+    def everything(self) -> None:
+        self.unfinished()
+        self.sources(SOURCES)
+        self._desk.forget_old()
+
+    def upkeep(self) -> None:
+        """What no source shows."""
+        self.unfinished()
+        self._desk.forget_old()
+
+    def unfinished(self) -> None:
+        for row in self._desk.unfinished():
+            self._files.guarded(row.name, partial(self._files.resume, row))
+
+    def sources(self, names: Collection[SourceName]) -> None:
+        desk = self._desk
+        sources: list[Source] = []
+        work: list[Work] = []
+        try:
+            for source in desk.sources(names):
+                sources.append(source)
+                self._reaching(partial(self._collect, source, work))
+            work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
+            for landed, remotes in work:
+                self._files.guarded(landed.name, partial(self._files.work_on, landed, remotes))
+            for source in sources:
+                self._reaching(partial(self._hand_over, source))
+        finally:
+            for source in sources:
+                source.close()
+
+    def named(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._files.guarded(path.name, partial(self._named_file, path))
+
+    def _named_file(self, path: Path) -> None:
+        desk = self._desk
+        landed = land_named(
+            path,
+            desk.matching(),
+            desk.landing,
+            max_file_bytes=desk.settings.limits.max_file_bytes,
+            feed=desk.options.feed,
+        )
+        self._files.work_on(landed, ())
+
+    def retry(self, rows: Sequence[FileRow]) -> None:
+        for row in rows:
+            try:
+                count = self._desk.take_up_refused(row)
+            except LandedCopyForgotten as forgotten:
+                self._desk.fail(forgotten)
+                continue
+            self._desk.ui.line(f"{row.name}: {count} refused records to send again")
+            if count:
+                self._files.guarded(row.name, partial(self._files.resume, row))
+
+    # -- sources --
+
+    def _reaching(self, work: Callable[[], None]) -> None:
+        """One source's trouble does not stop the others."""
+        try:
+            work()
+        except SourceError as error:
+            self._desk.fail(error)
+            self.out_of_reach = error
+
+    def _collect(self, source: Source, work: list[Work]) -> None:
+        """Look, remember what was seen, land what is new."""
+        desk = self._desk
+        seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=self._wait)
+        self.again_in_s = seen.again_in_s
+        desk.remember_sightings(source.name, seen.sightings)
+        self._tell(source, seen)
+        for known in seen.known:
+            self._files.guarded(known.remote.name, partial(self._known, known, source, work))
+        for found in seen.found:
+            self._files.guarded(found.remote.name, partial(self._found, found, source, work))
+
+    def _known(self, known: Known, source: Source, work: list[Work]) -> None:
+        """A file that was fetched before: its move is still owed, or it is not finished."""
+        desk = self._desk
+        remotes = (known.remote, *known.companions)
+        row = desk.row(known.sha256)
+        if row is None or row.finished:
+            desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
+        elif known.sha256 not in self._files.done:
+            landed = desk.landed_from(row)
+            if landed.path.exists():
+                work.append((landed, remotes))
+            else:
+                again = Found(
+                    known.remote, landed.feed, landed.name_parts, landed.rejects_of, known.companions
+                )
+                self._found(again, source, work)
+
+    def _found(self, found: Found, source: Source, work: list[Work]) -> None:
+        """A new file: fetch it."""
+        desk = self._desk
+        remote = found.remote
+        with desk.ui.stage(f"fetch {remote.name}", remote.size_bytes) as progress:
+            landed = land(
+                found,
+                source,
+                desk.landing,
+                max_file_bytes=desk.settings.limits.max_file_bytes,
+                progress=progress,
+            )
+        desk.remember_fetched(remote, landed.sha256)
+        work.append((landed, (remote, *found.companions)))
+
+    def _tell(self, source: Source, seen: Collected) -> None:
+        desk = self._desk
+        for unmatched in seen.unmatched:
+            facts = FileFacts(name=unmatched.remote.name, size_bytes=unmatched.remote.size_bytes)
+            self._files.say(
+                without_report(facts, FileState.UNMATCHED, run=desk.facts(), notes=[unmatched.reason])
+            )
+        for troubled in seen.troubled:
+            self._files.trouble(troubled.remote.name, troubled.error)
+        for waiting in seen.waiting:
+            if self._wait or not waiting.settling:
+                desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
+        for oddity in seen.oddities:
+            desk.warn(oddity)
+        log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
+
+    def _hand_over(self, source: Source) -> None:
+        desk = self._desk
+        uploads = desk.settings.sftp.upload if desk.settings.sftp else []
+        names = [REPORT_NAMES[kind] for kind in uploads]
+        desk.debts(partial(pay, source=source, reports=desk.reports, uploads=names, warn=desk.warn))
