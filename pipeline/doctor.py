@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 
 from pipeline.core.answers import Answer, Failure
@@ -17,10 +19,20 @@ from pipeline.core.wanted import PATH_OF
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.ledger import open_ledger
-from pipeline.errors import EX_OK, ApiUnauthorised, ApiUnavailable, BillferryError, ConfigError, badness
+from pipeline.errors import (
+    EX_OK,
+    ApiUnauthorised,
+    ApiUnavailable,
+    BillferryError,
+    ConfigError,
+    DiskFull,
+    badness,
+)
 from pipeline.work_dir import ledger_path
-from schemas.settings import Settings
+from schemas.settings import Settings, Sftp
 
+ROOM_BYTES = 256 * 2**20
+"""With less room than this a run of ordinary files may not end."""
 CLOCK_OFF_S = 120
 """A clock that is further off than this makes dates and key lives wrong."""
 
@@ -47,11 +59,13 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
     yield _found("ledger", lambda: _ledger(settings))
-    yield _found("api", lambda: _api(settings))
+    yield from _api(settings)
     if settings.sftp is not None:
-        yield _found("sftp", lambda: _sftp(settings))
+        yield from _sftp(settings.sftp)
     if settings.drop is not None:
-        yield _found("drop", lambda: _folder(settings, "drop.folder"))
+        for key in ("folder", "archive", "quarantine"):
+            if (folder := getattr(settings.drop, key)) is not None:
+                yield _found(f"drop.{key}", partial(_folder, f"drop.{key}", folder))
 
 
 def worst(findings: list[Finding]) -> int:
@@ -73,8 +87,10 @@ def _work_dir(folder: Path) -> str:
         return f"{folder} can be entered by others; the next run closes it"
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(where="work_dir", problem=f"{folder} cannot be written", remedy="correct its owner")
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-    return f"{folder} is private and writable, {free // 2**20} MiB free"
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < ROOM_BYTES:
+        raise DiskFull(where=folder, problem=f"only {free_bytes // 2**20} MiB are free")
+    return f"{folder} is private and writable, {free_bytes // 2**20} MiB free"
 
 
 def _ledger(settings: Settings) -> str:
@@ -88,27 +104,36 @@ def _ledger(settings: Settings) -> str:
     return f"{path}: {problem}"
 
 
-def _api(settings: Settings) -> str:
+def _api(settings: Settings) -> Iterator[Finding]:
     """The key is proved by asking for something that cannot exist: 404 is good."""
-    answer = asyncio.run(_ask_for_nothing(settings, api_key(settings)))
-    if isinstance(answer, Failure):
-        raise ApiUnavailable(base_url=settings.api.base_url, problem=answer.value)
-    if answer.status in {401, 403}:
-        raise ApiUnauthorised(base_url=settings.api.base_url, status=answer.status)
-    if answer.status != 404:
-        raise ApiUnavailable(
-            base_url=settings.api.base_url, problem=f"it answers {answer.status} where 404 was expected"
-        )
-    off_s = _clock_off_s(answer)
-    if off_s is not None and off_s > CLOCK_OFF_S:
+    answers: list[Answer] = []
+
+    def key() -> str:
+        answer = asyncio.run(_ask_for_nothing(settings, api_key(settings)))
+        if isinstance(answer, Failure):
+            raise ApiUnavailable(base_url=settings.api.base_url, problem=answer.value)
+        answers.append(answer)
+        if answer.status in {401, 403}:
+            raise ApiUnauthorised(base_url=settings.api.base_url, status=answer.status)
+        if answer.status != 404:
+            raise ApiUnavailable(
+                base_url=settings.api.base_url, problem=f"it answers {answer.status} where 404 was expected"
+            )
+        return f"{settings.api.base_url} takes the key"
+
+    yield _found("api", key)
+    if answers and (off_s := _clock_off_s(answers[0])) is not None:
+        yield _found("clock", partial(_clock, off_s))
+
+
+def _clock(off_s: float) -> str:
+    if off_s > CLOCK_OFF_S:
         raise ConfigError(
             where="clock",
             problem=f"this machine's clock is {off_s:.0f} s off the API's",
             remedy="set it by NTP",
         )
-    return f"{settings.api.base_url} takes the key" + (
-        "" if off_s is None else f", clocks agree to {off_s:.0f} s"
-    )
+    return f"agrees with the API's to {off_s:.0f} s"
 
 
 async def _ask_for_nothing(settings: Settings, key: str) -> Answer | Failure:
@@ -124,21 +149,31 @@ def _clock_off_s(answer: Answer) -> float | None:
         return None
 
 
-def _sftp(settings: Settings) -> str:
+def _sftp(settings: Sftp) -> Iterator[Finding]:
+    """Log-in first; then each folder, as far as its rights can be seen without using them."""
     from pipeline.edge.sftp import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
 
-    if settings.sftp is None:
-        return "not configured"
-    source = SftpSource(settings.sftp)
+    source = SftpSource(settings)
+
+    def log_in() -> str:
+        source.connect()
+        return f"{source.where} shows the pinned host key and lets {settings.username} in"
+
+    def folder(path: str, *, writes: bool) -> str:
+        source.examine(path, writes=writes)
+        return f"{path} is there"
+
     try:
-        listing = source.list()
+        reached = _found("sftp", log_in)
+        yield reached
+        for key in ("incoming", "archive", "quarantine", "reports") if reached.ok else ():
+            if (path := getattr(settings, key)) is not None:
+                yield _found(f"sftp.{key}", partial(folder, path, writes=key != "incoming"))
     finally:
         source.close()
-    return f"{source.where}: host key pinned, log-in taken, {len(listing.files)} files in {settings.sftp.incoming}"
 
 
-def _folder(settings: Settings, key: str) -> str:
-    folder = settings.drop.folder if settings.drop else settings.work_dir
+def _folder(key: str, folder: Path) -> str:
     if not folder.exists():
         return f"{folder} will be made by the first run"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

@@ -6,6 +6,7 @@ Heavy parts are imported by the command that needs them, so that `--help` is ins
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -40,6 +41,8 @@ Files = Annotated[
     typer.Argument(exists=True, dir_okay=False, help="Bill files; they are left where they are."),
 ]
 DEFAULT_CONFIG = Path("config.yaml")
+PRIVATE = 0o077
+"""The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -339,6 +342,7 @@ def _print_error(code: str, message: str, exit_status: int) -> None:
 def _start(*, verbose: bool) -> None:
     from pipeline.edge.log import start_logging
 
+    os.umask(PRIVATE)
     start_logging(verbose=verbose)
 
 

@@ -23,6 +23,7 @@ IDLE_S = 60
 """A connection unused for longer is opened afresh: firewalls drop idle ones without a word."""
 MAX_SIZE_BYTES = 2**63 - 1
 
+_MISSING = "create it, or set it to null; a run tries to create it"
 _KINDS = {"l": "a symbolic link", "?": "not a regular file"}
 
 
@@ -121,6 +122,23 @@ class SftpSource:
                 if wire.facts(final) is not None:
                     wire.remove(final)
                 wire.rename(part, final)
+
+    def examine(self, folder: str, *, writes: bool) -> None:
+        """Raise SourceError where a run would surely fail at this folder. Only looks: not all rights can be seen."""
+        with self._talking(f"the folder {folder}") as wire:
+            facts = wire.facts(folder)
+            if facts is None:
+                problem, remedy = "is missing", _MISSING if writes else "create it or name another"
+            elif facts.kind == "l":
+                return  # where it leads shows when it is used
+            elif facts.kind != "d":
+                problem, remedy = "is no folder", "name another"
+            elif writes and facts.writable is False:
+                problem, remedy = "may be written by nobody", "correct its rights, or set it to null"
+            else:
+                next(wire.names(folder), None)
+                return
+        raise SourceError(source=self.where, problem=f"the folder {folder} {problem}", remedy=remedy)
 
     def close(self) -> None:
         """Log out. The next request would connect again."""

@@ -78,6 +78,8 @@ class Facts:
     """As `ls -l` writes it: `-` file, `d` folder, `l` link, `?` anything else."""
     size_bytes: int | None
     modified_s: int | None
+    writable: bool | None = None
+    """Whether anybody at all may write there."""
 
 
 class Wire(paramiko.SFTPClient):
@@ -259,7 +261,8 @@ def _facts(answer: Message, long_name: bytes) -> Facts:
         _expect_more(answer)
         answer.get_binary(), answer.get_binary()
     kind = stat.filemode(mode)[0] if mode is not None else (long_name[:1].decode("latin-1") or "-")
-    return Facts(kind if kind in "-dl" else "?", size_bytes, times[1] if times else None)
+    writable = None if mode is None else bool(mode & 0o222)
+    return Facts(kind if kind in "-dl" else "?", size_bytes, times[1] if times else None, writable)
 
 
 def _expect_more(answer: Message) -> None:

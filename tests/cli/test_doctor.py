@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import pipeline.doctor
 from pipeline.cli import run_command
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.switches import Switches
+from tests.servers.openssh import OpenSsh
+from tests.servers.places import Place
 
 CONFIG = """
 merchant: citypower
@@ -37,12 +41,16 @@ def config(folder: Path, url: str, *, key: str = TEST_KEY, environment: str = "t
     return str(path)
 
 
+def checks(lines: list[str]) -> list[str]:
+    return [line.split()[1].rstrip(":") for line in lines]
+
+
 def test_a_good_set_up_is_ok_line_by_line(
     api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["doctor", "--config", config(tmp_path, api.url)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1].rstrip(":") for line in lines] == ["config", "work_dir", "ledger", "api", "drop"]
+    assert checks(lines) == ["config", "work_dir", "ledger", "api", "clock", "drop.folder"]
     assert all(line.startswith("ok ") for line in lines)
     assert not (tmp_path / "var").exists()
     assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
@@ -98,3 +106,76 @@ def test_a_live_account_is_never_probed(
         assert run_command(["doctor", "--probe", "--config", str(path)]) == 2
         assert live.count("POST") == 0
     assert "environment: test only" in capsys.readouterr().err
+
+
+def with_sftp(folder: Path, url: str, openssh: OpenSsh, place: Place) -> str:
+    """The config of a merchant whose files are on an OpenSSH server that has all folders."""
+    for name in ("archive", "quarantine", "reports"):
+        (place.root / name).mkdir()
+    path = config(folder, url)
+    settings = place.settings.model_dump(mode="json", exclude_none=True)
+    Path(path).write_text(Path(path).read_text() + f"sftp: {json.dumps(settings)}\n")
+    return path
+
+
+SFTP_CHECKS = ["sftp", "sftp.incoming", "sftp.archive", "sftp.quarantine", "sftp.reports"]
+
+
+def test_log_in_and_each_folder_of_a_server_are_checked_and_nothing_there_is_changed(
+    api: SandboxApi,
+    tmp_path: Path,
+    openssh: OpenSsh,
+    openssh_place: Place,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = with_sftp(tmp_path, api.url, openssh, openssh_place)
+    before = sorted((each, each.stat().st_mtime_ns) for each in openssh_place.root.rglob("*"))
+    assert run_command(["doctor", "--config", path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [check for check in checks(lines) if check.startswith("sftp")] == SFTP_CHECKS
+    assert sorted((each, each.stat().st_mtime_ns) for each in openssh_place.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong", "status", "advice"),
+    [
+        (lambda root: shutil.rmtree(root / "incoming"), "sftp.incoming", 3, "create it"),
+        (lambda root: shutil.rmtree(root / "archive"), "sftp.archive", 3, "set it to null"),
+        (lambda root: (root / "reports").chmod(0o555), "sftp.reports", 3, "correct its rights"),
+        (
+            lambda root: [(root / "quarantine").rmdir(), (root / "quarantine").write_text("")],
+            "sftp.quarantine",
+            3,
+            "name another",
+        ),
+        (lambda root: (root.parent / "known_hosts").write_text(""), "sftp", 5, "billferry trust-host"),
+    ],
+    ids=["no incoming", "no archive", "no rights", "no folder", "unknown host key"],
+)
+def test_what_is_wrong_at_a_server_is_one_line_with_what_to_do(  # noqa: PLR0917 (fixtures and a table)
+    api: SandboxApi,
+    tmp_path: Path,
+    openssh: OpenSsh,
+    openssh_place: Place,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], object],
+    wrong: str,
+    status: int,
+    advice: str,
+) -> None:
+    path = with_sftp(tmp_path, api.url, openssh, openssh_place)
+    spoil(openssh_place.root)
+    assert run_command(["doctor", "--config", path]) == status
+    problems = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PROBLEM")]
+    assert checks(problems) == [wrong]
+    assert advice in problems[0]
+
+
+def test_a_disk_with_little_room_is_a_problem(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.doctor, "ROOM_BYTES", 2**60)
+    path = config(tmp_path, api.url)
+    (tmp_path / "var").mkdir(mode=0o700)
+    assert run_command(["doctor", "--config", path]) == 3
+    assert "PROBLEM  work_dir:" in capsys.readouterr().out

@@ -1,0 +1,41 @@
+"""Whatever the mask of who starts it, all of work_dir is its owner's alone."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.desk import MIXED_BILLS, Desk
+
+
+def open_to_others(folder: Path) -> dict[str, str]:
+    """What somebody else may enter or read, and what its owner may not."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        mode = path.lstat().st_mode
+        wanted = 0o700 if stat.S_ISDIR(mode) else 0o600
+        if stat.S_IMODE(mode) != wanted:
+            found[str(path.relative_to(folder.parent))] = oct(stat.S_IMODE(mode))
+    return found
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o777], ids=oct)
+def test_all_of_work_dir_is_private_under_any_mask(desk: Desk, mask: int) -> None:
+    masked = f"import os\nos.umask({mask})"
+    desk.put("drop/may_bills.csv", MIXED_BILLS)
+    desk.put("drop/unknown.bin", "?")
+    assert desk.billferry("run", "--dry-run", code=masked).status == 1
+    assert open_to_others(desk.folder / "var") == {}
+    assert desk.billferry("run", code=masked).status == 1
+    with desk.start("watch", code=masked) as watch:
+        assert watch.stderr is not None
+        while "unmatched" not in watch.stderr.readline():
+            pass
+        watch.terminate()
+    assert desk.billferry("backup", "var/copy.sqlite", code=masked).status == 0
+    (archived,) = (desk.folder / "archive").iterdir()
+    assert desk.billferry("load", archived, "--feed", "bills", code=masked).status == 0
+    assert len(list((desk.folder / "var").rglob("*"))) > 8
+    assert open_to_others(desk.folder / "var") == {}
