@@ -1,0 +1,178 @@
+"""The crontab line and the systemd units are tried, as far as a machine allows: on a real merchant's folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.desk import ROOT, Desk, desk
+
+__all__ = ["desk"]
+
+CONTRIB = Path(ROOT) / "contrib"
+UNITS = sorted((CONTRIB / "systemd").iterdir())
+SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+FOLDER, PROGRAM = "/srv/billferry/citypower", "/usr/local/bin/billferry"
+INSTANCE_FOLDER = "/srv/billferry/%i"
+
+
+def need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        if os.environ.get("CI") and program != "systemd-analyze":
+            pytest.fail(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """`billferry` as it is installed: a program that finds its own Python, whatever the environment says."""
+    path = tmp_path / "bin" / "billferry"
+    path.parent.mkdir()
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {ROOT!r})\nfrom pipeline.cli import main\nmain()\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def merchant(desk: Desk) -> Desk:
+    desk.put("drop/may_bills.csv")
+    return desk
+
+
+def cron_line() -> tuple[str, str]:
+    """Time fields and command of the one line that is no comment and no setting."""
+    lines = (CONTRIB / "crontab").read_text().splitlines()
+    (line,) = [line for line in lines if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)]
+    found = re.fullmatch(r"((?:\S+ +){5}) *(.+)", line)
+    assert found is not None
+    return found[1], found[2]
+
+
+def test_the_crontab_line_runs_as_cron_runs_it(merchant: Desk, program: Path) -> None:
+    """By /bin/sh, with cron's own short environment, from the home folder."""
+    times, command = cron_line()
+    assert re.fullmatch(r"[\d,*/ -]+", times)
+    assert "%" not in command, "cron reads a % as the end of the line"
+    command = command.replace(FOLDER, str(merchant.folder)).replace(PROGRAM, str(program))
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/", "SHELL": "/bin/sh", "LOGNAME": "billferry"}
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), "cron would send a mail"
+    assert "may_bills.csv: loaded" in (merchant.folder / "run.log").read_text()
+    assert len(merchant.api.snapshot()["bills"]) == 2
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_finds_no_fault_with_a_unit(unit: Path, program: Path, tmp_path: Path) -> None:
+    analyze = need("systemd-analyze")
+    place = tmp_path / "units"
+    place.mkdir()
+    for each in UNITS:
+        text = each.read_text()
+        assert each.suffix != ".service" or PROGRAM in text
+        (place / each.name).write_text(text.replace(PROGRAM, str(program)))
+    ran = subprocess.run([analyze, "verify", place / unit.name], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_unit_exposes_little(unit: Path) -> None:
+    """systemd's own measure, from 0 to 10; below 2 is its "OK"."""
+    analyze = need("systemd-analyze")
+    ran = subprocess.run(
+        [analyze, "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_the_exit_statuses_that_a_unit_names_are_ours(unit: Path) -> None:
+    text = unit.read_text()
+    prevents = re.search(r"RestartPreventExitStatus=(.+)", text)
+    assert "SuccessExitStatus=143" in text
+    if "billferry run" in text:
+        assert prevents is not None
+        assert prevents[1].split() == ["1", "2", "5", "70"], "3 and 4 pass by themselves"
+    assert "Restart=on-failure" in text
+    assert "UMask=0077" in text
+
+
+def exec_start(unit: Path) -> str:
+    (command,) = re.findall(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
+    return str(command)
+
+
+READ_ONLY = """
+set -e
+mount --make-rprivate /
+mount --bind {folder} {folder}
+mount -o remount,bind,ro /
+cd {folder}
+exec {command}
+"""
+
+
+def test_the_command_of_the_unit_writes_nothing_but_its_own_folder(merchant: Desk, program: Path) -> None:
+    """What ProtectSystem=strict and ReadWritePaths do: all but the merchant's folder is read-only."""
+    unshare = need("unshare")
+    (service,) = [unit for unit in SERVICES if "billferry run" in unit.read_text()]
+    assert f"ReadWritePaths={INSTANCE_FOLDER}" in service.read_text()
+    script = READ_ONLY.format(
+        folder=merchant.folder, command=exec_start(service).replace(PROGRAM, str(program))
+    )
+    ran = subprocess.run(
+        [unshare, "--mount", "/bin/sh", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    if re.search(r"^(unshare|mount): ", ran.stderr, re.MULTILINE):
+        pytest.skip("nothing can be mounted here")
+    assert ran.returncode == 0, ran.stderr
+    assert len(merchant.api.snapshot()["bills"]) == 2
+
+
+def test_the_unit_lets_through_every_system_call_of_a_run(merchant: Desk, program: Path) -> None:
+    strace, analyze = need("strace"), need("systemd-analyze")
+    known = subprocess.run([analyze, "syscall-filter"], capture_output=True, text=True, check=True).stdout
+    groups: dict[str, set[str]] = {}
+    for line in known.splitlines():
+        if line.startswith("@"):
+            groups[line.strip()] = group = set()
+        elif line.startswith("    ") and not line.strip().startswith("#"):
+            group.add(line.strip())
+
+    def calls(name: str) -> set[str]:
+        return set().union(*(calls(each) if each.startswith("@") else {each} for each in groups[name]))
+
+    for unit in SERVICES:
+        assert re.findall(r"SystemCallFilter=(.+)", unit.read_text()) == ["@system-service"]
+    trace = merchant.folder / "trace"
+    traced = subprocess.run(
+        [strace, "-f", "-qq", "-o", trace, program, "run"], cwd=merchant.folder, capture_output=True, check=False
+    )  # fmt: skip
+    if b"ptrace" in traced.stderr:
+        pytest.skip("processes may not be traced here")
+    assert traced.returncode == 0
+    used = set(re.findall(r"^[0-9]+ +([a-z0-9_]+)\(", trace.read_text(errors="replace"), re.MULTILINE))
+    # One that strace has no name for is newer than many kernels, so whoever calls it must take a no.
+    used = {call for call in used if not call.startswith("syscall_0x")}
+    assert len(used) > 20
+    assert used - calls("@system-service") == set()
