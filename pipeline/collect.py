@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
@@ -42,11 +42,13 @@ from pipeline.errors import (
 from schemas.feed import Feed
 
 HEAD_BYTES = 65_536
-FETCH_ATTEMPTS = 3
-FETCH_RETRY_S = 600
+ATTEMPTS = 3
+RETRY_S = 600
+"""No attempt starts later than this after the first; how long one may take is bounded by its progress."""
 CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
 
+T = TypeVar("T")
 Place = Literal["archive", "quarantine"]
 Progress = Callable[[int], None]
 FeedOfRejects = Callable[[str], tuple[Feed, dict[str, str]] | None]
@@ -57,7 +59,7 @@ class Source(Protocol):
     """Where files come from. Every method may raise SourceError.
 
     SourceInterrupted concerns one file, and the next call connects afresh; any other SourceUnreachable, a refused
-    login and a wrong host key concern the whole source.
+    login and a wrong host key concern the whole source. One that broke too often is unreachable, until it is closed.
     """
 
     @property
@@ -110,33 +112,31 @@ def collect(
     `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop.
     """
     now = first_look = clock()
-    seen, oddities = look(source, sightings, now)
+    seen, listing = look(source, sightings, now)
     if source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
-        seen, oddities = look(source, {sighting.name: sighting for sighting in seen}, now)
-    return _sorted_out(source, matching, seen, oddities, now)
+        seen, listing = look(source, {sighting.name: sighting for sighting in seen}, now)
+    return _sorted_out(source, matching, seen, listing, now)
 
 
-def look(
-    source: Source, sightings: Mapping[str, Sighting], now: datetime
-) -> tuple[list[Sighting], tuple[str, ...]]:
-    """What is there now, remembering since when each file has had its size and time; and the oddities."""
-    listing = source.list()
+def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tuple[list[Sighting], Listing]:
+    """What is there now, remembering since when each file has had its size and time; and the listing itself."""
+    listing = _afresh(source.list)
     seen = []
     for file in listing.files:
         before = sightings.get(file.name)
         if before is None or (before.size_bytes, before.modified_at) != (file.size_bytes, file.modified_at):
             before = Sighting(source.name, file.name, file.size_bytes, file.modified_at, now)
         seen.append(before)
-    return seen, listing.oddities
+    return seen, listing
 
 
 def land(
     found: Found, source: Source, landing: Path, *, max_file_bytes: int, progress: Progress | None = None
 ) -> LandedFile:
-    """Fetch a file whole into the landing folder; a broken fetch starts afresh, a few times. The source keeps it.
+    """Fetch a file whole into the landing folder; one that broke on its way starts afresh, a few times.
 
     Raises:
         FileTooLarge: before or while it is fetched.
@@ -147,13 +147,7 @@ def land(
     remote = found.remote
     if remote.size_bytes > max_file_bytes:
         raise FileTooLarge(source=source.where, name=_shown(remote.name), limit_bytes=max_file_bytes)
-    afresh = Retrying(
-        retry=retry_if_exception_type(SourceInterrupted),
-        stop=stop_after_attempt(FETCH_ATTEMPTS) | stop_after_delay(FETCH_RETRY_S),
-        wait=wait_random_exponential(multiplier=0.2, max=5),
-        reraise=True,
-    )
-    landed = afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
@@ -236,6 +230,20 @@ def concerns_whole_source(error: BillferryError) -> bool:
     return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
 
 
+def _afresh(work: Callable[[], T]) -> T:
+    """Do it again when its connection broke, bounded in number and time.
+
+    Only after one that had served us: a connection that broke at once will do so again.
+    """
+    again = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere),
+        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(RETRY_S),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    return again(work)
+
+
 def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
     if is_unfinished(sighting.name) or sighting.sha256 is not None:
         return False
@@ -243,7 +251,7 @@ def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
 
 
 def _sorted_out(
-    source: Source, matching: Matching, seen: Sequence[Sighting], oddities: tuple[str, ...], now: datetime
+    source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
@@ -259,7 +267,7 @@ def _sorted_out(
         if any(fnmatchcase(remote.name, pattern) for pattern in matching.ignore):
             ignored.append(remote.name)
         elif sighting.sha256 is not None:
-            known.append(Known(remote, sighting.sha256, companions.of(remote.name)))
+            known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
         elif source.done_marker is None and _moving(sighting, source, now):
@@ -280,7 +288,8 @@ def _sorted_out(
         waiting=tuple(waiting),
         troubled=tuple(troubled),
         ignored=tuple(ignored),
-        oddities=oddities,
+        oddities=listing.oddities,
+        cut=listing.cut,
         sightings=tuple(seen),
     )
 
@@ -289,7 +298,7 @@ def _recognised(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
     try:
-        matched = match_file(remote.name, source.read_head(remote, HEAD_BYTES), matching)
+        matched = match_file(remote.name, _afresh(lambda: source.read_head(remote, HEAD_BYTES)), matching)
     except BillferryError as error:
         if concerns_whole_source(error):
             raise

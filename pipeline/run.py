@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
+from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
@@ -29,10 +30,11 @@ from pipeline.errors import (
     FileTooLarge,
     LandedCopyGone,
     LedgerDamaged,
+    ListingCut,
     SourceError,
     Stopped,
 )
-from pipeline.handover import Place, owe, pay
+from pipeline.handover import Place, pay
 from pipeline.load import LoadJob, LoadResult, load
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import (
@@ -157,19 +159,22 @@ class _Run:
         seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=time.sleep)
         desk.remember_sightings(source.name, seen.sightings)
         self._tell(source, seen)
-        for known in seen.known:
-            self._guarded(known.remote.name, partial(self._known, known, source, work))
-        for found in seen.found:
-            self._guarded(found.remote.name, partial(self._found, found, source, work))
+        desk.owe_moves((one.sha256, (one.remote, *one.companions)) for one in seen.known if one.finished)
+        try:
+            for known in seen.known:
+                if not known.finished:
+                    self._guarded(known.remote.name, partial(self._known, known, source, work))
+            for found in seen.found:
+                self._guarded(found.remote.name, partial(self._found, found, source, work))
+        finally:
+            source.close()  # nothing is asked of it while files load, and its patience starts afresh
 
     def _known(self, known: Known, source: Source, work: list[Work]) -> None:
-        """A file that was fetched before: its move is still owed, or it is not finished."""
+        """A file that was fetched before and is not finished."""
         desk = self._desk
         remotes = (known.remote, *known.companions)
         row = desk.row(known.sha256)
-        if row is None or row.finished:
-            desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
-        elif known.sha256 not in self._done:
+        if row is not None and known.sha256 not in self._done:
             landed = desk.landed_from(row)
             if landed.path.exists():
                 work.append((landed, remotes))
@@ -201,10 +206,14 @@ class _Run:
             self._say(without_report(facts, FileState.UNMATCHED, run=desk.facts(), notes=[unmatched.reason]))
         for troubled in seen.troubled:
             self._trouble(troubled.remote.name, troubled.error)
-        for waiting in seen.waiting:
-            desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
-        for oddity in seen.oddities:
-            desk.warn(oddity)
+        for text in brief(
+            [f"{file.remote.name}: left for the next run ({file.reason})" for file in seen.waiting]
+        ):
+            desk.ui.line(text)
+        for text in brief(seen.oddities):
+            desk.warn(text)
+        if seen.cut is not None:
+            desk.fail(ListingCut(source=source.where, problem=seen.cut))
         log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
 
     def _hand_over(self, source: Source) -> None:
@@ -348,7 +357,7 @@ class _Run:
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
         self._say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
-        desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place="archive", report=None))
+        desk.owe_moves([(landed.sha256, remotes)])
 
     def _say(self, report: FileReport) -> None:
         self._reports.append(report)

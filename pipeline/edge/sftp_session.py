@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
+from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
+from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -34,6 +36,8 @@ from pipeline.errors import ConfigError, SourceError, SourceUnauthorised, Source
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
+MAX_PACKET_BYTES = 262_144
+"""Source: PACKET_MAX_SIZE of OpenSSH. RFC 4253 asks for 35 000."""
 
 WEAK = {
     "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
@@ -59,6 +63,41 @@ class Session:
 
     def close(self) -> None:
         self._transport.close()
+
+
+class _Transport(paramiko.Transport):
+    """A transport that holds no more of what the server sends than the server was allowed to send.
+
+    paramiko believes the length that a packet states, up to 4 GiB and before anybody has proved who he is, and keeps
+    what comes beyond the channel's window.
+    """
+
+    def __init__(self, connection: socket.socket, *, disabled_algorithms: dict[str, tuple[str, ...]]) -> None:
+        super().__init__(connection, disabled_algorithms=disabled_algorithms)
+        read_all = self.packetizer.read_all
+
+        def read_some(size_bytes: int, check_rekey: bool = False) -> bytes:
+            if size_bytes > MAX_PACKET_BYTES:
+                raise SSHException("a packet larger than any server sends")
+            return read_all(size_bytes, check_rekey)
+
+        self.packetizer.read_all = read_some  # type: ignore[method-assign,assignment]
+
+
+def _within_window(feed: Callable[[paramiko.Channel, Message], None]) -> Callable[..., None]:
+    def fed(channel: paramiko.Channel, message: Message) -> None:
+        feed(channel, message)
+        if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size + MAX_PACKET_BYTES:
+            raise SSHException("more than the channel's window")
+
+    return fed
+
+
+_Transport._channel_handler_table = {  # type: ignore[attr-defined]  # inner things, which the stubs leave out
+    **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+    MSG_CHANNEL_DATA: _within_window(paramiko.Channel._feed),  # type: ignore[attr-defined]
+    MSG_CHANNEL_EXTENDED_DATA: _within_window(paramiko.Channel._feed_extended),  # type: ignore[attr-defined]
+}
 
 
 def address(settings: Sftp) -> str:
@@ -95,7 +134,7 @@ def _reach(settings: Sftp) -> paramiko.Transport:
     with _reported(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
         try:
-            transport = paramiko.Transport(connection, disabled_algorithms=WEAK)
+            transport = _Transport(connection, disabled_algorithms=WEAK)
         except BaseException:
             connection.close()
             raise

@@ -1,8 +1,8 @@
 """SFTP requests on an open channel, with a bound on whatever the server may answer.
 
 paramiko's own `listdir` stops at the first name that is not UTF-8 and believes any count that it is told; its `get`
-needs a thread and does not notice a file that shrank. So listing, looking and reading are asked for here; the rest is
-paramiko's.
+needs a thread and does not notice a file that shrank; its `put` waits for each answer anew. So listing, looking,
+reading and writing are asked for here; the rest is paramiko's.
 
 Source: draft-ietf-secsh-filexfer-02, the SFTP version 3 that OpenSSH speaks.
 """
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import paramiko
 from paramiko.message import Message
@@ -30,8 +30,13 @@ from paramiko.sftp import (
     CMD_OPENDIR,
     CMD_READ,
     CMD_READDIR,
+    CMD_STATUS,
+    CMD_WRITE,
     SFTP_EOF,
+    SFTP_FLAG_CREATE,
     SFTP_FLAG_READ,
+    SFTP_FLAG_TRUNC,
+    SFTP_FLAG_WRITE,
     SFTP_NO_SUCH_FILE,
     SFTP_OK,
     SFTPError,
@@ -44,13 +49,21 @@ BLOCK_BYTES = 32_768
 """Every server answers reads of this size."""
 READS_IN_FLIGHT = 256
 """8 MiB, which is all the memory that a fetch takes; what the channel's window does not take waits at the server."""
+WRITES_IN_FLIGHT = 64
 REFILL_AT = 128
 """Reads are asked for in bursts: one by one, our two threads hand the interpreter to and fro at each answer, which
 took a fetch from 300 down to 50 MiB/s."""
 MAX_LISTED = 200_000
-MIN_BYTES_PER_S = 512
-LISTING_TIMEOUTS = 20
-"""A listing ends after this many time-outs even when every answer comes just in time."""
+MAX_ANSWER_BYTES = 262_144
+"""Source: SFTP_MAX_MSG_LENGTH of OpenSSH. paramiko would gather 16 MiB before it looks at them."""
+MAX_UNASKED = 1_000
+"""Answers to nobody: reads in flight on a file that was given up have them, but no more than were in flight."""
+MAX_EMPTY = 100
+"""READDIR answers without a name, of which an honest server sends none."""
+MIN_BYTES_PER_S = 16_384
+"""The slowest line that is waited for: an eighth of a megabit, a bad mobile link, on which 2 GiB take 36 hours."""
+LISTING_TIMEOUTS = 10
+"""A listing is cut after this many time-outs even when every answer comes just in time."""
 
 _SAID = {2: "no such file or folder", 3: "permission denied", 8: "not supported by the server"}
 
@@ -80,6 +93,33 @@ class Facts:
     modified_s: int | None
 
 
+class ListingEndless(Exception):
+    """More names than are taken, or for longer than is waited; those before are good."""
+
+
+class _Patience:
+    """How long data may be waited for: `timeout_s`, which data at the slowest rate fills up again, and never more.
+
+    So a line that slows down to a trickle is noticed soon, however much it has brought before. Only time spent
+    waiting counts: our own disk may be slow.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._most_s = self._left_s = timeout_s
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self._left_s -= time.monotonic() - start
+        if self._left_s < 0:
+            raise TimeoutError
+
+    def moved(self, size_bytes: int) -> None:
+        """So much has come, or was taken."""
+        self._left_s = min(self._most_s, self._left_s + size_bytes / MIN_BYTES_PER_S)
+
+
 class Wire(paramiko.SFTPClient):
     """An SFTP client that neither waits for ever nor believes everything."""
 
@@ -87,16 +127,22 @@ class Wire(paramiko.SFTPClient):
 
         def _request(self, kind: int, *parts: object) -> tuple[int, Message]: ...
         def _async_request(self, answers: object, kind: int, *parts: object) -> int: ...
-        def _read_response(self, waitfor: int | None = None) -> tuple[int | None, Message | None]: ...
 
     def __init__(self, channel: paramiko.Channel, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._unasked = 0
+        self.got_bytes = 0
+        """Of names and of files, so far: whether a request got somewhere before it broke."""
         super().__init__(channel)
 
     def names(self, folder: str) -> Iterator[tuple[bytes, Facts]]:
-        """The entries of a folder as the server has them, in its order."""
+        """The entries of a folder as the server has them, in its order.
+
+        Raises:
+            ListingEndless: after the last entry that is taken.
+        """
         deadline = time.monotonic() + LISTING_TIMEOUTS * self._timeout_s
-        listed = 0
+        listed = empty = 0
         with self._handle(CMD_OPENDIR, folder) as handle:
             while True:
                 try:
@@ -105,12 +151,17 @@ class Wire(paramiko.SFTPClient):
                     if error.status == SFTP_EOF:
                         return
                     raise
+                before = listed
+                self.got_bytes += len(answer.asbytes())
                 for entry in _entries(kind, answer):
                     listed += 1
-                    if listed > MAX_LISTED or time.monotonic() > deadline:
-                        raise SFTPError("endless listing")
+                    if listed > MAX_LISTED:
+                        raise ListingEndless(f"it has more than {MAX_LISTED} entries")
                     if entry[0] not in {b".", b".."}:
                         yield entry
+                empty += listed == before
+                if empty > MAX_EMPTY or time.monotonic() > deadline:
+                    raise ListingEndless("it did not end in time")
 
     def facts(self, path: str) -> Facts | None:
         """About a path, links not followed; None when nothing is there."""
@@ -126,18 +177,28 @@ class Wire(paramiko.SFTPClient):
 
     def head(self, path: str, size_bytes: int) -> bytes:
         """The first bytes of a file."""
-        got = b""
+        got, patience = b"", _Patience(self._timeout_s)
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
             while len(got) < size_bytes:
                 wanted = min(BLOCK_BYTES, size_bytes - len(got))
                 try:
-                    kind, answer = self._request(CMD_READ, handle, int64(len(got)), wanted)
+                    with patience.waiting():
+                        kind, answer = self._request(CMD_READ, handle, int64(len(got)), wanted)
                 except StatusError as error:
                     if error.status == SFTP_EOF:
                         break
                     raise
-                got += _data(kind, answer, wanted)
+                data = _data(kind, answer, wanted)
+                patience.moved(len(data))
+                self.got_bytes += len(data)
+                got += data
         return got
+
+    def write(self, file: IO[bytes], path: str) -> None:
+        """Write a new file, or over an old one, some blocks in flight."""
+        flags = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_TRUNC
+        with self._handle(CMD_OPEN, path, flags, SFTPAttributes()) as handle:
+            _Writes(self, handle, self._timeout_s).write(file)
 
     def blocks(self, path: str, size_bytes: int) -> Iterator[bytes]:
         """The file in order, many reads in flight; NotWhole unless it ends exactly at `size_bytes`."""
@@ -160,6 +221,19 @@ class Wire(paramiko.SFTPClient):
                 with suppress(*BROKEN):
                     self._request(CMD_CLOSE, handle)
 
+    def _read_response(self, waitfor: int | None = None) -> tuple[int | None, Message | None]:
+        """Answers that nobody waits for would keep us here as long as they come."""
+        self._unasked = 0
+        return super()._read_response(waitfor)  # type: ignore[misc,no-any-return]
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        size_bytes = int.from_bytes(self._read_all(4))
+        self._unasked += 1
+        if not 5 <= size_bytes <= MAX_ANSWER_BYTES or self._unasked > MAX_UNASKED:
+            raise SFTPError("nonsense, or answers that were not asked for")
+        data = self._read_all(size_bytes)
+        return data[0], data[1:]
+
     def _read_all(self, size_bytes: int) -> bytes:
         """A time-out alone lets a server trickle for ever, so a slowest rate counts too."""
         deadline = time.monotonic() + self._timeout_s + size_bytes / MIN_BYTES_PER_S
@@ -172,6 +246,17 @@ class Wire(paramiko.SFTPClient):
             if time.monotonic() > deadline:
                 raise TimeoutError
         return bytes(got)
+
+    def _write_all(self, data: bytes) -> None:
+        """A window that opens byte by byte is no better than an answer that does."""
+        deadline = time.monotonic() + self._timeout_s + len(data) / MIN_BYTES_PER_S
+        while data:
+            sent = self.sock.send(data)
+            if not sent:
+                raise EOFError
+            data = data[sent:]
+            if time.monotonic() > deadline:
+                raise TimeoutError
 
     def _convert_status(self, answer: Message) -> None:
         status = answer.get_int()
@@ -186,7 +271,7 @@ class _Reads:
         self._wire = wire
         self._handle = handle
         self._size_bytes = size_bytes
-        self._deadline = time.monotonic() + timeout_s + size_bytes / MIN_BYTES_PER_S
+        self._patience = _Patience(timeout_s)
         self._asked: deque[tuple[int, int, int]] = deque()  # request, offset, length
         self._answers: dict[int, bytes | None] = {}  # None: the file ends there
 
@@ -201,6 +286,7 @@ class _Reads:
                 ahead += length
             request, offset, length = self._asked.popleft()
             data = self._answer(request)
+            self._wire.got_bytes += len(data or b"")
             if (data is None) != (offset == self._size_bytes):
                 raise NotWhole
             if data is None:
@@ -211,24 +297,57 @@ class _Reads:
                 self._asked.appendleft((self._ask(offset, length), offset, length))
 
     def _ask(self, offset: int, length: int) -> int:
-        return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
+        with self._patience.waiting():
+            return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
 
     def _answer(self, request: int) -> bytes | None:
         while request not in self._answers:
-            if time.monotonic() > self._deadline:
-                raise TimeoutError
-            self._wire._read_response()
+            with self._patience.waiting():
+                self._wire._read_response()
         return self._answers.pop(request)
 
     def _async_response(self, kind: int, answer: Message, request: int) -> None:
         """paramiko hands every answer to the object that asked."""
         if kind == CMD_DATA:
-            self._answers[request] = _data(kind, answer, BLOCK_BYTES)
+            data = _data(kind, answer, BLOCK_BYTES)
+            self._answers[request] = data
+            self._patience.moved(len(data))
             return
         status = answer.get_int()
         if status != SFTP_EOF:
             raise StatusError(status)
         self._answers[request] = None
+
+
+class _Writes:
+    """Writes in flight on one open file. Answers may come in any order."""
+
+    def __init__(self, wire: Wire, handle: bytes, timeout_s: float) -> None:
+        self._wire = wire
+        self._handle = handle
+        self._patience = _Patience(timeout_s)
+        self._open: dict[int, int] = {}  # request: length
+
+    def write(self, file: IO[bytes]) -> None:
+        offset = 0
+        while block := file.read(BLOCK_BYTES):
+            self._answers(leaving=WRITES_IN_FLIGHT - 1)
+            with self._patience.waiting():
+                number = self._wire._async_request(self, CMD_WRITE, self._handle, int64(offset), block)
+            self._open[number] = len(block)
+            offset += len(block)
+        self._answers(leaving=0)
+
+    def _answers(self, leaving: int) -> None:
+        while len(self._open) > leaving:
+            with self._patience.waiting():
+                self._wire._read_response()
+
+    def _async_response(self, kind: int, answer: Message, request: int) -> None:
+        if kind != CMD_STATUS:
+            raise SFTPError("expected a status")
+        self._wire._convert_status(answer)
+        self._patience.moved(self._open.pop(request, 0))
 
 
 def _data(kind: int, answer: Message, max_bytes: int) -> bytes:

@@ -75,6 +75,7 @@ def test_a_short_name_finds_its_file_by_the_digits(files: Files) -> None:
 
 
 def test_sightings_of_one_source_are_replaced_and_those_of_others_kept(files: Files) -> None:
+    land(files, "f" * 64)
     files.remember_sightings("sftp", [sighting("a"), sighting("b", sha256="f" * 64)])
     files.remember_sightings("drop", [sighting("a")])
     files.remember_sightings("sftp", [sighting("b", sha256="f" * 64), sighting("c")])
