@@ -45,8 +45,13 @@ HEAD_BYTES = 65_536
 ATTEMPTS = 3
 RETRY_S = 600
 """No attempt starts later than this after the first; how long one may take is bounded by its progress."""
+MAX_STRANGERS = 1_000
+"""Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
+and somebody may have put any number of them there."""
 CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
+
+UNMATCHED = "its name fits no feed and no ignore pattern"
 
 T = TypeVar("T")
 Place = Literal["archive", "quarantine"]
@@ -260,6 +265,7 @@ def _sorted_out(
     waiting: list[Waiting] = []
     troubled: list[Troubled] = []
     ignored: list[str] = []
+    strangers = 0
     for sighting in sorted(seen, key=lambda sighting: sighting.name):
         remote = sighting.remote
         if is_unfinished(remote.name) or companions.is_one(remote.name):
@@ -272,7 +278,12 @@ def _sorted_out(
             waiting.append(Waiting(remote, missing))
         elif source.done_marker is None and _moving(sighting, source, now):
             waiting.append(Waiting(remote, f"it has not stood still for {source.settle_s:g} s"))
+        elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
+            unmatched.append(
+                Unmatched(remote, f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not")
+            )
         else:
+            strangers += _is_stranger(remote.name, matching)
             match _recognised(source, matching, remote, companions):
                 case Found() as file:
                     found.append(file)
@@ -294,6 +305,13 @@ def _sorted_out(
     )
 
 
+def _is_stranger(name: str, matching: Matching) -> bool:
+    try:
+        return match_name(name, matching.feeds) is None
+    except FileRefused:
+        return False
+
+
 def _recognised(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
@@ -304,7 +322,7 @@ def _recognised(
             raise
         return Troubled(remote, error)
     if matched is None:
-        return Unmatched(remote, "its name fits no feed and no ignore pattern")
+        return Unmatched(remote, UNMATCHED)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
 
 
