@@ -44,20 +44,71 @@ TRAVERSAL = [
     b"{}{0}{name}.csv",
 ]
 SHELL = _named(
-    ";rm -rf x", "$(touch x)", "`touch x`", "| touch x", "& touch x", "> x", "-rf", "--config", "-", "--",
-    "a'b", 'a"b', "a b", " lead", "trail ", "*", "?", "[a-z]", "~", "!!", "#x", "$HOME", "${HOME}", "a\u00a0b", "a\u3000b",
-)  # fmt: skip
+    ";rm -rf x",
+    "$(touch x)",
+    "`touch x`",
+    "| touch x",
+    "& touch x",
+    "> x",
+    "-rf",
+    "--config",
+    "-",
+    "--",
+    "a'b",
+    'a"b',
+    "a b",
+    " lead",
+    "trail ",
+    "*",
+    "?",
+    "[a-z]",
+    "~",
+    "!!",
+    "#x",
+    "$HOME",
+    "${HOME}",
+    "a\u00a0b",
+    "a\u3000b",
+)
 SPREADSHEET = _named(
     "=1+1", "=HYPERLINK(1)", "@x", "+1", "-1", 'x,"y",z', "<script>alert(1)</script>", "&amp;", "'--"
 )
 TWINS = _named(
-    "Straße", "STRASSE", "strasse", "x", "X", "\u00e9t\u00e9", "e\u0301te\u0301", "\u212bngstr\u00f6m", "\u00c5ngstr\u00f6m",
-    "za", "z\u0430", "\u0437\u0430", "\uff41", "a", "\u0131", "\u0130", "I", "i", "\ufb01n", "fin", "ｆｉｎ",
-)  # fmt: skip
+    "Straße",
+    "STRASSE",
+    "strasse",
+    "x",
+    "X",
+    "\u00e9t\u00e9",
+    "e\u0301te\u0301",
+    "\u212bngstr\u00f6m",
+    "\u00c5ngstr\u00f6m",
+    "za",
+    "z\u0430",
+    "\u0437\u0430",
+    "\uff41",
+    "a",
+    "\u0131",
+    "\u0130",
+    "I",
+    "i",
+    "\ufb01n",
+    "fin",
+    "ｆｉｎ",
+)
 BYTES = _named(
-    b"latin\xe9", b"\xff", b"\xfe\xff", b"\xc0\xae\xc0\xae", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"\xed\xa0\x80",
-    b"\xf5\x80\x80\x80", b"half\xc3", b"\x80",
-)  # fmt: skip
+    b"latin\xe9",
+    b"\xff",
+    b"\xfe\xff",
+    b"\xc0\xae\xc0\xae",
+    b"\xc0\xaf",
+    b"\xe0\x80\xaf",
+    b"\xf0\x80\x80\xaf",
+    b"\xed\xa0\x80",
+    b"\xf5\x80\x80\x80",
+    b"half\xc3",
+    b"\x80",
+)
 LONG = [
     *(
         b"l" * length + ENDING
@@ -96,17 +147,34 @@ OUR_OWN = [
 ]
 INJECTIONS = _named(
     'x\n{"level":"error"}',
-    "x\r\n06:00 loaded", "x\nbillferry: all is well", "x\ty", "x\x00y", "x\\n", "\\x1b[31m", "[bold]x[/bold]",
-)  # fmt: skip
+    "x\r\n06:00 loaded",
+    "x\nbillferry: all is well",
+    "x\ty",
+    "x\x00y",
+    "x\\n",
+    "\\x1b[31m",
+    "[bold]x[/bold]",
+)
 
 NAMES: tuple[bytes, ...] = tuple(
     dict.fromkeys(
         name
         for group in (
-            CONTROLS, ANSI, INVISIBLE, TRAVERSAL, SHELL, SPREADSHEET, TWINS,
-            BYTES, LONG, DEVICES, OUR_OWN, INJECTIONS, HOSTILE_NAMES,
+            CONTROLS,
+            ANSI,
+            INVISIBLE,
+            TRAVERSAL,
+            SHELL,
+            SPREADSHEET,
+            TWINS,
+            BYTES,
+            LONG,
+            DEVICES,
+            OUR_OWN,
+            INJECTIONS,
+            HOSTILE_NAMES,
         )
         for name in group
         if name
     )
-)  # fmt: skip
+)

@@ -130,9 +130,10 @@ class _RawSession(asyncssh.SSHServerSession[bytes]):
             self._listing = 0
             return packet(HANDLE, number(request), text(b"folder"))
         if kind == READDIR:
-            self._listing += 1
-            entries = ((name, attributes(len(content))) for name, content in self._server.files.items())
-            return names(request, *entries) if self._listing == 1 else status(request, EOF)
+            entries = [(name, attributes(len(content))) for name, content in self._server.files.items()]
+            some = entries[self._listing : self._listing + 20]
+            self._listing += len(some)
+            return names(request, *some) if some else status(request, EOF)
         if kind == CLOSE:
             return status(request, OK)
         content = self._server.files.get(said.rpartition(b"/")[2])
