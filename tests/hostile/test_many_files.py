@@ -57,4 +57,3 @@ def test_of_ten_thousand_files_the_three_new_ones_are_fetched(enemy: Enemy) -> N
     again = enemy.spend()
     assert (again.exit_status, server.opened) == (0, [])
     assert again.took_s < 10
-    (enemy.merchant.folder / "figures").write_text(f"{spent} {again}")
