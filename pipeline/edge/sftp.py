@@ -15,7 +15,8 @@ from typing import Literal
 from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
 from pipeline.core.names import free_names, name_problem, shown
 from pipeline.edge.sftp_session import Session, address, open_session, said
-from pipeline.edge.sftp_wire import BROKEN, Facts, ListingEndless, NotWhole, StatusError, Wire
+from pipeline.edge.sftp_transfer import NotWhole, StatusError
+from pipeline.edge.sftp_wire import BROKEN, Facts, ListingEndless, Wire
 from pipeline.errors import (
     SourceError,
     SourceFileGone,

@@ -39,13 +39,6 @@ CONNECT_ATTEMPTS = 3
 MAX_PACKET_BYTES = 262_144
 """Source: PACKET_MAX_SIZE of OpenSSH. RFC 4253 asks for 35 000."""
 
-WEAK = {
-    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
-    "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
-    "kex": (),
-}
-"""What paramiko would still offer. Its key exchanges are all SHA-2 or post-quantum."""
-
 # It logs names, key exchanges and user names of its own accord.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
@@ -72,8 +65,24 @@ class _Transport(paramiko.Transport):
     what comes beyond the channel's window.
     """
 
-    def __init__(self, connection: socket.socket, *, disabled_algorithms: dict[str, tuple[str, ...]]) -> None:
-        super().__init__(connection, disabled_algorithms=disabled_algorithms)
+    # Nothing weak is offered (paramiko's key exchanges are all SHA-2 or post-quantum). GCM first: a hash of its own for
+    # each packet made a fetch take half as long again.
+    _preferred_ciphers = (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    )
+    _preferred_macs = (
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+    )
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
         read_all = self.packetizer.read_all
 
         def read_some(size_bytes: int, check_rekey: bool = False) -> bytes:
@@ -134,7 +143,7 @@ def _reach(settings: Sftp) -> paramiko.Transport:
     with _reported(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
         try:
-            transport = _Transport(connection, disabled_algorithms=WEAK)
+            transport = _Transport(connection)
         except BaseException:
             connection.close()
             raise

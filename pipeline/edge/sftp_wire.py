@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import stat
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from paramiko.message import Message
 from paramiko.sftp import (
     CMD_ATTRS,
     CMD_CLOSE,
-    CMD_DATA,
     CMD_HANDLE,
     CMD_LSTAT,
     CMD_NAME,
@@ -30,8 +28,6 @@ from paramiko.sftp import (
     CMD_OPENDIR,
     CMD_READ,
     CMD_READDIR,
-    CMD_STATUS,
-    CMD_WRITE,
     SFTP_EOF,
     SFTP_FLAG_CREATE,
     SFTP_FLAG_READ,
@@ -45,42 +41,31 @@ from paramiko.sftp import (
 from paramiko.sftp_attr import SFTPAttributes
 from paramiko.ssh_exception import SSHException
 
-BLOCK_BYTES = 32_768
-"""Every server answers reads of this size."""
-READS_IN_FLIGHT = 256
-"""8 MiB, which is all the memory that a fetch takes; what the channel's window does not take waits at the server."""
-WRITES_IN_FLIGHT = 64
-REFILL_AT = 128
-"""Reads are asked for in bursts: one by one, our two threads hand the interpreter to and fro at each answer, which
-took a fetch from 300 down to 50 MiB/s."""
+from pipeline.edge.sftp_transfer import (
+    BLOCK_BYTES,
+    MIN_BYTES_PER_S,
+    Patience,
+    Reads,
+    StatusError,
+    Writes,
+    data_of,
+)
+
 MAX_LISTED = 200_000
 MAX_ANSWER_BYTES = 262_144
 """Source: SFTP_MAX_MSG_LENGTH of OpenSSH. paramiko would gather 16 MiB before it looks at them."""
+RECEIVE_BYTES = 1 << 20
+"""All that has come is taken at once: a part would leave paramiko to move the rest, which cost a fifth of a fetch."""
 MAX_UNASKED = 1_000
 """Answers to nobody: reads in flight on a file that was given up have them, but no more than were in flight."""
 MAX_EMPTY = 100
 """READDIR answers without a name, of which an honest server sends none."""
-MIN_BYTES_PER_S = 16_384
-"""The slowest line that is waited for: an eighth of a megabit, a bad mobile link, on which 2 GiB take 36 hours."""
 LISTING_TIMEOUTS = 10
 """A listing is cut after this many time-outs even when every answer comes just in time."""
 
-_SAID = {2: "no such file or folder", 3: "permission denied", 8: "not supported by the server"}
 
 BROKEN = (SSHException, SFTPError, OSError, EOFError)
 """What a cut, silent or nonsensical connection raises. StatusError is among them by kind: catch it first."""
-
-
-class StatusError(OSError):
-    """The server refused a request. Its own words are not kept: they may hold anything."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        super().__init__(_SAID.get(status, "refused by the server"))
-
-
-class NotWhole(Exception):
-    """The file ends before or after the size it was said to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +82,6 @@ class ListingEndless(Exception):
     """More names than are taken, or for longer than is waited; those before are good."""
 
 
-class _Patience:
-    """How long data may be waited for: `timeout_s`, which data at the slowest rate fills up again, and never more.
-
-    So a line that slows down to a trickle is noticed soon, however much it has brought before. Only time spent
-    waiting counts: our own disk may be slow.
-    """
-
-    def __init__(self, timeout_s: float) -> None:
-        self._most_s = self._left_s = timeout_s
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        start = time.monotonic()
-        yield
-        self._left_s -= time.monotonic() - start
-        if self._left_s < 0:
-            raise TimeoutError
-
-    def moved(self, size_bytes: int) -> None:
-        """So much has come, or was taken."""
-        self._left_s = min(self._most_s, self._left_s + size_bytes / MIN_BYTES_PER_S)
-
-
 class Wire(paramiko.SFTPClient):
     """An SFTP client that neither waits for ever nor believes everything."""
 
@@ -131,6 +93,8 @@ class Wire(paramiko.SFTPClient):
     def __init__(self, channel: paramiko.Channel, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._unasked = 0
+        self._came = bytearray()
+        self._held: bytearray | None = None
         self.got_bytes = 0
         """Of names and of files, so far: whether a request got somewhere before it broke."""
         super().__init__(channel)
@@ -177,7 +141,7 @@ class Wire(paramiko.SFTPClient):
 
     def head(self, path: str, size_bytes: int) -> bytes:
         """The first bytes of a file."""
-        got, patience = b"", _Patience(self._timeout_s)
+        got, patience = b"", Patience(self._timeout_s)
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
             while len(got) < size_bytes:
                 wanted = min(BLOCK_BYTES, size_bytes - len(got))
@@ -188,7 +152,7 @@ class Wire(paramiko.SFTPClient):
                     if error.status == SFTP_EOF:
                         break
                     raise
-                data = _data(kind, answer, wanted)
+                data = data_of(kind, answer, wanted)
                 patience.moved(len(data))
                 self.got_bytes += len(data)
                 got += data
@@ -198,12 +162,12 @@ class Wire(paramiko.SFTPClient):
         """Write a new file, or over an old one, some blocks in flight."""
         flags = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_TRUNC
         with self._handle(CMD_OPEN, path, flags, SFTPAttributes()) as handle:
-            _Writes(self, handle, self._timeout_s).write(file)
+            Writes(self, handle, self._timeout_s).write(file)
 
     def blocks(self, path: str, size_bytes: int) -> Iterator[bytes]:
         """The file in order, many reads in flight; NotWhole unless it ends exactly at `size_bytes`."""
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
-            yield from _Reads(self, handle, size_bytes, self._timeout_s).blocks()
+            yield from Reads(self, handle, size_bytes, self._timeout_s).blocks()
 
     @contextmanager
     def _handle(self, command: int, *parts: object) -> Iterator[bytes]:
@@ -237,18 +201,32 @@ class Wire(paramiko.SFTPClient):
     def _read_all(self, size_bytes: int) -> bytes:
         """A time-out alone lets a server trickle for ever, so a slowest rate counts too."""
         deadline = time.monotonic() + self._timeout_s + size_bytes / MIN_BYTES_PER_S
-        got = bytearray()
-        while len(got) < size_bytes:
-            some = self.sock.recv(size_bytes - len(got))
+        while len(self._came) < size_bytes:
+            some = self.sock.recv(RECEIVE_BYTES)
             if not some:
                 raise EOFError
-            got += some
+            self._came += some
             if time.monotonic() > deadline:
                 raise TimeoutError
-        return bytes(got)
+        got = bytes(self._came[:size_bytes])
+        del self._came[:size_bytes]
+        return got
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Requests made in here leave in one piece: each for itself would be encrypted and sent for itself."""
+        self._held = held = bytearray()
+        try:
+            yield
+        finally:
+            self._held = None
+        self._write_all(bytes(held))
 
     def _write_all(self, data: bytes) -> None:
         """A window that opens byte by byte is no better than an answer that does."""
+        if self._held is not None:
+            self._held += data
+            return
         deadline = time.monotonic() + self._timeout_s + len(data) / MIN_BYTES_PER_S
         while data:
             sent = self.sock.send(data)
@@ -262,99 +240,6 @@ class Wire(paramiko.SFTPClient):
         status = answer.get_int()
         if status != SFTP_OK:
             raise StatusError(status)
-
-
-class _Reads:
-    """Reads in flight on one open file. Answers may come in any order, and short."""
-
-    def __init__(self, wire: Wire, handle: bytes, size_bytes: int, timeout_s: float) -> None:
-        self._wire = wire
-        self._handle = handle
-        self._size_bytes = size_bytes
-        self._patience = _Patience(timeout_s)
-        self._asked: deque[tuple[int, int, int]] = deque()  # request, offset, length
-        self._answers: dict[int, bytes | None] = {}  # None: the file ends there
-
-    def blocks(self) -> Iterator[bytes]:
-        """In order; one read beyond the stated size proves that the file ends there."""
-        ahead = 0
-        while True:
-            refill = len(self._asked) <= REFILL_AT
-            while refill and ahead <= self._size_bytes and len(self._asked) < READS_IN_FLIGHT:
-                length = min(BLOCK_BYTES, self._size_bytes - ahead) or 1
-                self._asked.append((self._ask(ahead, length), ahead, length))
-                ahead += length
-            request, offset, length = self._asked.popleft()
-            data = self._answer(request)
-            self._wire.got_bytes += len(data or b"")
-            if (data is None) != (offset == self._size_bytes):
-                raise NotWhole
-            if data is None:
-                return
-            yield data
-            if len(data) < length:
-                offset, length = offset + len(data), length - len(data)
-                self._asked.appendleft((self._ask(offset, length), offset, length))
-
-    def _ask(self, offset: int, length: int) -> int:
-        with self._patience.waiting():
-            return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
-
-    def _answer(self, request: int) -> bytes | None:
-        while request not in self._answers:
-            with self._patience.waiting():
-                self._wire._read_response()
-        return self._answers.pop(request)
-
-    def _async_response(self, kind: int, answer: Message, request: int) -> None:
-        """paramiko hands every answer to the object that asked."""
-        if kind == CMD_DATA:
-            data = _data(kind, answer, BLOCK_BYTES)
-            self._answers[request] = data
-            self._patience.moved(len(data))
-            return
-        status = answer.get_int()
-        if status != SFTP_EOF:
-            raise StatusError(status)
-        self._answers[request] = None
-
-
-class _Writes:
-    """Writes in flight on one open file. Answers may come in any order."""
-
-    def __init__(self, wire: Wire, handle: bytes, timeout_s: float) -> None:
-        self._wire = wire
-        self._handle = handle
-        self._patience = _Patience(timeout_s)
-        self._open: dict[int, int] = {}  # request: length
-
-    def write(self, file: IO[bytes]) -> None:
-        offset = 0
-        while block := file.read(BLOCK_BYTES):
-            self._answers(leaving=WRITES_IN_FLIGHT - 1)
-            with self._patience.waiting():
-                number = self._wire._async_request(self, CMD_WRITE, self._handle, int64(offset), block)
-            self._open[number] = len(block)
-            offset += len(block)
-        self._answers(leaving=0)
-
-    def _answers(self, leaving: int) -> None:
-        while len(self._open) > leaving:
-            with self._patience.waiting():
-                self._wire._read_response()
-
-    def _async_response(self, kind: int, answer: Message, request: int) -> None:
-        if kind != CMD_STATUS:
-            raise SFTPError("expected a status")
-        self._wire._convert_status(answer)
-        self._patience.moved(self._open.pop(request, 0))
-
-
-def _data(kind: int, answer: Message, max_bytes: int) -> bytes:
-    data = answer.get_binary()
-    if kind != CMD_DATA or not 0 < len(data) <= max_bytes:
-        raise SFTPError("expected data, no more than asked for")
-    return data
 
 
 def _entries(kind: int, answer: Message) -> Iterator[tuple[bytes, Facts]]:
