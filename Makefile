@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test soak check format docs golden lock wheel clean
+.PHONY: help setup demo test soak bench check format docs golden lock wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,7 +34,11 @@ test: setup      ## the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
-	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults
+	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults tests/hostile
+
+bench: setup     ## side by side with peers; figures go to benchmarks/RESULTS.md
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m benchmarks
 
 check: setup     ## format, lint, types
 	$(BIN)/ruff format --check .

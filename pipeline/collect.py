@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
@@ -42,11 +42,18 @@ from pipeline.errors import (
 from schemas.feed import Feed
 
 HEAD_BYTES = 65_536
-FETCH_ATTEMPTS = 3
-FETCH_RETRY_S = 600
+ATTEMPTS = 3
+RETRY_S = 600
+"""No attempt starts later than this after the first; how long one may take is bounded by its progress."""
+MAX_STRANGERS = 1_000
+"""Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
+and somebody may have put any number of them there."""
 CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
 
+UNMATCHED = "its name fits no feed and no ignore pattern"
+
+T = TypeVar("T")
 Place = Literal["archive", "quarantine"]
 Progress = Callable[[int], None]
 FeedOfRejects = Callable[[str], tuple[Feed, dict[str, str]] | None]
@@ -57,7 +64,7 @@ class Source(Protocol):
     """Where files come from. Every method may raise SourceError.
 
     SourceInterrupted concerns one file, and the next call connects afresh; any other SourceUnreachable, a refused
-    login and a wrong host key concern the whole source.
+    login and a wrong host key concern the whole source. One that broke too often is unreachable, until it is closed.
     """
 
     @property
@@ -111,33 +118,31 @@ def collect(
     it there is one look, for those who will look again anyway.
     """
     now = first_look = clock()
-    seen, oddities = look(source, sightings, now)
+    seen, listing = look(source, sightings, now)
     if wait and source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
-        seen, oddities = look(source, {sighting.name: sighting for sighting in seen}, now)
-    return _sorted_out(source, matching, seen, oddities, now)
+        seen, listing = look(source, {sighting.name: sighting for sighting in seen}, now)
+    return _sorted_out(source, matching, seen, listing, now)
 
 
-def look(
-    source: Source, sightings: Mapping[str, Sighting], now: datetime
-) -> tuple[list[Sighting], tuple[str, ...]]:
-    """What is there now, remembering since when each file has had its size and time; and the oddities."""
-    listing = source.list()
+def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tuple[list[Sighting], Listing]:
+    """What is there now, remembering since when each file has had its size and time; and the listing itself."""
+    listing = _afresh(source.list)
     seen = []
     for file in listing.files:
         before = sightings.get(file.name)
         if before is None or (before.size_bytes, before.modified_at) != (file.size_bytes, file.modified_at):
             before = Sighting(source.name, file.name, file.size_bytes, file.modified_at, now)
         seen.append(before)
-    return seen, listing.oddities
+    return seen, listing
 
 
 def land(
     found: Found, source: Source, landing: Path, *, max_file_bytes: int, progress: Progress | None = None
 ) -> LandedFile:
-    """Fetch a file whole into the landing folder; a broken fetch starts afresh, a few times. The source keeps it.
+    """Fetch a file whole into the landing folder; one that broke on its way starts afresh, a few times.
 
     Raises:
         FileTooLarge: before or while it is fetched.
@@ -148,13 +153,7 @@ def land(
     remote = found.remote
     if remote.size_bytes > max_file_bytes:
         raise FileTooLarge(source=source.where, name=_shown(remote.name), limit_bytes=max_file_bytes)
-    afresh = Retrying(
-        retry=retry_if_exception_type(SourceInterrupted),
-        stop=stop_after_attempt(FETCH_ATTEMPTS) | stop_after_delay(FETCH_RETRY_S),
-        wait=wait_random_exponential(multiplier=0.2, max=5),
-        reraise=True,
-    )
-    landed = afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
@@ -237,6 +236,20 @@ def concerns_whole_source(error: BillferryError) -> bool:
     return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
 
 
+def _afresh(work: Callable[[], T]) -> T:
+    """Do it again when its connection broke, bounded in number and time.
+
+    Only after one that had served us: a connection that broke at once will do so again.
+    """
+    again = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere),
+        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(RETRY_S),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    return again(work)
+
+
 def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
     if is_unfinished(sighting.name) or sighting.sha256 is not None:
         return False
@@ -244,7 +257,7 @@ def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
 
 
 def _sorted_out(
-    source: Source, matching: Matching, seen: Sequence[Sighting], oddities: tuple[str, ...], now: datetime
+    source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
@@ -254,6 +267,7 @@ def _sorted_out(
     troubled: list[Troubled] = []
     ignored: list[str] = []
     ripe_in_s: list[float] = []
+    strangers = 0
     for sighting in sorted(seen, key=lambda sighting: sighting.name):
         remote = sighting.remote
         if is_unfinished(remote.name) or companions.is_one(remote.name):
@@ -261,14 +275,19 @@ def _sorted_out(
         if any(fnmatchcase(remote.name, pattern) for pattern in matching.ignore):
             ignored.append(remote.name)
         elif sighting.sha256 is not None:
-            known.append(Known(remote, sighting.sha256, companions.of(remote.name)))
+            known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
         elif source.done_marker is None and _moving(sighting, source, now):
             reason = f"it has not stood still for {source.settle_s:g} s"
             waiting.append(Waiting(remote, reason, settling=True))
             ripe_in_s.append(source.settle_s - (now - sighting.first_seen_at).total_seconds() + CLOCK_SLACK_S)
+        elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
+            unmatched.append(
+                Unmatched(remote, f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not")
+            )
         else:
+            strangers += _is_stranger(remote.name, matching)
             match _recognised(source, matching, remote, companions):
                 case Found() as file:
                     found.append(file)
@@ -284,23 +303,31 @@ def _sorted_out(
         waiting=tuple(waiting),
         troubled=tuple(troubled),
         ignored=tuple(ignored),
-        oddities=oddities,
+        oddities=listing.oddities,
+        cut=listing.cut,
         sightings=tuple(seen),
         again_in_s=min(ripe_in_s, default=None),
     )
+
+
+def _is_stranger(name: str, matching: Matching) -> bool:
+    try:
+        return match_name(name, matching.feeds) is None
+    except FileRefused:
+        return False
 
 
 def _recognised(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
     try:
-        matched = match_file(remote.name, source.read_head(remote, HEAD_BYTES), matching)
+        matched = match_file(remote.name, _afresh(lambda: source.read_head(remote, HEAD_BYTES)), matching)
     except BillferryError as error:
         if concerns_whole_source(error):
             raise
         return Troubled(remote, error)
     if matched is None:
-        return Unmatched(remote, "its name fits no feed and no ignore pattern")
+        return Unmatched(remote, UNMATCHED)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
 
 

@@ -270,7 +270,24 @@ class Desk:
                 file_id, state=summary.state, at=_text(self.now()), summary=summary.model_dump_json()
             )
             if place is not None and summary.file.sha256 is not None and report.folder is not None:
-                owe(self._files, summary.file.sha256, remotes, place, report.folder.name)
+                self._owe(summary.file.sha256, remotes, place, report.folder.name)
+
+    def owe_moves(self, files: Iterable[tuple[str, Sequence[RemoteFile]]]) -> None:
+        """Owe the archive finished files that still stand at their source. A dry run owes nothing."""
+        if self.options.dry_run:
+            return
+        with self._files.together():
+            for sha256, remotes in files:
+                self._owe(sha256, remotes, "archive", None)
+
+    def _owe(self, sha256: str, remotes: Sequence[RemoteFile], place: Place, report: str | None) -> None:
+        """Nothing is owed where nothing would be done: what stays at its source for good costs no write per run."""
+        sftp, drop = self.settings.sftp, self.settings.drop
+        for number, remote in enumerate(remotes):
+            uploads = report if number == 0 and remote.source == "sftp" and sftp and sftp.reports else None
+            section = sftp if remote.source == "sftp" else drop
+            if uploads or (section is not None and getattr(section, place) is not None):
+                owe(self._files, sha256, [remote], place, uploads)
 
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         rows = self._files.sightings(source) if self.ledger else []
@@ -306,7 +323,7 @@ class Desk:
         )
 
     def debts(self, change: Callable[[Debts], None]) -> None:
-        """Change or pay what is owed to a source; a dry run owes nothing."""
+        """Pay what is owed to a source; a dry run owes nothing."""
         if not self.options.dry_run:
             change(self._files)
 
@@ -382,6 +399,7 @@ def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:
         modified_at=datetime.fromisoformat(str(row["modified_at"])),
         first_seen_at=datetime.fromisoformat(str(row["first_seen_at"])),
         sha256=str(row["sha256"]) if row["sha256"] else None,
+        finished=bool(row["finished"]),
     )
 
 

@@ -102,6 +102,17 @@ class SourceInterrupted(SourceUnreachable):
 
     code = "source.interrupted"
 
+    @property
+    def got_somewhere(self) -> bool:
+        """Whether the connection had served us before it broke, so that a fresh one is worth a try."""
+        return bool(self.facts.get("got_somewhere"))
+
+
+class ListingCut(SourceError):
+    """{source}: {problem}; what was listed is loaded. Clear out that folder, then run again"""
+
+    code = "source.listing_cut"
+
 
 class SourceUnauthorised(SourceError):
     """{source}: login refused for {username}; check sftp.username and the key or password file"""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from pipeline.collect import Source, concerns_whole_source
+from pipeline.core.brief import brief
 from pipeline.core.files import RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
@@ -77,25 +78,34 @@ def pay(
 
     Raises the source's error when the whole source cannot be reached; troubles of one file are warnings.
     """
-    for debt in debts.owed(source.name):
-        moved = None
-        try:
-            if debt.report is not None:
-                for name in uploads:
-                    local = reports / debt.report / name
-                    if local.exists():
-                        source.upload(local, debt.report, name)
-            moved = source.move(
-                _remote(debt, source.name), cast(Place, debt.place), moved_name(debt.name, debt.sha256)
-            )
-        except (SourceFileUnsettled, SourceFileGone) as gone:
-            warn(f"{gone}; it is not moved by us any more")
-        except BillferryError as error:
-            if concerns_whole_source(error):
-                raise
-            warn(f"{error}; the move is tried again by the next run")
-            continue
-        debts.paid(debt.id, moved=moved is not None)
+    troubles: list[str] = []
+    try:
+        for debt in debts.owed(source.name):
+            if trouble := _pay_one(debts, debt, source, reports, uploads):
+                troubles.append(trouble)
+    finally:
+        for text in brief(troubles):
+            warn(text)
+
+
+def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: Sequence[str]) -> str | None:
+    """What went wrong, if anything did."""
+    moved, trouble = None, None
+    try:
+        for name in uploads if debt.report is not None else ():
+            local = reports / str(debt.report) / name
+            if local.exists():
+                source.upload(local, str(debt.report), name)
+        as_name = moved_name(debt.name, debt.sha256)
+        moved = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name)
+    except (SourceFileUnsettled, SourceFileGone) as gone:
+        trouble = f"{gone}; it is not moved by us any more"
+    except BillferryError as error:
+        if concerns_whole_source(error):
+            raise
+        return f"{error}; the move is tried again by the next run"
+    debts.paid(debt.id, moved=moved is not None)
+    return trouble
 
 
 def _remote(debt: Debt, source: SourceName) -> RemoteFile:

@@ -13,7 +13,7 @@ from schemas.feed import Feed
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What an earlier run remembers of a file. `sha256` only once that file is finished: it needs no fetch."""
+    """What an earlier run remembers of a file. `sha256` only once a run has begun to work on it: it needs no fetch."""
 
     source: SourceName
     name: str
@@ -21,6 +21,7 @@ class Sighting:
     modified_at: datetime
     first_seen_at: datetime
     sha256: str | None = None
+    finished: bool = False
 
     @property
     def remote(self) -> RemoteFile:
@@ -49,10 +50,11 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A file that is finished and still, or again, at its source with the same size and time."""
+    """A file that was worked on before and is still, or again, at its source with the same size and time."""
 
     remote: RemoteFile
     sha256: str
+    finished: bool
     companions: tuple[RemoteFile, ...] = ()
 
 
@@ -95,5 +97,7 @@ class Collected:
     troubled: tuple[Troubled, ...] = ()
     ignored: tuple[str, ...] = ()
     oddities: tuple[str, ...] = ()
+    cut: str | None = None
+    """Why the listing is not all that is there, where it is not."""
     sightings: tuple[Sighting, ...] = ()
     again_in_s: float | None = None

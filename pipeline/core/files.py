@@ -29,6 +29,8 @@ class Listing:
 
     files: tuple[Listed, ...]
     oddities: tuple[str, ...] = ()
+    cut: str | None = None
+    """Why this is not all that is there, where it is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,24 @@ from typing import Literal
 from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
 from pipeline.core.names import free_names, name_problem, shown
 from pipeline.edge.sftp_session import Session, address, open_session, said
-from pipeline.edge.sftp_wire import BROKEN, Facts, NotWhole, StatusError, Wire
-from pipeline.errors import SourceError, SourceFileGone, SourceFileUnsettled, SourceInterrupted
+from pipeline.edge.sftp_transfer import NotWhole, StatusError
+from pipeline.edge.sftp_wire import BROKEN, Facts, ListingEndless, Wire
+from pipeline.errors import (
+    SourceError,
+    SourceFileGone,
+    SourceFileUnsettled,
+    SourceInterrupted,
+    SourceUnreachable,
+)
 from schemas.settings import Sftp
 
 IDLE_S = 60
 """A connection unused for longer is opened afresh: firewalls drop idle ones without a word."""
 MAX_SIZE_BYTES = 2**63 - 1
+MAX_BREAKS = 9
+"""In a row, three files three times each: then it is the server or the line, and the others need not be tried."""
+MAX_TROUBLE_TIMEOUTS = 10
+"""As many time-outs are waited for in all until the source is given up, good files between them or not."""
 
 _MISSING = "create it, or set it to null; a run tries to create it"
 _KINDS = {"l": "a symbolic link", "?": "not a regular file"}
@@ -40,6 +51,10 @@ class SftpSource:
         self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
         self._session: Session | None = None
         self._used_s = 0.0
+        self._served = False
+        """Whether this connection has answered something whole."""
+        self._breaks = 0
+        self._trouble_s = 0.0
 
     def connect(self) -> None:
         """Log in now, for those who want to know whether it works."""
@@ -47,24 +62,27 @@ class SftpSource:
 
     def list(self) -> Listing:
         """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity."""
-        files, oddities = [], []
-        with self._talking(f"the folder {self._settings.incoming}") as wire:
-            for raw, facts in wire.names(self._settings.incoming):
-                if facts.kind == "d":
-                    continue
-                problem = name_problem(raw) or _KINDS.get(facts.kind)
-                if facts.size_bytes is None or facts.size_bytes > MAX_SIZE_BYTES:
-                    problem = problem or "without a usable size"
-                if problem:
-                    oddities.append(f"{shown(raw)}: {problem}; left at {self.where}")
-                else:
-                    files.append(Listed(raw.decode(), *_size_and_time(facts)))
-        return Listing(tuple(files), tuple(oddities))
+        files: dict[bytes, Listed] = {}
+        oddities, cut = [], None
+        folder = f"the folder {self._settings.incoming}"
+        with self._talking(folder) as wire:
+            try:
+                for raw, facts in wire.names(self._settings.incoming):
+                    if facts.kind == "d":
+                        continue
+                    problem = _problem(raw, facts) or ("listed twice" if raw in files else None)
+                    if problem:
+                        oddities.append(f"{shown(raw)}: {problem}; left at {self.where}")
+                    else:
+                        files[raw] = Listed(raw.decode(), *_size_and_time(facts))
+            except ListingEndless as endless:
+                cut = f"{folder}: {endless}"
+        return Listing(tuple(files.values()), tuple(oddities), cut)
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes of a file, to tell what it is."""
         with self._talking(_shown(remote.name)) as wire:
-            return wire.head(self._incoming(remote.name), size_bytes)
+            return wire.head(self._incoming(remote.name), min(size_bytes, remote.size_bytes))
 
     def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
         """The whole file as it was when it was listed: size before = size after = bytes read, and the same time.
@@ -112,7 +130,7 @@ class SftpSource:
             self._make_folder(wire, self._settings.reports)
             self._make_folder(wire, place)
             size_bytes = local.stat().st_size
-            wire.putfo(report, part, size_bytes, confirm=False)
+            wire.write(report, part)
             there = wire.facts(part)
             if there is None or there.size_bytes != size_bytes:
                 raise EOFError
@@ -141,7 +159,11 @@ class SftpSource:
         raise SourceError(source=self.where, problem=f"the folder {folder} {problem}", remedy=remedy)
 
     def close(self) -> None:
-        """Log out. The next request would connect again."""
+        """Log out. The next request would connect again, with patience as at first."""
+        self._breaks, self._trouble_s = 0, 0.0
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.close()
@@ -150,27 +172,46 @@ class SftpSource:
     def _talking(self, about: str) -> Iterator[Wire]:
         """Requests about one file or folder; a connection that broke is not used again."""
         wire = self._wire()
+        start_s, got_bytes = time.monotonic(), wire.got_bytes
         try:
             yield wire
+            self._served, self._breaks = True, 0
         except StatusError as error:
+            self._served, self._breaks = True, 0
             raise SourceError(
                 source=self.where,
                 problem=f"{about}: {error}",
                 remedy="check the account's folders and rights",
             ) from error
         except NotWhole as error:
+            self._served, self._breaks = True, 0
             raise SourceFileUnsettled(source=self.where, name=about) from error
         except BROKEN as error:
-            self.close()
-            raise SourceInterrupted(source=self.where, name=about, problem=said(error)) from error
+            self._hang_up()
+            got_somewhere = self._served or wire.got_bytes > got_bytes
+            self._give_up_after_too_much(time.monotonic() - start_s, error, about)
+            raise SourceInterrupted(
+                source=self.where, name=about, problem=said(error), got_somewhere=got_somewhere
+            ) from error
         finally:
             self._used_s = time.monotonic()
+
+    def _give_up_after_too_much(self, spent_s: float, error: BaseException, about: str) -> None:
+        """One break is a file's trouble, many are the source's."""
+        self._breaks += 1
+        self._trouble_s += min(spent_s, self._settings.timeout_s)
+        too_long = self._trouble_s >= MAX_TROUBLE_TIMEOUTS * self._settings.timeout_s
+        if self._breaks >= MAX_BREAKS or too_long:
+            raise SourceUnreachable(
+                source=self.where, problem=f"it broke again and again, last at {about}: {said(error)}"
+            ) from error
 
     def _wire(self) -> Wire:
         session = self._session
         if session is None or not session.alive or time.monotonic() - self._used_s > IDLE_S:
-            self.close()
+            self._hang_up()
             self._session = session = open_session(self._settings)
+            self._served = False
         self._used_s = time.monotonic()
         return session.wire
 
@@ -210,6 +251,13 @@ class SftpSource:
 
     def _incoming(self, name: str) -> str:
         return _join(self._settings.incoming, name)
+
+
+def _problem(raw: bytes, facts: Facts) -> str | None:
+    problem = name_problem(raw) or _KINDS.get(facts.kind)
+    if problem is None and (facts.size_bytes is None or facts.size_bytes > MAX_SIZE_BYTES):
+        return "without a usable size"
+    return problem
 
 
 def _size_and_time(facts: Facts) -> tuple[int, datetime]:

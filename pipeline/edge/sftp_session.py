@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
+from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
+from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -34,13 +36,8 @@ from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUna
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
-
-WEAK = {
-    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
-    "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
-    "kex": (),
-}
-"""What paramiko would still offer. Its key exchanges are all SHA-2 or post-quantum."""
+MAX_PACKET_BYTES = 262_144
+"""Source: PACKET_MAX_SIZE of OpenSSH. RFC 4253 asks for 35 000."""
 
 # It logs names, key exchanges and user names of its own accord.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
@@ -59,6 +56,57 @@ class Session:
 
     def close(self) -> None:
         self._transport.close()
+
+
+class _Transport(paramiko.Transport):
+    """A transport that holds no more of what the server sends than the server was allowed to send.
+
+    paramiko believes the length that a packet states, up to 4 GiB and before anybody has proved who he is, and keeps
+    what comes beyond the channel's window.
+    """
+
+    # Nothing weak is offered (paramiko's key exchanges are all SHA-2 or post-quantum). GCM first: a hash of its own for
+    # each packet made a fetch take half as long again.
+    _preferred_ciphers = (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    )
+    _preferred_macs = (
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+    )
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        read_all = self.packetizer.read_all
+
+        def read_some(size_bytes: int, check_rekey: bool = False) -> bytes:
+            if size_bytes > MAX_PACKET_BYTES:
+                raise SSHException("a packet larger than any server sends")
+            return read_all(size_bytes, check_rekey)
+
+        self.packetizer.read_all = read_some  # type: ignore[method-assign,assignment]
+
+
+def _within_window(feed: Callable[[paramiko.Channel, Message], None]) -> Callable[..., None]:
+    def fed(channel: paramiko.Channel, message: Message) -> None:
+        feed(channel, message)
+        if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size + MAX_PACKET_BYTES:
+            raise SSHException("more than the channel's window")
+
+    return fed
+
+
+_Transport._channel_handler_table = {  # type: ignore[attr-defined]  # inner things, which the stubs leave out
+    **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+    MSG_CHANNEL_DATA: _within_window(paramiko.Channel._feed),  # type: ignore[attr-defined]
+    MSG_CHANNEL_EXTENDED_DATA: _within_window(paramiko.Channel._feed_extended),  # type: ignore[attr-defined]
+}
 
 
 def address(settings: Sftp) -> str:
@@ -110,7 +158,7 @@ def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transpo
     with _reported(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
         try:
-            transport = paramiko.Transport(connection, disabled_algorithms=WEAK)
+            transport = _Transport(connection)
         except BaseException:
             connection.close()
             raise

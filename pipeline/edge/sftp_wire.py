@@ -1,8 +1,8 @@
 """SFTP requests on an open channel, with a bound on whatever the server may answer.
 
 paramiko's own `listdir` stops at the first name that is not UTF-8 and believes any count that it is told; its `get`
-needs a thread and does not notice a file that shrank. So listing, looking and reading are asked for here; the rest is
-paramiko's.
+needs a thread and does not notice a file that shrank; its `put` waits for each answer anew. So listing, looking,
+reading and writing are asked for here; the rest is paramiko's.
 
 Source: draft-ietf-secsh-filexfer-02, the SFTP version 3 that OpenSSH speaks.
 """
@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import stat
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import paramiko
 from paramiko.message import Message
 from paramiko.sftp import (
     CMD_ATTRS,
     CMD_CLOSE,
-    CMD_DATA,
     CMD_HANDLE,
     CMD_LSTAT,
     CMD_NAME,
@@ -31,7 +29,10 @@ from paramiko.sftp import (
     CMD_READ,
     CMD_READDIR,
     SFTP_EOF,
+    SFTP_FLAG_CREATE,
     SFTP_FLAG_READ,
+    SFTP_FLAG_TRUNC,
+    SFTP_FLAG_WRITE,
     SFTP_NO_SUCH_FILE,
     SFTP_OK,
     SFTPError,
@@ -40,34 +41,31 @@ from paramiko.sftp import (
 from paramiko.sftp_attr import SFTPAttributes
 from paramiko.ssh_exception import SSHException
 
-BLOCK_BYTES = 32_768
-"""Every server answers reads of this size."""
-READS_IN_FLIGHT = 256
-"""8 MiB, which is all the memory that a fetch takes; what the channel's window does not take waits at the server."""
-REFILL_AT = 128
-"""Reads are asked for in bursts: one by one, our two threads hand the interpreter to and fro at each answer, which
-took a fetch from 300 down to 50 MiB/s."""
-MAX_LISTED = 200_000
-MIN_BYTES_PER_S = 512
-LISTING_TIMEOUTS = 20
-"""A listing ends after this many time-outs even when every answer comes just in time."""
+from pipeline.edge.sftp_transfer import (
+    BLOCK_BYTES,
+    MIN_BYTES_PER_S,
+    Patience,
+    Reads,
+    StatusError,
+    Writes,
+    data_of,
+)
 
-_SAID = {2: "no such file or folder", 3: "permission denied", 8: "not supported by the server"}
+MAX_LISTED = 200_000
+MAX_ANSWER_BYTES = 262_144
+"""Source: SFTP_MAX_MSG_LENGTH of OpenSSH. paramiko would gather 16 MiB before it looks at them."""
+RECEIVE_BYTES = 1 << 20
+"""All that has come is taken at once: a part would leave paramiko to move the rest, which cost a fifth of a fetch."""
+MAX_UNASKED = 1_000
+"""Answers to nobody: reads in flight on a file that was given up have them, but no more than were in flight."""
+MAX_EMPTY = 100
+"""READDIR answers without a name, of which an honest server sends none."""
+LISTING_TIMEOUTS = 10
+"""A listing is cut after this many time-outs even when every answer comes just in time."""
+
 
 BROKEN = (SSHException, SFTPError, OSError, EOFError)
 """What a cut, silent or nonsensical connection raises. StatusError is among them by kind: catch it first."""
-
-
-class StatusError(OSError):
-    """The server refused a request. Its own words are not kept: they may hold anything."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        super().__init__(_SAID.get(status, "refused by the server"))
-
-
-class NotWhole(Exception):
-    """The file ends before or after the size it was said to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,10 @@ class Facts:
     """Whether anybody at all may write there."""
 
 
+class ListingEndless(Exception):
+    """More names than are taken, or for longer than is waited; those before are good."""
+
+
 class Wire(paramiko.SFTPClient):
     """An SFTP client that neither waits for ever nor believes everything."""
 
@@ -89,16 +91,24 @@ class Wire(paramiko.SFTPClient):
 
         def _request(self, kind: int, *parts: object) -> tuple[int, Message]: ...
         def _async_request(self, answers: object, kind: int, *parts: object) -> int: ...
-        def _read_response(self, waitfor: int | None = None) -> tuple[int | None, Message | None]: ...
 
     def __init__(self, channel: paramiko.Channel, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._unasked = 0
+        self._came = bytearray()
+        self._held: bytearray | None = None
+        self.got_bytes = 0
+        """Of names and of files, so far: whether a request got somewhere before it broke."""
         super().__init__(channel)
 
     def names(self, folder: str) -> Iterator[tuple[bytes, Facts]]:
-        """The entries of a folder as the server has them, in its order."""
+        """The entries of a folder as the server has them, in its order.
+
+        Raises:
+            ListingEndless: after the last entry that is taken.
+        """
         deadline = time.monotonic() + LISTING_TIMEOUTS * self._timeout_s
-        listed = 0
+        listed = empty = 0
         with self._handle(CMD_OPENDIR, folder) as handle:
             while True:
                 try:
@@ -107,12 +117,17 @@ class Wire(paramiko.SFTPClient):
                     if error.status == SFTP_EOF:
                         return
                     raise
+                before = listed
+                self.got_bytes += len(answer.asbytes())
                 for entry in _entries(kind, answer):
                     listed += 1
-                    if listed > MAX_LISTED or time.monotonic() > deadline:
-                        raise SFTPError("endless listing")
+                    if listed > MAX_LISTED:
+                        raise ListingEndless(f"it has more than {MAX_LISTED} entries")
                     if entry[0] not in {b".", b".."}:
                         yield entry
+                empty += listed == before
+                if empty > MAX_EMPTY or time.monotonic() > deadline:
+                    raise ListingEndless("it did not end in time")
 
     def facts(self, path: str) -> Facts | None:
         """About a path, links not followed; None when nothing is there."""
@@ -128,23 +143,33 @@ class Wire(paramiko.SFTPClient):
 
     def head(self, path: str, size_bytes: int) -> bytes:
         """The first bytes of a file."""
-        got = b""
+        got, patience = b"", Patience(self._timeout_s)
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
             while len(got) < size_bytes:
                 wanted = min(BLOCK_BYTES, size_bytes - len(got))
                 try:
-                    kind, answer = self._request(CMD_READ, handle, int64(len(got)), wanted)
+                    with patience.waiting():
+                        kind, answer = self._request(CMD_READ, handle, int64(len(got)), wanted)
                 except StatusError as error:
                     if error.status == SFTP_EOF:
                         break
                     raise
-                got += _data(kind, answer, wanted)
+                data = data_of(kind, answer, wanted)
+                patience.moved(len(data))
+                self.got_bytes += len(data)
+                got += data
         return got
+
+    def write(self, file: IO[bytes], path: str) -> None:
+        """Write a new file, or over an old one, some blocks in flight."""
+        flags = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_TRUNC
+        with self._handle(CMD_OPEN, path, flags, SFTPAttributes()) as handle:
+            Writes(self, handle, self._timeout_s).write(file)
 
     def blocks(self, path: str, size_bytes: int) -> Iterator[bytes]:
         """The file in order, many reads in flight; NotWhole unless it ends exactly at `size_bytes`."""
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
-            yield from _Reads(self, handle, size_bytes, self._timeout_s).blocks()
+            yield from Reads(self, handle, size_bytes, self._timeout_s).blocks()
 
     @contextmanager
     def _handle(self, command: int, *parts: object) -> Iterator[bytes]:
@@ -162,82 +187,61 @@ class Wire(paramiko.SFTPClient):
                 with suppress(*BROKEN):
                     self._request(CMD_CLOSE, handle)
 
+    def _read_response(self, waitfor: int | None = None) -> tuple[int | None, Message | None]:
+        """Answers that nobody waits for would keep us here as long as they come."""
+        self._unasked = 0
+        return super()._read_response(waitfor)  # type: ignore[misc,no-any-return]
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        size_bytes = int.from_bytes(self._read_all(4))
+        self._unasked += 1
+        if not 5 <= size_bytes <= MAX_ANSWER_BYTES or self._unasked > MAX_UNASKED:
+            raise SFTPError("nonsense, or answers that were not asked for")
+        data = self._read_all(size_bytes)
+        return data[0], data[1:]
+
     def _read_all(self, size_bytes: int) -> bytes:
         """A time-out alone lets a server trickle for ever, so a slowest rate counts too."""
         deadline = time.monotonic() + self._timeout_s + size_bytes / MIN_BYTES_PER_S
-        got = bytearray()
-        while len(got) < size_bytes:
-            some = self.sock.recv(size_bytes - len(got))
+        while len(self._came) < size_bytes:
+            some = self.sock.recv(RECEIVE_BYTES)
             if not some:
                 raise EOFError
-            got += some
+            self._came += some
             if time.monotonic() > deadline:
                 raise TimeoutError
-        return bytes(got)
+        got = bytes(self._came[:size_bytes])
+        del self._came[:size_bytes]
+        return got
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Requests made in here leave in one piece: each for itself would be encrypted and sent for itself."""
+        self._held = held = bytearray()
+        try:
+            yield
+        finally:
+            self._held = None
+        self._write_all(bytes(held))
+
+    def _write_all(self, data: bytes) -> None:
+        """A window that opens byte by byte is no better than an answer that does."""
+        if self._held is not None:
+            self._held += data
+            return
+        deadline = time.monotonic() + self._timeout_s + len(data) / MIN_BYTES_PER_S
+        while data:
+            sent = self.sock.send(data)
+            if not sent:
+                raise EOFError
+            data = data[sent:]
+            if time.monotonic() > deadline:
+                raise TimeoutError
 
     def _convert_status(self, answer: Message) -> None:
         status = answer.get_int()
         if status != SFTP_OK:
             raise StatusError(status)
-
-
-class _Reads:
-    """Reads in flight on one open file. Answers may come in any order, and short."""
-
-    def __init__(self, wire: Wire, handle: bytes, size_bytes: int, timeout_s: float) -> None:
-        self._wire = wire
-        self._handle = handle
-        self._size_bytes = size_bytes
-        self._deadline = time.monotonic() + timeout_s + size_bytes / MIN_BYTES_PER_S
-        self._asked: deque[tuple[int, int, int]] = deque()  # request, offset, length
-        self._answers: dict[int, bytes | None] = {}  # None: the file ends there
-
-    def blocks(self) -> Iterator[bytes]:
-        """In order; one read beyond the stated size proves that the file ends there."""
-        ahead = 0
-        while True:
-            refill = len(self._asked) <= REFILL_AT
-            while refill and ahead <= self._size_bytes and len(self._asked) < READS_IN_FLIGHT:
-                length = min(BLOCK_BYTES, self._size_bytes - ahead) or 1
-                self._asked.append((self._ask(ahead, length), ahead, length))
-                ahead += length
-            request, offset, length = self._asked.popleft()
-            data = self._answer(request)
-            if (data is None) != (offset == self._size_bytes):
-                raise NotWhole
-            if data is None:
-                return
-            yield data
-            if len(data) < length:
-                offset, length = offset + len(data), length - len(data)
-                self._asked.appendleft((self._ask(offset, length), offset, length))
-
-    def _ask(self, offset: int, length: int) -> int:
-        return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
-
-    def _answer(self, request: int) -> bytes | None:
-        while request not in self._answers:
-            if time.monotonic() > self._deadline:
-                raise TimeoutError
-            self._wire._read_response()
-        return self._answers.pop(request)
-
-    def _async_response(self, kind: int, answer: Message, request: int) -> None:
-        """paramiko hands every answer to the object that asked."""
-        if kind == CMD_DATA:
-            self._answers[request] = _data(kind, answer, BLOCK_BYTES)
-            return
-        status = answer.get_int()
-        if status != SFTP_EOF:
-            raise StatusError(status)
-        self._answers[request] = None
-
-
-def _data(kind: int, answer: Message, max_bytes: int) -> bytes:
-    data = answer.get_binary()
-    if kind != CMD_DATA or not 0 < len(data) <= max_bytes:
-        raise SFTPError("expected data, no more than asked for")
-    return data
 
 
 def _entries(kind: int, answer: Message) -> Iterator[tuple[bytes, Facts]]:

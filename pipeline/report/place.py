@@ -5,6 +5,7 @@ Everything is 0700 (folders) or 0600 (files) under any umask, because a report n
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -31,16 +32,22 @@ def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
 def folder_name(landed: LandedFile) -> str:
     """`<file name>.<first 8 of sha256>`, odd characters percent-encoded, at most 200 bytes.
 
-    What is cut is the file name, never the digits that tell two files apart.
+    Of a longer name whole characters are kept, then 8 digits of its own SHA-256: names that begin alike stay apart.
     """
     suffix = f".{landed.sha256[:8]}"
-    name = quote(landed.name, safe="", errors="surrogateescape")
-    if name.startswith("."):
-        name = f"%2E{name[1:]}"  # a report is not a hidden folder
-    kept = name[: NAME_BYTES - len(suffix)]
-    escape = kept.rfind("%", len(kept) - 2)
-    if len(kept) < len(name) and escape != -1:
-        kept = kept[:escape]  # half an escape would name another character
+    encoded = [quote(char, safe="", errors="surrogateescape") for char in landed.name]
+    if encoded[:1] == ["."]:
+        encoded[0] = "%2E"  # a report is not a hidden folder
+    name = "".join(encoded)
+    if len(name) + len(suffix) <= NAME_BYTES:
+        return name + suffix
+    digest = hashlib.sha256(landed.name.encode(errors="surrogateescape")).hexdigest()
+    suffix = f"~{digest[:8]}{suffix}"
+    kept = ""
+    for char in encoded:
+        if len(kept) + len(char) + len(suffix) > NAME_BYTES:
+            break
+        kept += char
     return kept + suffix
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import structlog
 
@@ -23,7 +22,7 @@ from pipeline.errors import (
     LedgerDamaged,
     Stopped,
 )
-from pipeline.handover import Place, owe
+from pipeline.handover import Place
 from pipeline.load import LoadJob, LoadResult, load
 from pipeline.progress import check_interruptibly
 from pipeline.report import (
@@ -186,7 +185,7 @@ class FileByFile:
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
         self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
-        desk.debts(partial(owe, sha256=landed.sha256, files=remotes, place="archive", report=None))
+        desk.owe_moves([(landed.sha256, remotes)])
 
     def say(self, report: FileReport) -> None:
         self.reports.append(report)

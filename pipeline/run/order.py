@@ -15,14 +15,15 @@ from pathlib import Path
 import structlog
 
 from pipeline.collect import Source, collect, land, land_named
+from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.desk import SOURCES, Desk, Options
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
-from pipeline.errors import BillferryError, LandedCopyForgotten, SourceError
-from pipeline.handover import owe, pay
+from pipeline.errors import BillferryError, LandedCopyForgotten, ListingCut, SourceError
+from pipeline.handover import pay
 from pipeline.progress import Ui
 from pipeline.report import REPORT_NAMES, without_report
 from pipeline.run.file_by_file import ENDS_THE_RUN, FileByFile
@@ -177,19 +178,22 @@ class _Run:
         self.again_in_s = seen.again_in_s
         desk.remember_sightings(source.name, seen.sightings)
         self._tell(source, seen)
-        for known in seen.known:
-            self._files.guarded(known.remote.name, partial(self._known, known, source, work))
-        for found in seen.found:
-            self._files.guarded(found.remote.name, partial(self._found, found, source, work))
+        desk.owe_moves((one.sha256, (one.remote, *one.companions)) for one in seen.known if one.finished)
+        try:
+            for known in seen.known:
+                if not known.finished:
+                    self._files.guarded(known.remote.name, partial(self._known, known, source, work))
+            for found in seen.found:
+                self._files.guarded(found.remote.name, partial(self._found, found, source, work))
+        finally:
+            source.close()  # nothing is asked of it while files load, and its patience starts afresh
 
     def _known(self, known: Known, source: Source, work: list[Work]) -> None:
-        """A file that was fetched before: its move is still owed, or it is not finished."""
+        """A file that was fetched before and is not finished."""
         desk = self._desk
         remotes = (known.remote, *known.companions)
         row = desk.row(known.sha256)
-        if row is None or row.finished:
-            desk.debts(partial(owe, sha256=known.sha256, files=remotes, place="archive", report=None))
-        elif known.sha256 not in self._files.done:
+        if row is not None and known.sha256 not in self._files.done:
             landed = desk.landed_from(row)
             if landed.path.exists():
                 work.append((landed, remotes))
@@ -223,11 +227,13 @@ class _Run:
             )
         for troubled in seen.troubled:
             self._files.trouble(troubled.remote.name, troubled.error)
-        for waiting in seen.waiting:
-            if self._wait or not waiting.settling:
-                desk.ui.line(f"{waiting.remote.name}: left for the next run ({waiting.reason})")
-        for oddity in seen.oddities:
-            desk.warn(oddity)
+        told = [each for each in seen.waiting if self._wait or not each.settling]
+        for text in brief([f"{each.remote.name}: left for the next run ({each.reason})" for each in told]):
+            desk.ui.line(text)
+        for text in brief(seen.oddities):
+            desk.warn(text)
+        if seen.cut is not None:
+            desk.fail(ListingCut(source=source.where, problem=seen.cut))
         log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
 
     def _hand_over(self, source: Source) -> None:

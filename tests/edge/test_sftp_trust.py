@@ -6,6 +6,7 @@ import base64
 import hmac
 import os
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -223,3 +224,19 @@ def test_a_server_without_strict_key_exchange_is_refused(
     monkeypatch.setattr(connection.SSHConnection, "_get_extra_kex_algs", lambda _: [b"ext-info-s"])
     with pytest.raises(SourceError, match="CVE-2023-48795"):
         list_files(sandbox_place.settings)
+
+
+def test_an_agent_that_holds_the_right_key_is_not_asked(
+    tmp_path: Path, openssh: OpenSsh, openssh_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_key_pair(tmp_path / "stranger")
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+        while not socket.exists():
+            time.sleep(0.01)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        subprocess.run(["ssh-add", "-q", str(openssh.user_key)], check=True, capture_output=True)
+        with pytest.raises(SourceUnauthorised):
+            list_files(openssh_place.but(private_key_file=tmp_path / "stranger"))
+        agent.terminate()
+    assert "Accepted" not in openssh.log()

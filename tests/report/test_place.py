@@ -42,9 +42,13 @@ def test_long_names_are_cut_but_never_the_digits_that_tell_files_apart(tmp_path:
     name = place.folder_name(landed)
     assert len(name.encode()) <= 200
     assert name.endswith(f".{landed.sha256[:8]}")
-    kept = unquote(name.removesuffix(f".{landed.sha256[:8]}"), errors="ignore")
-    assert landed.name.startswith(kept)
-    assert "%" not in kept
+    kept = unquote(name.removesuffix(f".{landed.sha256[:8]}"), errors="strict")
+    whole, _, digest = kept.partition("~")
+    assert landed.name.startswith(whole)
+    assert "%" not in whole
+    assert (whole == landed.name) == (digest == "")
+    other = dataclasses.replace(landed, name=landed.name[:-1] + "ü")
+    assert place.folder_name(other) != name
 
 
 def test_dry_runs_report_in_a_folder_of_their_own(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import pytest
 
@@ -40,11 +40,12 @@ class OpenSsh:
         self.user_key = folder / "user_key"
         self.host_keys = host_keys or (folder / "host_key",)
         self.port = _free_port()
+        self.authorized_keys = folder / "authorized_keys"
         self._log = folder / "sshd.log"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
-        (folder / "authorized_keys").write_text(write_key_pair(self.user_key) + "\n")
+        self.authorized_keys.write_text(write_key_pair(self.user_key) + "\n")
         if not host_keys:
             write_key_pair(self.host_keys[0])
 
@@ -56,7 +57,7 @@ class OpenSsh:
             *self._options,
             f"ListenAddress={HOST}:{self.port}",
             *(f"HostKey={key}" for key in self.host_keys),
-            f"AuthorizedKeysFile={self.folder / 'authorized_keys'}",
+            f"AuthorizedKeysFile={self.authorized_keys}",
             "PidFile=none",
             "UsePAM=no",
             "StrictModes=no",
@@ -66,9 +67,10 @@ class OpenSsh:
             "Subsystem=sftp internal-sftp",
             "LogLevel=VERBOSE",
         ]
+        options = (part for each in settings for part in ("-o", each))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", "/dev/null", *(part for each in settings for part in ("-o", each))],
+                [*self._before(), SSHD, "-D", "-e", "-f", "/dev/null", *options],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -79,6 +81,10 @@ class OpenSsh:
                 self.stop()
                 raise AssertionError(f"sshd did not start:\n{self.log()}")
             time.sleep(0.01)
+
+    def _before(self) -> list[str]:
+        """A command that starts the server in surroundings of its own."""
+        return []
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -110,10 +116,14 @@ class OpenSsh:
 def require_sshd() -> None:
     """Skip where OpenSSH's server is not installed; in CI that is a failure."""
     if SSHD is None:
-        message = "OpenSSH's server (sshd) is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("OpenSSH's server (sshd) is not installed")
+
+
+def missing(message: str) -> NoReturn:
+    """Skip for want of something that CI has."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def _public(private: Path, public: Path) -> str:

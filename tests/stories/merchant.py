@@ -23,6 +23,7 @@ from pipeline.cli import run_command
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
 from pipeline.sandbox.switches import Switches
+from tests.servers.openssh import OpenSsh
 
 Json = dict[str, Any]
 Row = dict[str, str]
@@ -236,21 +237,30 @@ class Merchant:
     @contextlib.contextmanager
     def with_sftp(self) -> Iterator[None]:
         """An SFTP server with the usual folders, and no drop folder beside it."""
+        files = self.make_sftp_folders()
+        key = write_key_pair(self.folder / "id_ed25519")
+        with SandboxSftp(files, authorized_key=key) as self.sftp:
+            self.use_sftp(self.sftp, self.sftp.known_hosts_line, private_key_file="id_ed25519")
+            yield
+
+    def make_sftp_folders(self) -> Path:
+        """The usual folders; what is "/" for whoever logs in."""
         for folder in ("incoming", "archive", "quarantine", "reports"):
             (self.folder / "sftp" / folder).mkdir(parents=True)
-        key = write_key_pair(self.folder / "id_ed25519")
-        with SandboxSftp(self.folder / "sftp", authorized_key=key) as self.sftp:
-            (self.folder / "known_hosts").write_text(self.sftp.known_hosts_line + "\n")
-            self.settings["sftp"] = {
-                "host": self.sftp.host,
-                "port": self.sftp.port,
-                "username": self.sftp.username,
-                "private_key_file": "id_ed25519",
-                "known_hosts_file": "known_hosts",
-                "settle_s": 0,
-            }
-            del self.settings["drop"]
-            yield
+        return self.folder / "sftp"
+
+    def use_sftp(self, server: SandboxSftp | OpenSsh, known_hosts: str, **settings: Any) -> None:
+        """Let the config name that server, and no drop folder beside it."""
+        (self.folder / "known_hosts").write_text(known_hosts.rstrip() + "\n")
+        self.settings["sftp"] = {
+            "host": server.host,
+            "port": server.port,
+            "username": server.username,
+            "known_hosts_file": "known_hosts",
+            "settle_s": 0,
+            **settings,
+        }
+        self.settings.pop("drop", None)
 
 
 def copied(source: Path, target: Path) -> Path:

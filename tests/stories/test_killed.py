@@ -55,6 +55,24 @@ def test_the_next_run_goes_on_and_every_bill_is_created_once(
     assert merchant.names_in("drop") == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_file_that_was_fetched_and_not_begun_when_the_run_ended_is_loaded_by_the_next(
+    merchant: Merchant, number: signal.Signals
+) -> None:
+    merchant.write("y_bills_2030-01-01.csv", bills("C-X,A-X,B-X,1.00"), merchant.drop)
+    process = start(merchant)
+    process.send_signal(number)
+    process.wait(15)
+    assert "B-X" not in merchant.held("bills")
+
+    merchant.switch()
+    said = merchant.run()
+    assert said.exit_status == 0
+    assert said.named("y_bills_2030-01-01.csv")["state"] == "loaded"
+    assert len(merchant.held("bills")) == COUNT + 1
+    assert merchant.names_in("drop") == []
+
+
 def test_a_second_run_beside_it_does_not_touch_anything(merchant: Merchant) -> None:
     process = start(merchant)
     said = merchant.run()

@@ -195,9 +195,16 @@ class Files:
             )
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
-        """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256."""
-        rows = self._db.execute("SELECT * FROM sightings WHERE source = ?", (source,))
-        return [dict(row) for row in rows]
+        """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.
+
+        `sha256` only of a file that a run began to work on: one that was fetched before its run was killed is new.
+        """
+        rows = self._db.execute(
+            "SELECT seen.name, seen.size_bytes, seen.modified_at, seen.first_seen_at, files.sha256, files.state"
+            " FROM sightings AS seen LEFT JOIN files ON files.sha256 = seen.sha256 WHERE seen.source = ?",
+            (source,),
+        )
+        return [{**dict(row), "finished": row["state"] in FINISHED_STATES} for row in rows]
 
     def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace what is remembered of a source by what it shows now."""

@@ -75,6 +75,8 @@ def test_a_short_name_finds_its_file_by_the_digits(files: Files) -> None:
 
 
 def test_sightings_of_one_source_are_replaced_and_those_of_others_kept(files: Files) -> None:
+    land(files, "e" * 64)
+    land(files, "f" * 64)
     files.remember_sightings("sftp", [sighting("a"), sighting("b", sha256="f" * 64)])
     files.remember_sightings("drop", [sighting("a")])
     files.remember_sightings("sftp", [sighting("b", sha256="f" * 64), sighting("c")])
@@ -82,6 +84,15 @@ def test_sightings_of_one_source_are_replaced_and_those_of_others_kept(files: Fi
     assert [row["name"] for row in files.sightings("drop")] == ["a"]
     files.remember_fetched("sftp", "c", "e" * 64)
     assert {row["name"]: row["sha256"] for row in files.sightings("sftp")} == {"b": "f" * 64, "c": "e" * 64}
+
+
+def test_the_bytes_of_a_sighting_are_known_only_once_a_run_has_begun_with_them(files: Files) -> None:
+    files.remember_sightings("sftp", [sighting("a", sha256="f" * 64)])
+    assert [(row["sha256"], row["finished"]) for row in files.sightings("sftp")] == [(None, False)]
+    row = land(files, "f" * 64)
+    assert [(row["sha256"], row["finished"]) for row in files.sightings("sftp")] == [("f" * 64, False)]
+    files.finish(row.id, state="loaded", at=LATER, summary="{}")
+    assert [(row["sha256"], row["finished"]) for row in files.sightings("sftp")] == [("f" * 64, True)]
 
 
 def test_what_is_owed_is_owed_once_and_its_report_is_not_forgotten(files: Files) -> None:
