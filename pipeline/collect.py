@@ -23,9 +23,10 @@ from tenacity import (
 
 from pipeline.core.collected import Collected, Found, Known, Matched, Sighting, Troubled, Unmatched, Waiting
 from pipeline.core.companions import Companions
+from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.match import match_name, peek_rejects
-from pipeline.core.names import is_unfinished, shown
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown
 from pipeline.edge.folder import named_blocks
 from pipeline.edge.landing import land_blocks
 from pipeline.errors import (
@@ -154,6 +155,7 @@ def land(
         reraise=True,
     )
     landed = afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    control = afresh(lambda: control_of(found.companions, remote.name, source))
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
@@ -163,7 +165,18 @@ def land(
         origin=remote.source,
         feed=found.feed,
         rejects_of=found.rejects_of,
+        control=control,
     )
+
+
+def control_of(companions: Sequence[RemoteFile], name: str, source: Source) -> bytes | None:
+    """The control file of a bill file, whole as it was listed, or enough of it to see that it is too large."""
+    for remote in companions:
+        if remote.name == name + SIDECAR_ENDING:
+            if remote.size_bytes > MAX_SIDECAR_BYTES:
+                return source.read_head(remote, MAX_SIDECAR_BYTES + 1)
+            return b"".join(source.blocks(remote))
+    return None
 
 
 def land_named(
@@ -206,6 +219,7 @@ def land_named(
         origin="named",
         feed=matched.feed,
         rejects_of=matched.rejects_of,
+        control=_named_control(path),
     )
 
 
@@ -245,6 +259,7 @@ def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
 def _sorted_out(
     source: Source, matching: Matching, seen: Sequence[Sighting], oddities: tuple[str, ...], now: datetime
 ) -> Collected:
+    by_name = {sighting.name: sighting for sighting in seen}
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
     known: list[Known] = []
@@ -266,6 +281,8 @@ def _sorted_out(
             waiting.append(Waiting(remote, f"it has not stood still for {source.settle_s:g} s"))
         else:
             match _recognised(source, matching, remote, companions):
+                case Found() as file if reason := _control_to_come(file, by_name, source, now):
+                    waiting.append(Waiting(remote, reason))
                 case Found() as file:
                     found.append(file)
                 case Unmatched() as file:
@@ -285,6 +302,19 @@ def _sorted_out(
     )
 
 
+def _control_to_come(found: Found, seen: Mapping[str, Sighting], source: Source, now: datetime) -> str | None:
+    """What a bill file waits for when its totals stand in a file beside it; a corrected rejects file has none."""
+    control = found.feed.control
+    if control is None or control.kind != "sidecar" or found.rejects_of is not None:
+        return None
+    beside = seen.get(found.remote.name + SIDECAR_ENDING)
+    if beside is None:
+        return "its control file is not there" if control.required else None
+    if source.done_marker is None and _moving(beside, source, now):
+        return f"its control file has not stood still for {source.settle_s:g} s"
+    return None
+
+
 def _recognised(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
@@ -297,6 +327,19 @@ def _recognised(
     if matched is None:
         return Unmatched(remote, "its name fits no feed and no ignore pattern")
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
+
+
+def _named_control(path: Path) -> bytes | None:
+    """The control file beside a file named on the command line, or enough of it to see that it is too large."""
+    beside = path.with_name(path.name + SIDECAR_ENDING)
+    if not beside.exists():
+        return None
+    content = b""
+    for block in named_blocks(beside):
+        content += block
+        if len(content) > MAX_SIDECAR_BYTES:
+            break
+    return content[: MAX_SIDECAR_BYTES + 1]
 
 
 def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:

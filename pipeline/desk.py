@@ -10,19 +10,21 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
+from pipeline.core.companions import Companions
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.edge.config import Config, api_key, feed_print
+from pipeline.edge.landing import land_beside, landed_beside
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
 from pipeline.edge.lock import only_run
 from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, UsageError, badness
@@ -201,8 +203,26 @@ class Desk:
         origin: SourceName = "sftp" if row.source == "sftp" else "drop" if row.source == "drop" else "named"
         path = self.settings.work_dir / "landing" / row.sha256 / "content"
         return LandedFile(
-            row.sha256, path, row.name, row.name_parts, row.size_bytes, origin, feed, row.rejects_of
+            row.sha256,
+            path,
+            row.name,
+            row.name_parts,
+            row.size_bytes,
+            origin,
+            feed,
+            row.rejects_of,
+            control=landed_beside(path),
         )
+
+    def with_its_totals(self, landed: LandedFile) -> LandedFile:
+        """A file that is being loaded keeps the control file it was confirmed with; any other brings its own."""
+        if self.options.dry_run:
+            return landed
+        row = self.row(landed.sha256)
+        if row is not None and row.is_open:
+            return replace(landed, control=landed_beside(landed.path))
+        land_beside(landed.path, landed.control)
+        return landed
 
     def feed_changed(self, landed: LandedFile, row: FileRow) -> bool:
         return feed_print(landed.feed) != row.feed_print
@@ -281,14 +301,17 @@ class Desk:
             self._files.remember_fetched(remote.source, remote.name, sha256)
 
     def remotes_of(self, sha256: str) -> tuple[RemoteFile, ...]:
-        """Where a file that was fetched earlier still stands, as far as the last look showed."""
+        """Where a file that was fetched earlier still stands with what belongs to it, as the last look showed."""
         sources: tuple[SourceName, ...] = ("sftp", "drop")
-        return tuple(
-            sighting.remote
-            for source in sources
-            for sighting in self.sightings(source).values()
-            if sighting.sha256 == sha256
-        )
+        found: list[RemoteFile] = []
+        for source in sources:
+            seen = self.sightings(source)
+            marker = self.settings.sftp.done_marker if source == "sftp" and self.settings.sftp else None
+            companions = Companions({name: sighting.remote for name, sighting in seen.items()}, marker)
+            for name, sighting in seen.items():
+                if sighting.sha256 == sha256:
+                    found += [sighting.remote, *companions.of(name)]
+        return tuple(found)
 
     def debts(self, change: Callable[[Debts], None]) -> None:
         """Change or pay what is owed to a source; a dry run owes nothing."""

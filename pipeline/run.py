@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.collect import Source, collect, concerns_whole_source, land, land_named
+from pipeline.collect import Source, collect, concerns_whole_source, control_of, land, land_named
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
@@ -47,7 +47,7 @@ from pipeline.report import (
     write_report,
 )
 from pipeline.signals import stoppable
-from schemas.results import FileFacts, RefusalFacts, RequestCounts, RunResult
+from schemas.results import FileFacts, RequestCounts, RunResult
 
 log = structlog.get_logger()
 
@@ -172,7 +172,8 @@ class _Run:
         elif known.sha256 not in self._done:
             landed = desk.landed_from(row)
             if landed.path.exists():
-                work.append((landed, remotes))
+                control = control_of(known.companions, known.remote.name, source)
+                work.append((replace(landed, control=control), remotes))
             else:
                 again = Found(
                     known.remote, landed.feed, landed.name_parts, landed.rejects_of, known.companions
@@ -235,11 +236,7 @@ class _Run:
         """A file that is refused before it is read, or that cannot be worked on now."""
         desk = self._desk
         facts = FileFacts(name=name)
-        if isinstance(error, FileTooLarge):
-            refusal = RefusalFacts(code="file.too_large", message=str(error))
-            self._say(without_report(facts, FileState.REFUSED, run=desk.facts(), refusal=refusal))
-            return
-        if isinstance(error, FileRefused):
+        if isinstance(error, FileRefused | FileTooLarge):
             self._say(refused_unread(name, error, run=desk.facts()))
             return
         desk.fail(error)
@@ -265,6 +262,7 @@ class _Run:
             desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
             return
         self._done.add(landed.sha256)
+        landed = desk.with_its_totals(landed)
         remotes = remotes or desk.remotes_of(landed.sha256)
         self._say(self._worked(landed, desk.take_up(landed), remotes))
 

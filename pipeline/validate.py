@@ -14,7 +14,7 @@ import polars as pl
 from pipeline.collect import Matching, land_named
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
-from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
+from pipeline.errors import EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, describe, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
@@ -61,7 +61,7 @@ def validate_files(
                     path, matching, Path(folder), max_file_bytes=limits.max_file_bytes, feed=feed
                 )
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
-            except FileRefused as refused:
+            except (FileRefused, FileTooLarge) as refused:
                 report = refused_unread(path.name, refused, run=run)
             except BillferryError as error:
                 ui.warn(str(error))

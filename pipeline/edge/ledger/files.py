@@ -41,6 +41,11 @@ class FileRow:
         """Whether its bytes need no further sending."""
         return self.state in FINISHED_STATES
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is being loaded."""
+        return self.state in OPEN_STATES
+
 
 @dataclass(frozen=True, slots=True)
 class Handover:
