@@ -34,7 +34,7 @@ test: setup      ## the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
-	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults
+	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults tests/stories/test_edited_amounts.py
 
 check: setup     ## format, lint, types
 	$(BIN)/ruff format --check .
