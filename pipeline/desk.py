@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from pipeline.collect import Matching, Source
 from pipeline.core.collected import Sighting
-from pipeline.core.companions import Companions
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS
 from pipeline.core.pace import Pace
@@ -220,7 +219,7 @@ class Desk:
             return landed
         row = self.row(landed.sha256)
         if row is not None and row.is_open:
-            return replace(landed, control=landed_beside(landed.path))
+            return replace(landed, control=landed_beside(landed.path) or landed.control)
         land_beside(landed.path, landed.control)
         return landed
 
@@ -301,17 +300,14 @@ class Desk:
             self._files.remember_fetched(remote.source, remote.name, sha256)
 
     def remotes_of(self, sha256: str) -> tuple[RemoteFile, ...]:
-        """Where a file that was fetched earlier still stands with what belongs to it, as the last look showed."""
+        """Where a file that was fetched earlier still stands, as far as the last look showed."""
         sources: tuple[SourceName, ...] = ("sftp", "drop")
-        found: list[RemoteFile] = []
-        for source in sources:
-            seen = self.sightings(source)
-            marker = self.settings.sftp.done_marker if source == "sftp" and self.settings.sftp else None
-            companions = Companions({name: sighting.remote for name, sighting in seen.items()}, marker)
-            for name, sighting in seen.items():
-                if sighting.sha256 == sha256:
-                    found += [sighting.remote, *companions.of(name)]
-        return tuple(found)
+        return tuple(
+            sighting.remote
+            for source in sources
+            for sighting in self.sightings(source).values()
+            if sighting.sha256 == sha256
+        )
 
     def debts(self, change: Callable[[Debts], None]) -> None:
         """Change or pay what is owed to a source; a dry run owes nothing."""
