@@ -11,6 +11,9 @@ from pipeline.core.money import exponents
 from pipeline.core.phones import is_region
 from schemas.feed import NAME_PART, ColumnSource, Const, Feed, Model
 
+OPEN = "?"
+"""What `init --from` writes where a person has to decide."""
+
 
 def feed_problems(feed: Feed) -> list[str]:
     """What is wrong with a feed before any file is seen; each a config error. Empty when all is well."""
@@ -90,6 +93,8 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
     name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
     if isinstance(source, list) and not source:
         yield f"columns: {column} has an empty list of sources"
+    if source == OPEN:
+        yield f"columns: {column} is not set yet"
     for part in _all_parts(source):
         if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
             yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"
