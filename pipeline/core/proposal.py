@@ -119,8 +119,9 @@ class _Table:
                 self.open_keys.append(f"columns.{canonical}")
                 yield canonical, OPEN
         yield from ((each, each) for each in self.header if "." in each and is_canonical(each, self.model))
-        if self.model != "bill" and "due_date" in sources:
-            yield "metadata.due_date", sources["due_date"]
+        if self.model != "bill":
+            dates = [name for name in ("bill_date", "due_date") if name in sources]
+            yield from ((f"metadata.{name}", sources[name]) for name in dates)
 
     def _texts(self, canonical: str) -> list[str]:
         source = self.columns.get(canonical)

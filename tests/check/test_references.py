@@ -118,15 +118,9 @@ def test_an_identity_number_is_checked_where_its_feed_asks_for_it(tmp_path: Path
     header = "id,passport,bill,amount"
     columns = {"customer_reference": ["id", "passport"], "bill_reference": "bill", "amount_due": "amount"}
     good = ("8001015009087", "0002290001086", "")
-    bad = (
-        "8001015009088",
-        "8001015009078",
-        "8013015009087",
-        "800101500908",
-        "80010150090870",
-        "8001O15009087",
-        "٨001015009087",
-    )
+    wrong_digit = ("8001015009088", "8001015009078")
+    no_day = ("8013015009082", "0102290001084")
+    bad = (*wrong_digit, *no_day, "800101500908", "80010150090870", "8001O15009087", "٨001015009087")
     lines = [f"{identity},P{number},B-{number},1.00" for number, identity in enumerate([*good, *bad])]
     facts: dict[str, Any] = {"columns": columns, "currency": "ZAR"}
     file = checked(tmp_path, bills(*lines, header=header), checks={"id": ["sa_id"]}, **facts)
