@@ -31,6 +31,8 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
             yield f"  {_amounts(currency, amounts)}"
     if summary.amount_unreadable:
         yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
+    if summary.control is not None and summary.control.declared == summary.control.counted:
+        yield "  control totals: as declared"
     for note in summary.notes:
         yield f"  note: {note}"
     yield from _rejects(summary, report.first_rejects[:shown_rejects])
