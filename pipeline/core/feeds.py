@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.core import dates, rules
-from pipeline.core.columns import CANONICAL, METADATA, PART, REQUIRED, is_canonical, nearest
+from pipeline.core.columns import AMOUNT, CANONICAL, METADATA, PART, REQUIRED, is_canonical, nearest
 from pipeline.core.match import match_problems
 from pipeline.core.money import exponents
 from pipeline.core.phones import is_region
@@ -93,6 +93,8 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
     name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
     if isinstance(source, list) and not source:
         yield f"columns: {column} has an empty list of sources"
+    if column in AMOUNT.values() and any(PART.search(text) for text in _texts(source)):
+        yield f"columns: {column} is one column; an amount is never put together, since 10 and 5 may be 10.5 or 10.05"
     if source == OPEN:
         yield f"columns: {column} is not set yet"
     for part in _all_parts(source):
@@ -101,10 +103,13 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 
 
 def _all_parts(source: ColumnSource) -> list[str]:
+    return [part for text in _texts(source) for part in PART.findall(text)]
+
+
+def _texts(source: ColumnSource) -> list[str]:
     if isinstance(source, Const):
         return []
-    texts = source if isinstance(source, list) else [source]
-    return [part for text in texts for part in PART.findall(text)]
+    return source if isinstance(source, list) else [source]
 
 
 def _cycles(columns: Mapping[str, ColumnSource]) -> bool:
