@@ -42,6 +42,7 @@ def test_the_file_as_it_was_is_good(tmp_path: Path, edits: list[Edited]) -> None
             assert check(landed, tmp_path / "work", limits=Limits()).refusal is None
 
 
+@pytest.mark.timeout(1800)
 def test_a_thousand_edits_of_one_character_are_all_caught(tmp_path: Path, edits: list[Edited]) -> None:
     for number, one in enumerate(edits):
         trailer = number % 2 == 0
@@ -56,6 +57,7 @@ def test_a_thousand_edits_of_one_character_are_all_caught(tmp_path: Path, edits:
         assert refusal.code in CAUGHT, (one.was, one.now, refusal)
 
 
+@pytest.mark.timeout(1800)
 def test_no_request_is_sent_for_any_of_them(merchant: Merchant, edits: list[Edited]) -> None:
     feed = merchant.settings["feeds"][0]
     merchant.settings["feeds"] = [
