@@ -4,6 +4,7 @@ WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LONG   := tests/load tests/faults tests/hostile tests/cli/test_watch.py tests/stories/test_edited_amounts.py
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -34,7 +35,7 @@ test: setup      ## the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
-	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) tests/load tests/faults tests/hostile
+	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)
 
 bench: setup     ## side by side with peers; figures go to benchmarks/RESULTS.md
 	@mkdir -p $(TMPDIR)

@@ -16,6 +16,7 @@ from docs.keys import feed_keys, settings_keys
 from docs.tables import table
 from pipeline import errors
 from pipeline.core.columns import CANONICAL, METADATA, REQUIRED
+from pipeline.core.examples import EXAMPLES, Story
 from pipeline.core.rules import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,10 +35,18 @@ def rule_codes() -> str:
     groups: dict[str, list[tuple[str, ...]]] = {title: [] for title in [*_FAMILIES.values(), _OTHER]}
     for rule in RULES.values():
         title = _FAMILIES.get(rule.code.partition(".")[0], _OTHER)
-        groups[title].append((f"`{rule.code}`", rule.meaning, rule.remedy, f"`{rule.example}`"))
+        groups[title].append((f"`{rule.code}`", rule.meaning, rule.remedy, _example(rule.code)))
     head = ("code", "meaning", "what to do", "example")
     parts = [f"### {title}\n\n{table(head, rows)}" for title, rows in groups.items() if rows]
     return "\n\n".join(parts)
+
+
+def _example(code: str) -> str:
+    example = EXAMPLES[code]
+    if isinstance(example, Story):
+        return f"{example.shows}: [test](../{example.test})"
+    shown = f"``{example.shows}``" if "`" in example.shows else f"`{example.shows}`"
+    return f"{shown} under `{example.settings}`" if example.settings else shown
 
 
 def exit_statuses() -> str:

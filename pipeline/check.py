@@ -14,13 +14,16 @@ import polars as pl
 from pipeline.core import across, rules
 from pipeline.core.columns import Layout, lay_out
 from pipeline.core.content import Rejected, judge
+from pipeline.core.control import confirm, counted_totals, declared_totals, hash_sum, is_trailer
 from pipeline.core.files import CheckedFile, LandedFile, Refusal
 from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
+from pipeline.core.proportion import refuse_out_of_proportion
 from pipeline.core.totals import Totals
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.parts import Parts
 from pipeline.errors import FileRefused
+from schemas.results import ControlFacts
 from schemas.settings import Limits
 
 _OUTCOMES = {
@@ -65,6 +68,10 @@ class _Check:
     file: DelimitedFile | None = None
     notes: list[str] = field(default_factory=list)
     refusal: Refusal | None = None
+    trailer: str | None = None
+    hashed: int | None = None
+    control: ControlFacts | None = None
+    own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         self.file = open_delimited(self.landed, self.limits)
@@ -79,14 +86,58 @@ class _Check:
                 remedy="drop it where the original was loaded",
             )
         self.notes += layout.notes
+        self.own_names = layout.own_names
         self._records(self.file, layout, progress)
         self._crossings(layout)
+        if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
+            self._confirm_totals()
+            self._refuse_out_of_proportion()
         self._refuse_for_rejects()
 
     def _records(self, file: DelimitedFile, layout: Layout, progress: Callable[[int], None] | None) -> None:
         rejected = self.rejected if layout.reject_source is not None else None
-        for fields in file.batches(layout.positions(), progress=progress):
+        batches = file.batches(layout.positions(), progress=progress, is_trailer=self._take_trailer)
+        for fields in batches:
+            self._add_to_hash(fields, layout)
             self.parts.append(judge(canonical(fields, layout), layout, rejected=rejected))
+
+    def _take_trailer(self, text: str) -> bool:
+        """Whether the last record is the trailer that the feed declares; a corrected rejects file has none."""
+        control = self.landed.feed.control
+        if control is None or control.marker is None or self.landed.rejects_of is not None:
+            return False
+        if not is_trailer(text, control.marker, self.landed.feed.delimiter):
+            return False
+        self.trailer = text
+        return True
+
+    def _add_to_hash(self, fields: pl.DataFrame, layout: Layout) -> None:
+        control = self.landed.feed.control
+        if layout.hash_column is None or control is None or control.hash_total is None:
+            return
+        digits = control.hash_total.digits
+        added = hash_sum(fields[f"field_{layout.hash_column}"], digits)
+        self.hashed = ((self.hashed or 0) + added) % 10**digits
+
+    def _confirm_totals(self) -> None:
+        feed, name = self.landed.feed, self.landed.name
+        if feed.control is None:
+            return
+        totals = self._totals()
+        hashed = self.hashed or 0 if feed.control.hash_total else None
+        self.control = ControlFacts(counted=counted_totals(totals, hashed))
+        declared = declared_totals(feed, name, trailer=self.trailer, sidecar=self.landed.control)
+        self.control = ControlFacts(declared=declared, counted=self.control.counted)
+        if declared is None:
+            self.notes.append("it declares no control totals, so nothing confirms that it is whole")
+        else:
+            confirm(declared, self.control.counted, totals, name)
+
+    def _refuse_out_of_proportion(self) -> None:
+        expect, parts = self.landed.feed.expect, self.parts.scan()
+        if expect is not None:
+            count = parts.select(pl.len()).collect().item() if parts is not None else 0
+            refuse_out_of_proportion(parts, count, expect, self.landed.name)
 
     def _crossings(self, layout: Layout) -> None:
         records = self.parts.scan()
@@ -94,7 +145,7 @@ class _Check:
             return
         model = layout.feed.model
         buckets = across.bucket_count(records.select(pl.len()).collect().item())
-        uniqueness = across.UNIQUENESS[model]
+        uniqueness = (*across.UNIQUENESS[model], *across.collisions(layout.blended()))
         found = [each for rule in uniqueness for each in across.contradictions(records, rule, buckets)]
         contradicting = pl.concat(found)
         numbers = contradicting["record"].unique()
@@ -109,6 +160,11 @@ class _Check:
         # Scanned afresh: a scan remembers the shape of the parts that have just been rewritten.
         if (records := self.parts.scan()) is not None:
             self.notes += across.detail_notes(records, model, buckets)
+            self.notes += across.replaced_notes(
+                records, layout.blended() if layout.feed.reference_replace else ()
+            )
+            if layout.feed.due_before_bill_date == "note":
+                self.notes += across.early_due_notes(records)
 
     def _write_findings(self, findings: across.Findings, layout: Layout) -> None:
         if findings.is_empty():
@@ -159,6 +215,8 @@ class _Check:
             refusal=self.refusal,
             notes=tuple(self.notes),
             code_counts=self._code_counts(),
+            control=self.control,
+            own_names=self.own_names,
         )
 
     def _totals(self) -> Totals:

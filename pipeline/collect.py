@@ -23,9 +23,10 @@ from tenacity import (
 
 from pipeline.core.collected import Collected, Found, Known, Matched, Sighting, Troubled, Unmatched, Waiting
 from pipeline.core.companions import Companions
+from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.match import match_name, peek_rejects
-from pipeline.core.names import is_unfinished, shown
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown
 from pipeline.edge.folder import named_blocks
 from pipeline.edge.landing import land_blocks
 from pipeline.errors import (
@@ -119,7 +120,7 @@ def collect(
     """
     now = first_look = clock()
     seen, listing = look(source, sightings, now)
-    if wait and source.done_marker is None and any(_moving(sighting, source, now) for sighting in seen):
+    if wait and any(_moving(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
@@ -154,6 +155,7 @@ def land(
     if remote.size_bytes > max_file_bytes:
         raise FileTooLarge(source=source.where, name=_shown(remote.name), limit_bytes=max_file_bytes)
     landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    control = _afresh(lambda: control_of(found.companions, remote.name, source))
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
@@ -163,7 +165,18 @@ def land(
         origin=remote.source,
         feed=found.feed,
         rejects_of=found.rejects_of,
+        control=control,
     )
+
+
+def control_of(companions: Sequence[RemoteFile], name: str, source: Source) -> bytes | None:
+    """The control file of a bill file, whole as it was listed, or enough of it to see that it is too large."""
+    for remote in companions:
+        if remote.name == name + SIDECAR_ENDING:
+            if remote.size_bytes > MAX_SIDECAR_BYTES:
+                return source.read_head(remote, MAX_SIDECAR_BYTES + 1)
+            return b"".join(source.blocks(remote))
+    return None
 
 
 def land_named(
@@ -206,6 +219,7 @@ def land_named(
         origin="named",
         feed=matched.feed,
         rejects_of=matched.rejects_of,
+        control=_named_control(path),
     )
 
 
@@ -251,14 +265,20 @@ def _afresh(work: Callable[[], T]) -> T:
 
 
 def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
-    if is_unfinished(sighting.name) or sighting.sha256 is not None:
+    if source.done_marker is not None or is_unfinished(sighting.name) or sighting.sha256 is not None:
         return False
     return (now - sighting.first_seen_at).total_seconds() < source.settle_s
+
+
+def _settling(remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime) -> Waiting:
+    left_s = source.settle_s - (now - moving.first_seen_at).total_seconds()
+    return Waiting(remote, f"{what} has not stood still for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
 
 
 def _sorted_out(
     source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
+    by_name = {sighting.name: sighting for sighting in seen}
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
     known: list[Known] = []
@@ -266,7 +286,6 @@ def _sorted_out(
     waiting: list[Waiting] = []
     troubled: list[Troubled] = []
     ignored: list[str] = []
-    ripe_in_s: list[float] = []
     strangers = 0
     for sighting in sorted(seen, key=lambda sighting: sighting.name):
         remote = sighting.remote
@@ -278,10 +297,8 @@ def _sorted_out(
             known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
-        elif source.done_marker is None and _moving(sighting, source, now):
-            reason = f"it has not stood still for {source.settle_s:g} s"
-            waiting.append(Waiting(remote, reason, settling=True))
-            ripe_in_s.append(source.settle_s - (now - sighting.first_seen_at).total_seconds() + CLOCK_SLACK_S)
+        elif _moving(sighting, source, now):
+            waiting.append(_settling(remote, "it", sighting, source, now))
         elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
             unmatched.append(
                 Unmatched(remote, f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not")
@@ -289,6 +306,8 @@ def _sorted_out(
         else:
             strangers += _is_stranger(remote.name, matching)
             match _recognised(source, matching, remote, companions):
+                case Found() as file if wait := _control_to_come(file, by_name, source, now):
+                    waiting.append(wait)
                 case Found() as file:
                     found.append(file)
                 case Unmatched() as file:
@@ -306,7 +325,7 @@ def _sorted_out(
         oddities=listing.oddities,
         cut=listing.cut,
         sightings=tuple(seen),
-        again_in_s=min(ripe_in_s, default=None),
+        again_in_s=min((each.ripe_in_s for each in waiting if each.ripe_in_s is not None), default=None),
     )
 
 
@@ -315,6 +334,23 @@ def _is_stranger(name: str, matching: Matching) -> bool:
         return match_name(name, matching.feeds) is None
     except FileRefused:
         return False
+
+
+def _control_to_come(
+    found: Found, seen: Mapping[str, Sighting], source: Source, now: datetime
+) -> Waiting | None:
+    """A bill file waits for the file in which its totals stand, if any; a corrected rejects file has none."""
+    control = found.feed.control
+    if control is None or control.kind != "sidecar" or found.rejects_of is not None:
+        return None
+    beside = seen.get(found.remote.name + SIDECAR_ENDING)
+    if beside is None:
+        return Waiting(found.remote, "its control file is not there") if control.required else None
+    return (
+        _settling(found.remote, "its control file", beside, source, now)
+        if _moving(beside, source, now)
+        else None
+    )
 
 
 def _recognised(
@@ -329,6 +365,19 @@ def _recognised(
     if matched is None:
         return Unmatched(remote, UNMATCHED)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
+
+
+def _named_control(path: Path) -> bytes | None:
+    """The control file beside a file named on the command line, or enough of it to see that it is too large."""
+    beside = path.with_name(path.name + SIDECAR_ENDING)
+    if not beside.exists():
+        return None
+    content = b""
+    for block in named_blocks(beside):
+        content += block
+        if len(content) > MAX_SIDECAR_BYTES:
+            break
+    return content[: MAX_SIDECAR_BYTES + 1]
 
 
 def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +23,7 @@ from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.edge.config import Config, api_key, feed_print
+from pipeline.edge.landing import land_beside, landed_beside
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
 from pipeline.edge.lock import only_run
 from pipeline.errors import (
@@ -217,8 +218,26 @@ class Desk:
         origin: SourceName = "sftp" if row.source == "sftp" else "drop" if row.source == "drop" else "named"
         path = self.settings.work_dir / "landing" / row.sha256 / "content"
         return LandedFile(
-            row.sha256, path, row.name, row.name_parts, row.size_bytes, origin, feed, row.rejects_of
+            row.sha256,
+            path,
+            row.name,
+            row.name_parts,
+            row.size_bytes,
+            origin,
+            feed,
+            row.rejects_of,
+            control=landed_beside(path),
         )
+
+    def with_its_totals(self, landed: LandedFile) -> LandedFile:
+        """A file that is being loaded keeps the control file it was confirmed with; any other brings its own."""
+        if self.options.dry_run:
+            return landed
+        row = self.row(landed.sha256)
+        if row is not None and row.is_open:
+            return replace(landed, control=landed_beside(landed.path) or landed.control)
+        land_beside(landed.path, landed.control)
+        return landed
 
     def feed_changed(self, landed: LandedFile, row: FileRow) -> bool:
         return feed_print(landed.feed) != row.feed_print

@@ -178,6 +178,12 @@ class FileTooLarge(SourceError):
     code = "source.too_large"
     exit_status = EX_RECORDS
     retryable = False
+    rule: ClassVar[str] = "file.too_large"
+
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to do."""
+        return str(self)
 
 
 # -- one bill file ------------------------------------------------------------------------------------------

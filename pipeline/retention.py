@@ -52,7 +52,7 @@ def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]
     """Copies of finished and refused files, and of files that nobody took up. A copy that came again is young."""
     for folder in landing.glob("*"):
         row = files.by_sha256(folder.name)
-        open_still = row is not None and row.open
+        open_still = row is not None and row.is_open
         finished_at = row.finished_at if row is not None else None
         if not open_still and (finished_at or "") < _text(before) and _older(folder / "content", before):
             yield folder

@@ -12,9 +12,10 @@ from uuid import uuid4
 import polars as pl
 
 from pipeline.collect import Matching, land_named
+from pipeline.core import rules
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
-from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
+from pipeline.errors import EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, describe, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
@@ -22,7 +23,8 @@ from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Environment, Limits
 
-SHOWN_REJECTS = 20
+SHOWN_LINES = 5
+"""Of each rule that is broken."""
 
 
 def canonical_feed(model: Model) -> Feed:
@@ -61,19 +63,49 @@ def validate_files(
                     path, matching, Path(folder), max_file_bytes=limits.max_file_bytes, feed=feed
                 )
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
-            except FileRefused as refused:
+            except (FileRefused, FileTooLarge) as refused:
                 report = refused_unread(path.name, refused, run=run)
+                _say(report, ui)
             except BillferryError as error:
                 ui.warn(str(error))
                 status = max(status, error.exit_status, key=badness)
                 continue
             else:
+                _say(report, ui)
+                for text in explain(checked):
+                    ui.line(text)
                 for request in _requests(checked, show):
                     on_request(request)
-        reports.append(report)
-        for text in describe(report, shown_rejects=SHOWN_REJECTS):
-            ui.line(text)
+            reports.append(report)
     return run_result(run.id, reports, at_least=status)
+
+
+def explain(checked: CheckedFile) -> Iterator[str]:
+    """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
+    if not checked.code_counts:
+        return
+    lines = (
+        pl.scan_parquet(checked.records / "*.parquet")
+        .select("line", pl.col("codes"))
+        .explode("codes")
+        .drop_nulls()
+        .group_by("codes")
+        .agg(pl.col("line").bottom_k(SHOWN_LINES).sort())
+        .collect(engine="streaming")
+    )
+    first = dict(lines.iter_rows())
+    for code, count in checked.code_counts.items():
+        shown = ", ".join(map(str, first[code]))
+        more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
+        where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
+        said = rules.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
+        yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
+        yield f"    {said}; {rules.RULES[code].remedy}"
+
+
+def _say(report: FileReport, ui: Ui) -> None:
+    for text in describe(report, shown_rejects=0):
+        ui.line(text)
 
 
 def _checked(

@@ -7,14 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.control import Control, Expect
 from schemas.shape import Shape
 
 Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
 Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
 OnReject = Literal["load_rest", "refuse_file"]
+Check = Literal["sa_id"]
 
+CURRENCY_CODE = "{currency}"
+"""As `currency_sign`: the record's own currency code."""
 NAME_PART = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([^{}]+))?\}", re.ASCII)
+_SENDABLE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class AmountFormat(Shape):
@@ -26,14 +31,37 @@ class AmountFormat(Shape):
     """The decimal separator."""
     thousands: Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None = None
     """The thousands separator; null: amounts have none, and one that has is rejected."""
+    grouping: Literal["thousand", "lakh"] = "thousand"
+    """Where the thousands separator stands: `1,234,567` or, as in India, `12,34,567`."""
     negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr"] = "leading_minus"
     """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, or `1.00 CR` beside `1.00 DR` and `1.00`."""
+    currency_sign: Annotated[str, Field(min_length=1, max_length=10)] | None = None
+    """A sign that may stand before or behind the number, such as `R`; `{currency}` is the record's own code, and
+    a sign that is a code must be it. Null: none is taken.
+    """
 
     @model_validator(mode="after")
     def _separators_differ(self) -> AmountFormat:
         if self.thousands == self.decimal:
             raise ValueError("thousands and decimal must be different characters")
+        if self.grouping == "lakh" and self.thousands is None:
+            raise ValueError("grouping: lakh needs a thousands separator")
+        if self.unit == "minor" and self.thousands is not None:
+            raise ValueError("amounts in minor units are digits only; leave thousands out")
         return self
+
+    @field_validator("currency_sign")
+    @classmethod
+    def _sign_is_no_part_of_a_number(cls, sign: str | None) -> str | None:
+        if sign is None or sign == CURRENCY_CODE:
+            return sign
+        if any(letter.isnumeric() or letter.isspace() or letter in "+-.,'\u2019()" for letter in sign):
+            raise ValueError(
+                "currency_sign has no digits, separators, signs or spaces (one space beside it is understood)"
+            )
+        if sign in {"CR", "DR"}:
+            raise ValueError("CR and DR are declared by negative: cr")
+        return sign
 
 
 class Const(Shape):
@@ -66,12 +94,26 @@ class Feed(Shape):
     """Region (ISO 3166) of phone numbers written without country code."""
     date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
     """How its dates are written, in the notation of `strptime`."""
+    due_before_bill_date: Literal["reject", "note"] = "reject"
+    """What a due date before the bill date is: a mistake, or only worth a note."""
+    reference_replace: dict[str, str] = {}
+    """Character of a reference that the API does not take → what is sent in its place: `{"/": "-", " ": "_"}`.
+    Two references that become one are rejected.
+    """
+    checks: dict[str, list[Check]] = {}
+    """The file's own column → what each value of it must be. `sa_id`: a South African identity number with a day
+    of birth and a right check digit.
+    """
     encoding: Encoding = "utf-8"
     """How its text is encoded. A byte order mark is understood."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """What stands between two fields."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
     """Source columns that nothing maps: ignored with a note, or kept as metadata of the record's own object."""
+    control: Control | None = None
+    """Control totals that its files declare; absent: none."""
+    expect: Expect | None = None
+    """Ranges that its files keep; absent: none."""
     expected_codes: list[str] = []
     """Codes that are still rejected, but neither exit status nor reject limits count them."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -90,6 +132,16 @@ class Feed(Shape):
         if "/" in match:
             raise ValueError("match is a file name, not a path")
         return match
+
+    @field_validator("reference_replace")
+    @classmethod
+    def _replacements_are_sendable(cls, replace: dict[str, str]) -> dict[str, str]:
+        for character, instead in replace.items():
+            if len(character) != 1 or _SENDABLE.fullmatch(character):
+                raise ValueError("only single characters other than A-Z, a-z, 0-9, _ and - are replaced")
+            if instead and not _SENDABLE.fullmatch(instead):
+                raise ValueError("a replacement is made of A-Z, a-z, 0-9, _ and -")
+        return replace
 
     @field_validator("delimiter")
     @classmethod

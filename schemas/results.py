@@ -91,10 +91,19 @@ class RequestCounts(Shape):
 
 
 class ControlTotals(Shape):
-    """What the file declares about itself. Amounts in minor units by currency."""
+    """Totals of a file. Amounts in minor units by currency."""
 
     records: Number | None = None
     amounts_minor: dict[str, int] = {}
+    hash_total: Number | None = None
+
+
+class ControlFacts(Shape):
+    """What a file declares about itself, and what it holds. Nothing of it is sent unless they are the same."""
+
+    declared: ControlTotals | None = None
+    """None: it declares nothing that can be read."""
+    counted: ControlTotals
 
 
 class RefusalFacts(Shape):
@@ -116,7 +125,8 @@ class Summary(Shape):
     amount_unreadable: Number = 0
     """Records whose amount could not be read: counted in `records`, outside the sums."""
     requests: RequestCounts = RequestCounts()
-    control: ControlTotals | None = None
+    control: ControlFacts | None = None
+    """Only for files whose feed says that they declare control totals."""
     refusal: RefusalFacts | None = None
     notes: list[str] = []
     codes: dict[str, int] = {}

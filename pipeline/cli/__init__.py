@@ -265,12 +265,25 @@ def backup(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_CONFIG,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", help="Propose the feed for this bill file, to be confirmed by a person."),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write a commented config.yaml to start from."""
+    """Write a commented config.yaml to start from. With --from, its feed is proposed for a file."""
     _start(verbose=verbose)
     from pipeline.cli.shipped import write_config
 
+    if from_file is not None:
+        from pipeline.cli.proposing import write_proposal
+
+        left = ", ".join(write_proposal(path, from_file).open_keys)
+        typer.echo(
+            f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True
+        )
+        typer.echo(f"guessed, then: billferry validate {from_file} --config {path}", err=True)
+        return
     write_config(path)
     typer.echo(
         f"{path} is written. Try it: billferry sandbox in one terminal, billferry run in another.", err=True

@@ -38,17 +38,18 @@ def run_demo(folder: Path) -> int:
         write_private(sftp.known_hosts_file, server.known_hosts_line + "\n")
         config = _pointed_at(config, api.url, server.port)
         incoming = server.root / sftp.incoming.lstrip("/")
-        samples = sorted(path for path in shipped("sample_files").iterdir() if path.suffix == ".csv")
-        for sample in samples:
-            shutil.copy(sample, incoming)
+        files = sorted(path for path in shipped("sample_files").iterdir() if path.suffix in {".csv", ".ctl"})
+        samples = [path for path in files if path.suffix == ".csv"]
+        for file in files:
+            shutil.copy(file, incoming)
         ui.line(
             f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the latter."
         )
         ui.line("\n-- billferry run ------------------------------------------------------------")
         first = run_pass(config, ui, Options())
         ui.line("\n-- billferry run, once more --------------------------------------------------")
-        for sample in samples:  # the same files again, as a merchant might send them twice, a little later
-            copy = shutil.copy(sample, incoming)
+        for file in files:  # the same files again, as a merchant might send them twice, a little later
+            copy = shutil.copy(file, incoming)
             os.utime(copy, (time.time() + LATER_S,) * 2)
         loaded = len(api.snapshot()["bills"])
         second = run_pass(config, ui, Options())

@@ -17,9 +17,14 @@ def shipped(name: str) -> Path:
 
 def write_config(path: Path) -> None:
     """Write the commented config.yaml. Raises UsageError rather than overwrite a file."""
+    write_new(path, shipped("config.yaml").read_text(encoding="utf-8"))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that must not be there yet. Raises UsageError."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(shipped("config.yaml").read_text(encoding="utf-8"))
+            file.write(text)
     except FileExistsError:
         raise UsageError(
             problem=f"{path} is there already", remedy="name another file, or move it away"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from pipeline.core.money import shown
 from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
-from pipeline.report import money
 from pipeline.work_dir import ledger_path
 
 SHOWN_FILES = 20
@@ -79,7 +79,7 @@ def _state(row: FileRow) -> str:
 def _outcomes(file: dict[str, Any]) -> str:
     records = {name: count for name, count in (file["records"] or {}).items() if count and name != "total"}
     amounts = [
-        money(currency, parts["total"])
+        shown(currency, parts["total"])
         for currency, parts in (file["amounts_minor"] or {}).items()
         if any(parts.values())
     ]

@@ -6,7 +6,7 @@ compared exactly; hashes only deal them into buckets, so that memory is bounded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -36,6 +36,8 @@ class Uniqueness:
     code: str
     repeats: bool = False
     """Whether agreeing records are the same record again, so that the later ones are duplicates."""
+    unread_too: bool = False
+    """Whether records whose amount cannot be read count as well."""
 
 
 UNIQUENESS: dict[Model, tuple[Uniqueness, ...]] = {
@@ -53,6 +55,14 @@ UNIQUENESS: dict[Model, tuple[Uniqueness, ...]] = {
     ),
 }
 
+
+def collisions(references: Iterable[str]) -> tuple[Uniqueness, ...]:
+    """Two references of the file that become one would join two customers, accounts or bills into one."""
+    return tuple(
+        Uniqueness(name, (f"stated_{name}",), f"{name}.collision", unread_too=True) for name in references
+    )
+
+
 DETAILS = {
     "customer_reference": ("customer_name", "customer_email", "customer_phone", "customer_metadata"),
     "account_reference": ("account_name", "account_metadata"),
@@ -69,9 +79,9 @@ def bucket_count(records: int) -> int:
 
 def contradictions(parts: pl.LazyFrame, rule: Uniqueness, buckets: int) -> Iterator[Findings]:
     """Records that contradict another one. All readable records count, also those rejected for other reasons."""
-    readable = (
-        pl.col(rule.key).is_not_null() & pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
-    )
+    readable = pl.col(rule.key).is_not_null()
+    if not rule.unread_too:
+        readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
     for bucket in range(buckets):
         group = _repeated(parts.filter(readable), rule, bucket, buckets)
         differ = pl.any_horizontal(
@@ -103,6 +113,25 @@ def _repeated(parts: pl.LazyFrame, rule: Uniqueness, bucket: int, buckets: int) 
     if keys.is_empty():
         return mine.select(columns).head(0).collect()
     return mine.select(columns).join(keys.lazy(), on=rule.key, how="semi").collect(engine="streaming")
+
+
+def replaced_notes(parts: pl.LazyFrame, references: Iterable[str]) -> Iterator[str]:
+    """Notes on references that are sent otherwise than they are stated: how many, never which."""
+    for name in references:
+        differ = (
+            parts.select((pl.col(name) != pl.col(f"stated_{name}")).sum()).collect(engine="streaming").item()
+        )
+        if differ:
+            yield f"{name}: characters replaced in {differ} record{'s' if differ > 1 else ''}"
+
+
+def early_due_notes(parts: pl.LazyFrame) -> Iterator[str]:
+    """A note on bills that are due before they are billed."""
+    early = parts.filter(pl.col("verdict") == "accepted").select(
+        (pl.col("due_date") < pl.col("bill_date")).sum()
+    )
+    if count := early.collect(engine="streaming").item():
+        yield f"{count} record{'s' if count > 1 else ''} with a due_date before bill_date"
 
 
 def detail_notes(parts: pl.LazyFrame, model: Model, buckets: int) -> Iterator[str]:

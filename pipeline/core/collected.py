@@ -68,11 +68,12 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that is not, or not certainly, complete; it is for a later run. `settling`: time alone will tell."""
+    """A file that is not, or not certainly, complete; it is for a later run."""
 
     remote: RemoteFile
     reason: str
-    settling: bool = False
+    ripe_in_s: float | None = None
+    """After so long it may be taken if it stands still; None where time alone does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

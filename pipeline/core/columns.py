@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core import dates, rules
-from pipeline.core.match import REJECT_COLUMNS, match_problems
-from pipeline.core.money import exponents
-from pipeline.core.phones import is_region
+from pipeline.core import rules
+from pipeline.core.match import REJECT_COLUMNS
 from pipeline.errors import FileRefused
-from schemas.feed import NAME_PART, ColumnSource, Const, Feed, Model
+from schemas.feed import Check, ColumnSource, Const, Feed, Model
 
 CUSTOMER = ("customer_reference", "customer_name", "customer_email", "customer_phone")
 CANONICAL: dict[Model, tuple[str, ...]] = {
@@ -45,7 +43,8 @@ METADATA: dict[Model, tuple[str, ...]] = {
 }
 AMOUNT: dict[Model, str] = {"bill": "amount_due", "account_balance": "balance", "customer_balance": "balance"}
 
-_PART = re.compile(r"\{([^{}]+)\}")
+PART = re.compile(r"\{([^{}]+)\}")
+"""A column in a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,10 @@ class Layout:
     """Canonical column → the file's own columns behind it, for messages."""
     reject_source: int | None = None
     """Position of `reject_source` in a corrected rejects file."""
+    checks: Mapping[Check, tuple[int, ...]] = field(default_factory=dict)
+    """Check that the feed asks for → positions of the columns that must pass it."""
+    hash_column: int | None = None
+    """Position of the column whose digits are summed for the file's control totals."""
     notes: tuple[str, ...] = field(default=())
 
     def metadata_keys(self, family: str) -> tuple[str, ...]:
@@ -103,7 +106,16 @@ class Layout:
     def positions(self) -> set[int]:
         """Source columns that are read at all."""
         used = {position for source in self.sources.values() for position in _positions(source)}
-        return used if self.reject_source is None else used | {self.reject_source}
+        used |= {position for positions in self.checks.values() for position in positions}
+        return used | {each for each in (self.reject_source, self.hash_column) if each is not None}
+
+    def blended(self) -> tuple[str, ...]:
+        """References in which two of the file may become one: made of several columns, or with characters replaced."""
+        references = [name for name in CANONICAL[self.feed.model] if name.endswith("_reference")]
+        sources = {name: self.sources[name] for name in references if name in self.sources}
+        return tuple(
+            name for name, source in sources.items() if self.feed.reference_replace or _is_joined(source)
+        )
 
     def message(self, code: str) -> str:
         """What a record's message says of a code, with the file's own column names."""
@@ -116,89 +128,8 @@ def is_canonical(column: str, model: Model) -> bool:
     return column in CANONICAL[model] or bool(dot and key and family in METADATA[model])
 
 
-def column_problems(feed: Feed) -> list[str]:
-    """What is wrong with a feed before any file is seen; each a config error. Empty when all is well."""
-    problems = [*match_problems(feed.match), *_format_problems(feed)]
-    if feed.columns is None:
-        return problems
-    for column, source in feed.columns.items():
-        problems += _unknown_column(column, feed.model)
-        problems += _part_problems(column, source, feed)
-    for column in REQUIRED[feed.model]:
-        if column not in feed.columns and not (column == "currency" and feed.currency):
-            problems.append(f"columns: {column} is required for model {feed.model} and not mapped")
-    if _cycles(feed.columns):
-        problems.append("columns: templates refer to each other in a circle")
-    return problems
-
-
-def _unknown_column(column: str, model: Model) -> Iterator[str]:
-    if not is_canonical(column, model):
-        nearest = _nearest(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
-        yield f"columns: {column} is no column of model {model}{nearest}"
-    key = column.partition(".")[2]
-    if len(key) > rules.MAX_METADATA_KEY_CHARACTERS:
-        yield f"columns: {column}: a metadata key has at most {rules.MAX_METADATA_KEY_CHARACTERS} characters"
-
-
-def _format_problems(feed: Feed) -> Iterator[str]:
-    for date_format in feed.date_formats:
-        try:
-            dates.shape(date_format)
-        except ValueError as error:
-            yield f"date_formats: {error}"
-            continue
-        if not dates.is_whole_date(date_format):
-            yield f"date_formats: {date_format} states no whole date"
-    yield from _unknown_places(feed)
-    for code in feed.expected_codes:
-        if code not in rules.RULES or code.startswith("file."):
-            yield f"expected_codes: {code} is no code of a record{_nearest(code, list(rules.RULES))}"
-
-
-def _unknown_places(feed: Feed) -> Iterator[str]:
-    """A currency or region that nobody knows: every record would be rejected, or every national number."""
-    mapped = (feed.columns or {}).get("currency")
-    for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
-        if currency and currency not in exponents():
-            yield f"currency: {currency} is no ISO 4217 code with minor units{_nearest(currency, list(exponents()))}"
-    if feed.phone_region and not is_region(feed.phone_region):
-        yield f"phone_region: {feed.phone_region} is no ISO 3166 region with phone numbers"
-
-
-def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[str]:
-    name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
-    if isinstance(source, list) and not source:
-        yield f"columns: {column} has an empty list of sources"
-    for part in _all_parts(source):
-        if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
-            yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"
-
-
-def _all_parts(source: ColumnSource) -> list[str]:
-    if isinstance(source, Const):
-        return []
-    texts = source if isinstance(source, list) else [source]
-    return [part for text in texts for part in _PART.findall(text)]
-
-
-def _cycles(columns: Mapping[str, ColumnSource]) -> bool:
-    def reaches(column: str, seen: frozenset[str]) -> bool:
-        if column in seen:
-            return True
-        source = columns.get(column)
-        return source is not None and any(reaches(part, seen | {column}) for part in _all_parts(source))
-
-    # A template may name a source column that is called like the canonical one it fills: no circle.
-    return any(
-        reaches(part, frozenset({column}))
-        for column in columns
-        for part in _all_parts(columns[column])
-        if part != column
-    )
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What a misspelled name was perhaps meant to be, as the end of a message."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; nearest is {close[0]}" if close else ""
 
@@ -211,12 +142,17 @@ def lay_out(feed: Feed, header: Sequence[str], name_parts: Mapping[str, str], *,
     own = names[: -len(REJECT_COLUMNS)] if corrected else names
     fitting = _Fitting(feed, {name: position for position, name in enumerate(own)}, name_parts, file_name)
     sources, notes = fitting.run()
+    checks, checked_names = fitting.checks()
+    hashed = None if corrected or not (feed.control and feed.control.hash_total) else feed.control.hash_total
     return Layout(
         feed=feed,
         width=len(names),
         sources=sources,
-        own_names={column: fitting.own_names(source) for column, source in sources.items()},
+        own_names={column: fitting.own_names(source) for column, source in sources.items()}
+        | {"column": checked_names},
         reject_source=len(names) - 1 if corrected else None,
+        checks=checks,
+        hash_column=fitting.position(hashed.column, "control.hash_total") if hashed else None,
         notes=tuple(notes),
     )
 
@@ -296,9 +232,28 @@ class _Fitting:
         raise FileRefused(
             name=self.file_name,
             rule="file.missing_column",
-            problem=f"column {wanted} is not in the header{_nearest(source, list(self.positions))}",
+            problem=f"column {wanted} is not in the header{nearest(source, list(self.positions))}",
             remedy=f"add it to the file, or map {column} in feed {self.feed.name}",
         )
+
+    def checks(self) -> tuple[dict[Check, tuple[int, ...]], tuple[str, ...]]:
+        """Check → positions of the columns it is over, and the names of those columns."""
+        found: dict[Check, tuple[int, ...]] = {}
+        for name, checks in self.feed.checks.items():
+            for check in checks:
+                found[check] = (*found.get(check, ()), self.position(name, "checks"))
+        return found, tuple(self.feed.checks)
+
+    def position(self, name: str, key: str) -> int:
+        """Where a column stands that a key of the feed names; FileRefused when it is not there."""
+        if name not in self.positions:
+            raise FileRefused(
+                name=self.file_name,
+                rule="file.missing_column",
+                problem=f"column {name} (for {key}) is not in the header{nearest(name, list(self.positions))}",
+                remedy=f"add it to the file, or correct {key} in feed {self.feed.name}",
+            )
+        return self.positions[name]
 
     def _source(self, column: str, source: ColumnSource, seen: frozenset[str]) -> Source:
         if isinstance(source, Const):
@@ -318,10 +273,10 @@ class _Fitting:
     def _one(self, column: str, text: str, seen: frozenset[str]) -> Source:
         if text in self.positions:
             return Field(self.positions[text])
-        if not _PART.search(text):
+        if not PART.search(text):
             raise _Missing(text)
         pieces: list[Source] = []
-        for index, piece in enumerate(_PART.split(text)):
+        for index, piece in enumerate(PART.split(text)):
             if index % 2:
                 pieces.append(self._part(piece, seen))
             elif piece:
@@ -357,6 +312,19 @@ def _positions(source: Source) -> Iterator[int]:
                 yield from _positions(part)
         case _:
             return
+
+
+def _is_joined(source: Source) -> bool:
+    """Whether a value runs together out of several columns."""
+    match source:
+        case Joined(pieces):
+            return sum(any(True for _ in _positions(piece)) for piece in pieces) > 1 or any(
+                _is_joined(piece) for piece in pieces
+            )
+        case FirstOf(sources):
+            return any(_is_joined(each) for each in sources)
+        case _:
+            return False
 
 
 def is_stated_by_us(source: Source) -> bool:

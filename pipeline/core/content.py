@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.core import dates, money, phones, rules
+from pipeline.core.checks import CHECKS
 from pipeline.core.columns import AMOUNT, METADATA, REQUIRED, Layout, is_stated_by_us
 from pipeline.core.normalise import metadata_json
 from pipeline.core.structure import DAMAGE
@@ -74,7 +75,10 @@ class Rejected:
 
 
 def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -> pl.DataFrame:
-    """Apply every rule to canonical text (of `normalise.canonical`); returns `RECORD_COLUMNS`."""
+    """Apply every rule to canonical text (of `normalise.canonical`); returns `RECORD_COLUMNS`.
+
+    `stated_<name>` (String) stays for each reference of `Layout.blended`, for the rules across records.
+    """
     e164 = phones.to_e164(records["customer_phone"], layout.feed.phone_region)
     records = records.with_columns(e164.alias("phone_e164"))
     faults = list(_faults(layout, rejected))
@@ -118,7 +122,8 @@ def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl
             message=pl.when(rejected).then(texts.list.join("; ")),
             verdict=pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
         )
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items())
+    stated = [f"stated_{name}" for name in layout.blended()]
+    return frame.select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)
 
 
 def _listed(texts: dict[str, str]) -> pl.Expr:
@@ -142,6 +147,7 @@ def _faults(layout: Layout, rejected: Rejected | None) -> Iterator[Fault]:
     if model == "bill":
         yield from _bill_faults(layout)
     yield from _metadata_faults(layout)
+    yield from _check_faults(layout)
     if rejected is not None:
         yield Fault("record.reject_source", pl.col("reject_source").ne_missing(pl.lit(rejected.source)))
         leaf = pl.col(f"{LEAF_OF[layout.feed.model]}_reference")
@@ -182,6 +188,8 @@ def _amount_faults(layout: Layout) -> Iterator[Fault]:
     yield Fault(f"{column}.format", read.format)
     yield Fault(f"{column}.ambiguous", read.ambiguous)
     yield Fault(f"{column}.spreadsheet", read.spreadsheet)
+    if layout.feed.amount.currency_sign is not None:
+        yield Fault(f"{column}.other_currency", read.other_currency)
     yield Fault(f"{column}.too_precise", read.too_precise)
     low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
     if column == "amount_due":
@@ -205,13 +213,21 @@ def _bill_faults(layout: Layout) -> Iterator[Fault]:
         yield Fault(f"{name}.format", read.format)
         yield Fault(f"{name}.impossible", read.impossible)
         yield Fault(f"{name}.ambiguous", read.ambiguous)
-    bill, due = _date(layout, "bill_date").day, _date(layout, "due_date").day
-    yield Fault("due_date.before_bill_date", due < bill)
+    if layout.feed.due_before_bill_date == "reject":
+        bill, due = _date(layout, "bill_date").day, _date(layout, "due_date").day
+        yield Fault("due_date.before_bill_date", due < bill)
     no_account = pl.col("account_reference").is_null()
     yield Fault("account_name.without_account", pl.col("account_name").is_not_null() & no_account)
     if keys := _columns(layout, "account_metadata"):
         filled = pl.any_horizontal(pl.col(name).is_not_null() for name in keys)
         yield Fault("account_metadata.without_account", filled & no_account)
+
+
+def _check_faults(layout: Layout) -> Iterator[Fault]:
+    for check, positions in layout.checks.items():
+        texts = [pl.col(f"checked_{position}") for position in positions]
+        fails = [text.is_not_null() & ~CHECKS[check](text) for text in texts]
+        yield Fault(f"column.{check}", pl.any_horizontal(fails))
 
 
 def _columns(layout: Layout, family: str) -> list[str]:

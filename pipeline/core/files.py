@@ -9,6 +9,7 @@ from typing import Literal
 
 from pipeline.core.totals import Totals
 from schemas.feed import Feed
+from schemas.results import ControlFacts
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
@@ -58,6 +59,8 @@ class LandedFile:
     feed: Feed
     rejects_of: str | None = None
     """`<file name>.<first 8 of sha256>` when this is a corrected rejects file."""
+    control: bytes | None = None
+    """Content of the control file beside it, as far as `control.MAX_SIDECAR_BYTES` and one byte more."""
 
     @property
     def short_name(self) -> str:
@@ -88,6 +91,7 @@ class CheckedFile:
     - `currency_readable` (Boolean: false puts the record under `"?"` in totals)
     - `verdict` (String: `accepted`, `rejected`, `duplicate`), `codes` (List[String]), `message` (String or null),
       `duplicate_of` (Int64: the record that is sent in its place)
+    - `stated_<name>` (String) for references that the feed alters or joins: what the file states
     """
 
     landed: LandedFile
@@ -100,3 +104,7 @@ class CheckedFile:
     refusal: Refusal | None = None
     notes: tuple[str, ...] = ()
     code_counts: dict[str, int] = field(default_factory=dict)
+    control: ControlFacts | None = None
+    """Declared and counted totals, when its feed has any."""
+    own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field of a code → the file's own columns behind it."""

@@ -12,11 +12,14 @@ from functools import cache
 
 import polars as pl
 
-from schemas.feed import AmountFormat
+from schemas.feed import CURRENCY_CODE, AmountFormat
 
 MAX_DIGITS = 18
 """An amount of more digits (in minor units) is out of any range and not representable; all others fit Int64."""
+MAX_TOTAL_DIGITS = 36
+"""Of a declared sum: every record of a file may have `MAX_DIGITS`, and Int128 holds it."""
 
+_SPACE = "[ \u00a0\u202f]"
 _SEPARATORS = " \u00a0\u202f.,'\u2019"
 _SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
 
@@ -29,6 +32,25 @@ def exponents() -> dict[str, int]:
     return {each.code: each.exponent for each in Currency if each.exponent is not None}
 
 
+def shown(currency: str, amount_minor: int) -> str:
+    """`ZAR 1 234.50`: major units, exact, with as many decimals as the currency has.
+
+    An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
+    """
+    exponent = exponents().get(currency)
+    if exponent is None:
+        return f"{currency} {grouped(amount_minor)} minor units"
+    sign = "-" if amount_minor < 0 else ""
+    whole, fraction = divmod(abs(amount_minor), 10**exponent)
+    decimals = f".{fraction:0{exponent}d}" if exponent else ""
+    return f"{currency} {sign}{grouped(whole)}{decimals}"
+
+
+def grouped(number: int) -> str:
+    """A number for people, with spaces between thousands."""
+    return f"{number:,}".replace(",", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class AmountReading:
     """Expressions over one text column: the amount in minor units (Int64), and what is wrong with the text."""
@@ -37,16 +59,23 @@ class AmountReading:
     format: pl.Expr
     ambiguous: pl.Expr
     spreadsheet: pl.Expr
+    other_currency: pl.Expr
+    """The code beside the number is not that of the record."""
     too_precise: pl.Expr
     too_long: pl.Expr
     """More digits than any amount has; `minor` is null then."""
 
 
-def reading(text: pl.Expr, currency: pl.Expr, style: AmountFormat) -> AmountReading:
+def reading(
+    text: pl.Expr, currency: pl.Expr, style: AmountFormat, *, max_digits: int = MAX_DIGITS
+) -> AmountReading:
     """Read a column of amounts; null text is neither an amount nor a fault.
 
     With `unit: major` a record whose `currency` is not in `exponents()` has no amount, and no fault for it.
+    `minor` is Int128 where `max_digits` is more than Int64 holds.
     """
+    whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
+    text, other = _without_sign(text, currency, style.currency_sign)
     fits = text.str.contains(_gate(style))
     exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
     if style.unit == "minor":
@@ -54,22 +83,53 @@ def reading(text: pl.Expr, currency: pl.Expr, style: AmountFormat) -> AmountRead
     whole = _whole_digits(text, style)
     decimals = _decimals(text, style)
     precise = decimals.str.len_chars() <= exponent
-    short = (whole.str.len_chars() + exponent) <= MAX_DIGITS
-    factor = exponent.replace_strict({n: 10**n for n in range(5)}, default=None, return_dtype=pl.Int64)
+    short = (whole.str.len_chars() + exponent) <= max_digits
+    factor = exponent.replace_strict({n: 10**n for n in range(5)}, default=None, return_dtype=whole_number)
     fraction = decimals.str.pad_end(4, "0").str.slice(0, 4).cast(pl.Int64, strict=False) // (10_000 // factor)
-    units = pl.when(whole == "").then(pl.lit("0")).otherwise(whole).cast(pl.Int64, strict=False)
+    units = pl.when(whole == "").then(pl.lit("0")).otherwise(whole).cast(whole_number, strict=False)
     sized = units * factor + fraction
-    signed = pl.when(_is_credit(text, style)).then(-sized).otherwise(sized)
+    signed = pl.when(_is_credit(text, style)).then(pl.lit(0, whole_number) - sized).otherwise(sized)
     spreadsheet = text.str.contains(_SPREADSHEET)
     ambiguous = text.str.contains(_ambiguous())
     return AmountReading(
-        minor=pl.when(fits & precise & short).then(signed),
+        minor=pl.when(fits & ~other & precise & short).then(signed),
         format=~fits & ~spreadsheet & ~ambiguous,
         ambiguous=~fits & ambiguous,
         spreadsheet=~fits & spreadsheet,
-        too_precise=fits & ~precise,
-        too_long=fits & precise & ~short,
+        other_currency=fits & other,
+        too_precise=fits & ~other & ~precise,
+        too_long=fits & ~other & precise & ~short,
     )
+
+
+def read_total(text: str, currency: str, style: AmountFormat) -> int | None:
+    """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency."""
+    frame = pl.DataFrame({"text": [text], "currency": [currency]})
+    read = reading(pl.col("text"), pl.col("currency"), style, max_digits=MAX_TOTAL_DIGITS)
+    found: int | None = frame.select(read.minor).item()
+    return found
+
+
+def _without_sign(text: pl.Expr, currency: pl.Expr, sign: str | None) -> tuple[pl.Expr, pl.Expr]:
+    """The text without one declared sign in front of or behind its number, and whether the sign is another currency's.
+
+    `-R 5.00`, `R-5.00`, `(R5.00)`, `5.00 R-`, `5.00 R CR`: a minus, parentheses and CR stay for the gate to judge.
+    """
+    if sign is None:
+        return text, pl.lit(value=False)
+    is_code = sign == CURRENCY_CODE or sign in exponents()
+    mark = "[A-Z]{3}" if sign == CURRENCY_CODE else re.escape(sign)
+    before = f"^([-(]?)({mark}){_SPACE}?"
+    behind = f"([0-9][-)]?){_SPACE}?({mark})((?:-|\\)| ?(?:CR|DR))?)$"
+    in_front = text.str.contains(before)
+    plain = (
+        pl.when(in_front)
+        .then(text.str.replace(before, "${1}"))
+        .otherwise(text.str.replace(behind, "${1}${3}"))
+    )
+    stated = pl.when(in_front).then(text.str.extract(before, 2)).otherwise(text.str.extract(behind, 2))
+    other = (stated != currency).fill_null(value=False) if is_code else pl.lit(value=False)
+    return plain, other
 
 
 def _number(style: AmountFormat) -> str:
@@ -77,7 +137,11 @@ def _number(style: AmountFormat) -> str:
         return "[0-9]+"
     whole = "[0-9]+"
     if style.thousands:
-        whole = f"(?:[0-9]{{1,3}}(?:{re.escape(style.thousands)}[0-9]{{3}})+|[0-9]+)"
+        mark = re.escape(style.thousands)
+        grouped = f"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+"
+        if style.grouping == "lakh":
+            grouped = f"[0-9]{{1,2}}(?:{mark}[0-9]{{2}})*{mark}[0-9]{{3}}"
+        whole = f"(?:{grouped}|[0-9]+)"
     return f"{whole}(?:{re.escape(style.decimal)}[0-9]+)?"
 
 

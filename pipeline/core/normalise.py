@@ -13,14 +13,18 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Map a batch of records (`field_<position>`, all text) onto canonical columns.
 
     Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
-    metadata key, and `reject_source` when the file has it.
+    metadata key, `stated_<name>` for each reference of `Layout.blended` (as its columns state it, U+001F between
+    them), `checked_<position>` for each column of `Layout.checks`, and `reject_source` when the file has it.
     """
     own = [name for name in fields.columns if name.startswith("field_")]
     stripped = [pl.col(name).str.strip_chars() for name in own]
     fields = fields.with_columns(stripped).with_columns(
         pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own
     )
-    columns = [_expression(source).alias(name) for name, source in layout.sources.items()]
+    columns = [_value(name, layout).alias(name) for name in layout.sources]
+    columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.blended()]
+    checked = {position for positions in layout.checks.values() for position in positions}
+    columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
     absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
     columns += [pl.lit(None, pl.String).alias(name) for name in absent]
     if layout.reject_source is not None:
@@ -31,6 +35,24 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     # A damaged record states nothing, not even what the feed says of every record.
     values = pl.exclude(*PLACE)
     return mapped.with_columns(pl.when(pl.col("damage").is_null()).then(values))
+
+
+def _value(name: str, layout: Layout) -> pl.Expr:
+    value = _expression(layout.sources[name])
+    replace = layout.feed.reference_replace
+    return value.str.replace_many(replace) if replace and name in layout.blended() else value
+
+
+def _stated(source: Source) -> pl.Expr:
+    """What the file states for a reference, so that no two texts of several columns look alike."""
+    match source:
+        case FirstOf(sources):
+            return pl.coalesce([_stated(each) for each in sources])
+        case Joined(pieces):
+            texts = [pl.lit(each.text) if isinstance(each, Text) else _stated(each) for each in pieces]
+            return pl.concat_str(texts, separator="\x1f", ignore_nulls=False)
+        case _:
+            return _expression(source)
 
 
 def _expression(source: Source) -> pl.Expr:

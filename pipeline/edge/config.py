@@ -23,8 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from pipeline.core.columns import column_problems
-from pipeline.core.match import match_problems
+from pipeline.core.feeds import feed_problems
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
 from schemas.settings import Settings
@@ -287,7 +286,7 @@ def _check(settings: Settings, path: Path) -> None:
     _check_url(settings.api.base_url)
     _check_zone(settings.timezone)
     for feed in settings.feeds:
-        for problem in [*column_problems(feed), *match_problems(feed.match)]:
+        for problem in feed_problems(feed):
             raise ConfigError(where=f"{path}: feed {feed.name}", problem=problem, remedy="correct the feed")
     folders = [("work_dir", settings.work_dir)]
     if settings.drop is not None:

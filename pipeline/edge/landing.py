@@ -1,7 +1,7 @@
 """The landing folder: our verified copies of bill files, named by their SHA-256, readable by nobody else.
 
-`<landing>/<sha256>/content`. A copy is written beside, synced and renamed, so that what stands there is whole. Names
-from outside are never part of a path.
+`<landing>/<sha256>/content`, and `control` beside it where a control file came along. A copy is written beside, synced
+and renamed, so that what stands there is whole. Names from outside are never part of a path.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from pipeline.errors import room_at
 
 _STAGED = "fetch-"
+_CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,30 @@ def land_blocks(
         _sync(folder)
         _sync(landing)
     return Landed(sha256, folder / "content", size_bytes)
+
+
+def land_beside(content: Path, control: bytes | None) -> None:
+    """Keep the control file of a landed file beside it; an earlier one is replaced, or removed when there is none.
+
+    Raises:
+        DiskFull: no room.
+    """
+    kept = content.parent / _CONTROL
+    if control is None:
+        kept.unlink(missing_ok=True)
+        return
+    with room_at(content.parent):
+        part = kept.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        _write([control], part, None)
+        part.replace(kept)
+        _sync(content.parent)
+
+
+def landed_beside(content: Path) -> bytes | None:
+    """The control file of a landed file, if there is one."""
+    kept = content.parent / _CONTROL
+    return kept.read_bytes() if kept.exists() else None
 
 
 def sweep(landing: Path) -> None:

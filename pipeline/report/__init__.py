@@ -10,7 +10,7 @@ from pipeline.report.summary import (
     run_result,
     without_report,
 )
-from pipeline.report.words import describe, money
+from pipeline.report.words import describe
 from pipeline.report.write import REPORT_NAMES, write_report
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "exit_status",
     "facts_of",
     "half_written",
-    "money",
     "nothing_sent",
     "refused_unread",
     "report_folder",

@@ -9,11 +9,10 @@ from pathlib import Path
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
-from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, badness
+from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, badness
 from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
     Breakdown,
-    ControlTotals,
     FileFacts,
     RefusalFacts,
     RequestCounts,
@@ -43,7 +42,6 @@ def summarise(
     *,
     run: RunFacts,
     requests: RequestCounts,
-    control: ControlTotals | None,
     notes: Iterable[str],
     reports: list[str],
 ) -> Summary:
@@ -60,7 +58,7 @@ def summarise(
         },
         amount_unreadable=tally.totals.amount_unreadable,
         requests=requests,
-        control=control,
+        control=checked.control,
         refusal=RefusalFacts(code=refusal.code, message=refusal.message) if refusal else None,
         notes=[*checked.notes, *notes],
         codes=dict(sorted(tally.codes.items())),
@@ -90,7 +88,7 @@ def without_report(
     )
 
 
-def refused_unread(name: str, refused: FileRefused, *, run: RunFacts) -> FileReport:
+def refused_unread(name: str, refused: FileRefused | FileTooLarge, *, run: RunFacts) -> FileReport:
     """What is said about a file that is refused before any record of it was read."""
     refusal = RefusalFacts(code=refused.rule, message=refused.reason)
     state = FileState.UNMATCHED if refused.rule == "file.unmatched" else FileState.REFUSED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.core.money import exponents
+from pipeline.core.money import grouped, shown
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
@@ -16,20 +16,6 @@ SHOWN_REJECTS = 5
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
     """What became of one file, its records and its money, and the first of its rejected rows."""
     return [_printable(line) for line in _lines(report, shown_rejects)]
-
-
-def money(currency: str, amount_minor: int) -> str:
-    """`ZAR 1 234.50`: major units, exact, with as many decimals as the currency has.
-
-    An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
-    """
-    exponent = exponents().get(currency)
-    if exponent is None:
-        return f"{currency} {_grouped(amount_minor)} minor units"
-    sign = "-" if amount_minor < 0 else ""
-    whole, fraction = divmod(abs(amount_minor), 10**exponent)
-    decimals = f".{fraction:0{exponent}d}" if exponent else ""
-    return f"{currency} {sign}{_grouped(whole)}{decimals}"
 
 
 def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
@@ -44,7 +30,9 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
         if any(amounts.parts().values()):
             yield f"  {_amounts(currency, amounts)}"
     if summary.amount_unreadable:
-        yield f"  records whose amount is unreadable: {_grouped(summary.amount_unreadable)}"
+        yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
+    if summary.control is not None and summary.control.declared == summary.control.counted:
+        yield "  control totals: as declared"
     for note in summary.notes:
         yield f"  note: {note}"
     yield from _rejects(summary, report.first_rejects[:shown_rejects])
@@ -58,29 +46,25 @@ def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
     records = summary.records
     left = records.rejected + records.conflict + records.refused - len(shown)
     if shown and left > 0:
-        yield f"  and {_grouped(left)} more, all in rejects.csv"
+        yield f"  and {grouped(left)} more, all in rejects.csv"
 
 
 def _counts(records: Breakdown) -> str:
-    parts = (f"{_grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
-    return f"{_grouped(records.total)} = {' + '.join(parts)}"
+    parts = (f"{grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
+    return f"{grouped(records.total)} = {' + '.join(parts)}"
 
 
 def _amounts(currency: str, amounts: Breakdown) -> str:
     name = "unreadable currency" if currency == UNREADABLE_CURRENCY else "amount"
     parts = [
-        f"{money(currency, part)} {_words(outcome)}" for outcome, part in amounts.parts().items() if part
+        f"{shown(currency, part)} {_words(outcome)}" for outcome, part in amounts.parts().items() if part
     ]
-    total = f"{name}: {money(currency, amounts.total)}"
+    total = f"{name}: {shown(currency, amounts.total)}"
     return f"{total} = {' + '.join(parts)}" if parts else total
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _grouped(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
 
 
 def _printable(line: str) -> str:

@@ -10,7 +10,7 @@ from pipeline.report.place import private_file, report_folder, written_whole
 from pipeline.report.rejects import rejects_file
 from pipeline.report.results import Outcomes, write_results
 from pipeline.report.summary import FileReport, summarise
-from schemas.results import ControlTotals, RequestCounts, RunFacts
+from schemas.results import RequestCounts, RunFacts
 
 REPORT_NAMES = {"summary": "summary.json", "results": "results.csv", "rejects": "rejects.csv"}
 
@@ -22,12 +22,11 @@ def write_report(
     folder: Path,
     run: RunFacts,
     requests: RequestCounts | None = None,
-    control: ControlTotals | None = None,
     notes: Iterable[str] = (),
 ) -> FileReport:
     """Write summary.json, results.csv and, when there are any rejects, rejects.csv below `folder`.
 
-    `control` is what the file declares about itself; the notes of the check come before `notes`.
+    The notes of the check come before `notes`.
 
     Raises:
         UnbalancedReport: records or minor units are lost or doubled; no new report stands then.
@@ -46,7 +45,6 @@ def write_report(
             tally,
             run=run,
             requests=requests or RequestCounts(),
-            control=control,
             notes=notes,
             reports=[REPORT_NAMES[kind] for kind in kinds],
         )

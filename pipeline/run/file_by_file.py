@@ -35,7 +35,7 @@ from pipeline.report import (
     without_report,
     write_report,
 )
-from schemas.results import FileFacts, RefusalFacts, RequestCounts
+from schemas.results import FileFacts, RequestCounts
 
 log = structlog.get_logger()
 
@@ -74,11 +74,7 @@ class FileByFile:
         """A file that is refused before it is read, or that cannot be worked on now."""
         desk = self._desk
         facts = FileFacts(name=name)
-        if isinstance(error, FileTooLarge):
-            refusal = RefusalFacts(code="file.too_large", message=str(error))
-            self.say(without_report(facts, FileState.REFUSED, run=desk.facts(), refusal=refusal))
-            return
-        if isinstance(error, FileRefused):
+        if isinstance(error, FileRefused | FileTooLarge):
             self.say(refused_unread(name, error, run=desk.facts()))
             return
         desk.fail(error)
@@ -102,6 +98,7 @@ class FileByFile:
             desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
             return
         self.done.add(landed.sha256)
+        landed = desk.with_its_totals(landed)
         remotes = remotes or desk.remotes_of(landed.sha256)
         self.say(self._worked(landed, desk.take_up(landed), remotes))
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from pipeline.collect import Source, collect, land, land_named
+from pipeline.collect import Source, collect, control_of, land, land_named
 from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import LandedFile, RemoteFile, SourceName
@@ -196,7 +196,8 @@ class _Run:
         if row is not None and known.sha256 not in self._files.done:
             landed = desk.landed_from(row)
             if landed.path.exists():
-                work.append((landed, remotes))
+                control = control_of(known.companions, known.remote.name, source)
+                work.append((replace(landed, control=control), remotes))
             else:
                 again = Found(
                     known.remote, landed.feed, landed.name_parts, landed.rejects_of, known.companions
@@ -227,7 +228,7 @@ class _Run:
             )
         for troubled in seen.troubled:
             self._files.trouble(troubled.remote.name, troubled.error)
-        told = [each for each in seen.waiting if self._wait or not each.settling]
+        told = [each for each in seen.waiting if self._wait or each.ripe_in_s is None]
         for text in brief([f"{each.remote.name}: left for the next run ({each.reason})" for each in told]):
             desk.ui.line(text)
         for text in brief(seen.oddities):

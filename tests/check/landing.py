@@ -29,6 +29,7 @@ def land(
     name: str = "bills.csv",
     name_parts: dict[str, str] | None = None,
     rejects_of: str | None = None,
+    sidecar: bytes | None = None,
     **facts: Any,
 ) -> LandedFile:
     """Put content on disk as a landed file of a feed with these facts."""
@@ -44,6 +45,7 @@ def land(
         origin="named",
         feed=feed(**facts),
         rejects_of=rejects_of,
+        control=sidecar,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.columns import column_problems
+from pipeline.core.feeds import feed_problems
 from tests.check.landing import BILLS, checked, codes, feed, records
 
 VENDOR = """\
@@ -58,7 +58,7 @@ def test_templates_take_parts_of_the_file_name_and_of_mapped_columns(tmp_path: P
         "currency": "ZAR",
         "date_formats": ["%d.%m.%Y"],
     }
-    assert column_problems(feed(**facts)) == []
+    assert feed_problems(feed(**facts)) == []
     text = "Customer,Amount,Due\nC-1,1.00,31.01.2026\n,2.00,\n"
     first, second = records(checked(tmp_path, text, name_parts={"date": "2026-01-02"}, **facts))
     assert first["bill_reference"] == "C-1-2026-01-02"
@@ -170,11 +170,11 @@ def test_leading_zeros_and_surrounding_spaces(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_mapping_is_told_before_any_file_is_seen(facts: dict[str, Any], part: str) -> None:
-    assert any(part in problem for problem in column_problems(feed(**facts)))
+    assert any(part in problem for problem in feed_problems(feed(**facts)))
 
 
 def test_a_feed_without_columns_has_no_problems() -> None:
-    assert column_problems(feed()) == []
+    assert feed_problems(feed()) == []
 
 
 def test_a_corrected_rejects_file_keeps_its_last_three_columns_to_itself(tmp_path: Path) -> None:

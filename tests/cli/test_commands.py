@@ -197,7 +197,7 @@ def test_validate_with_a_model_needs_no_config_no_key_and_no_network(desk: Desk)
     said = desk.billferry("validate", path, "--model", "bill", code=NO_OUTSIDE)
     assert said.status == 1, said.err
     assert "any.csv: validated with rejects" in said.err
-    assert "line 3: amount_due.too_precise" in said.err
+    assert "amount_due.too_precise: 1 record, line 3" in said.err
     assert sorted(entry.name for entry in desk.folder.iterdir()) == ["any.csv", "api.key", "archive", "drop"]
 
 

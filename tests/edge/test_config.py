@@ -3,88 +3,26 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline.cli import run_command
 from pipeline.edge.config import api_key, load_config, read_secret
 from pipeline.edge.ledger import open_ledger
 from pipeline.errors import ConfigError
-
-TEST_KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-LIVE_KEY = "sk_9fLk2mNq8vXz3bTr6wYp1sDa"
-PUBLIC_KEY = "pk_test_7hGf5dSa2qWe9rTy4uIo1pLk"
-PASSWORD = "hunter2-Xq9"
-SECRETS = (TEST_KEY, LIVE_KEY, PUBLIC_KEY, PASSWORD, "7dc", "1sDa", "1pLk")
-
-BILLS = {"name": "bills", "match": "*_bills_*.csv", "model": "bill", "amount": {"unit": "major"}}
-GOOD: dict[str, Any] = {
-    "merchant": "citypower",
-    "environment": "test",
-    "work_dir": "var",
-    "api": {"base_url": "https://api.example.net", "key_file": "api.key"},
-    "drop": {"folder": "drop"},
-    "feeds": [BILLS],
-}
-SFTP = {"host": "sftp.example.net", "username": "citypower", "known_hosts_file": "known_hosts"}
-
-
-class Place:
-    """A folder with a good config, to make mistakes in."""
-
-    def __init__(
-        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.folder = folder
-        self.setenv = monkeypatch.setenv
-        self._capsys = capsys
-        (folder / "drop").mkdir()
-        self.secret("api.key", TEST_KEY)
-        self.write(GOOD)
-
-    def write(self, config: dict[str, Any] | str) -> None:
-        text = config if isinstance(config, str) else yaml.safe_dump(config)
-        (self.folder / "config.yaml").write_text(text)
-
-    def change(self, **changes: Any) -> None:
-        """Change keys of the good config: `api__timeout_s=3`; None leaves a key out."""
-        config = json.loads(json.dumps(GOOD))
-        for path, value in changes.items():
-            *above, last = path.split("__")
-            at = config
-            for part in above:
-                at = at[part]
-            if value is None:
-                del at[last]
-            else:
-                at[last] = value
-        self.write(config)
-
-    def feed(self, **changes: Any) -> None:
-        feed = {name: value for name, value in {**BILLS, **changes}.items() if value is not None}
-        self.write({**GOOD, "feeds": [feed]})
-
-    def secret(self, name: str, text: str, mode: int = 0o600) -> None:
-        path = self.folder / name
-        path.write_text(text + "\n")
-        path.chmod(mode)
-
-    def says(self, *words: str) -> str:
-        """The one line of a command that ends with 2."""
-        status = run_command(list(words or ("run",)))
-        said = self._capsys.readouterr()
-        assert status == 2, said.err
-        assert said.out == ""
-        assert said.err.startswith("billferry: ")
-        assert said.err.count("\n") == 1, said.err
-        assert not any(secret in said.err for secret in SECRETS)
-        return said.err.removeprefix("billferry: ").rstrip("\n")
+from tests.edge.config_place import (
+    BILLS,
+    LIVE_KEY,
+    PASSWORD,
+    PUBLIC_KEY,
+    SFTP,
+    TEST_KEY,
+    Place,
+)
 
 
 @pytest.fixture
@@ -123,30 +61,6 @@ def test_a_wrong_key_or_value_is_named_with_what_to_do(
     place: Place, changes: dict[str, Any], line: str
 ) -> None:
     place.change(**changes)
-    assert place.says() == line
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        ({"amount": {}}, "config.yaml: feeds.bills.amount.unit: is missing; add unit: major or add unit: minor"),
-        ({"amount": None}, "config.yaml: feeds.bills.amount: is missing; add it"),
-        ({"amount": {"unti": "major"}}, "config.yaml: feeds.bills.amount.unti: unknown key (and 1 more); did you mean unit?"),
-        ({"amount": {"unit": "major", "thousands": "."}}, "config.yaml: feeds.bills.amount: thousands and decimal must be different characters; correct it"),
-        ({"phone_regoin": "ZA"}, "config.yaml: feeds.bills.phone_regoin: unknown key; did you mean phone_region?"),
-        ({"name": None}, "config.yaml: feeds.number 1.name: is missing; add it"),
-        ({"match": "in/*.csv"}, "config.yaml: feeds.bills.match: match is a file name, not a path; correct it"),
-        ({"match": "a_{date:%Q}.csv"}, "config.yaml: feed bills: match: part date: %Q is not read here; use %Y %y %m %d %H %M %S %j %b %B; correct the feed"),
-        ({"match": "a_{date.csv"}, "config.yaml: feed bills: match: a brace that belongs to no named part such as {date:%Y-%m-%d}; correct the feed"),
-        ({"columns": {"custmer_reference": "A"}}, "config.yaml: feed bills: columns: custmer_reference is no column of model bill; nearest is customer_reference; correct the feed"),
-        ({"columns": {"customer_reference": "A"}}, "config.yaml: feed bills: columns: bill_reference is required for model bill and not mapped; correct the feed"),
-        ({"columns": {"currency": {"cnst": "ZAR"}}}, "config.yaml: feeds.bills.columns.currency.cnst: unknown key (and 3 more); did you mean const?"),
-        ({"delimiter": "\n"}, "config.yaml: feeds.bills.delimiter: the delimiter must be one ASCII character, not a quote or line break; correct it"),
-        ({"expected_codes": ["amount_due.to_precise"]}, "config.yaml: feed bills: expected_codes: amount_due.to_precise is no code of a record; nearest is amount_due.too_precise; correct the feed"),
-    ],
-)  # fmt: skip
-def test_a_mistake_in_a_feed_names_the_feed(place: Place, changes: dict[str, Any], line: str) -> None:
-    place.feed(**changes)
     assert place.says() == line
 
 

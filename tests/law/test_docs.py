@@ -95,8 +95,8 @@ def codes_given() -> dict[str, str]:
     looks = re.compile(rf"(?:{'|'.join(families)})\.[a-z_]+", re.ASCII)
     found = {}
     for path in house.sources(ROOT, "pipeline"):
-        if path.name in {"rules.py", "config.py", "errors.py"} or "sandbox" in path.parts:
-            continue  # config keys and codes of errors look like rule codes
+        if path.name in {"rules.py", "examples.py", "config.py", "errors.py"} or "sandbox" in path.parts:
+            continue  # config keys, metadata and codes of errors look like rule codes
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks.fullmatch(node.value):
                 found[node.value] = path.name

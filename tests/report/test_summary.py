@@ -14,8 +14,18 @@ from pipeline.core.files import Refusal
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.report import FileReport, exit_status, nothing_sent, run_result, without_report, write_report
 from schemas import results as shapes
-from schemas.results import Breakdown, ControlTotals, FileFacts, RefusalFacts, RequestCounts, Summary
+from schemas.results import (
+    Breakdown,
+    ControlFacts,
+    ControlTotals,
+    FileFacts,
+    RefusalFacts,
+    RequestCounts,
+    Summary,
+)
 from tests.report.example import DRY_RUN, RUN, Row, checked_file, outcomes_of, rejected
+
+CONTROL = ControlFacts(counted=ControlTotals(records=5, amounts_minor={"ZAR": 12_545}, hash_total=7))
 
 
 def report_of(
@@ -46,14 +56,13 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             codes=("currency.unknown",),
         ),
     ]
-    checked = checked_file(tmp_path, rows, notes=("two columns are ignored",))
+    checked = checked_file(tmp_path, rows, notes=("two columns are ignored",), control=CONTROL)
     report = write_report(
         checked,
         outcomes_of({1: Outcome.CREATED, 3: Outcome.UNCHANGED}),
         folder=tmp_path / "reports",
         run=RUN,
         requests=RequestCounts(sent=3, retried=1),
-        control=ControlTotals(records=5, amounts_minor={"ZAR": 12_545}),
         notes=["late"],
     )
     zeros = {"total": 0} | {outcome.value: 0 for outcome in Outcome}
@@ -82,7 +91,10 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
         },
         "amount_unreadable": 1,
         "requests": {"sent": 3, "retried": 1, "rate_limited": 0, "looked_up": 0},
-        "control": {"records": 5, "amounts_minor": {"ZAR": 12_545}},
+        "control": {
+            "declared": None,
+            "counted": {"records": 5, "amounts_minor": {"ZAR": 12_545}, "hash_total": 7},
+        },
         "refusal": None,
         "notes": ["two columns are ignored", "late"],
         "codes": {"a.b": 2, "c.d": 1, "currency.unknown": 1},

@@ -42,8 +42,8 @@ class FileRow:
         return self.state in FINISHED_STATES
 
     @property
-    def open(self) -> bool:
-        """Whether a run must take it up."""
+    def is_open(self) -> bool:
+        """Whether it is being loaded."""
         return self.state in OPEN_STATES
 
 

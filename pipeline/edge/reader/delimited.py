@@ -53,19 +53,31 @@ class DelimitedFile:
         positions: Iterable[int],
         *,
         progress: Callable[[int], None] | None = None,
+        is_trailer: Callable[[str], bool] = lambda _: False,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
         """Records in order: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
 
         `damage` is an index into `structure.DAMAGE`, or null; damaged records have null fields. `progress` is told the
-        bytes read so far. FileRefused when the file breaks `limits`.
+        bytes read so far. `is_trailer` is given the text of the last record, which is none when it says so.
+        FileRefused when the file breaks `limits`.
         """
+        wanted = sorted(set(positions))
+        held: pl.DataFrame | None = None
+        for records in self._stretches(progress, block_bytes):
+            if held is not None:
+                yield from self._batch(held, wanted)
+            held = records
+        if held is not None:
+            yield from self._batch(held.head(-1) if is_trailer(held["text"][-1]) else held, wanted)
+
+    def _stretches(self, progress: Callable[[int], None] | None, block_bytes: int) -> Iterator[pl.DataFrame]:
+        """The records of the scan, with their text; none is empty."""
         cursor = _Cursor(
             record=1,
             line=1 + self.header.lines,
             byte=len(self.file.byte_order_mark) + len(self.header.text.encode(self.file.codec)),
         )
-        wanted = sorted(set(positions))
         rest = ""
         skip = len(self.header.text)
         previous: tuple[str, int] | None = None
@@ -73,13 +85,15 @@ class DelimitedFile:
             if previous is not None:
                 rest, records = self._advance(rest + previous[0][skip:], cursor, final=False)
                 skip = max(0, skip - len(previous[0]))
-                yield from self._batch(records, wanted)
+                if records is not None and not records.is_empty():
+                    yield records
                 if progress:
                     progress(previous[1])
             previous = block
         text, position = previous or ("", 0)
         _, records = self._advance(rest + text[skip:], cursor, final=True)
-        yield from self._batch(records, wanted)
+        if records is not None and not records.is_empty():
+            yield records
         if progress:
             progress(position)
 
@@ -118,8 +132,8 @@ class DelimitedFile:
             return ""
         return whole[: whole.find(self.dialect.line_end, filled) + 1]
 
-    def _batch(self, records: pl.DataFrame | None, wanted: list[int]) -> Iterator[pl.DataFrame]:
-        if records is None or records.is_empty():
+    def _batch(self, records: pl.DataFrame, wanted: list[int]) -> Iterator[pl.DataFrame]:
+        if records.is_empty():
             return
         places = records.drop("text", "carriage")
         good = records.filter(pl.col("damage").is_null())

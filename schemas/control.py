@@ -1,0 +1,111 @@
+"""What a file says of itself, and what its feed expects of it: control totals and proportion."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from schemas.shape import Shape
+
+Position = Annotated[int, Field(ge=2, le=1000)]
+"""A field of a trailer, counted from 1; the first is its marker."""
+MajorAmount = Annotated[str, Field(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
+
+
+class HashTotal(Shape):
+    """The sum of the numbers that the digits of one column make, modulo 10 to the power of `digits`."""
+
+    column: Annotated[str, Field(min_length=1)]
+    """The file's own column. Everything but its digits is left out; an empty one counts 0."""
+    digits: Annotated[int, Field(ge=1, le=18)] = 10
+    """Digits of the total, from the right; what is carried beyond them is dropped."""
+    field: Position | None = None
+    """Trailer: which of its fields holds it."""
+
+
+class DeclaredSum(Shape):
+    """One sum of a trailer."""
+
+    field: Position
+    """Which field of the trailer holds it, written as the amounts of the records."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """Its currency …"""
+    currency_field: Position | None = None
+    """… or the field of the trailer that holds the code."""
+
+    @model_validator(mode="after")
+    def _has_one_currency(self) -> DeclaredSum:
+        if (self.currency is None) == (self.currency_field is None):
+            raise ValueError("a sum has either currency or currency_field")
+        return self
+
+
+class Control(Shape):
+    """Control totals that a file declares of itself: nothing is sent unless they are what we count."""
+
+    kind: Literal["trailer", "sidecar"]
+    """`trailer`: the last record of the file. `sidecar`: `<file name>.ctl` beside it, in JSON: `{"records": 2,
+    "amounts": {"ZAR": "123.45"}}`, and `"hash_total": "…"` where `hash_total` is set. Amounts are written as
+    those of the records.
+    """
+    required: bool = True
+    """A file without its totals waits (sidecar) or is refused; false: it is loaded with a note."""
+    marker: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """Trailer: what stands in its first field, such as `T`."""
+    records: Position | None = None
+    """Trailer: which of its fields, counted from 1, holds the number of records."""
+    sums: list[DeclaredSum] = []
+    """Trailer: where the sums stand, one for each currency: `[{field: 3, currency: ZAR}]`."""
+    hash_total: HashTotal | None = None
+    """A sum over a column that is no amount, so that changed references are seen too: `{column: Policy, digits:
+    10, field: 4}`.
+    """
+
+    @model_validator(mode="after")
+    def _says_where_the_totals_are(self) -> Control:
+        fields = self.fields()
+        if self.kind == "sidecar":
+            if self.marker is not None or fields:
+                raise ValueError(
+                    "marker, records, sums and field are about trailers; a sidecar names its totals"
+                )
+        elif self.marker is None or self.records is None or not self.sums:
+            raise ValueError("a trailer needs marker, records and sums")
+        elif self.hash_total is not None and self.hash_total.field is None:
+            raise ValueError("the hash_total of a trailer needs field")
+        if len(fields) != len(set(fields)):
+            raise ValueError("two totals stand in the same field of the trailer")
+        currencies = [each.currency for each in self.sums if each.currency is not None]
+        if len(currencies) != len(set(currencies)):
+            raise ValueError("two sums have the same currency")
+        return self
+
+    def fields(self) -> list[int]:
+        """Fields of the trailer that hold a total or the currency of one."""
+        stated = [self.records, self.hash_total.field if self.hash_total else None]
+        stated += [position for each in self.sums for position in (each.field, each.currency_field)]
+        return [position for position in stated if position is not None]
+
+
+class Expect(Shape):
+    """What a file of this feed is like. One that is out of proportion is refused: a wrong unit reads perfectly
+    well.
+    """
+
+    records: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
+    """Fewest and most records: `[1000, 200000]`."""
+    amount_median: Annotated[list[MajorAmount], Field(min_length=2, max_length=2)] | None = None
+    """Between which amounts the middle one of each currency lies, in major units with a point: `["50.00",
+    "5000.00"]`.
+    """
+
+    @model_validator(mode="after")
+    def _lowest_first(self) -> Expect:
+        if self.records is None and self.amount_median is None:
+            raise ValueError("expect needs records or amount_median")
+        for bounds in (self.records, [Decimal(each) for each in self.amount_median or ()]):
+            if bounds and bounds[0] > bounds[1]:
+                raise ValueError("a range is written with its lower end first")
+        return self

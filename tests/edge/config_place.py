@@ -1,0 +1,81 @@
+"""A folder with a good config, to make mistakes in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.cli import run_command
+
+TEST_KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+LIVE_KEY = "sk_9fLk2mNq8vXz3bTr6wYp1sDa"
+PUBLIC_KEY = "pk_test_7hGf5dSa2qWe9rTy4uIo1pLk"
+PASSWORD = "hunter2-Xq9"
+SECRETS = (TEST_KEY, LIVE_KEY, PUBLIC_KEY, PASSWORD, "7dc", "1sDa", "1pLk")
+
+BILLS = {"name": "bills", "match": "*_bills_*.csv", "model": "bill", "amount": {"unit": "major"}}
+GOOD: dict[str, Any] = {
+    "merchant": "citypower",
+    "environment": "test",
+    "work_dir": "var",
+    "api": {"base_url": "https://api.example.net", "key_file": "api.key"},
+    "drop": {"folder": "drop"},
+    "feeds": [BILLS],
+}
+SFTP = {"host": "sftp.example.net", "username": "citypower", "known_hosts_file": "known_hosts"}
+
+
+class Place:
+    """A folder with a good config, to make mistakes in."""
+
+    def __init__(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.folder = folder
+        self.setenv = monkeypatch.setenv
+        self._capsys = capsys
+        (folder / "drop").mkdir()
+        self.secret("api.key", TEST_KEY)
+        self.write(GOOD)
+
+    def write(self, config: dict[str, Any] | str) -> None:
+        text = config if isinstance(config, str) else yaml.safe_dump(config)
+        (self.folder / "config.yaml").write_text(text)
+
+    def change(self, **changes: Any) -> None:
+        """Change keys of the good config: `api__timeout_s=3`; None leaves a key out."""
+        config = json.loads(json.dumps(GOOD))
+        for path, value in changes.items():
+            *above, last = path.split("__")
+            at = config
+            for part in above:
+                at = at[part]
+            if value is None:
+                del at[last]
+            else:
+                at[last] = value
+        self.write(config)
+
+    def feed(self, **changes: Any) -> None:
+        feed = {name: value for name, value in {**BILLS, **changes}.items() if value is not None}
+        self.write({**GOOD, "feeds": [feed]})
+
+    def secret(self, name: str, text: str, mode: int = 0o600) -> None:
+        path = self.folder / name
+        path.write_text(text + "\n")
+        path.chmod(mode)
+
+    def says(self, *words: str) -> str:
+        """The one line of a command that ends with 2."""
+        status = run_command(list(words or ("run",)))
+        said = self._capsys.readouterr()
+        assert status == 2, said.err
+        assert said.out == ""
+        assert said.err.startswith("billferry: ")
+        assert said.err.count("\n") == 1, said.err
+        assert not any(secret in said.err for secret in SECRETS)
+        return said.err.removeprefix("billferry: ").rstrip("\n")
