@@ -157,24 +157,6 @@ def test_an_endless_listing_is_cut_told_once_and_what_was_listed_is_loaded(enemy
     assert spent.peak_mib < 450
 
 
-def flood(kind: int, request: int, rest: bytes) -> Iterator[bytes]:
-    if kind == CLOSE:
-        yield status(request, 0)
-        for _ in range(3_000):
-            yield packet(DATA, number(4_000_000_000), text(b"x" * 100_000))
-
-
-def test_what_comes_beyond_the_window_is_not_kept(enemy: Enemy) -> None:
-    """300 MB that nothing was asked of, sent while the run waits for files to settle and reads nothing."""
-    enemy.raw(flood, timeout_s=3, beyond_window=True)
-    enemy.merchant.settings["sftp"]["settle_s"] = 4
-    spent = enemy.spend()
-    assert spent.exit_status == 3
-    assert spent.took_s < 60
-    assert spent.peak_mib < 450
-    assert set(enemy.merchant.held("bills")) == {"B-9"}
-
-
 class Served(asyncssh.SFTPServer):
     """Two files, of which a test says what the server claims of the second."""
 
