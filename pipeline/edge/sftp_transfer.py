@@ -41,14 +41,15 @@ class NotWhole(Exception):
 
 
 class Patience:
-    """How long data may be waited for: `timeout_s`, which data at the slowest rate fills up again, and never more.
+    """How long data may be waited for: `timeout_s` and the time of a block at the slowest rate, which data fills up
+    again at that rate, and never further.
 
     So a line that slows down to a trickle is noticed soon, however much it has brought before. Only time spent
     waiting counts: our own disk may be slow.
     """
 
     def __init__(self, timeout_s: float) -> None:
-        self._most_s = self._left_s = timeout_s
+        self._most_s = self._left_s = timeout_s + BLOCK_BYTES / MIN_BYTES_PER_S
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

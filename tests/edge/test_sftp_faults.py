@@ -9,15 +9,17 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_DATA
 
 from pipeline.core.files import RemoteFile
-from pipeline.edge import sftp_transfer, sftp_wire
+from pipeline.edge import sftp_session, sftp_transfer, sftp_wire
 from pipeline.edge.sftp import SftpSource
 from pipeline.errors import SourceFileUnsettled, SourceInterrupted, SourceUnreachable
 from pipeline.sandbox.sftp import write_key_pair
@@ -294,3 +296,37 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.Monke
 def _list_and_fetch(source: SftpSource) -> None:
     source.list()
     list(source.blocks(seen("a.csv", 10_000)))
+
+
+def test_what_comes_beyond_the_window_ends_the_connection() -> None:
+    """paramiko alone would keep whatever a server sends while nobody reads."""
+    channel = paramiko.Channel(0)
+    channel.in_window_size = 100_000
+    message = paramiko.Message()
+    message.add_string(b"x" * 100_000)
+    feed = sftp_session._Transport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
+    for _ in range(3):
+        feed(channel, paramiko.Message(message.asbytes()))
+    with pytest.raises(paramiko.SSHException, match="window"):
+        feed(channel, paramiko.Message(message.asbytes()))
+
+
+def test_a_packet_of_two_gigabytes_before_anybody_has_proved_who_he_is_is_not_waited_for(
+    sandbox_place: Place,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def lie() -> None:
+            with suppress(OSError):
+                while True:
+                    connection = listener.accept()[0]
+                    connection.sendall(b"SSH-2.0-x\r\n\x7f\xff\xff\xfc" + bytes(1_000))
+                    kept.append(connection)
+
+        kept: list[socket.socket] = []
+        threading.Thread(target=lie, daemon=True).start()
+        source = SftpSource(sandbox_place.but(port=listener.getsockname()[1], timeout_s=2))
+        with pytest.raises(SourceUnreachable, match="cut or made no sense"):
+            source.connect()
+        for connection in kept:
+            connection.close()

@@ -36,8 +36,9 @@ def append(path: Path, chance: random.Random) -> None:
 
 def write_in_place(path: Path, chance: random.Random) -> None:
     with path.open("r+b") as file:
-        file.seek(chance.randrange(SIZE_BYTES))
-        file.write(chance.randbytes(1))
+        file.write(chance.randbytes(8))
+        file.seek(SIZE_BYTES - 8)
+        file.write(chance.randbytes(8))
 
 
 def truncate(path: Path, chance: random.Random) -> None:

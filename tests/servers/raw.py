@@ -46,10 +46,7 @@ def names(request: int, *entries: tuple[bytes, bytes]) -> bytes:
 
 
 class RawSftp(SandboxSftp):
-    """Serves `files`, honestly but for what `answer` says: its packets are sent where it has any.
-
-    `beyond_window` sends without regard to what the client takes.
-    """
+    """Serves `files`, honestly but for what `answer` says: its packets are sent where it has any."""
 
     def __init__(
         self,
@@ -58,12 +55,10 @@ class RawSftp(SandboxSftp):
         *,
         authorized_key: str,
         files: dict[bytes, bytes] | None = None,
-        beyond_window: bool = False,
     ) -> None:
         super().__init__(root, authorized_key=authorized_key)
         self.answer = answer
         self.files = files or {}
-        self.beyond_window = beyond_window
         self.opened: list[bytes] = []
 
     async def _listen(self) -> None:
@@ -108,8 +103,6 @@ class _RawSession(asyncssh.SSHServerSession[bytes]):
             for reply in self._replies(whole[0], int.from_bytes(whole[1:5]), whole[5:]):
                 if self._channel.is_closing():
                     return
-                if self._server.beyond_window:
-                    self._channel._send_window = 1 << 40
                 self._channel.write(reply)
 
     def _replies(self, kind: int, request: int, rest: bytes) -> Iterator[bytes]:

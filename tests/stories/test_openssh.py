@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.files import RemoteFile
+from pipeline.edge.ledger import Files
 from pipeline.edge.sftp import SftpSource
 from pipeline.errors import SourceError
 from schemas.settings import Sftp
@@ -188,7 +189,13 @@ def assert_refuses_a_move(settings: Sftp) -> None:
             source.move(remote, "archive", "moved")
 
 
-def test_on_a_read_only_server_the_ledger_alone_remembers(merchant: Merchant) -> None:
+def test_on_a_read_only_server_the_ledger_alone_remembers(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def owe(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is owed where nothing would be done")
+
+    monkeypatch.setattr(Files, "owe", owe)
     with read_only(merchant):
         put(merchant, BILLS.name, BILLS.text)
         put(merchant, "y_bills_2030-01-02.csv", "")
