@@ -15,7 +15,7 @@ SHOWN_REJECTS = 5
 
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
     """What became of one file, its records and its money, and the first of its rejected rows."""
-    return [_printable(line) for line in _lines(report, shown_rejects)]
+    return [printable(line) for line in _lines(report, shown_rejects)]
 
 
 def money(currency: str, amount_minor: int) -> str:
@@ -25,11 +25,11 @@ def money(currency: str, amount_minor: int) -> str:
     """
     exponent = exponents().get(currency)
     if exponent is None:
-        return f"{currency} {_grouped(amount_minor)} minor units"
+        return f"{currency} {grouped(amount_minor)} minor units"
     sign = "-" if amount_minor < 0 else ""
     whole, fraction = divmod(abs(amount_minor), 10**exponent)
     decimals = f".{fraction:0{exponent}d}" if exponent else ""
-    return f"{currency} {sign}{_grouped(whole)}{decimals}"
+    return f"{currency} {sign}{grouped(whole)}{decimals}"
 
 
 def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
         if any(amounts.parts().values()):
             yield f"  {_amounts(currency, amounts)}"
     if summary.amount_unreadable:
-        yield f"  records whose amount is unreadable: {_grouped(summary.amount_unreadable)}"
+        yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
     for note in summary.notes:
         yield f"  note: {note}"
     yield from _rejects(summary, report.first_rejects[:shown_rejects])
@@ -58,12 +58,12 @@ def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
     records = summary.records
     left = records.rejected + records.conflict + records.refused - len(shown)
     if shown and left > 0:
-        yield f"  and {_grouped(left)} more, all in rejects.csv"
+        yield f"  and {grouped(left)} more, all in rejects.csv"
 
 
 def _counts(records: Breakdown) -> str:
-    parts = (f"{_grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
-    return f"{_grouped(records.total)} = {' + '.join(parts)}"
+    parts = (f"{grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
+    return f"{grouped(records.total)} = {' + '.join(parts)}"
 
 
 def _amounts(currency: str, amounts: Breakdown) -> str:
@@ -79,11 +79,12 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _grouped(number: int) -> str:
+def grouped(number: int) -> str:
+    """`1 234 567`."""
     return f"{number:,}".replace(",", " ")
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """A file name or an answer of the API must not be able to steer a terminal."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
