@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome
 from pipeline.core.rules import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.report.page_charts import Series, columns, stacked_bar
+from pipeline.report.page_charts import Caption, Series, columns, stacked_bar
 from pipeline.report.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
 from pipeline.report.page_template import rendered
 from pipeline.report.page_words import LOADED, MEANINGS, count, named, records, verdict
@@ -25,6 +25,8 @@ from schemas.results import Summary
 
 SHOWN_CURRENCIES = 6
 """Of those with due dates, by records. The control totals have all of them."""
+FEWEST_COLUMNS = 2
+"""Fewer make no chart."""
 _NO_CODE = "no code"
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
@@ -79,12 +81,15 @@ class DueDates:
     rows: list[tuple[str, int, list[str], str]]
     total: tuple[int, list[str], str]
     chart: Markup | None
+    legend: list[tuple[str, str]]
+    """CSS class and name of the chart's colours."""
 
 
 def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes], *, timezone: str) -> None:
     """Write the page of one file. `timezone` is the one that times are told in."""
     reasons = list(_broken(facts))
     context = {
+        "amount_text": amount_text,
         "summary": summary,
         "verdict": verdict(summary),
         "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
@@ -97,7 +102,7 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
         "in_doubt": [one for one in reasons if one.outcome == Outcome.IN_DOUBT],
         "codes_left_out": facts.codes_left_out,
         "due": list(_due_dates(facts)),
-        "currencies_left_out": max(0, len(facts.due) - SHOWN_CURRENCIES),
+        "currencies_left_out": max(0, len(_with_due_dates(facts)) - SHOWN_CURRENCIES),
         "unit": facts.unit,
         "records": sorted(facts.records, key=lambda record: record.line),
         "kinds": [(name, named(name)) for name in dict.fromkeys(one.outcome for one in facts.records)],
@@ -115,7 +120,7 @@ def _outcome_bar(summary: Summary) -> Markup | None:
     told = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
     series = [Series(f"o-{name}", [number], [told[name]]) for name, number in parts.items()]
     description = f"{records(total)}. " + ". ".join(told.values()) + "."
-    return stacked_bar(series, name="outcome-bar", title="Records by outcome", description=description)
+    return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
@@ -124,6 +129,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
     groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
         ("total", "In the file", tuple(Outcome)),
         ("loaded", "Loaded", LOADED),
+        ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
         ("rejects", "Not loaded", tuple(REJECTS)),
         ("open", "Open", tuple(OPEN)),
     )
@@ -134,7 +140,13 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
             for currency, amount in summary.amounts_minor.items()
             if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
         ]
-        yield css, title, amounts if number else [], grouped(number)
+        if number or css != "duplicate":
+            yield css if number else "none", title, amounts if number else [], grouped(number)
+
+
+def amount_text(currency: str, amount_minor: int) -> str:
+    """Money; a number alone where nobody knows of which currency."""
+    return grouped(amount_minor) if currency == UNREADABLE_CURRENCY else money(currency, amount_minor)
 
 
 # -- control totals --
@@ -166,7 +178,12 @@ def _all_records(summary: Summary, tally: Tally) -> Control:
 def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) -> Control:
     by_outcome, amounts = tally.totals.records[currency], tally.totals.amounts_minor[currency]
     parts = [
-        Line(named(outcome), f"o-{outcome}", by_outcome[outcome], money(currency, amounts.get(outcome, 0)))
+        Line(
+            named(outcome),
+            f"o-{outcome}",
+            by_outcome[outcome],
+            amount_text(currency, amounts.get(outcome, 0)),
+        )
         for outcome in Outcome
         if by_outcome.get(outcome)
     ]
@@ -177,8 +194,8 @@ def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) 
     return Control(
         title="Currency not readable" if currency == UNREADABLE_CURRENCY else currency,
         parts=parts,
-        outcomes=Line("Sum of outcomes", "", total, money(currency, amount)),
-        counted=Line("In the file", "", counted, money(currency, counted_amount)),
+        outcomes=Line("Sum of outcomes", "", total, amount_text(currency, amount)),
+        counted=Line("In the file", "", counted, amount_text(currency, counted_amount)),
         balances=(total, amount) == (counted, counted_amount),
         declared=_declared(currency, declared_records, declared),
         declared_agrees=declared in {None, counted_amount} and declared_records in {None, counted},
@@ -192,7 +209,7 @@ def _declared(currency: str, number: int | None, amount: int | None) -> Line | N
         "Declared by the file",
         "",
         -1 if number is None else number,
-        "" if amount is None else money(currency, amount),
+        "" if amount is None else amount_text(currency, amount),
     )
 
 
@@ -229,26 +246,34 @@ def _lines(reason: Reason) -> str:
 
 
 def _due_dates(facts: PageFacts) -> Iterator[DueDates]:
-    def size(item: tuple[str, Mapping[str | None, Mapping[Group, Sum]]]) -> tuple[bool, int, str]:
-        currency, periods = item
-        number = sum(one.records for groups in periods.values() for one in groups.values())
-        return currency == UNREADABLE_CURRENCY, -number, currency
-
-    for currency, periods in sorted(facts.due.items(), key=size)[:SHOWN_CURRENCIES]:
-        dated = dict(sorted(periods.items(), key=lambda item: _in_time(item[0])))
+    """Of the currencies with most records. Amounts of no known currency are not added up."""
+    for currency in _with_due_dates(facts)[:SHOWN_CURRENCIES]:
+        dated = dict(sorted(facts.due[currency].items(), key=lambda item: _in_time(item[0])))
         groups = [group for group in _GROUPS if any(group[0] in found for found in dated.values())]
-        rows = [(_told(period), *_row(currency, found, groups)) for period, found in dated.items()]
         everything: dict[Group, Sum] = {}
         for found in dated.values():
             for name, one in found.items():
                 everything.setdefault(name, Sum()).add(one.records, one.amount_minor)
+        charted = [group for group in groups if group[0] in {"loaded", "open"}]
+        chart = _due_chart(currency, dated, charted)
         yield DueDates(
             currency=currency,
             groups=[title for _, title in groups],
-            rows=rows,
+            rows=[(_told(period), *_row(currency, found, groups)) for period, found in dated.items()],
             total=_row(currency, everything, groups),
-            chart=_due_chart(currency, dated),
+            chart=chart,
+            legend=[(f"g-{name}", title) for name, title in charted],
         )
+
+
+def _with_due_dates(facts: PageFacts) -> list[str]:
+    """Most records first."""
+    sizes = {
+        currency: sum(one.records for groups in periods.values() for one in groups.values())
+        for currency, periods in facts.due.items()
+        if currency != UNREADABLE_CURRENCY
+    }
+    return sorted(sizes, key=lambda currency: (-sizes[currency], currency))
 
 
 def _row(
@@ -264,29 +289,35 @@ def _row(
     )
 
 
-def _due_chart(currency: str, dated: Mapping[str | None, Mapping[Group, Sum]]) -> Markup | None:
+def _due_chart(
+    currency: str, dated: Mapping[str | None, Mapping[Group, Sum]], charted: list[tuple[Group, str]]
+) -> Markup | None:
     """What is or may yet be loaded; an amount that was rejected for its size would dwarf all others."""
-    periods = [period for period in dated if period is not None]
-    series = []
-    for name, title in _GROUPS:
-        if name in {"loaded", "open"}:
-            values = [dated[period].get(name, Sum()).amount_minor for period in periods]
-            labels = [
-                f"{_told(period)}, {title.lower()}: {money(currency, value)}"
-                for period, value in zip(periods, values, strict=True)
-            ]
-            if any(values):
-                series.append(Series(f"g-{name}", values, labels))
-    if len(periods) < 2 or not series or currency == UNREADABLE_CURRENCY:
+    periods = [
+        period
+        for period, found in dated.items()
+        if period is not None and any(found.get(name, Sum()).amount_minor for name, _ in charted)
+    ]
+    if len(periods) < FEWEST_COLUMNS:
         return None
+    series = []
+    for name, title in charted:
+        values = [dated[period].get(name, Sum()).amount_minor for period in periods]
+        labels = [
+            f"{_told(period)}, {title.lower()}: {money(currency, value)}"
+            for period, value in zip(periods, values, strict=True)
+        ]
+        series.append(Series(f"g-{name}", values, labels))
     return columns(
         series,
         [_told(period) for period in periods],
         lambda value: money(currency, value),
-        name=f"due-{currency}",
-        title=f"{currency} by due date",
-        description=f"What is loaded or open, from {_told(periods[0])} to {_told(periods[-1])}."
-        " The table has the same figures.",
+        Caption(
+            f"due-{currency}",
+            f"{currency} by due date",
+            f"What is loaded or open, from {_told(periods[0])} to {_told(periods[-1])}."
+            " The table below has the same figures.",
+        ),
     )
 
 

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 BAR = (1000, 56)
 CHART = (960, 260)
+COLUMN = 90
+"""Few columns make a narrow chart, not wide columns."""
 MANY_LABELS = 10
 _LOOK: dict[str, Any] = {
     "js": (),
@@ -35,26 +37,40 @@ class Series:
     labels: Sequence[str]
 
 
-def stacked_bar(series: Sequence[Series], *, name: str, title: str, description: str) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a screen reader says of a chart; `name` is its id on the page."""
+
+    name: str
+    title: str
+    text: str
+
+
+def stacked_bar(series: Sequence[Series], caption: Caption) -> Markup:
     """One bar of parts; the first value of each series is a part."""
     chart = pygal.HorizontalStackedBar(
         width=BAR[0], height=BAR[1], margin=0, spacing=0, show_x_labels=False, show_y_labels=False, **_LOOK
     )
-    return _drawn(chart, series, name, title, description, crop=True)
+
+    def stretched(root: Any) -> None:
+        """Cut away the room around the bar, so that it goes from edge to edge."""
+        bars = [[float(bar.get(key)) for key in ("x", "y", "width", "height")] for bar in root.iter("rect")]
+        left, top = min(bar[0] for bar in bars), min(bar[1] for bar in bars)
+        width, height = max(bar[0] + bar[2] for bar in bars) - left, max(bar[3] for bar in bars)
+        root.set("viewBox", f"{left:.2f} {top:.2f} {width:.2f} {height:.2f}")
+        root.set("preserveAspectRatio", "none")
+        root.set("class", "chart bar")
+
+    return _drawn(chart, series, caption, stretched)
 
 
 def columns(
-    series: Sequence[Series],
-    periods: Sequence[str],
-    amount: Callable[[int], str],
-    *,
-    name: str,
-    title: str,
-    description: str,
+    series: Sequence[Series], periods: Sequence[str], amount: Callable[[int], str], caption: Caption
 ) -> Markup:
     """Stacked columns, one per period; `amount` writes the values of the scale."""
+    width = min(CHART[0], COLUMN * (len(periods) + 2))
     chart = pygal.StackedBar(
-        width=CHART[0],
+        width=width,
         height=CHART[1],
         margin=4,
         spacing=8,
@@ -66,24 +82,27 @@ def columns(
         value_formatter=lambda value: amount(round(value)),
         **_LOOK,
     )
-    return _drawn(chart, series, name, title, description, crop=False)
+
+    def sized(root: Any) -> None:
+        root.set("width", str(width))
+        root.set("height", str(CHART[1]))
+        root.set("class", "chart columns")
+
+    return _drawn(chart, series, caption, sized)
 
 
-def _drawn(
-    chart: Any, series: Sequence[Series], name: str, title: str, description: str, *, crop: bool
-) -> Markup:
+def _drawn(chart: Any, series: Sequence[Series], caption: Caption, finish: Callable[[Any], None]) -> Markup:
     for one in series:
         chart.add(one.css, list(one.values))
 
-    def clean(root: Any) -> Any:
+    def cleaned(root: Any) -> Any:
         _strip(root)
         _colour(root, series)
-        if crop:
-            _crop(root)
-        _describe(root, name, title, description)
+        finish(root)
+        _describe(root, caption)
         return root
 
-    chart.add_xml_filter(clean)
+    chart.add_xml_filter(cleaned)
     return Markup(chart.render())  # noqa: S704 (made of numbers; texts are escaped as XML)
 
 
@@ -92,10 +111,10 @@ def _strip(root: Any) -> None:
     for parent in list(root.iter()):
         for child in list(parent):
             if (
-                not isinstance(child.tag, str)
+                not isinstance(child.tag, str)  # a comment
                 or child.tag in {"defs", "title", "desc"}
-                or "overlay" in child.get("class", "")
                 or child.get("class") in {"titles", "background"}
+                or "overlay" in child.get("class", "")
             ):
                 parent.remove(child)
 
@@ -107,26 +126,20 @@ def _colour(root: Any, series: Sequence[Series]) -> None:
                 group.set("class", f"series {one.css}")
                 bars = [bar for bar in group.iter("g") if bar.get("class") == "bar"]
                 for bar, label in zip(bars, one.labels, strict=True):
-                    told = bar.makeelement("title", {})
-                    told.text = label
-                    bar.insert(0, told)
+                    _insert(bar, 0, "title", label)
 
 
-def _crop(root: Any) -> None:
-    """Cut away the room around the bar, so that it stretches from edge to edge."""
-    bars = [[float(bar.get(key)) for key in ("x", "y", "width", "height")] for bar in root.iter("rect")]
-    left, top = min(bar[0] for bar in bars), min(bar[1] for bar in bars)
-    width, height = max(bar[0] + bar[2] for bar in bars) - left, max(bar[3] for bar in bars)
-    root.set("viewBox", f"{left:.2f} {top:.2f} {width:.2f} {height:.2f}")
-    root.set("preserveAspectRatio", "none")
-
-
-def _describe(root: Any, name: str, title: str, description: str) -> None:
-    root.set("class", "chart")
+def _describe(root: Any, caption: Caption) -> None:
+    title, text = f"{caption.name}-title", f"{caption.name}-text"
+    root.set("id", caption.name)
     root.set("role", "img")
-    root.set("id", name)
-    root.set("aria-labelledby", f"{name}-title {name}-text")
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
-        told = root.makeelement(tag, {"id": f"{name}-{'title' if tag == 'title' else 'text'}"})
-        told.text = text
-        root.insert(place, told)
+    root.set("aria-labelledby", title)
+    root.set("aria-describedby", text)
+    _insert(root, 0, "title", caption.title, id=title)
+    _insert(root, 1, "desc", caption.text, id=text)
+
+
+def _insert(parent: Any, place: int, tag: str, text: str, **attributes: str) -> None:
+    element = parent.makeelement(tag, attributes)
+    element.text = text
+    parent.insert(place, element)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from pipeline.core.redact import masked_reference, redact
 from pipeline.report.formulas import defused
 from pipeline.report.page_words import named, records
-from pipeline.report.words import grouped, money, printable
+from pipeline.report.words import grouped, printable
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -73,7 +73,6 @@ def _environment() -> jinja2.Environment:
         "grouped": grouped,
         "records": records,
     }
-    environment.globals["money"] = money
     return environment
 
 

@@ -79,7 +79,7 @@ def verdict(summary: Summary) -> Verdict:
 
 def _said(summary: Summary) -> list[str]:
     found = summary.records
-    loaded, rejects = count(found, *LOADED, Outcome.DUPLICATE), count(found, *REJECTS)
+    rejects = count(found, *REJECTS)
     match FileState(summary.state):
         case FileState.REFUSED:
             why = [summary.refusal.message] if summary.refusal else []
@@ -92,12 +92,11 @@ def _said(summary: Summary) -> list[str]:
                 "This was a dry run: nothing was sent. Load the file now.",
             ]
         case FileState.VALIDATED_WITH_REJECTS:
-            fit = found.total - rejects
             dry = "This was a dry run: nothing was sent. Correct the records that are named below, then load the file."
-            return [_some(fit, found.total, "fit to be loaded"), dry]
+            return [_some(found, (Outcome.NOT_ATTEMPTED,), "fit to be loaded"), dry]
         case FileState.LOADED_WITH_REJECTS:
             retry = [_RETRY] if found.refused else []
-            return [_some(loaded, found.total, "loaded"), _MEND, *retry]
+            return [_some(found, LOADED, "loaded"), _MEND, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
 
@@ -105,12 +104,28 @@ def _said(summary: Summary) -> list[str]:
 def _all(found: Breakdown, what: str) -> str:
     if not found.total:
         return "The file holds no records."
-    return f"The one record is {what}." if found.total == 1 else f"All {records(found.total)} are {what}."
+    twice = (
+        f"; {grouped(found.duplicate)} of them {_is(found.duplicate)} duplicate and sent once"
+        if found.duplicate
+        else ""
+    )
+    return (
+        f"The one record is {what}." if found.total == 1 else f"All {records(found.total)} are {what}{twice}."
+    )
 
 
-def _some(good: int, total: int, what: str) -> str:
-    bad = total - good
-    return f"{grouped(good)} of {records(total)} {_is(good)} {what}, {grouped(bad)} {_is(bad)} not."
+def _some(found: Breakdown, good: tuple[Outcome, ...], what: str) -> str:
+    """The parts are named one by one, so that they add up to the whole."""
+    fine, bad = count(found, *good), count(found, *REJECTS)
+    twice = f"{_duplicates(found)}, " if found.duplicate else ""
+    return (
+        f"{grouped(fine)} of {records(found.total)} {_is(fine)} {what}, {twice}{grouped(bad)} {_is(bad)} not."
+    )
+
+
+def _duplicates(found: Breakdown) -> str:
+    number = found.duplicate
+    return "1 is a duplicate" if number == 1 else f"{grouped(number)} are duplicates"
 
 
 def _open(found: Breakdown) -> str:

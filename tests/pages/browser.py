@@ -85,7 +85,7 @@ class Opened:
     def look(self, **media: str) -> None:
         """`scheme="dark"`, `media="print"`."""
         features = [{"name": "prefers-color-scheme", "value": media.get("scheme", "light")}]
-        self.tell("Emulation.setEmulatedMedia", media=media.get("media", "screen"), features=features)
+        self.tell("Emulation.setEmulatedMedia", media=media.get("media", ""), features=features)
 
     def size(self, width: int, height: int) -> None:
         self.tell(
