@@ -256,6 +256,21 @@ class Desk:
             if place is not None and summary.file.sha256 is not None and report.folder is not None:
                 owe(self._files, summary.file.sha256, remotes, place, report.folder.name)
 
+    def write_overview(self) -> None:
+        """Bring the page over all files up to date; a dry run leaves it as it is."""
+        if self.options.dry_run:
+            return
+        from pipeline.report.overview import SHOWN_FILES, write_overview  # noqa: PLC0415 (an idle run needs none)
+
+        write_overview(
+            self._files.newest(SHOWN_FILES),
+            self._files.count(),
+            self.reports,
+            merchant=self.settings.merchant,
+            environment=self.settings.environment,
+            timezone=self.settings.timezone,
+        )
+
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         rows = self._files.sightings(source) if self.ledger else []
         return {row["name"]: _sighting(source, row) for row in rows}

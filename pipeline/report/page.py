@@ -217,8 +217,8 @@ def _declared(currency: str, number: int | None, amount: int | None) -> Line | N
 
 
 def _broken(facts: PageFacts) -> Iterator[Broken]:
-    """By outcome, what concerns most records first."""
-    order = sorted(facts.reasons.items(), key=lambda item: (item[0][0], -item[1].records, item[0][1]))
+    """What concerns most records first."""
+    order = sorted(facts.reasons.items(), key=lambda item: (-item[1].records, item[0]))
     for (outcome, code), reason in order:
         rule = RULES.get(code)
         yield Broken(
@@ -234,7 +234,7 @@ def _broken(facts: PageFacts) -> Iterator[Broken]:
 
 def _lines(reason: Reason) -> str:
     """`line 2`, `lines 2, 5 and 7`, `lines 2, 3, 4, 5, 6 and 12 more`."""
-    told = [grouped(line) for line in reason.lines]
+    told = [str(line) for line in reason.lines]
     more = reason.records - len(told)
     if more > 0:
         told.append(f"{grouped(more)} more")

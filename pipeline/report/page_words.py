@@ -85,7 +85,7 @@ def _said(summary: Summary) -> list[str]:
             why = [summary.refusal.message] if summary.refusal else []
             return ["The file was refused. Nothing of it was sent.", *why]
         case FileState.UNFINISHED:
-            return [_open(found), *([_MEND] if rejects else []), _GO_ON]
+            return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
         case FileState.VALIDATED:
             return [
                 _all(found, "fit to be loaded"),

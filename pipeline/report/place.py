@@ -25,16 +25,16 @@ _STAGED = ".writing-"
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
     """The folder of one file's report below the folder of all reports."""
-    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed)
+    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed.name, landed.sha256)
 
 
-def folder_name(landed: LandedFile) -> str:
+def folder_name(name: str, sha256: str) -> str:
     """`<file name>.<first 8 of sha256>`, odd characters percent-encoded, at most 200 bytes.
 
     What is cut is the file name, never the digits that tell two files apart.
     """
-    suffix = f".{landed.sha256[:8]}"
-    name = quote(landed.name, safe="", errors="surrogateescape")
+    suffix = f".{sha256[:8]}"
+    name = quote(name, safe="", errors="surrogateescape")
     if name.startswith("."):
         name = f"%2E{name[1:]}"  # a report is not a hidden folder
     kept = name[: NAME_BYTES - len(suffix)]
@@ -80,6 +80,26 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         os.fsync(descriptor)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[IO[bytes]]:
+    """A private file that takes the place of the one at `path` when the block ends well.
+
+    Its name until then is fixed, so that a killed run leaves at most one behind, which the next one replaces.
+    Not for two runs at once.
+
+    Raises:
+        DiskFull: there is no room for it.
+    """
+    make_private(path.parent)
+    staged = path.with_name(f".{path.name}.writing")
+    with room_at(path.parent):
+        staged.unlink(missing_ok=True)
+        with private_file(staged) as file:
+            yield file
+        staged.replace(path)
+        _sync_folder(path.parent)
 
 
 def make_private(folder: Path) -> None:

@@ -76,7 +76,9 @@ class Opened:
             {
                 "role": node["role"]["value"],
                 "name": node.get("name", {}).get("value", ""),
-                "properties": {each["name"]: each["value"].get("value") for each in node.get("properties", ())},
+                "properties": {
+                    each["name"]: each["value"].get("value") for each in node.get("properties", ())
+                },
             }
             for node in nodes
             if not node.get("ignored")
@@ -89,7 +91,11 @@ class Opened:
 
     def size(self, width: int, height: int) -> None:
         self.tell(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
@@ -129,7 +135,9 @@ class Browser:
         self._count = 0
         self._pages: dict[str, Opened] = {}
 
-    def open(self, path: Path | str, *, scripts: bool = True, scheme: str = "light", wait: bool = True) -> Opened:
+    def open(
+        self, path: Path | str, *, scripts: bool = True, scheme: str = "light", wait: bool = True
+    ) -> Opened:
         """Open a page, and wait until it has loaded."""
         target = self.tell("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.tell("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
