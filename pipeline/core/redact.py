@@ -34,6 +34,11 @@ _ONLY_DIGITS = re.compile(r"[0-9](?:[_-]*[0-9]){8,}")
 _TAIL = 4
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text is within the API's alphabet of references."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 def masked_reference(text: str) -> str:
     """A reference for pages, which people pass on: whole, unless it looks like a number of a person.
 
@@ -41,7 +46,7 @@ def masked_reference(text: str) -> str:
     enough to recognise a record whose line is known. Dates and short numbers within a reference are left alone: with
     `INV-2026-11-20-0007` masked, nobody could act on it. What is no reference at all is redacted like any text.
     """
-    if not _REFERENCE.fullmatch(text) or text.startswith(("sk_", "pk_")):
+    if not is_reference(text) or text.startswith(("sk_", "pk_")):
         return redact(text)
     if _ONLY_DIGITS.fullmatch(text) and not _DAY.fullmatch(text):
         return "…" + re.sub(r"[_-]", "", text)[-_TAIL:]

@@ -27,6 +27,7 @@ SHOWN_CURRENCIES = 6
 """Of those with due dates, by records. The control totals have all of them."""
 FEWEST_COLUMNS = 2
 """Fewer make no chart."""
+SHOWN_NOTES = 50
 _NO_CODE = "no code"
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
@@ -91,6 +92,7 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
     context = {
         "amount_text": amount_text,
         "summary": summary,
+        "notes": summary.notes[:SHOWN_NOTES],
         "verdict": verdict(summary),
         "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
         "meanings": MEANINGS,

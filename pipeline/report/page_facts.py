@@ -18,7 +18,7 @@ from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import OPEN, Outcome
 
 NEEDS_A_PERSON = (Outcome.IN_DOUBT, Outcome.CONFLICT, Outcome.REFUSED, Outcome.REJECTED)
-SHOWN_RECORDS = 500
+SHOWN_RECORDS = 400
 """Of each outcome; a page with more of them opens slowly, and nobody reads them there."""
 EXAMPLE_LINES = 5
 EXAMPLE_MESSAGES = 3

@@ -17,12 +17,15 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup
 
-from pipeline.core.redact import masked_reference, redact
+from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.report.formulas import defused
 from pipeline.report.page_words import named, records
 from pipeline.report.words import grouped, printable
 
 _TEMPLATES = Path(__file__).with_name("templates")
+
+MAX_SHOWN = 300
+MAX_ODD = 80
 
 
 def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Iterator[bytes]:
@@ -39,19 +42,25 @@ def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Ite
     return (piece.encode() for piece in said)
 
 
-def shown(text: str) -> str:
-    """Text from outside: on a screen it cannot hide or turn letters around, in a spreadsheet it cannot run."""
-    return printable(defused(text))
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """Text from outside: on a screen it cannot hide or turn letters around, in a spreadsheet it cannot run.
+
+    Cut after escaping, so that a page stays small whatever its texts are made of.
+    """
+    told = printable(defused(text))
+    return told if len(told) <= most else told[:most] + "…"
 
 
-def message(text: str) -> str:
+def message(text: str, most: int = MAX_SHOWN) -> str:
     """A message, which may come from the API: without what looks like a person's data."""
-    return shown(redact(text))
+    return shown(redact(text), most)
 
 
 def reference(text: str | None) -> str:
-    """A reference, or a dash where there is none."""
-    return shown(masked_reference(text)) if text else "–"
+    """A reference, or a dash where there is none. One that breaks the rules may be anything, so it is cut early."""
+    if not text:
+        return "–"
+    return shown(masked_reference(text), MAX_SHOWN if is_reference(text) else MAX_ODD)
 
 
 @cache
