@@ -12,18 +12,31 @@ import re
 
 import polars as pl
 
-_STARTS = r"(^|[;\t\r\n\v\f\x{85}\x{2028}\x{2029}])([\s\"]*[=+\-@＝＋－＠−]|[\t\r])"
-_PLAIN = r"^[A-Za-z0-9_-]+$"
-_IN_PYTHON = re.compile(re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: chr(int(match[1], 16)), _STARTS))
+from pipeline.core.redact import is_reference
+
+_SEPARATORS = r"[;\t\r\n\v\f\x{85}\x{2028}\x{2029}]"
+_SPACES = r"[ \"\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]"
+_STARTS = rf"(^|{_SEPARATORS})({_SPACES}*[=+\-@＝＋－＠−])"
+_DROPPED = r"^([\t\r])"
+"""What some programs drop from the start of a cell."""
+_REFERENCE = r"^[A-Za-z0-9_-]+$"
+
+
+def _in_python(pattern: str) -> re.Pattern[str]:
+    """Python writes a character by its number in another way than polars does."""
+    return re.compile(re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: chr(int(match[1], 16)), pattern))
+
+
+_STARTS_HERE, _DROPPED_HERE = _in_python(_STARTS), _in_python(_DROPPED)
 
 
 def defused(text: str) -> str:
     """The text, fit to be copied from a page into a spreadsheet."""
-    return text if re.fullmatch(_PLAIN[1:-1], text) else _IN_PYTHON.sub(r"\1'\2", text)
+    return text if is_reference(text) else _DROPPED_HERE.sub(r"'\1", _STARTS_HERE.sub(r"\1'\2", text))
 
 
 def defused_column(column: str) -> pl.Expr:
     """The same for a column of text (name kept; null stays null)."""
     text = pl.col(column)
-    plain = text.str.contains(_PLAIN)
-    return pl.when(plain).then(text).otherwise(text.str.replace_all(_STARTS, "${1}'${2}"))
+    made = text.str.replace_all(_STARTS, "${1}'${2}").str.replace(_DROPPED, "'${1}")
+    return pl.when(text.str.contains(_REFERENCE)).then(text).otherwise(made)

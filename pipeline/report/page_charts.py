@@ -6,12 +6,16 @@ SVG holds nothing that runs or is fetched, and the same numbers give the same by
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pygal  # type: ignore[import-untyped]
 from markupsafe import Markup
+
+# pygal leaves a hook in the way of every later import, for plug-ins with maps; Python warns of its old kind.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 BAR = (1000, 56)
 CHART = (960, 260)

@@ -104,14 +104,10 @@ def _said(summary: Summary) -> list[str]:
 def _all(found: Breakdown, what: str) -> str:
     if not found.total:
         return "The file holds no records."
-    twice = (
-        f"; {grouped(found.duplicate)} of them {_is(found.duplicate)} duplicate and sent once"
-        if found.duplicate
-        else ""
-    )
-    return (
-        f"The one record is {what}." if found.total == 1 else f"All {records(found.total)} are {what}{twice}."
-    )
+    if found.total == 1:
+        return f"The one record is {what}."
+    again = f"; {_duplicates(found)}, sent once" if found.duplicate else ""
+    return f"All {records(found.total)} are {what}{again}."
 
 
 def _some(found: Breakdown, good: tuple[Outcome, ...], what: str) -> str:

@@ -66,7 +66,7 @@ def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None
     folders = [report.folder, *report.folder.parents[:3]]
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in report.paths.values()} == {0o600}
-    assert set(report.paths) == {"summary", "results", "rejects"}
+    assert set(report.paths) == {"summary", "results", "rejects", "page"}
 
 
 def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
