@@ -282,6 +282,7 @@ def test_the_colours_follow_the_scheme_and_paper_is_white(browser: Browser, repo
     light = page.value(colour)
     page.look(scheme="dark", media="print")
     assert page.value(colour) == "rgb(255, 255, 255)"
+    assert brightness(page.value("getComputedStyle(document.querySelector('h1')).color")) < 150
     assert brightness(dark) < 150
     assert brightness(light) > 600
     assert page.texts("form.filter") == []

@@ -19,6 +19,7 @@ from pipeline.core.outcomes import FileState, Outcome
 from pipeline.report import FileReport, nothing_sent, page_facts, write_report
 from pipeline.report.page_charts import Caption, Series, columns, stacked_bar
 from pipeline.report.page_facts import PageFacts
+from pipeline.report.page_template import MAX_ODD, MAX_SHOWN, reference, shown
 from pipeline.report.page_words import MEANINGS, verdict
 from schemas.results import ControlTotals
 from tests.pages.example import PERSONAL, every_outcome, hostile
@@ -254,6 +255,14 @@ def test_only_so_many_records_codes_and_examples_are_kept(
     assert "and 39 more in results.csv" in " ".join(text.words)
     assert "There are more codes than are listed here" in " ".join(text.words)
     assert report.paths["page"].stat().st_size < 40_000
+
+
+def test_texts_are_cut_after_they_are_escaped() -> None:
+    odd = "\U000e0001" * 300
+    assert len(shown(odd)) == MAX_SHOWN + 1
+    assert len(reference(odd)) == MAX_ODD + 1
+    assert reference("A" * 255) == "A" * 255
+    assert reference(None) == "–"
 
 
 # -- one safe piece --
