@@ -103,8 +103,7 @@ class _Run:
         return self._desk.result(self._reports)
 
     def _overview(self) -> None:
-        if self._done:
-            self._desk.write_overview()
+        self._desk.write_overview(worked=bool(self._done))
 
     def everything(self) -> None:
         desk = self._desk

@@ -36,7 +36,10 @@ def sweep_leftovers(work_dir: Path) -> None:
     """Remove what a killed run left half written. Only while the lock is held."""
     sweep(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
-        shutil.rmtree(left, ignore_errors=True)
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     for left in work_dir.glob(f"{DRY_RUN}*"):
         # A dry run needs no lock, so a fresh one may be at work.
         if time.time() - left.stat().st_mtime > ABANDONED_S:

@@ -16,11 +16,10 @@ from pipeline.core.outcomes import OPEN, REJECTS
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.report.page_template import rendered
 from pipeline.report.page_words import Tone, named, tone
-from pipeline.report.place import folder_name, replaced_file
+from pipeline.report.place import OVERVIEW, folder_name, replaced_file
 from pipeline.report.words import grouped, money
 from pipeline.report.write import REPORT_NAMES
 
-NAME = "index.html"
 SHOWN_FILES = 1000
 SHOWN_CURRENCIES = 3
 _AT_WORK = "landed"
@@ -78,7 +77,7 @@ def write_overview(
         "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
         "figures": list(_figures(rows)),
     }
-    path = reports / NAME
+    path = reports / OVERVIEW
     with replaced_file(path) as file:
         file.writelines(rendered("index.html", context, timezone=timezone))
     return path

@@ -20,7 +20,9 @@ from pipeline.errors import room_at
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
+OVERVIEW = "index.html"
 _STAGED = ".writing-"
+_STAGED_FILE = ".{}.writing"
 
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
@@ -67,8 +69,10 @@ def written_whole(final: Path) -> Iterator[Path]:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """What killed runs left beside reports."""
-    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*")]
+    """What killed runs left beside reports: folders, and the overview."""
+    overview = folder / _STAGED_FILE.format(OVERVIEW)
+    left = [overview] if overview.exists() else []
+    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
 
 
 @contextmanager
@@ -93,7 +97,7 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         DiskFull: there is no room for it.
     """
     make_private(path.parent)
-    staged = path.with_name(f".{path.name}.writing")
+    staged = path.with_name(_STAGED_FILE.format(path.name))
     with room_at(path.parent):
         staged.unlink(missing_ok=True)
         with private_file(staged) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.stories.merchant import Merchant
@@ -55,6 +56,21 @@ def test_a_run_without_work_and_a_dry_run_leave_the_overview_alone(merchant: Mer
     assert "This was a dry run" in (merchant.report(dry.file) / "report.html").read_text()
     merchant.run()
     assert overview(merchant).stat().st_mtime_ns == before
+
+
+def test_an_overview_that_a_killed_run_did_not_get_to_is_made_up_for(merchant: Merchant) -> None:
+    merchant.load(merchant.write("za_bills_2029-12-01.csv", GOOD))
+    page = overview(merchant)
+    whole = page.read_bytes()
+    for old in (None, b"of yesterday"):
+        page.unlink()
+        if old is not None:
+            page.write_bytes(old)
+            os.utime(page, (1_000_000_000, 1_000_000_000))
+        (page.parent / ".index.html.writing").write_bytes(whole[:100])
+        merchant.run()
+        assert page.read_bytes() == whole
+        assert not (page.parent / ".index.html.writing").exists()
 
 
 def test_the_page_goes_back_to_the_server_where_that_is_asked_for(sftp_merchant: Merchant) -> None:

@@ -176,6 +176,11 @@ class Files:
         """How many files the ledger knows."""
         return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
 
+    def last_finished(self) -> str | None:
+        """When a file was finished last."""
+        found: str | None = self._db.execute("SELECT max(finished_at) FROM files").fetchone()[0]
+        return found
+
     def finish(self, file_id: int, *, state: str, at: str, summary: str) -> None:
         """Remember what became of a file, once its outcomes and reports are durable."""
         with transaction(self._db):
