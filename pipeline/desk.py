@@ -29,13 +29,14 @@ from pipeline.errors import EX_BUG, EX_OK, BillferryError, ConfigError, UsageErr
 from pipeline.handover import Debts, Place, owe
 from pipeline.load import count_to_send
 from pipeline.progress import Ui
-from pipeline.report import OVERVIEW, FileReport, Outcomes, run_result
+from pipeline.report import FileReport, Outcomes, run_result
 from pipeline.work_dir import (
     DRY_RUN,
     existing_ledger,
     ledger_path,
     make_private,
     open_for,
+    refresh_overview,
     sweep_leftovers,
 )
 from schemas.feed import Feed
@@ -257,25 +258,9 @@ class Desk:
                 owe(self._files, summary.file.sha256, remotes, place, report.folder.name)
 
     def write_overview(self, *, worked: bool) -> None:
-        """Bring the page over all files up to date, after work or when a killed run did not get to it."""
-        if self.options.dry_run or not (worked or self._is_overview_old()):
-            return
-        from pipeline.report.overview import SHOWN_FILES, write_overview  # noqa: PLC0415 (an idle run needs none)
-
-        write_overview(
-            self._files.newest(SHOWN_FILES),
-            self._files.count(),
-            self.reports,
-            merchant=self.settings.merchant,
-            environment=self.settings.environment,
-            timezone=self.settings.timezone,
-        )
-
-    def _is_overview_old(self) -> bool:
-        page, last = self.reports / OVERVIEW, self._files.last_finished()
-        if last is None:
-            return False
-        return not page.exists() or page.stat().st_mtime < datetime.fromisoformat(last).timestamp()
+        """Bring the page over all files up to date; a dry run leaves it as it is."""
+        if not self.options.dry_run:
+            refresh_overview(self.settings, self._files, worked=worked)
 
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         rows = self._files.sightings(source) if self.ledger else []
