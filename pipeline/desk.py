@@ -46,6 +46,7 @@ from pipeline.work_dir import (
     ledger_path,
     make_private,
     open_for,
+    refresh_overview,
     sweep_leftovers,
 )
 from schemas.feed import Feed
@@ -307,6 +308,11 @@ class Desk:
             section = sftp if remote.source == "sftp" else drop
             if uploads or (section is not None and getattr(section, place) is not None):
                 owe(self._files, sha256, [remote], place, uploads)
+
+    def write_overview(self, *, worked: bool) -> None:
+        """Bring the page over all files up to date; a dry run leaves it as it is."""
+        if not self.options.dry_run:
+            refresh_overview(self.settings, self._files, worked=worked)
 
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         rows = self._files.sightings(source) if self.ledger else []

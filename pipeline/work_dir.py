@@ -6,12 +6,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.edge.landing import sweep
-from pipeline.edge.ledger import Ledger, open_ledger
+from pipeline.edge.ledger import Files, Ledger, open_ledger
 from pipeline.errors import DiskFull
-from pipeline.report import half_written
+from pipeline.report import OVERVIEW, half_written
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"
@@ -36,7 +37,10 @@ def sweep_leftovers(work_dir: Path) -> None:
     """Remove what a killed run left half written. Only while the lock is held."""
     sweep(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
-        shutil.rmtree(left, ignore_errors=True)
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     for left in work_dir.glob(f"{DRY_RUN}*"):
         # A dry run needs no lock, so a fresh one may be at work.
         if time.time() - left.stat().st_mtime > ABANDONED_S:
@@ -50,6 +54,29 @@ def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
         return
     with closing(open_for(settings, read_only=True)) as ledger:
         yield ledger
+
+
+def refresh_overview(settings: Settings, files: Files, *, worked: bool) -> None:
+    """Write the page over all files after work, or when a killed run did not get to it. Only while the lock is held."""
+    reports = settings.work_dir / "reports"
+    if not worked and not _is_older(reports / OVERVIEW, files.last_finished()):
+        return
+    from pipeline.report.overview import SHOWN_FILES, write_overview  # noqa: PLC0415 (an idle run needs none)
+
+    write_overview(
+        files.newest(SHOWN_FILES),
+        files.count(),
+        reports,
+        merchant=settings.merchant,
+        environment=settings.environment,
+        timezone=settings.timezone,
+    )
+
+
+def _is_older(page: Path, last: str | None) -> bool:
+    if last is None:
+        return False
+    return not page.exists() or page.stat().st_mtime < datetime.fromisoformat(last).timestamp()
 
 
 def make_private(folder: Path) -> None:

@@ -11,7 +11,7 @@ from schemas.feed import Feed, OnReject
 from schemas.shape import Shape
 
 Environment = Literal["test", "live"]
-Upload = Literal["summary", "results", "rejects"]
+Upload = Literal["summary", "results", "rejects", "page"]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -71,7 +71,7 @@ class Sftp(Shape):
     reports: str | None = "/reports"
     """Where reports are put back; null: nowhere."""
     upload: list[Upload] = ["summary", "results", "rejects"]
-    """Which of the reports are put back."""
+    """Which of the reports are put back; `page` is `report.html`."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 30
     """A file is taken when its size and time stood still so long."""
     done_marker: str | None = None
@@ -140,7 +140,7 @@ class Settings(Shape):
     environment: Environment
     """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
     timezone: str = "UTC"
-    """The merchant's time zone, for pages made for people; all that is stored is UTC. Without effect yet."""
+    """The merchant's time zone, for pages made for people; all that is stored is UTC."""
     work_dir: Folder = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
     api: Api

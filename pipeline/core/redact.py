@@ -25,3 +25,29 @@ _MASKS = {"key": "[key]", "bearer": "Bearer [key]", "email": "[e-mail]", "number
 def redact(text: str) -> str:
     """The text with keys, e-mails and numbers of eight digits or more masked."""
     return _SECRETS.sub(lambda match: _MASKS.get(match.lastgroup or "", match[0]), text)
+
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
+_DAY = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+_RUN = re.compile(r"[0-9]{8,}")
+_ONLY_DIGITS = re.compile(r"[0-9](?:[_-]*[0-9]){8,}")
+_TAIL = 4
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is within the API's alphabet of references."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def masked_reference(text: str) -> str:
+    """A reference for pages, which people pass on: whole, unless it looks like a number of a person.
+
+    Identity, passport and phone numbers serve as references in this field. Of such a number the last four digits stay,
+    enough to recognise a record whose line is known. Dates and short numbers within a reference are left alone: with
+    `INV-2026-11-20-0007` masked, nobody could act on it. What is no reference at all is redacted like any text.
+    """
+    if not is_reference(text) or text.startswith(("sk_", "pk_")):
+        return redact(text)
+    if _ONLY_DIGITS.fullmatch(text) and not _DAY.fullmatch(text):
+        return "…" + re.sub(r"[_-]", "", text)[-_TAIL:]
+    return _RUN.sub(lambda run: run[0] if _DAY.fullmatch(run[0]) else "…" + run[0][-_TAIL:], text)

@@ -1,6 +1,6 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import half_written, report_folder, report_folders
+from pipeline.report.place import OVERVIEW, half_written, report_folder, report_folders
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
 from pipeline.report.summary import (
     FileReport,
@@ -15,6 +15,7 @@ from pipeline.report.write import REPORT_NAMES, write_report
 
 __all__ = [
     "OUTCOME_SCHEMA",
+    "OVERVIEW",
     "REPORT_NAMES",
     "FileReport",
     "Outcomes",

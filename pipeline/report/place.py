@@ -21,27 +21,29 @@ from pipeline.errors import room_at
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
+OVERVIEW = "index.html"
 _STAGED = ".writing-"
+_STAGED_FILE = ".{}.writing"
 
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
     """The folder of one file's report below the folder of all reports."""
-    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed)
+    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed.name, landed.sha256)
 
 
-def folder_name(landed: LandedFile) -> str:
+def folder_name(name: str, sha256: str) -> str:
     """`<file name>.<first 8 of sha256>`, odd characters percent-encoded, at most 200 bytes.
 
     Of a longer name whole characters are kept, then 8 digits of its own SHA-256: names that begin alike stay apart.
     """
-    suffix = f".{landed.sha256[:8]}"
-    encoded = [quote(char, safe="", errors="surrogateescape") for char in landed.name]
+    suffix = f".{sha256[:8]}"
+    encoded = [quote(char, safe="", errors="surrogateescape") for char in name]
     if encoded[:1] == ["."]:
         encoded[0] = "%2E"  # a report is not a hidden folder
-    name = "".join(encoded)
-    if len(name) + len(suffix) <= NAME_BYTES:
-        return name + suffix
-    digest = hashlib.sha256(landed.name.encode(errors="surrogateescape")).hexdigest()
+    whole = "".join(encoded) + suffix
+    if len(whole) <= NAME_BYTES:
+        return whole
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
     suffix = f"~{digest[:8]}{suffix}"
     kept = ""
     for char in encoded:
@@ -82,8 +84,10 @@ def report_folders(folder: Path) -> list[Path]:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """What killed runs left beside reports."""
-    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*")]
+    """What killed runs left beside reports: folders, and the overview."""
+    overview = folder / _STAGED_FILE.format(OVERVIEW)
+    left = [overview] if overview.exists() else []
+    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
 
 
 @contextmanager
@@ -95,6 +99,26 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         os.fsync(descriptor)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[IO[bytes]]:
+    """A private file that takes the place of the one at `path` when the block ends well.
+
+    Its name until then is fixed, so that a killed run leaves at most one behind, which the next one replaces.
+    Not for two runs at once.
+
+    Raises:
+        DiskFull: there is no room for it.
+    """
+    make_private(path.parent)
+    staged = path.with_name(_STAGED_FILE.format(path.name))
+    with room_at(path.parent):
+        staged.unlink(missing_ok=True)
+        with private_file(staged) as file:
+            yield file
+        staged.replace(path)
+        _sync_folder(path.parent)
 
 
 def make_private(folder: Path) -> None:

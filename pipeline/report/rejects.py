@@ -16,13 +16,14 @@ import polars as pl
 from pipeline.core.files import CheckedFile
 from pipeline.report.dialect import Dialect
 from pipeline.report.place import private_file
+from pipeline.report.results import rejected_rows
 
 
 @contextmanager
 def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    """A writer for rejected rows (columns `byte_start`, `byte_end`, `codes`, `message`), in record order.
+    """A reader of rows (columns `outcome`, `byte_start`, `byte_end`, `codes`, `message`) that writes the rejected ones.
 
-    When no row comes there is no file in the end.
+    When none comes there is no file in the end.
     """
     dialect = Dialect.of(checked)
     wrote = False
@@ -31,10 +32,11 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
         def add(rows: pl.DataFrame) -> None:
             nonlocal wrote
-            if rows.is_empty():
+            rejects = rejected_rows(rows)
+            if rejects.is_empty():
                 return
             wrote = True
-            spans = rows.select("byte_start", "byte_end", "codes", "message").iter_rows()
+            spans = rejects.select("byte_start", "byte_end", "codes", "message").iter_rows()
             with mmap.mmap(landed.fileno(), 0, access=mmap.ACCESS_READ) as original:
                 file.writelines(
                     dialect.record_line(original[start:end], codes or "", message or "")

@@ -18,6 +18,7 @@ from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
 from pipeline.errors import UnbalancedReport
+from pipeline.report.formulas import defused_column
 
 Outcomes = Callable[[int, int], pl.DataFrame]
 """First and last record (inclusive) → what the ledger knows of those that were to be sent, sorted by record.
@@ -58,6 +59,7 @@ CHECKED_COLUMNS = (
     "currency",
     "currency_readable",
     "amount_minor",
+    "due_date",
     "verdict",
     "codes",
     "message",
@@ -127,12 +129,16 @@ class Tally:
             self.first_rejects.append(RejectedRow(line, said_codes or "", message or ""))
 
 
-def write_results(
-    checked: CheckedFile, outcomes: Outcomes, file: IO[bytes], on_rejects: Callable[[pl.DataFrame], None]
-) -> Tally:
-    """Write results.csv, hand the rejected rows of each window to `on_rejects`, and say what it all adds up to.
+TEXT_FROM_OUTSIDE = ("customer_reference", "account_reference", "bill_reference", "currency", *IDS, "message")
+"""What people open in a spreadsheet, and others have written."""
 
-    Rows given to `on_rejects` have the columns of results.csv and `byte_start`, `byte_end`.
+
+def write_results(
+    checked: CheckedFile, outcomes: Outcomes, file: IO[bytes], *readers: Callable[[pl.DataFrame], None]
+) -> Tally:
+    """Write results.csv, hand the rows of each window to `readers`, and say what it all adds up to.
+
+    These rows have the columns of results.csv, `byte_start`, `byte_end`, `currency_counted` and `due_date`.
 
     Raises:
         UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
@@ -145,9 +151,11 @@ def write_results(
         rows = _with_outcomes(window, outcomes)
         _assert_every_record_once(checked, rows, window, after=written)
         written += rows.height
-        _write_csv(rows.select(RESULT_COLUMNS), file, include_header=False)
+        shown = rows.select(RESULT_COLUMNS).with_columns(map(defused_column, TEXT_FROM_OUTSIDE))
+        _write_csv(shown, file, include_header=False)
         tally.count_rows(rows, checked.landed.feed.expected_codes)
-        on_rejects(rejected_rows(rows))
+        for reader in readers:
+            reader(rows)
     assert_balanced(checked, tally)
     return tally
 

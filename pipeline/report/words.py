@@ -15,7 +15,7 @@ SHOWN_REJECTS = 5
 
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
     """What became of one file, its records and its money, and the first of its rejected rows."""
-    return [_printable(line) for line in _lines(report, shown_rejects)]
+    return [printable(line) for line in _lines(report, shown_rejects)]
 
 
 def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """A file name or an answer of the API must not be able to steer a terminal."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line

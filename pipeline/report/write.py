@@ -6,13 +6,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.core.files import CheckedFile
+from pipeline.report.page_facts import PageFacts
 from pipeline.report.place import private_file, report_folder, written_whole
 from pipeline.report.rejects import rejects_file
 from pipeline.report.results import Outcomes, write_results
 from pipeline.report.summary import FileReport, summarise
 from schemas.results import RequestCounts, RunFacts
 
-REPORT_NAMES = {"summary": "summary.json", "results": "results.csv", "rejects": "rejects.csv"}
+REPORT_NAMES = {
+    "summary": "summary.json",
+    "results": "results.csv",
+    "rejects": "rejects.csv",
+    "page": "report.html",
+}
+_ALWAYS = {"summary", "page"}
 
 
 def write_report(
@@ -23,23 +30,27 @@ def write_report(
     run: RunFacts,
     requests: RequestCounts | None = None,
     notes: Iterable[str] = (),
+    timezone: str = "UTC",
 ) -> FileReport:
-    """Write summary.json, results.csv and, when there are any rejects, rejects.csv below `folder`.
+    """Write summary.json, results.csv, report.html and, when there are any rejects, rejects.csv below `folder`.
 
-    The notes of the check come before `notes`.
+    The notes of the check come before `notes`. `timezone` is that of the people who read the page.
 
     Raises:
         UnbalancedReport: records or minor units are lost or doubled; no new report stands then.
         DiskFull: there is no room for the report.
     """
+    from pipeline.report.page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
+
     final = report_folder(folder, checked.landed, dry_run=run.dry_run)
+    facts = PageFacts.of(checked)
     with written_whole(final) as staged:
         with (
             private_file(staged / REPORT_NAMES["results"]) as results,
             rejects_file(checked, staged / REPORT_NAMES["rejects"]) as on_rejects,
         ):
-            tally = write_results(checked, outcomes, results, on_rejects)
-        kinds = [kind for kind, name in REPORT_NAMES.items() if kind == "summary" or (staged / name).exists()]
+            tally = write_results(checked, outcomes, results, on_rejects, facts.read)
+        kinds = [kind for kind, name in REPORT_NAMES.items() if kind in _ALWAYS or (staged / name).exists()]
         summary = summarise(
             checked,
             tally,
@@ -50,6 +61,8 @@ def write_report(
         )
         with private_file(staged / REPORT_NAMES["summary"]) as file:
             file.write(summary.model_dump_json(indent=2).encode() + b"\n")
+        with private_file(staged / REPORT_NAMES["page"]) as file:
+            write_page(summary, tally, facts, file, timezone=timezone)
     return FileReport(
         summary,
         folder=final,

@@ -121,7 +121,13 @@ class FileByFile:
                 self._heed(result)
             outcomes = desk.outcomes(file_id)
         report = write_report(
-            checked, outcomes, folder=desk.reports, run=desk.facts(), requests=requests, notes=notes
+            checked,
+            outcomes,
+            folder=desk.reports,
+            run=desk.facts(),
+            requests=requests,
+            notes=notes,
+            timezone=desk.settings.timezone,
         )
         desk.finish(file_id, report, remotes, _place_after(report))
         return report

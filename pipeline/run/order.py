@@ -98,11 +98,15 @@ class _Run:
     def result_of(self, work: Callable[[], None]) -> RunResult:
         """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
         with stoppable():
-            try:
-                work()
-            except ENDS_THE_RUN as error:
-                self._desk.fail(error)
+            for step in (work, self._overview):
+                try:
+                    step()
+                except ENDS_THE_RUN as error:
+                    self._desk.fail(error)
         return self._desk.result(self._files.reports)
+
+    def _overview(self) -> None:
+        self._desk.write_overview(worked=bool(self._files.done))
 
     def everything(self) -> None:
         self.unfinished()

@@ -1,4 +1,4 @@
-"""No key, password, identity number, e-mail address or phone number leaves by a log, a message or a summary.
+"""No key, password, identity number, e-mail address or phone number leaves by a log, a message, a summary or a page.
 
 By design `results.csv` holds references, `rejects.csv` original text, and the ledger the requests that are still open
 and the details that were sent last; nothing else may hold a planted value.
@@ -97,6 +97,7 @@ def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
     texts |= {f"stderr {number}": each.err for number, each in enumerate(said)}
     for path in [
         *desk.folder.glob("var/reports/**/summary.json"),
+        *desk.folder.glob("var/reports/**/*.html"),
         *desk.folder.glob("server/reports/*/*.json"),
     ]:
         texts[str(path)] = path.read_text()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.redact import redact
+from pipeline.core.redact import masked_reference, redact
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,35 @@ def test_masking_twice_changes_nothing_more() -> None:
 @pytest.mark.timeout(5)
 def test_a_long_text_is_masked_at_once(text: str) -> None:
     assert redact(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("reference", "shown"),
+    [
+        ("ACC-1001-E", "ACC-1001-E"),
+        ("INV-2026-11-20-0007", "INV-2026-11-20-0007"),
+        ("P-100201-2026-11-20", "P-100201-2026-11-20"),
+        ("INV-20261120-001", "INV-20261120-001"),
+        ("20261120", "20261120"),
+        ("8501015800085", "…0085"),
+        ("850101-5800-085", "…0085"),
+        ("CUST8501015800085_7", "CUST…0085_7"),
+        ("0821234567", "…4567"),
+        ("082-123-4567", "…4567"),
+        ("19850101", "…0101"),
+        ("sk_test_51HxAbC", "[key]"),
+        ("ann@example.com", "[e-mail]"),
+        ("+27 82 123 4567", "[number]"),
+        ("8501015800085/0821234567", "[number]"),
+        ("", ""),
+    ],
+)
+def test_a_reference_stays_whole_unless_it_looks_like_a_number_of_a_person(
+    reference: str, shown: str
+) -> None:
+    assert masked_reference(reference) == shown
+
+
+@given(st.from_regex(r"[A-Za-z]{0,3}[0-9]{9,20}[A-Za-z]{0,3}", fullmatch=True))
+def test_of_a_long_number_four_digits_are_left(reference: str) -> None:
+    assert re.search(r"[0-9]{5}", masked_reference(reference)) is None

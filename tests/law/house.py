@@ -48,6 +48,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "fcntl": ("pipeline/edge/lock.py",),
     "typer": ("pipeline/cli/*",),
     "rich": ("pipeline/cli/*",),
+    "jinja2": ("pipeline/report/page_template.py",),
+    "pygal": ("pipeline/report/page_charts.py",),
     "uvloop": ("pipeline/load/*",),
     "watchfiles": ("pipeline/edge/changes.py",),
     **dict.fromkeys(

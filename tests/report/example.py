@@ -40,6 +40,7 @@ _SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "currency": pl.String,
     "currency_readable": pl.Boolean,
     "amount_minor": pl.Int64,
+    "due_date": pl.String,
     "verdict": pl.String,
     "codes": pl.List(pl.String),
     "message": pl.String,
@@ -59,6 +60,9 @@ class Row:
     message: str | None = None
     duplicate_of: int | None = None
     text: str | None = None
+    due_date: str | None = None
+    references: tuple[str | None, str | None, str | None] | None = None
+    """Customer, account and bill, as the file states them; made up when not given."""
 
 
 def rejected(*codes: str, message: str | None = "line, column, rule", text: str | None = None) -> Row:
@@ -142,8 +146,8 @@ def _ids(record: int) -> dict[str, str]:
 
 
 def _columns(number: int, row: Row, span: tuple[int, int]) -> tuple[object, ...]:
-    references = (f"c{number}", None, f"b{number}")
-    money = (row.currency, row.readable, row.amount_minor)
+    references = row.references or (f"c{number}", None, f"b{number}")
+    money = (row.currency, row.readable, row.amount_minor, row.due_date)
     said = (row.verdict, list(row.codes), row.message, row.duplicate_of)
     return (number, number + 1, *span, *references, *money, *said)
 

@@ -33,13 +33,13 @@ from tests.report.example import DRY_RUN, RUN, Row, checked_file, outcomes_of, r
 )
 def test_odd_characters_of_a_file_name_are_percent_encoded(tmp_path: Path, name: str, folder: str) -> None:
     landed = dataclasses.replace(checked_file(tmp_path, []).landed, name=name)
-    assert place.folder_name(landed) == f"{folder}.{landed.sha256[:8]}"
+    assert place.folder_name(landed.name, landed.sha256) == f"{folder}.{landed.sha256[:8]}"
 
 
 @pytest.mark.parametrize("length", range(55, 70))
 def test_long_names_are_cut_but_never_the_digits_that_tell_files_apart(tmp_path: Path, length: int) -> None:
     landed = dataclasses.replace(checked_file(tmp_path, []).landed, name="x" * (length % 6) + "é" * length)
-    name = place.folder_name(landed)
+    name = place.folder_name(landed.name, landed.sha256)
     assert len(name.encode()) <= 200
     assert name.endswith(f".{landed.sha256[:8]}")
     kept = unquote(name.removesuffix(f".{landed.sha256[:8]}"), errors="strict")
@@ -48,7 +48,7 @@ def test_long_names_are_cut_but_never_the_digits_that_tell_files_apart(tmp_path:
     assert "%" not in whole
     assert (whole == landed.name) == (digest == "")
     other = dataclasses.replace(landed, name=landed.name[:-1] + "ü")
-    assert place.folder_name(other) != name
+    assert place.folder_name(other.name, other.sha256) != name
 
 
 def test_dry_runs_report_in_a_folder_of_their_own(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None
     folders = [report.folder, *report.folder.parents[:3]]
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in report.paths.values()} == {0o600}
-    assert set(report.paths) == {"summary", "results", "rejects"}
+    assert set(report.paths) == {"summary", "results", "rejects", "page"}
 
 
 def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:

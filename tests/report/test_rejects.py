@@ -56,8 +56,12 @@ def test_rejected_conflicting_and_refused_records_stand_there_with_their_origina
 def test_without_rejects_there_is_no_rejects_file(tmp_path: Path) -> None:
     report = write(tmp_path, [Row()], {1: Outcome.CREATED})
     assert report.folder is not None
-    assert sorted(path.name for path in report.folder.iterdir()) == ["results.csv", "summary.json"]
-    assert report.summary.reports == ["summary.json", "results.csv"]
+    assert sorted(path.name for path in report.folder.iterdir()) == [
+        "report.html",
+        "results.csv",
+        "summary.json",
+    ]
+    assert report.summary.reports == ["summary.json", "results.csv", "report.html"]
 
 
 def test_rejects_that_are_settled_later_leave_the_report(tmp_path: Path) -> None:

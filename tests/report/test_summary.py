@@ -98,7 +98,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
         "refusal": None,
         "notes": ["two columns are ignored", "late"],
         "codes": {"a.b": 2, "c.d": 1, "currency.unknown": 1},
-        "reports": ["summary.json", "results.csv", "rejects.csv"],
+        "reports": ["summary.json", "results.csv", "rejects.csv", "report.html"],
     }
     assert Summary.model_validate_json(report.paths["summary"].read_text()) == report.summary
 

@@ -186,6 +186,20 @@ class Files:
     def all(self) -> list[FileRow]:
         return [_file(row) for row in self._db.execute("SELECT * FROM files ORDER BY id")]
 
+    def newest(self, most: int) -> list[FileRow]:
+        """The files that landed last, newest first."""
+        rows = self._db.execute("SELECT * FROM files ORDER BY id DESC LIMIT ?", (most,))
+        return [_file(row) for row in rows]
+
+    def count(self) -> int:
+        """How many files the ledger knows."""
+        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+
+    def last_finished(self) -> str | None:
+        """When a file was finished last."""
+        found: str | None = self._db.execute("SELECT max(finished_at) FROM files").fetchone()[0]
+        return found
+
     def finish(self, file_id: int, *, state: str, at: str, summary: str) -> None:
         """Remember what became of a file, once its outcomes and reports are durable."""
         with transaction(self._db):

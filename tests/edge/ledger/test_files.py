@@ -138,3 +138,11 @@ def test_starting_afresh_forgets_settled_outcomes_and_keeps_open_intents(files: 
     assert sends.outcomes(1, 1, 9)["record"].to_list() == [2]
     assert sends.outcomes(9, 1, 9)["record"].to_list() == [1]
     assert [one.reference for one in sends.open_intents()] == ["B2"]
+
+
+def test_the_newest_files_come_first_and_all_are_counted(files: Files) -> None:
+    for number in range(5):
+        land(files, sha256=f"{number}" * 64, name=f"{number}.csv")
+    land(files, sha256="1" * 64, name="again.csv")
+    assert [row.name for row in files.newest(3)] == ["4.csv", "3.csv", "2.csv"]
+    assert files.count() == 5

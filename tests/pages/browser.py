@@ -1,0 +1,216 @@
+"""A headless Chromium, driven by the DevTools protocol: opens a page and tells what it did and shows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+WAIT_S = 30
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+)
+
+
+def chromium() -> str:
+    """Where Chromium is; without it the tests are skipped, and fail where everything must run."""
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    reason = "Chromium is missing (Debian: apt-get install chromium)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@dataclass
+class Opened:
+    """One page in the browser, and what was seen of it since it was opened."""
+
+    browser: Browser
+    session: str
+    complaints: list[str] = field(default_factory=list)
+    """Errors and warnings of the console, exceptions, and what the page's policy stopped."""
+    requests: list[str] = field(default_factory=list)
+    """Every address that was asked for, the page's own included."""
+    loaded: bool = False
+
+    def value(self, script: str) -> Any:
+        """What an expression of JavaScript is, as JSON."""
+        said = self.tell("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said["exceptionDetails"]
+        return said["result"].get("value")
+
+    def texts(self, selector: str) -> list[str]:
+        """What is written in the elements that can be seen."""
+        return list(
+            self.value(
+                f"[...document.querySelectorAll({selector!r})].filter(e => e.checkVisibility())"
+                ".map(e => e.innerText.trim())"
+            )
+        )
+
+    def tree(self) -> list[dict[str, Any]]:
+        """What a screen reader is told: nodes with `role` and `name`."""
+        nodes = self.tell("Accessibility.getFullAXTree")["nodes"]
+        return [
+            {
+                "role": node["role"]["value"],
+                "name": node.get("name", {}).get("value", ""),
+                "properties": {
+                    each["name"]: each["value"].get("value") for each in node.get("properties", ())
+                },
+            }
+            for node in nodes
+            if not node.get("ignored")
+        ]
+
+    def look(self, **media: str) -> None:
+        """`scheme="dark"`, `media="print"`."""
+        features = [{"name": "prefers-color-scheme", "value": media.get("scheme", "light")}]
+        self.tell("Emulation.setEmulatedMedia", media=media.get("media", ""), features=features)
+
+    def size(self, width: int, height: int) -> None:
+        self.tell(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """A PNG of the page, of all of it when it is longer than the window."""
+        shot = self.tell("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def printed(self, path: Path) -> None:
+        """A PDF, in the page's own size of paper."""
+        pdf = self.tell("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+        path.write_bytes(base64.b64decode(pdf["data"]))
+
+    def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self.browser.tell(method, parameters, self.session)
+
+    def note(self, method: str, said: Mapping[str, Any]) -> None:
+        match method:
+            case "Network.requestWillBeSent":
+                self.requests.append(said["request"]["url"])
+            case "Runtime.exceptionThrown":
+                self.complaints.append(str(said["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if said["type"] in {"error", "warning", "assert"}:
+                self.complaints.append(str(said["args"]))
+            case "Log.entryAdded" if said["entry"]["level"] in {"error", "warning"}:
+                self.complaints.append(said["entry"]["text"])
+            case "Page.loadEventFired":
+                self.loaded = True
+
+
+class Browser:
+    """One Chromium for many pages."""
+
+    def __init__(self, address: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._client = loop.run_until_complete(_client())
+        self._socket = loop.run_until_complete(self._client.ws_connect(address, max_msg_size=0))
+        self._count = 0
+        self._pages: dict[str, Opened] = {}
+
+    def open(
+        self, path: Path | str, *, scripts: bool = True, scheme: str = "light", wait: bool = True
+    ) -> Opened:
+        """Open a page, and wait until it has loaded."""
+        target = self.tell("Target.createTarget", {"url": "about:blank"})["targetId"]
+        session = self.tell("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        page = self._pages[session] = Opened(self, session)
+        for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
+            page.tell(f"{domain}.enable")
+        page.size(1280, 900)
+        page.look(scheme=scheme)
+        page.tell("Emulation.setScriptExecutionDisabled", value=not scripts)
+        page.loaded = False
+        page.requests.clear()
+        page.tell("Page.navigate", url=path.as_uri() if isinstance(path, Path) else path)
+        until = time.monotonic() + WAIT_S
+        while wait and not page.loaded:
+            assert time.monotonic() < until, f"{path} does not load"
+            page.tell("Page.getFrameTree")
+        return page
+
+    def tell(self, method: str, parameters: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:
+        return self._loop.run_until_complete(
+            asyncio.wait_for(self._tell(method, parameters, session), timeout=WAIT_S)
+        )
+
+    async def _tell(self, method: str, parameters: Mapping[str, Any], session: str | None) -> dict[str, Any]:
+        self._count += 1
+        mine = self._count
+        order = {"id": mine, "method": method, "params": parameters}
+        await self._socket.send_json(order | ({"sessionId": session} if session else {}))
+        while True:
+            said = await self._socket.receive_json()
+            if said.get("id") == mine:
+                assert "error" not in said, (method, said["error"])
+                return dict(said["result"])
+            if said.get("sessionId") in self._pages:
+                self._pages[said["sessionId"]].note(said["method"], said["params"])
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.tell("Browser.close", {})
+        self._loop.run_until_complete(self._socket.close())
+        self._loop.run_until_complete(self._client.close())
+
+
+async def _client() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession()
+
+
+@contextlib.contextmanager
+def started(profile: Path) -> Iterator[Browser]:
+    """A browser with a fresh profile."""
+    command = [chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    loop = asyncio.new_event_loop()
+    try:
+        browser = Browser(_address(profile, process), loop)
+        yield browser
+        browser.close()
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        loop.close()
+
+
+def _address(profile: Path, process: subprocess.Popen[bytes]) -> str:
+    told = profile / "DevToolsActivePort"
+    until = time.monotonic() + WAIT_S
+    while not (told.exists() and len(told.read_text().splitlines()) == 2):
+        assert process.poll() is None, "Chromium did not start"
+        assert time.monotonic() < until, "Chromium does not answer"
+        time.sleep(0.05)
+    port, path = told.read_text().splitlines()
+    return f"ws://127.0.0.1:{port}{path}"

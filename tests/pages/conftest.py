@@ -1,0 +1,23 @@
+"""One browser for all tests of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.report import FileReport
+from tests.pages.browser import Browser, started
+from tests.pages.example import every_outcome
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with started(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> FileReport:
+    """A report with every outcome."""
+    return every_outcome(tmp_path_factory.mktemp("report"))

@@ -1,0 +1,70 @@
+"""An overview of files with names that a link, a page or a spreadsheet could stumble over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.report.overview import write_overview
+from pipeline.report.place import folder_name
+
+ODD_NAMES = (
+    "za_citypower_bills_2026-12-01.csv",
+    '"><img src=x onerror="window.ran = 1">.csv',
+    "<script>window.ran = 1<script>.csv",
+    "javascript:window.ran=1",
+    "=cmd|' ' C'!A0.csv",
+    "@SUM(1).csv",
+    "per cent %2F and %25.csv",
+    "what#is?this&that.csv",
+    "Zoë’s ✓ bills.csv",
+    "line\u2028separator\u202e.csv",
+    ".hidden.csv",
+    "-flag.csv",
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file as the ledger knows it."""
+
+    name: str
+    state: str = "loaded_with_rejects"
+    feed: str = "bills"
+    landed_at: str = "2026-11-20T06:00:00Z"
+    finished_at: str | None = "2026-11-20T06:01:00Z"
+    summary: Mapping[str, Any] | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.name.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def known(name: str, **facts: Any) -> Known:
+    """A file with five records, of which two did not load."""
+    none = dict.fromkeys(("updated", "unchanged", "duplicate", "conflict", "in_doubt", "not_attempted"), 0)
+    summary = {
+        "file": {"name": name},
+        "records": none | {"total": 5, "created": 3, "rejected": 1, "refused": 1},
+        "amounts_minor": {"ZAR": {"total": 123_456}, "?": {"total": 5}},
+    }
+    return Known(name, **({"summary": summary} | facts))
+
+
+def overview(folder: Path, files: list[Known], *, total: int | None = None) -> Path:
+    """The overview page, with a small report beside it for each file."""
+    for file in files:
+        place = folder / folder_name(file.name, file.sha256)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "report.html").write_text(f"<!doctype html><title>{file.sha256}</title>")
+    return write_overview(
+        files,
+        len(files) if total is None else total,
+        folder,
+        merchant="citypower",
+        environment="test",
+        timezone="Africa/Johannesburg",
+    )
