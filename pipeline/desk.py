@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import tempfile
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.collect import Matching, Source
-from pipeline.core.collected import Sighting
+from pipeline.collect import Matching
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.pace import Pace
@@ -35,8 +34,9 @@ from pipeline.errors import (
     UsageError,
     badness,
 )
-from pipeline.handover import Debts, Place, owe
+from pipeline.handover import Place
 from pipeline.load import count_to_send
+from pipeline.places import Places
 from pipeline.progress import Ui
 from pipeline.report import FileReport, Outcomes, run_result
 from pipeline.retention import forget_old
@@ -52,9 +52,6 @@ from pipeline.work_dir import (
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings
-
-SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
-"""In the order in which they are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +114,11 @@ class Desk:
     def ledger_path(self) -> Path:
         return ledger_path(self.settings)
 
-    def sources(self, names: Collection[SourceName] = SOURCES) -> Iterator[Source]:
-        """Where files come from, as far as configured and named."""
-        if self.settings.sftp is not None and "sftp" in names:
-            from pipeline.edge.sftp import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
-
-            yield SftpSource(self.settings.sftp)
-        if self.settings.drop is not None and "drop" in names:
-            from pipeline.edge.folder import DropFolder  # noqa: PLC0415
-
-            yield DropFolder(self.settings.drop)
+    @property
+    def places(self) -> Places:
+        """Where files come from, and what the ledger remembers of them there."""
+        known = self._files if self.ledger else None
+        return Places(self.settings, known, None if self.options.dry_run else known)
 
     # -- what is said --
 
@@ -290,67 +282,12 @@ class Desk:
                 file_id, state=summary.state, at=_text(self.now()), summary=summary.model_dump_json()
             )
             if place is not None and summary.file.sha256 is not None and report.folder is not None:
-                self._owe(summary.file.sha256, remotes, place, report.folder.name)
-
-    def owe_moves(self, files: Iterable[tuple[str, Sequence[RemoteFile]]]) -> None:
-        """Owe the archive finished files that still stand at their source. A dry run owes nothing."""
-        if self.options.dry_run:
-            return
-        with self._files.together():
-            for sha256, remotes in files:
-                self._owe(sha256, remotes, "archive", None)
-
-    def _owe(self, sha256: str, remotes: Sequence[RemoteFile], place: Place, report: str | None) -> None:
-        """Nothing is owed where nothing would be done: what stays at its source for good costs no write per run."""
-        sftp, drop = self.settings.sftp, self.settings.drop
-        for number, remote in enumerate(remotes):
-            uploads = report if number == 0 and remote.source == "sftp" and sftp and sftp.reports else None
-            section = sftp if remote.source == "sftp" else drop
-            if uploads or (section is not None and getattr(section, place) is not None):
-                owe(self._files, sha256, [remote], place, uploads)
+                self.places.owe(summary.file.sha256, remotes, place, report.folder.name)
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date; a dry run leaves it as it is."""
         if not self.options.dry_run:
             refresh_overview(self.settings, self._files, worked=worked)
-
-    def sightings(self, source: SourceName) -> dict[str, Sighting]:
-        rows = self._files.sightings(source) if self.ledger else []
-        return {row["name"]: _sighting(source, row) for row in rows}
-
-    def remember_sightings(self, source: SourceName, seen: Iterable[Sighting]) -> None:
-        if not self.options.dry_run:
-            self._files.remember_sightings(
-                source,
-                [
-                    {
-                        "name": each.name,
-                        "size_bytes": each.size_bytes,
-                        "modified_at": each.modified_at.isoformat(),
-                        "first_seen_at": each.first_seen_at.isoformat(),
-                        "sha256": each.sha256,
-                    }
-                    for each in seen
-                ],
-            )
-
-    def remember_fetched(self, remote: RemoteFile, sha256: str) -> None:
-        if not self.options.dry_run:
-            self._files.remember_fetched(remote.source, remote.name, sha256)
-
-    def remotes_of(self, sha256: str) -> tuple[RemoteFile, ...]:
-        """Where a file that was fetched earlier still stands, as far as the last look showed."""
-        return tuple(
-            sighting.remote
-            for source in SOURCES
-            for sighting in self.sightings(source).values()
-            if sighting.sha256 == sha256
-        )
-
-    def debts(self, change: Callable[[Debts], None]) -> None:
-        """Pay what is owed to a source; a dry run owes nothing."""
-        if not self.options.dry_run:
-            change(self._files)
 
     def forget_old(self) -> None:
         """Retention, after a run; a dry run forgets nothing."""
@@ -414,18 +351,6 @@ def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
         raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
     digits = ", ".join(row.sha256[:8] for row in rows)
     raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
-
-
-def _sighting(source: SourceName, row: dict[str, object]) -> Sighting:
-    return Sighting(
-        source=source,
-        name=str(row["name"]),
-        size_bytes=int(str(row["size_bytes"])),
-        modified_at=datetime.fromisoformat(str(row["modified_at"])),
-        first_seen_at=datetime.fromisoformat(str(row["first_seen_at"])),
-        sha256=str(row["sha256"]) if row["sha256"] else None,
-        finished=bool(row["finished"]),
-    )
 
 
 def _text(moment: datetime) -> str:

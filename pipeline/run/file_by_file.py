@@ -84,7 +84,7 @@ class FileByFile:
         landed = self._desk.landed_from(row)
         if landed.path.exists():
             self.work_on(landed, ())
-        elif not self._desk.remotes_of(row.sha256):
+        elif not self._desk.places.of(row.sha256):
             raise LandedCopyGone(where=landed.path.parent, name=row.name)
 
     def work_on(self, landed: LandedFile, remotes: tuple[RemoteFile, ...]) -> None:
@@ -99,7 +99,7 @@ class FileByFile:
             return
         self.done.add(landed.sha256)
         landed = desk.with_its_totals(landed)
-        remotes = remotes or desk.remotes_of(landed.sha256)
+        remotes = remotes or desk.places.of(landed.sha256)
         self.say(self._worked(landed, desk.take_up(landed), remotes))
 
     def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
@@ -188,7 +188,7 @@ class FileByFile:
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
         self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
-        desk.owe_moves([(landed.sha256, remotes)])
+        desk.places.owe_archiving([(landed.sha256, remotes)])
 
     def say(self, report: FileReport) -> None:
         self.reports.append(report)

@@ -19,13 +19,13 @@ from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import FileState
-from pipeline.desk import SOURCES, Desk, Options
+from pipeline.desk import Desk, Options
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
 from pipeline.errors import BillferryError, LandedCopyForgotten, ListingCut, SourceError
-from pipeline.handover import pay
+from pipeline.places import SOURCES
 from pipeline.progress import Ui
-from pipeline.report import REPORT_NAMES, without_report
+from pipeline.report import without_report
 from pipeline.run.file_by_file import ENDS_THE_RUN, FileByFile
 from pipeline.signals import stoppable
 from schemas.results import FileFacts, RunResult
@@ -127,7 +127,7 @@ class _Run:
         sources: list[Source] = []
         work: list[Work] = []
         try:
-            for source in desk.sources(names):
+            for source in desk.places.opened(names):
                 sources.append(source)
                 self._reaching(partial(self._collect, source, work))
             work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
@@ -178,11 +178,15 @@ class _Run:
     def _collect(self, source: Source, work: list[Work]) -> None:
         """Look, remember what was seen, land what is new."""
         desk = self._desk
-        seen = collect(source, desk.matching(), desk.sightings(source.name), clock=desk.now, wait=self._wait)
+        seen = collect(
+            source, desk.matching(), desk.places.sightings(source.name), clock=desk.now, wait=self._wait
+        )
         self.again_in_s = seen.again_in_s
-        desk.remember_sightings(source.name, seen.sightings)
+        desk.places.remember(source.name, seen.sightings)
         self._tell(source, seen)
-        desk.owe_moves((one.sha256, (one.remote, *one.companions)) for one in seen.known if one.finished)
+        desk.places.owe_archiving(
+            (one.sha256, (one.remote, *one.companions)) for one in seen.known if one.finished
+        )
         try:
             for known in seen.known:
                 if not known.finished:
@@ -220,7 +224,7 @@ class _Run:
                 max_file_bytes=desk.settings.limits.max_file_bytes,
                 progress=progress,
             )
-        desk.remember_fetched(remote, landed.sha256)
+        desk.places.remember_fetched(remote, landed.sha256)
         work.append((landed, (remote, *found.companions)))
 
     def _tell(self, source: Source, seen: Collected) -> None:
@@ -242,7 +246,4 @@ class _Run:
         log.info("collected", source=source.name, found=len(seen.found), waiting=len(seen.waiting))
 
     def _hand_over(self, source: Source) -> None:
-        desk = self._desk
-        uploads = desk.settings.sftp.upload if desk.settings.sftp else []
-        names = [REPORT_NAMES[kind] for kind in uploads]
-        desk.debts(partial(pay, source=source, reports=desk.reports, uploads=names, warn=desk.warn))
+        self._desk.places.pay(source, self._desk.reports, self._desk.ui)
