@@ -210,7 +210,7 @@ class _Run:
     def _hand_over(self, source: Source) -> None:
         desk = self._desk
         uploads = desk.settings.sftp.upload if desk.settings.sftp else []
-        names = [REPORT_NAMES[kind] for kind in uploads]
+        names = [name for kind in uploads for name in REPORT_NAMES[kind]]
         desk.debts(partial(pay, source=source, reports=desk.reports, uploads=names, warn=desk.warn))
 
     # -- one file --

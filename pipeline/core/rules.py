@@ -96,13 +96,14 @@ def _date_rules(field: str) -> Iterator[Rule]:
     )
 
 
-def _name_rule(field: str) -> Rule:
-    return Rule(
+def _name_rules(field: str) -> Iterator[Rule]:
+    yield Rule(
         f"{field}.too_long",
         f"more than {MAX_NAME_CHARACTERS} characters",
         "shorten it",
         f"({MAX_NAME_CHARACTERS + 1} characters)",
     )
+    yield Rule(f"{field}.spreadsheet", "mangled by a spreadsheet", "correct the cell or empty it", "#REF!")
 
 
 def _metadata_rules(field: str) -> Iterator[Rule]:
@@ -124,13 +125,19 @@ def _metadata_rules(field: str) -> Iterator[Rule]:
         "shorten it or leave the column out",
         f"({MAX_METADATA_VALUE_CHARACTERS + 1} characters)",
     )
+    yield Rule(
+        f"{field}.spreadsheet",
+        "a value mangled by a spreadsheet",
+        "enter it as text, round it, or leave the column out",
+        "3.333333333333333E-01",
+    )
 
 
 def _field_rules() -> Iterator[Rule]:
     yield from _reference_rules("customer_reference", example="C-1")
     yield from _reference_rules("account_reference", example="A-1")
     yield from _reference_rules("bill_reference", example="INV-1")
-    yield _name_rule("customer_name")
+    yield from _name_rules("customer_name")
     yield Rule("customer_email.invalid", "no e-mail address", "correct or empty it", "john@")
     yield Rule(
         "customer_email.too_long",
@@ -144,7 +151,7 @@ def _field_rules() -> Iterator[Rule]:
         "write it as +27…, set feed.phone_region, or empty it",
         "08212",
     )
-    yield _name_rule("account_name")
+    yield from _name_rules("account_name")
     yield Rule(
         "account_name.without_account",
         "a name of an account, but no account_reference",
@@ -198,6 +205,14 @@ def _record_rules() -> Iterator[Rule]:
         "\\xff",
     )
     yield Rule("record.control_characters", "NUL or control characters", "remove them", "A\\x00-1")
+    yield Rule("record.json", "a line that is no JSON object", "correct its syntax", '{"currency": "ZAR"')
+    yield Rule("record.duplicate_key", "a key stands twice in an object", "keep one", '{"a": 1, "a": 2}')
+    yield Rule(
+        "record.value_type",
+        "a list, an object or true/false where text or a number belongs",
+        "write it as text",
+        '{"currency": ["ZAR"]}',
+    )
     yield Rule(
         "record.reject_source",
         "reject_source is not that of the file's first record",
@@ -301,6 +316,54 @@ def _api_rules() -> Iterator[Rule]:
     )
 
 
+def _content_rules() -> Iterator[Rule]:
+    yield Rule(
+        "file.format",
+        "content of another format than feed.format says, or of one that is not read here",
+        "export it as CSV, XLSX or NDJSON, or correct feed.format",
+        "(an XLSX called bills.csv)",
+    )
+    yield Rule(
+        "file.archive_damaged",
+        "gzip or zip content that is cut off, altered, or followed by other bytes",
+        "send it again",
+        "(half an upload)",
+    )
+    yield Rule(
+        "file.archive_members",
+        "an archive of none or of several files",
+        "pack each bill file by itself",
+        "a.csv and b.csv in one zip",
+    )
+    yield Rule(
+        "file.archive_nested",
+        "an archive inside an archive",
+        "pack it once, or not at all",
+        "bills.csv.gz.gz",
+    )
+    yield Rule("file.archive_encrypted", "an archive with a password", "send it without", "(a password)")
+    yield Rule(
+        "file.archive_too_large",
+        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow",
+        "send it unpacked or raise the limit",
+        "(1 MB that become 1 GB)",
+    )
+    yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again", "(broken XML)")
+    yield Rule(
+        "file.workbook_active",
+        "a workbook with macros, or with links to other workbooks",
+        "save it as a plain workbook of values",
+        "bills.xlsm",
+    )
+    yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet", "Sheet1")
+    yield Rule(
+        "file.merged_cells",
+        "merged cells in the header or among the records",
+        "unmerge them and fill in every row",
+        "A2:A9",
+    )
+
+
 def _file_rules() -> Iterator[Rule]:
     yield Rule("file.empty", "the file holds nothing, not even a header", "export again", "(0 bytes)")
     yield Rule(
@@ -324,7 +387,7 @@ def _file_rules() -> Iterator[Rule]:
         "check feed.delimiter",
         "(10⁶ columns)",
     )
-    yield Rule("file.compressed", "gzip or zip content", "unpack it", "bills.csv, packed")
+    yield from _content_rules()
     yield Rule(
         "file.encoding", "not in feed.encoding", "export again, or correct feed.encoding", "UTF-16 as UTF-8"
     )

@@ -24,7 +24,11 @@ DAMAGE = (
     "record.stray_quote",
     "record.too_few_fields",
     "record.too_many_fields",
+    "record.json",
+    "record.duplicate_key",
+    "record.value_type",
 )
+"""What is wrong with the structure of a record. The last three are about JSON alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +92,18 @@ class Scan:
     open_line: int | None
 
 
-def lines_of(text: str, dialect: Dialect, size_bytes: pl.Expr) -> pl.DataFrame:
+def lines_of(text: str, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
     """Physical lines of text that ends with a line end or with the file.
 
     Columns: `text` (without line end), `line` (0-based), `start`, `end` (byte offsets, line end not included).
     `size_bytes` is the length of the column `raw` in the file's own encoding.
     """
-    end_bytes = pl.lit(dialect.line_end).alias("raw")
-    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(dialect.line_end).explode())
-    if text.endswith(dialect.line_end):
+    end_bytes = pl.lit(line_end).alias("raw")
+    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(line_end).explode())
+    if text.endswith(line_end):
         frame = frame.head(-1)
     unit = pl.select(end_bytes).select(size_bytes).item()
-    carriage = pl.col("raw").str.ends_with("\r") if dialect.line_end == "\n" else pl.lit(value=False)
+    carriage = pl.col("raw").str.ends_with("\r") if line_end == "\n" else pl.lit(value=False)
     return frame.with_row_index("line").select(
         pl.col("line").cast(pl.Int64),
         pl.when(carriage).then(pl.col("raw").str.head(-1)).otherwise(pl.col("raw")).alias("text"),

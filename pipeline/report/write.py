@@ -12,7 +12,12 @@ from pipeline.report.results import Outcomes, write_results
 from pipeline.report.summary import FileReport, summarise
 from schemas.results import ControlTotals, RequestCounts, RunFacts
 
-REPORT_NAMES = {"summary": "summary.json", "results": "results.csv", "rejects": "rejects.csv"}
+REPORT_NAMES = {
+    "summary": ("summary.json",),
+    "results": ("results.csv",),
+    "rejects": ("rejects.csv", "rejects.ndjson"),
+}
+"""What each part of a report may be called; rejects are written as the bill file was."""
 
 
 def write_report(
@@ -25,7 +30,7 @@ def write_report(
     control: ControlTotals | None = None,
     notes: Iterable[str] = (),
 ) -> FileReport:
-    """Write summary.json, results.csv and, when there are any rejects, rejects.csv below `folder`.
+    """Write summary.json, results.csv and, when there are any rejects, rejects.csv (or .ndjson) below `folder`.
 
     `control` is what the file declares about itself; the notes of the check come before `notes`.
 
@@ -34,13 +39,14 @@ def write_report(
         DiskFull: there is no room for the report.
     """
     final = report_folder(folder, checked.landed, dry_run=run.dry_run)
+    names = {"summary": "summary.json", "results": "results.csv", "rejects": f"rejects.{checked.text_format}"}
     with written_whole(final) as staged:
         with (
-            private_file(staged / REPORT_NAMES["results"]) as results,
-            rejects_file(checked, staged / REPORT_NAMES["rejects"]) as on_rejects,
+            private_file(staged / names["results"]) as results,
+            rejects_file(checked, staged / names["rejects"]) as on_rejects,
         ):
             tally = write_results(checked, outcomes, results, on_rejects)
-        kinds = [kind for kind, name in REPORT_NAMES.items() if kind == "summary" or (staged / name).exists()]
+        kinds = [kind for kind, name in names.items() if kind == "summary" or (staged / name).exists()]
         summary = summarise(
             checked,
             tally,
@@ -48,14 +54,14 @@ def write_report(
             requests=requests or RequestCounts(),
             control=control,
             notes=notes,
-            reports=[REPORT_NAMES[kind] for kind in kinds],
+            reports=[names[kind] for kind in kinds],
         )
-        with private_file(staged / REPORT_NAMES["summary"]) as file:
+        with private_file(staged / names["summary"]) as file:
             file.write(summary.model_dump_json(indent=2).encode() + b"\n")
     return FileReport(
         summary,
         folder=final,
-        paths={kind: final / REPORT_NAMES[kind] for kind in kinds},
+        paths={kind: final / names[kind] for kind in kinds},
         unexpected_rejects=tally.unexpected_rejects,
         first_rejects=tuple(tally.first_rejects),
     )
