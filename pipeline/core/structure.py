@@ -8,13 +8,21 @@ of a field, closes only at its end, and is doubled inside.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
 
+from pipeline.errors import FileRefused
+
 SUBSTITUTE = "\x1a"
 """U+001A, which stands for a byte that cannot be decoded (Source: ISO 646)."""
+
+GZIP = b"\x1f\x8b"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+PACKED = (GZIP, *ZIP)
+"""How packed files begin (Source: RFC 1952; PKWARE's APPNOTE, 4.3.7 and 4.3.16)."""
 
 DAMAGE = (
     "record.blank",
@@ -29,6 +37,31 @@ DAMAGE = (
     "record.value_type",
 )
 """What is wrong with the structure of a record. The last three are about JSON alone."""
+
+
+def with_a_first_line(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
+    """The blocks of a text as they come; FileRefused as soon as its first line is surely longer than any may be.
+
+    A file of one endless line need not be copied or unpacked to its end before it is refused. What is packed has no
+    lines.
+    """
+    searched = 0
+    found = False
+    for block in blocks:
+        if searched == 0 and block.startswith(PACKED):
+            found = True
+        if not found:
+            found = b"\n" in block or b"\r" in block
+            searched += len(block)
+            # Some room for a byte order mark; the reader measures exactly.
+            if not found and searched > max_record_bytes + 4:
+                raise FileRefused(
+                    name=name,
+                    rule="file.record_too_long",
+                    problem=f"its first line has more than {max_record_bytes} bytes",
+                    remedy="check that it is a bill file, or raise limits.max_record_bytes",
+                )
+        yield block
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, NoReturn
 
+from pipeline.core.structure import GZIP, PACKED, ZIP, with_a_first_line
 from pipeline.errors import FileRefused, room_at
 from schemas.settings import Limits
 
 Packing = Literal["gzip", "zip", "xlsx"]
 
 STEP_BYTES = 1 << 18
-_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _FOREIGN = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file (.xls), or one with a password",
     b"%PDF-": "PDF",
@@ -66,9 +66,9 @@ def packing_of(path: Path, name: str) -> Packing | None:
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
             refuse(name, "file.format", f"its content is {kind}", "export it as CSV, XLSX or NDJSON")
-    if head.startswith(_GZIP):
+    if head.startswith(GZIP):
         return "gzip"
-    if not head.startswith(_ZIP):
+    if not head.startswith(ZIP):
         return None
     with zip_archive(path, name) as archive:
         names = archive.namelist()
@@ -86,7 +86,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: Allowance) -> 
     blocks = _gunzipped(path, allowance.name) if packing == "gzip" else _unzipped(path, allowance)
     first = True
     with plain_copy(copy) as file:
-        for block in blocks:
+        for block in with_a_first_line(blocks, allowance.limits.max_record_bytes, name=allowance.name):
             if first:
                 _refuse_nested(block, allowance.name)
             first = False
@@ -156,7 +156,7 @@ def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
         if end < 0:
             return False
         file.seek(end)
-        return file.read(4) == _ZIP[1]
+        return file.read(4) == ZIP[1]
 
 
 def _unzipped(path: Path, allowance: Allowance) -> Iterator[bytes]:
@@ -189,7 +189,7 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
         rest = unpacker.unused_data or file.read(2)
         if len(rest) < 2:
             rest += file.read(2)
-    if rest.startswith(_GZIP):
+    if rest.startswith(GZIP):
         problem = "it is several gzip files in one"
         refuse(name, "file.archive_members", problem, "pack each bill file by itself")
     if rest:
@@ -197,7 +197,7 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _refuse_nested(head: bytes, name: str) -> None:
-    if head.startswith((_GZIP, *_ZIP, *_FOREIGN)):
+    if head.startswith((*PACKED, *_FOREIGN)):
         problem = "what is packed in it is packed again, or no text"
         refuse(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
 
