@@ -59,8 +59,10 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
             foretold.spend(member.file_size)
         book = read_workbook(archive, name)
         sheet, notes = _chosen(book, landed.feed, name)
-        texts = read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes)
-        with plain_copy(copy) as file:
+        with (
+            read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
+            plain_copy(copy) as file,
+        ):
             rows = _Csv(file, landed.feed.delimiter, Allowance(name, landed.size_bytes, limits))
             cells = _Cells(
                 name, landed.feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add

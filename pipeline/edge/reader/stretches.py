@@ -68,7 +68,8 @@ class Body:
         text, position = previous or ("", 0)
         _, records = self._advance(rest + text[skip:], cursor, find, final=True)
         if records is not None:
-            yield records
+            # Half a character at the end was counted as a whole one.
+            yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
         if progress:
             progress(position)
 

@@ -13,7 +13,8 @@ import re
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
@@ -189,6 +190,11 @@ class SharedTexts:
         if self._ends[-1]:
             self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
+    def close(self) -> None:
+        if isinstance(self._bytes, mmap.mmap):
+            self._bytes.close()
+        self._file.close()
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 
@@ -196,22 +202,23 @@ class SharedTexts:
         return self._bytes[self._ends[number] : self._ends[number + 1]].decode()
 
 
+@contextmanager
 def read_texts(
     archive: zipfile.ZipFile, part: str | None, name: str, folder: Path, max_text_bytes: int
-) -> SharedTexts:
+) -> Iterator[SharedTexts]:
     """All shared texts, in a nameless file below `folder`."""
-    texts = SharedTexts(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 (it goes with the object)
-    collected = Text(name, max_text_bytes)
+    with tempfile.TemporaryFile(dir=folder) as file, closing(SharedTexts(file)) as texts:
+        collected = Text(name, max_text_bytes)
 
-    def on_end(element: str) -> None:
-        collected.end(element)
-        if element == "si":
-            texts.add(collected.take())
+        def on_end(element: str) -> None:
+            collected.end(element)
+            if element == "si":
+                texts.add(collected.take())
 
-    if part is not None:
-        stream(archive, part, name, start=collected.start, end=on_end, text=collected.add)
-    texts.finish()
-    return texts
+        if part is not None:
+            stream(archive, part, name, start=collected.start, end=on_end, text=collected.add)
+        texts.finish()
+        yield texts
 
 
 class Text:
