@@ -6,7 +6,7 @@ Memory is bounded: records pass in batches into Parquet parts; rules across reco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +20,7 @@ from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.proportion import refuse_out_of_proportion
 from pipeline.core.totals import Totals
-from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
+from pipeline.edge.reader.opening import BillFile, Records, open_records
 from pipeline.edge.reader.parts import Parts
 from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
@@ -44,12 +44,13 @@ def check(
     """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
 
     `loaded_there`: for a corrected rejects file, the references that its source file loaded.
-    Records go to `workspace/records/`. `progress` is told the bytes of the file read so far.
+    Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
+    `progress` is told the bytes of the file read so far.
     """
     rejected = None
     if landed.rejects_of is not None:
         rejected = Rejected(landed.rejects_of, pl.Series("reference", list(loaded_there), dtype=pl.String))
-    work = _Check(landed, Parts(workspace / "records"), limits, rejected)
+    work = _Check(landed, workspace, Parts(workspace / "records"), limits, rejected)
     try:
         work.run(progress)
     except FileRefused as refused:
@@ -62,10 +63,11 @@ class _Check:
     """One file being checked."""
 
     landed: LandedFile
+    workspace: Path
     parts: Parts
     limits: Limits
     rejected: Rejected | None = None
-    file: DelimitedFile | None = None
+    file: BillFile | None = None
     notes: list[str] = field(default_factory=list)
     refusal: Refusal | None = None
     trailer: str | None = None
@@ -74,27 +76,28 @@ class _Check:
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
-        self.file = open_delimited(self.landed, self.limits)
+        self.file = open_records(self.landed, self.limits, self.workspace)
+        self.notes += self.file.notes
         layout = lay_out(
-            self.landed.feed, self.file.header.names, self.landed.name_parts, file_name=self.landed.name
+            self.landed.feed, self.file.records.names, self.landed.name_parts, file_name=self.landed.name
         )
         if layout.reject_source is not None and self.landed.rejects_of is None:
             raise FileRefused(
                 name=self.landed.name,
                 rule="file.rejects_unknown",
                 problem="a corrected rejects file of a file that is not known here",
-                remedy="drop it where the original was loaded",
+                remedy="drop it as plain text (not packed, no XLSX), and where the original was loaded",
             )
         self.notes += layout.notes
         self.own_names = layout.own_names
-        self._records(self.file, layout, progress)
+        self._records(self.file.records, layout, progress and self._scaled(progress))
         self._crossings(layout)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
             self._refuse_out_of_proportion()
         self._refuse_for_rejects()
 
-    def _records(self, file: DelimitedFile, layout: Layout, progress: Callable[[int], None] | None) -> None:
+    def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         rejected = self.rejected if layout.reject_source is not None else None
         batches = file.batches(layout.positions(), progress=progress, is_trailer=self._take_trailer)
         for fields in batches:
@@ -138,6 +141,13 @@ class _Check:
         if expect is not None:
             count = parts.select(pl.len()).collect().item() if parts is not None else 0
             refuse_out_of_proportion(parts, count, expect, self.landed.name)
+
+    def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:
+        """Bytes of our plain copy as bytes of the landed file."""
+        if self.file is None or self.file.plain_copy is None:
+            return progress
+        copy_bytes = max(1, self.file.plain_copy.stat().st_size)
+        return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
 
     def _crossings(self, layout: Layout) -> None:
         records = self.parts.scan()
@@ -204,19 +214,26 @@ class _Check:
         return records.select(unexpected.sum(), pl.len()).collect(engine="streaming").row(0)
 
     def result(self) -> CheckedFile:
-        header = self.file.header if self.file else None
-        return CheckedFile(
+        checked = CheckedFile(
             landed=self.landed,
             records=self.parts.folder,
             totals=self._totals(),
-            header=header.raw if header else b"",
-            line_end=header.line_end if header else b"\n",
-            byte_order_mark=self.file.file.byte_order_mark if self.file else b"",
             refusal=self.refusal,
             notes=tuple(self.notes),
             code_counts=self._code_counts(),
             control=self.control,
             own_names=self.own_names,
+        )
+        if self.file is None:
+            return checked
+        return replace(
+            checked,
+            header=self.file.header,
+            line_end=self.file.line_end,
+            byte_order_mark=self.file.text.byte_order_mark,
+            codec=self.file.text.codec,
+            text_format=self.file.text_format,
+            plain_copy=self.file.plain_copy,
         )
 
     def _totals(self) -> Totals:

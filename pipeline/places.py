@@ -93,7 +93,8 @@ class Places:
         """Upload and move what is owed to a source. Raises SourceError when it cannot be reached."""
         if self.memory is not None:
             uploads = self.settings.sftp.upload if self.settings.sftp else []
-            pay(self.memory, source, reports, [REPORT_NAMES[kind] for kind in uploads], ui.warn)
+            names = [name for kind in uploads for name in REPORT_NAMES[kind]]
+            pay(self.memory, source, reports, names, ui.warn)
 
 
 def _sighting(source: SourceName, row: dict[str, Any]) -> Sighting:

@@ -60,7 +60,12 @@ def validate_files(
         with stoppable(), tempfile.TemporaryDirectory(prefix="billferry-validate-") as folder:
             try:
                 landed = land_named(
-                    path, matching, Path(folder), max_file_bytes=limits.max_file_bytes, feed=feed
+                    path,
+                    matching,
+                    Path(folder),
+                    max_file_bytes=limits.max_file_bytes,
+                    max_record_bytes=limits.max_record_bytes,
+                    feed=feed,
                 )
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
             except (FileRefused, FileTooLarge) as refused:

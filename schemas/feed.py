@@ -13,6 +13,7 @@ from schemas.shape import Shape
 Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
 Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
+Format = Literal["csv", "xlsx", "ndjson"]
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
 
@@ -104,8 +105,13 @@ class Feed(Shape):
     """The file's own column → what each value of it must be. `sa_id`: a South African identity number with a day
     of birth and a right check digit.
     """
+    format: Format | None = None
+    """What its content must be, packed or not. null: known by its content, never by its name: XLSX by its bytes, NDJSON
+    by the `{` that it begins with, the rest is CSV."""
+    sheet: str | None = None
+    """The sheet of a workbook that is read; null: the first visible one."""
     encoding: Encoding = "utf-8"
-    """How its text is encoded. A byte order mark is understood."""
+    """How its text is encoded. A byte order mark is understood. Without effect on XLSX."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """What stands between two fields."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
@@ -142,6 +148,12 @@ class Feed(Shape):
             if instead and not _SENDABLE.fullmatch(instead):
                 raise ValueError("a replacement is made of A-Z, a-z, 0-9, _ and -")
         return replace
+
+    @model_validator(mode="after")
+    def _sheets_are_of_workbooks(self) -> Feed:
+        if self.sheet is not None and self.format in ("csv", "ndjson"):
+            raise ValueError(f"sheet is for XLSX only, and format is {self.format}")
+        return self
 
     @field_validator("delimiter")
     @classmethod

@@ -107,9 +107,9 @@ class Limits(Shape):
     max_columns: Count = 1000
     """Files with more columns are refused."""
     max_decompressed_bytes: Count = 8_589_934_592
-    """Bound on what a compressed file may become. Without effect yet."""
+    """What a compressed file or a workbook may become."""
     max_decompression_ratio: Annotated[float, Field(gt=1)] = 200
-    """Bound on how many times its size a compressed file may become. Without effect yet."""
+    """How many times its size a compressed file or a workbook may become."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
     """A file is refused when the share of its rejected records is above this *and* their number above `max_rejects`."""
     max_rejects: Annotated[int, Field(ge=0)] = 100

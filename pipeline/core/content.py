@@ -52,6 +52,8 @@ RECORD_COLUMNS: dict[str, pl.DataType] = {
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
 # Only with a sign in the exponent: `12E4` may well be somebody's reference.
 _SPREADSHEET = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+# What our own reading of a workbook writes for damaged cells; wherever else it stands, a spreadsheet was there too.
+_CELL = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
@@ -141,6 +143,7 @@ def _faults(layout: Layout, rejected: Rejected | None) -> Iterator[Fault]:
     yield from _customer_faults()
     if model != "customer_balance":
         yield _too_long("account_name", rules.MAX_NAME_CHARACTERS)
+        yield _mangled("account_name", ["account_name"])
     yield Fault("currency.missing", pl.col("currency").is_null())
     yield Fault("currency.unknown", ~pl.col("currency").is_in(list(money.exponents())))
     yield from _amount_faults(layout)
@@ -168,8 +171,15 @@ def _too_long(name: str, max_characters: int) -> Fault:
     return Fault(f"{name}.too_long", pl.col(name).str.len_chars() > max_characters)
 
 
+def _mangled(field: str, columns: list[str]) -> Fault:
+    return Fault(
+        f"{field}.spreadsheet", pl.any_horizontal(pl.col(name).str.contains(_CELL) for name in columns)
+    )
+
+
 def _customer_faults() -> Iterator[Fault]:
     yield _too_long("customer_name", rules.MAX_NAME_CHARACTERS)
+    yield _mangled("customer_name", ["customer_name"])
     yield _too_long("customer_email", rules.MAX_EMAIL_CHARACTERS)
     yield Fault("customer_email.invalid", ~pl.col("customer_email").str.contains(_EMAIL))
     yield Fault(
@@ -242,6 +252,7 @@ def _metadata_faults(layout: Layout) -> Iterator[Fault]:
         filled = [pl.col(name).is_not_null() for name in names]
         too_long = [pl.col(name).str.len_chars() > rules.MAX_METADATA_VALUE_CHARACTERS for name in names]
         yield Fault(f"{family}.value_too_long", pl.any_horizontal(too_long))
+        yield _mangled(family, names)
         yield from _too_many_keys(layout, family)
         keys = layout.metadata_keys(family)
         unfit = [each for each, key in zip(filled, keys, strict=True) if not _is_key(key)]

@@ -7,8 +7,10 @@ was loaded before can bring a code about, a `Story` names the test that does.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,7 +126,6 @@ def _file_examples() -> dict[str, Example | Story]:
             "C" * 200, shows="a line of 200 bytes", limits={"max_record_bytes": 100}
         ),
         "file.too_many_columns": _lines(_GOOD, shows="five columns", limits={"max_columns": 4}),
-        "file.compressed": Example("gzip behind a name in .csv", b"\x1f\x8b\x08\x00bills"),
         "file.encoding": Example("UTF-16", "bills".encode("utf-16"), {"encoding": "utf-8"}),
         "file.header": Example('"customer_reference', b'"customer_reference\n'),
         "file.duplicate_column": Example("currency,currency", b"currency,currency\nZAR,ZAR\n"),
@@ -164,6 +165,46 @@ def _file_examples() -> dict[str, Example | Story]:
         "file.unexpected_amounts": _one(
             {"amount_due": "24000"}, expect={"amount_median": ["50.00", "5000.00"]}
         ),
+    }
+
+
+def _zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), _text([_BASE["bill"]]))
+    return packed.getvalue()
+
+
+def _content_examples() -> dict[str, Example | Story]:
+    packed = gzip.compress(_text([_BASE["bill"]]), mtime=0)
+    sheets, archives = "tests/check/test_spreadsheets.py", "tests/check/test_packed_files.py"
+    return {
+        "file.format": _lines(_GOOD, shows="CSV", feed={"format": "xlsx"}),
+        "file.archive_damaged": Example("half of a gzip", packed[:-12], name="bills.csv.gz"),
+        "file.archive_members": Example("a.csv and b.csv in one zip", _zipped("a.csv", "b.csv")),
+        "file.archive_nested": Example("bills.csv.gz.gz", gzip.compress(packed, mtime=0)),
+        "file.archive_encrypted": Story("a zip with a password", archives),
+        "file.archive_too_large": Example(
+            "more bytes than that", packed, limits={"max_decompressed_bytes": 50}
+        ),
+        "file.workbook": Story("broken XML in a workbook", sheets),
+        "file.workbook_active": Story("bills.xlsm", sheets),
+        "file.sheet": Story("sheet: June of a workbook that has May only", sheets),
+        "file.merged_cells": Story("A2:A9 are one cell", sheets),
+    }
+
+
+def _object_examples() -> dict[str, Example | Story]:
+    good = json.dumps(_BASE["bill"])
+
+    def told(line: str) -> Example:
+        return Example(line, f"{good}\n{line}\n".encode(), name="bills.ndjson")
+
+    return {
+        "record.json": told('{"customer_reference": "C-1",'),
+        "record.duplicate_key": told('{"currency": "ZAR", "currency": "USD"}'),
+        "record.value_type": told('{"currency": ["ZAR"]}'),
     }
 
 
@@ -238,10 +279,12 @@ def _field_examples() -> dict[str, Example | Story]:
     no_account = {"account_reference": ""}
     found: dict[str, Example | Story] = {
         "customer_name.too_long": _one({"customer_name": "N" * 256}),
+        "customer_name.spreadsheet": _one({"customer_name": "#REF!"}),
         "customer_email.invalid": _one({"customer_email": "john@"}),
         "customer_email.too_long": _one({"customer_email": "j" * 250 + "@example.com"}),
         "customer_phone.invalid": _one({"customer_phone": "08212"}, phone_region="ZA"),
         "account_name.too_long": _one({"account_name": "N" * 256}),
+        "account_name.spreadsheet": _one({"account_name": "#N/A"}),
         "account_name.without_account": _one({**no_account, "account_name": "Electricity"}),
         "account_metadata.without_account": _one({**no_account, "account_metadata.meter": "E-1"}),
         "currency.missing": _one({"currency": ""}),
@@ -259,6 +302,7 @@ def _field_examples() -> dict[str, Example | Story]:
         found[f"{family}.too_many"] = Example("11 filled columns", many.content)
         found[f"{family}.key"] = _one({f"{family}.{'k' * 41}": "x"})
         found[f"{family}.value_too_long"] = _one({f"{family}.note": "x" * 501})
+        found[f"{family}.spreadsheet"] = _one({f"{family}.note": "3.333333333333333E-01"})
     return found
 
 
@@ -299,7 +343,9 @@ def _stories() -> dict[str, Example | Story]:
 
 EXAMPLES: dict[str, Example | Story] = {
     **_file_examples(),
+    **_content_examples(),
     **_record_examples(),
+    **_object_examples(),
     **_reference_examples(),
     **_amount_examples(),
     **_field_examples(),

@@ -13,6 +13,8 @@ from schemas.results import ControlFacts
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
+TextFormat = Literal["csv", "ndjson"]
+"""What our own plain text of a bill file is; a spreadsheet becomes CSV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class CheckedFile:
     `records` is a folder of Parquet parts in record order, with these columns:
 
     - `record` (Int64, 1-based), `line` (Int64, the physical line it starts on), `byte_start`, `byte_end`
-      (Int64, span in the decoded file's bytes without the line end; for plain files the landed file's own bytes)
+      (Int64, span in the bytes of `text_path`, without the line end)
     - `customer_reference`, `customer_name`, `customer_email`, `customer_phone`, `customer_metadata`,
       `account_reference`, `account_name`, `account_metadata`, `bill_reference`, `currency`, `bill_date`, `due_date`,
       `metadata` (String, null where absent; dates YYYY-MM-DD; metadata as JSON objects whose null values are absent)
@@ -101,6 +103,11 @@ class CheckedFile:
     """The header line's original bytes, without byte order mark and line end."""
     line_end: bytes = b"\n"
     byte_order_mark: bytes = b""
+    codec: str = "utf-8"
+    """Encoding of the text as Python calls it, with its byte order."""
+    text_format: TextFormat = "csv"
+    plain_copy: Path | None = None
+    """Our unpacked copy, or the CSV of a spreadsheet; None where the landed file itself is the text."""
     refusal: Refusal | None = None
     notes: tuple[str, ...] = ()
     code_counts: dict[str, int] = field(default_factory=dict)
@@ -108,3 +115,8 @@ class CheckedFile:
     """Declared and counted totals, when its feed has any."""
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of a code → the file's own columns behind it."""
+
+    @property
+    def text_path(self) -> Path:
+        """The text that byte spans point into."""
+        return self.plain_copy or self.landed.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ def peek_rejects(head: bytes) -> str | None:
     Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is.
     """
     text = _decode_head(head)
+    if text.lstrip().startswith("{"):
+        return _peek_json(text)
     header_end = _HEADER_END.search(text)
     if header_end is None or _quotes_are_open(text[: header_end.end()]):
         return None
@@ -114,6 +117,25 @@ def peek_rejects(head: bytes) -> str | None:
     if source is None:
         return ""
     return source["plain"] or source["quoted"].replace('""', '"')
+
+
+_JSON_KEY = r'[{,]\s*"%s"\s*:\s*'
+_JSON_TEXT = r'("(?:[^"\\\r\n]|\\.)*")'
+
+
+def _peek_json(text: str) -> str | None:
+    """The same of NDJSON, where our columns are keys."""
+    first = text.lstrip().splitlines()[0]
+    if not all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS):
+        return None
+    for found in re.finditer(_JSON_KEY % REJECT_COLUMNS[-1] + _JSON_TEXT, text):
+        try:
+            source = json.loads(found[1])
+        except ValueError:
+            continue
+        if re.search(rf"{_SOURCE}\Z", source, re.ASCII):
+            return str(source)
+    return ""
 
 
 def _decode_head(head: bytes) -> str:

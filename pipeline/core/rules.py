@@ -96,10 +96,20 @@ def _metadata_rules(field: str) -> Iterator[Rule]:
         f"a value of more than {MAX_METADATA_VALUE_CHARACTERS} characters",
         "shorten it or leave the column out",
     )
+    yield Rule(
+        f"{field}.spreadsheet",
+        "a value mangled by a spreadsheet",
+        "enter it as text, round it, or leave the column out",
+    )
+
+
+def _name_rules(field: str) -> Iterator[Rule]:
+    yield Rule(f"{field}.too_long", f"more than {MAX_NAME_CHARACTERS} characters", "shorten it")
+    yield Rule(f"{field}.spreadsheet", "mangled by a spreadsheet", "correct the cell or empty it")
 
 
 def _customer_rules() -> Iterator[Rule]:
-    yield Rule("customer_name.too_long", f"more than {MAX_NAME_CHARACTERS} characters", "shorten it")
+    yield from _name_rules("customer_name")
     yield Rule("customer_email.invalid", "no e-mail address", "correct or empty it")
     yield Rule(
         "customer_email.too_long", f"more than {MAX_EMAIL_CHARACTERS} characters", "correct or empty it"
@@ -112,7 +122,7 @@ def _customer_rules() -> Iterator[Rule]:
 
 
 def _account_rules() -> Iterator[Rule]:
-    yield Rule("account_name.too_long", f"more than {MAX_NAME_CHARACTERS} characters", "shorten it")
+    yield from _name_rules("account_name")
     for field, thing in (("account_name", "name"), ("account_metadata", "metadata")):
         described = "a name of an account" if thing == "name" else "metadata of an account"
         yield Rule(
@@ -161,6 +171,13 @@ def _record_rules() -> Iterator[Rule]:
         "record.undecodable", "bytes that are not of feed.encoding", "export again, or correct feed.encoding"
     )
     yield Rule("record.control_characters", "NUL or control characters", "remove them")
+    yield Rule("record.json", "a line that is no JSON object", "correct its syntax")
+    yield Rule("record.duplicate_key", "a key stands twice in an object", "keep one")
+    yield Rule(
+        "record.value_type",
+        "a list, an object or true/false where text or a number belongs",
+        "write it as text",
+    )
     yield Rule(
         "record.reject_source",
         "reject_source is not that of the file's first record",
@@ -230,6 +247,41 @@ def _api_rules() -> Iterator[Rule]:
     )
 
 
+def _content_rules() -> Iterator[Rule]:
+    yield Rule(
+        "file.format",
+        "content of another format than feed.format says, or of one that is not read here",
+        "export it as CSV, XLSX or NDJSON, or correct feed.format",
+    )
+    yield Rule(
+        "file.archive_damaged",
+        "gzip or zip content that is cut off, altered, or followed by other bytes",
+        "send it again",
+    )
+    yield Rule(
+        "file.archive_members", "an archive of none or of several files", "pack each bill file by itself"
+    )
+    yield Rule("file.archive_nested", "an archive inside an archive", "pack it once, or not at all")
+    yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
+    yield Rule(
+        "file.archive_too_large",
+        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow",
+        "send it unpacked or raise the limit",
+    )
+    yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again")
+    yield Rule(
+        "file.workbook_active",
+        "a workbook with macros, or with links to other workbooks",
+        "save it as a plain workbook of values",
+    )
+    yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
+    yield Rule(
+        "file.merged_cells",
+        "merged cells in the header or among the records",
+        "unmerge them and fill in every row",
+    )
+
+
 def _unreadable_file_rules() -> Iterator[Rule]:
     yield Rule("file.empty", "the file holds nothing, not even a header", "export again")
     yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
@@ -240,7 +292,7 @@ def _unreadable_file_rules() -> Iterator[Rule]:
         "export again or raise the limit",
     )
     yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
-    yield Rule("file.compressed", "gzip or zip content", "unpack it")
+    yield from _content_rules()
     yield Rule("file.encoding", "not in feed.encoding", "export again, or correct feed.encoding")
     yield Rule("file.header", "a header that cannot be read", "export again")
     yield Rule("file.duplicate_column", "a column stands twice in the header", "name columns once")

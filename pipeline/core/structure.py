@@ -8,13 +8,21 @@ of a field, closes only at its end, and is doubled inside.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
 
+from pipeline.errors import FileRefused
+
 SUBSTITUTE = "\x1a"
 """U+001A, which stands for a byte that cannot be decoded (Source: ISO 646)."""
+
+GZIP = b"\x1f\x8b"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+PACKED = (GZIP, *ZIP)
+"""How packed files begin (Source: RFC 1952; PKWARE's APPNOTE, 4.3.7 and 4.3.16)."""
 
 DAMAGE = (
     "record.blank",
@@ -24,7 +32,36 @@ DAMAGE = (
     "record.stray_quote",
     "record.too_few_fields",
     "record.too_many_fields",
+    "record.json",
+    "record.duplicate_key",
+    "record.value_type",
 )
+"""What is wrong with the structure of a record. The last three are about JSON alone."""
+
+
+def with_a_first_line(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
+    """The blocks of a text as they come; FileRefused as soon as its first line is surely longer than any may be.
+
+    A file of one endless line need not be copied or unpacked to its end before it is refused. What is packed has no
+    lines.
+    """
+    searched = 0
+    found = False
+    for block in blocks:
+        if searched == 0 and block.startswith(PACKED):
+            found = True
+        if not found:
+            found = b"\n" in block or b"\r" in block
+            searched += len(block)
+            # Some room for a byte order mark; the reader measures exactly.
+            if not found and searched > max_record_bytes + 4:
+                raise FileRefused(
+                    name=name,
+                    rule="file.record_too_long",
+                    problem=f"its first line has more than {max_record_bytes} bytes",
+                    remedy="check that it is a bill file, or raise limits.max_record_bytes",
+                )
+        yield block
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +125,18 @@ class Scan:
     open_line: int | None
 
 
-def lines_of(text: str, dialect: Dialect, size_bytes: pl.Expr) -> pl.DataFrame:
+def lines_of(text: str, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
     """Physical lines of text that ends with a line end or with the file.
 
     Columns: `text` (without line end), `line` (0-based), `start`, `end` (byte offsets, line end not included).
     `size_bytes` is the length of the column `raw` in the file's own encoding.
     """
-    end_bytes = pl.lit(dialect.line_end).alias("raw")
-    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(dialect.line_end).explode())
-    if text.endswith(dialect.line_end):
+    end_bytes = pl.lit(line_end).alias("raw")
+    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(line_end).explode())
+    if text.endswith(line_end):
         frame = frame.head(-1)
     unit = pl.select(end_bytes).select(size_bytes).item()
-    carriage = pl.col("raw").str.ends_with("\r") if dialect.line_end == "\n" else pl.lit(value=False)
+    carriage = pl.col("raw").str.ends_with("\r") if line_end == "\n" else pl.lit(value=False)
     return frame.with_row_index("line").select(
         pl.col("line").cast(pl.Int64),
         pl.when(carriage).then(pl.col("raw").str.head(-1)).otherwise(pl.col("raw")).alias("text"),

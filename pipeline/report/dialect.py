@@ -1,4 +1,4 @@
-"""How a bill file is written, and how our three columns join its lines without touching what stood there."""
+"""How a delimited bill file is written, and how our three columns join its lines without touching what stood there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Dialect:
         return cls(
             header=checked.header,
             delimiter=feed.delimiter,
-            encoding=_utf_16(checked) if feed.encoding == "utf-16" else feed.encoding,
+            encoding=checked.codec,
             line_end=checked.line_end,
             source=checked.landed.short_name,
             earlier_source=checked.landed.rejects_of,
@@ -135,10 +135,3 @@ class Dialect:
 def _quoted(text: str) -> str:
     """A field of ours: quoted, on one line."""
     return '"' + _LINE_BREAKS.sub(" ", text).replace('"', '""') + '"'
-
-
-def _utf_16(checked: CheckedFile) -> str:
-    """Which byte order: as marked, else as its line ends show."""
-    if checked.byte_order_mark:
-        return "utf-16-be" if checked.byte_order_mark == b"\xfe\xff" else "utf-16-le"
-    return "utf-16-be" if checked.line_end.startswith(b"\0") else "utf-16-le"

@@ -128,6 +128,7 @@ def _link(summary: Mapping[str, Any], file: KnownFile, reports: Path) -> str | N
     name = summary.get("file", {}).get("name", file.name)
     folder = folder_name(name, file.sha256)
     for kind in ("page", "summary"):
-        if (reports / folder / REPORT_NAMES[kind]).exists():
-            return f"./{quote(folder)}/{REPORT_NAMES[kind]}"
+        for called in REPORT_NAMES[kind]:
+            if (reports / folder / called).exists():
+                return f"./{quote(folder)}/{called}"
     return None

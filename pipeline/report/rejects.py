@@ -1,4 +1,5 @@
-"""rejects.csv: the original text of what did not load, with the reasons beside it, fit to be mended and dropped back.
+"""rejects.csv or rejects.ndjson: the original text of what did not load, the reasons beside it, to be mended and
+dropped back.
 
 Original bytes are never altered. Only our own three columns are written by us, and only in them may a character
 that the file's encoding lacks be replaced.
@@ -15,6 +16,7 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.report.dialect import Dialect
+from pipeline.report.json_lines import JsonLines
 from pipeline.report.place import private_file
 from pipeline.report.results import rejected_rows
 
@@ -25,9 +27,10 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
     When none comes there is no file in the end.
     """
-    dialect = Dialect.of(checked)
+    dialect: Dialect | JsonLines
+    dialect = JsonLines.of(checked) if checked.text_format == "ndjson" else Dialect.of(checked)
     wrote = False
-    with checked.landed.path.open("rb") as landed, private_file(path) as file:
+    with checked.text_path.open("rb") as text, private_file(path) as file:
         file.write(checked.byte_order_mark + dialect.header_line())
 
         def add(rows: pl.DataFrame) -> None:
@@ -37,7 +40,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
                 return
             wrote = True
             spans = rejects.select("byte_start", "byte_end", "codes", "message").iter_rows()
-            with mmap.mmap(landed.fileno(), 0, access=mmap.ACCESS_READ) as original:
+            with mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_READ) as original:
                 file.writelines(
                     dialect.record_line(original[start:end], codes or "", message or "")
                     for start, end, codes, message in spans

@@ -46,7 +46,8 @@ def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
     records = summary.records
     left = records.rejected + records.conflict + records.refused - len(shown)
     if shown and left > 0:
-        yield f"  and {grouped(left)} more, all in rejects.csv"
+        file = next((name for name in summary.reports if name.startswith("rejects.")), "the rejects file")
+        yield f"  and {grouped(left)} more, all in {file}"
 
 
 def _counts(records: Breakdown) -> str:

@@ -14,11 +14,12 @@ from pipeline.report.summary import FileReport, summarise
 from schemas.results import RequestCounts, RunFacts
 
 REPORT_NAMES = {
-    "summary": "summary.json",
-    "results": "results.csv",
-    "rejects": "rejects.csv",
-    "page": "report.html",
+    "summary": ("summary.json",),
+    "results": ("results.csv",),
+    "rejects": ("rejects.csv", "rejects.ndjson"),
+    "page": ("report.html",),
 }
+"""What each part of a report may be called; rejects are written as the bill file was."""
 _ALWAYS = {"summary", "page"}
 
 
@@ -32,7 +33,7 @@ def write_report(
     notes: Iterable[str] = (),
     timezone: str = "UTC",
 ) -> FileReport:
-    """Write summary.json, results.csv, report.html and, when there are any rejects, rejects.csv below `folder`.
+    """Write summary.json, results.csv, report.html and, for rejects, rejects.csv (or .ndjson) below `folder`.
 
     The notes of the check come before `notes`. `timezone` is that of the people who read the page.
 
@@ -44,29 +45,31 @@ def write_report(
 
     final = report_folder(folder, checked.landed, dry_run=run.dry_run)
     facts = PageFacts.of(checked)
+    names = {kind: called[0] for kind, called in REPORT_NAMES.items()}
+    names["rejects"] = f"rejects.{checked.text_format}"
     with written_whole(final) as staged:
         with (
-            private_file(staged / REPORT_NAMES["results"]) as results,
-            rejects_file(checked, staged / REPORT_NAMES["rejects"]) as on_rejects,
+            private_file(staged / names["results"]) as results,
+            rejects_file(checked, staged / names["rejects"]) as on_rejects,
         ):
             tally = write_results(checked, outcomes, results, on_rejects, facts.read)
-        kinds = [kind for kind, name in REPORT_NAMES.items() if kind in _ALWAYS or (staged / name).exists()]
+        kinds = [kind for kind, name in names.items() if kind in _ALWAYS or (staged / name).exists()]
         summary = summarise(
             checked,
             tally,
             run=run,
             requests=requests or RequestCounts(),
             notes=notes,
-            reports=[REPORT_NAMES[kind] for kind in kinds],
+            reports=[names[kind] for kind in kinds],
         )
-        with private_file(staged / REPORT_NAMES["summary"]) as file:
+        with private_file(staged / names["summary"]) as file:
             file.write(summary.model_dump_json(indent=2).encode() + b"\n")
-        with private_file(staged / REPORT_NAMES["page"]) as file:
+        with private_file(staged / names["page"]) as file:
             write_page(summary, tally, facts, file, timezone=timezone)
     return FileReport(
         summary,
         folder=final,
-        paths={kind: final / REPORT_NAMES[kind] for kind in kinds},
+        paths={kind: final / names[kind] for kind in kinds},
         unexpected_rejects=tally.unexpected_rejects,
         first_rejects=tuple(tally.first_rejects),
     )

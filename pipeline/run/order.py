@@ -150,6 +150,7 @@ class _Run:
             desk.matching(),
             desk.landing,
             max_file_bytes=desk.settings.limits.max_file_bytes,
+            max_record_bytes=desk.settings.limits.max_record_bytes,
             feed=desk.options.feed,
         )
         self._files.work_on(landed, ())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -178,12 +176,14 @@ def test_any_delimiter(tmp_path: Path, delimiter: str) -> None:
 
 
 def test_records_that_straddle_blocks_are_whole(tmp_path: Path) -> None:
-    from pipeline.edge.reader.delimited import open_delimited
+    from pipeline.edge.reader.delimited import DelimitedFile
+    from pipeline.edge.reader.opening import open_records
 
     header = f"{BILLS},customer_name"
     lines = [f'C-{n},A-{n},B-{n},ZAR,1.00,"é{n}\n""x"""' if n % 3 else "" for n in range(1, 60)]
     landed = land(tmp_path, rows(*lines, header=header) + "\n\n")
-    file = open_delimited(landed, Limits())
+    file = open_records(landed, Limits(), tmp_path).records
+    assert isinstance(file, DelimitedFile)
     whole = pl.concat(file.batches([2, 5]))
     for block_bytes in (1, 7, 64, 1000):
         assert pl.concat(file.batches([2, 5], block_bytes=block_bytes)).equals(whole)
@@ -208,16 +208,6 @@ def test_files_that_cannot_be_what_their_feed_declares_are_refused(tmp_path: Pat
     assert refusal(tmp_path, b"caf\xe9," + text.encode()) == "file.encoding"
     assert refusal(tmp_path, '"' + text) == "file.header"
     assert refusal(tmp_path, rows(*good(1), header=f"{BILLS},currency")) == "file.duplicate_column"
-
-
-def test_content_that_is_packed_is_refused_whatever_its_name_says(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("bills.csv", rows(*good(2)))
-    naive = pl.read_csv(io.BytesIO(gzip.compress(rows(*good(2)).encode())))
-    assert naive.height == 2
-    assert refusal(tmp_path, gzip.compress(rows(*good(2)).encode())) == "file.compressed"
-    assert refusal(tmp_path, packed.getvalue()) == "file.compressed"
 
 
 def test_a_missing_column_names_the_nearest_one_there_is(tmp_path: Path) -> None:

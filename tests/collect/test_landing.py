@@ -90,7 +90,9 @@ def test_a_broken_fetch_starts_afresh_but_not_for_ever(
 def test_a_named_file_lands_and_is_left_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(b"a\n1\n")
-    landed = land_named(path, Matching([BILLS]), tmp_path / "landing", max_file_bytes=MIB)
+    landed = land_named(
+        path, Matching([BILLS]), tmp_path / "landing", max_file_bytes=MIB, max_record_bytes=MIB
+    )
     assert (landed.origin, landed.name, landed.feed) == ("named", NAME, BILLS)
     assert landed.name_parts == {"date": "2026-11-20"}
     assert landed.path.read_bytes() == path.read_bytes()
@@ -101,8 +103,10 @@ def test_a_feed_that_is_named_overrules_the_name(tmp_path: Path) -> None:
     path.write_bytes(b"a\n1\n")
     matching = Matching([BILLS, UNDATED])
     with pytest.raises(FileRefused, match=r"file\.unmatched"):
-        land_named(path, matching, tmp_path / "landing", max_file_bytes=MIB)
-    landed = land_named(path, matching, tmp_path / "landing", max_file_bytes=MIB, feed=UNDATED)
+        land_named(path, matching, tmp_path / "landing", max_file_bytes=MIB, max_record_bytes=MIB)
+    landed = land_named(
+        path, matching, tmp_path / "landing", max_file_bytes=MIB, max_record_bytes=MIB, feed=UNDATED
+    )
     assert (landed.feed, landed.name_parts) == (UNDATED, {})
 
 
@@ -110,4 +114,4 @@ def test_a_named_file_beyond_the_limit_is_refused_while_it_is_read(tmp_path: Pat
     path = tmp_path / NAME
     path.write_bytes(b"12345")
     with pytest.raises(FileTooLarge):
-        land_named(path, Matching([BILLS]), tmp_path / "landing", max_file_bytes=4)
+        land_named(path, Matching([BILLS]), tmp_path / "landing", max_file_bytes=4, max_record_bytes=MIB)

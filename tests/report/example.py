@@ -121,6 +121,7 @@ def checked_file(
         records=records,
         totals=_totals(rows),
         header=raw[0],
+        codec=codec,
         line_end=end,
         byte_order_mark=byte_order_mark,
         **facts,

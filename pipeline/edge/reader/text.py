@@ -24,7 +24,6 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
@@ -43,8 +42,14 @@ class TextFile:
     """A file's encoding as its first bytes confirm it."""
 
     path: Path
+    encoding: Encoding
     codec: str
+    """What Python calls it, with its byte order."""
     byte_order_mark: bytes
+
+    def head(self, head_bytes: int) -> str:
+        """Some text from the start."""
+        return next(self.blocks(head_bytes))[0]
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[str, int]]:
         """Text and the bytes read so far. The last block is empty or follows the file's last byte."""
@@ -66,24 +71,27 @@ class TextFile:
         return characters
 
 
-def open_text(path: Path, encoding: Encoding, *, name: str) -> TextFile:
-    """Look at a file's first bytes; FileRefused when it is empty, packed or marked as another encoding."""
+def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = False) -> TextFile:
+    """Look at a file's first bytes; FileRefused when it is empty, or marked as another encoding than declared.
+
+    A corrected rejects file may be marked as UTF-8 whatever the feed declares: we write one of a spreadsheet so, and
+    what people mend files with marks them.
+    """
     with path.open("rb") as file:
         head = file.read(4)
     if not head:
         _refuse(name, "file.empty", "the file holds nothing, not even a header", "export it again")
-    for magic, kind in _PACKED.items():
-        if head.startswith(magic):
-            _refuse(
-                name, "file.compressed", f"its content is {kind}, whatever its name says", "unpack it first"
-            )
     mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
+    if corrected and mark == codecs.BOM_UTF8:
+        encoding = "utf-8"
     if mark and _MARKS[mark] != encoding:
-        _refuse_encoding(name, f"its byte order mark says {_MARKS[mark]}, the feed says {encoding}")
+        _refuse_encoding(name, f"at byte 0 its byte order mark says {_MARKS[mark]}, the feed says {encoding}")
     if encoding == "utf-16" and not mark:
-        _refuse_encoding(name, "UTF-16 without a byte order mark")
-    codec = {"utf-16": "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"}.get(encoding, encoding)
-    return TextFile(path, codec, mark)
+        _refuse_encoding(name, "UTF-16 without a byte order mark at byte 0")
+    codec: str = encoding
+    if encoding == "utf-16":
+        codec = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    return TextFile(path, encoding, codec, mark)
 
 
 def _refuse_encoding(name: str, problem: str) -> NoReturn:

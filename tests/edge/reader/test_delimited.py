@@ -11,7 +11,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.edge.reader.delimited import open_delimited
+from pipeline.core.files import LandedFile
+from pipeline.edge.reader.delimited import DelimitedFile
+from pipeline.edge.reader.opening import open_records
 from schemas.settings import Limits
 from tests.check.landing import land
 
@@ -19,6 +21,12 @@ WIDTH = 4
 FIELDS = st.text(alphabet='ab ,;"\n\ré😀\t0', max_size=6)
 ROWS = st.lists(st.lists(FIELDS, min_size=WIDTH, max_size=WIDTH), max_size=12)
 HEADER = [f"column_{number}" for number in range(WIDTH)]
+
+
+def opened(landed: LandedFile) -> DelimitedFile:
+    file = open_records(landed, Limits(), landed.path.parent).records
+    assert isinstance(file, DelimitedFile)
+    return file
 
 
 def written(rows: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:
@@ -52,8 +60,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
     expected = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))[1:]
     with tempfile.TemporaryDirectory() as folder:
         landed = land(Path(folder), text.encode(codec), encoding=codec, delimiter=delimiter)
-        file = open_delimited(landed, Limits())
-        found = list(file.batches(range(WIDTH), block_bytes=block_bytes))
+        found = list(opened(landed).batches(range(WIDTH), block_bytes=block_bytes))
         raw = landed.path.read_bytes()
     frame = pl.concat(found) if found else pl.DataFrame()
     assert frame.height == len(expected)
@@ -73,7 +80,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
 def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: str, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         landed = land(Path(folder), "x,y\n" + body)
-        found = list(open_delimited(landed, Limits()).batches([0, 1], block_bytes=block_bytes))
+        found = list(opened(landed).batches([0, 1], block_bytes=block_bytes))
     text = ("x,y\n" + body).rstrip("\r\n")
     covered = 4
     for start, stop in (span for frame in found for span in frame.select("byte_start", "byte_end").rows()):

@@ -1,0 +1,204 @@
+"""NDJSON: one object per line. Numbers are kept as they are written, never through a float.
+
+Columns are the keys of all objects together, so the file is read twice: first for them, then for the records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import polars as pl
+
+from pipeline.core.files import LandedFile
+from pipeline.core.match import REJECT_COLUMNS
+from pipeline.core.structure import DAMAGE, SUBSTITUTE, Scan, patterns
+from pipeline.edge.reader.stretches import Body, IsTrailer, no_trailer
+from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.errors import FileRefused
+from schemas.settings import Limits
+
+_BLANK, _UNDECODABLE, _CONTROL = map(
+    DAMAGE.index, ("record.blank", "record.undecodable", "record.control_characters")
+)
+_JSON, _DUPLICATE_KEY, _VALUE_TYPE = map(
+    DAMAGE.index, ("record.json", "record.duplicate_key", "record.value_type")
+)
+_HEAD_BYTES = 65_536
+
+
+class Damaged(Exception):
+    """A record that cannot be read; `damage` is an index into `DAMAGE`."""
+
+    def __init__(self, damage: int) -> None:
+        super().__init__(DAMAGE[damage])
+        self.damage = damage
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it is written: in order, and with keys that stand twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """A file whose columns are known."""
+
+    body: Body
+    decoder: json.JSONDecoder
+    names: tuple[str, ...]
+
+    @property
+    def line_end(self) -> str:
+        """As the file writes it."""
+        return self.body.file.head(_HEAD_BYTES).partition("\r\n")[1] or self.body.line_end
+
+    def batches(
+        self,
+        positions: Iterable[int],
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[pl.DataFrame]:
+        """Records in order, as `DelimitedFile.batches` gives them. A key that is missing, or null, is absent."""
+        wanted = sorted(set(positions))
+        for records in self.body.stretches(
+            _find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
+        ):
+            yield self._read(records, wanted)
+
+    def _read(self, records: pl.DataFrame, wanted: list[int]) -> pl.DataFrame:
+        keys = {self.names[position]: number for number, position in enumerate(wanted)}
+        nothing: list[str | None] = [None] * len(wanted)
+        rows: list[list[str | None]] = []
+        damages: list[int | None] = []
+        for text, damage in records.select("text", "damage").iter_rows():
+            row, found = nothing, damage
+            if damage is None:
+                try:
+                    row = _row(_object(text, self.decoder), keys, len(wanted))
+                except Damaged as damaged:
+                    found = damaged.damage
+            rows.append(row)
+            damages.append(found)
+        fields = pl.DataFrame(
+            rows, schema={f"field_{position}": pl.String for position in wanted}, orient="row"
+        )
+        placed = records.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
+        return _without_controls(placed.hstack(fields), fields.columns)
+
+
+def _row(pairs: _Pairs, keys: dict[str, int], width: int) -> list[str | None]:
+    row: list[str | None] = [None] * width
+    for key, value in pairs:
+        number = keys.get(key.strip())
+        if number is None or value is None:
+            continue
+        if not isinstance(value, str):
+            raise Damaged(_VALUE_TYPE)
+        row[number] = value
+    return row
+
+
+def _without_controls(records: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Escapes such as `\\u0000` bring in what no text may hold."""
+    if not columns:
+        return records
+    control = pl.any_horizontal(pl.col(name).str.contains(patterns(",").control) for name in columns)
+    damage = (
+        pl.when(control.fill_null(value=False)).then(pl.lit(_CONTROL, pl.UInt8)).otherwise(pl.col("damage"))
+    )
+    records = records.with_columns(damage=damage)
+    return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
+
+
+def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonLines:
+    """Find the columns of a file; FileRefused when it holds no object, or too many columns."""
+    head = file.head(_HEAD_BYTES)
+    if not head.strip():
+        _refuse(landed, "file.empty", "the file holds nothing", "export it again")
+    if "\x00" in head[:4]:
+        offset = len(file.byte_order_mark) + len(head[: head.index("\x00")].encode(file.codec))
+        problem = f"it is not {file.encoding} text at byte {offset}"
+        _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
+    line_end = "\r" if "\r" in head and "\n" not in head else "\n"
+    body = Body(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
+    decoder = _decoder(landed.feed.amount.decimal)
+    return JsonLines(body, decoder, _names(body, decoder, landed, limits))
+
+
+def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for records in body.stretches(_find):
+        for text in records.filter(pl.col("damage").is_null())["text"]:
+            try:
+                pairs = _object(text, decoder)
+            except Damaged:
+                continue
+            names.update((key.strip(), None) for key, _ in pairs)
+            if len(names) > limits.max_columns:
+                problem = f"more than {limits.max_columns} different keys"
+                _refuse(landed, "file.too_many_columns", problem, "check it, or raise limits.max_columns")
+    if not names:
+        _refuse(landed, "file.header", "no line of it is a JSON object", "export it again as NDJSON")
+    own = [name for name in names if name not in REJECT_COLUMNS]
+    corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
+    return (*own, *REJECT_COLUMNS) if corrected else tuple(names)
+
+
+def _decoder(decimal: str) -> json.JSONDecoder:
+    """JSON writes numbers with a point; the feed may read amounts with a comma."""
+
+    def as_written(number: str) -> str:
+        return number.replace(".", decimal)
+
+    def no_number(_: str) -> NoReturn:
+        raise Damaged(_JSON)
+
+    return json.JSONDecoder(
+        object_pairs_hook=_Pairs, parse_float=as_written, parse_int=str, parse_constant=no_number
+    )
+
+
+def _object(text: str, decoder: json.JSONDecoder) -> _Pairs:
+    """The object of one line. Raises Damaged."""
+    try:
+        pairs = decoder.decode(text)
+    except (ValueError, RecursionError):
+        raise Damaged(_JSON) from None
+    if not isinstance(pairs, _Pairs):
+        raise Damaged(_JSON)
+    # An editor of rejects may leave our own three keys twice; the last one counts.
+    keys = [stripped for key, _ in pairs if (stripped := key.strip()) not in REJECT_COLUMNS]
+    if len(set(keys)) != len(keys):
+        raise Damaged(_DUPLICATE_KEY)
+    if "\\u" in text and any(_is_cut(each) for pair in pairs for each in pair if isinstance(each, str)):
+        raise Damaged(_UNDECODABLE)
+    return pairs
+
+
+def _is_cut(text: str) -> bool:
+    """Whether it holds half of a character: an escape of one surrogate alone."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _find(lines: pl.DataFrame, _final: bool) -> Scan:
+    """Every line is a record; blank ones and those with undecodable bytes are damaged."""
+    text = pl.col("text")
+    damage = (
+        pl.when(text.str.strip_chars() == "")
+        .then(_BLANK)
+        .when(text.str.contains(SUBSTITUTE, literal=True))
+        .then(_UNDECODABLE)
+    )
+    return Scan(lines.with_columns(damage=damage.cast(pl.UInt8)), None)
+
+
+def _refuse(landed: LandedFile, rule: str, problem: str, remedy: str) -> NoReturn:
+    raise FileRefused(name=landed.name, rule=rule, problem=problem, remedy=remedy)

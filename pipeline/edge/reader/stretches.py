@@ -1,0 +1,164 @@
+"""A text file as stretches of whole records, each with its place in the file; what a record is, a format says.
+
+Memory is bounded: by the block, by the longest record allowed, and by the number of lines at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import polars as pl
+
+from pipeline.core.structure import Scan, lines_of
+from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.errors import FileRefused
+from schemas.settings import Limits
+
+DENSE_LINES = 400_000
+"""With more lines than this in one block, it is taken in pieces: each line costs some hundred bytes in frames."""
+PIECE_CHARACTERS = 262_144
+
+Find = Callable[[pl.DataFrame, bool], Scan]
+"""The records in physical lines (of `structure.lines_of`); true when the file ends with them."""
+
+IsTrailer = Callable[[str], bool]
+
+
+def no_trailer(_: str) -> bool:
+    """For files whose last record is one like the others."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What follows the header of a text file."""
+
+    name: str
+    limits: Limits
+    file: TextFile
+    head: str
+    """Text of the header with its line end; empty where there is none."""
+    head_lines: int
+    line_end: str
+    """`"\\n"` (which covers CRLF) or `"\\r"`."""
+
+    def stretches(
+        self,
+        find: Find,
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[pl.DataFrame]:
+        """Records in order: `record`, `line`, `text`, `carriage`, `byte_start`, `byte_end`, `damage`; none is empty.
+
+        `is_trailer` is given the text of the last record, which is none when it says so. `progress` is told the
+        bytes read so far. FileRefused when the file breaks `limits`.
+        """
+        held: pl.DataFrame | None = None
+        for records in self._placed(find, progress, block_bytes):
+            if held is not None:
+                yield held
+            held = records
+        if held is not None and is_trailer(held["text"][-1]):
+            held = held.head(-1)
+        if held is not None and not held.is_empty():
+            yield held
+
+    def _placed(
+        self, find: Find, progress: Callable[[int], None] | None, block_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        cursor = _Cursor(
+            record=1,
+            line=1 + self.head_lines,
+            byte=len(self.file.byte_order_mark) + len(self.head.encode(self.file.codec)),
+        )
+        rest = ""
+        skip = len(self.head)
+        previous: tuple[str, int] | None = None
+        for block in self._pieces(block_bytes):
+            if previous is not None:
+                rest, records = self._advance(rest + previous[0][skip:], cursor, find, final=False)
+                skip = max(0, skip - len(previous[0]))
+                if records is not None:
+                    yield records
+                if progress:
+                    progress(previous[1])
+            previous = block
+        text, position = previous or ("", 0)
+        _, records = self._advance(rest + text[skip:], cursor, find, final=True)
+        if records is not None:
+            # Half a character at the end was counted as a whole one.
+            yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
+        if progress:
+            progress(position)
+
+    def _pieces(self, block_bytes: int) -> Iterator[tuple[str, int]]:
+        for text, position in self.file.blocks(block_bytes):
+            if text.count(self.line_end) <= DENSE_LINES:
+                yield text, position
+                continue
+            for start in range(0, len(text), PIECE_CHARACTERS):
+                yield text[start : start + PIECE_CHARACTERS], position
+
+    def _advance(
+        self, text: str, cursor: _Cursor, find: Find, *, final: bool
+    ) -> tuple[str, pl.DataFrame | None]:
+        """Take the whole records from a text; what is left of it comes first next time."""
+        body = self._whole_lines(text, final=final)
+        if len(text) - len(body) > self.limits.max_record_bytes and not final:
+            self._refuse(
+                "file.record_too_long", f"more than {self.limits.max_record_bytes} bytes without a record"
+            )
+        if not body:
+            return text, None
+        lines = lines_of(body, self.line_end, self.file.size_bytes(pl.col("raw")))
+        longest = lines.select((pl.col("end") - pl.col("start")).max()).item()
+        if longest > self.limits.max_record_bytes:
+            self._refuse("file.record_too_long", f"a line of more than {self.limits.max_record_bytes} bytes")
+        found = find(lines, final)
+        taken = lines if found.open_line is None else lines.head(found.open_line)
+        characters = taken.select(
+            pl.col("text").str.len_chars().sum() + pl.col("carriage").sum() + pl.len()
+        ).item()
+        records = cursor.place(found.records)
+        if cursor.record - 1 > self.limits.max_records:
+            self._refuse("file.too_many_records", f"more than {self.limits.max_records} records")
+        cursor.line += taken.height
+        cursor.byte += len(body[:characters].encode(self.file.codec))
+        return text[characters:], None if records.is_empty() else records
+
+    def _whole_lines(self, text: str, *, final: bool) -> str:
+        """Text up to the last line that holds something; line ends after the last record are no records."""
+        if final:
+            return text.rstrip("\r\n")
+        whole = text[: text.rfind(self.line_end) + 1]
+        filled = len(whole.rstrip("\r\n"))
+        if not filled:
+            return ""
+        return whole[: whole.find(self.line_end, filled) + 1]
+
+    def _refuse(self, rule: str, problem: str) -> NoReturn:
+        raise FileRefused(name=self.name, rule=rule, problem=problem, remedy="split it, or raise the limit")
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where the next stretch starts."""
+
+    record: int
+    line: int
+    byte: int
+
+    def place(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Number the records of a stretch within the file."""
+        placed = records.with_row_index("record").with_columns(
+            (pl.col("record").cast(pl.Int64) + self.record).alias("record"),
+            pl.col("line") + self.line,
+            (pl.col("start") + self.byte).alias("byte_start"),
+            (pl.col("end") + self.byte).alias("byte_end"),
+        )
+        self.record += records.height
+        return placed.drop("start", "end")

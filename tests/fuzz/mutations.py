@@ -1,0 +1,231 @@
+"""Files that something happened to on the way: each seed gives the same ones, for ever."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any, Literal
+from xml.sax.saxutils import escape
+
+from tests.check import workbooks
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_files"
+BILLS = ("customer_reference", "bill_reference", "amount_due")
+KEPT_LINES = 14
+Packing = Literal["plain", "gzip", "zip", "xlsx"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One bill file, the feed that is to read it, and what the oracle has to know of that feed."""
+
+    raw: bytes
+    facts: dict[str, Any]
+    needed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    sample: str
+    needed: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+_KINDS = (
+    _Kind("za_citypower_bills_2026-11-20.csv", BILLS, {"currency": "ZAR"}),
+    _Kind("za_citypower_mistakes_bills_2026-11-20.csv", BILLS, {"currency": "ZAR"}),
+    _Kind("za_citypower_branches_2026-11-20.csv", BILLS, {"currency": "ZAR", "delimiter": "|"}),
+    _Kind(
+        "za_citypower_balances_2026-11-20.csv",
+        ("customer_reference", "currency", "balance"),
+        {"model": "customer_balance"},
+    ),
+    _Kind(
+        "za_ubuntulife_premiums_20261120.csv",
+        ("Member", "Policy", "Premium"),
+        {
+            "delimiter": ";",
+            "amount": {"unit": "major", "decimal": ",", "thousands": " "},
+            "columns": {
+                "customer_reference": "Member",
+                "bill_reference": "Policy",
+                "currency": {"const": "ZAR"},
+                "amount_due": "Premium",
+            },
+        },
+    ),
+)
+_ENCODINGS = {
+    "utf-8": (("utf-8", b""), ("utf-8", b"\xef\xbb\xbf")),
+    "utf-16": (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")),
+    "cp1252": (("cp1252", b""),),
+    "latin-1": (("latin-1", b""),),
+}
+
+
+def case(seed: int) -> Case:
+    """The file of a seed: a sample, written anew in some dialect, packed or not, and then damaged."""
+    chance = random.Random(seed)  # noqa: S311
+    kind = chance.choice(_KINDS)
+    own = "cp1252" if "premiums" in kind.sample else "utf-8"
+    text = (SAMPLES / kind.sample).read_bytes().decode(own, "replace")
+    lines = text.splitlines()
+    text = "\n".join([lines[0], *chance.sample(lines[1:], min(len(lines) - 1, KEPT_LINES))]) + "\n"
+    shape = chance.random()
+    if shape < 0.1:
+        return Case(_damaged_workbook(text, kind, chance), kind.facts, kind.needed)
+    encoding = chance.choice(list(_ENCODINGS))
+    codec, mark = chance.choice(_ENCODINGS[encoding])
+    if shape < 0.25:
+        text = _as_json(text, kind)
+    text = text.replace("\n", chance.choice(["\n", "\n", "\r\n", "\r"]))
+    for _ in range(chance.choice([0, 1, 1, 2, 5])):
+        text = chance.choice(_TEXT_DAMAGE)(text, chance)
+    raw = mark + text.encode(codec, "replace")
+    for _ in range(chance.choice([0, 0, 1, 3])):
+        raw = chance.choice(_BYTE_DAMAGE)(raw, chance)
+    return Case(_packed(raw, chance), kind.facts | {"encoding": encoding}, kind.needed)
+
+
+def _rows(text: str, kind: _Kind) -> list[list[str]]:
+    import csv
+
+    return list(csv.reader(StringIO(text), delimiter=kind.facts.get("delimiter", ",")))
+
+
+def _as_json(text: str, kind: _Kind) -> str:
+    header, *rows = _rows(text, kind)
+    return "".join(
+        json.dumps(dict(zip(header, row, strict=False)), ensure_ascii=len(row) % 2 == 0) + "\n"
+        for row in rows
+        if row
+    )
+
+
+def _damaged_workbook(text: str, kind: _Kind, chance: random.Random) -> bytes:
+    """A workbook whose sheet or archive is damaged; its texts stand inline or are shared."""
+    clean = re.sub("[\x00-\x08\x0b-\x1f\ufffe\uffff]", "", text.replace("\x1a", ""))
+    rows = _rows(clean.replace('"', ""), kind)
+    shared = [cell for row in rows for cell in row]
+    number = iter(range(len(shared)))
+    if chance.random() < 0.5:
+        xml = [workbooks.row(*(f'<c t="s"><v>{next(number)}</v></c>' for _ in row)) for row in rows]
+    else:
+        xml = [workbooks.row(*row) for row in rows]
+    for _ in range(chance.choice([0, 1, 1, 2])):
+        at = chance.randrange(1, len(xml))
+        xml.insert(at, chance.choice(["<row/>", xml[at], "<row><c/><c/></row>"]))
+    sheet = workbooks.sheet(*xml)
+    for _ in range(chance.choice([0, 0, 1])):
+        sheet = chance.choice((_flip_character, _cut, _double))(sheet, chance)
+    raw = workbooks.workbook(sheet, shared=[f"<t>{escape(each)}</t>" for each in shared])
+    return chance.choice(_BYTE_DAMAGE)(raw, chance) if chance.random() < 0.2 else raw
+
+
+def _packed(raw: bytes, chance: random.Random) -> bytes:
+    shape = chance.random()
+    if shape > 0.16:
+        return raw
+    if shape < 0.08:
+        packed = gzip.compress(raw, mtime=0)
+    else:
+        archive = BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+            for name in ("a.csv", "b.csv")[: chance.choice([1, 1, 1, 2])]:
+                file.writestr(name, raw)
+        packed = archive.getvalue()
+    return chance.choice(
+        [packed, packed, _cut_bytes(packed, chance), packed + chance.choice([b"\0", packed])]
+    )
+
+
+# -- what can happen to a text -------------------------------------------------------------------------------
+
+
+def _at(text: str | bytes, chance: random.Random) -> int:
+    return chance.randrange(len(text) + 1)
+
+
+def _insert(what: list[str]) -> Callable[[str, random.Random], str]:
+    def insert(text: str, chance: random.Random) -> str:
+        at = _at(text, chance)
+        return text[:at] + chance.choice(what) + text[at:]
+
+    return insert
+
+
+def _flip_character(text: str, chance: random.Random) -> str:
+    at = _at(text, chance)
+    return text[:at] + chr(chance.randrange(32, 0x180)) + text[at + 1 :]
+
+
+def _cut(text: str, chance: random.Random) -> str:
+    return text[: _at(text, chance)]
+
+
+def _take_out(text: str, chance: random.Random) -> str:
+    start = _at(text, chance)
+    return text[:start] + text[start + chance.randrange(40) :]
+
+
+def _double(text: str, chance: random.Random) -> str:
+    start = _at(text, chance)
+    return text[:start] + text[start : start + chance.randrange(60)] + text[start:]
+
+
+def _change_line_ends(text: str, chance: random.Random) -> str:
+    return re.sub(
+        "\r\n|\r|\n", lambda end: chance.choice([end[0], end[0], "\n", "\r\n", "\r", "\n\n", ""]), text
+    )
+
+
+def _change_delimiters(text: str, chance: random.Random) -> str:
+    old, new = chance.choice(",;|"), chance.choice(",;|\t^")
+    return text.replace(old, new) if chance.random() < 0.3 else text.replace(old, new, 3)
+
+
+def _double_column(text: str, chance: random.Random) -> str:
+    return chance.choice([text.partition(",")[0] + "," + text, text.replace("currency", "amount_due", 1)])
+
+
+_TEXT_DAMAGE: tuple[Callable[[str, random.Random], str], ...] = (
+    _insert(['"']),
+    _insert(['""', '"\n"', ',"', '",', '"\r\n', ' "', '"x']),
+    _insert(["\n", "\r\n", "\r", "\n\n", " \n"]),
+    _insert(["\x00", "\x1a", "\x0b", "\ufeff", "\u2028", "\x85", "\x1f\x8b", "x\x01", "xڀ"]),
+    _insert([",", ";", "|", ",,,,", "{", "}", "\\"]),
+    _flip_character,
+    _cut,
+    _take_out,
+    _double,
+    _change_line_ends,
+    _change_delimiters,
+    _double_column,
+)
+
+
+# -- what can happen to bytes --------------------------------------------------------------------------------
+
+
+def _flip_bit(raw: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(max(1, len(raw)))
+    return raw[:at] + bytes(byte ^ 1 << chance.randrange(8) for byte in raw[at : at + 1]) + raw[at + 1 :]
+
+
+def _cut_bytes(raw: bytes, chance: random.Random) -> bytes:
+    return raw[: _at(raw, chance)]
+
+
+def _insert_bytes(raw: bytes, chance: random.Random) -> bytes:
+    at = _at(raw, chance)
+    return raw[:at] + chance.choice([b"\0", b"\xff", b"\xe9", b"\xc3", b"\xf0\x9f", b"\n", b'"']) + raw[at:]
+
+
+_BYTE_DAMAGE = (_flip_bit, _flip_bit, _cut_bytes, _insert_bytes)

@@ -1,0 +1,97 @@
+"""Whatever happened to a file: no crash, no hang, and every record that the oracle finds has one outcome."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.check import check
+from pipeline.core.files import CheckedFile
+from schemas.settings import Limits
+from tests.check.landing import land, records
+from tests.fuzz.mutations import Case, case
+from tests.fuzz.oracle import lines_of_records
+
+FILES = 10_000 if os.environ.get("SOAK") else 1_000
+SHARES = 8
+MOST_S = 5.0
+"""Processor time for one of these small files."""
+LIMITS = Limits(max_rejects=10_000)
+STRICTER = (
+    "file.archive_",
+    "file.workbook",
+    "file.format",
+    "file.encoding",
+    "file.header",
+    "file.record_too_long",
+)
+"""What may be refused although the oracle, which is content with anything it can read, finds records."""
+FOUND = Path(__file__).parent / "found"
+
+
+def assert_every_record_is_accounted_for(folder: Path, made: Case) -> None:
+    expected = lines_of_records(
+        made.raw,
+        encoding=made.facts.get("encoding", "utf-8"),
+        delimiter=made.facts.get("delimiter", ","),
+        needed=made.needed,
+    )
+    started = time.process_time()
+    file = check(land(folder, made.raw, **made.facts), folder / "work", limits=LIMITS)
+    assert time.process_time() - started < MOST_S
+    if file.refusal is not None:
+        assert file.refusal.message
+        packed = made.raw.startswith((b"PK", b"\x1f\x8b"))
+        assert expected is None or (packed and file.refusal.code.startswith(STRICTER)), file.refusal
+        return
+    assert expected is not None, "accepted, where the oracle can read nothing"
+    rows = records(file)
+    assert [row["line"] for row in rows] == expected
+    assert file.totals.total_records == len(expected)
+    assert_no_byte_is_lost(file)
+
+
+def assert_no_byte_is_lost(file: CheckedFile) -> None:
+    """Records stand one behind the other, with nothing but line ends between them."""
+    text = file.text_path.read_bytes()
+    codec, before = file.codec, None
+    for row in records(file):
+        start, end = row["byte_start"], row["byte_end"]
+        assert 0 <= start <= end <= len(text)
+        between = text[len(file.byte_order_mark) if before is None else before : start].decode(
+            codec, "replace"
+        )
+        assert before is None or between in ("\n", "\r\n", "\r"), between
+        before = end
+    if before is not None:
+        assert text[before:].decode(codec, "replace").strip("\r\n") == ""
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_mutated_files_lose_no_record(share: int, tmp_path: Path) -> None:
+    for seed in range(share, FILES, SHARES):
+        made = case(seed)
+        try:
+            assert_every_record_is_accounted_for(tmp_path, made)
+        except BaseException as trouble:
+            trouble.add_note(f"seed {seed}: tests.fuzz.mutations.case({seed})")
+            raise
+
+
+def test_the_mutations_are_neither_all_harmless_nor_all_deadly() -> None:
+    made = [case(seed) for seed in range(200)]
+    counts = [
+        lines_of_records(
+            each.raw,
+            encoding=each.facts.get("encoding", "utf-8"),
+            delimiter=each.facts.get("delimiter", ","),
+            needed=each.needed,
+        )
+        for each in made
+    ]
+    refused = sum(count is None for count in counts)
+    assert 40 < refused < 140
