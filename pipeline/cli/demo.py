@@ -38,8 +38,8 @@ def run_demo(folder: Path) -> int:
         write_private(sftp.known_hosts_file, server.known_hosts_line + "\n")
         config = _pointed_at(config, api.url, server.port)
         incoming = server.root / sftp.incoming.lstrip("/")
-        files = sorted(path for path in shipped("sample_files").iterdir() if path.suffix in {".csv", ".ctl"})
-        samples = [path for path in files if path.suffix == ".csv"]
+        files = sorted(path for path in shipped("sample_files").iterdir() if path.is_file())
+        samples = [path for path in files if path.suffix != ".ctl"]
         for file in files:
             shutil.copy(file, incoming)
         ui.line(

@@ -21,10 +21,12 @@ import yaml
 
 from pipeline.cli import run_command
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from tests.check import workbooks
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_files"
 EXPECTED = SAMPLES / "expected"
+OFFICES = "za_citypower_offices_2026-11-20.xlsx"
 PAGE = "report.html"
 """For people, who see it in tests/pages; the numbers that it shows are those of summary.json."""
 EXIT_STATUS = 1
@@ -33,7 +35,33 @@ EXIT_STATUS = 1
 
 def samples() -> list[Path]:
     """The bill files themselves, by name."""
-    return sorted(SAMPLES.glob("*.csv"))
+    return sorted(path for path in SAMPLES.iterdir() if path.suffix in {".csv", ".ndjson", ".xlsx"})
+
+
+def offices() -> bytes:
+    """The sample workbook: texts, numbers as a spreadsheet keeps them, a date, and what it mangles."""
+    head = (
+        "customer_reference",
+        "customer_name",
+        "account_reference",
+        "bill_reference",
+        "amount_due",
+        "due_date",
+    )
+    due = workbooks.number("46361", workbooks.DATE)
+    rows: list[tuple[workbooks.Cell, ...]] = [
+        ("CX-01", "Lerato Molefe", "AX-01", "INV-X01", workbooks.number("240.00999999999999"), due),
+        ("CX-02", "Johan Smit", "AX-02", "INV-X02", 1200, due),
+        ("CX-03", "Long number", "AX-03", workbooks.number("4.4711020260001002E+18"), 100, due),
+        ("CX-04", "Sum of thirds", "AX-04", "INV-X04", workbooks.number("33.333333333333336"), due),
+        (None,) * 6,
+        ("CX-05", "Good", "AX-05", "INV-X05", workbooks.text("55.50"), None),
+    ]
+    sheets = {
+        "Notes": workbooks.sheet(workbooks.row("Not read")),
+        "Bills": workbooks.sheet(workbooks.row(*head), *(workbooks.row(*each) for each in rows)),
+    }
+    return workbooks.workbook(sheets)
 
 
 def load_all(work: Path) -> dict[str, dict[str, bytes]]:
@@ -108,6 +136,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def main() -> None:
     """Replace `sample_files/expected` by what the samples give now."""
+    (SAMPLES / OFFICES).write_bytes(offices())
     with tempfile.TemporaryDirectory() as work:
         found = load_all(Path(work))
     shutil.rmtree(EXPECTED, ignore_errors=True)

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.examples import EXAMPLES, Story
 from pipeline.core.rules import RULES
-from tests.golden.regenerate import EXPECTED, expected, load_all, samples
+from tests.golden.regenerate import EXPECTED, OFFICES, SAMPLES, expected, load_all, offices, samples
 
 NAMES = [path.name for path in samples()]
 
@@ -33,6 +33,10 @@ def test_a_sample_gives_the_results_beside_it(sample: str, found: dict[str, dict
 
 def test_no_expected_results_are_left_of_a_sample_that_is_gone() -> None:
     assert sorted(path.name for path in EXPECTED.iterdir()) == NAMES
+
+
+def test_the_workbook_is_the_one_that_is_built_here() -> None:
+    assert (SAMPLES / OFFICES).read_bytes() == offices()
 
 
 def test_the_samples_share_no_reference_so_that_one_api_holds_them_all() -> None:

@@ -50,7 +50,7 @@ def test_the_wheel_holds_both_packages_and_what_the_demo_needs(wheel: Path) -> N
     held = names(wheel)
     assert {"pipeline/cli/__init__.py", "schemas/settings.py", "pipeline/_shipped/config.yaml"} <= held
     samples = {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "sample_files").rglob("*.csv") if path.is_file()
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "sample_files").rglob("*") if path.is_file()
     }
     assert {f"pipeline/_shipped/{sample}" for sample in samples} <= held
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline/report/templates").iterdir()}
