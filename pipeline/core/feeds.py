@@ -80,8 +80,8 @@ def _contradictions(feed: Feed) -> Iterator[str]:
     control = feed.control
     if control is None:
         return
-    if control.marker and feed.format == "ndjson":
-        yield "control.kind: format ndjson has no trailer; use a sidecar"
+    if control.kind == "trailer" and feed.format == "ndjson":
+        yield "control.kind: NDJSON has no trailer, for every line is an object; use sidecar"
     for each in control.sums:
         if each.currency is not None and each.currency not in exponents():
             yield f"control.sums: {each.currency} is no ISO 4217 code with minor units"

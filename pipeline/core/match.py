@@ -142,13 +142,10 @@ def _decode_head(head: bytes) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return head.decode("utf-16", errors="replace")
     try:
-        return head.decode("utf-8-sig")
-    except UnicodeDecodeError:  # cp1252 or latin-1, or a character cut by the end of the head
-        whole = head.rfind(b"\n") + 1
-        try:
-            return head[:whole].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return head.decode("latin-1")
+        # A character that the end of the head cuts is left out.
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:  # cp1252 or latin-1
+        return head.decode("latin-1")
 
 
 def _quotes_are_open(text: str) -> bool:

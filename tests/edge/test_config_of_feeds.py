@@ -57,7 +57,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         ({"control": TRAILER | {"sums": [{"field": 3}]}}, "config.yaml: feeds.bills.control.sums.0: a sum has either currency or currency_field; correct it"),
         ({"control": TRAILER | {"sums": [{"field": 3, "currency": "RND"}]}}, "config.yaml: feed bills: control.sums: RND is no ISO 4217 code with minor units; correct the feed"),
         ({"control": TRAILER | {"marker": "T,"}}, "config.yaml: feed bills: control.marker: it holds the delimiter, a quote or a line break; correct the feed"),
-        ({"control": TRAILER, "format": "ndjson"}, "config.yaml: feed bills: control.kind: format ndjson has no trailer; use a sidecar; correct the feed"),
+        ({"control": TRAILER, "format": "ndjson"}, "config.yaml: feed bills: control.kind: NDJSON has no trailer, for every line is an object; use sidecar; correct the feed"),
         ({"columns": {"amount_due": "{rand}.{cents}"}}, "config.yaml: feed bills: columns: amount_due is one column; an amount is never put together, since 10 and 5 may be 10.5 or 10.05; correct the feed"),
         ({"expect": {}}, "config.yaml: feeds.bills.expect: expect needs records or amount_median; correct it"),
         ({"expect": {"records": [5, 1]}}, "config.yaml: feeds.bills.expect: a range is written with its lower end first; correct it"),
