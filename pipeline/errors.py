@@ -249,7 +249,7 @@ class AnotherRun(BillferryError):
 
 
 class DiskFull(BillferryError):
-    """{where}: cannot write ({problem}); free some room, then run again"""
+    """{where}: cannot write ({problem}); free some room, or correct its rights, then run again"""
 
     code = "disk_full"
     exit_status = EX_UNFINISHED
@@ -294,7 +294,7 @@ class Stopped(BillferryError):
         self.exit_status = SIGNAL_BASE + signal_number
 
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @contextmanager

@@ -281,6 +281,19 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     return result
 
 
+def _check_moves(settings: Settings) -> None:
+    """What is moved away must not lie where it is found again."""
+    for section, found in (("sftp", "incoming"), ("drop", "folder")):
+        settings_of = getattr(settings, section)
+        for place in ("archive", "quarantine") if settings_of is not None else ():
+            if getattr(settings_of, place) == getattr(settings_of, found):
+                raise ConfigError(
+                    where=f"{section}.{place}",
+                    problem=f"it is {section}.{found} itself, so finished files would come again",
+                    remedy="name another folder, or null: then they stay",
+                )
+
+
 def _check(settings: Settings, path: Path) -> None:
     """What no single field can tell. Raises ConfigError."""
     _check_url(settings.api.base_url)
@@ -295,6 +308,7 @@ def _check(settings: Settings, path: Path) -> None:
         ]
     for key, folder in folders:
         _check_folder(key, folder, settings.work_dir)
+    _check_moves(settings)
     secrets = [("api.key_file", settings.api.key_file)]
     if settings.sftp is not None:
         names = ("private_key_file", "passphrase_file", "password_file")

@@ -6,7 +6,9 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -33,10 +35,10 @@ class DropFolder:
         self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
 
     def list(self) -> Listing:
-        """Its regular files. Folders in it are left alone; anything else is an oddity."""
+        """Its regular files. Folders in it are left alone; anything else is an oddity. Raises SourceError."""
         _make_folder(self._folder, "drop.folder")
         files, oddities = [], []
-        with os.scandir(os.fsencode(self._folder)) as entries:
+        with self._reported("it"), os.scandir(os.fsencode(self._folder)) as entries:
             for entry in entries:
                 try:
                     facts = entry.stat(follow_symlinks=False)
@@ -63,7 +65,8 @@ class DropFolder:
             SourceFileUnsettled: it changed since, or while it was read.
         """
         path = self._folder / remote.name
-        yield from _whole(path, self.where, remote.name, expected=(remote.size_bytes, remote.modified_at))
+        with self._reported(shown(remote.name.encode())):
+            yield from _whole(path, self.where, remote.name, expected=(remote.size_bytes, remote.modified_at))
 
     def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
         """Move the file as it was listed; the name it has there, or None when no such folder is configured.
@@ -76,14 +79,15 @@ class DropFolder:
             return None
         _make_folder(folder, f"drop.{place}")
         source = self._folder / remote.name
-        here = _facts(source)
-        if here is None:
-            return self._moved_before(remote, folder, as_name)
-        if (here.st_size, modified_at(here)) != (remote.size_bytes, remote.modified_at):
-            raise SourceFileUnsettled(source=self.where, name=shown(remote.name.encode()))
-        for name in free_names(as_name):
-            if _move_exclusively(source, folder / name):
-                return name
+        with self._reported(shown(remote.name.encode())):
+            here = _facts(source)
+            if here is None:
+                return self._moved_before(remote, folder, as_name)
+            if (here.st_size, modified_at(here)) != (remote.size_bytes, remote.modified_at):
+                raise SourceFileUnsettled(source=self.where, name=shown(remote.name.encode()))
+            for name in free_names(as_name):
+                if _move_exclusively(source, folder / name):
+                    return name
         raise SourceError(
             source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
         )
@@ -99,6 +103,18 @@ class DropFolder:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    @contextmanager
+    def _reported(self, what: str) -> Iterator[None]:
+        """The system's refusals as a trouble of this source, which is tried again by the next run."""
+        try:
+            yield
+        except OSError as error:
+            raise SourceError(
+                source=self.where,
+                problem=f"{what} cannot be read or moved ({os.strerror(error.errno or 0)})",
+                remedy="check the rights of the folders, and the room on their disk",
+            ) from error
 
 
 def named_blocks(path: Path) -> Iterator[bytes]:
@@ -216,15 +232,18 @@ def _move_exclusively(source: Path, target: Path) -> bool:
 
 
 def _copy_exclusively(source: Path, target: Path) -> bool:
-    """For another file system: copied whole, synced, then removed here."""
+    """For another file system: copied beside, synced, put in its place whole, then removed here."""
+    descriptor, part = tempfile.mkstemp(prefix=".move-", suffix=".part", dir=target.parent)
     try:
-        number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    with os.fdopen(number, "wb") as copy, source.open("rb") as original:
-        shutil.copyfileobj(original, copy, BLOCK_BYTES)
-        copy.flush()
-        os.fsync(copy.fileno())
-    shutil.copystat(source, target)
+        with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
+            shutil.copyfileobj(original, copy, BLOCK_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())
+        shutil.copystat(source, part)
+        if os.path.lexists(target):  # not every file system has links that would say so themselves
+            return False
+        Path(part).replace(target)
+    finally:
+        Path(part).unlink(missing_ok=True)
     source.unlink()
     return True

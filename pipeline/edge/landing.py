@@ -40,7 +40,8 @@ def land_blocks(
     Raises:
         DiskFull: no room.
     """
-    _make_private(landing)
+    with room_at(landing):
+        _make_private(landing)
     with room_at(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
         Path(staged).chmod(0o700)
         part = Path(staged) / "content.part"

@@ -76,7 +76,7 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
         ConfigError: it cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         text = ""
     except OSError as error:
@@ -87,7 +87,7 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
         ) from error
     trusted: list[bytes] = []
     revoked: list[bytes] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and at nothing else that Unicode calls a line end
         about = is_about(line, known_hosts_name(host, port))
         if about is not None:
             (revoked if about.revoked else trusted).append(about.key)

@@ -123,7 +123,7 @@ def open_session(settings: Sftp) -> Session:
     credentials = _Credentials(settings)
     reach = Retrying(
         retry=retry_if_exception_type(SourceUnreachable),
-        stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(2 * settings.timeout_s),
+        stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(settings.timeout_s),
         wait=wait_random_exponential(multiplier=0.5, max=5),
         reraise=True,
     )

@@ -62,8 +62,9 @@ def written_whole(final: Path) -> Iterator[Path]:
     Raises:
         DiskFull: there is no room for the report.
     """
-    make_private(final.parent)
-    staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=final.parent))
+    with room_at(final.parent):
+        make_private(final.parent)
+        staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=final.parent))
     try:
         with room_at(final.parent):
             staged.chmod(0o700)

@@ -169,12 +169,18 @@ class _Run:
     # -- sources --
 
     def _reaching(self, work: Callable[[], None]) -> None:
-        """One source's trouble does not stop the others."""
+        """One source's trouble, a bug at its door included, does not stop the others, nor what they have brought."""
         try:
             work()
+        except ENDS_THE_RUN:
+            raise
         except SourceError as error:
             self._desk.fail(error)
             self.out_of_reach = error
+        except BillferryError as error:
+            self._desk.fail(error)
+        except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
+            self._desk.bug("a source", error)
 
     def _collect(self, source: Source, work: list[Work]) -> None:
         """Look, remember what was seen, land what is new."""

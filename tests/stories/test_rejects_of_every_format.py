@@ -176,7 +176,7 @@ def rejects_of(merchant: Merchant, way: Way, said: Said) -> bytes:
     reasons = [
         (row["codes"], row["message"]) for row in merchant.results(said) if row["outcome"] == "rejected"
     ]
-    found = (folder / f"rejects.{'ndjson' if way.is_json else 'csv'}").read_bytes()
+    found: bytes = (folder / f"rejects.{'ndjson' if way.is_json else 'csv'}").read_bytes()
     assert found == way.rejects(reasons, folder.name)
     return found
 
