@@ -16,6 +16,7 @@ from pipeline.core import evidence
 from pipeline.core.columns import AMOUNT, CANONICAL, PART, REQUIRED, is_canonical
 from pipeline.core.evidence import Guess
 from pipeline.core.feeds import OPEN
+from pipeline.core.structure import PACKED
 from pipeline.errors import UsageError
 from schemas.feed import Model
 
@@ -53,8 +54,18 @@ class Proposal:
 
 def propose(name: str, head: bytes, *, whole: bool) -> Proposal:
     """Propose a feed for a file by its name and first bytes. UsageError when it is no table with a header."""
+    if head.startswith(PACKED):
+        raise UsageError(
+            problem=f"{name} is packed, or a workbook",
+            remedy="init --from reads CSV: unpack it, or save it as CSV",
+        )
     encoding = evidence.guess_encoding(head, whole=whole)
     text = evidence.decoded(head, encoding.fits[0])
+    if text.lstrip().startswith("{"):
+        raise UsageError(
+            problem=f"{name} is NDJSON, whose keys are its columns",
+            remedy="init --from reads CSV: write the feed by docs/config.md",
+        )
     delimiter = evidence.guess_delimiter(text if whole else text[: text.rfind("\n") + 1])
     if not delimiter.fits:
         raise UsageError(

@@ -116,6 +116,30 @@ def test_a_proposal_never_holds_a_value_of_a_record() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "za_citypower_levies_2026-11-20.csv.gz",
+            "is packed, or a workbook; init --from reads CSV: unpack it",
+        ),
+        (
+            "za_citypower_rentals_2026-11-20.xlsx",
+            "is packed, or a workbook; init --from reads CSV: unpack it",
+        ),
+        (
+            "za_citypower_meters_2026-11-20.ndjson",
+            "is NDJSON, whose keys are its columns; init --from reads CSV",
+        ),
+    ],
+)
+def test_a_file_of_another_format_is_told_from_csv_in_one_line(name: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        proposed((SAMPLES / name).read_bytes(), name)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("one column\n1\n", "no delimiter gives rows of one width"),
