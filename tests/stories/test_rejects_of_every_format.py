@@ -73,24 +73,24 @@ class Way:
             rows = [[field.replace(BREAK, "\n") for field in record] for record in RECORDS]
             return workbook(sheet(row(*COLUMNS), *(row(*each) for each in rows)))
         lines = [self.header(), *map(self.line, RECORDS)] if not self.is_json else map(self.line, RECORDS)
-        return self.pack(self.mark + b"".join(line + self.bytes(self.line_end) for line in lines))
+        return self.pack(self.mark + b"".join(line + self.encoded(self.line_end) for line in lines))
 
     def header(self) -> bytes:
-        return self.bytes(self.delimiter.join(COLUMNS))
+        return self.encoded(self.delimiter.join(COLUMNS))
 
     def line(self, record: list[str]) -> bytes:
         if self.is_json:
             fields = dict(
                 zip(COLUMNS, (field.replace(BREAK, self.line_end) for field in record), strict=True)
             )
-            return self.bytes(json.dumps(fields, ensure_ascii=False, separators=(" , ", " : ")))
-        return self.bytes(self.delimiter.join(map(self.quoted, record)))
+            return self.encoded(json.dumps(fields, ensure_ascii=False, separators=(" , ", " : ")))
+        return self.encoded(self.delimiter.join(map(self.quoted, record)))
 
     def quoted(self, field: str) -> str:
         text = field.replace(BREAK, self.line_end)
         return '"' + text.replace('"', '""') + '"' if set(text) & {self.delimiter, '"', "\r", "\n"} else text
 
-    def bytes(self, text: str) -> bytes:
+    def encoded(self, text: str) -> bytes:
         return text.encode(self.encoding)
 
     def rejects(self, reasons: list[tuple[str, str]], source: str) -> bytes:
@@ -99,19 +99,19 @@ class Way:
         for record, (codes, message) in zip(REJECTED, reasons, strict=True):
             ours, line = (codes, message, source), self.line(record)
             if self.is_json:
-                end = self.bytes("}")
+                end = self.encoded("}")
                 added = json.dumps(dict(zip(REJECT_COLUMNS, ours, strict=True)), separators=(",", ":"))
-                lines.append(line.removesuffix(end) + self.bytes("," + added.removeprefix("{")))
+                lines.append(line.removesuffix(end) + self.encoded("," + added.removeprefix("{")))
             else:
-                lines.append(line + self.bytes("".join(f'{self.delimiter}"{text}"' for text in ours)))
-        names = self.bytes("".join(self.delimiter + name for name in REJECT_COLUMNS))
+                lines.append(line + self.encoded("".join(f'{self.delimiter}"{text}"' for text in ours)))
+        names = self.encoded("".join(self.delimiter + name for name in REJECT_COLUMNS))
         header = [] if self.is_json else [self.header() + names]
-        return self.mark + b"".join(line + self.bytes(self.line_end) for line in [*header, *lines])
+        return self.mark + b"".join(line + self.encoded(self.line_end) for line in [*header, *lines])
 
     def mended(self, rejects: bytes) -> bytes:
         for wrong, right in CORRECTIONS.items():
-            assert rejects.count(self.bytes(wrong)) == 1
-            rejects = rejects.replace(self.bytes(wrong), self.bytes(right))
+            assert rejects.count(self.encoded(wrong)) == 1
+            rejects = rejects.replace(self.encoded(wrong), self.encoded(right))
         return rejects
 
 
