@@ -17,6 +17,8 @@ from pipeline.core.names import moved_name
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
 
 Place = Literal["archive", "quarantine"]
+NEVER = "1970-01-01T00:00:00+00:00"
+"""No file is of that time: what is owed without a move names none at the source."""
 
 
 class Debt(Protocol):
@@ -70,6 +72,19 @@ def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, re
         )
 
 
+def owe_reports(debts: Debts, sha256: str, name: str, source: SourceName, report: str) -> None:
+    """Owe the upload of a report alone: its file has been moved already."""
+    debts.owe(
+        sha256=sha256,
+        source=source,
+        name=name,
+        size_bytes=0,
+        modified_at=NEVER,
+        place="reports",
+        report=report,
+    )
+
+
 def pay(
     debts: Debts, source: Source, reports: Path, uploads: Sequence[str], warn: Callable[[str], None]
 ) -> None:
@@ -85,15 +100,17 @@ def pay(
                     local = reports / debt.report / name
                     if local.exists():
                         source.upload(local, debt.report, name)
-            moved = source.move(
-                _remote(debt, source.name), cast(Place, debt.place), moved_name(debt.name, debt.sha256)
-            )
+            if debt.place != "reports":
+                moved = source.move(
+                    _remote(debt, source.name), cast(Place, debt.place), moved_name(debt.name, debt.sha256)
+                )
         except (SourceFileUnsettled, SourceFileGone) as gone:
             warn(f"{gone}; it is not moved by us any more")
         except BillferryError as error:
             if concerns_whole_source(error):
                 raise
-            warn(f"{error}; the move is tried again by the next run")
+            what = "upload" if debt.place == "reports" else "move"
+            warn(f"{error}; the {what} is tried again by the next run")
             continue
         debts.paid(debt.id, moved=moved is not None)
 

@@ -16,7 +16,7 @@ from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
 from pipeline.errors import EX_OK, BillferryError, FileRefused, badness
 from pipeline.progress import Ui, check_interruptibly
-from pipeline.report import FileReport, describe, nothing_sent, refused_unread, run_result, write_report
+from pipeline.report import FileReport, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
@@ -71,8 +71,7 @@ def validate_files(
                 for request in _requests(checked, show):
                     on_request(request)
         reports.append(report)
-        for text in describe(report, shown_rejects=SHOWN_REJECTS):
-            ui.line(text)
+        ui.file(report, shown_rejects=SHOWN_REJECTS)
     return run_result(run.id, reports, at_least=status)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,8 @@ Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
 Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
 OnReject = Literal["load_rest", "refuse_file"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 NAME_PART = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([^{}]+))?\}", re.ASCII)
 
@@ -72,6 +74,10 @@ class Feed(Shape):
     """What stands between two fields."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
     """Source columns that nothing maps: ignored with a note, or kept as metadata of the record's own object."""
+    expect_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    """Hour of the day, in quotes and in `timezone`, by which a file of this feed must have come that day."""
+    expect_on: Annotated[list[Weekday], Field(min_length=1)] = list(WEEKDAYS)
+    """The days on which `expect_by` counts."""
     expected_codes: list[str] = []
     """Codes that are still rejected, but neither exit status nor reject limits count them."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -132,6 +132,17 @@ class Retention(Shape):
     """Outcomes of single records in the ledger."""
 
 
+class Ping(Shape):
+    """A monitor that waits for a sign of life: GET `…/start`, then `…` or `…/fail`."""
+
+    url: SecretStr | None = None
+    """Only from the environment (`BILLFERRY_PING__URL`): whoever knows it can say that all is well."""
+    url_file: Folder | None = None
+    """File with the address, readable by its owner only. Plain HTTP is accepted for this machine only."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
+    """For one ping. One that fails is a warning and no more."""
+
+
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
@@ -140,7 +151,7 @@ class Settings(Shape):
     environment: Environment
     """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
     timezone: str = "UTC"
-    """The merchant's time zone, for pages made for people; all that is stored is UTC. Without effect yet."""
+    """The merchant's time zone, for `expect_by`, `status` and pages made for people; all that is stored is UTC."""
     work_dir: Folder = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
     api: Api
@@ -156,7 +167,9 @@ class Settings(Shape):
     retention: Retention = Retention()
     """How long things are kept."""
     metrics_file: Folder | None = None
-    """Where counters are written for a monitoring system; null: nowhere. Without effect yet."""
+    """A `.prom` file for node_exporter's textfile collector, written after each run, readable by all; null: none."""
+    ping: Ping | None = None
+    """A monitor that is told of every `run` and of what `watch` does; absent: nobody is."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One per kind of bill file."""
 

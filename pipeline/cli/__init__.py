@@ -179,7 +179,7 @@ def validate(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show what the ledger knows. Files, outcomes, totals, and what is unfinished or in doubt."""
+    """Show how things stand. The last run, what is late, unfinished, in doubt, waiting or owed, and all files."""
     _start(verbose=verbose)
     from pipeline.cli.status import describe_status, status_document
 
@@ -209,6 +209,23 @@ def retry(
 
     result = retry_files(_config(config), files, TerminalUi(), Options(wait_s=wait))
     _finish(result, as_json=as_json)
+
+
+@app.command()
+def report(
+    file: Annotated[str, typer.Argument(help="A file name, or the first 8 digits or more of its SHA-256.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the reports of a file again. From the ledger and our copy; nothing is sent, uploaded or moved."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.desk import Options
+    from pipeline.run import rewrite_reports
+
+    _finish(rewrite_reports(_config(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
 @app.command()

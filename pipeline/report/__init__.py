@@ -10,12 +10,13 @@ from pipeline.report.summary import (
     run_result,
     without_report,
 )
-from pipeline.report.words import describe, money
+from pipeline.report.words import SHOWN_REJECTS, describe, money, outcome_table
 from pipeline.report.write import REPORT_NAMES, write_report
 
 __all__ = [
     "OUTCOME_SCHEMA",
     "REPORT_NAMES",
+    "SHOWN_REJECTS",
     "FileReport",
     "Outcomes",
     "RejectedRow",
@@ -25,6 +26,7 @@ __all__ = [
     "half_written",
     "money",
     "nothing_sent",
+    "outcome_table",
     "refused_unread",
     "report_folder",
     "report_folders",
