@@ -74,11 +74,11 @@ def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None
     desk.configure(metrics_file="metrics/billferry.prom", feeds=[ALWAYS])
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.billferry("run")
-    found = {
-        (sample.name, sample.labels.get("outcome") or sample.labels.get("feed"), sample.labels.get("currency")): sample.value
-        for family in text_string_to_metric_families(path.read_text())
-        for sample in family.samples
-    }  # fmt: skip
+    found = {}
+    for family in text_string_to_metric_families(path.read_text()):
+        for sample in family.samples:
+            label = sample.labels.get("outcome") or sample.labels.get("feed")
+            found[sample.name, label, sample.labels.get("currency")] = sample.value
     assert path.stat().st_mode & 0o777 == 0o644
     assert found["billferry_records", "created", None] == 1
     assert found["billferry_records", "rejected", None] == 1
