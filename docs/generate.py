@@ -17,6 +17,7 @@ from docs.tables import table
 from pipeline import errors
 from pipeline.core.columns import CANONICAL, METADATA, REQUIRED
 from pipeline.core.rules import RULES
+from pipeline.metrics import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -77,6 +78,11 @@ def canonical_columns() -> str:
     return table(("model", "columns"), rows)
 
 
+def metrics() -> str:
+    """Every metric."""
+    return table(("metric", "meaning"), [(f"`{name}`", meaning) for name, meaning in MEANINGS.items()])
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "rule-codes": rule_codes,
     "exit-statuses": exit_statuses,
@@ -85,6 +91,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "feed-keys": feed_keys,
     "commands": commands,
     "canonical-columns": canonical_columns,
+    "metrics": metrics,
 }
 
 

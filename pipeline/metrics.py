@@ -1,4 +1,4 @@
-"""How things stand, as metrics. docs/metrics.md is generated from `MEANINGS`."""
+"""How things stand, as metrics. The table in docs/monitoring.md is generated from `MEANINGS`."""
 
 from __future__ import annotations
 

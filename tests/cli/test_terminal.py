@@ -49,7 +49,9 @@ def screen(desk: Desk, columns: int, *words: str) -> list[str]:
 def test_a_file_is_a_table_that_fits_the_terminal(desk: Desk, columns: int) -> None:
     desk.put(f"drop/{LONG}", MIXED_BILLS)
     lines = screen(desk, columns, "run")
-    assert "za_citypower_" in lines[0]
+    assert lines[0].startswith("za_citypower")
+    assert "…" in lines[0]
+    assert "_bills.csv: " in lines[0], "both ends of a name stay"
     assert lines[0].endswith("loaded with rejects (feed bills)")
     assert [line.split()[0] for line in lines[1:5]] == ["outcome", "created", "rejected", "total"]
     assert lines[2].split() == ["created", "1", "10.00"]
