@@ -18,6 +18,7 @@ from pipeline import errors
 from pipeline.core.columns import CANONICAL, METADATA, REQUIRED
 from pipeline.core.examples import EXAMPLES, Story
 from pipeline.core.rules import RULES
+from pipeline.metrics import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -86,6 +87,11 @@ def canonical_columns() -> str:
     return table(("model", "columns"), rows)
 
 
+def metrics() -> str:
+    """Every metric."""
+    return table(("metric", "meaning"), [(f"`{name}`", meaning) for name, meaning in MEANINGS.items()])
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "rule-codes": rule_codes,
     "exit-statuses": exit_statuses,
@@ -94,6 +100,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "feed-keys": feed_keys,
     "commands": commands,
     "canonical-columns": canonical_columns,
+    "metrics": metrics,
 }
 
 

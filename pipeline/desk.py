@@ -15,8 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import structlog
+
 from pipeline.collect import Matching
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
+from pipeline.core.moments import rfc3339
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
@@ -53,6 +56,8 @@ from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -63,6 +68,8 @@ class Options:
     limit: int | None = None
     feed: Feed | None = None
     wait_s: float = 0.0
+    reports_only: bool = False
+    """Reports are written again and nothing is sent: no key is needed."""
 
 
 @dataclass(slots=True)
@@ -95,7 +102,8 @@ class Desk:
                 yield cls(config, ui, options, Path(landing), ledger, pace)
             return
         with only_run(work_dir / "lock", wait_s=options.wait_s):
-            key = api_key(config.settings)  # a wrong key is told before anything is fetched
+            # A wrong key is told before anything is fetched.
+            key = None if options.reports_only else api_key(config.settings)
             sweep_leftovers(work_dir)
             with closing(open_for(config.settings, read_only=False)) as ledger:
                 yield cls(config, ui, options, work_dir / "landing", ledger, pace, _key=key)
@@ -137,6 +145,7 @@ class Desk:
 
     def fail(self, error: BillferryError) -> None:
         """Tell an error in one line; the worst one is the run's exit status."""
+        log.info("error", code=error.code, exit_status=error.exit_status)
         self.ui.warn(str(error))
         self.status = max(self.status, error.exit_status, key=badness)
 
@@ -199,6 +208,9 @@ class Desk:
             raise LandedCopyForgotten(name=row.name)
         return self._files.take_up_refused(row.id)
 
+    def kept_outcomes(self, file_id: int) -> int:
+        return self._files.kept_outcomes(file_id)
+
     def landed_from(self, row: FileRow) -> LandedFile:
         """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone."""
         feed = self._feed_named(row.feed)
@@ -250,10 +262,10 @@ class Desk:
             name_parts=landed.name_parts,
             rejects_of=landed.rejects_of,
             size_bytes=landed.size_bytes,
-            at=_text(self.now()),
+            at=rfc3339(self.now()),
         )
         if afresh:
-            self._files.start_afresh(row.id, at=_text(self.now()))
+            self._files.start_afresh(row.id, at=rfc3339(self.now()))
         return row.id
 
     def is_back(self, landed: LandedFile, row: FileRow) -> bool:
@@ -279,10 +291,18 @@ class Desk:
         summary = report.summary
         with self._files.together():
             self._files.finish(
-                file_id, state=summary.state, at=_text(self.now()), summary=summary.model_dump_json()
+                file_id, state=summary.state, at=rfc3339(self.now()), summary=summary.model_dump_json()
             )
-            if place is not None and summary.file.sha256 is not None and report.folder is not None:
+            if place is None or summary.file.sha256 is None or report.folder is None:
+                return
+            if remotes:
                 self.places.owe(summary.file.sha256, remotes, place, report.folder.name)
+            elif self._came_by(summary.file.sha256) == "sftp":
+                self.places.owe_reports(summary.file.sha256, summary.file.name, report.folder.name)
+
+    def _came_by(self, sha256: str) -> str | None:
+        row = self.row(sha256)
+        return row.source if row else None
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date; a dry run leaves it as it is."""
@@ -330,7 +350,7 @@ class Desk:
         day, row = landed.name_parts.get("date"), self.row(landed.sha256)
         if not day or self.options.force:
             return False
-        return day < (row.landed_at if row else _text(self.now()))[:10]
+        return day < (row.landed_at if row else rfc3339(self.now()))[:10]
 
     @property
     def _db(self) -> Ledger:
@@ -351,10 +371,6 @@ def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
         raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
     digits = ", ".join(row.sha256[:8] for row in rows)
     raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _watermark(name_parts: Mapping[str, str], landed_at: str, file_id: int) -> str:

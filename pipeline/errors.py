@@ -29,7 +29,7 @@ EXIT_STATUSES = {
     SIGNAL_BASE: "stopped by signal *n*, cleanly: run again to go on",
     EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
-    EX_RECORDS: "finished, but records were rejected, refused or in conflict, or a file was refused or unmatched",
+    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused or unmatched, or one did not come by its hour",
     EX_OK: "all loaded, or nothing to do",
 }
 """What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""
@@ -204,6 +204,20 @@ class FileRefused(BillferryError):
     def reason(self) -> str:
         """What is wrong and what to do, without name and code."""
         return f"{self.facts['problem']}; {self.facts['remedy']}"
+
+
+class FeedLate(BillferryError):
+    """feed {feed}: no file has come for {day}, and it was due by {hour} ({timezone}); ask the merchant, or look where files arrive"""
+
+    code = "feed.late"
+    exit_status = EX_RECORDS
+
+
+class ReportGone(BillferryError):
+    """{name}: its reports cannot be written again: {problem}; nothing was changed"""
+
+    code = "report.gone"
+    exit_status = EX_RECORDS
 
 
 # -- the Billing API ----------------------------------------------------------------------------------------

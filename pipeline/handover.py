@@ -18,6 +18,8 @@ from pipeline.core.names import moved_name
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
 
 Place = Literal["archive", "quarantine"]
+NEVER = "1970-01-01T00:00:00+00:00"
+"""No file is of that time: what is owed without a move names none at the source."""
 
 
 class Debt(Protocol):
@@ -71,6 +73,19 @@ def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, re
         )
 
 
+def owe_reports(debts: Debts, sha256: str, name: str, source: SourceName, report: str) -> None:
+    """Owe the upload of a report alone: its file has been moved already."""
+    debts.owe(
+        sha256=sha256,
+        source=source,
+        name=name,
+        size_bytes=0,
+        modified_at=NEVER,
+        place="reports",
+        report=report,
+    )
+
+
 def pay(
     debts: Debts, source: Source, reports: Path, uploads: Sequence[str], warn: Callable[[str], None]
 ) -> None:
@@ -96,14 +111,16 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
             local = reports / str(debt.report) / name
             if local.exists():
                 source.upload(local, str(debt.report), name)
-        as_name = moved_name(debt.name, debt.sha256)
-        moved = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name)
+        if debt.place != "reports":
+            as_name = moved_name(debt.name, debt.sha256)
+            moved = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name)
     except (SourceFileUnsettled, SourceFileGone) as gone:
         trouble = f"{gone}; it is not moved by us any more"
     except BillferryError as error:
         if concerns_whole_source(error):
             raise
-        return f"{error}; the move is tried again by the next run"
+        what = "upload" if debt.place == "reports" else "move"
+        return f"{error}; the {what} is tried again by the next run"
     debts.paid(debt.id, moved=moved is not None)
     return trouble
 

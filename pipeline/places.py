@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pipeline.collect import Source
-from pipeline.core.collected import Sighting
+from pipeline.core.collected import Sighting, sighting_of, sighting_row
 from pipeline.core.files import RemoteFile, SourceName
 from pipeline.edge.ledger import Files
-from pipeline.handover import Place, owe, pay
+from pipeline.handover import Place, owe, owe_reports, pay
 from pipeline.progress import Ui
 from pipeline.report import REPORT_NAMES
 from schemas.settings import Settings
@@ -48,12 +46,12 @@ class Places:
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         """What earlier runs saw, by name."""
         rows = self.known.sightings(source) if self.known else []
-        return {row["name"]: _sighting(source, row) for row in rows}
+        return {row["name"]: sighting_of(source, row) for row in rows}
 
     def remember(self, source: SourceName, seen: Iterable[Sighting]) -> None:
         """What is there now takes the place of what was seen before."""
         if self.memory is not None:
-            self.memory.remember_sightings(source, map(_row, seen))
+            self.memory.remember_sightings(source, map(sighting_row, seen))
 
     def remember_fetched(self, remote: RemoteFile, sha256: str) -> None:
         if self.memory is not None:
@@ -89,31 +87,25 @@ class Places:
             for sha256, remotes in files:
                 self.owe(sha256, remotes, "archive", None)
 
+    def owe_reports(self, sha256: str, name: str, report: str) -> None:
+        """Owe the server the reports of a file that does not stand there any more."""
+        if (
+            self.memory is not None
+            and self.settings.sftp is not None
+            and self.settings.sftp.reports is not None
+        ):
+            owe_reports(self.memory, sha256, name, "sftp", report)
+
+    def owed_reports(self) -> list[SourceName]:
+        """Sources that are owed reports of files that do not stand there any more."""
+        if self.memory is None:
+            return []
+        owed = self.memory.owed
+        return [name for name in SOURCES if any(debt.place == "reports" for debt in owed(name))]
+
     def pay(self, source: Source, reports: Path, ui: Ui) -> None:
         """Upload and move what is owed to a source. Raises SourceError when it cannot be reached."""
         if self.memory is not None:
             uploads = self.settings.sftp.upload if self.settings.sftp else []
             names = [name for kind in uploads for name in REPORT_NAMES[kind]]
             pay(self.memory, source, reports, names, ui.warn)
-
-
-def _sighting(source: SourceName, row: dict[str, Any]) -> Sighting:
-    return Sighting(
-        source=source,
-        name=row["name"],
-        size_bytes=row["size_bytes"],
-        modified_at=datetime.fromisoformat(row["modified_at"]),
-        first_seen_at=datetime.fromisoformat(row["first_seen_at"]),
-        sha256=row["sha256"],
-        finished=row["finished"],
-    )
-
-
-def _row(seen: Sighting) -> dict[str, Any]:
-    return {
-        "name": seen.name,
-        "size_bytes": seen.size_bytes,
-        "modified_at": seen.modified_at.isoformat(),
-        "first_seen_at": seen.first_seen_at.isoformat(),
-        "sha256": seen.sha256,
-    }

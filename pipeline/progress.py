@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pipeline.check import check
 from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.report import SHOWN_REJECTS, FileReport
 from pipeline.signals import interruptible
 from schemas.settings import Limits
+
+Unit = Literal["bytes", "records"]
+
+
+class Progress(Protocol):
+    """Told how much is done; `note` is asked for words only when they are shown."""
+
+    def __call__(self, done: int, note: Callable[[], str] | None = None, /) -> None: ...
 
 
 class Ui(Protocol):
@@ -21,8 +30,11 @@ class Ui(Protocol):
 
     def warn(self, text: str) -> None: ...
 
-    def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A stage with progress; the callable is told how much of `total` is done."""
+    def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
+        """What became of one file."""
+
+    def stage(self, verb: str, name: str, total: int, unit: Unit) -> AbstractContextManager[Progress]:
+        """A stage of work on a file."""
         ...
 
 
@@ -30,7 +42,7 @@ def check_interruptibly(
     landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, loaded_there: Iterable[str] = ()
 ) -> CheckedFile:
     """The check stage with progress, in a thread of its own: a signal is answered while polars works."""
-    with ui.stage(f"check {landed.name}", landed.size_bytes) as progress:
+    with ui.stage("check", landed.name, landed.size_bytes, "bytes") as progress:
 
         def work(checkpoint: Callable[[], None]) -> CheckedFile:
             def advance(done_bytes: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipeline.core.moments import rfc3339
 from pipeline.edge.ledger import Files, Ledger
 from pipeline.report import report_folders
 from schemas.settings import Settings
@@ -44,7 +45,7 @@ def forget_old(settings: Settings, ledger: Ledger, now: datetime) -> Forgotten:
     ]
     for folder in [*copies, *reports]:
         shutil.rmtree(folder, ignore_errors=True)
-    outcomes = files.forget_outcomes(_text(now - timedelta(days=keep.outcomes_days)))
+    outcomes = files.forget_outcomes(rfc3339(now - timedelta(days=keep.outcomes_days)))
     return Forgotten(len(copies), len(reports), outcomes)
 
 
@@ -54,7 +55,7 @@ def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]
         row = files.by_sha256(folder.name)
         open_still = row is not None and row.is_open
         finished_at = row.finished_at if row is not None else None
-        if not open_still and (finished_at or "") < _text(before) and _older(folder / "content", before):
+        if not open_still and (finished_at or "") < rfc3339(before) and _older(folder / "content", before):
             yield folder
 
 
@@ -63,7 +64,3 @@ def _older(path: Path, before: datetime) -> bool:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
     except FileNotFoundError:
         return False
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -17,7 +17,7 @@ from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
 from pipeline.errors import EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
-from pipeline.report import FileReport, describe, nothing_sent, refused_unread, run_result, write_report
+from pipeline.report import FileReport, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
@@ -70,18 +70,18 @@ def validate_files(
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
             except (FileRefused, FileTooLarge) as refused:
                 report = refused_unread(path.name, refused, run=run)
-                _say(report, ui)
+                ui.file(report, shown_rejects=0)
             except BillferryError as error:
                 ui.warn(str(error))
                 status = max(status, error.exit_status, key=badness)
                 continue
             else:
-                _say(report, ui)
+                ui.file(report, shown_rejects=0)
                 for text in explain(checked):
                     ui.line(text)
                 for request in _requests(checked, show):
                     on_request(request)
-            reports.append(report)
+        reports.append(report)
     return run_result(run.id, reports, at_least=status)
 
 
@@ -106,11 +106,6 @@ def explain(checked: CheckedFile) -> Iterator[str]:
         said = rules.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {rules.RULES[code].remedy}"
-
-
-def _say(report: FileReport, ui: Ui) -> None:
-    for text in describe(report, shown_rejects=0):
-        ui.line(text)
 
 
 def _checked(

@@ -16,6 +16,7 @@ from pipeline.core.files import SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.core.turns import NEEDS_A_PERSON_S, OUT_OF_REACH_S, Turn
 from pipeline.desk import Options
+from pipeline.diary import Monitor
 from pipeline.edge.changes import Changes
 from pipeline.edge.config import Config
 from pipeline.errors import (
@@ -30,6 +31,7 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.progress import Ui
+from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run import Passed, pass_over
 from pipeline.signals import stoppable
 
@@ -39,6 +41,8 @@ UPKEEP_S = 3_600.0
 """So often unfinished files are looked for that no source shows: another command may have left them."""
 DROP_S = 60.0
 """So often the drop folder is looked at without being called: some network drives tell of no changes."""
+PING_S = 60.0
+"""So often a monitor is told that the watch lives."""
 LOCKED_S = 0.5
 """Until the next try when another command is at work."""
 ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
@@ -72,6 +76,8 @@ class _Watch:
             where.append(f"sftp://{sftp.host}:{sftp.port} every {sftp.poll_interval_s:g} s")
         self._news = {name: News(ui) for name in (None, *self._turns)}
         self._api_trouble: BillferryError | None = None
+        self._monitor = Monitor(config.settings, ui.warn)
+        self._told_at, self._told_status = float("-inf"), EX_OK
         if not self._turns:
             raise UsageError(
                 problem="there is nothing to watch", remedy="configure sftp or drop, or use billferry load"
@@ -112,9 +118,18 @@ class _Watch:
                     raise
                 ui.warn(str(error))
                 turn.failed(time.monotonic(), longest_s=OUT_OF_REACH_S)
+                self._tell(error.exit_status)
                 return error.exit_status
         self._remember(turn, passed)
+        self._tell(passed.result.exit_status)
         return passed.result.exit_status
+
+    def _tell(self, exit_status: int) -> None:
+        """A sign of life, or of trouble: now and then, and when it changes."""
+        now = time.monotonic()
+        if exit_status != self._told_status or now - self._told_at >= PING_S:
+            self._monitor.tell_end(exit_status)
+            self._told_at, self._told_status = now, exit_status
 
     def _remember(self, turn: Turn, passed: Passed) -> None:
         now = time.monotonic()
@@ -150,6 +165,12 @@ class News:
     def of_one_pass(self) -> Iterator[News]:
         yield self
         self._before, self._now = self._now, set()
+
+    def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
+        told = "\n".join(describe(report))
+        if told not in self._before:
+            self._ui.file(report, shown_rejects=shown_rejects)
+        self._now.add(told)
 
     def line(self, text: str) -> None:
         self._say(self._ui.line, text)

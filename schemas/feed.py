@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,8 @@ Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
 Format = Literal["csv", "xlsx", "ndjson"]
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 CURRENCY_CODE = "{currency}"
 """As `currency_sign`: the record's own currency code."""
@@ -120,6 +122,10 @@ class Feed(Shape):
     """Control totals that its files declare; absent: none."""
     expect: Expect | None = None
     """Ranges that its files keep; absent: none."""
+    expect_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    """Hour of the day, in quotes and in `timezone`, by which a file of this feed must have come that day."""
+    expect_on: Annotated[list[Weekday], Field(min_length=1)] = list(WEEKDAYS)
+    """The days on which `expect_by` counts."""
     expected_codes: list[str] = []
     """Codes that are still rejected, but neither exit status nor reject limits count them."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.feed import Feed, OnReject
 from schemas.shape import Shape
@@ -81,6 +81,12 @@ class Sftp(Shape):
     timeout_s: Seconds = 30
     """For connecting, each step of the log-in, and every read."""
 
+    @model_validator(mode="after")
+    def _finished_files_go_elsewhere(self) -> Sftp:
+        if self.incoming in {self.archive, self.quarantine}:
+            raise ValueError("archive and quarantine are other folders than incoming, or null: files stay")
+        return self
+
 
 class Drop(Shape):
     """A local folder where people and programs put bill files."""
@@ -93,6 +99,12 @@ class Drop(Shape):
     """Where finished files are moved; null: they stay."""
     quarantine: Folder | None = None
     """Where refused files are moved; null: they stay."""
+
+    @model_validator(mode="after")
+    def _finished_files_go_elsewhere(self) -> Drop:
+        if self.folder in {self.archive, self.quarantine}:
+            raise ValueError("archive and quarantine are other folders than folder, or null: files stay")
+        return self
 
 
 class Limits(Shape):
@@ -132,6 +144,17 @@ class Retention(Shape):
     """Outcomes of single records in the ledger."""
 
 
+class Ping(Shape):
+    """A monitor that waits for a sign of life: GET `…/start`, then `…` or `…/fail`."""
+
+    url: SecretStr | None = None
+    """Only from the environment (`BILLFERRY_PING__URL`): whoever knows it can say that all is well."""
+    url_file: Folder | None = None
+    """File with the address, readable by its owner only. Plain HTTP is accepted for this machine only."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
+    """For one ping. One that fails is a warning and no more."""
+
+
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
@@ -140,7 +163,7 @@ class Settings(Shape):
     environment: Environment
     """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
     timezone: str = "UTC"
-    """The merchant's time zone, for pages made for people; all that is stored is UTC."""
+    """The merchant's time zone, for `expect_by`, `status` and pages made for people; all that is stored is UTC."""
     work_dir: Folder = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
     api: Api
@@ -156,7 +179,9 @@ class Settings(Shape):
     retention: Retention = Retention()
     """How long things are kept."""
     metrics_file: Folder | None = None
-    """Where counters are written for a monitoring system; null: nowhere. Without effect yet."""
+    """A `.prom` file for node_exporter's textfile collector, written after each run, readable by all; null: none."""
+    ping: Ping | None = None
+    """A monitor that is told of every `run` and of what `watch` does; absent: nobody is."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One per kind of bill file."""
 

@@ -5,15 +5,15 @@ Heavy parts are imported by the command that needs them, so that `--help` is ins
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.telling import one_line, pretty, print_error, print_json, tell
 from pipeline.core.redact import redact
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
@@ -172,20 +172,20 @@ def validate(
         model=model,
         feed=feed,
         show=show,
-        on_request=lambda request: print(_pretty(request), file=shown),
+        on_request=lambda request: print(pretty(request), file=shown),
     )
     _finish(result, as_json=as_json)
 
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show what the ledger knows. Files, outcomes, totals, and what is unfinished or in doubt."""
+    """Show how things stand. The last run, what is late, unfinished, in doubt, waiting or owed, and all files."""
     _start(verbose=verbose)
     from pipeline.cli.status import describe_status, status_document
 
     document = status_document(_config(config))
     if as_json:
-        _print_json(document)
+        print_json(document)
     else:
         for line in describe_status(document):
             typer.echo(line)
@@ -212,6 +212,23 @@ def retry(
 
 
 @app.command()
+def report(
+    file: Annotated[str, typer.Argument(help="A file name, or the first 8 digits or more of its SHA-256.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the reports of a file again. From the ledger and our copy; nothing is sent, uploaded or moved."""
+    _start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.desk import Options
+    from pipeline.run import rewrite_reports
+
+    _finish(rewrite_reports(_config(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
+
+
+@app.command()
 def doctor(
     config: ConfigPath = DEFAULT_CONFIG,
     probe: Annotated[
@@ -229,7 +246,7 @@ def doctor(
 
     document = examine_as_asked(_config(config), probe=probe, say=typer.echo if not as_json else None)
     if as_json:
-        _print_json(document)
+        print_json(document)
     raise typer.Exit(document["exit_status"])
 
 
@@ -312,14 +329,14 @@ def run_command(words: list[str]) -> int:
     except typer.Exit as ended:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        return _tell(Stopped(signal_name="SIGINT", signal_number=2), words)
+        return tell(Stopped(signal_name="SIGINT", signal_number=2), words)
     except typer.TyperException as error:
         if not words:  # no_args_is_help: the message is the help itself
             typer.echo(error.format_message(), err=True)
             return EX_USAGE
-        return _tell(UsageError(problem=_one_line(error), remedy="see billferry --help"), words)
+        return tell(UsageError(problem=one_line(error), remedy="see billferry --help"), words)
     except BillferryError as error:
-        return _tell(error, words)
+        return tell(error, words)
     except BrokenPipeError:
         sys.stderr.close()
         return EX_USAGE
@@ -329,27 +346,9 @@ def run_command(words: list[str]) -> int:
             err=True,
         )
         if "--json" in words:
-            _print_error("bug", "a bug; its trace is on stderr", EX_BUG)
+            print_error("bug", "a bug; its trace is on stderr", EX_BUG)
         return EX_BUG
     return returned if isinstance(returned, int) else 0
-
-
-def _tell(error: BillferryError, words: list[str]) -> int:
-    typer.echo(f"billferry: {error}", err=True)
-    if "--json" in words:
-        _print_error(error.code, str(error), error.exit_status)
-    return error.exit_status
-
-
-def _one_line(error: typer.TyperException) -> str:
-    text = " ".join(error.format_message().split()).rstrip(".")
-    return text[:1].lower() + text[1:]
-
-
-def _print_error(code: str, message: str, exit_status: int) -> None:
-    """The document of a command that ended before there was anything to say about files."""
-    error = {"code": code, "message": message}
-    _print_json({"run_id": None, "exit_status": exit_status, "files": [], "error": error})
 
 
 def _start(*, verbose: bool) -> None:
@@ -376,14 +375,6 @@ def _finish(result: RunResult, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
     raise typer.Exit(result.exit_status)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(_pretty(document) + "\n")
-
-
-def _pretty(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 __all__ = ["app", "main", "run_command"]

@@ -1,59 +1,117 @@
-"""`status`: the ledger in words and as one JSON document."""
+"""`status`: how things stand, in words and as one JSON document."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from pipeline.core.moments import rfc3339
 from pipeline.core.money import shown
-from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
-from pipeline.edge.ledger import FileRow, Files, Sends, open_ledger
-from pipeline.work_dir import ledger_path
+from pipeline.edge.ledger import FileRow, RunRow
+from pipeline.standing import Standing, standing, state_of
+from pipeline.work_dir import existing_ledger
 
 SHOWN_FILES = 20
+SHOWN_NAMES = 5
 
 
 def status_document(config: Config) -> dict[str, Any]:
-    """`files` (oldest first), `states` counted, `unfinished` names, `open_intents`, `owed_moves`."""
+    """Everything that `status` knows: times in UTC, amounts in minor units, `files` oldest first."""
     settings = config.settings
-    document: dict[str, Any] = {"merchant": settings.merchant, "environment": settings.environment}
-    if not ledger_path(settings).exists():
-        return document | {"files": [], "states": {}, "unfinished": [], "open_intents": 0, "owed_moves": 0}
-    with closing(
-        open_ledger(
-            ledger_path(settings),
-            merchant=settings.merchant,
-            environment=settings.environment,
-            read_only=True,
-        )
-    ) as ledger:
-        files = Files(ledger)
-        rows = files.all()
-        return document | {
-            "files": [_file(row) for row in rows],
-            "states": dict(sorted(Counter(_state(row) for row in rows).items())),
-            "unfinished": [row.name for row in files.unfinished()],
-            "open_intents": len(Sends(ledger).open_intents()),
-            "owed_moves": sum(len(files.owed(source)) for source in ("sftp", "drop")),
-        }
+    with existing_ledger(settings) as ledger:
+        stands = standing(settings, ledger, datetime.now(UTC))
+    return {
+        "merchant": settings.merchant,
+        "environment": settings.environment,
+        "timezone": settings.timezone,
+        "last_run": _run(stands.last_run),
+        "files": [_file(row) for row in stands.files],
+        "states": dict(sorted(stands.states().items())),
+        "unfinished": [row.name for row in stands.unfinished],
+        "in_doubt": {
+            "records": stands.records_in_doubt,
+            "requests": stands.requests_in_doubt,
+            "since": stands.in_doubt_since,
+        },
+        "waiting": {source: list(names) for source, names in stands.waiting.items()},
+        "owed": dict(stands.owed),
+        "late": _late(stands),
+        "open_intents": stands.requests_in_doubt,
+        "owed_moves": sum(stands.owed.values()),
+    }
 
 
 def describe_status(document: dict[str, Any]) -> Iterator[str]:
-    """The same for people."""
-    yield f"{document['merchant']} ({document['environment']})"
+    """The same for people, what needs somebody first. Times are those of the merchant."""
+    zone = ZoneInfo(document["timezone"])
+    yield f"{document['merchant']} ({document['environment']}), times in {document['timezone']}"
+    yield f"last run: {_run_in_words(document['last_run'], zone)}"
+    for late in document["late"]:
+        last = f"; its last file came {_local(late['last_at'], zone)}" if late["last_at"] else ""
+        yield f"LATE: feed {late['feed']} has had no file, due {_local(late['due_at'], zone)}{last}"
+    yield from _open(document, zone)
+    for source, names in document["waiting"].items():
+        if names:
+            where = "in the drop folder" if source == "drop" else "on the SFTP server at the last look"
+            yield f"waiting {where}: {len(names)} ({_some(names)})"
+    owed = {source: count for source, count in document["owed"].items() if count}
+    if owed:
+        told = ", ".join(f"{count} to {source}" for source, count in owed.items())
+        yield f"moves and uploads owed: {told}; the next run tries again"
     if not document["files"]:
         yield "no file was taken up yet"
         return
     yield "files: " + ", ".join(f"{count} {state}" for state, count in document["states"].items())
-    yield f"requests in doubt: {document['open_intents']}; moves owed to a source: {document['owed_moves']}"
     left = len(document["files"]) - SHOWN_FILES
     if left > 0:
         yield f"({left} earlier files; all of them with --json)"
     for file in document["files"][-SHOWN_FILES:]:
-        yield f"{file['state']:<22} {file['name']} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
+        yield f"{file['state']:<20} {file['name']} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
+
+
+def _open(document: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    if names := document["unfinished"]:
+        yield f"UNFINISHED: {len(names)} ({_some(names)}); billferry run goes on with them"
+    doubt = document["in_doubt"]
+    if doubt["requests"] or doubt["records"]:
+        since = f" since {_local(doubt['since'], zone)}" if doubt["since"] else ""
+        count = max(doubt["records"], doubt["requests"])
+        yield f"IN DOUBT: {count} records{since}; the next run settles them first"
+
+
+def _late(stands: Standing) -> list[dict[str, Any]]:
+    return [
+        {
+            "feed": each.feed,
+            "due_at": rfc3339(each.due_at.astimezone(UTC)),
+            "last_at": rfc3339(each.last_at.astimezone(UTC)) if each.last_at else None,
+        }
+        for each in stands.late
+    ]
+
+
+def _run(run: RunRow | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "run_id": run.run_id,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "exit_status": run.exit_status,
+        "states": run.states,
+    }
+
+
+def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
+    if run is None:
+        return "none yet"
+    if run["finished_at"] is None:
+        return f"started {_local(run['started_at'], zone)} and did not end: it is at work, or it was killed"
+    files = ", ".join(f"{count} {state}" for state, count in run["states"].items()) or "no files"
+    return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 
 
 def _file(row: FileRow) -> dict[str, Any]:
@@ -61,7 +119,7 @@ def _file(row: FileRow) -> dict[str, Any]:
     return {
         "name": row.name,
         "sha256": row.sha256,
-        "state": _state(row),
+        "state": state_of(row),
         "source": row.source,
         "feed": row.feed,
         "landed_at": row.landed_at,
@@ -69,11 +127,6 @@ def _file(row: FileRow) -> dict[str, Any]:
         "records": summary.get("records"),
         "amounts_minor": summary.get("amounts_minor"),
     }
-
-
-def _state(row: FileRow) -> str:
-    """A file that was landed and not finished is one that a run works on now, or that a killed run left."""
-    return FileState.UNFINISHED if row.state == "landed" else row.state
 
 
 def _outcomes(file: dict[str, Any]) -> str:
@@ -84,3 +137,19 @@ def _outcomes(file: dict[str, Any]) -> str:
         if any(parts.values())
     ]
     return "; ".join([", ".join(f"{count} {name}" for name, count in records.items()), *amounts])
+
+
+def _some(names: list[str]) -> str:
+    more = [f"and {len(names) - SHOWN_NAMES} more"] if len(names) > SHOWN_NAMES else []
+    return ", ".join([*map(_printable, names[:SHOWN_NAMES]), *more])
+
+
+def _printable(name: str) -> str:
+    """A file name must not be able to steer a terminal."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name
+    )
+
+
+def _local(at: str, zone: ZoneInfo) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(zone):%Y-%m-%d %H:%M}"

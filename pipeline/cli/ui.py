@@ -1,35 +1,121 @@
-"""What people see on stderr: progress bars on a terminal, plain lines when it is none."""
+"""What people see on stderr: progress, colours and tables on a terminal; plain lines when it is none.
+
+Whether it is one is asked of stderr itself, so that no setting of the environment puts codes into a log file.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from pipeline.progress import Progress, Unit
+from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DRAWN_EVERY_S = 0.1
+"""Progress may be told for each record; people see ten pictures a second at most."""
+COLOURS = {
+    "loaded": "green",
+    "validated": "green",
+    "loaded_with_rejects": "yellow",
+    "validated_with_rejects": "yellow",
+    "unfinished": "yellow",
+    "refused": "red",
+    "unmatched": "red",
+}
 
 
 class TerminalUi:
     """Lines and progress on stderr; stdout stays free for `--json`."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console: Console | None = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._console = Console(stderr=True, highlight=False)
 
     def line(self, text: str) -> None:
-        self._console.print(Text(text))
+        self._print(text)
 
     def warn(self, text: str) -> None:
-        self._console.print(Text(f"billferry: {text}", style="yellow" if sys.stderr.isatty() else ""))
+        self._print(f"billferry: {text}", "yellow")
+
+    def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
+        """What became of a file: a table on a terminal, else the same in lines."""
+        if self._console is None:
+            self._print("\n".join(describe(report, shown_rejects=shown_rejects)))
+            return
+        from pipeline.cli.terminal import aligned, headed, wrapped
+
+        width = self._console.width
+        lines, rows = outcome_table(report, shown_rejects=shown_rejects)
+        self._out(headed(lines[0], width), COLOURS.get(report.summary.state, ""))
+        for text in aligned(rows, width) if rows else ():
+            self._out(text)
+        for text in lines[1:]:
+            self._out(wrapped(text, width))
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar that disappears when the stage ends; nothing where it would only fill a log."""
-        if not self._console.is_terminal or not total:
-            yield lambda _: None
+    def stage(self, verb: str, name: str, total: int, unit: Unit) -> Iterator[Progress]:
+        """A line that disappears when the stage ends; nothing where it would only fill a log."""
+        console = self._console
+        if console is None or console.is_dumb_terminal or not total:
+            yield _unseen
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(Text(title).plain.replace("[", r"\["), total=total)
-            yield lambda done: progress.update(task, completed=done)
+        from rich.live import Live
+        from rich.text import Text
+
+        from pipeline.cli.terminal import progress_line
+
+        began = time.monotonic()
+        told: tuple[int, Callable[[], str] | None] = (0, None)
+
+        def advance(done: int, note: Callable[[], str] | None = None, /) -> None:
+            nonlocal told
+            told = (done, note)
+
+        def drawn() -> Text:
+            done, note = told
+            line = progress_line(
+                console.width - 1,
+                verb=verb,
+                name=name,
+                done=done,
+                total=total,
+                unit=unit,
+                elapsed_s=time.monotonic() - began,
+                note=note() if note else "",
+            )
+            return Text(line, no_wrap=True, overflow="crop")
+
+        # Drawn by a thread of its own, from what was told last: telling costs the work next to nothing.
+        with Live(
+            get_renderable=drawn, console=console, transient=True, refresh_per_second=1 / DRAWN_EVERY_S,
+            redirect_stdout=False, redirect_stderr=False,
+        ):  # fmt: skip
+            yield advance
+
+    def _print(self, text: str, style: str = "") -> None:
+        if self._console is None:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+            return
+        from pipeline.cli.terminal import wrapped
+
+        self._out(wrapped(text, self._console.width), style)
+
+    def _out(self, text: str, style: str = "") -> None:
+        from rich.text import Text
+
+        if self._console is not None:
+            self._console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _unseen(_done: int, _note: Callable[[], str] | None = None, /) -> None:
+    """Progress that nobody watches."""

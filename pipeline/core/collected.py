@@ -102,3 +102,27 @@ class Collected:
     """Why the listing is not all that is there, where it is not."""
     sightings: tuple[Sighting, ...] = ()
     again_in_s: float | None = None
+
+
+def sighting_of(source: SourceName, row: Mapping[str, object]) -> Sighting:
+    """A sighting as the ledger remembers it."""
+    return Sighting(
+        source=source,
+        name=str(row["name"]),
+        size_bytes=int(str(row["size_bytes"])),
+        modified_at=datetime.fromisoformat(str(row["modified_at"])),
+        first_seen_at=datetime.fromisoformat(str(row["first_seen_at"])),
+        sha256=str(row["sha256"]) if row["sha256"] else None,
+        finished=bool(row["finished"]),
+    )
+
+
+def sighting_row(sighting: Sighting) -> dict[str, object]:
+    """The same, to be remembered."""
+    return {
+        "name": sighting.name,
+        "size_bytes": sighting.size_bytes,
+        "modified_at": sighting.modified_at.isoformat(),
+        "first_seen_at": sighting.first_seen_at.isoformat(),
+        "sha256": sighting.sha256,
+    }

@@ -53,6 +53,12 @@ class Pace:
     _useful: int = field(default=0, init=False)
     """Useful answers since `_measured_from`."""
 
+    @property
+    def limit_per_s(self) -> float | None:
+        """Starts per second that are taken to be allowed: what the API showed, or what we were told; None: unknown."""
+        known = [limit for limit in (self._limit, self.max_per_second) if limit is not None]
+        return min(known, default=None)
+
     def reserve(self, now: float) -> float:
         """0: start now, the start is counted. Else ask again after so many seconds."""
         if now - max(self._asked_at, self._closed_until) > IDLE_S:

@@ -62,6 +62,12 @@ def load_config(path: Path) -> Config:
             problem="a secret does not belong into this file",
             remedy="set BILLFERRY_API__KEY or api.key_file",
         )
+    if isinstance(document.get("ping"), dict) and "url" in document["ping"]:
+        raise ConfigError(
+            where=f"{path}: ping.url",
+            problem="a secret does not belong into this file",
+            remedy="set BILLFERRY_PING__URL or ping.url_file",
+        )
     document = _merged(document, _environment())
     try:
         settings = Settings.model_validate(document)
@@ -100,6 +106,22 @@ def api_key(settings: Settings) -> str:
     return key
 
 
+def ping_url(settings: Settings) -> str | None:
+    """Where a monitor is told of runs; None when there is none. Raises ConfigError, which does not repeat it."""
+    if settings.ping is None:
+        return None
+    if settings.ping.url is not None:
+        url, where = settings.ping.url.get_secret_value(), "BILLFERRY_PING__URL"
+    elif settings.ping.url_file is not None:
+        url, where = read_secret(settings.ping.url_file, "ping.url_file"), "ping.url_file"
+    else:
+        raise ConfigError(
+            where="ping", problem="there is no address", remedy="set BILLFERRY_PING__URL or ping.url_file"
+        )
+    _check_url(url, where)
+    return url.rstrip("/")
+
+
 def read_secret(path: Path, where: str) -> str:
     """A secret from a file that only its owner can read. Raises ConfigError."""
     try:
@@ -124,8 +146,9 @@ def require_private(path: Path, mode: int, where: str) -> None:
 
 
 def feed_print(feed: Feed) -> str:
-    """A hash of what a feed says, to notice that a file was read with another version of it."""
-    return hashlib.sha256(feed.model_dump_json().encode()).hexdigest()
+    """A hash of what a feed says of reading, to notice that a file was read with another version of it."""
+    said = feed.model_dump_json(exclude={"expect_by", "expect_on"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 class _StandsTwice(Exception):
@@ -281,22 +304,10 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     return result
 
 
-def _check_moves(settings: Settings) -> None:
-    """What is moved away must not lie where it is found again."""
-    for section, found in (("sftp", "incoming"), ("drop", "folder")):
-        settings_of = getattr(settings, section)
-        for place in ("archive", "quarantine") if settings_of is not None else ():
-            if getattr(settings_of, place) == getattr(settings_of, found):
-                raise ConfigError(
-                    where=f"{section}.{place}",
-                    problem=f"it is {section}.{found} itself, so finished files would come again",
-                    remedy="name another folder, or null: then they stay",
-                )
-
-
 def _check(settings: Settings, path: Path) -> None:
     """What no single field can tell. Raises ConfigError."""
-    _check_url(settings.api.base_url)
+    _check_url(settings.api.base_url, "api.base_url")
+    _check_metrics_file(settings.metrics_file, settings.work_dir)
     _check_zone(settings.timezone)
     for feed in settings.feeds:
         for problem in feed_problems(feed):
@@ -308,8 +319,9 @@ def _check(settings: Settings, path: Path) -> None:
         ]
     for key, folder in folders:
         _check_folder(key, folder, settings.work_dir)
-    _check_moves(settings)
     secrets = [("api.key_file", settings.api.key_file)]
+    if settings.ping is not None:
+        secrets.append(("ping.url_file", settings.ping.url_file))
     if settings.sftp is not None:
         names = ("private_key_file", "passphrase_file", "password_file")
         secrets += [(f"sftp.{name}", getattr(settings.sftp, name)) for name in names]
@@ -327,20 +339,36 @@ def _check_folder(key: str, folder: Path | None, work_dir: Path) -> None:
     raise ConfigError(where=key, problem=f"there is no folder {folder}", remedy="create it or name another")
 
 
-def _check_url(base_url: str) -> None:
+def _check_metrics_file(path: Path | None, work_dir: Path) -> None:
+    """It is there for another user to read: not in a folder that only its owner can enter."""
+    if path is None:
+        return
+    problem = None
+    if path.suffix != ".prom":
+        problem = "node_exporter reads files named *.prom alone"
+    elif path.is_relative_to(work_dir):
+        problem = "nobody else can enter work_dir"
+    elif not path.parent.is_dir():
+        problem = f"there is no folder {path.parent}"
+    if problem:
+        remedy = "name a .prom file in the folder of the textfile collector"
+        raise ConfigError(where="metrics_file", problem=problem, remedy=remedy)
+
+
+def _check_url(url: str, where: str) -> None:
     try:
-        parts = urlsplit(base_url)
+        parts = urlsplit(url)
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
         raise ConfigError(
-            where="api.base_url", problem="this is no address of an API", remedy="write it like https://host"
+            where=where, problem="this is no address of an API", remedy="write it like https://host"
         )
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
-            where="api.base_url",
+            where=where,
             problem="plain HTTP to another host would show the key",
             remedy="use https://",
         )

@@ -54,7 +54,8 @@ class LoadJob:
     watermark: str
     past_dated: bool
     limit: int | None = None
-    progress: Callable[[int], None] = lambda _: None
+    progress: Callable[[int, int], None] = lambda _, __: None
+    """Told how many records are done now, and the retries so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class _Loading:
             account_id=account.id if account else None,
             in_doubt=settled.outcome in OPEN,
         )
-        self.job.progress(1)
+        self.job.progress(1, self.wire.retried)
         if self.turns.done(part):
             await self._finish(part)
 

@@ -83,6 +83,10 @@ class Wire:
             sent=self._sent, retried=self._retried, rate_limited=self._rate_limited, looked_up=self._looked_up
         )
 
+    @property
+    def retried(self) -> int:
+        return self._retried
+
     def halt(self, reason: BillferryError) -> None:
         """Stop the load: nothing new is sent. The first reason counts."""
         self.halt_reason = self.halt_reason or reason

@@ -10,13 +10,14 @@ from pipeline.report.summary import (
     run_result,
     without_report,
 )
-from pipeline.report.words import describe
+from pipeline.report.words import SHOWN_REJECTS, describe, outcome_table
 from pipeline.report.write import REPORT_NAMES, write_report
 
 __all__ = [
     "OUTCOME_SCHEMA",
     "OVERVIEW",
     "REPORT_NAMES",
+    "SHOWN_REJECTS",
     "FileReport",
     "Outcomes",
     "RejectedRow",
@@ -25,6 +26,7 @@ __all__ = [
     "facts_of",
     "half_written",
     "nothing_sent",
+    "outcome_table",
     "refused_unread",
     "report_folder",
     "report_folders",

@@ -73,3 +73,36 @@ def printable(line: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
     )
+
+
+def outcome_table(
+    report: FileReport, *, shown_rejects: int = SHOWN_REJECTS
+) -> tuple[list[str], list[list[str]]]:
+    """The lines around, and a table of records and money by outcome with its head and its total; for a terminal."""
+    summary = report.summary
+    amounts = {
+        currency: parts for currency, parts in summary.amounts_minor.items() if any(parts.parts().values())
+    }
+    lines = [
+        line
+        for line in describe(report, shown_rejects=shown_rejects)
+        if not line.startswith(("  records: ", "  amount: ", "  unreadable currency: "))
+    ]
+    if not summary.records.total:
+        return lines, []
+    rows = [
+        ["outcome", "records", *("unreadable" if name == UNREADABLE_CURRENCY else name for name in amounts)]
+    ]
+    for outcome, count in [*summary.records.parts().items(), ("total", summary.records.total)]:
+        if count:
+            sums = [
+                _sum(currency, getattr(parts, outcome)) if getattr(parts, outcome) else ""
+                for currency, parts in amounts.items()
+            ]
+            rows.append([_words(outcome), grouped(count), *sums])
+    return lines, rows
+
+
+def _sum(currency: str, amount_minor: int) -> str:
+    """The amount without the currency, which heads the column."""
+    return shown(currency, amount_minor).removeprefix(f"{currency} ").removesuffix(" minor units")

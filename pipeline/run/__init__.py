@@ -4,6 +4,6 @@
 - `file_by_file` checks, loads and reports one landed file after another
 """
 
-from pipeline.run.order import Passed, load_named_files, pass_over, retry_files, run_pass
+from pipeline.run.order import Passed, load_named_files, pass_over, retry_files, rewrite_reports, run_pass
 
-__all__ = ["Passed", "load_named_files", "pass_over", "retry_files", "run_pass"]
+__all__ = ["Passed", "load_named_files", "pass_over", "retry_files", "rewrite_reports", "run_pass"]

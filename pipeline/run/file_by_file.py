@@ -18,8 +18,10 @@ from pipeline.errors import (
     DiskFull,
     FileRefused,
     FileTooLarge,
+    LandedCopyForgotten,
     LandedCopyGone,
     LedgerDamaged,
+    ReportGone,
     Stopped,
 )
 from pipeline.handover import Place
@@ -28,17 +30,18 @@ from pipeline.progress import check_interruptibly
 from pipeline.report import (
     FileReport,
     Outcomes,
-    describe,
     facts_of,
     nothing_sent,
     refused_unread,
     without_report,
     write_report,
 )
-from schemas.results import FileFacts, RequestCounts
+from schemas.results import FileFacts, RequestCounts, Summary
 
 log = structlog.get_logger()
 
+_BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+"""Outcomes of records that nothing was sent for: the check alone tells them."""
 ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
 """Errors after which no other file can be worked on."""
 
@@ -104,20 +107,14 @@ class FileByFile:
 
     def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
         desk = self._desk
-        checked = check_interruptibly(
-            landed,
-            landed.path.parent,
-            desk.ui,
-            limits=desk.settings.limits,
-            loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
-        )
-        checked = self._within_its_rejects(checked)
+        checked = self._checked(landed)
         outcomes: Outcomes = nothing_sent
         requests, notes = RequestCounts(), list[str]()
         if file_id is not None and checked.refusal is None:
             if self.api_stopped is None:
                 result = self._load(checked, file_id)
                 requests, notes = result.requests, list(result.notes)
+                log.info("loaded", file=landed.name, sha256=landed.sha256, **requests.model_dump())
                 self._heed(result)
             outcomes = desk.outcomes(file_id)
         report = write_report(
@@ -131,6 +128,58 @@ class FileByFile:
         )
         desk.finish(file_id, report, remotes, _place_after(report))
         return report
+
+    def _checked(self, landed: LandedFile) -> CheckedFile:
+        desk = self._desk
+        checked = check_interruptibly(
+            landed,
+            landed.path.parent,
+            desk.ui,
+            limits=desk.settings.limits,
+            loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
+        )
+        checked = self._within_its_rejects(checked)
+        counted = {outcome: checked.totals.count(outcome) for outcome in _BY_CHECK}
+        log.info(
+            "checked",
+            file=landed.name,
+            sha256=landed.sha256,
+            refused=checked.refusal.code if checked.refusal else None,
+            **counted,
+        )
+        return checked
+
+    def rewrite(self, row: FileRow) -> None:
+        """Write a file's reports again; nothing else changes. Raises LandedCopyForgotten, ReportGone, ConfigError."""
+        desk = self._desk
+        landed = desk.landed_from(row)
+        then = Summary.model_validate(row.summary, strict=False) if row.summary else None
+        if not landed.path.exists():
+            raise LandedCopyForgotten(name=row.name)
+        if then is None:
+            raise ReportGone(name=row.name, problem="it has none yet; the next run goes on with it")
+        parts = then.records.parts()
+        if desk.kept_outcomes(row.id) < then.records.total - sum(parts[each] for each in _BY_CHECK):
+            problem = "its outcomes were removed after retention.outcomes_days"
+            raise ReportGone(name=row.name, problem=problem)
+        checked = self._checked(landed)
+        if desk.feed_changed(landed, row) or any(
+            checked.totals.count(each) != parts[each] for each in (Outcome.REJECTED, Outcome.DUPLICATE)
+        ):
+            problem = "its feed has changed since, and the file reads otherwise now; put the feed back first"
+            raise ReportGone(name=row.name, problem=problem)
+        said = list(checked.notes)
+        report = write_report(
+            checked,
+            desk.outcomes(row.id) if checked.refusal is None else nothing_sent,
+            folder=desk.reports,
+            run=then.run,
+            requests=then.requests,
+            timezone=desk.settings.timezone,
+            notes=then.notes[len(said) :] if then.notes[: len(said)] == said else [],
+        )
+        self.say(report)
+        desk.ui.line(f"  written again: {report.folder}")
 
     def _within_its_rejects(self, checked: CheckedFile) -> CheckedFile:
         """Refuse a corrected rejects file that holds more than was rejected: totals would not add up any more."""
@@ -149,12 +198,12 @@ class FileByFile:
         to_send = desk.left_to_send(checked, file_id)
         writer, reader = desk.connection(), desk.reader()
         sent = 0
-        with reader as reading, desk.ui.stage(f"load {checked.landed.name}", to_send) as progress:
+        with reader as reading, desk.ui.stage("load", checked.landed.name, to_send, "records") as progress:
 
-            def advance(count: int) -> None:
+            def advance(count: int, retried: int) -> None:
                 nonlocal sent
                 sent += count
-                progress(sent)
+                progress(sent, lambda: _pressed(retried, desk.pace.limit_per_s))
 
             return load(
                 LoadJob(
@@ -192,8 +241,18 @@ class FileByFile:
 
     def say(self, report: FileReport) -> None:
         self.reports.append(report)
-        self._desk.ui.line("\n".join(describe(report)))
-        log.info("file", state=report.summary.state, sha256=report.summary.file.sha256)
+        self._desk.ui.file(report)
+        file, records = report.summary.file, report.summary.records
+        counted = {outcome: count for outcome, count in records.parts().items() if count}
+        log.info(
+            "file", file=file.name, sha256=file.sha256, feed=file.feed, state=report.summary.state, **counted
+        )
+
+
+def _pressed(retried: int, limit_per_s: float | None) -> str:
+    """What the progress says of the API."""
+    parts = [f"{retried:,} retries".replace(",", " ")] if retried else []
+    return ", ".join([*parts, *([f"at most {limit_per_s:.0f}/s"] if limit_per_s else [])])
 
 
 def _place_after(report: FileReport) -> Place | None:

@@ -20,6 +20,7 @@ from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.desk import Desk, Options
+from pipeline.diary import Diary, Monitor, monitored
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
 from pipeline.errors import BillferryError, LandedCopyForgotten, ListingCut, SourceError
@@ -38,9 +39,13 @@ Work = tuple[LandedFile, tuple[RemoteFile, ...]]
 
 def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
     """One pass over everything: unfinished files, then SFTP and drop folder."""
-    with Desk.opened(config, ui, options) as desk:
-        run = _Run(desk)
-        return run.result_of(run.everything)
+    monitor = Monitor(config.settings, ui.warn)
+    if options.dry_run:
+        with Desk.opened(config, ui, options) as desk:
+            return _Run(desk).everything()
+    with monitored(monitor) as ended, Desk.opened(config, ui, options) as desk:
+        monitor.tell_start()
+        return ended(_Run(desk).everything())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,25 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
         return run.result_of(partial(run.retry, desk.rows_named(names)))
 
 
+def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunResult:
+    """Write a file's reports again, from our copy and the ledger: no request, and nothing at a source.
+
+    Raises UsageError when the name fits no file or more than one; LandedCopyForgotten, ReportGone when what they
+    would be written from is not there any more.
+    """
+    with Desk.opened(config, ui, replace(options, reports_only=True)) as desk:
+        files = FileByFile(desk)
+        with stoppable():
+            files.rewrite(desk.rows_named([name])[0])
+        return desk.result(files.reports).model_copy(update={"exit_status": desk.status})
+
+
 class _Run:
     def __init__(self, desk: Desk, wait: Callable[[float], None] | None = time.sleep) -> None:
         self._desk = desk
         self._wait = wait
         self._files = FileByFile(desk)
+        self._diary = Diary(desk.settings, None if desk.options.dry_run else desk.ledger, desk.warn)
         self.out_of_reach: SourceError | None = None
         self.again_in_s: float | None = None
 
@@ -97,25 +116,39 @@ class _Run:
 
     def result_of(self, work: Callable[[], None]) -> RunResult:
         """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
+        desk = self._desk
+        self._diary.begin(desk.run_id, desk.started_at)
+        log.info("run.started", dry_run=desk.options.dry_run)
         with stoppable():
             for step in (work, self._overview):
                 try:
                     step()
                 except ENDS_THE_RUN as error:
-                    self._desk.fail(error)
-        return self._desk.result(self._files.reports)
+                    desk.fail(error)
+        result = desk.result(self._files.reports)
+        self._diary.end(result, desk.now())
+        log.info("run.ended", files=len(result.files), exit_status=result.exit_status)
+        return result
 
     def _overview(self) -> None:
         self._desk.write_overview(worked=bool(self._files.done))
 
-    def everything(self) -> None:
+    def everything(self) -> RunResult:
+        return self.result_of(self._all_places)
+
+    def _all_places(self) -> None:
         self.unfinished()
         self.sources(SOURCES)
-        self._desk.forget_old()
+        self._after_all()
 
     def upkeep(self) -> None:
         """What no source shows."""
         self.unfinished()
+        self._after_all()
+
+    def _after_all(self) -> None:
+        for late in self._diary.late(self._desk.now()):
+            self._desk.fail(late)
         self._desk.forget_old()
 
     def unfinished(self) -> None:
@@ -153,6 +186,7 @@ class _Run:
             max_record_bytes=desk.settings.limits.max_record_bytes,
             feed=desk.options.feed,
         )
+        self._landed(landed)
         self._files.work_on(landed, ())
 
     def retry(self, rows: Sequence[FileRow]) -> None:
@@ -165,6 +199,10 @@ class _Run:
             self._desk.ui.line(f"{row.name}: {count} refused records to send again")
             if count:
                 self._files.guarded(row.name, partial(self._files.resume, row))
+        places = self._desk.places
+        for source in places.opened(places.owed_reports()):
+            self._reaching(partial(self._hand_over, source))
+            source.close()
 
     # -- sources --
 
@@ -223,7 +261,7 @@ class _Run:
         """A new file: fetch it."""
         desk = self._desk
         remote = found.remote
-        with desk.ui.stage(f"fetch {remote.name}", remote.size_bytes) as progress:
+        with desk.ui.stage("fetch", remote.name, remote.size_bytes, "bytes") as progress:
             landed = land(
                 found,
                 source,
@@ -232,7 +270,13 @@ class _Run:
                 progress=progress,
             )
         desk.places.remember_fetched(remote, landed.sha256)
+        self._landed(landed)
         work.append((landed, (remote, *found.companions)))
+
+    def _landed(self, landed: LandedFile) -> None:
+        log.info("landed", file=landed.name, sha256=landed.sha256, size_bytes=landed.size_bytes)
+        if landed.rejects_of is None:
+            self._diary.arrived(landed.feed.name, self._desk.now())
 
     def _tell(self, source: Source, seen: Collected) -> None:
         desk = self._desk

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.progress import Progress, Unit
+from pipeline.report import SHOWN_REJECTS, FileReport, describe
+
 
 class Silence:
     def __init__(self) -> None:
@@ -16,7 +19,13 @@ class Silence:
     def warn(self, text: str) -> None:
         self.lines.append(text)
 
+    def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
+        self.lines += describe(report, shown_rejects=shown_rejects)
+
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        self.lines.append(f"{title}: {total}")
-        yield lambda _: None
+    def stage(self, verb: str, name: str, total: int, unit: Unit) -> Iterator[Progress]:
+        self.lines.append(f"{verb} {name}: {total} {unit}")
+
+        def progress(done: int, note: Callable[[], str] | None = None, /) -> None: ...
+
+        yield progress

@@ -20,20 +20,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge": GROUND | {"core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "handover": BELOW_STAGES | STAGES,
-    "progress": BELOW_STAGES | {"check"},
+    "progress": BELOW_STAGES | {"check", "report"},
     "work_dir": BELOW_STAGES | {"report"},
     "retention": BELOW_STAGES | {"report"},
+    "standing": BELOW_STAGES,
+    "metrics": BELOW_STAGES | {"standing"},
+    "diary": BELOW_STAGES | {"standing", "metrics"},
     "places": BELOW_STAGES | STAGES | {"handover", "progress"},
     "desk": BELOW_STAGES | STAGES | {"handover", "places", "progress", "retention", "work_dir"},
-    "run": BELOW_STAGES | STAGES | {"handover", "places", "progress", "desk"},
-    "watch": BELOW_STAGES | {"progress", "desk", "run"},
+    "run": BELOW_STAGES | STAGES | {"handover", "places", "progress", "desk", "diary"},
+    "watch": BELOW_STAGES | {"report", "progress", "desk", "diary", "run"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
     "doctor": BELOW_STAGES | {"work_dir"},
     "probe": BELOW_STAGES,
     "sandbox": set(),
     "cli": BELOW_STAGES
     | STAGES
-    | {"progress", "work_dir", "desk", "run", "watch", "validate", "doctor", "probe", "sandbox"},
+    | {"progress", "work_dir", "standing", "desk", "run", "watch", "validate", "doctor", "probe", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""
@@ -41,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 DOORS: dict[str, tuple[str, ...]] = {
     "paramiko": ("pipeline/edge/sftp*.py",),
     "socket": ("pipeline/edge/sftp*.py", "pipeline/sandbox/*"),
-    "aiohttp": ("pipeline/edge/billing.py", "pipeline/sandbox/*"),
+    "aiohttp": ("pipeline/edge/billing.py", "pipeline/edge/ping.py", "pipeline/sandbox/*"),
     "yarl": ("pipeline/edge/billing.py",),
     "sqlite3": ("pipeline/edge/ledger/*",),
     "yaml": ("pipeline/edge/config.py",),

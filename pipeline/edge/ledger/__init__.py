@@ -3,12 +3,25 @@
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `files` files, sightings and hand-overs
 - `sends` intents, ids and outcomes
+- `runs` runs as such, and when each feed last got a file
 - `group` commits many small changes as one
 """
 
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.files import FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
 
-__all__ = ["FileRow", "Files", "GroupCommit", "Handover", "Ledger", "Sends", "copy_ledger", "open_ledger"]
+__all__ = [
+    "FileRow",
+    "Files",
+    "GroupCommit",
+    "Handover",
+    "Ledger",
+    "RunRow",
+    "Runs",
+    "Sends",
+    "copy_ledger",
+    "open_ledger",
+]

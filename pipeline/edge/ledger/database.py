@@ -121,6 +121,21 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (file_id, record)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- Runs as such, for those who ask when the last one was. One without an end was killed, or is at work.
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        exit_status INTEGER,
+        states TEXT NOT NULL DEFAULT '{}'   -- JSON: state of a file -> how many
+    ) STRICT;
+
+    -- When a feed last got a file, also one whose bytes were known.
+    CREATE TABLE arrivals (feed TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO arrivals SELECT feed, max(landed_at) FROM files WHERE rejects_of IS NULL GROUP BY feed;
+    """,
 )
 
 

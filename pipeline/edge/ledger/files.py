@@ -148,6 +148,21 @@ class Files:
             self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
         return len(rows)
 
+    def count_outcomes(self, outcome: Outcome) -> int:
+        """Records of open files with that outcome."""
+        marks = ",".join("?" * len(OPEN_STATES))
+        row = self._db.execute(
+            "SELECT count(*) FROM outcomes JOIN files ON files.id = outcomes.file_id"  # noqa: S608 (only marks)
+            f" WHERE state IN ({marks}) AND outcome = ?",
+            (*OPEN_STATES, outcome),
+        ).fetchone()
+        return int(row[0])
+
+    def kept_outcomes(self, file_id: int) -> int:
+        """How many records of a file have an outcome here; retention forgets them."""
+        row = self._db.execute("SELECT count(*) FROM outcomes WHERE file_id = ?", (file_id,)).fetchone()
+        return int(row[0])
+
     def named(self, name: str) -> list[FileRow]:
         """Files of that name, or whose SHA-256 begins with it (at least 8 digits)."""
         digits = name.lower() if re.fullmatch(r"[0-9a-fA-F]{8,64}", name, re.ASCII) else None

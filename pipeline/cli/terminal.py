@@ -1,0 +1,117 @@
+"""Lines that fit a terminal: file names cut in the middle, words wrapped, one line of progress. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+BAR = 20
+LEAST_NAME = 12
+"""A name that is cut further says nothing."""
+
+
+def cut_middle(text: str, width: int) -> str:
+    """The text in at most `width` cells; both ends stay, since names differ at their ends."""
+    if cell_len(text) <= width:
+        return text
+    if width < 3:
+        return set_cell_size(text, max(width, 0))
+    left = (width - 1) // 2
+    end = text
+    while cell_len(end) > width - 1 - left:
+        end = end[1:]
+    start = text
+    while cell_len(start) > left:
+        start = start[:-1]
+    return f"{start}…{end}"
+
+
+def wrapped(text: str, width: int) -> str:
+    """Each line wrapped at words, what follows indented below it."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+            replace_whitespace=False,
+        ) or [""]
+    return "\n".join(lines)
+
+
+def headed(line: str, width: int) -> str:
+    """`<file name>: <state> (feed …)`; where it does not fit, the name gives way."""
+    name, colon, rest = line.rpartition(": ")
+    room = width - cell_len(colon + rest)
+    return cut_middle(name, room) + colon + rest if room >= LEAST_NAME else wrapped(line, width)
+
+
+def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """A table whose first column is words and whose others are numbers; columns that do not fit follow below."""
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    shown, room = [1], width - 2 - widths[0] - 2 - widths[1]
+    lines: list[str] = []
+    for column in range(2, len(widths)):
+        if room < 2 + widths[column] and len(shown) > 1:
+            lines += _lines(rows, widths, shown)
+            shown, room = [], width - 2 - widths[0]
+        shown.append(column)
+        room -= 2 + widths[column]
+    return [*lines, *_lines(rows, widths, shown)]
+
+
+def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], shown: Sequence[int]) -> list[str]:
+    return [
+        ("  " + row[0].ljust(widths[0]) + "".join("  " + row[at].rjust(widths[at]) for at in shown)).rstrip()
+        for row in rows
+        if any(row[at] for at in shown)
+    ]
+
+
+def progress_line(
+    width: int, *, verb: str, name: str, done: int, total: int, unit: str, elapsed_s: float, note: str
+) -> str:
+    """One line that never wraps. What gives way first is the bar, then the note, then the name."""
+    share = min(done / total, 1.0) if total else 1.0
+    per_s = done / elapsed_s if elapsed_s >= 0.5 else 0.0
+    facts = [_amount(done, total, unit), f"{share:.0%}"]
+    if per_s:
+        facts.append(f"{_size(per_s, unit)}/s")
+        if 0 < done < total:
+            facts.append(f"{_time((total - done) / per_s)} left")
+    told = ", ".join(facts)
+    with_note = f"{told}, {note}" if note else told
+    bar = "━" * round(BAR * share) + "─" * (BAR - round(BAR * share))
+    for tail in (f"{bar} {with_note}", with_note, told, ", ".join(facts[:2]), facts[1]):
+        room = width - cell_len(f"{verb}  {tail}")
+        if room >= min(cell_len(name), 2 * LEAST_NAME):
+            return f"{verb} {cut_middle(name, room)} {tail}"
+    return cut_middle(f"{verb} {name} {facts[1]}", width)
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    if unit == "bytes":
+        return f"{_size(done, unit)} of {_size(total, unit)}"
+    return f"{done:,} of {total:,}".replace(",", " ")
+
+
+def _size(number: float, unit: str) -> str:
+    if unit == "records":
+        return f"{number:,.0f}".replace(",", " ")
+    for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {name}"
+    return f"{number:.0f} B"
+
+
+def _time(seconds: float) -> str:
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s" if minutes else f"{left} s"
+    )

@@ -1,0 +1,69 @@
+"""Runs as such: when they were, how they ended; and when each feed last got a file. Each method is a durable step."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.edge.ledger.database import transaction
+
+KEPT_RUNS = 1000
+"""A watch looks every few seconds; nobody asks for more than the last ones."""
+_SELECT = "SELECT run_id, started_at, finished_at, exit_status, states FROM runs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run; times are RFC 3339. Without an end it was killed, or is at work."""
+
+    run_id: str
+    started_at: str
+    finished_at: str | None
+    exit_status: int | None
+    states: dict[str, int]
+    """State of a file → how many files of the run ended in it."""
+
+
+class Runs:
+    """The ledger's runs. Not for several threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def begin(self, run_id: str, *, at: str) -> int:
+        """Remember that a run is at work; its number."""
+        with transaction(self._db):
+            number = self._db.execute(
+                "INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, at)
+            ).lastrowid
+            self._db.execute("DELETE FROM runs WHERE id <= ?", ((number or 0) - KEPT_RUNS,))
+        return number or 0
+
+    def end(self, number: int, *, at: str, exit_status: int, states: Mapping[str, int]) -> None:
+        self._db.execute(
+            "UPDATE runs SET finished_at = ?, exit_status = ?, states = ? WHERE id = ?",
+            (at, exit_status, json.dumps(dict(states), sort_keys=True), number),
+        )
+
+    def last(self) -> RunRow | None:
+        return _run(self._db.execute(f"{_SELECT} ORDER BY id DESC LIMIT 1").fetchone())
+
+    def last_finished(self) -> RunRow | None:
+        """The last run that came to its end, whatever a person must look at."""
+        return _run(
+            self._db.execute(f"{_SELECT} WHERE exit_status IN (0, 1) ORDER BY id DESC LIMIT 1").fetchone()
+        )
+
+    def arrived(self, feed: str, *, at: str) -> None:
+        """A feed got a file."""
+        self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?)", (feed, at))
+
+    def arrivals(self) -> dict[str, str]:
+        """Feed → when it last got a file."""
+        return {row["feed"]: row["at"] for row in self._db.execute("SELECT feed, at FROM arrivals")}
+
+
+def _run(row: sqlite3.Row | None) -> RunRow | None:
+    return RunRow(**{**dict(row), "states": json.loads(row["states"])}) if row else None

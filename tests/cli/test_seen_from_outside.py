@@ -1,0 +1,113 @@
+"""What those see who watch from outside: a ping, the metrics file, late feeds; and reports that are written again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.cli.desk import MIXED_BILLS, Desk
+
+SECRET = "5f0c-not-for-anybody"
+ALWAYS = {
+    "name": "bills",
+    "match": "*_bills.csv",
+    "model": "bill",
+    "amount": {"unit": "major"},
+    "currency": "ZAR",
+    "expect_by": "00:00",
+}
+
+
+class Receiver(HTTPServer):
+    """A monitor that remembers the paths it was asked for."""
+
+    asked: list[str]
+    answers = 200
+
+
+class _Asked(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(self.server.answers)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def monitor(desk: Desk) -> Iterator[Receiver]:
+    with Receiver(("127.0.0.1", 0), _Asked) as server:
+        server.asked = []
+        Thread(target=server.serve_forever, daemon=True).start()
+        desk.environment["BILLFERRY_PING__URL"] = f"http://127.0.0.1:{server.server_port}/{SECRET}"
+        yield server
+        server.shutdown()
+
+
+def test_a_monitor_hears_of_the_start_and_of_how_it_ended(desk: Desk, monitor: Receiver) -> None:
+    assert desk.billferry("run").status == 0
+    desk.put("drop/may_bills.csv", MIXED_BILLS)
+    assert desk.billferry("run").status == 1
+    desk.billferry("run", "--dry-run")
+    assert monitor.asked == [f"/{SECRET}{end}" for end in ("/start", "", "/start", "/fail")]
+
+
+def test_a_failing_ping_is_a_warning_without_its_address(desk: Desk, monitor: Receiver) -> None:
+    monitor.answers = 500
+    said = desk.billferry("run", "--verbose")
+    assert said.status == 0
+    assert "the ping of success failed (it answers 500)" in said.err
+    assert SECRET not in said.err + said.out
+
+
+def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None:
+    path = desk.put("metrics/billferry.prom", "")
+    desk.configure(metrics_file="metrics/billferry.prom", feeds=[ALWAYS])
+    desk.put("drop/may_bills.csv", MIXED_BILLS)
+    desk.billferry("run")
+    found = {}
+    for family in text_string_to_metric_families(path.read_text()):
+        for sample in family.samples:
+            label = sample.labels.get("outcome") or sample.labels.get("feed")
+            found[sample.name, label, sample.labels.get("currency")] = sample.value
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert found["billferry_records", "created", None] == 1
+    assert found["billferry_records", "rejected", None] == 1
+    assert found["billferry_amount_minor", "created", "ZAR"] == 1000
+    assert found["billferry_last_run_exit_status", None, None] == 1
+    assert found["billferry_feed_late", "bills", None] == 0
+
+
+def test_a_file_that_has_not_come_by_its_hour_needs_a_person(desk: Desk) -> None:
+    desk.configure(feeds=[ALWAYS])
+    said = desk.billferry("run")
+    assert said.status == 1
+    assert "feed bills: no file has come for" in said.err
+    assert "LATE: feed bills" in desk.billferry("status").out
+    desk.put("drop/may_bills.csv")
+    assert desk.billferry("run").status == 0
+    assert json.loads(desk.billferry("status", "--json").out)["late"] == []
+
+
+def test_reports_are_written_again_byte_for_byte_without_a_request_or_a_key(desk: Desk) -> None:
+    desk.put("drop/may_bills.csv", MIXED_BILLS)
+    desk.billferry("run")
+    (folder,) = (each for each in (desk.folder / "var" / "reports").iterdir() if each.is_dir())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    asked = len(desk.api.snapshot()["requests"])
+    for path in folder.iterdir():
+        path.unlink()
+    (desk.folder / "api.key").unlink()
+    assert desk.billferry("report", "may_bills.csv").status == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert len(desk.api.snapshot()["requests"]) == asked
+    assert desk.billferry("report", "other.csv").status == 2
