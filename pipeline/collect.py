@@ -34,12 +34,8 @@ from pipeline.errors import (
     BillferryError,
     FileRefused,
     FileTooLarge,
-    HostKeyChanged,
-    HostKeyRevoked,
-    HostKeyUnknown,
     SourceInterrupted,
-    SourceUnauthorised,
-    SourceUnreachable,
+    concerns_whole_source,
 )
 from schemas.feed import Feed
 
@@ -247,12 +243,6 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
             remedy="keep that column as it was written, and drop it where the original was loaded",
         )
     return Matched(origin[0], origin[1], rejects_of)
-
-
-def concerns_whole_source(error: BillferryError) -> bool:
-    """Whether an error means that the other files of its source cannot be read either."""
-    whole = (SourceUnreachable, SourceUnauthorised, HostKeyUnknown, HostKeyChanged, HostKeyRevoked)
-    return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
 
 
 def _afresh(work: Callable[[], T]) -> T:

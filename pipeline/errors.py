@@ -308,6 +308,23 @@ class Stopped(BillferryError):
         self.exit_status = SIGNAL_BASE + signal_number
 
 
+ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
+"""Errors after which no other file can be worked on: whoever goes on after one file's trouble lets them pass."""
+
+
+def concerns_whole_source(error: BillferryError) -> bool:
+    """Whether an error means that the other files of its source cannot be read either, or no file at all."""
+    whole = (
+        SourceUnreachable,
+        SourceUnauthorised,
+        HostKeyUnknown,
+        HostKeyChanged,
+        HostKeyRevoked,
+        *ENDS_THE_RUN,
+    )
+    return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
+
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
 
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from pipeline.collect import Source, concerns_whole_source
+from pipeline.collect import Source
 from pipeline.core.brief import brief
 from pipeline.core.files import RemoteFile, SourceName
 from pipeline.core.names import moved_name
-from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
+from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
 
 Place = Literal["archive", "quarantine"]
 NEVER = "1970-01-01T00:00:00+00:00"

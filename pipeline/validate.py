@@ -15,7 +15,7 @@ from pipeline.collect import Matching, land_named
 from pipeline.core import rules
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
-from pipeline.errors import EX_OK, BillferryError, FileRefused, FileTooLarge, badness
+from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, nothing_sent, refused_unread, run_result, write_report
 from pipeline.signals import stoppable
@@ -74,6 +74,8 @@ def validate_files(
             except BillferryError as error:
                 ui.warn(str(error))
                 status = max(status, error.exit_status, key=badness)
+                if isinstance(error, ENDS_THE_RUN):
+                    break
                 continue
             else:
                 ui.file(report, shown_rejects=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,8 @@ from typing import Self
 
 GROUPED_MS = 200
 """Changes within this time are told as one."""
+ANSWER_S = 0.5
+"""So soon a signal is heard at the latest."""
 LOOKED_AFTER_MS = 1_000
 """So often it is made sure that the folder is still the one that is watched."""
 
@@ -41,7 +44,12 @@ class Changes:
 
     def wait(self, most_s: float) -> bool:
         """Wait for a change, so long at most; whether there was one since the last wait."""
-        changed = self._changed.wait(max(0.0, most_s))
+        over_at = time.monotonic() + most_s
+        # In short waits: Python hears a signal between two steps only, and one that comes just before a wait begins
+        # would be heard when that wait is over.
+        while not (changed := self._changed.wait(max(0.0, min(over_at - time.monotonic(), ANSWER_S)))):
+            if time.monotonic() >= over_at:
+                break
         self._changed.clear()
         return changed
 

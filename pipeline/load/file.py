@@ -83,6 +83,7 @@ async def _load(job: LoadJob) -> LoadResult:
         loading = _Loading(job, wire, commits)
         with _stop_on_signals(wire):
             await loading.run()
+            await asyncio.sleep(0)  # a signal that came with the last answer is still to be heard
         return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
 
 

@@ -7,22 +7,20 @@ from dataclasses import replace
 
 import structlog
 
-from pipeline.collect import concerns_whole_source
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
 from pipeline.errors import (
+    ENDS_THE_RUN,
     BillferryError,
-    DiskFull,
     FileRefused,
     FileTooLarge,
     LandedCopyForgotten,
     LandedCopyGone,
-    LedgerDamaged,
     ReportGone,
-    Stopped,
+    concerns_whole_source,
 )
 from pipeline.handover import Place
 from pipeline.load import LoadJob, LoadResult, load
@@ -42,8 +40,6 @@ log = structlog.get_logger()
 
 _BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
 """Outcomes of records that nothing was sent for: the check alone tells them."""
-ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
-"""Errors after which no other file can be worked on."""
 
 
 class FileByFile:

@@ -23,11 +23,11 @@ from pipeline.desk import Desk, Options
 from pipeline.diary import Diary, Monitor, monitored
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
-from pipeline.errors import BillferryError, LandedCopyForgotten, ListingCut, SourceError
+from pipeline.errors import ENDS_THE_RUN, BillferryError, LandedCopyForgotten, ListingCut, SourceError
 from pipeline.places import SOURCES
 from pipeline.progress import Ui
 from pipeline.report import without_report
-from pipeline.run.file_by_file import ENDS_THE_RUN, FileByFile
+from pipeline.run.file_by_file import FileByFile
 from pipeline.signals import stoppable
 from schemas.results import FileFacts, RunResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.collect import Matching, collect, concerns_whole_source
+from pipeline.collect import Matching, collect
 from pipeline.edge.sftp import SftpSource
 from pipeline.errors import (
     FileRefused,
@@ -12,6 +12,7 @@ from pipeline.errors import (
     SourceFileUnsettled,
     SourceInterrupted,
     SourceUnreachable,
+    concerns_whole_source,
 )
 from tests.collect.conftest import BILLS, UNDATED, Desk, feed
 from tests.servers.places import Place

@@ -6,6 +6,7 @@ import base64
 import hmac
 import os
 import subprocess
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -230,9 +231,13 @@ def test_an_agent_that_holds_the_right_key_is_not_asked(
     tmp_path: Path, openssh: OpenSsh, openssh_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_key_pair(tmp_path / "stranger")
-    socket = tmp_path / "agent"
-    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as short,
+        subprocess.Popen(["ssh-agent", "-D", "-a", f"{short}/agent"], stdout=subprocess.DEVNULL) as agent,
+    ):
+        socket, give_up = Path(short) / "agent", time.monotonic() + 20
         while not socket.exists():
+            assert time.monotonic() < give_up, "the agent did not start"
             time.sleep(0.01)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
         subprocess.run(["ssh-add", "-q", str(openssh.user_key)], check=True, capture_output=True)

@@ -21,7 +21,7 @@ from pipeline.core.files import RemoteFile
 from pipeline.edge.folder import DropFolder
 from pipeline.edge.ledger import Files, open_ledger
 from pipeline.edge.sftp import SftpSource
-from pipeline.errors import SourceUnreachable
+from pipeline.errors import SourceUnreachable, Stopped
 from pipeline.handover import owe, pay
 from schemas.settings import Drop
 from tests.servers.places import Place, sandbox_place
@@ -234,3 +234,21 @@ def test_a_server_that_is_down_keeps_all_that_is_owed(
     assert sftp.owed == ["bills.csv", "other.csv"]
     assert sftp.pay() == []
     assert sftp.owed == []
+
+
+def test_a_stop_that_comes_during_a_move_is_no_trouble_of_that_file(handover: Handover) -> None:
+    handover.owe(handover.put())
+    move = handover.source.move
+
+    def stopped(*facts: object) -> str | None:
+        move(*facts)  # type: ignore[arg-type]
+        raise Stopped(signal_name="SIGTERM", signal_number=15)
+
+    handover.source.move = stopped  # type: ignore[method-assign,assignment]
+    with pytest.raises(Stopped):
+        handover.pay()
+    assert handover.warnings == []
+    assert handover.owed == ["bills.csv"]
+    handover.source.move = move  # type: ignore[method-assign]
+    assert handover.pay() == []
+    assert handover.owed == []
