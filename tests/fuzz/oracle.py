@@ -176,7 +176,11 @@ def _sheet(archive: zipfile.ZipFile, needed: Collection[str]) -> list[int] | Non
         cells: list[str] = []
         for cell in row.findall("{*}c"):
             text = "".join("".join(each.itertext()) for each in cell if not each.tag.endswith("}f"))
-            cells.append(shared[int(text)] if text and cell.get("t") == "s" else text)
+            if text and cell.get("t") == "s":
+                if not (text.isdecimal() and int(text) < len(shared)):
+                    return None
+                text = shared[int(text)]
+            cells.append(text)
         if any(cells):
             filled[number] = cells
     if not filled or not set(needed) <= {name.strip() for name in filled[min(filled)]}:
