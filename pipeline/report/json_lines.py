@@ -50,7 +50,8 @@ class JsonLines:
         if text is None:
             return original + self._written(f" {{{self._ours(codes, message)}}}") + self.line_end
         if self.is_rejects_file:
-            text = _BEHIND.sub("", _INSIDE.sub("", text))
+            text, behind = _BEHIND.subn("", text)
+            text = text if behind else _INSIDE.sub("", text)
         if not _is_object(text):
             line = f"{text} {{{self._ours(codes, message)}}}"
         else:

@@ -180,6 +180,12 @@ def test_limits_hold_while_a_file_is_unpacked(tmp_path: Path, pack: object) -> N
     assert not (tmp_path / "work" / "plain").exists()
 
 
+def test_a_zip_that_announces_too_much_is_not_even_unpacked(tmp_path: Path) -> None:
+    """What it would unpack to is damaged as well, but nobody looked."""
+    announced = patched(ZIP, CENTRAL + 24, *struct.pack("<L", 3_000_000_000))
+    assert refusal(tmp_path, announced) == "file.archive_too_large"
+
+
 def test_a_feed_can_say_what_its_files_must_be(tmp_path: Path) -> None:
     book = workbook(sheet(*(row(*line.split(",")) for line in [BILLS, *good(3)])))
     lines = b'{"customer_reference": "C-1", "bill_reference": "B-1", "currency": "ZAR", "amount_due": "1"}\n'
