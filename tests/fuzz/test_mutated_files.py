@@ -12,7 +12,7 @@ from pipeline.check import check
 from pipeline.core.files import CheckedFile
 from schemas.settings import Limits
 from tests.check.landing import land, records
-from tests.fuzz.mutations import Case, case
+from tests.fuzz.mutations import BILLS, Case, case
 from tests.fuzz.oracle import lines_of_records
 
 FILES = 10_000 if os.environ.get("SOAK") else 1_000
@@ -80,6 +80,11 @@ def test_mutated_files_lose_no_record(share: int, tmp_path: Path) -> None:
         except BaseException as trouble:
             trouble.add_note(f"seed {seed}: tests.fuzz.mutations.case({seed})")
             raise
+
+
+@pytest.mark.parametrize("path", sorted(FOUND.iterdir()), ids=lambda path: path.name)
+def test_what_once_broke_is_accounted_for(path: Path, tmp_path: Path) -> None:
+    assert_every_record_is_accounted_for(tmp_path, Case(path.read_bytes(), {"currency": "ZAR"}, BILLS))
 
 
 def test_the_mutations_are_neither_all_harmless_nor_all_deadly() -> None:

@@ -149,6 +149,19 @@ class _BoundedReads(io.FileIO):
             raise zipfile.BadZipFile
         return super().read(size) or b""
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and not 0 <= offset < 1 << 62:
+            raise zipfile.BadZipFile  # a damaged directory points anywhere
+        return super().seek(offset, whence)
+
+
+def opened(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+    """A file inside an archive. Raises BadZipFile; KeyError when there is none of that name."""
+    try:
+        return archive.open(member)
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        raise zipfile.BadZipFile from error
+
 
 def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
     with path.open("rb") as file:
@@ -168,7 +181,7 @@ def _unzipped(path: Path, allowance: Allowance) -> Iterator[bytes]:
             refuse(name, "file.archive_members", problem, "pack each bill file by itself")
         foretold = Allowance(name, allowance.size_bytes, allowance.limits)
         foretold.spend(members[0].file_size)
-        with archive.open(members[0]) as content:
+        with opened(archive, members[0].filename) as content:
             while block := content.read(STEP_BYTES):
                 yield block
 

@@ -22,7 +22,7 @@ from xml.parsers import expat  # bounded below: no document type, no depth, no e
 
 from pipeline.core.cells import is_date_format
 from pipeline.core.structure import SUBSTITUTE
-from pipeline.edge.reader.packed import STEP_BYTES, refuse
+from pipeline.edge.reader.packed import STEP_BYTES, opened, refuse
 
 MAX_TOKEN_BYTES = 4 << 20
 MAX_DEPTH = 64
@@ -100,7 +100,7 @@ def stream(
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = on_doctype
     try:
-        with archive.open(part) as content:
+        with opened(archive, part) as content:
             fed = 0
             while block := content.read(STEP_BYTES):
                 fed += len(block)
