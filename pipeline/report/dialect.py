@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.match import REJECT_COLUMNS
@@ -132,6 +132,7 @@ class Dialect:
         return text.encode(self.encoding, "replace")
 
 
+@lru_cache(maxsize=256)  # a million records may be rejected, for the same few reasons
 def _quoted(text: str) -> str:
     """A field of ours: quoted, on one line."""
     return '"' + _LINE_BREAKS.sub(" ", text).replace('"', '""') + '"'
