@@ -31,6 +31,7 @@ from schemas.settings import Limits
 
 MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
 """Of any XLSX sheet."""
+MAX_MERGED = 100_000
 MARK = b"\xef\xbb\xbf"
 """Spreadsheets know UTF-8 by it, and rejects.csv is opened in one."""
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
@@ -215,6 +216,9 @@ class _Cells:
         found = _RANGE.fullmatch(reference)
         if found is None:
             broken(self._name, "a merged range is none")
+        if len(self.merged) >= MAX_MERGED:
+            problem = f"a sheet of more than {MAX_MERGED} merged ranges"
+            refuse(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
         self.merged.append((int(found[2]), int(found[3])))
 
     def _end_cell(self) -> None:

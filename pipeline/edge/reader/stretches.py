@@ -114,7 +114,8 @@ class Body:
 
     def _pieces(self, text: str) -> Iterator[str]:
         """A text in halves of halves, cut at line ends, until each has few lines."""
-        middle = text.find(self.line_end, len(text) // 2) + 1
+        half = len(text) // 2
+        middle = (text.rfind(self.line_end, 0, half) + 1) or (text.find(self.line_end, half) + 1)
         if 0 < middle < len(text) and text.count(self.line_end) > DENSE_LINES:
             yield from self._pieces(text[:middle])
             yield from self._pieces(text[middle:])

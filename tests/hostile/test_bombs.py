@@ -1,0 +1,209 @@
+"""Files made to take all memory or time: refused, or their records rejected, at the cost of an ordinary small file.
+
+Time is what the process itself used (user and system): on a machine shared with others the clock tells more of them
+than of us. A looser bound on the clock sees to it that nothing sleeps or waits for a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.hostile import bombs
+from tests.hostile.bombs import Make
+from tests.stories.conftest import merchant
+from tests.stories.files import bills
+from tests.stories.merchant import Merchant
+
+__all__ = ["merchant"]
+
+SOAK = bool(os.environ.get("SOAK"))
+CPU_S, WALL_S, PEAK_MIB = 5, 30, 300
+MILLION_RECORDS_CPU_S = 10
+"""A million records are read, judged and written into two reports, whatever they are: some 5 s on an idle core, and
+more when its other half is taken."""
+MEASURED = """
+import atexit, os, pathlib, sys
+said = pathlib.Path(sys.argv.pop(1))
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: said.write_text(f"{sum(os.times()[:2])} {status.read_text()}"))
+from pipeline.cli import main
+main()
+"""
+"""The system's own account of a child would begin with what its parent holds."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one command, in a process of its own, said and came to."""
+
+    exit_status: int
+    files: list[dict[str, Any]]
+    stderr: str
+    cpu_s: float
+    wall_s: float
+    peak_mib: float
+
+    def assert_cheap(self, cpu_s: float = CPU_S) -> None:
+        assert self.cpu_s < cpu_s
+        assert self.wall_s < WALL_S
+        assert self.peak_mib < PEAK_MIB
+
+
+def spend(folder: Path, *words: str) -> Spent:
+    account = folder / "account"
+    start_s = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(account), *words, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    wall_s = time.monotonic() - start_s
+    cpu_s, _, status = account.read_text().partition(" ")
+    (peak_kib,) = re.findall(r"^VmHWM:\s+([0-9]+) kB", status, re.MULTILINE)
+    files = json.loads(ended.stdout)["files"]
+    return Spent(ended.returncode, files, ended.stderr, float(cpu_s), wall_s, int(peak_kib) / 1024)
+
+
+def validated(folder: Path, make: Make) -> Spent:
+    path = folder / "bills.csv"
+    make(path)
+    try:
+        return spend(folder, "validate", "--model", "bill", str(path))
+    finally:
+        path.unlink()
+
+
+def often(kinds: dict[str, Any], *ordinary: str) -> list[Any]:
+    """These in each run of the tests, the others with SOAK."""
+    left = pytest.mark.skipif(not SOAK, reason="with SOAK")
+    return [
+        pytest.param(kind, id=name, marks=() if name in ordinary else left) for name, kind in kinds.items()
+    ]
+
+
+def refused_cheaply(folder: Path, code: str, make: Make) -> None:
+    spent = validated(folder, make)
+    assert spent.exit_status == 1
+    (file,) = spent.files
+    assert (file["state"], file["refusal"]["code"]) == ("refused", code)
+    spent.assert_cheap()
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    often(
+        bombs.PACKED,
+        "gzip of good records",
+        "gzip of one line",
+        "zip that lies about its size",
+        "zip whose files overlap",
+        "workbook of shared texts",
+        "workbook of one number",
+        "workbook of merged cells",
+        "workbook of relations",
+        "workbook of deep XML",
+        "workbook of entities",
+    ),
+)
+def test_what_is_packed_is_refused_before_it_has_unfolded(tmp_path: Path, bomb: tuple[str, Make]) -> None:
+    refused_cheaply(tmp_path, *bomb)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    often(
+        bombs.TEXT,
+        "2 GB that begin with 4 MiB of a",
+        "2 GB in one line behind a good record",
+        "a million columns",
+        "a million keys",
+        "a deeply nested line",
+    ),
+)
+def test_a_text_without_end_is_refused_before_it_has_been_read(
+    tmp_path: Path, bomb: tuple[str, Make]
+) -> None:
+    refused_cheaply(tmp_path, *bomb)
+
+
+@pytest.mark.skipif(not SOAK, reason="with SOAK: 2 GB on the disk")
+def test_two_gigabytes_of_one_letter_are_refused(tmp_path: Path) -> None:
+    def make(path: Path) -> None:
+        bombs.bytes_written(path, (b"a" * bombs.MIB for _ in range(1900)))
+
+    refused_cheaply(tmp_path, "file.record_too_long", make)
+
+
+def one_rejected_cheaply(folder: Path, code: str, make: Make, *, line_number: int = 3) -> None:
+    spent = validated(folder, make)
+    assert spent.exit_status == 1
+    (file,) = spent.files
+    assert file["state"] == "validated_with_rejects"
+    assert (file["records"]["total"], file["records"]["rejected"]) == (3, 1)
+    assert file["amounts_minor"]["ZAR"]["total"] == 2000
+    assert re.findall(rf"^  ([a-z_.]+): 1 record, line {line_number}$", spent.stderr, re.MULTILINE) == [code]
+    spent.assert_cheap()
+
+
+@pytest.mark.parametrize("bomb", often(bombs.LINE, "a million fields", "a million quotes and one"))
+def test_an_absurd_line_is_rejected_between_good_ones(tmp_path: Path, bomb: tuple[str, bytes]) -> None:
+    code, line = bomb
+    last = bombs.GOOD.replace(b"-1", b"-3")
+    one_rejected_cheaply(tmp_path, code, bombs.content(bombs.HEADER, bombs.GOOD, line + b"\n", last))
+
+
+@pytest.mark.parametrize("bomb", often(bombs.OBJECT, "deeply nested", "a huge number"))
+def test_an_absurd_object_is_rejected_between_good_ones(tmp_path: Path, bomb: tuple[str, bytes]) -> None:
+    code, line = bomb
+    first, last = (bombs.json_bill(b"10.00").replace(b"-2", b"-%d" % number) for number in (1, 3))
+    one_rejected_cheaply(tmp_path, code, bombs.content(b"\n".join([first, line, last])), line_number=2)
+
+
+@pytest.mark.parametrize("make", often(bombs.LINES, "a million blank lines"))
+def test_a_million_damaged_lines_are_all_accounted_for(tmp_path: Path, make: Make) -> None:
+    spent = validated(tmp_path, make)
+    assert spent.exit_status == 1
+    (file,) = spent.files
+    assert (file["state"], file["refusal"]["code"]) == ("refused", "file.too_many_rejects")
+    assert file["records"]["rejected"] >= 500_000
+    assert file["records"]["total"] - file["records"]["rejected"] <= 1
+    spent.assert_cheap(MILLION_RECORDS_CPU_S)
+
+
+@pytest.mark.parametrize(
+    ("code", "make"),
+    [
+        pytest.param(
+            "file.archive_too_large", bombs.gzipped(bombs.HEADER, bombs.GOOD * 50_000, 2000), id="gzip"
+        ),
+        pytest.param(*bombs.PACKED["workbook of one number"], id="workbook"),
+    ],
+)
+def test_a_bomb_in_the_drop_folder_stops_neither_the_run_nor_the_next_file(
+    merchant: Merchant, code: str, make: Make
+) -> None:
+    make(merchant.drop / "a_bills_2030-01-01.csv")
+    merchant.write("b_bills_2030-01-01.csv", bills("C-9,A-9,B-9,9.00"), merchant.drop)
+    config = merchant.folder / "config.yaml"
+    config.write_text(yaml.safe_dump(merchant.settings))
+    spent = spend(merchant.folder, "run", "--config", str(config))
+    bomb, beside = sorted(spent.files, key=lambda file: str(file["file"]["name"]))
+    assert (bomb["state"], bomb["refusal"]["code"], beside["state"]) == ("refused", code, "loaded")
+    assert spent.exit_status == 1
+    assert set(merchant.held("bills")) == {"B-9"}
+    assert [name[:1] for name in merchant.names_in("quarantine")] == ["a"]
+    spent.assert_cheap()
