@@ -154,6 +154,7 @@ def relations(count: int) -> str:
     return f"<Relationships>{''.join(each)}</Relationships>"
 
 
+# What is made, with how its refusal begins (an expression), or the code of its record.
 PACKED: dict[str, tuple[str, Make]] = {
     "gzip of one line": ("file.record_too_long", gzipped(b"", b"a" * MIB, 2000)),
     "gzip of zeros": ("file.record_too_long", gzipped(b"", bytes(MIB), 2000)),
@@ -180,7 +181,7 @@ PACKED: dict[str, tuple[str, Make]] = {
         book(SHEET, lambda: merged(2 * MILLION), ballast_bytes=MIB),
     ),
     "workbook of relations": (
-        "file.workbook",
+        "file.workbook: .*more than [0-9]+ elements",
         book("xl/_rels/workbook.xml.rels", lambda: relations(MILLION), ballast_bytes=MIB),
     ),
     "workbook of one row far below": (
@@ -191,11 +192,14 @@ PACKED: dict[str, tuple[str, Make]] = {
         "file.archive_too_large",
         book(SHEET, lambda: sheet(*(row(f'<c r="XFD{at}"><v>1</v></c>') for at in range(1, 20_000)))),
     ),
-    "workbook of deep XML": ("file.workbook", book(SHEET, lambda: DEEP, ballast_bytes=MIB)),
-    "workbook of entities": ("file.workbook", book(SHEET, lambda: LAUGHS)),
-    "workbook with a document type": ("file.workbook", book(SHEET, lambda: OUTSIDE)),
+    "workbook of deep XML": (
+        "file.workbook: .*nested too deeply",
+        book(SHEET, lambda: DEEP, ballast_bytes=MIB),
+    ),
+    "workbook of entities": ("file.workbook: .*document type", book(SHEET, lambda: LAUGHS)),
+    "workbook with a document type": ("file.workbook: .*document type", book(SHEET, lambda: OUTSIDE)),
     "workbook of one tag": (
-        "file.workbook",
+        "file.workbook: .*endless tag",
         book(SHEET, lambda: f'<worksheet a="{"a" * 64 * MIB}"/>', ballast_bytes=MIB),
     ),
 }

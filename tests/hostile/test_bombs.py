@@ -95,11 +95,12 @@ def often(kinds: dict[str, Any], *ordinary: str) -> list[Any]:
     ]
 
 
-def refused_cheaply(folder: Path, code: str, make: Make) -> None:
+def refused_cheaply(folder: Path, said: str, make: Make) -> None:
     spent = validated(folder, make)
     assert spent.exit_status == 1
     (file,) = spent.files
-    assert (file["state"], file["refusal"]["code"]) == ("refused", code)
+    assert file["state"] == "refused"
+    assert re.match(said, "{code}: {message}".format_map(file["refusal"]))
     spent.assert_cheap()
 
 
