@@ -88,11 +88,8 @@ def validated(folder: Path, make: Make) -> Spent:
 
 
 def often(kinds: dict[str, Any], *ordinary: str) -> list[Any]:
-    """These in each run of the tests, the others with SOAK."""
-    left = pytest.mark.skipif(not SOAK, reason="with SOAK")
-    return [
-        pytest.param(kind, id=name, marks=() if name in ordinary else left) for name, kind in kinds.items()
-    ]
+    """These in each run of the tests, all with SOAK."""
+    return [pytest.param(kinds[name], id=name) for name in (kinds if SOAK else ordinary)]
 
 
 def refused_cheaply(folder: Path, said: str, make: Make) -> None:
