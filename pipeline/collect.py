@@ -27,7 +27,7 @@ from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.match import match_name, peek_rejects
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown
-from pipeline.core.structure import with_a_first_line
+from pipeline.core.structure import with_short_lines
 from pipeline.edge.folder import named_blocks
 from pipeline.edge.landing import land_blocks
 from pipeline.errors import (
@@ -191,11 +191,11 @@ def land_named(
     `feed` overrules what the name says.
 
     Raises:
-        FileRefused: it fits no feed, or two, or is one endless line. FileTooLarge, SourceFileUnsettled, SourceError,
+        FileRefused: it fits no feed, or two, or has an endless line. FileTooLarge, SourceFileUnsettled, SourceError,
             DiskFull: as `land`.
     """
     blocks = _bounded(named_blocks(path), path.name, max_file_bytes)
-    blocks = with_a_first_line(blocks, max_record_bytes, name=_shown(path.name))
+    blocks = with_short_lines(blocks, max_record_bytes, name=_shown(path.name))
     landed = land_blocks(blocks, landing, progress=progress)
     with landed.path.open("rb") as content:
         head = content.read(HEAD_BYTES)

@@ -91,18 +91,10 @@ def explain(checked: CheckedFile) -> Iterator[str]:
     """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
     if not checked.code_counts:
         return
-    lines = (
-        pl.scan_parquet(checked.records / "*.parquet")
-        .select("line", pl.col("codes"))
-        .explode("codes")
-        .drop_nulls()
-        .group_by("codes")
-        .agg(pl.col("line").bottom_k(SHOWN_LINES).sort())
-        .collect(engine="streaming")
-    )
-    first = dict(lines.iter_rows())
+    records = pl.scan_parquet(checked.records / "*.parquet")
     for code, count in checked.code_counts.items():
-        shown = ", ".join(map(str, first[code]))
+        broken = records.filter(pl.col("codes").list.contains(code)).select("line").head(SHOWN_LINES)
+        shown = ", ".join(map(str, broken.collect(engine="streaming")["line"]))
         more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
         where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
         said = rules.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))

@@ -39,28 +39,30 @@ DAMAGE = (
 """What is wrong with the structure of a record. The last three are about JSON alone."""
 
 
-def with_a_first_line(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
-    """The blocks of a text as they come; FileRefused as soon as its first line is surely longer than any may be.
+def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
+    """The blocks of a text as they come; FileRefused as soon as a line is surely longer than any may be.
 
-    A file of one endless line need not be copied or unpacked to its end before it is refused. What is packed has no
-    lines.
+    A file with an endless line need not be copied or unpacked to its end before it is refused. The reader measures
+    exactly: lines within one block are not looked at here, and what is packed has no lines.
     """
-    searched = 0
-    found = False
+    position = line_start = 0
+    packed = False
     for block in blocks:
-        if searched == 0 and block.startswith(PACKED):
-            found = True
-        if not found:
-            found = b"\n" in block or b"\r" in block
-            searched += len(block)
-            # Some room for a byte order mark; the reader measures exactly.
-            if not found and searched > max_record_bytes + 4:
-                raise FileRefused(
-                    name=name,
-                    rule="file.record_too_long",
-                    problem=f"its first line has more than {max_record_bytes} bytes",
-                    remedy="check that it is a bill file, or raise limits.max_record_bytes",
-                )
+        packed = packed or (position == 0 and block.startswith(PACKED))
+        ends = [] if packed else [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
+        length = position + min(ends, default=len(block)) - line_start
+        # Some room for a byte order mark, and for the other half of a line end.
+        if not packed and length > max_record_bytes + 4:
+            where = "its first line" if line_start == 0 else f"the line from byte {line_start} on"
+            raise FileRefused(
+                name=name,
+                rule="file.record_too_long",
+                problem=f"{where} has more than {max_record_bytes} bytes",
+                remedy="check that it is a bill file, or raise limits.max_record_bytes",
+            )
+        if ends:
+            line_start = position + max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        position += len(block)
         yield block
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.match import REJECT_COLUMNS
@@ -58,8 +58,7 @@ class Dialect:
         """
         if self._is_rejects_file:
             original = self._without_earlier_columns(original)
-        ours = self.delimiter + self.delimiter.join(_quoted(text) for text in (codes, message, self.source))
-        return original + self._written(ours) + self.line_end
+        return original + _ours(codes, message, self.source, self.delimiter, self.encoding) + self.line_end
 
     def _without_earlier_columns(self, original: bytes) -> bytes:
         """Cut the three columns of an earlier rejects file off, where they surely are ours.
@@ -130,6 +129,13 @@ class Dialect:
 
     def _written(self, text: str) -> bytes:
         return text.encode(self.encoding, "replace")
+
+
+@lru_cache(maxsize=256)
+def _ours(codes: str, message: str, source: str, delimiter: str, encoding: str) -> bytes:
+    """Our columns as they are written. A million records may be rejected, for the same few reasons."""
+    fields = delimiter + delimiter.join(map(_quoted, (codes, message, source)))
+    return fields.encode(encoding, "replace")
 
 
 def _quoted(text: str) -> str:

@@ -65,7 +65,7 @@ CHECKED_COLUMNS = (
     "message",
     "duplicate_of",
 )
-WINDOW_RECORDS = 131_072
+WINDOW_RECORDS = 32_768
 SHOWN_REJECTS = 20
 """How many rejected records are kept to be shown to people; all of them stand in rejects.csv."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, NoReturn
 
-from pipeline.core.structure import GZIP, PACKED, ZIP, with_a_first_line
+from pipeline.core.structure import GZIP, PACKED, ZIP, with_short_lines
 from pipeline.errors import FileRefused, room_at
 from schemas.settings import Limits
 
@@ -86,7 +86,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: Allowance) -> 
     blocks = _gunzipped(path, allowance.name) if packing == "gzip" else _unzipped(path, allowance)
     first = True
     with plain_copy(copy) as file:
-        for block in with_a_first_line(blocks, allowance.limits.max_record_bytes, name=allowance.name):
+        for block in with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name):
             if first:
                 _refuse_nested(block, allowance.name)
             first = False

@@ -31,6 +31,7 @@ from schemas.settings import Limits
 
 MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
 """Of any XLSX sheet."""
+MAX_MERGED = 100_000
 MARK = b"\xef\xbb\xbf"
 """Spreadsheets know UTF-8 by it, and rejects.csv is opened in one."""
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
@@ -152,6 +153,7 @@ class _Cells:
         self._kind, self._style = "n", "0"
         self._formula = self._in_value = False
         self._value: list[str] = []
+        self._length = 0
 
     def start(self, element: str, attributes: Attributes) -> None:
         if element == "c":
@@ -159,6 +161,7 @@ class _Cells:
             self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
             self._formula = False
             self._value.clear()
+            self._length = 0
         elif element == "v":
             self._in_value = True
         elif element == "f":
@@ -172,6 +175,8 @@ class _Cells:
 
     def text(self, piece: str) -> None:
         if self._in_value:
+            self._length += len(piece)
+            self._refuse_longer(self._length)  # now: what becomes of a text of megabytes takes gigabytes
             self._value.append(piece)
         elif self._kind == "inlineStr":
             self._inline.add(piece)
@@ -211,17 +216,23 @@ class _Cells:
         found = _RANGE.fullmatch(reference)
         if found is None:
             broken(self._name, "a merged range is none")
+        if len(self.merged) >= MAX_MERGED:
+            problem = f"a sheet of more than {MAX_MERGED} merged ranges"
+            refuse(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
         self.merged.append((int(found[2]), int(found[3])))
 
     def _end_cell(self) -> None:
         raw = "".join(self._value)
         text = self._inline.take() if self._kind == "inlineStr" else self._text_of(raw)
         self._kind = "n"
-        if len(text) > self._max:
-            problem = f"a cell of more than {self._max} characters"
-            refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+        self._refuse_longer(len(text))
         if text:
             self._cells[self._column] = text
+
+    def _refuse_longer(self, length: int) -> None:
+        if length > self._max:
+            problem = f"a cell of more than {self._max} characters"
+            refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
 
     def _text_of(self, raw: str) -> str:
         if not raw:

@@ -5,7 +5,7 @@ Memory is bounded: by the block, by the longest record allowed, and by the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -16,9 +16,8 @@ from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
 
-DENSE_LINES = 400_000
-"""With more lines than this in one block, it is taken in pieces: each line costs some hundred bytes in frames."""
-PIECE_CHARACTERS = 262_144
+DENSE_LINES = 131_072
+"""A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
 
 Find = Callable[[pl.DataFrame, bool], Scan]
 """The records in physical lines (of `structure.lines_of`); true when the file ends with them."""
@@ -78,42 +77,57 @@ class Body:
         rest = ""
         skip = len(self.head)
         previous: tuple[str, int] | None = None
-        for block in self._pieces(block_bytes):
+        for block in self.file.blocks(block_bytes):
             if previous is not None:
-                rest, records = self._advance(rest + previous[0][skip:], cursor, find, final=False)
+                rest = yield from self._advance(rest + previous[0][skip:], cursor, find)
                 skip = max(0, skip - len(previous[0]))
-                if records is not None:
-                    yield records
                 if progress:
                     progress(previous[1])
             previous = block
         text, position = previous or ("", 0)
-        _, records = self._advance(rest + text[skip:], cursor, find, final=True)
-        if records is not None:
+        for records in self._last(rest + text[skip:], cursor, find):
             # Half a character at the end was counted as a whole one.
             yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
         if progress:
             progress(position)
 
-    def _pieces(self, block_bytes: int) -> Iterator[tuple[str, int]]:
-        for text, position in self.file.blocks(block_bytes):
-            if text.count(self.line_end) <= DENSE_LINES:
-                yield text, position
-                continue
-            for start in range(0, len(text), PIECE_CHARACTERS):
-                yield text[start : start + PIECE_CHARACTERS], position
-
-    def _advance(
-        self, text: str, cursor: _Cursor, find: Find, *, final: bool
-    ) -> tuple[str, pl.DataFrame | None]:
-        """Take the whole records from a text; what is left of it comes first next time."""
-        body = self._whole_lines(text, final=final)
-        if len(text) - len(body) > self.limits.max_record_bytes and not final:
+    def _advance(self, text: str, cursor: _Cursor, find: Find) -> Generator[pl.DataFrame, None, str]:
+        """Yield the whole records of a text; what is left of it, and returned, comes first next time."""
+        body = self._whole_lines(text)
+        if len(text) - len(body) > self.limits.max_record_bytes:
             self._refuse(
                 "file.record_too_long", f"more than {self.limits.max_record_bytes} bytes without a record"
             )
+        rest = ""
+        for piece in self._pieces(body):
+            rest = yield from self._take(rest + piece, cursor, find, final=False)
+        return rest + text[len(body) :]
+
+    def _last(self, text: str, cursor: _Cursor, find: Find) -> Iterator[pl.DataFrame]:
+        """The records up to the end of the file; line ends after the last one are none."""
+        rest = ""
+        *pieces, last = self._pieces(text.rstrip("\r\n"))
+        for piece in pieces:
+            rest = yield from self._take(rest + piece, cursor, find, final=False)
+        if rest + last:
+            yield from self._take(rest + last, cursor, find, final=True)
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        """A text in halves of halves, cut at line ends, until each has few lines."""
+        half = len(text) // 2
+        middle = (text.rfind(self.line_end, 0, half) + 1) or (text.find(self.line_end, half) + 1)
+        if 0 < middle < len(text) and text.count(self.line_end) > DENSE_LINES:
+            yield from self._pieces(text[:middle])
+            yield from self._pieces(text[middle:])
+        else:
+            yield text
+
+    def _take(
+        self, body: str, cursor: _Cursor, find: Find, *, final: bool
+    ) -> Generator[pl.DataFrame, None, str]:
+        """Yield the records of whole lines; a record that their end cuts is returned."""
         if not body:
-            return text, None
+            return ""
         lines = lines_of(body, self.line_end, self.file.size_bytes(pl.col("raw")))
         longest = lines.select((pl.col("end") - pl.col("start")).max()).item()
         if longest > self.limits.max_record_bytes:
@@ -128,12 +142,12 @@ class Body:
             self._refuse("file.too_many_records", f"more than {self.limits.max_records} records")
         cursor.line += taken.height
         cursor.byte += len(body[:characters].encode(self.file.codec))
-        return text[characters:], None if records.is_empty() else records
+        if not records.is_empty():
+            yield from records.iter_slices(DENSE_LINES)
+        return body[characters:]
 
-    def _whole_lines(self, text: str, *, final: bool) -> str:
-        """Text up to the last line that holds something; line ends after the last record are no records."""
-        if final:
-            return text.rstrip("\r\n")
+    def _whole_lines(self, text: str) -> str:
+        """Text up to the last whole line that holds something; line ends after the last record are no records."""
         whole = text[: text.rfind(self.line_end) + 1]
         filled = len(whole.rstrip("\r\n"))
         if not filled:

@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import IO, NoReturn
 from xml.parsers import expat  # bounded below: no document type, no depth, no endless token
@@ -27,6 +28,8 @@ from pipeline.edge.reader.packed import STEP_BYTES, opened, refuse
 MAX_TOKEN_BYTES = 4 << 20
 MAX_DEPTH = 64
 MAX_NAMES = 1000
+MAX_ELEMENTS = 250_000
+"""Of a part that is remembered whole: relations, sheets, styles (of which Excel allows some 64 000)."""
 _SHEETS = ("worksheet", "chartsheet", "dialogsheet", "macrosheet")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -73,18 +76,22 @@ def stream(
     start: Callable[[str, Attributes], None],
     end: Callable[[str], None] = lambda _: None,
     text: Callable[[str], None] = lambda _: None,
+    max_elements: float = inf,
 ) -> None:
     """Parse one part; elements are told by their local names. FileRefused when it is no sane XML."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     local = _LocalNames()
-    depth = 0
+    depth = elements = 0
 
     def on_start(element: str, attributes: Attributes) -> None:
-        nonlocal depth
+        nonlocal depth, elements
         depth += 1
+        elements += 1
         if depth > MAX_DEPTH:
             broken(name, f"{part} is nested too deeply")
+        if elements > max_elements:
+            broken(name, f"{part} has more than {max_elements} elements")
         start(local[element], attributes)
 
     def on_end(element: str) -> None:
@@ -126,7 +133,7 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
             kind = attributes.get("Type", "").rpartition("/")[2]
             parts[attributes.get("Id", "")] = (kind, target.removeprefix("/"))
 
-    stream(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation)
+    stream(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation, max_elements=MAX_ELEMENTS)
     sheets: list[Sheet] = []
     since_1904 = False
 
@@ -143,7 +150,7 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
             elif kind not in _SHEETS:
                 broken(name, "a sheet of the workbook is missing")
 
-    stream(archive, "xl/workbook.xml", name, start=on_workbook)
+    stream(archive, "xl/workbook.xml", name, start=on_workbook, max_elements=MAX_ELEMENTS)
     by_kind = dict(parts.values())
     dates = _date_styles(archive, by_kind["styles"], name) if "styles" in by_kind else ()
     return Workbook(tuple(sheets), since_1904, dates, by_kind.get("sharedStrings"))
@@ -169,7 +176,7 @@ def _date_styles(archive: zipfile.ZipFile, part: str, name: str) -> tuple[bool, 
         if element == "cellXfs":
             inside = False
 
-    stream(archive, part, name, start=on_start, end=on_end)
+    stream(archive, part, name, start=on_start, end=on_end, max_elements=MAX_ELEMENTS)
     return tuple(dates)
 
 
