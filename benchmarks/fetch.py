@@ -27,7 +27,7 @@ Fetch = Callable[[OpenSsh, Path, Path, Path], None]
 SIZE_BYTES = 512 << 20
 TURNS = 7
 AT_LEAST = 0.4
-"""Of the rate of `sftp`. Less is a defect."""
+"""Of the rate of `sftp`. Less is a defect, and is written down all the same: figures that please are no measurement."""
 
 
 def measure() -> str:
@@ -46,10 +46,6 @@ def measure() -> str:
 
 def _section(ours: list[float], theirs: list[float]) -> str:
     ratio = median(theirs) / median(ours)
-    if ratio < AT_LEAST:
-        raise SystemExit(
-            f"our fetch has only {ratio:.2f} of the rate of sftp; at least {AT_LEAST} is asked for"
-        )
     openssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr
     rows = [_row("`sftp` (get)", theirs), _row("Billferry (get, SHA-256, fsync)", ours)]
     return "\n".join(
@@ -63,7 +59,8 @@ def _section(ours: list[float], theirs: list[float]) -> str:
             "| --- | --- | --- | --- |",
             *rows,
             "",
-            f"Ratio of the medians: **{ratio:.2f}** (at least {AT_LEAST} is asked for).",
+            f"Ratio of the medians: **{ratio:.2f}** (at least {AT_LEAST} is asked for"
+            f"{'' if ratio >= AT_LEAST else ': not reached'}).",
         ]
     )
 
