@@ -72,6 +72,8 @@ class _Check:
     refusal: Refusal | None = None
     trailer: str | None = None
     hashed: int | None = None
+    totals: Totals | None = None
+    """Once all records have their verdict; counted at the end else."""
     control: ControlFacts | None = None
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -126,7 +128,7 @@ class _Check:
         feed, name = self.landed.feed, self.landed.name
         if feed.control is None:
             return
-        totals = self._totals()
+        self.totals = totals = self._totals()
         hashed = self.hashed or 0 if feed.control.hash_total else None
         self.control = ControlFacts(counted=counted_totals(totals, hashed))
         declared = declared_totals(feed, name, trailer=self.trailer, sidecar=self.landed.control)
@@ -217,7 +219,7 @@ class _Check:
         checked = CheckedFile(
             landed=self.landed,
             records=self.parts.folder,
-            totals=self._totals(),
+            totals=self.totals or self._totals(),
             refusal=self.refusal,
             notes=tuple(self.notes),
             code_counts=self._code_counts(),

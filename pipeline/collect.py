@@ -26,7 +26,7 @@ from pipeline.core.companions import Companions
 from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.match import match_name, peek_rejects
-from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown_name
 from pipeline.core.structure import with_short_lines
 from pipeline.edge.folder import named_blocks
 from pipeline.edge.landing import land_blocks
@@ -150,7 +150,7 @@ def land(
     """
     remote = found.remote
     if remote.size_bytes > max_file_bytes:
-        raise FileTooLarge(source=source.where, name=_shown(remote.name), limit_bytes=max_file_bytes)
+        raise FileTooLarge(source=source.where, name=shown_name(remote.name), limit_bytes=max_file_bytes)
     landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
     control = _afresh(lambda: control_of(found.companions, remote.name, source))
     return LandedFile(
@@ -195,7 +195,7 @@ def land_named(
             DiskFull: as `land`.
     """
     blocks = _bounded(named_blocks(path), path.name, max_file_bytes)
-    blocks = with_short_lines(blocks, max_record_bytes, name=_shown(path.name))
+    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(path.name))
     landed = land_blocks(blocks, landing, progress=progress)
     with landed.path.open("rb") as content:
         head = content.read(HEAD_BYTES)
@@ -206,7 +206,7 @@ def land_named(
         matched = Matched(feed, {})
     if matched is None:
         raise FileRefused(
-            name=_shown(path.name),
+            name=shown_name(path.name),
             rule="file.unmatched",
             problem="its name fits no feed",
             remedy="use --feed NAME, or add a feed",
@@ -237,7 +237,7 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
     origin = matching.feed_of_rejects(rejects_of) if rejects_of else None
     if origin is None:
         raise FileRefused(
-            name=_shown(name),
+            name=shown_name(name),
             rule="file.rejects_unknown",
             problem="it is a rejects file, and its reject_source names no file that is known here",
             remedy="keep that column as it was written, and drop it where the original was loaded",
@@ -380,9 +380,5 @@ def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterato
     for block in blocks:
         got_bytes += len(block)
         if got_bytes > max_file_bytes:
-            raise FileTooLarge(source="named file", name=_shown(name), limit_bytes=max_file_bytes)
+            raise FileTooLarge(source="named file", name=shown_name(name), limit_bytes=max_file_bytes)
         yield block
-
-
-def _shown(name: str) -> str:
-    return shown(name.encode(errors="surrogateescape"))

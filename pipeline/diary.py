@@ -49,7 +49,6 @@ class Diary:
         """What to say of feeds whose hour has passed without a file."""
         if self.ledger is None or not any(feed.expect_by for feed in self.settings.feeds):
             return []
-        arrivals = {feed: datetime.fromisoformat(at) for feed, at in Runs(self.ledger).arrivals().items()}
         return [
             FeedLate(
                 feed=each.feed,
@@ -57,7 +56,7 @@ class Diary:
                 hour=f"{each.due_at:%H:%M}",
                 timezone=self.settings.timezone,
             )
-            for each in late_now(self.settings, arrivals, now)
+            for each in late_now(self.settings, Runs(self.ledger).arrivals(), now)
         ]
 
     def end(self, result: RunResult, now: datetime) -> None:
@@ -87,10 +86,6 @@ class Monitor:
         self._url = ping_url(settings)
         self._timeout_s = settings.ping.timeout_s if settings.ping else 0.0
         self._warn = warn
-
-    @property
-    def listens(self) -> bool:
-        return self._url is not None
 
     def tell_start(self) -> None:
         self._tell("start", "/start")

@@ -11,15 +11,12 @@ from pathlib import Path
 
 from pipeline.collect import Source
 from pipeline.core.collected import Sighting, sighting_of, sighting_row
-from pipeline.core.files import RemoteFile, SourceName
+from pipeline.core.files import SOURCES, RemoteFile, SourceName
 from pipeline.edge.ledger import Files
 from pipeline.handover import Place, owe, owe_reports, pay
 from pipeline.progress import Ui
 from pipeline.report import REPORT_NAMES
 from schemas.settings import Settings
-
-SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
-"""In the order in which they are looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipeline.core.files import SOURCES
 from pipeline.core.moments import rfc3339
 from pipeline.edge.ledger import Files, Ledger
 from pipeline.report import report_folders
@@ -37,7 +38,7 @@ def forget_old(settings: Settings, ledger: Ledger, now: datetime) -> Forgotten:
     """Forget what is older than `settings.retention`; `now` in UTC. Only while the lock is held."""
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
     copies = list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days)))
-    owed = {debt.report for source in ("sftp", "drop") for debt in files.owed(source)}
+    owed = {debt.report for source in SOURCES for debt in files.owed(source)}
     reports = [
         folder
         for folder in report_folders(work_dir / "reports")

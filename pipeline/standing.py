@@ -10,14 +10,13 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from pipeline.core.expected import LateFeed, late_feeds
+from pipeline.core.files import SOURCES
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.folder import DropFolder
 from pipeline.edge.ledger import FileRow, Files, Ledger, RunRow, Runs, Sends
 from pipeline.errors import BillferryError
 from schemas.settings import Settings
-
-SOURCES = ("sftp", "drop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def standing(settings: Settings, ledger: Ledger | None, now: datetime) -> Standi
         late = late_now(settings, {}, now)
         return Standing((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {})
     files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
-    arrivals = {feed: datetime.fromisoformat(at) for feed, at in runs.arrivals().items()}
+    arrivals = runs.arrivals()
     return Standing(
         files=files.all(),
         last_run=runs.last(),

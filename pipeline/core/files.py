@@ -13,6 +13,8 @@ from schemas.results import ControlFacts
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
+SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
+"""Where a run looks, in this order."""
 TextFormat = Literal["csv", "ndjson"]
 """What our own plain text of a bill file is; a spreadsheet becomes CSV."""
 

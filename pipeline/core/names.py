@@ -55,6 +55,11 @@ def shown(raw: bytes, max_chars: int = 80) -> str:
     return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
 
 
+def shown_name(name: str) -> str:
+    """The same of a name that came as text, bytes that are no UTF-8 included."""
+    return shown(name.encode(errors="surrogateescape"))
+
+
 def moved_name(name: str, sha256: str) -> str:
     """`<file name>.<first 8 of sha256>`, as its report is called: a file's name once it is moved."""
     return _with_ending(name, f".{sha256[:SHORT_DIGITS]}")

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -56,18 +56,13 @@ class Config:
 def load_config(path: Path) -> Config:
     """Read config.yaml at `path` and the environment over it. Raises ConfigError."""
     document = _document(path)
-    if isinstance(document.get("api"), dict) and "key" in document["api"]:
-        raise ConfigError(
-            where=f"{path}: api.key",
-            problem="a secret does not belong into this file",
-            remedy="set BILLFERRY_API__KEY or api.key_file",
-        )
-    if isinstance(document.get("ping"), dict) and "url" in document["ping"]:
-        raise ConfigError(
-            where=f"{path}: ping.url",
-            problem="a secret does not belong into this file",
-            remedy="set BILLFERRY_PING__URL or ping.url_file",
-        )
+    for section, key in (("api", "key"), ("ping", "url")):
+        if isinstance(document.get(section), dict) and key in document[section]:
+            raise ConfigError(
+                where=f"{path}: {section}.{key}",
+                problem="a secret does not belong into this file",
+                remedy=f"set BILLFERRY_{section.upper()}__{key.upper()} or {section}.{key}_file",
+            )
     document = _merged(document, _environment())
     try:
         settings = Settings.model_validate(document)
@@ -80,14 +75,8 @@ def load_config(path: Path) -> Config:
 
 def api_key(settings: Settings) -> str:
     """The secret key. Raises ConfigError when there is none, when it is a public one, or of another environment."""
-    if settings.api.key is not None:
-        key, where = settings.api.key.get_secret_value(), "BILLFERRY_API__KEY"
-    elif settings.api.key_file is not None:
-        key, where = read_secret(settings.api.key_file, "api.key_file"), "api.key_file"
-    else:
-        raise ConfigError(
-            where="api", problem="there is no API key", remedy="set BILLFERRY_API__KEY or api.key_file"
-        )
+    api = settings.api
+    key, where = _secret("api", "key", api.key, api.key_file, missing="there is no API key")
     if key.startswith("pk_"):
         raise ConfigError(
             where=where,
@@ -110,16 +99,22 @@ def ping_url(settings: Settings) -> str | None:
     """Where a monitor is told of runs; None when there is none. Raises ConfigError, which does not repeat it."""
     if settings.ping is None:
         return None
-    if settings.ping.url is not None:
-        url, where = settings.ping.url.get_secret_value(), "BILLFERRY_PING__URL"
-    elif settings.ping.url_file is not None:
-        url, where = read_secret(settings.ping.url_file, "ping.url_file"), "ping.url_file"
-    else:
-        raise ConfigError(
-            where="ping", problem="there is no address", remedy="set BILLFERRY_PING__URL or ping.url_file"
-        )
+    ping = settings.ping
+    url, where = _secret("ping", "url", ping.url, ping.url_file, missing="there is no address")
     _check_url(url, where)
     return url.rstrip("/")
+
+
+def _secret(
+    section: str, key: str, given: SecretStr | None, file: Path | None, *, missing: str
+) -> tuple[str, str]:
+    """A secret from the environment or from its file, and where it was found. Raises ConfigError."""
+    variable = f"BILLFERRY_{section.upper()}__{key.upper()}"
+    if given is not None:
+        return given.get_secret_value(), variable
+    if file is not None:
+        return read_secret(file, f"{section}.{key}_file"), f"{section}.{key}_file"
+    raise ConfigError(where=section, problem=missing, remedy=f"set {variable} or {section}.{key}_file")
 
 
 def read_secret(path: Path, where: str) -> str:

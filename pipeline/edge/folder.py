@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
-from pipeline.core.names import free_names, name_problem, shown
+from pipeline.core.names import free_names, name_problem, shown, shown_name
 from pipeline.errors import ConfigError, SourceError, SourceFileGone, SourceFileUnsettled
 from schemas.settings import Drop
 
@@ -65,7 +65,7 @@ class DropFolder:
             SourceFileUnsettled: it changed since, or while it was read.
         """
         path = self._folder / remote.name
-        with self._reported(shown(remote.name.encode())):
+        with self._reported(shown_name(remote.name)):
             yield from _whole(path, self.where, remote.name, expected=(remote.size_bytes, remote.modified_at))
 
     def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
@@ -79,12 +79,12 @@ class DropFolder:
             return None
         _make_folder(folder, f"drop.{place}")
         source = self._folder / remote.name
-        with self._reported(shown(remote.name.encode())):
+        with self._reported(shown_name(remote.name)):
             here = _facts(source)
             if here is None:
                 return self._moved_before(remote, folder, as_name)
             if (here.st_size, modified_at(here)) != (remote.size_bytes, remote.modified_at):
-                raise SourceFileUnsettled(source=self.where, name=shown(remote.name.encode()))
+                raise SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
             for name in free_names(as_name):
                 if _move_exclusively(source, folder / name):
                     return name
@@ -96,7 +96,7 @@ class DropFolder:
         there = _facts(folder / as_name)
         if there is not None and there.st_size == remote.size_bytes:
             return as_name
-        raise SourceFileGone(source=self.where, name=shown(remote.name.encode()), folder=folder)
+        raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
     def upload(self, local: Path, folder: str, name: str) -> None:
         """Reports of the drop folder stay in work_dir: nothing to do."""
@@ -160,20 +160,19 @@ def _opened(path: Path, where: str, name: str, *, follow: bool = False) -> _Hand
     except OSError as error:
         raise SourceError(
             source=where,
-            problem=f"{shown(name.encode(errors='surrogateescape'))} cannot be read"
-            f" ({os.strerror(error.errno or 0)})",
+            problem=f"{shown_name(name)} cannot be read ({os.strerror(error.errno or 0)})",
             remedy="check the file and its rights",
         ) from error
     if not stat.S_ISREG(os.fstat(handle.number).st_mode):
         with handle:
             raise SourceError(
-                source=where, problem=f"{shown(name.encode())} is no regular file", remedy="name a file"
+                source=where, problem=f"{shown_name(name)} is no regular file", remedy="name a file"
             )
     return handle
 
 
 def _whole(path: Path, where: str, name: str, *, expected: tuple[int, datetime] | None) -> Iterator[bytes]:
-    unsettled = SourceFileUnsettled(source=where, name=shown(name.encode(errors="surrogateescape")))
+    unsettled = SourceFileUnsettled(source=where, name=shown_name(name))
     with _opened(path, where, name, follow=expected is None) as handle:
         before, got_bytes = handle.facts(), 0
         if expected is not None and before != expected:
@@ -233,6 +232,8 @@ def _move_exclusively(source: Path, target: Path) -> bool:
 
 def _copy_exclusively(source: Path, target: Path) -> bool:
     """For another file system: copied beside, synced, put in its place whole, then removed here."""
+    if os.path.lexists(target):  # asked before too: a copy may be long
+        return False
     descriptor, part = tempfile.mkstemp(prefix=".move-", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
-from pipeline.core.names import free_names, name_problem, shown
+from pipeline.core.names import free_names, name_problem, shown, shown_name
 from pipeline.edge.sftp_session import Session, address, open_session, said
 from pipeline.edge.sftp_transfer import NotWhole, StatusError
 from pipeline.edge.sftp_wire import BROKEN, Facts, ListingEndless, Wire
@@ -81,7 +81,7 @@ class SftpSource:
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes of a file, to tell what it is."""
-        with self._talking(_shown(remote.name)) as wire:
+        with self._talking(shown_name(remote.name)) as wire:
             return wire.head(self._incoming(remote.name), min(size_bytes, remote.size_bytes))
 
     def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
@@ -91,7 +91,7 @@ class SftpSource:
             SourceFileUnsettled: it changed since, or while it was read.
         """
         path = self._incoming(remote.name)
-        with self._talking(_shown(remote.name)) as wire:
+        with self._talking(shown_name(remote.name)) as wire:
             self._expect(remote, wire.facts(path))
             yield from wire.blocks(path, remote.size_bytes)
             self._expect(remote, wire.facts(path))
@@ -106,7 +106,7 @@ class SftpSource:
         if folder is None:
             return None
         source = self._incoming(remote.name)
-        with self._talking(_shown(remote.name)) as wire:
+        with self._talking(shown_name(remote.name)) as wire:
             here = wire.facts(source)
             if here is None:
                 return self._moved_before(wire, remote, folder, as_name)
@@ -126,7 +126,7 @@ class SftpSource:
             return
         place = _join(self._settings.reports, folder)
         part, final = _join(place, f".{name}.part"), _join(place, name)
-        with local.open("rb") as report, self._talking(f"the report {_shown(name)}") as wire:
+        with local.open("rb") as report, self._talking(f"the report {shown_name(name)}") as wire:
             self._make_folder(wire, self._settings.reports)
             self._make_folder(wire, place)
             size_bytes = local.stat().st_size
@@ -221,13 +221,13 @@ class SftpSource:
             or facts.kind != "-"
             or _size_and_time(facts) != (remote.size_bytes, remote.modified_at)
         ):
-            raise SourceFileUnsettled(source=self.where, name=_shown(remote.name))
+            raise SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
 
     def _moved_before(self, wire: Wire, remote: RemoteFile, folder: str, as_name: str) -> str:
         there = wire.facts(_join(folder, as_name))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
-        raise SourceFileGone(source=self.where, name=_shown(remote.name), folder=folder)
+        raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
     def _rename(self, wire: Wire, source: str, folder: str, name: str) -> None:
         try:
@@ -266,7 +266,3 @@ def _size_and_time(facts: Facts) -> tuple[int, datetime]:
 
 def _join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
-
-
-def _shown(name: str) -> str:
-    return shown(name.encode(errors="surrogateescape"))

@@ -13,7 +13,6 @@ from pipeline.desk import Desk
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
 from pipeline.errors import (
-    ENDS_THE_RUN,
     BillferryError,
     FileRefused,
     FileTooLarge,
@@ -57,8 +56,6 @@ class FileByFile:
         """One file's trouble never stops the next; even a bug shows its trace and leaves the others alone."""
         try:
             work()
-        except ENDS_THE_RUN:
-            raise
         except BillferryError as error:
             if concerns_whole_source(error):
                 raise

@@ -17,14 +17,13 @@ import structlog
 from pipeline.collect import Source, collect, control_of, land, land_named
 from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
-from pipeline.core.files import LandedFile, RemoteFile, SourceName
+from pipeline.core.files import SOURCES, LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.desk import Desk, Options
 from pipeline.diary import Diary, Monitor, monitored
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
 from pipeline.errors import ENDS_THE_RUN, BillferryError, LandedCopyForgotten, ListingCut, SourceError
-from pipeline.places import SOURCES
 from pipeline.progress import Ui
 from pipeline.report import without_report
 from pipeline.run.file_by_file import FileByFile

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.edge.ledger.database import transaction
 
@@ -60,9 +61,12 @@ class Runs:
         """A feed got a file."""
         self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?)", (feed, at))
 
-    def arrivals(self) -> dict[str, str]:
-        """Feed → when it last got a file."""
-        return {row["feed"]: row["at"] for row in self._db.execute("SELECT feed, at FROM arrivals")}
+    def arrivals(self) -> dict[str, datetime]:
+        """Feed → when it last got a file, in UTC."""
+        return {
+            row["feed"]: datetime.fromisoformat(row["at"])
+            for row in self._db.execute("SELECT feed, at FROM arrivals")
+        }
 
 
 def _run(row: sqlite3.Row | None) -> RunRow | None:
