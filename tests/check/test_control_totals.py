@@ -15,14 +15,8 @@ from pipeline.report import nothing_sent, write_report
 from schemas.settings import Limits
 from tests.check.landing import BILLS, codes, land
 from tests.report.example import DRY_RUN
+from tests.stories.edits import SIDECAR, TRAILER
 
-TRAILER: dict[str, Any] = {
-    "kind": "trailer",
-    "marker": "T",
-    "records": 2,
-    "sums": [{"field": 3, "currency": "ZAR"}],
-}
-SIDECAR: dict[str, Any] = {"kind": "sidecar"}
 RECORDS = ("C-1,A-1,B-1,ZAR,1.50", "C-2,A-2,B-2,ZAR,2.25")
 GOOD = b'{"records": 2, "amounts": {"ZAR": "3.75"}}'
 

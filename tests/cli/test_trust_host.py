@@ -14,16 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desk import ROOT, Desk
-from tests.servers.openssh import OpenSsh, require_sshd
+from tests.servers.openssh import OpenSsh, fingerprint, keygen, require_sshd
 
 KINDS = ("ed25519", "ecdsa", "rsa")
-
-
-def keygen(path: Path, kind: str) -> str:
-    """A key pair; its fingerprint."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
-    shown = subprocess.run(["ssh-keygen", "-l", "-f", path], check=True, capture_output=True, text=True)
-    return shown.stdout.split()[1]
 
 
 def line(server: OpenSsh, key: Path) -> str:
@@ -33,12 +26,7 @@ def line(server: OpenSsh, key: Path) -> str:
 
 @pytest.fixture(scope="module")
 def fingerprints(server: OpenSsh) -> dict[str, str]:
-    return {
-        key.name: subprocess.run(
-            ["ssh-keygen", "-l", "-f", key], check=True, capture_output=True, text=True
-        ).stdout.split()[1]
-        for key in server.host_keys
-    }
+    return {key.name: fingerprint(key) for key in server.host_keys}
 
 
 @pytest.fixture(scope="module")

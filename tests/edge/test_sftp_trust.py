@@ -24,18 +24,8 @@ from pipeline.errors import (
 )
 from pipeline.sandbox.sftp import write_key_pair
 from schemas.settings import Sftp
-from tests.servers.openssh import OpenSsh, require_sshd
+from tests.servers.openssh import OpenSsh, fingerprint, keygen, require_sshd
 from tests.servers.places import Place
-
-
-def keygen(path: Path, kind: str, passphrase: str = "") -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True)
-    return " ".join(path.with_name(path.name + ".pub").read_text().split()[:2])
-
-
-def fingerprint(path: Path) -> str:
-    shown = subprocess.run(["ssh-keygen", "-l", "-f", path], check=True, capture_output=True, text=True)
-    return shown.stdout.split()[1]
 
 
 def list_files(settings: Sftp) -> None:

@@ -113,6 +113,18 @@ class OpenSsh:
         )
 
 
+def keygen(path: Path, kind: str, passphrase: str = "") -> str:
+    """Make a key pair; type and public key as known_hosts has them."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True)
+    return " ".join(path.with_name(path.name + ".pub").read_text().split()[:2])
+
+
+def fingerprint(path: Path) -> str:
+    """Of a key, as OpenSSH itself shows it."""
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", path], check=True, capture_output=True, text=True)
+    return shown.stdout.split()[1]
+
+
 def require_sshd() -> None:
     """Skip where OpenSSH's server is not installed; in CI that is a failure."""
     if SSHD is None:

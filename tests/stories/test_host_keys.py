@@ -5,26 +5,14 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.servers.openssh import OpenSsh, require_sshd
+from tests.servers.openssh import OpenSsh, fingerprint, keygen, require_sshd
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 
 NAME = "x_bills_2030-01-01.csv"
-
-
-def keygen(path: Path, kind: str) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
-    return " ".join(path.with_name(path.name + ".pub").read_text().split()[:2])
-
-
-def fingerprint(path: Path) -> str:
-    shown = subprocess.run(["ssh-keygen", "-l", "-f", path], check=True, capture_output=True, text=True)
-    return shown.stdout.split()[1]
 
 
 def hashed(name: str) -> str:
