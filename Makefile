@@ -4,7 +4,9 @@ WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := $(VENV)/.peers
 LONG   := tests/load tests/faults tests/hostile tests/fuzz tests/cli/test_watch.py tests/stories/test_edited_amounts.py
+COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -27,6 +29,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
+$(PEERS): $(READY) benchmarks/requirements.lock
+	$(BIN)/python -m pip install -q --require-hashes -r benchmarks/requirements.lock
+	@touch $@
+
 demo: setup      ## the main job, on servers of our own
 	@$(BIN)/billferry demo
 
@@ -37,7 +43,7 @@ test: setup      ## the tests
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)
 
-bench: setup     ## side by side with peers; figures go to benchmarks/RESULTS.md
+bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m benchmarks
 
@@ -56,8 +62,9 @@ docs: setup      ## write the generated parts of docs/ again
 golden: setup    ## write the expected results of sample_files/ again
 	$(BIN)/python -m tests.golden.regenerate
 
-lock:            ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q --upgrade -o requirements.lock
+lock:            ## both requirements.lock, for setup and for bench, from pyproject.toml (needs uv)
+	$(COMPILE) --upgrade --extra dev -o requirements.lock
+	$(COMPILE) --upgrade --extra dev --extra bench -c requirements.lock -o benchmarks/requirements.lock
 
 wheel: setup     ## dist/*.whl and dist/*.tar.gz
 	@mkdir -p $(TMPDIR)
