@@ -82,6 +82,8 @@ class _Transport(paramiko.Transport):
     )
 
     def __init__(self, connection: socket.socket) -> None:
+        # Else a small request waits until the server has acknowledged the one before, which it puts off for 40 ms.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(connection)
         read_all = self.packetizer.read_all
 

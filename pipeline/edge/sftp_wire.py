@@ -54,8 +54,8 @@ from pipeline.edge.sftp_transfer import (
 MAX_LISTED = 200_000
 MAX_ANSWER_BYTES = 262_144
 """Source: SFTP_MAX_MSG_LENGTH of OpenSSH. paramiko would gather 16 MiB before it looks at them."""
-RECEIVE_BYTES = 1 << 20
-"""All that has come is taken at once: a part would leave paramiko to move the rest, which cost a fifth of a fetch."""
+RECEIVE_BYTES = 262_144
+"""Many answers are taken at once: fewer would cost a hand-over between two threads for each."""
 MAX_UNASKED = 1_000
 """Answers to nobody: reads in flight on a file that was given up have them, but no more than were in flight."""
 MAX_EMPTY = 100
