@@ -23,10 +23,15 @@ ANSWER_S = 0.1
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Within the block, a stop signal raises Stopped in the main thread."""
+    """Within the block, a stop signal raises Stopped in the main thread; at its end at the latest.
+
+    Python drops what is raised in a destructor or in a callback of C, so it is raised again where nobody raised it on.
+    """
+    asked: list[Stopped] = []
 
     def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped(signal_name=signal.Signals(number).name, signal_number=number)
+        asked.append(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
+        raise asked[0]
 
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
@@ -34,6 +39,8 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if asked:
+        raise asked[0]
 
 
 def interruptible(work: Callable[[Callable[[], None]], T]) -> T:

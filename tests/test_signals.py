@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -96,6 +97,21 @@ def test_handlers_are_as_before_afterwards() -> None:
     finally:
         for number, handler in zip(STOP_SIGNALS, originals, strict=True):
             signal.signal(number, handler)
+
+
+class Clumsy:
+    """What is raised in here is dropped by Python, as in paramiko's channels."""
+
+    def __del__(self) -> None:
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+
+
+def test_a_signal_that_a_destructor_swallows_is_heard_at_the_end() -> None:
+    clumsy = [Clumsy()]
+    with pytest.raises(Stopped), stoppable():
+        clumsy.clear()
 
 
 def test_work_hands_back_its_result_or_its_failure() -> None:

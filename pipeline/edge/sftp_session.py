@@ -36,6 +36,7 @@ from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUna
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
+CLOSING_S = 1.0
 MAX_PACKET_BYTES = 262_144
 """Source: PACKET_MAX_SIZE of OpenSSH. RFC 4253 asks for 35 000."""
 
@@ -55,7 +56,18 @@ class Session:
         return self._transport.is_active()
 
     def close(self) -> None:
-        self._transport.close()
+        end(self._transport)
+
+
+def end(transport: paramiko.Transport) -> None:
+    """Close a connection, in bounded time.
+
+    A stop signal may have taken us out of paramiko just when it had taken one of its locks, which nobody gives back:
+    then closing waits for ever, and is left alone.
+    """
+    closing = threading.Thread(target=transport.close, name="closing", daemon=True)
+    closing.start()
+    closing.join(CLOSING_S)
 
 
 class _Transport(paramiko.Transport):
@@ -134,7 +146,7 @@ def open_session(settings: Sftp) -> Session:
         _log_in(transport, settings, credentials)
         return Session(transport, _open_wire(transport, settings))
     except BaseException:
-        transport.close()
+        end(transport)
         raise
 
 
@@ -146,7 +158,7 @@ def _reach(settings: Sftp) -> paramiko.Transport:
         pinned.check(transport.get_remote_server_key().asbytes(), address(settings))
         _require_strict_exchange(transport, address(settings))
     except BaseException:
-        transport.close()
+        end(transport)
         raise
     return transport
 
@@ -171,7 +183,7 @@ def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transpo
             if not transport.initial_kex_done:
                 raise TimeoutError  # start_client just returns when its time is over
         except BaseException:
-            transport.close()
+            end(transport)
             raise
     return transport
 

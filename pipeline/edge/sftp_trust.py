@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.edge.sftp_host_keys import ALGORITHMS, is_about, known_hosts_line, known_hosts_name
-from pipeline.edge.sftp_session import exchange_keys
+from pipeline.edge.sftp_session import end, exchange_keys
 from pipeline.errors import ConfigError, NoSafeAlgorithm
 from schemas.settings import Sftp
 
@@ -35,7 +35,7 @@ def shown_keys(settings: Sftp) -> tuple[bytes, ...]:
         try:
             found.append(transport.get_remote_server_key().asbytes())
         finally:
-            transport.close()
+            end(transport)
     if not found and missing is not None:
         raise missing
     return tuple(dict.fromkeys(found))

@@ -50,6 +50,7 @@ from pipeline.edge.sftp_transfer import (
     Writes,
     data_of,
 )
+from pipeline.errors import Stopped
 
 MAX_LISTED = 200_000
 MAX_ANSWER_BYTES = 262_144
@@ -179,7 +180,7 @@ class Wire(paramiko.SFTPClient):
         handle, listening = answer.get_binary(), True
         try:
             yield handle
-        except BROKEN as error:
+        except (*BROKEN, Stopped) as error:
             listening = isinstance(error, StatusError)  # else closing would only wait once more
             raise
         finally:

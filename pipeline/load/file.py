@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import FrameType
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.identity import content_of
@@ -83,22 +84,21 @@ async def _load(job: LoadJob) -> LoadResult:
         loading = _Loading(job, wire, commits)
         with _stop_on_signals(wire):
             await loading.run()
-            await asyncio.sleep(0)  # a signal that came with the last answer is still to be heard
         return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
 
 
 @contextmanager
 def _stop_on_signals(wire: Wire) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number in STOP_SIGNALS:
-        stopped = Stopped(signal_name=number.name, signal_number=int(number))
-        loop.add_signal_handler(number, wire.halt, stopped)
+    """Handlers of Python, not of the loop: those lose a signal that comes between its last look and their removal."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        wire.halt(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
+
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
-            loop.remove_signal_handler(number)
             signal.signal(number, handler)
 
 

@@ -118,12 +118,12 @@ class _Run:
         desk = self._desk
         self._diary.begin(desk.run_id, desk.started_at)
         log.info("run.started", dry_run=desk.options.dry_run)
-        with stoppable():
-            for step in (work, self._overview):
-                try:
+        for step in (work, self._overview):
+            try:
+                with stoppable():
                     step()
-                except ENDS_THE_RUN as error:
-                    desk.fail(error)
+            except ENDS_THE_RUN as error:
+                desk.fail(error)
         result = desk.result(self._files.reports)
         self._diary.end(result, desk.now())
         log.info("run.ended", files=len(result.files), exit_status=result.exit_status)
