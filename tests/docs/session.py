@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,7 +50,7 @@ class Session:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def run(self, block: Block, *, timeout_s: float = 40, late_s: float = 10) -> str:
+    def run(self, block: Block, *, timeout_s: float = 60, late_s: float = 10) -> str:
         """Run one block and compare; what it said. Fails when a command fails or says something else.
 
         `late_s`: so long after the block has ended may come what it started with `&` and what that says first.
@@ -79,10 +80,8 @@ class Session:
 
     def close(self) -> None:
         """End the shell and all it has started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._shell.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._shell.wait()
         self._listener.join(5)
         for pipe in (self._shell.stdin, self._shell.stdout):

@@ -22,7 +22,7 @@ from pipeline.core.rules import RULES
 from schemas.feed import Feed
 from schemas.settings import Settings
 from tests.law import house
-from tests.law.pages import anchors, broken_links
+from tests.law.pages import anchors, broken_links, linked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,8 +142,14 @@ def test_every_outcome_state_model_and_column_is_documented() -> None:
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
-    assert len(generate.pages()) >= 10
+    assert len(generate.pages()) >= 20
     assert broken_links(generate.pages()) == []
+
+
+def test_the_index_names_every_page_and_the_readme_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    assert set((ROOT / "docs").rglob("*.md")) - linked(index) == {index}
+    assert index in linked(ROOT / "README.md")
 
 
 def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
