@@ -43,7 +43,7 @@ class Event:
 
 
 def logged() -> Iterator[Event]:
-    """Every event that the code logs. Raises ValueError for one whose name is computed."""
+    """Every event that the code logs. Raises TypeError for one whose name is computed."""
     for path in sorted(_CODE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _is_log(node.func):
@@ -73,7 +73,7 @@ def _is_log(function: ast.expr) -> bool:
 def _event(call: ast.Call) -> Event:
     name, function = call.args[0], call.func
     if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-        raise ValueError(f"line {call.lineno}: the name of an event is a plain text")  # noqa: TRY004 (of the code, not of a caller)
+        raise TypeError(f"line {call.lineno}: the name of an event is a plain text")
     stated = [keyword.arg for keyword in call.keywords if keyword.arg is not None]
     unpacked = UNPACKED[name.value] if len(stated) < len(call.keywords) else []
     return Event(

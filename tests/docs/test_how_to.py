@@ -1,8 +1,10 @@
-"""Every command block of the pages is run in a merchant's folder, with the sandbox beside it, and does what is shown."""
+"""Every command block of a page is run in a merchant's folder beside a sandbox, and does what is shown."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from pipeline.cli.sandbox import sandbox_sftp, write_private
 from pipeline.edge.config import load_config
+from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from tests.docs.blocks import blocks
 from tests.docs.conftest import ROOT, Ports
@@ -27,6 +30,7 @@ class World:
     folder: Path
     api: SandboxApi
     environment: dict[str, str]
+    program: Path
 
 
 @pytest.fixture
@@ -39,14 +43,23 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
     assert sftp is not None
     assert key_file is not None
     program = write_program(tmp_path / "bin" / "billferry")
-    environment = {**ports.environment(), "BILLFERRY_API__MAX_ATTEMPTS": "2"}
+    environment = {
+        **ports.environment(),
+        "BILLFERRY_API__MAX_ATTEMPTS": "2",
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+    }
     with (
         SandboxApi(keys=(TEST_KEY, NEW_KEY, LIVE_KEY), port=ports.api) as api,
         sandbox_sftp(sftp, settings.work_dir / "sandbox", ports.sftp) as server,
     ):
         write_private(key_file, f"{TEST_KEY}\n")
         write_private(sftp.known_hosts_file, f"{server.known_hosts_line}\n")
-        yield World(folder, api, {**environment, "PATH": f"{program.parent}:/usr/local/bin:/usr/bin:/bin"})
+        yield World(
+            folder,
+            api,
+            program=program,
+            environment={**environment, "PATH": f"{program.parent}:{os.environ['PATH']}"},
+        )
 
 
 def live_secrets(world: World) -> None:
@@ -64,8 +77,21 @@ def new_key(world: World) -> None:
     world.api.expire_key(TEST_KEY)
 
 
-def api_away(world: World) -> None:
-    world.api.stop()
+def killed_run(world: World) -> None:
+    """The run of the night was killed when its first bill was created and no answer had come."""
+    (world.folder / "night_bills_2026-11-30.csv").write_text(
+        "customer_reference,account_reference,bill_reference,amount_due\nC-8,A-8,INV-8,20.00\nC-9,A-9,INV-9,30.00\n"
+    )
+    with subprocess.Popen(
+        [world.program, "load", "night_bills_2026-11-30.csv"],
+        cwd=world.folder,
+        env={**world.environment, "BILLFERRY_API__MAX_IN_FLIGHT": "1"},
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        world.api.faults = Scripted({1: callback(lambda _: run.kill(), Window.BEFORE_REPLY)})
+        run.wait(60)
+    world.api.faults = NoFaults()
+    assert len(world.api.snapshot()["bills"]) == 1
 
 
 def nothing(_world: World) -> None:
@@ -77,9 +103,9 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/fix-rejects.md": nothing,
     "how-to/go-live.md": live_secrets,
     "how-to/rotate-the-key.md": new_key,
-    "how-to/recover.md": nothing,
+    "how-to/recover.md": killed_run,
     "money.md": nothing,
-    "when-the-api-is-down.md": api_away,
+    "when-the-api-is-down.md": nothing,
 }
 """Page → what its reader has, or meets."""
 
@@ -93,6 +119,8 @@ def test_a_page_does_what_it_shows(page: str, world: World, tmp_path: Path, port
     finally:
         session.close()
     assert run
+    bills = [bill["external_reference"] for bill in world.api.snapshot()["bills"]]
+    assert len(bills) == len(set(bills)), "whatever a page does, no bill is there twice"
 
 
 def test_every_page_with_commands_is_tried() -> None:

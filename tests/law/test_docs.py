@@ -19,7 +19,10 @@ from pipeline.core.answers import Expected, Failure, read
 from pipeline.core.columns import CANONICAL, METADATA
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.rules import RULES
+from pipeline.report.results import RESULT_COLUMNS
+from pipeline.report.write import REPORT_NAMES
 from schemas.feed import Feed
+from schemas.results import Summary
 from schemas.settings import Settings
 from tests.law import house
 from tests.law.pages import anchors, broken_links, linked
@@ -139,6 +142,17 @@ def test_every_outcome_state_model_and_column_is_documented() -> None:
         row = next(line for line in files.splitlines() if line.startswith(f"| `{model}` | `customer_ref"))
         for column in [*columns, *(f"{family}.<key>" for family in METADATA[model])]:
             assert f"`{column}`" in row
+
+
+def test_every_column_and_key_of_a_report_is_documented() -> None:
+    text = page("docs/files.md")
+    results = re.search(r"^### results.csv$(.*?)(?=^###)", text, re.DOTALL | re.MULTILINE)
+    summary = re.search(r"^### summary.json$(.*?)(?=^###)", text, re.DOTALL | re.MULTILINE)
+    assert results
+    assert summary
+    assert re.findall(r"`(\w+)`", results[1].partition("\n`line` is")[0]) == list(RESULT_COLUMNS)
+    assert {key for key in Summary.model_fields if f"`{key}`" not in summary[1]} == set()
+    assert all(f"### {names[0]}" in text for names in REPORT_NAMES.values())
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
