@@ -54,12 +54,7 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
     ):
         write_private(key_file, f"{TEST_KEY}\n")
         write_private(sftp.known_hosts_file, f"{server.known_hosts_line}\n")
-        yield World(
-            folder,
-            api,
-            program=program,
-            environment={**environment, "PATH": f"{program.parent}:{os.environ['PATH']}"},
-        )
+        yield World(folder, api, environment, program)
 
 
 def live_secrets(world: World) -> None:
