@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from docs.commands import commands
+from docs.events import log_events
 from docs.keys import feed_keys, settings_keys
 from docs.tables import table
 from pipeline import errors
@@ -101,12 +102,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "canonical-columns": canonical_columns,
     "metrics": metrics,
+    "log-events": log_events,
 }
 
 
 def pages() -> list[Path]:
     """Every page that may hold generated parts."""
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def current(page: str) -> str:

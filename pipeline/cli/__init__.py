@@ -6,6 +6,7 @@ Heavy parts are imported by the command that needs them, so that `--help` is ins
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -299,7 +300,8 @@ def init(
         typer.echo(
             f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True
         )
-        typer.echo(f"guessed, then: billferry validate {from_file} --config {path}", err=True)
+        typed = f"billferry validate {shlex.quote(str(from_file))} --config {shlex.quote(str(path))}"
+        typer.echo(f"guessed, then: {typed}", err=True)
         return
     write_config(path)
     typer.echo(

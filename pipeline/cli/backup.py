@@ -28,4 +28,8 @@ def back_up(config: Config, path: Path) -> str:
             raise UsageError(
                 problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"
             ) from None
-    return f"{path}: {path.stat().st_size} bytes. To restore it, copy it to {source} while nothing runs"
+    # A log that a killed run has left beside the ledger belongs to that ledger, and would be played into the copy.
+    return (
+        f"{path}: {path.stat().st_size} bytes. To restore it while nothing runs,"
+        f" move {source} and {source.name}-wal away and copy it to {source}"
+    )

@@ -6,6 +6,7 @@ import ipaddress
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import typer
 
@@ -32,7 +33,10 @@ def serve_sandbox(config: Config) -> int:
     _make_private(settings.work_dir)
     with stoppable():
         try:
-            with SandboxApi(keys=(TEST_KEY,), host=url.hostname or "127.0.0.1", port=url.port or 80) as api:
+            # It forgets all when it is stopped, and a ledger does not: an id of before must not mean something else.
+            with SandboxApi(
+                keys=(TEST_KEY,), host=url.hostname or "127.0.0.1", port=url.port or 80, salt=uuid4().hex
+            ) as api:
                 if settings.api.key_file is not None:
                     write_private(settings.api.key_file, TEST_KEY + "\n")
                 typer.echo(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)

@@ -117,7 +117,7 @@ class _Run:
         """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
         desk = self._desk
         self._diary.begin(desk.run_id, desk.started_at)
-        log.info("run.started", dry_run=desk.options.dry_run)
+        log.info("run.started", run=desk.run_id, dry_run=desk.options.dry_run)
         for step in (work, self._overview):
             try:
                 with stoppable():
@@ -126,7 +126,7 @@ class _Run:
                 desk.fail(error)
         result = desk.result(self._files.reports)
         self._diary.end(result, desk.now())
-        log.info("run.ended", files=len(result.files), exit_status=result.exit_status)
+        log.info("run.ended", run=desk.run_id, files=len(result.files), exit_status=result.exit_status)
         return result
 
     def _overview(self) -> None:

@@ -65,13 +65,15 @@ class Exchange:
 class BillingApi:
     """All state of one sandbox API. `lock` guards what other threads look at; nothing is awaited while it is held."""
 
-    def __init__(self, switches: Switches, keys: Iterable[str], faults: Faults | None = None) -> None:
+    def __init__(
+        self, switches: Switches, keys: Iterable[str], faults: Faults | None = None, salt: str = ""
+    ) -> None:
         self.switches = switches
         self.keys = set(keys)
         self.expired_keys: set[str] = set()
         self.faults = faults or NoFaults()
         self.clock = Clock()
-        self.store = Store()
+        self.store = Store(salt)
         self.book = KeyBook()
         self.log: list[Logged] = []
         self.lock = self.store.lock

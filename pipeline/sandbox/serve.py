@@ -20,7 +20,7 @@ TEST_KEY = "sk_test_sandbox"
 class SandboxApi:
     """A Billing API on loopback, served by a thread of its own. Every method is safe from any thread.
 
-    Port 0 takes a free one. With an `ssl_context` it speaks HTTPS only.
+    Port 0 takes a free one. With an `ssl_context` it speaks HTTPS only. Another `salt` gives other ids.
     """
 
     def __init__(
@@ -32,11 +32,12 @@ class SandboxApi:
         host: str = "127.0.0.1",
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
+        salt: str = "",
     ) -> None:
         self.host = host
         self.port = port
         self._ssl_context = ssl_context
-        self._api = BillingApi(switches or Switches(), keys, faults)
+        self._api = BillingApi(switches or Switches(), keys, faults, salt)
         self._loop: BackgroundLoop | None = None
         self._runner: web.AppRunner | None = None
 

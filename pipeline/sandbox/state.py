@@ -99,9 +99,10 @@ E = TypeVar("E", bound=Entity)
 class Shelf(Generic[E]):
     """All entities of one kind, in order of creation."""
 
-    def __init__(self, id_prefix: str, lock: RLock) -> None:
+    def __init__(self, id_prefix: str, lock: RLock, salt: str = "") -> None:
         self._lock = lock
         self._id_prefix = id_prefix
+        self._salt = salt
         self._numbers = itertools.count(1)
         self._by_id: dict[str, E] = {}
         self._by_reference: dict[str, E] = {}
@@ -114,8 +115,8 @@ class Shelf(Generic[E]):
         return len(self._by_id)
 
     def new_id(self) -> str:
-        """Looks random and is not: the n-th entity of a kind always gets the same one."""
-        seed = f"{self._id_prefix}{next(self._numbers)}".encode()
+        """Looks random and is not: under one salt the n-th entity of a kind always gets the same one."""
+        seed = f"{self._id_prefix}{next(self._numbers)}{self._salt}".encode()
         return f"{self._id_prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
 
     def add(self, entity: E, at: datetime) -> E:
@@ -144,13 +145,14 @@ class Store:
     """The three shelves, and changes to money that do not come through the API.
 
     Whoever looks at or changes more than one field takes `lock`; nobody waits for anything else while holding it.
+    Two stores with the same `salt` give the same ids.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, salt: str = "") -> None:
         self.lock = RLock()
-        self.customers: Shelf[Customer] = Shelf("bcus", self.lock)
-        self.accounts: Shelf[Account] = Shelf("bacc", self.lock)
-        self.bills: Shelf[Bill] = Shelf("bill", self.lock)
+        self.customers: Shelf[Customer] = Shelf("bcus", self.lock, salt)
+        self.accounts: Shelf[Account] = Shelf("bacc", self.lock, salt)
+        self.bills: Shelf[Bill] = Shelf("bill", self.lock, salt)
 
     def pay(self, id_or_reference: str, amount_minor: int) -> None:
         """A payer pays a bill, else the account, else the customer of that name; of the latter two the balance sinks.

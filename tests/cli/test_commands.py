@@ -256,3 +256,10 @@ def test_init_writes_a_config_that_works_and_never_overwrites_one(desk: Desk) ->
     assert (said.status, path.read_text()) == (2, "mine")
     assert said.err == f"billferry: {path} is there already; name another file, or move it away\n"
     assert desk.billferry("init", "nowhere/config.yaml").status == 2
+
+
+def test_init_tells_a_command_that_can_be_copied_also_where_a_name_has_blanks(desk: Desk) -> None:
+    desk.put("Export May.csv", "Member;Invoice;Premium\nC1;B1;10,00\n")
+    said = desk.billferry("init", "--from", "Export May.csv", "may.yaml")
+    assert said.status == 0
+    assert said.err.endswith("then: billferry validate 'Export May.csv' --config may.yaml\n")

@@ -81,3 +81,18 @@ def test_a_port_that_is_taken_is_one_line(shipped: Desk) -> None:
         said = shipped.billferry("sandbox")
     assert said.status == 2
     assert said.err.count("\n") == 1
+
+
+BILLS = "customer_reference,account_reference,bill_reference,amount_due\n"
+
+
+def test_a_sandbox_that_was_started_anew_is_not_taken_for_the_one_before(shipped: Desk) -> None:
+    """It forgets, and the ledger does not: an id that comes again would mean somebody else."""
+    with serving(shipped):
+        shipped.put("one_bills_2026-12-01.csv", f"{BILLS}C1,A1,B1,1.00\nC2,A2,B2,1.00\n")
+        assert shipped.billferry("load", "one_bills_2026-12-01.csv").status == 0
+    with serving(shipped):
+        shipped.put("two_bills_2026-12-02.csv", f"{BILLS}C3,A3,B3,1.00\nC1,A1,B4,1.00\n")
+        said = shipped.billferry("load", "two_bills_2026-12-02.csv")
+    assert said.status == 0, said.err
+    assert "2 = 2 created" in said.err

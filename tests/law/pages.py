@@ -26,6 +26,11 @@ def broken_links(pages: list[Path]) -> list[str]:
     return problems
 
 
+def linked(page: Path) -> set[Path]:
+    """The files that a page links to."""
+    return {(page.parent / target.partition("#")[0]).resolve() for target in _targets(page)}
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as Git hosts make them."""
     found: set[str] = set()

@@ -19,10 +19,13 @@ from pipeline.core.answers import Expected, Failure, read
 from pipeline.core.columns import CANONICAL, METADATA
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.rules import RULES
+from pipeline.report.results import RESULT_COLUMNS
+from pipeline.report.write import REPORT_NAMES
 from schemas.feed import Feed
+from schemas.results import Summary
 from schemas.settings import Settings
 from tests.law import house
-from tests.law.pages import anchors, broken_links
+from tests.law.pages import anchors, broken_links, linked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,9 +144,26 @@ def test_every_outcome_state_model_and_column_is_documented() -> None:
             assert f"`{column}`" in row
 
 
+def test_every_column_and_key_of_a_report_is_documented() -> None:
+    text = page("docs/files.md")
+    results = re.search(r"^### results.csv$(.*?)(?=^###)", text, re.DOTALL | re.MULTILINE)
+    summary = re.search(r"^### summary.json$(.*?)(?=^###)", text, re.DOTALL | re.MULTILINE)
+    assert results
+    assert summary
+    assert re.findall(r"`(\w+)`", results[1].partition("\n`line` is")[0]) == list(RESULT_COLUMNS)
+    assert {key for key in Summary.model_fields if f"`{key}`" not in summary[1]} == set()
+    assert all(f"### {names[0]}" in text for names in REPORT_NAMES.values())
+
+
 def test_every_link_between_pages_leads_somewhere() -> None:
-    assert len(generate.pages()) >= 10
+    assert len(generate.pages()) >= 20
     assert broken_links(generate.pages()) == []
+
+
+def test_the_index_names_every_page_and_the_readme_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    assert set((ROOT / "docs").rglob("*.md")) - linked(index) == {index}
+    assert index in linked(ROOT / "README.md")
 
 
 def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:

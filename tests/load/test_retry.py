@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from pipeline.cli import run_command
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, drop_before, status
 from tests.load.conftest import Loaded, Merchant
@@ -78,13 +80,16 @@ def test_day_one_in_doubt_and_day_two_loaded_leaves_day_two(open_merchant: Open)
     }
 
 
-def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(open_merchant: Open) -> None:
+def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(
+    open_merchant: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
     merchant = open_merchant()
     config = str(merchant.folder / "config.yaml")
     copy = merchant.folder / "copy.sqlite"
     assert run_command(["backup", str(copy), "--config", config]) == 2
     merchant.load(merchant.bills(ROWS))
     assert run_command(["backup", str(copy), "--config", config]) == 0
+    assert "ledger.sqlite-wal away" in capsys.readouterr().err, "a log that stays is played into the copy"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as ledger:
         assert ledger.execute("SELECT count(*) FROM outcomes").fetchone() == (3,)

@@ -6,19 +6,19 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.desk import ROOT, Desk, desk
+from tests.docs.session import write_program
+from tests.packaging.cron import PROGRAM, as_cron_runs_it, cron_line
 
 __all__ = ["desk"]
 
 CONTRIB = Path(ROOT) / "contrib"
 UNITS = sorted((CONTRIB / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
-FOLDER, PROGRAM = "/srv/billferry/citypower", "/usr/local/bin/billferry"
 INSTANCE_FOLDER = "/srv/billferry/%i"
 
 
@@ -33,14 +33,7 @@ def need(program: str) -> str:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """`billferry` as it is installed: a program that finds its own Python, whatever the environment says."""
-    path = tmp_path / "bin" / "billferry"
-    path.parent.mkdir()
-    path.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {ROOT!r})\nfrom pipeline.cli import main\nmain()\n"
-    )
-    path.chmod(0o755)
-    return path
+    return write_program(tmp_path / "bin" / "billferry")
 
 
 @pytest.fixture
@@ -49,33 +42,13 @@ def merchant(desk: Desk) -> Desk:
     return desk
 
 
-def cron_line() -> tuple[str, str]:
-    """Time fields and command of the one line that is no comment and no setting."""
-    lines = (CONTRIB / "crontab").read_text().splitlines()
-    (line,) = [line for line in lines if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)]
-    found = re.fullmatch(r"((?:\S+ +){5}) *(.+)", line)
-    assert found is not None
-    return found[1], found[2]
-
-
 def test_the_crontab_line_runs_as_cron_runs_it(merchant: Desk, program: Path) -> None:
-    """By /bin/sh, with cron's own short environment, from the home folder."""
-    times, command = cron_line()
+    times, command = cron_line((CONTRIB / "crontab").read_text())
     assert re.fullmatch(r"[\d,*/ -]+", times)
     assert "%" not in command, "cron reads a % as the end of the line"
-    command = command.replace(FOLDER, str(merchant.folder)).replace(PROGRAM, str(program))
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/", "SHELL": "/bin/sh", "LOGNAME": "billferry"}
-    ran = subprocess.run(
-        ["/bin/sh", "-c", command],
-        cwd="/",
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ran, log = as_cron_runs_it(command, folder=merchant.folder, program=program)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), "cron would send a mail"
-    assert "may_bills.csv: loaded" in (merchant.folder / "run.log").read_text()
+    assert "may_bills.csv: loaded" in log
     assert len(merchant.api.snapshot()["bills"]) == 2
 
 

@@ -1,0 +1,81 @@
+"""The log events as a table: names and fields from the calls that make them, what they mean from here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from docs.tables import table
+from schemas.results import RequestCounts
+
+LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception"})
+_CODE = Path(__file__).resolve().parent.parent / "pipeline"
+
+MEANINGS = {
+    "run.started": "A run begins; `run` is its id, as in `summary.json` and `status --json`.",
+    "collected": "A source was looked at: how many files can be taken, and how many are left for later.",
+    "landed": "A file was fetched whole; `sha256` is what it is known by from here on.",
+    "checked": "A file was read and judged; `refused` is the rule that refused it, or null.",
+    "loaded": "What was to be sent of a file was sent: requests, repeated ones, 429s, look-ups.",
+    "file": "What became of a file, as in its report; outcomes that no record has are left out.",
+    "error": "A trouble of the run or of one file, told on stderr as well.",
+    "metrics.written": "The metrics file was written.",
+    "pinged": "The monitor was told; `problem` is null where that worked.",
+    "run.ended": "A run is over.",
+    "looked": "`watch` has looked at one place.",
+}
+"""In the order in which a run tells them."""
+
+OUTCOME = "<outcome>"
+UNPACKED = {"checked": [OUTCOME], "loaded": list(RequestCounts.model_fields), "file": [OUTCOME]}
+"""Fields that a call unpacks from something else, so that its text does not name them."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its level, and its fields besides `event`, `level` and `timestamp`."""
+
+    name: str
+    level: str
+    fields: tuple[str, ...]
+
+
+def logged() -> Iterator[Event]:
+    """Every event that the code logs. Raises TypeError for one whose name is computed."""
+    for path in sorted(_CODE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _is_log(node.func):
+                yield _event(node)
+
+
+def log_events() -> str:
+    """A row for each event. Raises KeyError for one without a meaning."""
+    found = {event.name: event for event in logged()}
+    order = list(MEANINGS)
+    rows = [
+        (f"`{event.name}`", event.level, " ".join(f"`{each}`" for each in event.fields), MEANINGS[event.name])
+        for event in sorted(found.values(), key=lambda event: order.index(event.name))
+    ]
+    return table(("event", "level", "fields", "meaning"), rows)
+
+
+def _is_log(function: ast.expr) -> bool:
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr in LEVELS
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "log"
+    )
+
+
+def _event(call: ast.Call) -> Event:
+    name, function = call.args[0], call.func
+    if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+        raise TypeError(f"line {call.lineno}: the name of an event is a plain text")
+    stated = [keyword.arg for keyword in call.keywords if keyword.arg is not None]
+    unpacked = UNPACKED[name.value] if len(stated) < len(call.keywords) else []
+    return Event(
+        name.value, function.attr if isinstance(function, ast.Attribute) else "", (*stated, *unpacked)
+    )
