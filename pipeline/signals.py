@@ -25,7 +25,8 @@ ANSWER_S = 0.1
 def stoppable() -> Iterator[None]:
     """Within the block, a stop signal raises Stopped in the main thread; at its end at the latest.
 
-    Python drops what is raised in a destructor or in a callback of C, so it is raised again where nobody raised it on.
+    Python drops what is raised in a destructor or in a callback of C, so it is raised again where nobody raised it on:
+    catch it outside of the block.
     """
     asked: list[Stopped] = []
 

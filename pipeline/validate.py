@@ -57,8 +57,8 @@ def validate_files(
     reports: list[FileReport] = []
     status = EX_OK
     for path in paths:
-        with stoppable(), tempfile.TemporaryDirectory(prefix="billferry-validate-") as folder:
-            try:
+        try:
+            with stoppable(), tempfile.TemporaryDirectory(prefix="billferry-validate-") as folder:
                 landed = land_named(
                     path,
                     matching,
@@ -68,21 +68,20 @@ def validate_files(
                     feed=feed,
                 )
                 checked, report = _checked(landed, Path(folder), limits, run, ui)
-            except (FileRefused, FileTooLarge) as refused:
-                report = refused_unread(path.name, refused, run=run)
-                ui.file(report, shown_rejects=0)
-            except BillferryError as error:
-                ui.warn(str(error))
-                status = max(status, error.exit_status, key=badness)
-                if isinstance(error, ENDS_THE_RUN):
-                    break
-                continue
-            else:
                 ui.file(report, shown_rejects=0)
                 for text in explain(checked):
                     ui.line(text)
                 for request in _requests(checked, show):
                     on_request(request)
+        except (FileRefused, FileTooLarge) as refused:
+            report = refused_unread(path.name, refused, run=run)
+            ui.file(report, shown_rejects=0)
+        except BillferryError as error:
+            ui.warn(str(error))
+            status = max(status, error.exit_status, key=badness)
+            if isinstance(error, ENDS_THE_RUN):
+                break
+            continue
         reports.append(report)
     return run_result(run.id, reports, at_least=status)
 

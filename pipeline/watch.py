@@ -51,13 +51,12 @@ ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 def watch(config: Config, ui: Ui) -> int:
     """Look until a signal comes, or a person is needed; the exit status."""
     drop = config.settings.drop
-    with stoppable():
-        try:
-            with Changes(drop.folder if drop else None) as changes:
-                return _Watch(config, ui, changes).until_it_ends()
-        except Stopped as stopped:
-            ui.line(f"{stopped}")
-            return stopped.exit_status
+    try:
+        with stoppable(), Changes(drop.folder if drop else None) as changes:
+            return _Watch(config, ui, changes).until_it_ends()
+    except Stopped as stopped:
+        ui.line(f"{stopped}")
+        return stopped.exit_status
 
 
 class _Watch:

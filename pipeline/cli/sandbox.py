@@ -31,23 +31,25 @@ def serve_sandbox(config: Config) -> int:
         )
     root = settings.work_dir / "sandbox"
     _make_private(settings.work_dir)
-    with stoppable():
-        try:
-            # It forgets all when it is stopped, and a ledger does not: an id of before must not mean something else.
-            with SandboxApi(
+    try:
+        # It forgets all when it is stopped, and a ledger does not: an id of before must not mean something else.
+        with (
+            stoppable(),
+            SandboxApi(
                 keys=(TEST_KEY,), host=url.hostname or "127.0.0.1", port=url.port or 80, salt=uuid4().hex
-            ) as api:
-                if settings.api.key_file is not None:
-                    write_private(settings.api.key_file, TEST_KEY + "\n")
-                typer.echo(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
-                _serve_sftp(settings, root)
-        except Stopped:
-            typer.echo("stopped", err=True)
-        except OSError as error:
-            raise UsageError(
-                problem=f"the sandbox cannot serve where {config.path} says ({error.strerror})",
-                remedy="stop what serves there, or change the ports of api.base_url and sftp.port",
-            ) from error
+            ) as api,
+        ):
+            if settings.api.key_file is not None:
+                write_private(settings.api.key_file, TEST_KEY + "\n")
+            typer.echo(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
+            _serve_sftp(settings, root)
+    except Stopped:
+        typer.echo("stopped", err=True)
+    except OSError as error:
+        raise UsageError(
+            problem=f"the sandbox cannot serve where {config.path} says ({error.strerror})",
+            remedy="stop what serves there, or change the ports of api.base_url and sftp.port",
+        ) from error
     return 0
 
 

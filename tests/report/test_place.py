@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -85,6 +86,7 @@ def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
 
     def read() -> None:
         while not stop.is_set():
+            time.sleep(0.0002)  # the writer is to get its turns too
             try:
                 seen.add(results.read_bytes())
             except FileNotFoundError:
