@@ -167,7 +167,11 @@ def test_a_secret_is_looked_at_again_when_it_is_read(place: Place) -> None:
         ("api.example.net", "this is no address of an API; write it like https://host"),
         ("ftp://api.example.net", "this is no address of an API; write it like https://host"),
         (f"https://me:{PASSWORD}@api.example.net", "this is no address of an API; write it like https://host"),
-        (f"https://api.example.net/?key={TEST_KEY}", "this is no address of an API; write it like https://host"),
+        (
+            f"https://api.example.net/?key={TEST_KEY}",
+            "an address of an API has no ? and no #, since more is put behind it; write it like https://host",
+        ),
+        ("https://api.exam\nple.net", "this is no address of an API; write it like https://host"),
         ("https://api.example.net:99999", "this is no address of an API; write it like https://host"),
     ],
 )  # fmt: skip
