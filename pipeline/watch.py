@@ -23,6 +23,7 @@ from pipeline.errors import (
     EX_BUG,
     EX_HOST_KEY,
     EX_OK,
+    EX_RECORDS,
     EX_UNFINISHED,
     EX_USAGE,
     SIGNAL_BASE,
@@ -47,6 +48,7 @@ PING_S = 60.0
 """So often a monitor is told that the watch lives."""
 LOCKED_S = 0.5
 """Until the next try when another command is at work."""
+LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED}
 ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 
 
@@ -155,7 +157,7 @@ class _Watch:
 
     def _remember(self, name: SourceName | None, turn: Turn, passed: Passed) -> None:
         now = time.monotonic()
-        self._stands[name] = passed.out_of_reach.exit_status if passed.out_of_reach else EX_OK
+        self._stands[name] = _standing(passed)
         if (trouble := passed.out_of_reach) is not None:
             turn.failed(now, longest_s=_longest_s(trouble))
         elif turn is not self._upkeep:
@@ -169,6 +171,14 @@ class _Watch:
         elif turn is self._upkeep:
             turn.done(now)
         log.info("looked", files=len(passed.result.files), exit_status=passed.result.exit_status)
+
+
+def _standing(passed: Passed) -> int:
+    """What is wrong at a place and stays so until it is looked at again; a file that was loaded with rejects is told
+    once."""
+    if passed.out_of_reach is not None:
+        return passed.out_of_reach.exit_status
+    return EX_RECORDS if any(FileState(file.state) in LYING_THERE for file in passed.result.files) else EX_OK
 
 
 def _longest_s(trouble: BillferryError | None) -> float:

@@ -35,7 +35,6 @@ class Terminal:
         columns: int,
         *words: str,
         code: str = "",
-        piped_stdout: bool = False,
         **environment: str,
     ) -> None:
         self._ours, theirs = pty.openpty()
