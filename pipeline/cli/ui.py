@@ -66,7 +66,7 @@ class TerminalUi:
     def stage(self, verb: str, name: str, total: int, unit: Unit) -> Iterator[Progress]:
         """A line that disappears when the stage ends; nothing where it would only fill a log."""
         console = self._console
-        if console is None or console.is_dumb_terminal or not total:
+        if console is None or not total:
             yield _unseen
             return
         from rich.live import Live

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import run_command
+from pipeline.sandbox.faults import Scripted, status
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 from tests.stories.test_corrected_rejects import written
@@ -31,9 +32,9 @@ def loaded(merchant: Merchant) -> Path:
 def again(merchant: Merchant, name: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and words of `report`; nothing is asked of the API by it."""
     asked = merchant._asked()
-    status = run_command(["report", name, "--config", str(merchant.folder / "config.yaml")])
+    exit_status = run_command(["report", name, "--config", str(merchant.folder / "config.yaml")])
     assert merchant._asked() == asked
-    return status, capsys.readouterr().err
+    return exit_status, capsys.readouterr().err
 
 
 def held(folder: Path) -> dict[str, bytes]:
@@ -50,14 +51,29 @@ def test_lost_and_spoilt_reports_come_back_byte_for_byte(
     assert held(loaded) == before
 
 
+def test_what_the_load_had_to_note_is_kept(merchant: Merchant, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "customer_reference,customer_name,bill_reference,amount_due\n"
+    merchant.write(NAME, head + "C1,Old,B1,1.00\n", merchant.drop)
+    merchant.run()
+    merchant.api.faults = Scripted({lambda request: request.method == "PATCH": status(400)})
+    merchant.write("y_bills_2026-01-06.csv", head + "C1,New,B2,1.00\n", merchant.drop)
+    said = merchant.run()
+    folder = merchant.report(said.file)
+    assert any("were not updated" in note for note in said.file["notes"])
+    before = held(folder)
+    (folder / "summary.json").unlink()
+    assert again(merchant, "y_bills_2026-01-06.csv", capsys)[0] == 0
+    assert held(folder) == before
+
+
 def test_without_our_copy_it_says_so_until_the_file_is_shown_again(
     merchant: Merchant, loaded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = held(loaded)
     let_pass(merchant, 31)
     merchant.run()
-    status, said = again(merchant, NAME, capsys)
-    assert (status, held(loaded)) == (1, before)
+    ended, said = again(merchant, NAME, capsys)
+    assert (ended, held(loaded)) == (1, before)
     assert said.startswith(f"billferry: {NAME}: our copy was removed after retention.landing_days")
     assert said.count("\n") == 1
     assert merchant.load(merchant.write(NAME, CONTENT)).state == "already_loaded"
@@ -73,8 +89,8 @@ def test_without_its_outcomes_it_says_so_rather_than_call_records_not_attempted(
     before = held(loaded)
     let_pass(merchant, 91)
     merchant.run()
-    status, said = again(merchant, NAME, capsys)
-    assert (status, held(loaded)) == (1, before)
+    ended, said = again(merchant, NAME, capsys)
+    assert (ended, held(loaded)) == (1, before)
     assert "its outcomes were removed after retention.outcomes_days; nothing was changed" in said
 
 
@@ -89,8 +105,8 @@ def test_under_a_changed_feed_it_is_not_read_anew(
     before, feed = held(loaded), merchant.settings["feeds"][0]
     merchant.settings["feeds"][0] = {**feed, **change}
     merchant.run()  # writes the config
-    status, said = again(merchant, NAME, capsys)
-    assert (status, held(loaded)) == (1, before)
+    ended, said = again(merchant, NAME, capsys)
+    assert (ended, held(loaded)) == (1, before)
     assert "its feed has changed since, and the file reads otherwise now; put the feed back first" in said
     merchant.settings["feeds"][0] = {**feed, "expect_by": "23:59"}
     merchant.run()
@@ -122,6 +138,6 @@ def test_a_file_that_no_run_has_seen_or_reported_on_has_none(
     assert again(merchant, "nothing.csv", capsys)[0] == 2
     with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as db, db:
         db.execute("UPDATE files SET state = 'landed', summary = NULL")  # as a killed run leaves it
-    status, said = again(merchant, NAME, capsys)
-    assert status == 1
+    ended, said = again(merchant, NAME, capsys)
+    assert ended == 1
     assert "it has none yet; the next run goes on with it" in said
