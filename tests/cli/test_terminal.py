@@ -232,9 +232,9 @@ def test_no_name_can_steer_the_terminal(desk: Desk) -> None:
     """Neither that of a file or a folder in a message, nor one from the ledger."""
     name = "\x1b[2Jcleared\r_bills.csv"
     desk.put(name)
-    desk.configure(work_dir="v\x1b[2Jar\r")
+    desk.configure(work_dir="v\x1b[2Jar\r")  # to polars a bracket would be a pattern, too
     said = [
-        desk.billferry("load", name, desk.put("may_bills.csv")),
+        desk.billferry("load", name, desk.put("may_bills.csv", MIXED_BILLS)),
         desk.billferry("status"),
         desk.billferry("run", "--config", "\x1b[31mgone\r"),
     ]
