@@ -61,6 +61,13 @@ def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, m
     assert SECRET not in watcher.text
 
 
+def test_a_watch_with_nothing_to_look_at_for_long_gives_signs_of_life(desk: Desk, monitor: Monitor) -> None:
+    with watching(desk, code="import pipeline.watch; pipeline.watch.PING_S = 0.3") as watcher:
+        until(lambda: len(monitor.asked) >= 5, 10)
+        assert watcher.stop()[0] == 143
+    assert set(monitor.asked) == {""}
+
+
 def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
     desk: Desk, monitor: Monitor
 ) -> None:
