@@ -16,7 +16,7 @@ import structlog
 from pipeline.core.moments import rfc3339
 from pipeline.edge.config import ping_url
 from pipeline.edge.ledger import Ledger, Runs
-from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate
+from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, badness
 from pipeline.metrics import metrics_text
 from pipeline.standing import late_now, standing
 from schemas.results import RunResult
@@ -34,6 +34,8 @@ class Diary:
     settings: Settings
     ledger: Ledger | None
     warn: Warn
+    elsewhere: int = EX_OK
+    """What a watch knows to be wrong at places that this pass does not look at."""
     _number: int = field(default=0, init=False)
 
     def begin(self, run_id: str, now: datetime) -> None:
@@ -64,7 +66,8 @@ class Diary:
         if self.ledger is None:
             return
         states: Counter[str] = Counter(file.state for file in result.files)
-        Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=result.exit_status, states=states)
+        worst = max(result.exit_status, self.elsewhere, key=badness)
+        Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
         if self.settings.metrics_file is None:
             return
         from pipeline.edge.metrics_file import write_metrics  # noqa: PLC0415 (only where they are wanted)
@@ -86,6 +89,8 @@ class Monitor:
         self._url = ping_url(settings)
         self._timeout_s = settings.ping.timeout_s if settings.ping else 0.0
         self._warn = warn
+        self._told: set[tuple[str, str]] = set()
+        """What failed since a ping last worked: a watch says it once."""
 
     def tell_start(self) -> None:
         self._tell("start", "/start")
@@ -101,7 +106,10 @@ class Monitor:
 
         problem = ping(self._url + path, timeout_s=self._timeout_s)
         log.info("pinged", what=what, problem=problem)
-        if problem is not None:
+        if problem is None:
+            self._told.clear()
+        elif (what, problem) not in self._told:
+            self._told.add((what, problem))
             self._warn(f"the ping of {what} failed ({problem}); the run is not concerned")
 
 

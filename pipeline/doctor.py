@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.core.answers import Answer, Failure
 from pipeline.core.wanted import PATH_OF
 from pipeline.edge.billing import BillingApi
-from pipeline.edge.config import Config, api_key
+from pipeline.edge.config import Config, api_key, ping_url
 from pipeline.edge.ledger import open_ledger
 from pipeline.errors import (
     EX_OK,
@@ -60,6 +60,10 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
     yield _found("ledger", lambda: _ledger(settings))
     yield from _api(settings)
+    if settings.ping is not None:
+        yield _found("ping", lambda: _ping(settings))
+    if (path := settings.metrics_file) is not None:
+        yield _found("metrics_file", partial(_metrics_file, path))
     if settings.sftp is not None:
         yield from _sftp(settings.sftp)
     if settings.drop is not None:
@@ -124,6 +128,17 @@ def _api(settings: Settings) -> Iterator[Finding]:
     yield _found("api", key)
     if answers and (off_s := _clock_off_s(answers[0])) is not None:
         yield _found("clock", partial(_clock, off_s))
+
+
+def _ping(settings: Settings) -> str:
+    ping_url(settings)
+    return "its address is read; nothing is sent there, for that would say that all is well"
+
+
+def _metrics_file(path: Path) -> str:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise DiskFull(where=path, problem="no right to write into its folder")
+    return f"{path} can be written"
 
 
 def _clock(off_s: float) -> str:

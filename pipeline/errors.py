@@ -291,6 +291,14 @@ class LedgerDamaged(BillferryError):
     exit_status = EX_BUG
 
 
+class LedgerOutdated(BillferryError):
+    """{where}: the ledger is still of version {version}, and this program works with version {newest}; the next billferry run brings it up to date, behind a copy"""
+
+    code = "ledger.outdated"
+    exit_status = EX_UNFINISHED
+    retryable = True
+
+
 class UnbalancedReport(BillferryError):
     """{name}: the report does not balance: {problem}; this is a bug, keep work_dir and report it"""
 

@@ -15,6 +15,7 @@ from pipeline.collect import Matching, land_named
 from pipeline.core import rules
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
+from pipeline.edge.reader.parts import parts_of, scan
 from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, nothing_sent, refused_unread, run_result, write_report
@@ -90,7 +91,7 @@ def explain(checked: CheckedFile) -> Iterator[str]:
     """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
     if not checked.code_counts:
         return
-    records = pl.scan_parquet(checked.records / "*.parquet")
+    records = scan(*parts_of(checked.records))
     for code, count in checked.code_counts.items():
         broken = records.filter(pl.col("codes").list.contains(code)).select("line").head(SHOWN_LINES)
         shown = ", ".join(map(str, broken.collect(engine="streaming")["line"]))
@@ -114,14 +115,9 @@ def _checked(
 
 def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
     """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
-    if not show or checked.refusal is not None or not any(checked.records.glob("*.parquet")):
+    if not show or checked.refusal is not None or not parts_of(checked.records):
         return
-    rows = (
-        pl.scan_parquet(checked.records / "*.parquet")
-        .filter(pl.col("verdict") == "accepted")
-        .head(show)
-        .collect()
-    )
+    rows = scan(*parts_of(checked.records)).filter(pl.col("verdict") == "accepted").head(show).collect()
     customers: set[str] = set()
     accounts: set[str] = set()
     for row in rows.iter_rows(named=True):

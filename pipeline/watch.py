@@ -7,7 +7,7 @@ by itself only where no later pass could help without a person: a wrong config, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -23,12 +23,15 @@ from pipeline.errors import (
     EX_BUG,
     EX_HOST_KEY,
     EX_OK,
+    EX_RECORDS,
+    EX_UNFINISHED,
     EX_USAGE,
     SIGNAL_BASE,
     AnotherRun,
     BillferryError,
     Stopped,
     UsageError,
+    badness,
 )
 from pipeline.progress import Ui
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
@@ -45,6 +48,7 @@ PING_S = 60.0
 """So often a monitor is told that the watch lives."""
 LOCKED_S = 0.5
 """Until the next try when another command is at work."""
+LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED}
 ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 
 
@@ -73,8 +77,10 @@ class _Watch:
         if (sftp := config.settings.sftp) is not None:
             self._turns["sftp"] = Turn(sftp.poll_interval_s)
             where.append(f"sftp://{sftp.host}:{sftp.port} every {sftp.poll_interval_s:g} s")
-        self._news = {name: News(ui) for name in (None, *self._turns)}
+        self._news = News(ui)
         self._api_trouble: BillferryError | None = None
+        self._stands: dict[SourceName | None, int] = {}
+        """What is wrong at a place until it is looked at again, as an exit status."""
         self._monitor = Monitor(config.settings, ui.warn)
         self._told_at, self._told_status = float("-inf"), EX_OK
         if not self._turns:
@@ -87,9 +93,11 @@ class _Watch:
         while True:
             name = self._next()
             turn = self._turn(name)
-            if turn.at > time.monotonic():
-                if self._changes.wait(turn.at - time.monotonic()):
+            if (wait_s := turn.at - time.monotonic()) > 0:
+                sign_of_life_s = self._told_at + PING_S - time.monotonic()
+                if self._changes.wait(max(0.0, min(wait_s, sign_of_life_s))):
                     self._turns["drop"].called(time.monotonic())
+                self._tell(self._told_status)
                 continue
             status = self._look(name, turn)
             if status in ENDS_THE_WATCH or status > SIGNAL_BASE:
@@ -106,22 +114,38 @@ class _Watch:
 
     def _look(self, name: SourceName | None, turn: Turn) -> int:
         """One pass; its exit status."""
-        with self._news[name].of_one_pass() as ui:
-            try:
-                passed = pass_over(self._config, ui, Options(), name)
-            except AnotherRun:
-                turn.at = time.monotonic() + LOCKED_S
-                return EX_OK
-            except BillferryError as error:
-                if not error.retryable:
-                    raise
-                ui.warn(str(error))
-                turn.failed(time.monotonic(), longest_s=OUT_OF_REACH_S)
-                self._tell(error.exit_status)
-                return error.exit_status
-        self._remember(turn, passed)
-        self._tell(passed.result.exit_status)
+        try:
+            with self._news.of_one_pass(name) as ui:
+                return self._pass(name, turn, ui)
+        except AnotherRun:
+            turn.at = time.monotonic() + LOCKED_S
+            return EX_OK
+
+    def _pass(self, name: SourceName | None, turn: Turn, ui: Ui) -> int:
+        elsewhere = self._wrong_elsewhere(name)
+        try:
+            passed = pass_over(self._config, ui, Options(), name, elsewhere)
+        except (AnotherRun, Stopped):
+            raise
+        except BillferryError as error:
+            self._tell(error.exit_status)
+            if not error.retryable:
+                raise
+            ui.warn(str(error))
+            turn.failed(time.monotonic(), longest_s=OUT_OF_REACH_S)
+            self._stands[name] = error.exit_status
+            return error.exit_status
+        except Exception:
+            self._tell(EX_BUG)
+            raise
+        self._remember(name, turn, passed)
+        self._tell(max(passed.result.exit_status, elsewhere, key=badness))
         return passed.result.exit_status
+
+    def _wrong_elsewhere(self, here: SourceName | None) -> int:
+        """The worst of what stands at other places."""
+        statuses = (status for name, status in self._stands.items() if name != here)
+        return max(statuses, key=badness, default=EX_OK)
 
     def _tell(self, exit_status: int) -> None:
         """A sign of life, or of trouble: now and then, and when it changes."""
@@ -130,14 +154,16 @@ class _Watch:
             self._monitor.tell_end(exit_status)
             self._told_at, self._told_status = now, exit_status
 
-    def _remember(self, turn: Turn, passed: Passed) -> None:
+    def _remember(self, name: SourceName | None, turn: Turn, passed: Passed) -> None:
         now = time.monotonic()
+        self._stands[name] = _standing(passed)
         if (trouble := passed.out_of_reach) is not None:
             turn.failed(now, longest_s=_longest_s(trouble))
         elif turn is not self._upkeep:
             turn.done(now, again_in_s=passed.again_in_s)
         self._api_trouble = passed.api_stopped
         if any(FileState(file.state) is FileState.UNFINISHED for file in passed.result.files):
+            self._stands[None] = EX_UNFINISHED
             if turn is not self._upkeep:
                 self._upkeep.failures = 0  # something new to try soon
             self._upkeep.failed(now, longest_s=_longest_s(self._api_trouble))
@@ -146,38 +172,50 @@ class _Watch:
         log.info("looked", files=len(passed.result.files), exit_status=passed.result.exit_status)
 
 
+def _standing(passed: Passed) -> int:
+    """What is wrong at a place and stays so until it is looked at again; a file that was loaded with rejects is told
+    once."""
+    if passed.out_of_reach is not None:
+        return passed.out_of_reach.exit_status
+    return EX_RECORDS if any(FileState(file.state) in LYING_THERE for file in passed.result.files) else EX_OK
+
+
 def _longest_s(trouble: BillferryError | None) -> float:
     """The longest back-off: short where the trouble passes by itself."""
     return OUT_OF_REACH_S if trouble is not None and trouble.retryable else NEEDS_A_PERSON_S
 
 
 class News:
-    """What is said in one pass and not in the pass before: an odd name is told once, not every minute."""
+    """What is said in one pass and not in the pass before it over that place: an odd name is told once, not every
+    minute. A warning that another place has just given is not given again."""
 
     def __init__(self, ui: Ui) -> None:
         self._ui = ui
-        self._before: set[str] = set()
+        self._before: dict[str | None, set[str]] = {}
         self._now: set[str] = set()
+        self._place: str | None = None
         self.stage = ui.stage
 
     @contextmanager
-    def of_one_pass(self) -> Iterator[News]:
+    def of_one_pass(self, place: str | None) -> Iterator[News]:
+        """What is said within is of that place; a pass that did not come about leaves what was said before it."""
+        self._place, self._now = place, set()
         yield self
-        self._before, self._now = self._now, set()
+        self._before[place] = self._now
 
     def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
-        told = "\n".join(describe(report))
-        if told not in self._before:
+        told = "\n".join([*describe(report), report.summary.file.sha256 or ""])
+        if self._is_news(told, self._place):
             self._ui.file(report, shown_rejects=shown_rejects)
-        self._now.add(told)
 
     def line(self, text: str) -> None:
-        self._say(self._ui.line, text)
+        if self._is_news(text, self._place):
+            self._ui.line(text)
 
     def warn(self, text: str) -> None:
-        self._say(self._ui.warn, text)
+        if self._is_news(text, *self._before):
+            self._ui.warn(text)
 
-    def _say(self, say: Callable[[str], None], text: str) -> None:
-        if text not in self._before:
-            say(text)
+    def _is_news(self, text: str, *places: str | None) -> bool:
         self._now.add(text)
+        return not any(text in self._before.get(place, ()) for place in places)

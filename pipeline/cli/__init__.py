@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.telling import one_line, pretty, print_error, print_json, tell
+from pipeline.cli.telling import one_line, pretty, print_error, print_json, say, tell
 from pipeline.core.redact import redact
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
@@ -182,14 +182,13 @@ def validate(
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Show how things stand. The last run, what is late, unfinished, in doubt, waiting or owed, and all files."""
     _start(verbose=verbose)
-    from pipeline.cli.status import describe_status, status_document
+    from pipeline.cli.status import show_status, status_document
 
     document = status_document(_config(config))
     if as_json:
         print_json(document)
     else:
-        for line in describe_status(document):
-            typer.echo(line)
+        show_status(document)
 
 
 @app.command()
@@ -245,7 +244,7 @@ def doctor(
     _start(verbose=verbose)
     from pipeline.cli.doctor import examine_as_asked
 
-    document = examine_as_asked(_config(config), probe=probe, say=typer.echo if not as_json else None)
+    document = examine_as_asked(_config(config), probe=probe, say=say if not as_json else None)
     if as_json:
         print_json(document)
     raise typer.Exit(document["exit_status"])
@@ -277,7 +276,7 @@ def backup(
     _start(verbose=verbose)
     from pipeline.cli.backup import back_up
 
-    typer.echo(back_up(_config(config), path), err=True)
+    say(back_up(_config(config), path), err=True)
 
 
 @app.command()
@@ -297,16 +296,12 @@ def init(
         from pipeline.cli.proposing import write_proposal
 
         left = ", ".join(write_proposal(path, from_file).open_keys)
-        typer.echo(
-            f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True
-        )
+        say(f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True)
         typed = f"billferry validate {shlex.quote(str(from_file))} --config {shlex.quote(str(path))}"
-        typer.echo(f"guessed, then: {typed}", err=True)
+        say(f"guessed, then: {typed}", err=True)
         return
     write_config(path)
-    typer.echo(
-        f"{path} is written. Try it: billferry sandbox in one terminal, billferry run in another.", err=True
-    )
+    say(f"{path} is written. Try it: billferry sandbox in one terminal, billferry run in another.", err=True)
 
 
 @app.command()

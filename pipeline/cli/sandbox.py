@@ -8,8 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import typer
-
+from pipeline.cli.telling import say
 from pipeline.edge.config import Config
 from pipeline.errors import Stopped, UsageError
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
@@ -41,10 +40,10 @@ def serve_sandbox(config: Config) -> int:
         ):
             if settings.api.key_file is not None:
                 write_private(settings.api.key_file, TEST_KEY + "\n")
-            typer.echo(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
+            say(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
             _serve_sftp(settings, root)
     except Stopped:
-        typer.echo("stopped", err=True)
+        say("stopped", err=True)
     except OSError as error:
         raise UsageError(
             problem=f"the sandbox cannot serve where {config.path} says ({error.strerror})",
@@ -59,10 +58,8 @@ def _serve_sftp(settings: Settings, root: Path) -> None:
         return
     with sandbox_sftp(settings.sftp, root, settings.sftp.port) as served:
         write_private(settings.sftp.known_hosts_file, served.known_hosts_line + "\n")
-        typer.echo(
-            f"SFTP server   {served.host}:{served.port}   files go into {served.root}/incoming", err=True
-        )
-        typer.echo("Now, elsewhere: billferry run. Stop this with Ctrl-C.", err=True)
+        say(f"SFTP server   {served.host}:{served.port}   files go into {served.root}/incoming", err=True)
+        say("Now, elsewhere: billferry run. Stop this with Ctrl-C.", err=True)
         _wait()
 
 

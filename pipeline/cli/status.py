@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.cli.telling import say, width_of
+from pipeline.cli.terminal import cut_middle
 from pipeline.core.moments import rfc3339
 from pipeline.core.money import shown
 from pipeline.edge.config import Config
@@ -16,6 +20,7 @@ from pipeline.work_dir import existing_ledger
 
 SHOWN_FILES = 20
 SHOWN_NAMES = 5
+SHORT_NAME = 24
 
 
 def status_document(config: Config) -> dict[str, Any]:
@@ -44,19 +49,21 @@ def status_document(config: Config) -> dict[str, Any]:
     }
 
 
-def describe_status(document: dict[str, Any]) -> Iterator[str]:
-    """The same for people, what needs somebody first. Times are those of the merchant."""
+def describe_status(
+    document: dict[str, Any], short: Callable[[str], str] = lambda name: name
+) -> Iterator[str]:
+    """The same for people, what needs somebody first. Times are those of the merchant, names are made `short`."""
     zone = ZoneInfo(document["timezone"])
     yield f"{document['merchant']} ({document['environment']}), times in {document['timezone']}"
     yield f"last run: {_run_in_words(document['last_run'], zone)}"
     for late in document["late"]:
         last = f"; its last file came {_local(late['last_at'], zone)}" if late["last_at"] else ""
         yield f"LATE: feed {late['feed']} has had no file, due {_local(late['due_at'], zone)}{last}"
-    yield from _open(document, zone)
+    yield from _open(document, zone, short)
     for source, names in document["waiting"].items():
         if names:
             where = "in the drop folder" if source == "drop" else "on the SFTP server at the last look"
-            yield f"waiting {where}: {len(names)} ({_some(names)})"
+            yield f"waiting {where}: {len(names)} ({_some(names, short)})"
     owed = {source: count for source, count in document["owed"].items() if count}
     if owed:
         told = ", ".join(f"{count} to {source}" for source, count in owed.items())
@@ -69,12 +76,20 @@ def describe_status(document: dict[str, Any]) -> Iterator[str]:
     if left > 0:
         yield f"({left} earlier files; all of them with --json)"
     for file in document["files"][-SHOWN_FILES:]:
-        yield f"{file['state']:<20} {file['name']} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
+        yield f"{file['state']:<20} {short(file['name'])} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
 
 
-def _open(document: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+def show_status(document: dict[str, Any]) -> None:
+    """On stdout. On a terminal names are shortened; the digits beside them serve as well as the name."""
+    width = width_of(sys.stdout)
+    short = partial(cut_middle, width=max(width // 2, SHORT_NAME)) if width else str
+    for line in describe_status(document, short):
+        say(line)
+
+
+def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str]) -> Iterator[str]:
     if names := document["unfinished"]:
-        yield f"UNFINISHED: {len(names)} ({_some(names)}); billferry run goes on with them"
+        yield f"UNFINISHED: {len(names)} ({_some(names, short)}); billferry run goes on with them"
     doubt = document["in_doubt"]
     if doubt["requests"] or doubt["records"]:
         since = f" since {_local(doubt['since'], zone)}" if doubt["since"] else ""
@@ -139,16 +154,9 @@ def _outcomes(file: dict[str, Any]) -> str:
     return "; ".join([", ".join(f"{count} {name}" for name, count in records.items()), *amounts])
 
 
-def _some(names: list[str]) -> str:
+def _some(names: list[str], short: Callable[[str], str]) -> str:
     more = [f"and {len(names) - SHOWN_NAMES} more"] if len(names) > SHOWN_NAMES else []
-    return ", ".join([*map(_printable, names[:SHOWN_NAMES]), *more])
-
-
-def _printable(name: str) -> str:
-    """A file name must not be able to steer a terminal."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name
-    )
+    return ", ".join([*map(short, names[:SHOWN_NAMES]), *more])
 
 
 def _local(at: str, zone: ZoneInfo) -> str:

@@ -1,18 +1,51 @@
-"""How a command ends in words: an expected error is one line, and with `--json` one document as well."""
+"""What a command says and how it ends in words: an expected error is one line, and with `--json` a document as well."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
+from pipeline.core.names import printable
 from pipeline.errors import BillferryError
+
+USUAL_WIDTH = 80
+
+
+def width_of(stream: TextIO) -> int | None:
+    """The columns of the terminal that a stream goes to; None where it goes elsewhere."""
+    if not stream.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    except OSError:
+        return USUAL_WIDTH
+
+
+def printable_lines(text: str) -> str:
+    """Lines that cannot steer a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines, wrapped at words on a terminal."""
+    width = width_of(sys.stderr if err else sys.stdout)
+    text = printable_lines(text)
+    if width is not None:
+        from pipeline.cli.terminal import wrapped
+
+        text = wrapped(text, width)
+    typer.echo(text, err=err)
 
 
 def tell(error: BillferryError, words: list[str]) -> int:
-    typer.echo(f"billferry: {error}", err=True)
+    say(f"billferry: {error}", err=True)
     if "--json" in words:
         print_error(error.code, str(error), error.exit_status)
     return error.exit_status

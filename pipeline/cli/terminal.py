@@ -1,8 +1,8 @@
-"""Lines that fit a terminal: file names cut in the middle, words wrapped, one line of progress. Pure."""
+"""Lines that fit a terminal: file names cut in the middle, words kept whole, one line of progress. Pure."""
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -10,6 +10,8 @@ from rich.cells import cell_len, set_cell_size
 BAR = 20
 LEAST_NAME = 12
 """A name that is cut further says nothing."""
+ROOM_FOR_KEYS = 3
+"""Free at the end of a progress line: the terminal writes `^C` there, and must not begin a line of its own for it."""
 
 
 def cut_middle(text: str, width: int) -> str:
@@ -29,26 +31,32 @@ def cut_middle(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Each line wrapped at words, what follows indented below it."""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        lines += textwrap.wrap(
-            line,
-            width,
-            subsequent_indent=indent,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-            replace_whitespace=False,
-        ) or [""]
-    return "\n".join(lines)
+    """Each line wrapped at spaces, what follows indented below it.
+
+    A word that is wider than the terminal stays whole on a line of its own: a path can then still be copied.
+    """
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
+
+
+def _parts(line: str, width: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    parts, now = [], ""
+    for word in re.findall(r" *[^ ]+", line):
+        if now and cell_len(now + word) > width:
+            parts.append(now)
+            now = indent + word.lstrip(" ")
+        else:
+            now += word
+    return [*parts, now]
 
 
 def headed(line: str, width: int) -> str:
-    """`<file name>: <state> (feed …)`; where it does not fit, the name gives way."""
+    """`<file name>: <state> (feed …)`; where it does not fit, the name gives way, then the rest stands below it."""
     name, colon, rest = line.rpartition(": ")
     room = width - cell_len(colon + rest)
-    return cut_middle(name, room) + colon + rest if room >= LEAST_NAME else wrapped(line, width)
+    if room >= min(cell_len(name), LEAST_NAME):
+        return cut_middle(name, room) + colon + rest
+    return wrapped(cut_middle(name, width - 1) + colon + rest, width)
 
 
 def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -76,22 +84,30 @@ def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], shown: Sequence
 def progress_line(
     width: int, *, verb: str, name: str, done: int, total: int, unit: str, elapsed_s: float, note: str
 ) -> str:
-    """One line that never wraps. What gives way first is the bar, then the note, then the name."""
+    """One line that never wraps. First the bar gives way, then the name, then how much is done, then the note."""
     share = min(done / total, 1.0) if total else 1.0
     per_s = done / elapsed_s if elapsed_s >= 0.5 else 0.0
-    facts = [_amount(done, total, unit), f"{share:.0%}"]
+    amount, facts = _amount(done, total, unit), [f"{share:.0%}"]
     if per_s:
         facts.append(f"{_size(per_s, unit)}/s")
         if 0 < done < total:
             facts.append(f"{_time((total - done) / per_s)} left")
-    told = ", ".join(facts)
-    with_note = f"{told}, {note}" if note else told
+    told, notes = ", ".join(facts), [note] if note else []
+    everything = ", ".join([amount, told, *notes])
     bar = "━" * round(BAR * share) + "─" * (BAR - round(BAR * share))
-    for tail in (f"{bar} {with_note}", with_note, told, ", ".join(facts[:2]), facts[1]):
-        room = width - cell_len(f"{verb}  {tail}")
-        if room >= min(cell_len(name), 2 * LEAST_NAME):
+    tails = (
+        f"{bar} {everything}",
+        everything,
+        ", ".join([told, *notes]),
+        f"{amount}, {told}",
+        told,
+        facts[0],
+    )
+    for tail, least in zip(tails, (2 * LEAST_NAME, *[LEAST_NAME] * 5), strict=True):
+        room = width - ROOM_FOR_KEYS - cell_len(f"{verb}  {tail}")
+        if room >= min(cell_len(name), least):
             return f"{verb} {cut_middle(name, room)} {tail}"
-    return cut_middle(f"{verb} {name} {facts[1]}", width)
+    return cut_middle(f"{verb} {name} {facts[0]}", width - ROOM_FOR_KEYS)
 
 
 def _amount(done: int, total: int, unit: str) -> str:
@@ -102,7 +118,7 @@ def _amount(done: int, total: int, unit: str) -> str:
 
 def _size(number: float, unit: str) -> str:
     if unit == "records":
-        return f"{number:,.0f}".replace(",", " ")
+        return f"{number:,.{0 if number >= 10 else 1}f}".replace(",", " ")
     for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{number / size:.1f} {name}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
+from pipeline.cli.telling import say
 from pipeline.edge.sftp_host_keys import PinnedKeys, fingerprint, key_type, pinned_keys
 from pipeline.edge.sftp_session import address
 from pipeline.edge.sftp_trust import pin, shown_keys
@@ -32,25 +33,26 @@ def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
         )
     chosen = _confirmed(sftp, usable, yes) if yes else _answered(sftp, pinned, usable)
     if set(chosen) <= set(pinned.trusted):
-        _say(f"already pinned in {sftp.known_hosts_file}; nothing to do")
+        say(f"already pinned in {sftp.known_hosts_file}; nothing to do", err=True)
         return
     still = [key for key in pinned.trusted if key in usable and key not in chosen]
     left = pin(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
-    _say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}")
+    say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}", err=True)
     for number in left:
-        _say(
-            f"line {number} of it still trusts another key, and names more than this server: edit it by hand"
+        say(
+            f"line {number} of it still trusts another key, and names more than this server: edit it by hand",
+            err=True,
         )
 
 
 def _show(sftp: Sftp, pinned: PinnedKeys, shown: Sequence[bytes]) -> None:
-    _say(f"{address(sftp)} shows:")
+    say(f"{address(sftp)} shows:", err=True)
     for key in shown:
         note = "revoked" if key in pinned.revoked else "pinned" if key in pinned.trusted else "not pinned"
-        _say(f"  {key_type(key):<20} {fingerprint(key)}  ({note})")
+        say(f"  {key_type(key):<20} {fingerprint(key)}  ({note})", err=True)
     for key in pinned.trusted:
         if key not in shown:
-            _say(f"pinned, and not shown by the server: {key_type(key)} {fingerprint(key)}")
+            say(f"pinned, and not shown by the server: {key_type(key)} {fingerprint(key)}", err=True)
 
 
 def _confirmed(sftp: Sftp, usable: Sequence[bytes], wanted: str) -> list[bytes]:
@@ -71,9 +73,12 @@ def _answered(sftp: Sftp, pinned: PinnedKeys, usable: Sequence[bytes]) -> list[b
             problem="trust-host asks, and there is nobody to answer",
             remedy="use --yes with the fingerprint that the server's owner told you",
         )
-    _say("Compare with what the server's owner tells you on a way that does not lead through this network.")
+    say(
+        "Compare with what the server's owner tells you on a way that does not lead through this network.",
+        err=True,
+    )
     if any(key not in usable for key in pinned.trusted):
-        _say("The key that is pinned and not shown will be trusted no more.")
+        say("The key that is pinned and not shown will be trusted no more.", err=True)
     answer = typer.prompt(
         "Pin these keys? yes, no, or the fingerprint of one", default="no", err=True
     ).strip()
@@ -82,7 +87,3 @@ def _answered(sftp: Sftp, pinned: PinnedKeys, usable: Sequence[bytes]) -> list[b
     if answer.startswith("SHA256:"):
         return _confirmed(sftp, usable, answer)
     raise HostKeyNotPinned(source=address(sftp), problem="not confirmed")
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)

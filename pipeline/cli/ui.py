@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.cli.telling import USUAL_WIDTH, printable_lines, width_of
 from pipeline.progress import Progress, Unit
 from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
 
@@ -53,7 +54,7 @@ class TerminalUi:
             return
         from pipeline.cli.terminal import aligned, headed, wrapped
 
-        width = self._console.width
+        width = self._width
         lines, rows = outcome_table(report, shown_rejects=shown_rejects)
         self._out(headed(lines[0], width), COLOURS.get(report.summary.state, ""))
         for text in aligned(rows, width) if rows else ():
@@ -65,7 +66,7 @@ class TerminalUi:
     def stage(self, verb: str, name: str, total: int, unit: Unit) -> Iterator[Progress]:
         """A line that disappears when the stage ends; nothing where it would only fill a log."""
         console = self._console
-        if console is None or console.is_dumb_terminal or not total:
+        if console is None or not total:
             yield _unseen
             return
         from rich.live import Live
@@ -83,7 +84,7 @@ class TerminalUi:
         def drawn() -> Text:
             done, note = told
             line = progress_line(
-                console.width - 1,
+                self._width,
                 verb=verb,
                 name=name,
                 done=done,
@@ -101,14 +102,20 @@ class TerminalUi:
         ):  # fmt: skip
             yield advance
 
+    @property
+    def _width(self) -> int:
+        """As it is now: a window may be made smaller while a file loads."""
+        return width_of(sys.stderr) or USUAL_WIDTH
+
     def _print(self, text: str, style: str = "") -> None:
+        text = printable_lines(text)
         if self._console is None:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
             return
         from pipeline.cli.terminal import wrapped
 
-        self._out(wrapped(text, self._console.width), style)
+        self._out(wrapped(text, self._width), style)
 
     def _out(self, text: str, style: str = "") -> None:
         from rich.text import Text

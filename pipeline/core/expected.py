@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from schemas.feed import WEEKDAYS, Feed
 
@@ -42,6 +42,7 @@ def _newest_due(feed: Feed, now: datetime, zone: tzinfo) -> datetime | None:
     for days_ago in range(8):
         day = now.date() - timedelta(days=days_ago)
         due_at = datetime.combine(day, hour, tzinfo=zone)
-        if WEEKDAYS[day.weekday()] in feed.expect_on and due_at <= now:
+        # Two times of one zone compare as its clock shows them, and in autumn it shows an hour twice.
+        if WEEKDAYS[day.weekday()] in feed.expect_on and due_at.astimezone(UTC) <= now.astimezone(UTC):
             return due_at
     return None

@@ -60,6 +60,14 @@ def shown_name(name: str) -> str:
     return shown(name.encode(errors="surrogateescape"))
 
 
+def printable(line: str) -> str:
+    """A line that cannot steer a terminal, whatever file name or answer of the API stands in it."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in line
+    )
+
+
 def moved_name(name: str, sha256: str) -> str:
     """`<file name>.<first 8 of sha256>`, as its report is called: a file's name once it is moved."""
     return _with_ending(name, f".{sha256[:SHORT_DIGITS]}")

@@ -101,7 +101,7 @@ def ping_url(settings: Settings) -> str | None:
         return None
     ping = settings.ping
     url, where = _secret("ping", "url", ping.url, ping.url_file, missing="there is no address")
-    _check_url(url, where)
+    _check_url(url, where, whose="a monitor", like="https://host/path", shows="the address")
     return url.rstrip("/")
 
 
@@ -350,21 +350,28 @@ def _check_metrics_file(path: Path | None, work_dir: Path) -> None:
         raise ConfigError(where="metrics_file", problem=problem, remedy=remedy)
 
 
-def _check_url(url: str, where: str) -> None:
+def _check_url(
+    url: str, where: str, *, whose: str = "an API", like: str = "https://host", shows: str = "the key"
+) -> None:
+    """Raises ConfigError, which does not repeat the address: that of a monitor is a secret."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
+    plain = url.isprintable() and " " not in url  # urlsplit drops line breaks without a word
+    if parts.scheme not in {"http", "https"} or not host or parts.username or not plain:
         raise ConfigError(
-            where=where, problem="this is no address of an API", remedy="write it like https://host"
+            where=where, problem=f"this is no address of {whose}", remedy=f"write it like {like}"
         )
+    if parts.query or parts.fragment:
+        problem = f"an address of {whose} has no ? and no #, since more is put behind it"
+        raise ConfigError(where=where, problem=problem, remedy=f"write it like {like}")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
             where=where,
-            problem="plain HTTP to another host would show the key",
+            problem=f"plain HTTP to another host would show {shows}",
             remedy="use https://",
         )
 

@@ -1,34 +1,44 @@
 """The door to a monitor that waits for a sign of life: one short GET, whose failure is told and harms nothing.
 
-The address is a secret, since whoever knows it can say that all is well: it stands in no message and no log.
+The address is a secret, since whoever knows it can say that all is well: it stands in no message and no log. A run must
+not wait for a monitor longer than it is told to, and no client can give up looking for the address of a name. So it is
+asked for in a thread that is left behind when the time is over.
 """
 
 from __future__ import annotations
 
-import asyncio
+from threading import Thread
+from urllib.parse import quote, urlsplit
+
+SAFE = "/%:@!$&'()*+,;=~"
+"""What a path may hold beside letters and digits. Source: RFC 3986, 3.3."""
 
 
 def ping(url: str, *, timeout_s: float) -> str | None:
     """Ask for the address; why that did not work, in a few words, or None. Redirects are not followed."""
-    return asyncio.run(_ping(url, timeout_s))
+    problems: list[str | None] = []
+    asking = Thread(target=lambda: problems.append(_problem(url, timeout_s)), name="ping", daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return problems[0] if problems else f"no answer within {timeout_s:g} s"
 
 
-async def _ping(url: str, timeout_s: float) -> str | None:
-    import aiohttp  # noqa: PLC0415 (only where there is somebody to tell)
+def _problem(url: str, timeout_s: float) -> str | None:
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection  # noqa: PLC0415 (where somebody is told)
 
+    parts = urlsplit(url)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        async with (
-            aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-                headers={"User-Agent": "billferry"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-            ) as session,
-            session.get(url, allow_redirects=False) as answer,
-        ):
-            return None if 200 <= answer.status < 300 else f"it answers {answer.status}"
+        connection = connect(parts.hostname or "", parts.port, timeout=timeout_s)
+        try:
+            connection.request(
+                "GET", quote(parts.path, safe=SAFE) or "/", headers={"User-Agent": "billferry"}
+            )
+            status = connection.getresponse().status
+        finally:
+            connection.close()
     except TimeoutError:
         return f"no answer within {timeout_s:g} s"
-    except (aiohttp.ClientError, OSError, ValueError):
+    except (HTTPException, OSError, ValueError):
         return "it cannot be reached"  # the error itself may repeat the address
+    return None if 200 <= status < 300 else f"it answers {status}"

@@ -18,6 +18,7 @@ import polars as pl
 from pipeline.core.intents import Entity
 from pipeline.core.plan import CustomerPart, Group
 from pipeline.core.wanted import LEAF_OF, Wanted, wanted_from_row
+from pipeline.edge.reader.parts import parts_of, scan
 from pipeline.load.scope import Memory
 from schemas.feed import Model
 
@@ -60,7 +61,7 @@ class Rows:
 
 def count_to_send(records: Path) -> int:
     """Accepted records of a checked file (which may hold no records at all)."""
-    if not any(records.glob("*.parquet")):
+    if not parts_of(records):
         return 0
     return int(_accepted(records).select(pl.len()).collect().item())
 
@@ -139,7 +140,7 @@ def _parts(
 
 
 def _accepted(records: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(records / "*.parquet").filter(pl.col("verdict") == "accepted")
+    return scan(*parts_of(records)).filter(pl.col("verdict") == "accepted")
 
 
 def _last(column: str, owner: str) -> pl.Expr:

@@ -7,7 +7,6 @@ dates by day only where there are few of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,6 +15,7 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import OPEN, Outcome
+from pipeline.edge.reader.parts import parts_of, scan
 
 NEEDS_A_PERSON = (Outcome.IN_DOUBT, Outcome.CONFLICT, Outcome.REFUSED, Outcome.REJECTED)
 SHOWN_RECORDS = 400
@@ -173,12 +173,12 @@ def _short(column: str) -> pl.Expr:
 
 def _unit(records: Path) -> Unit | None:
     """Days where a file has few of them, else months, else years. A rough count is enough to choose by."""
-    parts: Iterable[Path] = sorted(records.glob("*.parquet"))
+    parts = parts_of(records)
     if not parts:
         return None
     day = pl.col("due_date").drop_nulls()
     days, months = (
-        pl.scan_parquet(list(parts))
+        scan(*parts)
         .select(day.approx_n_unique(), day.str.head(_LENGTH["month"]).approx_n_unique().alias("months"))
         .collect(engine="streaming")
         .row(0)

@@ -18,10 +18,10 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.money import grouped
+from pipeline.core.names import printable
 from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.report.formulas import defused
 from pipeline.report.page_words import named, records
-from pipeline.report.words import printable
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
+from pipeline.edge.reader.parts import parts_of, scan
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_column
 
@@ -189,11 +190,11 @@ def _write_csv(rows: pl.DataFrame, file: IO[bytes], *, include_header: bool) -> 
 
 
 def _windows(records: Path) -> Iterator[pl.DataFrame]:
-    for part in sorted(records.glob("*.parquet")):
-        scan = pl.scan_parquet(part).select(CHECKED_COLUMNS)
-        height = scan.select(pl.len()).collect().item()
+    for part in parts_of(records):
+        rows = scan(part).select(CHECKED_COLUMNS)
+        height = rows.select(pl.len()).collect().item()
         for offset in range(0, height, WINDOW_RECORDS):
-            yield scan.slice(offset, WINDOW_RECORDS).with_columns(_currency_counted()).collect()
+            yield rows.slice(offset, WINDOW_RECORDS).with_columns(_currency_counted()).collect()
 
 
 def _currency_counted() -> pl.Expr:

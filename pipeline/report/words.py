@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.core.money import grouped, shown
+from pipeline.core.names import printable
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
@@ -66,13 +67,6 @@ def _amounts(currency: str, amounts: Breakdown) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def printable(line: str) -> str:
-    """A file name or an answer of the API must not be able to steer a terminal."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
-    )
 
 
 def outcome_table(

@@ -244,7 +244,7 @@ class FileByFile:
 
 def _pressed(retried: int, limit_per_s: float | None) -> str:
     """What the progress says of the API."""
-    parts = [f"{retried:,} retries".replace(",", " ")] if retried else []
+    parts = [f"{retried:,} {'retry' if retried == 1 else 'retries'}".replace(",", " ")] if retried else []
     return ", ".join([*parts, *([f"at most {limit_per_s:.0f}/s"] if limit_per_s else [])])
 
 

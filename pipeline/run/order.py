@@ -23,7 +23,14 @@ from pipeline.desk import Desk, Options
 from pipeline.diary import Diary, Monitor, monitored
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
-from pipeline.errors import ENDS_THE_RUN, BillferryError, LandedCopyForgotten, ListingCut, SourceError
+from pipeline.errors import (
+    ENDS_THE_RUN,
+    EX_OK,
+    BillferryError,
+    LandedCopyForgotten,
+    ListingCut,
+    SourceError,
+)
 from pipeline.progress import Ui
 from pipeline.report import without_report
 from pipeline.run.file_by_file import FileByFile
@@ -60,11 +67,16 @@ class Passed:
     """Why the API cannot be used now; no file can be loaded until it can."""
 
 
-def pass_over(config: Config, ui: Ui, options: Options, source: SourceName | None) -> Passed:
-    """One pass over one source, without waiting for files that move; None: over unfinished files alone."""
+def pass_over(
+    config: Config, ui: Ui, options: Options, source: SourceName | None, elsewhere: int = EX_OK
+) -> Passed:
+    """One pass over one source, without waiting for files that move; None: over unfinished files alone.
+
+    `elsewhere` is the exit status of what is known to be wrong at other places: it is remembered of the pass, too.
+    """
     with Desk.opened(config, ui, options) as desk:
-        run = _Run(desk, wait=None)
-        work = run.upkeep if source is None else partial(run.sources, (source,))
+        run = _Run(desk, wait=None, elsewhere=elsewhere)
+        work = run.upkeep if source is None else partial(run.one_place, source)
         return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
 
 
@@ -99,11 +111,14 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
 
 
 class _Run:
-    def __init__(self, desk: Desk, wait: Callable[[float], None] | None = time.sleep) -> None:
+    def __init__(
+        self, desk: Desk, wait: Callable[[float], None] | None = time.sleep, elsewhere: int = EX_OK
+    ) -> None:
         self._desk = desk
         self._wait = wait
         self._files = FileByFile(desk)
-        self._diary = Diary(desk.settings, None if desk.options.dry_run else desk.ledger, desk.warn)
+        remembered = None if desk.options.dry_run else desk.ledger
+        self._diary = Diary(desk.settings, remembered, desk.warn, elsewhere)
         self.out_of_reach: SourceError | None = None
         self.again_in_s: float | None = None
 
@@ -138,17 +153,22 @@ class _Run:
     def _all_places(self) -> None:
         self.unfinished()
         self.sources(SOURCES)
-        self._after_all()
+        self._desk.forget_old()
+        self._late()
 
     def upkeep(self) -> None:
         """What no source shows."""
         self.unfinished()
-        self._after_all()
+        self._desk.forget_old()
+        self._late()
 
-    def _after_all(self) -> None:
+    def one_place(self, name: SourceName) -> None:
+        self.sources((name,))
+        self._late()
+
+    def _late(self) -> None:
         for late in self._diary.late(self._desk.now()):
             self._desk.fail(late)
-        self._desk.forget_old()
 
     def unfinished(self) -> None:
         for row in self._desk.unfinished():

@@ -13,6 +13,7 @@ import pipeline.doctor
 from pipeline.cli import run_command
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.switches import Switches
+from tests.servers.monitor import SECRET, Monitor
 from tests.servers.openssh import OpenSsh
 from tests.servers.places import Place
 
@@ -54,6 +55,24 @@ def test_a_good_set_up_is_ok_line_by_line(
     assert all(line.startswith("ok ") for line in lines)
     assert not (tmp_path / "var").exists()
     assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
+
+
+def test_a_monitor_and_the_metrics_file_are_looked_at_and_nothing_is_told_or_written(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(config(tmp_path, api.url))
+    path.write_text(path.read_text() + "ping: {}\nmetrics_file: m.prom\n")
+    with Monitor() as monitor:
+        monkeypatch.setenv("BILLFERRY_PING__URL", monitor.url)
+        assert run_command(["doctor", "--config", str(path)]) == 0
+        assert {"ping", "metrics_file"} <= {*checks(capsys.readouterr().out.splitlines())}
+        assert monitor.asked == []
+    assert not (tmp_path / "m.prom").exists()
+    monkeypatch.setenv("BILLFERRY_PING__URL", SECRET)
+    assert run_command(["doctor", "--config", str(path)]) == 2
+    said = capsys.readouterr().out
+    assert "PROBLEM  ping: BILLFERRY_PING__URL: this is no address of a monitor" in said
+    assert SECRET not in said
 
 
 def test_a_refused_key_is_a_problem_that_exits_like_a_run(

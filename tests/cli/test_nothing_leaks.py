@@ -1,4 +1,5 @@
-"""No key, password, identity number, e-mail address or phone number leaves by a log, a message, a summary or a page.
+"""No key, password, identity number, e-mail address or phone number leaves by a log, a message, a summary, a page,
+the metrics or a ping; and nobody but the monitor learns the address that says all is well.
 
 By design `results.csv` holds references, `rejects.csv` original text, and the ledger the requests that are still open
 and the details that were sent last; nothing else may hold a planted value.
@@ -19,12 +20,14 @@ from pipeline.sandbox.replies import Problem, problem_reply
 from pipeline.sandbox.sftp import SandboxSftp
 from tests.cli.desk import PLANTED_KEY as KEY
 from tests.cli.desk import Desk, Said
+from tests.servers.monitor import SECRET as PING_SECRET
+from tests.servers.monitor import Monitor
 
 PASSWORD = "Xq9-hunter-two"
 IDS = ("8501015800085", "9202204720082", "7803035009088")
 EMAILS = ("thandi.nkosi@mail.example", "sipho+bills@mail.example", "no-at-sign.lerato@@mail.example")
 PHONES = ("0821234567", "+27821234567", "+27 83 765 4321", "083 765 4321", "27837654321")
-SECRETS = (KEY, KEY[8:], PASSWORD)
+SECRETS = (KEY, KEY[8:], PASSWORD, PING_SECRET)
 PLANTED = (*SECRETS, *IDS, *EMAILS, *PHONES)
 
 BILLS = f"""customer_reference,customer_name,customer_email,customer_phone,bill_reference,amount_due,metadata.id
@@ -66,7 +69,20 @@ def is_refused(request: Received) -> bool:
 
 
 @pytest.fixture
-def server(desk: Desk, tmp_path: Path) -> Iterator[SandboxSftp]:
+def monitor(desk: Desk) -> Iterator[Monitor]:
+    """Who is told of every run, and must not hear of more than that it was."""
+    with Monitor() as monitor:
+        desk.put("ping.url", monitor.url + "\n").chmod(0o600)
+        yield monitor
+    for request in monitor.requests:
+        said = request.whole.replace(PING_SECRET, "")
+        assert not any(value in said for value in PLANTED), "a ping tells nothing"
+        assert said.splitlines()[0] in {f"GET /{end} HTTP/1.1" for end in ("", "/start", "/fail")}
+        assert said.endswith("b''")
+
+
+@pytest.fixture
+def server(desk: Desk, monitor: Monitor, tmp_path: Path) -> Iterator[SandboxSftp]:
     """An SFTP server with password log-in, and a config for it."""
     root = tmp_path / "server"
     for folder in ("incoming", "archive", "quarantine", "reports"):
@@ -85,7 +101,10 @@ def server(desk: Desk, tmp_path: Path) -> Iterator[SandboxSftp]:
                 "known_hosts_file": "known_hosts",
                 "settle_s": 0,
                 "timeout_s": 5,
+                "upload": ["summary", "results", "rejects", "page"],
             },
+            metrics_file="metrics.prom",
+            ping={"url_file": "ping.url", "timeout_s": 2},
         )
         (root / "incoming" / "may_bills.csv").write_text(BILLS)
         yield server
@@ -99,12 +118,16 @@ def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
         *desk.folder.glob("var/reports/**/summary.json"),
         *desk.folder.glob("var/reports/**/*.html"),
         *desk.folder.glob("server/reports/*/*.json"),
+        *desk.folder.glob("server/reports/*/*.html"),
+        *desk.folder.glob("metrics.prom"),
     ]:
         texts[str(path)] = path.read_text()
     ledger = desk.folder / "var" / "ledger.sqlite"
     if ledger.exists():
         with closing(sqlite3.connect(ledger)) as db:
-            told = db.execute("SELECT message FROM outcomes UNION ALL SELECT summary FROM files").fetchall()
+            told = db.execute(
+                "SELECT message FROM outcomes UNION ALL SELECT summary FROM files UNION ALL SELECT states FROM runs"
+            ).fetchall()
             texts["messages in the ledger"] = "\n".join(str(row[0]) for row in told)
     found = {name: [value for value in PLANTED if value in text] for name, text in texts.items()}
     return {name: values for name, values in found.items() if values}
@@ -112,7 +135,7 @@ def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("form", ["", PLAIN, EVERY_LEVEL], ids=["json", "plain", "every level"])
 def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
-    desk: Desk, server: SandboxSftp, form: str
+    desk: Desk, server: SandboxSftp, monitor: Monitor, form: str
 ) -> None:
     desk.api.faults = Scripted({is_refused: echo(422)})
     said = desk.billferry("run", "--verbose", "--json", code=form)
@@ -124,6 +147,16 @@ def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
     again = desk.billferry("run", "--verbose", code=form)
     shown = desk.billferry("status", "--json", code=form)
     assert leaks(desk, said, again, shown) == {}
+    assert monitor.asked == ["/start", "/fail", "/start", ""]
+    if not form:
+        logged = [line for line in said.err.splitlines() if line.startswith("{")]
+        assert {"pinged", "metrics.written", "run.ended"} <= {json.loads(line)["event"] for line in logged}
+    pages = [*desk.folder.glob("var/reports/**/*.html"), *desk.folder.glob("server/reports/*/*.html")]
+    assert len(pages) == 3, "the overview, the file's page, and that page where it was uploaded"
+    assert "…" + IDS[0][-4:] in pages[1].read_text() + pages[2].read_text(), (
+        "masked, and so still to be found"
+    )
+    assert "billferry_records{" in (desk.folder / "metrics.prom").read_text()
     (results,) = desk.folder.glob("var/reports/*/results.csv")
     refused = [line for line in results.read_text().splitlines() if ",refused," in line]
     assert "[number]" in refused[0]
@@ -185,6 +218,21 @@ def test_validate_and_a_dry_run_show_no_value(desk: Desk, server: SandboxSftp) -
     said = [desk.billferry(*words, "--verbose") for words in (("validate", named), ("run", "--dry-run"))]
     assert [each.status for each in said] == [1, 1]
     assert leaks(desk, *said) == {}
+
+
+def test_a_monitor_that_is_away_is_told_without_its_address(
+    desk: Desk, server: SandboxSftp, monitor: Monitor
+) -> None:
+    monitor.answers = 301
+    failed = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert "the ping of start failed (it answers 301)" in failed.err
+    desk.put("ping.url", f"http://127.0.0.1:9/{PING_SECRET}\n")
+    away = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
+    assert "the ping of start failed (it cannot be reached)" in away.err
+    desk.put("ping.url", f"http://127.0.0.1:port/{PING_SECRET}\n")
+    wrong = desk.billferry("run", "--verbose", "--json", code=EVERY_LEVEL)
+    assert wrong.status == 2
+    assert leaks(desk, failed, away, wrong) == {}
 
 
 def test_a_planted_value_would_be_found(desk: Desk, server: SandboxSftp) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.desk import MIXED_BILLS, Desk
+from tests.servers.monitor import SECRET, Monitor
 
-SECRET = "5f0c-not-for-anybody"
 ALWAYS = {
     "name": "bills",
     "match": "*_bills.csv",
@@ -24,44 +21,22 @@ ALWAYS = {
 }
 
 
-class Receiver(HTTPServer):
-    """A monitor that remembers the paths it was asked for."""
-
-    asked: list[str]
-    answers = 200
-
-
-class _Asked(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.send_response(self.server.answers)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def monitor(desk: Desk) -> Iterator[Receiver]:
-    with Receiver(("127.0.0.1", 0), _Asked) as server:
-        server.asked = []
-        Thread(target=server.serve_forever, daemon=True).start()
-        desk.environment["BILLFERRY_PING__URL"] = f"http://127.0.0.1:{server.server_port}/{SECRET}"
-        yield server
-        server.shutdown()
+def monitor(desk: Desk) -> Iterator[Monitor]:
+    with Monitor() as monitor:
+        desk.environment["BILLFERRY_PING__URL"] = monitor.url
+        yield monitor
 
 
-def test_a_monitor_hears_of_the_start_and_of_how_it_ended(desk: Desk, monitor: Receiver) -> None:
+def test_a_monitor_hears_of_the_start_and_of_how_it_ended(desk: Desk, monitor: Monitor) -> None:
     assert desk.billferry("run").status == 0
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     assert desk.billferry("run").status == 1
     desk.billferry("run", "--dry-run")
-    assert monitor.asked == [f"/{SECRET}{end}" for end in ("/start", "", "/start", "/fail")]
+    assert monitor.asked == ["/start", "", "/start", "/fail"]
 
 
-def test_a_failing_ping_is_a_warning_without_its_address(desk: Desk, monitor: Receiver) -> None:
+def test_a_failing_ping_is_a_warning_without_its_address(desk: Desk, monitor: Monitor) -> None:
     monitor.answers = 500
     said = desk.billferry("run", "--verbose")
     assert said.status == 0

@@ -6,75 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.desk import GOOD_BILLS, ROOT, Desk
+from tests.cli.watcher import bill, until, watching
 from tests.servers.openssh import OpenSsh, require_sshd
 
 WATCH_S = 100.0 if os.environ.get("SOAK") else 20.0
 SETTLE_S = 1.0
-
-
-def bill(number: int | str) -> str:
-    return f"{GOOD_BILLS.splitlines()[0]}\nC{number},A{number},B{number},10.00\n"
-
-
-def until(true: Callable[[], bool], within_s: float) -> float:
-    """Wait for it; how long that took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < within_s, "it did not come to that in time"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
-class Watcher:
-    """A running `billferry watch`, and what it said so far."""
-
-    def __init__(self, desk: Desk, process: subprocess.Popen[str]) -> None:
-        self.desk = desk
-        self.process = process
-        self.said: list[str] = []
-        self._reading = threading.Thread(target=self._read, daemon=True)
-        self._reading.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.said.extend(self.process.stderr)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.said)
-
-    def created(self) -> set[str]:
-        return {each["external_reference"] for each in self.desk.api.snapshot()["bills"]}
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """The exit status, and how long it took to end."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        status = self.process.wait(20)
-        self._reading.join(5)
-        return status, time.monotonic() - began
-
-
-@contextmanager
-def watching(desk: Desk) -> Iterator[Watcher]:
-    with desk.start("watch") as process:
-        watcher = Watcher(desk, process)
-        try:
-            until(lambda: "watching" in watcher.text, 20)
-            yield watcher
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
 
 
 @pytest.fixture

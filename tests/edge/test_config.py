@@ -167,13 +167,56 @@ def test_a_secret_is_looked_at_again_when_it_is_read(place: Place) -> None:
         ("api.example.net", "this is no address of an API; write it like https://host"),
         ("ftp://api.example.net", "this is no address of an API; write it like https://host"),
         (f"https://me:{PASSWORD}@api.example.net", "this is no address of an API; write it like https://host"),
-        (f"https://api.example.net/?key={TEST_KEY}", "this is no address of an API; write it like https://host"),
+        (
+            f"https://api.example.net/?key={TEST_KEY}",
+            "an address of an API has no ? and no #, since more is put behind it; write it like https://host",
+        ),
+        ("https://api.exam\nple.net", "this is no address of an API; write it like https://host"),
         ("https://api.example.net:99999", "this is no address of an API; write it like https://host"),
     ],
 )  # fmt: skip
 def test_an_address_that_would_show_the_key_is_a_mistake(place: Place, url: str, line: str) -> None:
     place.change(api__base_url=url)
     assert place.says() == f"api.base_url: {line}"
+
+
+NO_MONITOR = "this is no address of a monitor; write it like https://host/path"
+WITH_MORE = (
+    "an address of a monitor has no ? and no #, since more is put behind it; write it like https://host/path"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        (PASSWORD, NO_MONITOR),
+        (f"ftp://monitor.example/{PASSWORD}", NO_MONITOR),
+        (f"https://monitor.example:port/{PASSWORD}", NO_MONITOR),
+        (f"https://monitor.example/a b{PASSWORD}", NO_MONITOR),
+        (f"https://me:{PASSWORD}@monitor.example/", NO_MONITOR),
+        (f"https://monitor.example/push/{PASSWORD}?status=up", WITH_MORE),
+        (f"https://monitor.example/push#{PASSWORD}", WITH_MORE),
+        (
+            f"http://monitor.example/{PASSWORD}",
+            "plain HTTP to another host would show the address; use https://",
+        ),
+    ],
+)
+def test_a_wrong_ping_address_says_what_it_is_about_and_never_itself(
+    place: Place, url: str, line: str
+) -> None:
+    place.secret("ping.url", url)
+    place.change(ping={"url_file": "ping.url"})
+    assert place.says() == f"ping.url_file: {line}"
+    place.setenv("BILLFERRY_PING__URL", url)
+    assert place.says() == f"BILLFERRY_PING__URL: {line}"
+
+
+def test_a_ping_without_an_address_says_how_to_give_one(place: Place) -> None:
+    place.change(ping={})
+    assert place.says() == "ping: there is no address; set BILLFERRY_PING__URL or ping.url_file"
+    place.change(ping={"url": "https://monitor.example/x"})
+    assert "a secret does not belong into this file" in place.says()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8400", "http://[::1]:8400", "http://localhost:8400"])

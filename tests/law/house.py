@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 DOORS: dict[str, tuple[str, ...]] = {
     "paramiko": ("pipeline/edge/sftp*.py",),
     "socket": ("pipeline/edge/sftp*.py", "pipeline/sandbox/*"),
-    "aiohttp": ("pipeline/edge/billing.py", "pipeline/edge/ping.py", "pipeline/sandbox/*"),
+    "aiohttp": ("pipeline/edge/billing.py", "pipeline/sandbox/*"),
+    "http.client": ("pipeline/edge/ping.py",),
     "yarl": ("pipeline/edge/billing.py",),
     "sqlite3": ("pipeline/edge/ledger/*",),
     "yaml": ("pipeline/edge/config.py",),
@@ -57,7 +58,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvloop": ("pipeline/load/*",),
     "watchfiles": ("pipeline/edge/changes.py",),
     **dict.fromkeys(
-        ("http.client", "http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
+        ("http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
         (),
     ),
 }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother
+from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -159,7 +159,8 @@ def open_ledger(
     """A connection to the ledger at `path`, made if it is not there.
 
     Raises LedgerOfAnother when it is bound to another merchant or environment, LedgerDamaged when it is no
-    ledger or one of a newer version, DiskFull when it cannot be written.
+    ledger or one of a newer version, LedgerOutdated when it is of an older one and only read, DiskFull when it cannot
+    be written.
     """
     with ledger_errors(path):
         connection = _connect(path, read_only=read_only)
@@ -168,9 +169,7 @@ def open_ledger(
             if version > len(MIGRATIONS):
                 raise LedgerDamaged(where=path, problem=f"version {version} is newer than this program")
             if read_only and version < len(MIGRATIONS):
-                raise LedgerDamaged(
-                    where=path, problem=f"version {version} waits for a run to bring it up to date"
-                )
+                raise LedgerOutdated(where=path, version=version, newest=len(MIGRATIONS))
             if not read_only:
                 _migrate(connection, path, version)
             _bind(connection, path, merchant, environment, read_only=read_only)

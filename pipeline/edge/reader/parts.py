@@ -10,6 +10,16 @@ import polars as pl
 from pipeline.errors import room_at
 
 
+def parts_of(folder: Path) -> list[Path]:
+    """The parts of a checked file, in record order."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def scan(*parts: Path) -> pl.LazyFrame:
+    """Parts as one frame. To polars `[`, `*` and `?` in a folder's name would else be a pattern."""
+    return pl.scan_parquet(list(parts), glob=False)
+
+
 class Parts:
     """The Parquet parts `00000.parquet`, `00001.parquet`, … of one checked file."""
 
@@ -29,20 +39,20 @@ class Parts:
 
     def scan(self) -> pl.LazyFrame | None:
         """All parts in record order; None when the file has no records."""
-        return pl.scan_parquet(self._paths) if self._paths else None
+        return scan(*self._paths) if self._paths else None
 
     def each(self) -> Iterator[tuple[int, pl.DataFrame]]:
         """One part after the other, with its number."""
-        for number, path in enumerate(self._paths):
-            yield number, pl.read_parquet(path, memory_map=False)
+        for number in range(len(self._paths)):
+            yield number, self.read(number)
 
     def bounds(self) -> list[tuple[int, int]]:
         """First and last record of each part."""
         ends = (pl.col("record").min().alias("first"), pl.col("record").max().alias("last"))
-        return [pl.scan_parquet(path).select(ends).collect().row(0) for path in self._paths]
+        return [scan(path).select(ends).collect().row(0) for path in self._paths]
 
     def read(self, number: int) -> pl.DataFrame:
-        return pl.read_parquet(self._paths[number], memory_map=False)
+        return pl.read_parquet(self._paths[number], memory_map=False, glob=False)
 
     def replace(self, number: int, frame: pl.DataFrame) -> None:
         """Rewrite one part; a reader sees the old or the new one, never half of it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.edge.ledger import Files, database
-from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother
+from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
 from tests.edge.ledger.conftest import land, opened
 
 
@@ -95,8 +95,9 @@ def test_read_only_changes_nothing(path: Path) -> None:
 def test_a_ledger_that_was_never_filled_is_told_when_it_is_only_read(path: Path) -> None:
     """As left by a run that was killed between making the file and its tables; the next run goes on."""
     path.touch()
-    with pytest.raises(LedgerDamaged, match="a run"):
+    with pytest.raises(LedgerOutdated, match="the next billferry run brings it up to date") as outdated:
         opened(path, read_only=True)
+    assert outdated.value.exit_status == 3, "run again: nothing is damaged"
     opened(path).close()
     opened(path, read_only=True).close()
 

@@ -1,0 +1,68 @@
+"""A watch as a process: what it said so far, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from tests.cli.desk import GOOD_BILLS, Desk
+
+
+def bill(number: int | str) -> str:
+    return f"{GOOD_BILLS.splitlines()[0]}\nC{number},A{number},B{number},10.00\n"
+
+
+def until(true: Callable[[], bool], within_s: float) -> float:
+    """Wait for it; how long that took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < within_s, "it did not come to that in time"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Watcher:
+    """A running `billferry watch`, and what it said so far."""
+
+    def __init__(self, desk: Desk, process: subprocess.Popen[str]) -> None:
+        self.desk = desk
+        self.process = process
+        self.said: list[str] = []
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.said.extend(self.process.stderr)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.said)
+
+    def created(self) -> set[str]:
+        return {each["external_reference"] for each in self.desk.api.snapshot()["bills"]}
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """The exit status, and how long it took to end."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        status = self.process.wait(20)
+        self._reading.join(5)
+        return status, time.monotonic() - began
+
+
+@contextmanager
+def watching(desk: Desk, *words: str, code: str = "") -> Iterator[Watcher]:
+    """A watch while the block lasts; `code` runs before it in its process."""
+    with desk.start("watch", *words, code=code) as process:
+        watcher = Watcher(desk, process)
+        try:
+            until(lambda: "watching" in watcher.text, 20)
+            yield watcher
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()

@@ -1,0 +1,137 @@
+"""A ledger that an earlier version filled opens under this one: nothing of it is lost, and a copy of it is kept."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import run_command
+from pipeline.core.outcomes import Outcome
+from pipeline.edge.ledger import Files, Runs, Sends, database
+from pipeline.errors import LedgerOutdated
+from pipeline.sandbox.serve import TEST_KEY
+from tests.edge.config_place import GOOD
+from tests.edge.ledger.conftest import opened
+
+AT = "2026-11-{day:02}T06:00:00Z"
+RECORDS = dict.fromkeys(Outcome, 0) | {"total": 2, "created": 1, "rejected": 1}
+SUMMARY = json.dumps({"records": RECORDS, "amounts_minor": {}})
+ROWS: dict[str, list[tuple[Any, ...]]] = {
+    "binding": [("citypower", "test")],
+    "files": [
+        (1, "a" * 64, "1_bills.csv", "sftp", "bills", "p", "{}", None, 10, "loaded", AT.format(day=18),
+         AT.format(day=18), SUMMARY),
+        (2, "b" * 64, "2_bills.csv", "sftp", "bills", "p", "{}", None, 10, "unfinished", AT.format(day=19), None, None),
+        (3, "c" * 64, "fixed.csv", "drop", "bills", "p", "{}", "1_bills.csv.aaaaaaaa", 10, "loaded",
+         AT.format(day=21), AT.format(day=21), SUMMARY),
+        (4, "d" * 64, "accounts.csv", "drop", "accounts", "p", '{"date": "2026-11-17"}', None, 10, "refused",
+         AT.format(day=17), AT.format(day=17), None),
+    ],
+    "sightings": [("sftp", "2_bills.csv", 10, AT.format(day=19), AT.format(day=19), "b" * 64)],
+    "handovers": [(1, "a" * 64, "sftp", "1_bills.csv", 10, AT.format(day=18), "archive", "1_bills.csv.aaaaaaaa")],
+    "entities": [("customer", "C1", "bcus_1", None, "ZAR", 1999, '{"name": "x"}', "2026-11-18#1")],
+    "intents": [
+        ("bill", "B2", 2, 1, "POST", "/billing/bills", b'{"amount_due":1}', "k", "c", 1, "C1", "A1", None, None,
+         AT.format(day=19), 3),
+    ],
+    "generations": [("bill", "B2", "c", 1)],
+    "outcomes": [(1, 1, "created", "B1", "", None, "bcus_1", None, "bill_1", 1)],
+}  # fmt: skip
+"""Table → its rows under version 1, one of each kind that matters."""
+
+
+def fill_version_1(path: Path) -> None:
+    """As a run of version 1 left it: by the SQL of that version alone."""
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("PRAGMA journal_mode = WAL")
+        old.executescript(database.MIGRATIONS[0])
+        for table, rows in ROWS.items():
+            for row in rows:
+                old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - ours
+        old.execute("PRAGMA user_version = 1")
+    path.chmod(0o600)
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(path)) as ledger:
+        return {table: ledger.execute(f"SELECT * FROM {table}").fetchall() for table in ROWS}  # noqa: S608 - ours
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    fill_version_1(path)
+    return path
+
+
+def test_every_row_of_version_1_is_there_under_version_2(old: Path) -> None:
+    with closing(opened(old)) as ledger:
+        assert [row.name for row in Files(ledger).unfinished()] == ["2_bills.csv"]
+        (intent,) = Sends(ledger).open_intents()
+        assert (intent.reference, intent.body, intent.attempts) == ("B2", b'{"amount_due":1}', 3)
+        assert ledger.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert ledger.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert rows_of(old) == ROWS
+
+
+def test_when_each_feed_last_got_a_file_is_taken_from_what_was_landed(old: Path) -> None:
+    """Without corrected rejects: nobody waits for those."""
+    with closing(opened(old)) as ledger:
+        assert Runs(ledger).arrivals() == {
+            "bills": datetime(2026, 11, 19, 6, tzinfo=UTC),
+            "accounts": datetime(2026, 11, 17, 6, tzinfo=UTC),
+        }
+        assert Runs(ledger).last() is None
+
+
+def test_the_copy_before_it_is_whole_private_and_of_version_1(old: Path) -> None:
+    opened(old).close()
+    copy = old.with_name("ledger.sqlite.before-v2")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert rows_of(copy) == ROWS
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone()[0] == 1
+        assert kept.execute("SELECT count(*) FROM sqlite_master WHERE name = 'runs'").fetchone()[0] == 0
+    before = copy.read_bytes()
+    opened(old).close()
+    assert copy.read_bytes() == before, "a later opening makes no other"
+
+
+def test_the_copy_put_back_is_a_ledger_again(old: Path) -> None:
+    opened(old).close()
+    for path in (old, *old.parent.glob("ledger.sqlite-*")):
+        path.unlink()
+    old.with_name("ledger.sqlite.before-v2").rename(old)
+    opened(old).close()
+    assert rows_of(old) == ROWS
+
+
+def test_who_only_reads_waits_for_a_run_and_calls_nothing_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the morning after an update `status` must not send anybody to the backups."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("var", "drop"):
+        (tmp_path / folder).mkdir(mode=0o700)
+    Path("api.key").touch(mode=0o600)
+    Path("api.key").write_text(TEST_KEY)
+    Path("config.yaml").write_text(
+        json.dumps(GOOD | {"api": {"base_url": "http://127.0.0.1:9", "key_file": "api.key"}})
+    )
+    fill_version_1(tmp_path / "var" / "ledger.sqlite")
+    with pytest.raises(LedgerOutdated):
+        opened(tmp_path / "var" / "ledger.sqlite", read_only=True)
+    for words in (["status"], ["run", "--dry-run"], ["doctor"]):
+        assert run_command(words) == 3
+        said = capsys.readouterr()
+        assert "the next billferry run brings it up to date" in said.out + said.err
+        assert "damaged" not in said.out + said.err
+    assert rows_of(tmp_path / "var" / "ledger.sqlite") == ROWS
+    run_command(["run"])
+    assert run_command(["status"]) == 0
+    assert "UNFINISHED: 1 (2_bills.csv)" in capsys.readouterr().out
