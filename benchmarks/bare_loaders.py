@@ -15,6 +15,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
+import uvloop
+
 Send = Callable[[bytes], Awaitable[int]]
 """Body → status."""
 HEADERS = {"Authorization": "Bearer sk_test_bare", "Content-Type": "application/json"}
@@ -22,8 +25,6 @@ HEADERS = {"Authorization": "Bearer sk_test_bare", "Content-Type": "application/
 
 async def by_aiohttp(url: str, bodies: Iterator[bytes], in_flight: int) -> None:
     """ClientSession with its usual settings."""
-    import aiohttp
-
     connector = aiohttp.TCPConnector(limit=in_flight)
     async with aiohttp.ClientSession(connector=connector, headers=HEADERS) as session:
 
@@ -37,7 +38,7 @@ async def by_aiohttp(url: str, bodies: Iterator[bytes], in_flight: int) -> None:
 
 async def by_httpx(url: str, bodies: Iterator[bytes], in_flight: int) -> None:
     """AsyncClient with its usual settings."""
-    import httpx
+    import httpx  # noqa: PLC0415 (only `make bench` installs it)
 
     limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
     async with httpx.AsyncClient(limits=limits, headers=HEADERS) as client:
@@ -66,7 +67,6 @@ def main() -> None:
     words.add_argument("bodies", type=Path)
     words.add_argument("--in-flight", type=int, default=64)
     given = words.parse_args()
-    import uvloop
 
     load = by_aiohttp if given.client == "aiohttp" else by_httpx
     started_s = time.perf_counter()

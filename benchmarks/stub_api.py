@@ -1,4 +1,4 @@
-"""A Billing API that answers creates as billing-api.md says and keeps nothing: fast, so that it is not what is measured.
+"""A Billing API that answers creates as billing-api.md says and keeps nothing: so fast that it is not measured.
 
 `python -m benchmarks.stub_api [--tls FOLDER]` prints its address and serves until it is ended. Ids are made from
 references, so that one and the same reference always has the same id; an account's id names its customer. It reads
@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 Json = dict[str, Any]
 _HEADERS = "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: "
@@ -118,7 +120,12 @@ _MAKERS: dict[bytes, Callable[[Json], Json]] = {
 
 
 def _problem(status: int, kind: str, detail: str) -> bytes:
-    problem = {"type": f"https://stub.invalid/problems#{kind}", "title": kind, "status": status, "detail": detail}
+    problem = {
+        "type": f"https://stub.invalid/problems#{kind}",
+        "title": kind,
+        "status": status,
+        "detail": detail,
+    }
     return _json(_PROBLEM[status], problem)
 
 
@@ -134,12 +141,16 @@ def throw_away_ca(folder: Path) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=throw-away")
+    openssl(
+        "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=throw-away"
+    )
     openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
     (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "1")
     openssl("x509", "-req", "-in", "server.csr", *signed, "-out", "server.crt")
-    (folder / "server.pem").write_bytes((folder / "server.crt").read_bytes() + (folder / "server.key").read_bytes())
+    (folder / "server.pem").write_bytes(
+        (folder / "server.crt").read_bytes() + (folder / "server.key").read_bytes()
+    )
 
 
 async def serve(tls: Path | None) -> None:
@@ -155,8 +166,6 @@ async def serve(tls: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    import uvloop
-
     words = argparse.ArgumentParser()
     words.add_argument("--tls", type=Path, help="folder made by throw_away_ca")
     uvloop.run(serve(words.parse_args().tls))

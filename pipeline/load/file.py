@@ -18,6 +18,7 @@ from pipeline.core.intents import Intent
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
+from pipeline.core.remembered import Change, Close, Conclude, Know, Open, Spend
 from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, with_parent_ids
 from pipeline.errors import ApiRefusesAll, BillferryError, Stopped
 from pipeline.load.balance import BalanceSettler
@@ -41,14 +42,13 @@ WINDOW_PARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class LoadJob:
-    """Everything that one load needs. `memory` changes the ledger inside `commits`, `reader` reads it beside."""
+    """Everything that one load needs. `commits` changes the ledger, `reader` reads it beside."""
 
     checked: CheckedFile
     file_id: int
     settings: Settings
     sender: AbstractAsyncContextManager[Sender]
     commits: AbstractAsyncContextManager[Commits]
-    memory: Memory
     reader: Memory
     pace: Pace
     watermark: str
@@ -127,7 +127,6 @@ class _Loading:
             merchant=job.settings.merchant,
             environment=job.settings.environment,
             wire=self.wire,
-            memory=job.memory,
             commits=self.commits,
             known=Known(job.reader),
             max_retry_s=job.settings.api.max_retry_s,
@@ -245,21 +244,21 @@ class _Loading:
         usable = await self._with_settled_parents(intent)
         if usable is None:
             return Settlement(Outcome.NOT_ATTEMPTED)
-        await self.commits.durable(lambda: self.job.memory.open_intent(usable))
+        await self.commits.durable(Open(usable))
         return await settler.settle(usable, doubt)
 
     async def _with_settled_parents(self, intent: Intent) -> Intent | None:
         """The intent without nesting what an open intent of an earlier file nests too; None: that must settle first."""
         if not self._nests_unsettled(intent):
             return intent
-        body = intent.json()
+        body = intent.stated
         customer_id, account_id = await Parents(self.scope).existing(intent, body)
         body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
         intent = replace(intent, body=encode(body))
         return None if self._nests_unsettled(intent) else intent
 
     def _nests_unsettled(self, intent: Intent) -> bool:
-        return not self.unsettled_parents.isdisjoint(_nested_keys(intent))
+        return bool(self.unsettled_parents) and not self.unsettled_parents.isdisjoint(_nested_keys(intent))
 
     def _owner_conflict(self, task: Task) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
@@ -282,24 +281,19 @@ class _Loading:
             bill_id=settled.leaf_id if intent.kind == "bill" else None,
             attempts=intent.attempts + settled.attempts,
         )
-        memory = self.job.memory
-
-        def change() -> None:
-            for entity in settled.entities:
-                memory.know(entity)
-            if settled.outcome is not Outcome.NOT_ATTEMPTED:
-                memory.conclude(intent.file_id, intent.reference, outcome)
-            if settled.outcome is Outcome.REFUSED:
-                memory.spend(intent)
-            if not open_:
-                memory.close_intent(intent)
-
+        changes: list[Change] = [Know(entity) for entity in settled.entities]
+        if settled.outcome is not Outcome.NOT_ATTEMPTED:
+            changes.append(Conclude(intent.file_id, intent.reference, outcome))
+        if settled.outcome is Outcome.REFUSED:
+            changes.append(Spend(intent))
+        if not open_:
+            changes.append(Close(intent))
         if open_:
             self.unsettled.add(intent.business_key)
             self.unsettled_parents.update(_nested_keys(intent))
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
-        await self.commits.durable(change)
+        await self.commits.durable(*changes)
 
     async def _finish(self, part: CustomerPart) -> None:
         """The customer's records are done: bring its details up to date, then forget what is known of it."""
@@ -357,7 +351,7 @@ class _Loading:
         content = content_of(wanted)
         generation = self.generations.get((wanted.reference, content), 0)
         body = create_body(wanted, customer_id=task.customer_id, account_id=task.account_id)
-        intent = Intent(
+        return Intent(
             kind=wanted.kind,
             reference=wanted.reference,
             file_id=self.job.file_id,
@@ -365,7 +359,7 @@ class _Loading:
             method="POST",
             path=PATH_OF[wanted.kind],
             body=encode(body),
-            key=None,
+            key=self.scope.key(wanted.kind, wanted.reference, content, generation),
             content=content,
             generation=generation,
             customer_reference=wanted.customer.reference,
@@ -374,15 +368,11 @@ class _Loading:
             watermark=self.job.watermark if wanted.kind != "bill" else None,
             first_sent_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        return self._at(intent, generation)
-
-    def _at(self, intent: Intent, generation: int) -> Intent:
-        return replace(intent, generation=generation, key=self.scope.key(intent, generation))
 
 
 def _nested_keys(intent: Intent) -> set[tuple[str, str]]:
     """Business keys of the parents that an intent nests."""
-    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.json()).items()}
+    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.stated).items()}
 
 
 def _broken_off(doubt: Doubt) -> Settlement:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,34 +13,27 @@ import polars as pl
 
 from pipeline.core.identity import idempotency_key
 from pipeline.core.intents import Entity, Intent
-from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.outcomes import Outcome
+from pipeline.core.remembered import Change
 from pipeline.core.wanted import Kind
 from pipeline.load.wire import Wire
 
 
 class Memory(Protocol):
-    """The ledger's intents, ids and outcomes. Changes are made inside `Commits.durable`."""
+    """The ledger's intents, ids and outcomes."""
 
     def open_intents(self) -> list[Intent]: ...
     def entities(self, kind: Kind, references: Iterable[str]) -> dict[str, Entity]: ...
-    def reference_of(self, kind: Kind, id_: str) -> str | None: ...
+    def references(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]: ...
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]: ...
     def settled_records(self, file_id: int) -> pl.Series: ...
-    def open_intent(self, intent: Intent) -> None: ...
-    def replace_intent(self, intent: Intent) -> None: ...
-    def close_intent(self, intent: Intent) -> None: ...
-    def spend(self, intent: Intent) -> None: ...
-    def know(self, entity: Entity) -> None: ...
-    def forget(self, kind: Kind, reference: str) -> None: ...
-    def conclude(self, file_id: int, reference: str, outcome: RecordOutcome) -> None: ...
-    def upgrade(self, file_id: int, record: int) -> None: ...
 
 
 class Commits(Protocol):
-    """Makes changes durable, many at once."""
+    """Makes changes of the ledger durable, many at once."""
 
-    async def durable(self, change: Callable[[], None]) -> None:
-        """Run a change and come back when it is on disk."""
+    async def durable(self, *changes: Change) -> None:
+        """Make changes together and come back when they are on disk."""
         ...
 
 
@@ -68,6 +63,7 @@ class Known:
         self._reader = reader
         self._entities: dict[tuple[Kind, str], Entity] = {}
         self._brought = False
+        self._asked: list[tuple[Kind, str, asyncio.Future[str | None]]] = []
 
     def bring(self, entities: Iterable[Entity]) -> None:
         """Take what the ledger knows of the next bucket."""
@@ -86,9 +82,27 @@ class Known:
             return entity
         return self._reader.entities(kind, [reference]).get(reference)
 
-    def reference_of(self, kind: Kind, id_: str) -> str | None:
-        """The reference that an id is known under; ids and references are one to one."""
-        return self._reader.reference_of(kind, id_)
+    async def reference_of(self, kind: Kind, id_: str) -> str | None:
+        """The reference that an id is known under; ids and references are one to one.
+
+        Questions that come up in the same turn of the event loop are asked of the ledger as one.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._answer)
+        answer: asyncio.Future[str | None] = loop.create_future()
+        self._asked.append((kind, id_, answer))
+        return await answer
+
+    def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        ids: dict[Kind, set[str]] = defaultdict(set)
+        for kind, id_, _ in asked:
+            ids[kind].add(id_)
+        known = {kind: self._reader.references(kind, some) for kind, some in ids.items()}
+        for kind, id_, answer in asked:
+            if not answer.done():
+                answer.set_result(known[kind].get(id_))
 
     def drop(self, kind: Kind, reference: str) -> None:
         """Forget one that is no longer at work."""
@@ -102,21 +116,19 @@ class Scope:
     merchant: str
     environment: str
     wire: Wire
-    memory: Memory
-    """For changes, inside `commits.durable`."""
     commits: Commits
     known: Known
     max_retry_s: float
     key_life_s: float
 
-    def key(self, intent: Intent, generation: int) -> str:
-        """The idempotency key of an intent's wish in a generation."""
+    def key(self, kind: Kind, reference: str, content: str, generation: int) -> str:
+        """The idempotency key of a wish in a generation."""
         return idempotency_key(
             merchant=self.merchant,
             environment=self.environment,
-            kind=intent.kind,
-            reference=intent.reference,
-            content=intent.content,
+            kind=kind,
+            reference=reference,
+            content=content,
             generation=generation,
         )
 

@@ -14,6 +14,7 @@ from pipeline.core.compare import bill_differences, missing_metadata, union_meta
 from pipeline.core.identity import MAX_GENERATIONS
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
+from pipeline.core.remembered import Renew
 from pipeline.core.wanted import PATH_OF, Json, Kind, encode, nested_parents, with_parent_ids
 from pipeline.load.parents import OtherCustomer, Parents, details_of, entity_from
 from pipeline.load.scope import Scope, Settlement
@@ -101,7 +102,7 @@ class CreateSettler:
         return None
 
     async def _send(self, intent: Intent, doubt: Doubt) -> Reading:
-        body = intent.json()
+        body = intent.stated
         fields = {"external_reference": intent.reference, "currency": body["currency"]}
         amount = "amount_due" if intent.kind == "bill" else "balance"
         owners = {
@@ -147,7 +148,7 @@ class CreateSettler:
 
     async def _next_generation(self, intent: Intent, reading: Reading) -> Intent | None:
         """The intent under a new key, with parents by the ids they turn out to have; None when that cannot help."""
-        body = intent.json()
+        body = intent.stated
         customer_id, account_id = await self._parents.existing(intent, body)
         renewed_body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
         if reading.meaning is Meaning.UNKNOWN:
@@ -164,9 +165,9 @@ class CreateSettler:
             intent,
             body=encode(renewed_body),
             generation=generation,
-            key=self._scope.key(intent, generation),
+            key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
         )
-        await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
+        await self._scope.commits.durable(Renew(renewed))
         return renewed
 
     async def _done(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
@@ -187,7 +188,7 @@ class CreateSettler:
             leaf_id=entity["id"],
             attempts=doubt.sends,
         )
-        if self._attached_elsewhere(intent, settled):
+        if await self._attached_elsewhere(intent, settled):
             return replace(
                 settled,
                 outcome=Outcome.CONFLICT,
@@ -205,9 +206,9 @@ class CreateSettler:
         except (Uncertain, Halted):
             return None
 
-    def _attached_elsewhere(self, intent: Intent, settled: Settlement) -> bool:
+    async def _attached_elsewhere(self, intent: Intent, settled: Settlement) -> bool:
         """Whether a nested parent turned out to be another one's, where the API attaches to what exists."""
-        nested = nested_parents(intent.json())
+        nested = nested_parents(intent.stated)
         parents: list[tuple[Kind, str | None, str | None]] = [
             ("account", intent.account_reference if intent.kind == "bill" else None, settled.account_id),
             (
@@ -222,13 +223,13 @@ class CreateSettler:
             known = self._scope.known.get(kind, reference)
             if known is not None and known.id != id_:
                 return True
-            if known is None and self._scope.known.reference_of(kind, id_) not in {None, reference}:
+            if known is None and await self._scope.known.reference_of(kind, id_) not in {None, reference}:
                 return True
         return False
 
     def entities_of(self, intent: Intent, settled: Settlement, leaf: Json) -> list[Entity]:
         """What a successful create teaches: the leaf and its parents."""
-        body = intent.json()
+        body = intent.stated
         nested = nested_parents(body)
         entities: list[Entity] = []
         if settled.customer_id and intent.kind != "customer":
@@ -253,7 +254,7 @@ class CreateSettler:
         entities.append(
             replace(
                 entity_from(intent.kind, leaf, owner=owner),
-                details=details_of(body) if intent.kind != "bill" else "{}",
+                details=details_of(body) if intent.kind != "bill" else {},
                 watermark=intent.watermark,
             )
         )
@@ -274,7 +275,7 @@ class CreateSettler:
                 attempts=doubt.sends,
                 **ids,
             )
-        body = intent.json()
+        body = intent.stated
         differences = bill_differences(body, found)
         if not await self._same_owner(intent, body, found):
             differences.append("owner")

@@ -205,7 +205,6 @@ class FileByFile:
                     settings=desk.settings,
                     sender=BillingApi(desk.settings.api, desk.api_key()),
                     commits=GroupCommit(writer, str(desk.ledger_path)),
-                    memory=Sends(writer),
                     reader=Sends(reading),
                     pace=desk.pace,
                     watermark=desk.watermark(checked.landed, file_id),

@@ -15,6 +15,7 @@ import pytest
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.plan import CustomerPart
+from pipeline.core.remembered import Conclude, Know, Spend
 from pipeline.core.wanted import Wanted
 from pipeline.edge.ledger import Files, Sends, open_ledger
 from pipeline.load import parts
@@ -102,10 +103,10 @@ def test_customers_come_in_file_order_and_their_records_by_account(tmp_path: Pat
 def test_only_accepted_records_without_a_final_outcome_are_sent(tmp_path: Path, sends: Sends) -> None:
     verdicts = ["accepted", "rejected", "duplicate", "accepted", "accepted", "accepted"]
     rows = [bill("C1", "A1", f"B{n}", verdict=verdict) for n, verdict in enumerate(verdicts)]
-    sends.conclude(1, "B0", RecordOutcome(1, Outcome.CREATED))
-    sends.conclude(1, "B3", RecordOutcome(4, Outcome.IN_DOUBT))
-    sends.conclude(1, "B4", RecordOutcome(5, Outcome.REFUSED))
-    sends.conclude(2, "B5", RecordOutcome(6, Outcome.CREATED))  # of another file
+    sends.write(Conclude(1, "B0", RecordOutcome(1, Outcome.CREATED)))
+    sends.write(Conclude(1, "B3", RecordOutcome(4, Outcome.IN_DOUBT)))
+    sends.write(Conclude(1, "B4", RecordOutcome(5, Outcome.REFUSED)))
+    sends.write(Conclude(2, "B5", RecordOutcome(6, Outcome.CREATED)))  # of another file
     records = write(tmp_path / "r", rows)
     assert count_to_send(records) == 4
     assert [wanted.record for wanted in take_all(list(buckets(records, "bill", sends, 1)))] == [4, 6]
@@ -172,7 +173,7 @@ def test_the_last_filled_details_of_a_customer_and_account_go_with_every_record(
 def test_details_of_a_record_that_is_settled_already_still_count(tmp_path: Path, sends: Sends) -> None:
     """Or a file that goes on after a crash would give its first customers other details than before."""
     rows = [bill("C1", "A1", "B1"), bill("C1", "A1", "B2", customer_name="Anne")]
-    sends.conclude(1, "B2", RecordOutcome(2, Outcome.CREATED))
+    sends.write(Conclude(1, "B2", RecordOutcome(2, Outcome.CREATED)))
     (only,) = take_all(list(buckets(write(tmp_path / "r", rows), "bill", sends, 1)))
     assert only.customer.details == {"name": "Anne"}
 
@@ -184,12 +185,12 @@ def test_direct_bills_of_two_customers_do_not_share_details(tmp_path: Path, send
 
 
 def test_what_the_ledger_knows_comes_with_the_bucket(tmp_path: Path, sends: Sends) -> None:
-    sends.know(Entity("customer", "C1", "bcus_1"))
-    sends.know(Entity("account", "A1", "bacc_1", owner="C1"))
-    sends.know(Entity("bill", "B1", "bill_1", owner="C1"))
-    sends.know(Entity("customer", "C9", "bcus_9"))
+    sends.write(Know(Entity("customer", "C1", "bcus_1")))
+    sends.write(Know(Entity("account", "A1", "bacc_1", owner="C1")))
+    sends.write(Know(Entity("bill", "B1", "bill_1", owner="C1")))
+    sends.write(Know(Entity("customer", "C9", "bcus_9")))
     spent = Intent("bill", "B2", 1, 1, "POST", "/", b"", "k", "content", 2, "C1", None, None, None, "t")
-    sends.spend(spent)
+    sends.write(Spend(spent))
     rows = [bill("C1", "A1", "B1"), bill("C1", "A2", "B2"), bill("C2", None, "B3")]
     (bucket,) = buckets(write(tmp_path / "r", rows), "bill", sends, 1)
     assert {(one.kind, one.reference) for one in bucket.entities} == {
@@ -222,7 +223,7 @@ def test_a_limit_takes_the_first_records_that_are_still_to_send(
     tmp_path: Path, sends: Sends, limit: int, records: list[int]
 ) -> None:
     rows = [bill(f"C{n % 2}", None, f"B{n}", verdict="rejected" if n == 2 else "accepted") for n in range(6)]
-    sends.conclude(1, "B0", RecordOutcome(1, Outcome.CREATED))
+    sends.write(Conclude(1, "B0", RecordOutcome(1, Outcome.CREATED)))
     found = list(buckets(write(tmp_path / "r", rows), "bill", sends, 1, limit=limit))
     assert sorted(one.record for one in take_all(found)) == records
 
