@@ -6,6 +6,7 @@ An intent is durable before its first byte is sent; its outcome, the ids it taug
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -36,6 +37,8 @@ STOP_GRACE_S = 5.0
 """How long requests under way may take to end after a stop."""
 ALIKE_REFUSALS = 20
 """So many first records refused alike mean that the file or the account is wrong, not the records."""
+YOUNG_OBJECTS = 50_000
+"""New objects before Python looks for garbage in cycles; its default is 700."""
 WINDOW_PARTS = 4
 """Customers at work per request in flight."""
 
@@ -74,7 +77,19 @@ def load(job: LoadJob) -> LoadResult:
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
-    return uvloop.run(_load(job))
+    with _seldom_swept():
+        return uvloop.run(_load(job))
+
+
+@contextmanager
+def _seldom_swept() -> Iterator[None]:
+    """Look for garbage in cycles seldom: a load makes little of it, and looks took a sixth of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def _load(job: LoadJob) -> LoadResult:
@@ -109,6 +124,9 @@ class _Loading:
     commits: Commits
     notes: list[str] = field(default_factory=list)
     scope: Scope = field(init=False)
+    most_running: int = field(init=False)
+    window: int = field(init=False)
+    """Customers at work at once."""
     turns: Turns = field(default_factory=Turns)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
@@ -123,6 +141,8 @@ class _Loading:
 
     def __post_init__(self) -> None:
         job = self.job
+        self.most_running = job.settings.api.max_in_flight
+        self.window = WINDOW_PARTS * self.most_running
         self.scope = Scope(
             merchant=job.settings.merchant,
             environment=job.settings.environment,
@@ -160,18 +180,18 @@ class _Loading:
             raise self.failure
 
     async def _refill(self, supply: Supply) -> None:
-        while self.turns.active < WINDOW_PARTS * self.job.settings.api.max_in_flight:
+        while self.turns.active < self.window:
             part = await supply.next_part(self._take_up)
             if part is None:
                 return
             self.turns.add(part)
 
     def _start_turns(self) -> None:
-        while len(self.running) < self.job.settings.api.max_in_flight:
+        while len(self.running) < self.most_running:
             turn = self.turns.take()
             if turn is None:
                 return
-            task = asyncio.create_task(self._turn(*turn))
+            task = asyncio.create_task(self._work(*turn))
             self.running.add(task)
             task.add_done_callback(self._ended)
 
@@ -192,6 +212,17 @@ class _Loading:
     def _take_up(self, bucket: Bucket) -> None:
         self.generations.update(bucket.generations)
         self.scope.known.bring(bucket.entities)
+
+    async def _work(self, part: CustomerPart, task: Task) -> None:
+        """Turn after turn, until none can be taken now."""
+        turn: tuple[CustomerPart, Task] | None = (part, task)
+        while turn is not None:
+            await self._turn(*turn)
+            if self.wire.halt_reason is not None or self.failure is not None:
+                return
+            if len(self.running) < self.most_running or self.turns.active < self.window // 2:
+                self.wake.set()
+            turn = self.turns.take()
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
         settled = await self._record(task)
@@ -306,7 +337,7 @@ class _Loading:
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""
-        slots = asyncio.Semaphore(self.job.settings.api.max_in_flight)
+        slots = asyncio.Semaphore(self.most_running)
 
         async def settle(intent: Intent) -> None:
             doubt = Doubt(doubtful=True)
@@ -351,7 +382,7 @@ class _Loading:
         content = content_of(wanted)
         generation = self.generations.get((wanted.reference, content), 0)
         body = create_body(wanted, customer_id=task.customer_id, account_id=task.account_id)
-        return Intent(
+        intent = Intent(
             kind=wanted.kind,
             reference=wanted.reference,
             file_id=self.job.file_id,
@@ -368,6 +399,8 @@ class _Loading:
             watermark=self.job.watermark if wanted.kind != "bill" else None,
             first_sent_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+        vars(intent)["stated"] = body  # what reading its own bytes again would give
+        return intent
 
 
 def _nested_keys(intent: Intent) -> set[tuple[str, str]]:

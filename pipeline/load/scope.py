@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Protocol
 
 import polars as pl
@@ -52,6 +53,9 @@ class Settlement:
     """What the answer taught; remembered together with the outcome."""
 
 
+_Question = tuple[tuple[tuple[Kind, str], ...], dict[tuple[Kind, str], str], asyncio.Future[None]]
+
+
 class Known:
     """Entities by reference: those of the customers at work in memory, the others asked from the ledger.
 
@@ -63,7 +67,7 @@ class Known:
         self._reader = reader
         self._entities: dict[tuple[Kind, str], Entity] = {}
         self._brought = False
-        self._asked: list[tuple[Kind, str, asyncio.Future[str | None]]] = []
+        self._asked: list[_Question] = []
 
     def bring(self, entities: Iterable[Entity]) -> None:
         """Take what the ledger knows of the next bucket."""
@@ -82,27 +86,38 @@ class Known:
             return entity
         return self._reader.entities(kind, [reference]).get(reference)
 
-    async def reference_of(self, kind: Kind, id_: str) -> str | None:
-        """The reference that an id is known under; ids and references are one to one.
+    async def references(self, ids: Iterable[tuple[Kind, str]]) -> dict[tuple[Kind, str], str]:
+        """(kind, id) → the reference it is known under, where it is; ids and references are one to one.
 
         Questions that come up in the same turn of the event loop are asked of the ledger as one.
         """
+        question = tuple(ids)
+        if not question:
+            return {}
         loop = asyncio.get_running_loop()
         if not self._asked:
             loop.call_soon(self._answer)
-        answer: asyncio.Future[str | None] = loop.create_future()
-        self._asked.append((kind, id_, answer))
-        return await answer
+        answer: asyncio.Future[None] = loop.create_future()
+        held: dict[tuple[Kind, str], str] = {}
+        self._asked.append((question, held, answer))
+        await answer
+        return held
 
     def _answer(self) -> None:
         asked, self._asked = self._asked, []
         ids: dict[Kind, set[str]] = defaultdict(set)
-        for kind, id_, _ in asked:
+        for kind, id_ in chain.from_iterable(question for question, _, _ in asked):
             ids[kind].add(id_)
-        known = {kind: self._reader.references(kind, some) for kind, some in ids.items()}
-        for kind, id_, answer in asked:
+        try:
+            known = {kind: self._reader.references(kind, some) for kind, some in ids.items()}
+        except BaseException as error:  # noqa: BLE001 (handed to all who wait)
+            for _, _, answer in asked:
+                answer.cancelled() or answer.set_exception(error)
+            return
+        for question, held, answer in asked:
+            held.update({(kind, id_): known[kind][id_] for kind, id_ in question if id_ in known[kind]})
             if not answer.done():
-                answer.set_result(known[kind].get(id_))
+                answer.set_result(None)
 
     def drop(self, kind: Kind, reference: str) -> None:
         """Forget one that is no longer at work."""

@@ -31,6 +31,7 @@ class GroupCommit:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -43,19 +44,20 @@ class GroupCommit:
 
         Whoever stops waiting does not take them back.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((changes, future))
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+            self._writing = self._loop.create_task(self._write())
         await future
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
             problem: Exception | None = None
             try:
-                await loop.run_in_executor(self._thread, self._commit, [changes for changes, _ in group])
+                await self._loop.run_in_executor(
+                    self._thread, self._commit, [changes for changes, _ in group]
+                )
             except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
                 problem = error
             _resolve([future for _, future in group], problem)
