@@ -23,8 +23,7 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
     """Patch what changed of a finished customer and its accounts; notes on what could not be patched."""
     notes: list[str] = []
     for entity, stated, last in _stated(scope, part):
-        changed = changed_details(stated, entity.details)
-        if not changed:
+        if stated == entity.details or not (changed := changed_details(stated, entity.details)):
             continue
         expected = Expected({"id": entity.id}, statuses=(200,))
         # By reference: an id learned from a nested create may be a stranger's where the API attaches silently.

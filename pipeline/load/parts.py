@@ -7,7 +7,7 @@ bucket customers come in file order.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,8 @@ ACCOUNT_DETAILS = ("account_name", "account_metadata")
 class Bucket:
     """Customers of one hash bucket, with what the ledger knows of them and of their records."""
 
-    parts: list[CustomerPart]
+    parts: Iterator[CustomerPart]
+    """Made as they are taken: a hundred thousand of them at once would be most of the memory."""
     entities: list[Entity]
     """Known customers, accounts and, for bills, the bills."""
     generations: dict[tuple[str, str], int]
@@ -107,7 +108,7 @@ def _bucket(frame: pl.DataFrame, model: Model, memory: Memory) -> Bucket:
     leaves = frame[f"{kind}_reference"]
     bills = memory.entities("bill", leaves) if kind == "bill" else {}
     return Bucket(
-        parts=list(_parts(frame, model, customers, accounts)),
+        parts=_parts(frame, model, customers, accounts),
         entities=[*customers.values(), *accounts.values(), *bills.values()],
         generations=memory.generations(kind, leaves),
     )
@@ -165,18 +166,18 @@ class Supply:
 
     def __init__(self, buckets: Iterator[Bucket]) -> None:
         self._buckets = buckets
-        self._waiting: deque[CustomerPart] = deque()
+        self._parts: Iterator[CustomerPart] = iter(())
         self._ahead: asyncio.Task[Bucket | None] | None = self._read_ahead()
 
     async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerPart | None:
         """The next customer, or None when there is none left; `take_up` is told of each new bucket."""
-        while not self._waiting and self._ahead is not None:
+        while (part := next(self._parts, None)) is None and self._ahead is not None:
             bucket = await self._ahead
             self._ahead = self._read_ahead() if bucket is not None else None
             if bucket is not None:
                 take_up(bucket)
-                self._waiting.extend(bucket.parts)
-        return self._waiting.popleft() if self._waiting else None
+                self._parts = bucket.parts
+        return part
 
     async def close(self) -> None:
         """Wait for a read under way: its thread uses the ledger."""

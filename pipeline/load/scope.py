@@ -112,7 +112,8 @@ class Known:
             known = {kind: self._reader.references(kind, some) for kind, some in ids.items()}
         except BaseException as error:  # noqa: BLE001 (handed to all who wait)
             for _, _, answer in asked:
-                answer.cancelled() or answer.set_exception(error)
+                if not answer.done():
+                    answer.set_exception(error)
             return
         for question, held, answer in asked:
             held.update({(kind, id_): known[kind][id_] for kind, id_ in question if id_ in known[kind]})

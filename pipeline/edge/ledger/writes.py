@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.remembered import Change, Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
-from pipeline.core.wanted import encode
+from pipeline.core.wanted import canonical_json
 
 MAX_ROWS = 64
 """Rows of one statement: SQLite keeps each number of rows as a statement of its own."""
@@ -55,10 +55,14 @@ class _Waiting:
 
     def take(self, change: Change) -> None:
         match change:
+            case Know(entity):
+                self._known.append(_row_of_entity(entity))
             case Open(intent):
                 self._open(intent)
             case Close(intent):
                 self._close(intent)
+            case Conclude(file_id, reference, outcome):
+                self._concluded.append(_row_of_outcome(file_id, reference, outcome))
             case Renew(intent):
                 self._close(intent)
                 self._open(intent)
@@ -67,13 +71,9 @@ class _Waiting:
                 self._db.execute(
                     f"{_GENERATION} max(generation + 1, excluded.generation)", _generation(intent, 1)
                 )
-            case Know(entity):
-                self._known.append(_row_of_entity(entity))
             case Forget(kind, reference):
                 self._write_known()
                 self._db.execute("DELETE FROM entities WHERE kind = ? AND reference = ?", (kind, reference))
-            case Conclude(file_id, reference, outcome):
-                self._concluded.append(_row_of_outcome(file_id, reference, outcome))
             case Upgrade(file_id, record):
                 self._write_concluded()
                 self._db.execute(
@@ -131,7 +131,7 @@ def _flat(rows: Sequence[Row]) -> list[Any]:
 
 
 def _row_of_entity(entity: Entity) -> Row:
-    details = encode(entity.details).decode()
+    details = canonical_json(entity.details) if entity.details else "{}"
     return (
         *(entity.kind, entity.reference, entity.id, entity.owner),
         *(entity.currency, entity.balance, details, entity.watermark),
