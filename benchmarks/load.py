@@ -112,7 +112,7 @@ def _section(plain: Rates, tls: Rates) -> str:
 
 
 def _table(scheme: str, rates: Rates) -> list[str]:
-    wrk, bare, ours, httpx = rates
+    _, bare, ours, httpx = rates
     rows = [
         f"| {name} | {median(one):.0f} | {min(one):.0f} to {max(one):.0f} | {median(rates[ours]) / median(one):.2f} |"
         for name, one in rates.items()

@@ -25,6 +25,8 @@ api: {{base_url: "{url}", key_file: key, max_in_flight: {in_flight}}}
 drop: {{folder: drop, settle_s: 0, archive: archive, quarantine: quarantine}}
 feeds:
   - {{name: bills, match: "*bills*.csv", model: bill, amount: {{unit: major}}}}
+  - {{name: accounts, match: "*accounts*.csv", model: account_balance, amount: {{unit: minor}}}}
+  - {{name: balances, match: "*balances*.csv", model: customer_balance, amount: {{unit: minor}}}}
 """
 
 
@@ -44,11 +46,12 @@ class Merchant:
     folder: Path
     url: str
     ca: Path | None = None
+    key: str = KEY
 
     def write_config(self) -> None:
         (self.folder / "config.yaml").write_text(CONFIG.format(url=self.url, in_flight=IN_FLIGHT))
         key = self.folder / "key"
-        key.write_text(KEY)
+        key.write_text(self.key)
         key.chmod(0o600)
         (self.folder / "drop").mkdir(exist_ok=True)
 
