@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.load_inputs import write_bills
-from benchmarks.merchant import ran
+from benchmarks.merchant import Ran, ran
 from benchmarks.surroundings import surroundings
 from pipeline.check import check
 from pipeline.core.files import LandedFile
@@ -33,7 +33,10 @@ def measure() -> str:
         write_bills(folder / "x_bills.csv", RECORDS, PER_CUSTOMER)
         me = [sys.executable, "-m", "benchmarks.planning"]
         ran([*me, "check", place])
-        plan = ran([*me, "plan", place])
+        return section(ran([*me, "plan", place]))
+
+
+def section(plan: Ran) -> str:
     reached = "" if plan.peak_anon_bytes <= AT_MOST_BYTES else ": not reached"
     return "\n".join(
         [
@@ -58,7 +61,7 @@ def check_file(folder: Path) -> None:
     (folder / "records").symlink_to(checked.records.resolve())
 
 
-async def plan(folder: Path) -> None:
+async def plan_all(folder: Path) -> None:
     with closing(open_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
         supply = Supply(buckets(folder / "records", "bill", Sends(ledger), 1))
         planned = 0
@@ -74,4 +77,4 @@ if __name__ == "__main__":
     if what == "check":
         check_file(where)
     else:
-        asyncio.run(plan(where))
+        asyncio.run(plan_all(where))

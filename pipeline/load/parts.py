@@ -74,10 +74,12 @@ def buckets(
     Within a file the last record's names, e-mails and phones count, so every row carries those. `limit` takes
     only the first so many records.
     """
-    settled = memory.settled_records(file_id)
     number = -(-count_to_send(records) // BUCKET_RECORDS)
     if not number:
         return
+    settled = memory.settled_records(file_id)
+    if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
+        return  # a run that was killed after its last record looks no further
     last_record = _record_of_limit(records, settled, limit)
     for index in range(number):
         frame = _accepted(records)
@@ -88,7 +90,7 @@ def buckets(
                 *[_last(column, "customer_reference") for column in CUSTOMER_DETAILS],
                 *[_last(column, "account_reference") for column in ACCOUNT_DETAILS],
             )
-            .join(pl.LazyFrame({"record": settled}), on="record", how="anti")
+            .pipe(_unsettled, settled)
             .filter(pl.col("record") <= last_record)
             .sort(
                 pl.col("record").min().over("customer_reference"),
@@ -143,6 +145,10 @@ def _accepted(records: Path) -> pl.LazyFrame:
     return pl.scan_parquet(records / "*.parquet").filter(pl.col("verdict") == "accepted")
 
 
+def _unsettled(frame: pl.LazyFrame, settled: pl.Series) -> pl.LazyFrame:
+    return frame.join(pl.LazyFrame({"record": settled}), on="record", how="anti")
+
+
 def _last(column: str, owner: str) -> pl.Expr:
     return pl.col(column).drop_nulls().last().over(owner)
 
@@ -150,14 +156,7 @@ def _last(column: str, owner: str) -> pl.Expr:
 def _record_of_limit(records: Path, settled: pl.Series, limit: int | None) -> int:
     if limit is None:
         return 2**62
-    first = (
-        _accepted(records)
-        .select("record")
-        .join(pl.LazyFrame({"record": settled}), on="record", how="anti")
-        .sort("record")
-        .head(limit)
-        .collect()
-    )
+    first = _accepted(records).select("record").pipe(_unsettled, settled).sort("record").head(limit).collect()
     return int(first["record"].max() or 0) if limit else 0  # type: ignore[arg-type]
 
 

@@ -84,8 +84,9 @@ class Sends:
         rows = self._db.execute(
             f"SELECT {columns} FROM outcomes WHERE file_id = ? AND record BETWEEN ? AND ? ORDER BY record",  # noqa: S608
             (file_id, first, last),
-        ).fetchall()
-        return pl.DataFrame([tuple(row) for row in rows], schema=OUTCOME_SCHEMA, orient="row")
+        )
+        rows.row_factory = None  # plain tuples
+        return pl.DataFrame(rows.fetchall(), schema=OUTCOME_SCHEMA, orient="row")
 
     def references_of(self, file_id: int) -> set[str]:
         """References of a file's records that were accepted and did not end in its rejects."""
