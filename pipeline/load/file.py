@@ -6,10 +6,8 @@ An intent is durable before its first byte is sent; its outcome, the ids it taug
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,15 +19,15 @@ from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
 from pipeline.core.remembered import Change, Close, Conclude, Know, Open, Spend
 from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, with_parent_ids
-from pipeline.errors import ApiRefusesAll, BillferryError, Stopped
+from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
+from pipeline.load.loop import seldom_swept, stop_on_signals
 from pipeline.load.parents import Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
-from pipeline.signals import STOP_SIGNALS
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -37,8 +35,6 @@ STOP_GRACE_S = 5.0
 """How long requests under way may take to end after a stop."""
 ALIKE_REFUSALS = 20
 """So many first records refused alike mean that the file or the account is wrong, not the records."""
-YOUNG_OBJECTS = 50_000
-"""New objects before Python looks for garbage in cycles; its default is 700."""
 WINDOW_PARTS = 4
 """Customers at work per request in flight."""
 
@@ -77,44 +73,18 @@ def load(job: LoadJob) -> LoadResult:
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
-    with _seldom_swept():
+    with seldom_swept():
         return uvloop.run(_load(job))
-
-
-@contextmanager
-def _seldom_swept() -> Iterator[None]:
-    """Look for garbage in cycles seldom: a load makes little of it, and looks took a sixth of its time."""
-    before = gc.get_threshold()
-    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 async def _load(job: LoadJob) -> LoadResult:
     async with job.sender as sender, job.commits as commits:
         wire = Wire(sender, job.settings.api, job.pace)
         loading = _Loading(job, wire, commits)
-        with _stop_on_signals(wire):
+        with stop_on_signals(wire):
             await loading.run()
             await asyncio.sleep(0)  # a signal that came with the last answer is still to be heard
         return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
-
-
-@contextmanager
-def _stop_on_signals(wire: Wire) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number in STOP_SIGNALS:
-        stopped = Stopped(signal_name=number.name, signal_number=int(number))
-        loop.add_signal_handler(number, wire.halt, stopped)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
 
 
 @dataclass(slots=True)
