@@ -51,7 +51,8 @@ def measure() -> str:
             f"{surroundings()}.",
             "",
             f"Median **{median(walls):.1f} s** ({min(walls):.1f} to {max(walls):.1f}; at most {AT_MOST_S:.0f} s is"
-            f" asked for{within}), {max(one.peak_anon_bytes for one in took) >> 20} MiB of anonymous memory.",
+            f" asked for{within}), {median(one.cpu_s for one in took):.1f} s of CPU,"
+            f" {max(one.peak_anon_bytes for one in took) >> 20} MiB of anonymous memory.",
         ]
     )
 
