@@ -6,9 +6,16 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch
+from benchmarks import fetch, load, planning, requests, resume, startup
 
-COMPARISONS = {"fetch": fetch.measure}
+COMPARISONS = {
+    "fetch": fetch.measure,
+    "load": load.measure,
+    "resume": resume.measure,
+    "planning": planning.measure,
+    "startup": startup.measure,
+    "requests": requests.measure,
+}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"
 

@@ -7,11 +7,10 @@ crash and is sent by id after it carries the same key, and the API can recognise
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from typing import Any
 
-from pipeline.core.wanted import Kind, Wanted
+from pipeline.core.wanted import Kind, Wanted, canonical_json
 
 KEY_VERSION = "1"
 MAX_GENERATIONS = 4
@@ -38,5 +37,4 @@ def idempotency_key(
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipeline.core.wanted import Json, Kind
 
@@ -18,17 +19,12 @@ class Entity:
     owner: str | None = None
     currency: str | None = None
     balance: int | None = None
-    details: str = "{}"
+    details: Json = field(default_factory=dict)
+    """Names, e-mails, phones and metadata as last sent."""
     watermark: str | None = None
 
-    @property
-    def last_sent(self) -> Json:
-        """Names, e-mails, phones and metadata as last sent."""
-        details: Json = json.loads(self.details)
-        return details
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Intent:
     """A request about to be sent, byte for byte, with all that settling it needs."""
 
@@ -53,7 +49,8 @@ class Intent:
     def business_key(self) -> tuple[Kind, str]:
         return self.kind, self.reference
 
-    def json(self) -> Json:
-        """The body as an object."""
+    @cached_property
+    def stated(self) -> Json:
+        """The body as an object, which nobody changes."""
         body: Json = json.loads(self.body)
         return body

@@ -22,6 +22,8 @@ class Group:
     rows: Sequence[int]
     account_id: str | None = None
     cursor: int = 0
+    latest: Wanted | None = None
+    """The record sent last."""
 
     @property
     def left(self) -> int:
@@ -73,7 +75,7 @@ class CustomerPart:
                 continue
             self._opening = self._opening or opens_customer
             opens_account = self.kind == "bill" and group.account is not None and group.account_id is None
-            wanted = self.row(group.rows[group.cursor])
+            wanted = group.latest = self.row(group.rows[group.cursor])
             group.cursor += 1
             if group.left and not opens_account:
                 # Direct bills behind an opener come round again and then wait.

@@ -140,9 +140,13 @@ def with_parent_ids(body: Json, *, customer_id: str | None, account_id: str | No
     return body
 
 
+canonical_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+"""JSON without spaces, keys sorted: one value, one text."""
+
+
 def encode(body: Json) -> bytes:
     """JSON as it goes over the wire and into the intent: one body, one byte string."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return canonical_json(body).encode()
 
 
 def _object(party: Party) -> Json:

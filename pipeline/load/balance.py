@@ -13,6 +13,7 @@ from pipeline.core.answers import Expected, Meaning, Reading
 from pipeline.core.compare import changed_details
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
+from pipeline.core.remembered import Close, Forget, Know, Open, Renew
 from pipeline.core.wanted import PATH_OF, Json, encode
 from pipeline.load.parents import entity_from
 from pipeline.load.scope import Scope, Settlement
@@ -39,7 +40,7 @@ class BalanceSettler(CreateSettler):
 
     async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
         """An entity that was to be created exists: set its balance, unless that could undo something newer."""
-        body = intent.json()
+        body = intent.stated
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
         if intent.kind == "account":
             await self._parents.require_owner(intent, found)
@@ -53,11 +54,11 @@ class BalanceSettler(CreateSettler):
         self, intent: Intent, entity: Entity, doubt: Doubt, *, known_to_ledger: bool
     ) -> Settlement:
         """Set the balance of an existing entity to what the intent states."""
-        body = intent.json()
+        body = intent.stated
         refusal = self._must_not(intent, entity, doubt, body, known_to_ledger=known_to_ledger)
         if refusal is not None:
             return refusal
-        details = changed_details(body, entity.last_sent) if self._update_details else {}
+        details = changed_details(body, entity.details) if self._update_details else {}
         if entity.balance == body["balance"] and not details:
             if not known_to_ledger:
                 return self._settled(doubt, replace(entity, watermark=intent.watermark), Outcome.UNCHANGED)
@@ -76,7 +77,7 @@ class BalanceSettler(CreateSettler):
             key=None,
             balance_before=entity.balance,
         )
-        await self._scope.commits.durable(lambda: self._reopen(renewed, entity))
+        await self._scope.commits.durable(Close(renewed), Open(renewed), Know(entity))
         self._scope.known.add(entity)
         doubt.doubtful = False  # what was sent before is settled by the look that found the entity
         return await self._patch(renewed, doubt)
@@ -109,7 +110,7 @@ class BalanceSettler(CreateSettler):
         return None
 
     async def _patch(self, intent: Intent, doubt: Doubt) -> Settlement:
-        body = intent.json()
+        body = intent.stated
         expected = Expected(
             {
                 "external_reference": intent.reference,
@@ -165,8 +166,8 @@ class BalanceSettler(CreateSettler):
         if found is not None:
             return self._refused(doubt, reading)
         self._scope.known.drop(intent.kind, intent.reference)
-        await self._scope.commits.durable(lambda: self._scope.memory.forget(intent.kind, intent.reference))
-        body: Json = {"external_reference": intent.reference, **intent.json()}
+        await self._scope.commits.durable(Forget(intent.kind, intent.reference))
+        body: Json = {"external_reference": intent.reference, **intent.stated}
         if intent.kind == "account":
             body = await self._parents.with_current_customer(intent, body)
         generation = intent.generation + 1
@@ -176,26 +177,21 @@ class BalanceSettler(CreateSettler):
             path=PATH_OF[intent.kind],
             body=encode(body),
             generation=generation,
-            key=self._scope.key(intent, generation),
+            key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
             balance_before=None,
         )
-        await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
+        await self._scope.commits.durable(Renew(renewed))
         doubt.doubtful = False  # the PATCH changed nothing: there is nothing that it could have changed
         return await super().settle(renewed, doubt)
 
-    def _reopen(self, renewed: Intent, entity: Entity) -> None:
-        self._scope.memory.close_intent(renewed)
-        self._scope.memory.open_intent(renewed)
-        self._scope.memory.know(entity)
-
     def _applied(self, intent: Intent, shown: Json, doubt: Doubt) -> Settlement:
         known = self._scope.known.get(intent.kind, intent.reference)
-        sent = {name: value for name, value in intent.json().items() if name not in {"balance", "currency"}}
-        last_sent = known.last_sent if known else {}
+        sent = {name: value for name, value in intent.stated.items() if name not in {"balance", "currency"}}
+        last_sent = known.details if known else {}
         entity = replace(
             entity_from(intent.kind, shown, owner=self._owner(intent)),
-            balance=intent.json()["balance"],
-            details=encode({**last_sent, **sent}).decode(),
+            balance=intent.stated["balance"],
+            details={**last_sent, **sent},
             watermark=intent.watermark,
         )
         return self._settled(doubt, entity, Outcome.UPDATED)

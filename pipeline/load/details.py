@@ -13,6 +13,7 @@ from pipeline.core.answers import Expected, Meaning
 from pipeline.core.compare import changed_details
 from pipeline.core.intents import Entity
 from pipeline.core.plan import CustomerPart
+from pipeline.core.remembered import Know, Upgrade
 from pipeline.core.wanted import PATH_OF, Json, Wanted, encode
 from pipeline.load.scope import Scope
 from pipeline.load.wire import Halted
@@ -22,8 +23,7 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
     """Patch what changed of a finished customer and its accounts; notes on what could not be patched."""
     notes: list[str] = []
     for entity, stated, last in _stated(scope, part):
-        changed = changed_details(stated, entity.last_sent)
-        if not changed:
+        if stated == entity.details or not (changed := changed_details(stated, entity.details)):
             continue
         expected = Expected({"id": entity.id}, statuses=(200,))
         # By reference: an id learned from a nested create may be a stranger's where the API attaches silently.
@@ -41,11 +41,9 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
                 f"details of the {entity.kind} of record {last.record} were not updated: {reading.code}"
             )
             continue
-        known = replace(entity, details=encode({**entity.last_sent, **changed}).decode())
+        known = replace(entity, details={**entity.details, **changed})
         scope.known.add(known)
-        await scope.commits.durable(
-            lambda known=known, record=last.record: _remember(scope, known, file_id, record)  # type: ignore[misc]
-        )
+        await scope.commits.durable(Know(known), Upgrade(file_id, last.record))
     return notes
 
 
@@ -53,19 +51,14 @@ def _stated(scope: Scope, part: CustomerPart) -> Iterator[tuple[Entity, Json, Wa
     """Known entities whose details this file states beside the records' own, with the record that counts."""
     if part.kind == "customer":
         return  # the record itself carries them
-    last = max((part.row(group.rows[-1]) for group in part.groups), key=lambda wanted: wanted.record)
+    lasts = [group.latest or part.row(group.rows[-1]) for group in part.groups]
+    last = max(lasts, key=lambda wanted: wanted.record)
     customer = scope.known.get("customer", part.customer)
     if customer is not None:
         yield customer, last.customer.details, last
     if part.kind == "account":
         return
-    for group in part.groups:
+    for group, wanted in zip(part.groups, lasts, strict=True):
         account = scope.known.get("account", group.account)
         if account is not None:
-            wanted = part.row(group.rows[-1])
             yield account, wanted.account.details if wanted.account else {}, wanted
-
-
-def _remember(scope: Scope, entity: Entity, file_id: int, record: int) -> None:
-    scope.memory.know(entity)
-    scope.memory.upgrade(file_id, record)

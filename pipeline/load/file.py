@@ -6,12 +6,10 @@ An intent is durable before its first byte is sent; its outcome, the ids it taug
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import FrameType
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.identity import content_of
@@ -19,16 +17,17 @@ from pipeline.core.intents import Intent
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
+from pipeline.core.remembered import Change, Close, Conclude, Know, Open, Spend
 from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, with_parent_ids
-from pipeline.errors import ApiRefusesAll, BillferryError, Stopped
+from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
+from pipeline.load.loop import seldom_swept, stop_on_signals
 from pipeline.load.parents import Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
-from pipeline.signals import STOP_SIGNALS
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -42,14 +41,13 @@ WINDOW_PARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class LoadJob:
-    """Everything that one load needs. `memory` changes the ledger inside `commits`, `reader` reads it beside."""
+    """Everything that one load needs. `commits` changes the ledger, `reader` reads it beside."""
 
     checked: CheckedFile
     file_id: int
     settings: Settings
     sender: AbstractAsyncContextManager[Sender]
     commits: AbstractAsyncContextManager[Commits]
-    memory: Memory
     reader: Memory
     pace: Pace
     watermark: str
@@ -75,31 +73,17 @@ def load(job: LoadJob) -> LoadResult:
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
-    return uvloop.run(_load(job))
+    with seldom_swept():
+        return uvloop.run(_load(job))
 
 
 async def _load(job: LoadJob) -> LoadResult:
     async with job.sender as sender, job.commits as commits:
         wire = Wire(sender, job.settings.api, job.pace)
         loading = _Loading(job, wire, commits)
-        with _stop_on_signals(wire):
+        with stop_on_signals(wire):
             await loading.run()
         return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
-
-
-@contextmanager
-def _stop_on_signals(wire: Wire) -> Iterator[None]:
-    """Handlers of Python, not of the loop: those lose a signal that comes between its last look and their removal."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        wire.halt(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass(slots=True)
@@ -109,6 +93,9 @@ class _Loading:
     commits: Commits
     notes: list[str] = field(default_factory=list)
     scope: Scope = field(init=False)
+    most_running: int = field(init=False)
+    window: int = field(init=False)
+    """Customers at work at once."""
     turns: Turns = field(default_factory=Turns)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
@@ -123,11 +110,12 @@ class _Loading:
 
     def __post_init__(self) -> None:
         job = self.job
+        self.most_running = job.settings.api.max_in_flight
+        self.window = WINDOW_PARTS * self.most_running
         self.scope = Scope(
             merchant=job.settings.merchant,
             environment=job.settings.environment,
             wire=self.wire,
-            memory=job.memory,
             commits=self.commits,
             known=Known(job.reader),
             max_retry_s=job.settings.api.max_retry_s,
@@ -161,18 +149,18 @@ class _Loading:
             raise self.failure
 
     async def _refill(self, supply: Supply) -> None:
-        while self.turns.active < WINDOW_PARTS * self.job.settings.api.max_in_flight:
+        while self.turns.active < self.window:
             part = await supply.next_part(self._take_up)
             if part is None:
                 return
             self.turns.add(part)
 
     def _start_turns(self) -> None:
-        while len(self.running) < self.job.settings.api.max_in_flight:
+        while len(self.running) < self.most_running:
             turn = self.turns.take()
             if turn is None:
                 return
-            task = asyncio.create_task(self._turn(*turn))
+            task = asyncio.create_task(self._work(*turn))
             self.running.add(task)
             task.add_done_callback(self._ended)
 
@@ -193,6 +181,17 @@ class _Loading:
     def _take_up(self, bucket: Bucket) -> None:
         self.generations.update(bucket.generations)
         self.scope.known.bring(bucket.entities)
+
+    async def _work(self, part: CustomerPart, task: Task) -> None:
+        """Turn after turn, until none can be taken now."""
+        turn: tuple[CustomerPart, Task] | None = (part, task)
+        while turn is not None:
+            await self._turn(*turn)
+            if self.wire.halt_reason is not None or self.failure is not None:
+                return
+            if len(self.running) < self.most_running or self.turns.active < self.window // 2:
+                self.wake.set()
+            turn = self.turns.take()
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
         settled = await self._record(task)
@@ -245,21 +244,21 @@ class _Loading:
         usable = await self._with_settled_parents(intent)
         if usable is None:
             return Settlement(Outcome.NOT_ATTEMPTED)
-        await self.commits.durable(lambda: self.job.memory.open_intent(usable))
+        await self.commits.durable(Open(usable))
         return await settler.settle(usable, doubt)
 
     async def _with_settled_parents(self, intent: Intent) -> Intent | None:
         """The intent without nesting what an open intent of an earlier file nests too; None: that must settle first."""
         if not self._nests_unsettled(intent):
             return intent
-        body = intent.json()
+        body = intent.stated
         customer_id, account_id = await Parents(self.scope).existing(intent, body)
         body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
         intent = replace(intent, body=encode(body))
         return None if self._nests_unsettled(intent) else intent
 
     def _nests_unsettled(self, intent: Intent) -> bool:
-        return not self.unsettled_parents.isdisjoint(_nested_keys(intent))
+        return bool(self.unsettled_parents) and not self.unsettled_parents.isdisjoint(_nested_keys(intent))
 
     def _owner_conflict(self, task: Task) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
@@ -282,24 +281,19 @@ class _Loading:
             bill_id=settled.leaf_id if intent.kind == "bill" else None,
             attempts=intent.attempts + settled.attempts,
         )
-        memory = self.job.memory
-
-        def change() -> None:
-            for entity in settled.entities:
-                memory.know(entity)
-            if settled.outcome is not Outcome.NOT_ATTEMPTED:
-                memory.conclude(intent.file_id, intent.reference, outcome)
-            if settled.outcome is Outcome.REFUSED:
-                memory.spend(intent)
-            if not open_:
-                memory.close_intent(intent)
-
+        changes: list[Change] = [Know(entity) for entity in settled.entities]
+        if settled.outcome is not Outcome.NOT_ATTEMPTED:
+            changes.append(Conclude(intent.file_id, intent.reference, outcome))
+        if settled.outcome is Outcome.REFUSED:
+            changes.append(Spend(intent))
+        if not open_:
+            changes.append(Close(intent))
         if open_:
             self.unsettled.add(intent.business_key)
             self.unsettled_parents.update(_nested_keys(intent))
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
-        await self.commits.durable(change)
+        await self.commits.durable(*changes)
 
     async def _finish(self, part: CustomerPart) -> None:
         """The customer's records are done: bring its details up to date, then forget what is known of it."""
@@ -312,7 +306,7 @@ class _Loading:
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""
-        slots = asyncio.Semaphore(self.job.settings.api.max_in_flight)
+        slots = asyncio.Semaphore(self.most_running)
 
         async def settle(intent: Intent) -> None:
             doubt = Doubt(doubtful=True)
@@ -365,7 +359,7 @@ class _Loading:
             method="POST",
             path=PATH_OF[wanted.kind],
             body=encode(body),
-            key=None,
+            key=self.scope.key(wanted.kind, wanted.reference, content, generation),
             content=content,
             generation=generation,
             customer_reference=wanted.customer.reference,
@@ -374,15 +368,13 @@ class _Loading:
             watermark=self.job.watermark if wanted.kind != "bill" else None,
             first_sent_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        return self._at(intent, generation)
-
-    def _at(self, intent: Intent, generation: int) -> Intent:
-        return replace(intent, generation=generation, key=self.scope.key(intent, generation))
+        vars(intent)["stated"] = body  # what reading its own bytes again would give
+        return intent
 
 
 def _nested_keys(intent: Intent) -> set[tuple[str, str]]:
     """Business keys of the parents that an intent nests."""
-    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.json()).items()}
+    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.stated).items()}
 
 
 def _broken_off(doubt: Doubt) -> Settlement:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pipeline.core.compare import DETAIL_FIELDS
 from pipeline.core.intents import Entity, Intent
-from pipeline.core.wanted import Json, Kind, encode, nested_parents
+from pipeline.core.remembered import Forget, Know
+from pipeline.core.wanted import Json, Kind, nested_parents
 from pipeline.load.scope import Scope
 
 
@@ -85,18 +86,13 @@ class Parents:
     async def remember(self, *entities: Entity) -> None:
         """Know entities from now on, here and in the ledger."""
         self._scope.known.add(*entities)
-
-        def change() -> None:
-            for entity in entities:
-                self._scope.memory.know(entity)
-
-        await self._scope.commits.durable(change)
+        await self._scope.commits.durable(*map(Know, entities))
 
     async def _look_up(self, kind: Kind, reference: str) -> Json | None:
         found = await self._scope.wire.look_up(kind, reference)
         if found is None:
             self._scope.known.drop(kind, reference)
-            await self._scope.commits.durable(lambda: self._scope.memory.forget(kind, reference))
+            await self._scope.commits.durable(Forget(kind, reference))
         return found
 
 
@@ -109,11 +105,10 @@ def entity_from(kind: Kind, found: Json, *, owner: str | None) -> Entity:
         owner=owner,
         currency=found.get("currency"),
         balance=found.get("balance") if kind != "bill" else None,
-        details=details_of(found) if kind != "bill" else "{}",
+        details=details_of(found) if kind != "bill" else {},
     )
 
 
-def details_of(shown: Json) -> str:
-    """Names, e-mails, phones and metadata of an object, as the ledger keeps them (JSON)."""
-    names = (*DETAIL_FIELDS, "metadata")
-    return encode({name: shown[name] for name in names if shown.get(name)}).decode()
+def details_of(shown: Json) -> Json:
+    """Names, e-mails, phones and metadata of an object, as far as they are filled."""
+    return {name: shown[name] for name in (*DETAIL_FIELDS, "metadata") if shown.get(name)}

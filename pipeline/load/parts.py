@@ -7,7 +7,7 @@ bucket customers come in file order.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,8 @@ ACCOUNT_DETAILS = ("account_name", "account_metadata")
 class Bucket:
     """Customers of one hash bucket, with what the ledger knows of them and of their records."""
 
-    parts: list[CustomerPart]
+    parts: Iterator[CustomerPart]
+    """Made as they are taken: a hundred thousand of them at once would be most of the memory."""
     entities: list[Entity]
     """Known customers, accounts and, for bills, the bills."""
     generations: dict[tuple[str, str], int]
@@ -74,10 +75,12 @@ def buckets(
     Within a file the last record's names, e-mails and phones count, so every row carries those. `limit` takes
     only the first so many records.
     """
-    settled = memory.settled_records(file_id)
     number = -(-count_to_send(records) // BUCKET_RECORDS)
     if not number:
         return
+    settled = memory.settled_records(file_id)
+    if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
+        return  # a run that was killed after its last record looks no further
     last_record = _record_of_limit(records, settled, limit)
     for index in range(number):
         frame = _accepted(records)
@@ -88,7 +91,7 @@ def buckets(
                 *[_last(column, "customer_reference") for column in CUSTOMER_DETAILS],
                 *[_last(column, "account_reference") for column in ACCOUNT_DETAILS],
             )
-            .join(pl.LazyFrame({"record": settled}), on="record", how="anti")
+            .pipe(_unsettled, settled)
             .filter(pl.col("record") <= last_record)
             .sort(
                 pl.col("record").min().over("customer_reference"),
@@ -108,7 +111,7 @@ def _bucket(frame: pl.DataFrame, model: Model, memory: Memory) -> Bucket:
     leaves = frame[f"{kind}_reference"]
     bills = memory.entities("bill", leaves) if kind == "bill" else {}
     return Bucket(
-        parts=list(_parts(frame, model, customers, accounts)),
+        parts=_parts(frame, model, customers, accounts),
         entities=[*customers.values(), *accounts.values(), *bills.values()],
         generations=memory.generations(kind, leaves),
     )
@@ -143,6 +146,10 @@ def _accepted(records: Path) -> pl.LazyFrame:
     return scan(*parts_of(records)).filter(pl.col("verdict") == "accepted")
 
 
+def _unsettled(frame: pl.LazyFrame, settled: pl.Series) -> pl.LazyFrame:
+    return frame.join(pl.LazyFrame({"record": settled}), on="record", how="anti")
+
+
 def _last(column: str, owner: str) -> pl.Expr:
     return pl.col(column).drop_nulls().last().over(owner)
 
@@ -150,14 +157,7 @@ def _last(column: str, owner: str) -> pl.Expr:
 def _record_of_limit(records: Path, settled: pl.Series, limit: int | None) -> int:
     if limit is None:
         return 2**62
-    first = (
-        _accepted(records)
-        .select("record")
-        .join(pl.LazyFrame({"record": settled}), on="record", how="anti")
-        .sort("record")
-        .head(limit)
-        .collect()
-    )
+    first = _accepted(records).select("record").pipe(_unsettled, settled).sort("record").head(limit).collect()
     return int(first["record"].max() or 0) if limit else 0  # type: ignore[arg-type]
 
 
@@ -166,18 +166,18 @@ class Supply:
 
     def __init__(self, buckets: Iterator[Bucket]) -> None:
         self._buckets = buckets
-        self._waiting: deque[CustomerPart] = deque()
+        self._parts: Iterator[CustomerPart] = iter(())
         self._ahead: asyncio.Task[Bucket | None] | None = self._read_ahead()
 
     async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerPart | None:
         """The next customer, or None when there is none left; `take_up` is told of each new bucket."""
-        while not self._waiting and self._ahead is not None:
+        while (part := next(self._parts, None)) is None and self._ahead is not None:
             bucket = await self._ahead
             self._ahead = self._read_ahead() if bucket is not None else None
             if bucket is not None:
                 take_up(bucket)
-                self._waiting.extend(bucket.parts)
-        return self._waiting.popleft() if self._waiting else None
+                self._parts = bucket.parts
+        return part
 
     async def close(self) -> None:
         """Wait for a read under way: its thread uses the ledger."""

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Protocol
 
 import polars as pl
 
 from pipeline.core.identity import idempotency_key
 from pipeline.core.intents import Entity, Intent
-from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.outcomes import Outcome
+from pipeline.core.remembered import Change
 from pipeline.core.wanted import Kind
 from pipeline.load.wire import Wire
 
 
 class Memory(Protocol):
-    """The ledger's intents, ids and outcomes. Changes are made inside `Commits.durable`."""
+    """The ledger's intents, ids and outcomes."""
 
     def open_intents(self) -> list[Intent]: ...
     def entities(self, kind: Kind, references: Iterable[str]) -> dict[str, Entity]: ...
-    def reference_of(self, kind: Kind, id_: str) -> str | None: ...
+    def references(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]: ...
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]: ...
     def settled_records(self, file_id: int) -> pl.Series: ...
-    def open_intent(self, intent: Intent) -> None: ...
-    def replace_intent(self, intent: Intent) -> None: ...
-    def close_intent(self, intent: Intent) -> None: ...
-    def spend(self, intent: Intent) -> None: ...
-    def know(self, entity: Entity) -> None: ...
-    def forget(self, kind: Kind, reference: str) -> None: ...
-    def conclude(self, file_id: int, reference: str, outcome: RecordOutcome) -> None: ...
-    def upgrade(self, file_id: int, record: int) -> None: ...
 
 
 class Commits(Protocol):
-    """Makes changes durable, many at once."""
+    """Makes changes of the ledger durable, many at once."""
 
-    async def durable(self, change: Callable[[], None]) -> None:
-        """Run a change and come back when it is on disk."""
+    async def durable(self, *changes: Change) -> None:
+        """Make changes together and come back when they are on disk."""
         ...
 
 
@@ -57,6 +53,9 @@ class Settlement:
     """What the answer taught; remembered together with the outcome."""
 
 
+_Question = tuple[tuple[tuple[Kind, str], ...], dict[tuple[Kind, str], str], asyncio.Future[None]]
+
+
 class Known:
     """Entities by reference: those of the customers at work in memory, the others asked from the ledger.
 
@@ -68,6 +67,7 @@ class Known:
         self._reader = reader
         self._entities: dict[tuple[Kind, str], Entity] = {}
         self._brought = False
+        self._asked: list[_Question] = []
 
     def bring(self, entities: Iterable[Entity]) -> None:
         """Take what the ledger knows of the next bucket."""
@@ -86,9 +86,39 @@ class Known:
             return entity
         return self._reader.entities(kind, [reference]).get(reference)
 
-    def reference_of(self, kind: Kind, id_: str) -> str | None:
-        """The reference that an id is known under; ids and references are one to one."""
-        return self._reader.reference_of(kind, id_)
+    async def references(self, ids: Iterable[tuple[Kind, str]]) -> dict[tuple[Kind, str], str]:
+        """(kind, id) → the reference it is known under, where it is; ids and references are one to one.
+
+        Questions that come up in the same turn of the event loop are asked of the ledger as one.
+        """
+        question = tuple(ids)
+        if not question:
+            return {}
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._answer)
+        answer: asyncio.Future[None] = loop.create_future()
+        held: dict[tuple[Kind, str], str] = {}
+        self._asked.append((question, held, answer))
+        await answer
+        return held
+
+    def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        ids: dict[Kind, set[str]] = defaultdict(set)
+        for kind, id_ in chain.from_iterable(question for question, _, _ in asked):
+            ids[kind].add(id_)
+        try:
+            known = {kind: self._reader.references(kind, some) for kind, some in ids.items()}
+        except BaseException as error:  # noqa: BLE001 (handed to all who wait)
+            for _, _, answer in asked:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for question, held, answer in asked:
+            held.update({(kind, id_): known[kind][id_] for kind, id_ in question if id_ in known[kind]})
+            if not answer.done():
+                answer.set_result(None)
 
     def drop(self, kind: Kind, reference: str) -> None:
         """Forget one that is no longer at work."""
@@ -102,21 +132,19 @@ class Scope:
     merchant: str
     environment: str
     wire: Wire
-    memory: Memory
-    """For changes, inside `commits.durable`."""
     commits: Commits
     known: Known
     max_retry_s: float
     key_life_s: float
 
-    def key(self, intent: Intent, generation: int) -> str:
-        """The idempotency key of an intent's wish in a generation."""
+    def key(self, kind: Kind, reference: str, content: str, generation: int) -> str:
+        """The idempotency key of a wish in a generation."""
         return idempotency_key(
             merchant=self.merchant,
             environment=self.environment,
-            kind=intent.kind,
-            reference=intent.reference,
-            content=intent.content,
+            kind=kind,
+            reference=reference,
+            content=content,
             generation=generation,
         )
 

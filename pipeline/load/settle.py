@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from pipeline.core.answers import Expected, Meaning, Reading, names_key_reuse
 from pipeline.core.compare import bill_differences, missing_metadata, union_metadata
 from pipeline.core.identity import MAX_GENERATIONS
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
+from pipeline.core.remembered import Renew
 from pipeline.core.wanted import PATH_OF, Json, Kind, encode, nested_parents, with_parent_ids
 from pipeline.load.parents import OtherCustomer, Parents, details_of, entity_from
 from pipeline.load.scope import Scope, Settlement
@@ -25,6 +27,13 @@ LAG_PAUSES_S = (0.3, 0.9)
 """Waits before "missing" is believed after an unaccounted send: its work may be done and not yet visible."""
 REFUSAL_PAUSES_S = (*LAG_PAUSES_S, 2.7)
 """The same before an unaccounted bill is told refused, which nobody would look at again."""
+
+
+class Ids(NamedTuple):
+    """Ids that an answer tells of the owners of a bill, and of the entity itself."""
+
+    customer: str | None
+    account: str | None
 
 
 class CreateSettler:
@@ -101,7 +110,7 @@ class CreateSettler:
         return None
 
     async def _send(self, intent: Intent, doubt: Doubt) -> Reading:
-        body = intent.json()
+        body = intent.stated
         fields = {"external_reference": intent.reference, "currency": body["currency"]}
         amount = "amount_due" if intent.kind == "bill" else "balance"
         owners = {
@@ -147,7 +156,7 @@ class CreateSettler:
 
     async def _next_generation(self, intent: Intent, reading: Reading) -> Intent | None:
         """The intent under a new key, with parents by the ids they turn out to have; None when that cannot help."""
-        body = intent.json()
+        body = intent.stated
         customer_id, account_id = await self._parents.existing(intent, body)
         renewed_body = with_parent_ids(body, customer_id=customer_id, account_id=account_id)
         if reading.meaning is Meaning.UNKNOWN:
@@ -164,9 +173,9 @@ class CreateSettler:
             intent,
             body=encode(renewed_body),
             generation=generation,
-            key=self._scope.key(intent, generation),
+            key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
         )
-        await self._scope.commits.durable(lambda: self._scope.memory.replace_intent(renewed))
+        await self._scope.commits.durable(Renew(renewed))
         return renewed
 
     async def _done(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
@@ -177,24 +186,23 @@ class CreateSettler:
             found = await self._wire.look_up(intent.kind, intent.reference)
             if found is not None:
                 return await self.settle_found(intent, found, doubt)
-        outcome = Outcome.CREATED if ours else Outcome.UNCHANGED
-        settled = Settlement(
-            outcome,
-            customer_id=entity["id"]
-            if intent.kind == "customer"
-            else await self._customer_of(intent, entity),
-            account_id=entity["id"] if intent.kind == "account" else entity.get("account_id"),
+        ids = Ids(
+            customer=entity["id"] if intent.kind == "customer" else await self._customer_of(intent, entity),
+            account=entity["id"] if intent.kind == "account" else entity.get("account_id"),
+        )
+        elsewhere = await self._attached_elsewhere(intent, ids)
+        return Settlement(
+            Outcome.CONFLICT if elsewhere else Outcome.CREATED if ours else Outcome.UNCHANGED,
+            codes=("account_reference.other_customer",) if elsewhere else (),
+            message="the API attached the bill to an account of another customer; correct it there"
+            if elsewhere
+            else None,
+            customer_id=ids.customer,
+            account_id=ids.account,
             leaf_id=entity["id"],
             attempts=doubt.sends,
+            entities=() if elsewhere else tuple(self._entities_of(intent, ids, entity)),
         )
-        if self._attached_elsewhere(intent, settled):
-            return replace(
-                settled,
-                outcome=Outcome.CONFLICT,
-                codes=("account_reference.other_customer",),
-                message="the API attached the bill to an account of another customer; correct it there",
-            )
-        return replace(settled, entities=tuple(self.entities_of(intent, settled, entity)))
 
     async def _customer_of(self, intent: Intent, created: Json) -> str | None:
         """The owner's id; asked for once where the answer leaves it out, so that siblings can name it."""
@@ -205,59 +213,54 @@ class CreateSettler:
         except (Uncertain, Halted):
             return None
 
-    def _attached_elsewhere(self, intent: Intent, settled: Settlement) -> bool:
+    async def _attached_elsewhere(self, intent: Intent, ids: Ids) -> bool:
         """Whether a nested parent turned out to be another one's, where the API attaches to what exists."""
-        nested = nested_parents(intent.json())
+        if not nested_parents(intent.stated):
+            return False
         parents: list[tuple[Kind, str | None, str | None]] = [
-            ("account", intent.account_reference if intent.kind == "bill" else None, settled.account_id),
-            (
-                "customer",
-                intent.customer_reference if intent.kind != "customer" else None,
-                settled.customer_id,
-            ),
+            ("account", intent.account_reference if intent.kind == "bill" else None, ids.account),
+            ("customer", intent.customer_reference if intent.kind != "customer" else None, ids.customer),
         ]
+        unknown: dict[tuple[Kind, str], str] = {}
         for kind, reference, id_ in parents:
-            if not nested or reference is None or id_ is None:
+            if reference is None or id_ is None:
                 continue
             known = self._scope.known.get(kind, reference)
             if known is not None and known.id != id_:
                 return True
-            if known is None and self._scope.known.reference_of(kind, id_) not in {None, reference}:
-                return True
-        return False
+            if known is None:
+                unknown[kind, id_] = reference
+        holders = await self._scope.known.references(unknown)
+        return any(unknown[parent] != reference for parent, reference in holders.items())
 
-    def entities_of(self, intent: Intent, settled: Settlement, leaf: Json) -> list[Entity]:
+    def _entities_of(self, intent: Intent, ids: Ids, leaf: Json) -> list[Entity]:
         """What a successful create teaches: the leaf and its parents."""
-        body = intent.json()
+        body = intent.stated
         nested = nested_parents(body)
         entities: list[Entity] = []
-        if settled.customer_id and intent.kind != "customer":
+        if ids.customer and intent.kind != "customer":
             sent = nested.get("customer")
             if sent is not None or self._scope.known.get("customer", intent.customer_reference) is None:
                 entities.append(
-                    _parent("customer", intent.customer_reference, settled.customer_id, sent, owner=None)
+                    _parent("customer", intent.customer_reference, ids.customer, sent, owner=None)
                 )
-        if settled.account_id and intent.account_reference and intent.kind == "bill":
+        if ids.account and intent.account_reference and intent.kind == "bill":
             sent = nested.get("account")
             if sent is not None or self._scope.known.get("account", intent.account_reference) is None:
                 entities.append(
                     _parent(
                         "account",
                         intent.account_reference,
-                        settled.account_id,
+                        ids.account,
                         sent,
                         owner=intent.customer_reference,
                     )
                 )
         owner = None if intent.kind == "customer" else intent.customer_reference
-        entities.append(
-            replace(
-                entity_from(intent.kind, leaf, owner=owner),
-                details=details_of(body) if intent.kind != "bill" else "{}",
-                watermark=intent.watermark,
-            )
-        )
-        return entities
+        leaf_entity = entity_from(intent.kind, leaf, owner=owner)
+        if intent.kind != "bill":
+            leaf_entity = replace(leaf_entity, details=details_of(body), watermark=intent.watermark)
+        return [*entities, leaf_entity]
 
     async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
         """A bill that exists already: the same, the same but for metadata, or a conflict."""
@@ -274,7 +277,7 @@ class CreateSettler:
                 attempts=doubt.sends,
                 **ids,
             )
-        body = intent.json()
+        body = intent.stated
         differences = bill_differences(body, found)
         if not await self._same_owner(intent, body, found):
             differences.append("owner")

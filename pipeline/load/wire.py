@@ -24,6 +24,7 @@ MAX_BACKOFF_S = 30.0
 FIRST_PAUSE_S = 0.5
 """After a 429 without `Retry-After`; grows with each one in a row."""
 
+UNANSWERED = frozenset({Meaning.DOUBT, Meaning.NOT_SENT})
 HOPELESS_IN_A_ROW = 20
 """So many requests without a usable answer, and nothing created or changed between them: the API cannot work now."""
 NOBODY = "billferry-is-there-anybody"
@@ -122,7 +123,8 @@ class Wire:
             self._retried += doubt.sends > 1
             answer = await self._sender.send(method, path, body, key)
             reading = read(answer, expected)
-            reading = replace(reading, message=redact(reading.message))
+            if reading.message:
+                reading = replace(reading, message=redact(reading.message))
             if reading.meaning is not Meaning.DOUBT:
                 doubt.doubtful = before
                 if reading.meaning is not Meaning.NOT_SENT:
@@ -153,8 +155,15 @@ class Wire:
         down: the load stops. One object that the API chokes on must not stop the others; many of them in a row do.
         """
         began = self._clock()
+        said = [await once()]
+        if said[0].meaning not in UNANSWERED:
+            return said[0]  # nearly always: what patience takes is made for the others alone
+
+        async def attempt() -> Reading:
+            return said.pop() if said else await once()
+
         retrying = AsyncRetrying(
-            retry=retry_if_result(lambda reading: reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}),
+            retry=retry_if_result(lambda reading: reading.meaning in UNANSWERED),
             stop=lambda state: (
                 state.attempt_number >= self._settings.max_attempts
                 or self._clock() - began >= self._settings.max_retry_s
@@ -165,13 +174,8 @@ class Wire:
             sleep=self._sleep,
             retry_error_callback=_last_result,
         )
-
-        async def attempt() -> Reading:  # tenacity tells coroutines by the function, and a lambda hides it
-            return await once()
-
         reading: Reading = await retrying(attempt)
-        exhausted = reading.meaning in {Meaning.DOUBT, Meaning.NOT_SENT}
-        if exhausted:
+        if reading.meaning in UNANSWERED:
             self._hopeless += 1
             if self._hopeless >= HOPELESS_IN_A_ROW or (
                 self._last_good_at < began and not await self._is_up()
@@ -183,7 +187,7 @@ class Wire:
         self._looked_up += 1
         expected = Expected({"external_reference": NOBODY}, statuses=(200,))
         reading = await self.ask("GET", f"{PATH_OF['customer']}/{NOBODY}", expected)
-        return reading.meaning not in {Meaning.DOUBT, Meaning.NOT_SENT}
+        return reading.meaning not in UNANSWERED
 
     async def look_up(self, kind: Kind, reference: str) -> Json | None:
         """What the API holds under a reference, or None when it says that there is none.

@@ -10,7 +10,6 @@ import structlog
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk
-from pipeline.edge.billing import BillingApi
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
 from pipeline.errors import (
     BillferryError,
@@ -187,6 +186,8 @@ class FileByFile:
         return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
 
     def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
+        from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
+
         desk = self._desk
         to_send = desk.left_to_send(checked, file_id)
         writer, reader = desk.connection(), desk.reader()
@@ -205,7 +206,6 @@ class FileByFile:
                     settings=desk.settings,
                     sender=BillingApi(desk.settings.api, desk.api_key()),
                     commits=GroupCommit(writer, str(desk.ledger_path)),
-                    memory=Sends(writer),
                     reader=Sends(reading),
                     pace=desk.pace,
                     watermark=desk.watermark(checked.landed, file_id),

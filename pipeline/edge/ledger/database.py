@@ -12,6 +12,8 @@ from typing import Any
 from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
 
 BUSY_TIMEOUT_S = 30.0
+CACHED_STATEMENTS = 512
+"""Statements for one row, two rows and so on are different ones (see `writes`)."""
 
 Ledger = sqlite3.Connection
 """An open ledger, for those who only hand it on."""
@@ -254,6 +256,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         isolation_level=None,
         timeout=BUSY_TIMEOUT_S,
         check_same_thread=False,
+        cached_statements=CACHED_STATEMENTS,
         factory=_Connection,
     )
     connection.where = path

@@ -7,16 +7,15 @@ bottleneck. Changes that arrive while one commit is under way go into the next, 
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Self
 
+from pipeline.core.remembered import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
-
-Change = Callable[[], None]
-"""Statements to run inside the group's transaction."""
+from pipeline.edge.ledger.writes import write
 
 MAX_GROUP = 4096
 
@@ -27,59 +26,49 @@ class GroupCommit:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._db = connection
         self._where = where
-        self._queue: queue.SimpleQueue[tuple[Change, asyncio.Future[None]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[tuple[Sequence[Change], asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        if self._writing is not None:
+            await self._writing
+        self._thread.shutdown()
 
-    async def durable(self, change: Change) -> None:
-        """Run a change and come back when it is on disk. Raises what the group raised: then none of it is."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._queue.put((change, future))
-        await asyncio.shield(future)
+    async def durable(self, *changes: Change) -> None:
+        """Make changes and come back when they are on disk. Raises what the group raised: then none of it is.
 
-    def _write(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            group = [first]
-            last = False
-            while len(group) < MAX_GROUP:
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    last = True
-                    break
-                group.append(item)
-            self._commit(group)
-            if last:
-                return
+        Whoever stops waiting does not take them back.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((changes, future))
+        if self._writing is None:
+            self._writing = self._loop.create_task(self._write())
+        await future
 
-    def _commit(self, group: list[tuple[Change, asyncio.Future[None]]]) -> None:
-        problem: BaseException | None = None
-        try:
-            with ledger_errors(self._where), transaction(self._db):
-                for change, _ in group:
-                    change()
-        except BaseException as error:  # noqa: BLE001 (handed to whoever waits for the commit)
-            problem = error
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, [future for _, future in group], problem)
+    async def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+            problem: Exception | None = None
+            try:
+                await self._loop.run_in_executor(
+                    self._thread, self._commit, [changes for changes, _ in group]
+                )
+            except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
+                problem = error
+            _resolve([future for _, future in group], problem)
+        self._writing = None
+
+    def _commit(self, group: list[Sequence[Change]]) -> None:
+        with ledger_errors(self._where), transaction(self._db):
+            write(self._db, chain.from_iterable(group))
 
 
-def _resolve(futures: list[asyncio.Future[None]], problem: BaseException | None) -> None:
+def _resolve(futures: list[asyncio.Future[None]], problem: Exception | None) -> None:
     for future in futures:
         if future.done():
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.remembered import Conclude, Open
 from pipeline.edge.ledger import Files, Sends
 from tests.edge.ledger.conftest import AT, intent, land
 
@@ -130,10 +131,10 @@ def test_paying_twice_is_harmless(files: Files) -> None:
 
 
 def test_starting_afresh_forgets_settled_outcomes_and_keeps_open_intents(files: Files, sends: Sends) -> None:
-    sends.open_intent(intent("B2", record=2))
+    sends.write(Open(intent("B2", record=2)))
     for record, outcome in ((1, Outcome.CREATED), (2, Outcome.IN_DOUBT), (3, Outcome.REFUSED)):
-        sends.conclude(1, f"B{record}", RecordOutcome(record, outcome))
-    sends.conclude(9, "B9", RecordOutcome(1, Outcome.CREATED))
+        sends.write(Conclude(1, f"B{record}", RecordOutcome(record, outcome)))
+    sends.write(Conclude(9, "B9", RecordOutcome(1, Outcome.CREATED)))
     files.start_afresh(1, at=LATER)
     assert sends.outcomes(1, 1, 9)["record"].to_list() == [2]
     assert sends.outcomes(9, 1, 9)["record"].to_list() == [1]

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.remembered import Conclude, Forget, Open
 from pipeline.edge.ledger import Files, GroupCommit, Ledger, Sends
 from pipeline.errors import DiskFull
 from tests.edge.ledger.conftest import intent, land, opened
 
 
-def concluding(sends: Sends, record: int) -> Callable[[], None]:
-    return lambda: sends.conclude(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
+def concluding(record: int) -> Conclude:
+    return Conclude(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
 
 
 def commits_of(ledger: Ledger) -> list[str]:
@@ -31,31 +31,28 @@ def commits_of(ledger: Ledger) -> list[str]:
 
 
 async def while_busy(
-    group: GroupCommit, then: Callable[[], list[asyncio.Task[None]]]
+    path: Path, group: GroupCommit, then: Callable[[], list[asyncio.Task[None]]]
 ) -> list[asyncio.Task[None]]:
-    """Start `then` while the writer is held up, so that its changes go into one group."""
-    go, holding = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        holding.set()
-        go.wait(5)
-
-    held = asyncio.create_task(group.durable(hold))
-    await asyncio.to_thread(holding.wait, 5)
-    tasks = then()
-    await asyncio.sleep(0)  # each puts its change into the queue
-    go.set()
+    """Start `then` while another connection holds the writer up, so that its changes go into one group."""
+    with closing(opened(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        held = asyncio.create_task(group.durable(Forget("customer", "nobody")))
+        await asyncio.sleep(0.05)  # the writer has taken it by now, and waits
+        tasks = then()
+        await asyncio.sleep(0.01)  # each asks for its change
+        other.execute("COMMIT")
     await asyncio.wait([held, *tasks])
     return tasks
 
 
-def test_changes_that_arrive_during_a_commit_go_together(ledger: Ledger, sends: Sends) -> None:
+def test_changes_that_arrive_during_a_commit_go_together(path: Path, ledger: Ledger, sends: Sends) -> None:
     async def main() -> int:
         async with GroupCommit(ledger, "here") as group:
             said = commits_of(ledger)
             await while_busy(
+                path,
                 group,
-                lambda: [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(500)],
+                lambda: [asyncio.create_task(group.durable(concluding(n))) for n in range(500)],
             )
             return len(said)
 
@@ -63,32 +60,34 @@ def test_changes_that_arrive_during_a_commit_go_together(ledger: Ledger, sends: 
     assert sends.settled_records(1).len() == 500
 
 
-def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(ledger: Ledger, sends: Sends) -> None:
-    def bad() -> None:
-        raise ValueError("planted")
+def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
+    path: Path, ledger: Ledger, sends: Sends
+) -> None:
+    bad = Open(intent(file_id=99))  # there is no such file
 
     async def main() -> list[BaseException | None]:
         async with GroupCommit(ledger, "here") as group:
             tasks = await while_busy(
+                path,
                 group,
                 lambda: [
                     asyncio.create_task(group.durable(change))
-                    for change in (concluding(sends, 1), bad, concluding(sends, 2))
+                    for change in (concluding(1), bad, concluding(2))
                 ],
             )
-            await group.durable(concluding(sends, 3))
+            await group.durable(concluding(3))
             return [task.exception() for task in tasks]
 
-    assert [str(failure) for failure in asyncio.run(main())] == ["planted"] * 3
+    assert [str(failure) for failure in asyncio.run(main())] == ["FOREIGN KEY constraint failed"] * 3
     assert sends.settled_records(1).to_list() == [3]
 
 
 def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
-            await group.durable(lambda: sends.open_intent(intent()))
+            await group.durable(Open(intent()))
             with pytest.raises(Exception, match="UNIQUE"):
-                await group.durable(lambda: sends.open_intent(intent(record=2)))
+                await group.durable(Open(intent(record=2)))
 
     asyncio.run(main())
     assert [one.record for one in sends.open_intents()] == [1]
@@ -97,14 +96,12 @@ def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, 
 def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None:
     ledger.execute(f"PRAGMA max_page_count = {ledger.execute('PRAGMA page_count').fetchone()[0]}")
 
-    def much() -> None:
-        for record in range(2000):
-            sends.conclude(1, "B" * 200, RecordOutcome(record, Outcome.CREATED))
+    much = [Conclude(1, "B" * 200, RecordOutcome(record, Outcome.CREATED)) for record in range(2000)]
 
     async def main() -> None:
         async with GroupCommit(ledger, "the ledger") as group:
             with pytest.raises(DiskFull):
-                await group.durable(much)
+                await group.durable(*much)
 
     asyncio.run(main())
     assert sends.settled_records(1).is_empty()
@@ -113,7 +110,7 @@ def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None
 def test_leaving_waits_for_what_was_asked(ledger: Ledger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
-            tasks = [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(20)]
+            tasks = [asyncio.create_task(group.durable(concluding(n))) for n in range(20)]
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
 
@@ -121,16 +118,18 @@ def test_leaving_waits_for_what_was_asked(ledger: Ledger, sends: Sends) -> None:
     assert sends.settled_records(1).len() == 20
 
 
-def test_a_waiter_that_is_cancelled_does_not_take_its_change_back(ledger: Ledger, sends: Sends) -> None:
+def test_a_waiter_that_is_cancelled_does_not_take_its_change_back(
+    path: Path, ledger: Ledger, sends: Sends
+) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
 
             def then() -> list[asyncio.Task[None]]:
-                tasks = [asyncio.create_task(group.durable(concluding(sends, n))) for n in range(2)]
+                tasks = [asyncio.create_task(group.durable(concluding(n))) for n in range(2)]
                 asyncio.get_running_loop().call_soon(tasks[0].cancel)
                 return tasks
 
-            await while_busy(group, then)
+            await while_busy(path, group, then)
 
     asyncio.run(main())
     assert sends.settled_records(1).to_list() == [0, 1]
@@ -140,18 +139,18 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import GroupCommit, Sends, open_ledger
+from pipeline.core.remembered import Conclude
+from pipeline.edge.ledger import GroupCommit, open_ledger
 
 async def main():
     ledger = open_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")
-    sends = Sends(ledger)
     async with GroupCommit(ledger, sys.argv[1]) as group:
         async def worker(number):
             while True:
-                def change(first=number, second=number + 500_000):
-                    sends.conclude(1, "one", RecordOutcome(first, Outcome.CREATED))
-                    sends.conclude(1, "two", RecordOutcome(second, Outcome.CREATED))
-                await group.durable(change)
+                await group.durable(
+                    Conclude(1, "one", RecordOutcome(number, Outcome.CREATED)),
+                    Conclude(1, "two", RecordOutcome(number + 500_000, Outcome.CREATED)),
+                )
                 sys.stdout.write(f"{number}\\n")
                 sys.stdout.flush()
                 number += 8

@@ -1,0 +1,80 @@
+"""Memory of planning: the load's own supply of customers run to its end, each record made a wish, and nothing sent.
+
+The check and the plan are processes of their own (`python -m benchmarks.planning check|plan …`), so that each shows
+its own memory. Planned is as the load does it: the next bucket is read while the last one is at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from benchmarks.load_inputs import write_bills
+from benchmarks.merchant import Ran, ran
+from benchmarks.surroundings import surroundings
+from pipeline.check import check
+from pipeline.core.files import LandedFile
+from pipeline.edge.ledger import Sends, open_ledger
+from pipeline.load.parts import Supply, buckets
+from schemas.feed import AmountFormat, Feed
+from schemas.settings import Limits
+
+RECORDS = 10_000_000
+PER_CUSTOMER = 2
+AT_MOST_BYTES = 1 << 30
+
+
+def measure() -> str:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_bills(folder / "x_bills.csv", RECORDS, PER_CUSTOMER)
+        me = [sys.executable, "-m", "benchmarks.planning"]
+        ran([*me, "check", place])
+        return section(ran([*me, "plan", place]))
+
+
+def section(plan: Ran) -> str:
+    reached = "" if plan.peak_anon_bytes <= AT_MOST_BYTES else ": not reached"
+    return "\n".join(
+        [
+            "## Memory of planning",
+            "",
+            f"The load's planning of {RECORDS} checked bills of {RECORDS // PER_CUSTOMER} customers, run to its end in",
+            "a process of its own: each record is made ready to be sent and none is sent (`benchmarks/planning.py`).",
+            "The process's RssAnon, looked at ten times a second.",
+            f"{surroundings()}.",
+            "",
+            f"Peak **{plan.peak_anon_bytes >> 20} MiB** (at most {AT_MOST_BYTES >> 20} MiB are asked for{reached}), "
+            f"{plan.wall_s:.0f} s, {plan.cpu_s / RECORDS * 1e6:.0f} µs of CPU per record.",
+        ]
+    )
+
+
+def check_file(folder: Path) -> None:
+    file = folder / "x_bills.csv"
+    feed = Feed(name="bills", match="*", model="bill", amount=AmountFormat(unit="major"))
+    landed = LandedFile("0" * 64, file, file.name, {}, file.stat().st_size, "named", feed)
+    checked = check(landed, folder / "work", limits=Limits())
+    (folder / "records").symlink_to(checked.records.resolve())
+
+
+async def plan_all(folder: Path) -> None:
+    with closing(open_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
+        supply = Supply(buckets(folder / "records", "bill", Sends(ledger), 1))
+        planned = 0
+        while (part := await supply.next_part(lambda _: None)) is not None:
+            planned += sum(part.row(row).amount_minor > 0 for group in part.groups for row in group.rows)
+        await supply.close()
+    if planned != RECORDS:
+        raise SystemExit(f"{planned} records were planned")
+
+
+if __name__ == "__main__":
+    what, where = sys.argv[1], Path(sys.argv[2])
+    if what == "check":
+        check_file(where)
+    else:
+        asyncio.run(plan_all(where))

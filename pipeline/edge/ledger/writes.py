@@ -1,0 +1,149 @@
+"""Many changes as few statements.
+
+A statement costs much the same for one row as for fifty, and each gives up and takes back the interpreter's lock,
+which the event loop wants at the same time. So changes wait, table by table, for others like them; within a table
+their order is kept. Whatever waits at the end is written before the transaction is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from pipeline.core.intents import Entity, Intent
+from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.remembered import Change, Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
+from pipeline.core.wanted import canonical_json
+
+MAX_ROWS = 64
+"""Rows of one statement: SQLite keeps each number of rows as a statement of its own."""
+_INTENT_COLUMNS = tuple(field.name for field in fields(Intent))
+_ENTITY_COLUMNS = tuple(field.name for field in fields(Entity))
+_OUTCOME_COLUMNS = (
+    *("file_id", "record", "outcome", "reference", "codes", "message"),
+    *("customer_id", "account_id", "bill_id", "attempts"),
+)
+_row_of_intent = attrgetter(*_INTENT_COLUMNS)
+_GENERATION = "INSERT INTO generations VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET generation ="
+
+Row = tuple[Any, ...]
+
+
+def write(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    """Execute changes inside the caller's transaction, because a synced commit each would be the bottleneck."""
+    waiting = _Waiting(connection)
+    for change in changes:
+        waiting.take(change)
+    waiting.write_all()
+
+
+class _Waiting:
+    """Rows that wait to be written, by table. Tables do not depend on each other."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._opened: list[Row] = []
+        self._closed: list[Row] = []
+        self._open_keys: set[Row] = set()
+        """Business keys of `_opened`."""
+        self._known: list[Row] = []
+        self._concluded: list[Row] = []
+
+    def take(self, change: Change) -> None:
+        match change:
+            case Know(entity):
+                self._known.append(_row_of_entity(entity))
+            case Open(intent):
+                self._open(intent)
+            case Close(intent):
+                self._close(intent)
+            case Conclude(file_id, reference, outcome):
+                self._concluded.append(_row_of_outcome(file_id, reference, outcome))
+            case Renew(intent):
+                self._close(intent)
+                self._open(intent)
+                self._db.execute(f"{_GENERATION} excluded.generation", _generation(intent, 0))
+            case Spend(intent):
+                self._db.execute(
+                    f"{_GENERATION} max(generation + 1, excluded.generation)", _generation(intent, 1)
+                )
+            case Forget(kind, reference):
+                self._write_known()
+                self._db.execute("DELETE FROM entities WHERE kind = ? AND reference = ?", (kind, reference))
+            case Upgrade(file_id, record):
+                self._write_concluded()
+                self._db.execute(
+                    "UPDATE outcomes SET outcome = ? WHERE file_id = ? AND record = ? AND outcome = ?",
+                    (Outcome.UPDATED, file_id, record, Outcome.UNCHANGED),
+                )
+
+    def write_all(self) -> None:
+        self._write_intents()
+        self._write_known()
+        self._write_concluded()
+
+    def _open(self, intent: Intent) -> None:
+        self._opened.append(_row_of_intent(intent))
+        self._open_keys.add(intent.business_key)
+
+    def _close(self, intent: Intent) -> None:
+        if intent.business_key in self._open_keys:
+            self._write_intents()
+        self._closed.append(intent.business_key)
+
+    def _write_intents(self) -> None:
+        """What was closed goes before what was opened: a key may be closed and opened again."""
+        self._many("DELETE FROM intents WHERE (kind, reference) IN (VALUES", 2, ")", self._closed)
+        head = f"INSERT INTO intents ({','.join(_INTENT_COLUMNS)}) VALUES"
+        self._many(head, len(_INTENT_COLUMNS), "", self._opened)
+        self._open_keys.clear()
+
+    def _write_known(self) -> None:
+        """Replaces what is known under the reference and, by the index of ids, what is known under the id."""
+        head = f"INSERT OR REPLACE INTO entities ({','.join(_ENTITY_COLUMNS)}) VALUES"
+        self._many(head, len(_ENTITY_COLUMNS), "", self._known)
+
+    def _write_concluded(self) -> None:
+        head = f"INSERT INTO outcomes ({','.join(_OUTCOME_COLUMNS)}) VALUES"
+        said = ", ".join(f"{name} = excluded.{name}" for name in _OUTCOME_COLUMNS[2:-1])
+        tail = f"ON CONFLICT DO UPDATE SET {said}, attempts = attempts + excluded.attempts"
+        self._many(head, len(_OUTCOME_COLUMNS), tail, self._concluded)
+
+    def _many(self, head: str, columns: int, tail: str, rows: list[Row]) -> None:
+        for start in range(0, len(rows), MAX_ROWS):
+            some = rows[start : start + MAX_ROWS]
+            self._db.execute(_statement(head, columns, tail, len(some)), _flat(some))
+        rows.clear()
+
+
+@lru_cache(maxsize=8 * MAX_ROWS)
+def _statement(head: str, columns: int, tail: str, rows: int) -> str:
+    marks = f"({','.join('?' * columns)})"
+    return f"{head} {','.join([marks] * rows)} {tail}"
+
+
+def _flat(rows: Sequence[Row]) -> list[Any]:
+    return [value for row in rows for value in row]
+
+
+def _row_of_entity(entity: Entity) -> Row:
+    details = canonical_json(entity.details) if entity.details else "{}"
+    return (
+        *(entity.kind, entity.reference, entity.id, entity.owner),
+        *(entity.currency, entity.balance, details, entity.watermark),
+    )
+
+
+def _row_of_outcome(file_id: int, reference: str, said: RecordOutcome) -> Row:
+    return (
+        *(file_id, said.record, str(said.outcome), reference, ";".join(said.codes), said.message),
+        *(said.customer_id, said.account_id, said.bill_id, said.attempts),
+    )
+
+
+def _generation(intent: Intent, later: int) -> Row:
+    return (intent.kind, intent.reference, intent.content, intent.generation + later)
