@@ -111,18 +111,22 @@ def _values(layout: Layout) -> Iterator[pl.Expr]:
 def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:
     hit = frame.select(pl.col(name).any() for name in flags).row(0)
     active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
-    missing = [name for name in RECORD_COLUMNS if name not in frame.columns]
+    missing = [name for name in RECORD_COLUMNS if name not in (*frame.columns, "verdict", "codes", "message")]
     frame = frame.with_columns(pl.lit(None, RECORD_COLUMNS[name]).alias(name) for name in missing)
-    frame = frame.with_columns(codes=pl.lit([], pl.List(pl.String)))
-    frame = frame.with_columns(verdict=pl.lit("accepted"), message=pl.lit(None, pl.String))
     if active:
-        codes = _listed(active)
-        texts = _listed({name: layout.message(code) for name, code in active.items()})
-        rejected = pl.any_horizontal(pl.col(name) for name in active)
-        frame = frame.with_columns(
-            codes=pl.when(rejected).then(codes).otherwise(pl.col("codes")),
-            message=pl.when(rejected).then(texts.list.join("; ")),
+        rejected = pl.any_horizontal(*active)
+        told = frame.filter(rejected).select(
+            "record",
+            codes=_listed(active),
+            message=_listed({name: layout.message(code) for name, code in active.items()}).list.join("; "),
+        )
+        frame = frame.join(told, on="record", how="left", maintain_order="left").with_columns(
+            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
             verdict=pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
+        )
+    else:
+        frame = frame.with_columns(
+            codes=pl.lit([], pl.List(pl.String)), verdict=pl.lit("accepted"), message=pl.lit(None, pl.String)
         )
     stated = [f"stated_{name}" for name in layout.blended()]
     return frame.select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)

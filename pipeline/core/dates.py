@@ -77,6 +77,6 @@ def reading(text: pl.Expr, formats: Sequence[str]) -> DateReading:
 
 
 def _day(text: pl.Expr, date_format: str) -> pl.Expr:
-    day = text.str.strptime(pl.Date, date_format, strict=False, exact=True)
+    day = text.str.strptime(pl.Date, date_format, strict=False, exact=True, cache=False)
     same = day.dt.strftime(date_format) == text
     return pl.when(same).then(day.dt.strftime("%Y-%m-%d"))

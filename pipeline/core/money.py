@@ -80,14 +80,18 @@ def reading(
     exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
     if style.unit == "minor":
         exponent = pl.lit(0, pl.Int64)
-    whole = _whole_digits(text, style)
-    decimals = _decimals(text, style)
-    precise = decimals.str.len_chars() <= exponent
-    short = (whole.str.len_chars() + exponent) <= max_digits
-    factor = exponent.replace_strict({n: 10**n for n in range(5)}, default=None, return_dtype=whole_number)
-    fraction = decimals.str.pad_end(4, "0").str.slice(0, 4).cast(pl.Int64, strict=False) // (10_000 // factor)
-    units = pl.when(whole == "").then(pl.lit("0")).otherwise(whole).cast(whole_number, strict=False)
-    sized = units * factor + fraction
+    number = _number_only(text, style)
+    length = number.str.len_bytes().cast(pl.Int64)
+    point = number.str.find(style.decimal, literal=True).cast(pl.Int64)
+    places = (length - point - len(style.decimal.encode())).fill_null(0)
+    precise = places <= exponent
+    short = pl.coalesce(point, length) + exponent <= max_digits
+    digits = number.str.replace(style.decimal, "", literal=True)
+    units = pl.when(digits == "").then(pl.lit("0")).otherwise(digits).cast(whole_number, strict=False)
+    factor = (exponent - places).replace_strict(
+        {n: 10**n for n in range(5)}, default=None, return_dtype=whole_number
+    )
+    sized = units * factor
     signed = pl.when(_is_credit(text, style)).then(pl.lit(0, whole_number) - sized).otherwise(sized)
     spreadsheet = text.str.contains(_SPREADSHEET)
     ambiguous = text.str.contains(_ambiguous())
@@ -170,18 +174,19 @@ def _is_credit(text: pl.Expr, style: AmountFormat) -> pl.Expr:
             return text.str.ends_with("CR")
 
 
-def _whole_digits(text: pl.Expr, style: AmountFormat) -> pl.Expr:
-    """Digits before the decimal separator, without leading zeros; only sound for text that fits the gate."""
-    whole = text.str.split(style.decimal).list.first() if style.unit == "major" else text
-    return whole.str.replace_all("[^0-9]", "").str.strip_chars_start("0")
+def _number_only(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Digits and decimal separator, without zeros that say nothing (`1.230` rand are exact).
 
-
-def _decimals(text: pl.Expr, style: AmountFormat) -> pl.Expr:
-    """Digits behind the decimal separator, without closing zeros (`1.230` rand are exact)."""
+    Only sound for text that fits the gate.
+    """
+    number = text.str.strip_chars("-() CRD")
+    if style.unit == "major" and style.thousands:
+        number = number.str.replace_all(style.thousands, "", literal=True)
+    number = number.str.strip_chars_start("0")
     if style.unit == "minor":
-        return text.str.slice(0, 0)
-    behind = text.str.extract(f"{re.escape(style.decimal)}([0-9]+)[^0-9]*$").fill_null("")
-    return behind.str.strip_chars_end("0")
+        return number
+    stated = number.str.contains(style.decimal, literal=True)
+    return pl.when(stated).then(number.str.strip_chars_end("0")).otherwise(number)
 
 
 def _ambiguous() -> str:

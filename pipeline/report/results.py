@@ -18,7 +18,7 @@ from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
 from pipeline.errors import UnbalancedReport
-from pipeline.report.formulas import defused_column
+from pipeline.report.formulas import defused_columns
 
 Outcomes = Callable[[int, int], pl.DataFrame]
 """First and last record (inclusive) → what the ledger knows of those that were to be sent, sorted by record.
@@ -151,7 +151,7 @@ def write_results(
         rows = _with_outcomes(window, outcomes)
         _assert_every_record_once(checked, rows, window, after=written)
         written += rows.height
-        shown = rows.select(RESULT_COLUMNS).with_columns(map(defused_column, TEXT_FROM_OUTSIDE))
+        shown = defused_columns(rows.select(RESULT_COLUMNS), TEXT_FROM_OUTSIDE)
         _write_csv(shown, file, include_header=False)
         tally.count_rows(rows, checked.landed.feed.expected_codes)
         for reader in readers:
