@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch
+from benchmarks import fetch, validate
 
-COMPARISONS = {"fetch": fetch.measure}
+COMPARISONS = {"fetch": fetch.measure, "validate": validate.measure, "growth": validate.measure_growth}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"
 

@@ -69,7 +69,7 @@ _DAMAGED: tuple[_Damage, ...] = (
     lambda line: line.str.replace("@", f"{_NOT_UTF8}@"),
     lambda _: pl.lit(""),
 )
-"""Too few fields, too many, a stray quote, an open one, a control character, a byte that is none of UTF-8, a blank line."""
+"""Too few fields, too many, a stray quote, an open one, a control character, no UTF-8, a blank line."""
 _TWO_CUSTOMERS, _CONTRADICTION, _DUPLICATE = range(
     len(_REPLACED) + len(_DAMAGED), len(_REPLACED) + len(_DAMAGED) + 3
 )
@@ -78,23 +78,26 @@ BAD = _DUPLICATE + 1
 """Ways of being bad."""
 
 
-def write_bills(path: Path, records: int) -> None:
-    """Write a header and so many records. Memory is that of one block."""
+def write_bills(path: Path, records: int, *, damaged: bool = True) -> None:
+    """Write a header and so many records. Memory is that of one block.
+
+    `damaged=False` leaves the structure whole, for readers that stop at the first damage.
+    """
     with path.open("wb") as file:
         file.write(",".join(COLUMNS).encode() + b"\n")
         for first in range(0, records, BLOCK_RECORDS):
             numbers = pl.int_range(first, min(first + BLOCK_RECORDS, records), eager=True).alias("number")
-            text = _lines(numbers.to_frame(), records).str.join("\n").item()
+            text = _lines(numbers.to_frame(), records, damaged=damaged).str.join("\n").item()
             file.write(text.encode().replace(_NOT_UTF8.encode(), b"\xff") + b"\n")
 
 
-def _lines(numbers: pl.DataFrame, records: int) -> pl.Series:
+def _lines(numbers: pl.DataFrame, records: int, *, damaged: bool) -> pl.Series:
     bad = pl.col("number") % BAD_EVERY == BAD_AT
     kinds = numbers.with_columns(kind=pl.when(bad).then(pl.col("number") // BAD_EVERY % BAD).otherwise(-1))
     fields = kinds.select("kind", *_fields(records)).with_columns(_replaced())
     whole = pl.concat_str(pl.col(COLUMNS).fill_null(""), separator=",")
-    line = pl.when(pl.lit(value=False)).then(whole)
-    for kind, damage in enumerate(_DAMAGED, start=len(_REPLACED)):
+    line: Any = pl.when(pl.lit(value=False)).then(whole)
+    for kind, damage in enumerate(_DAMAGED if damaged else (), start=len(_REPLACED)):
         line = line.when(pl.col("kind") == kind).then(damage(whole))
     return fields.select(line.otherwise(whole).alias("line"))["line"]
 

@@ -105,7 +105,7 @@ def patterns(delimiter: str) -> Patterns:
     allowed = delimiter if delimiter < " " else ""
     controls = "".join(f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in allowed)
     return Patterns(
-        unquoted=f"[^\"{d}{controls}\r\n\u0080-\u009f\ufeff]",
+        unquoted=f'[^"{d}{controls}\r\n\u0080-\u009f\ufeff]',
         whole=f"(?s)^{field}(?:{d}{field})*$",
         opens=f'(?s)^(?:{field}{d})*"{inside}$',
         continues=f'(?s)^{inside}(?:"(?:{d}{field})*{d}"{inside})?$',

@@ -39,9 +39,9 @@ def defused(text: str) -> str:
 def defused_columns(rows: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
     """The same for columns of text; null stays null. Only what begins a formula is written anew."""
     harmful = rows.select(
-        (
-            pl.col(name).str.contains(f"{_STARTS}|{_DROPPED}") & ~pl.col(name).str.contains(_REFERENCE)
-        ).alias(name)
+        (pl.col(name).str.contains(f"{_STARTS}|{_DROPPED}") & ~pl.col(name).str.contains(_REFERENCE)).alias(
+            name
+        )
         for name in columns
     )
     return rows.with_columns(
