@@ -159,7 +159,7 @@ class _Check:
         buckets = across.bucket_count(records.select(pl.len()).collect().item())
         uniqueness = (*across.UNIQUENESS[model], *across.collisions(layout.blended()))
         found = [each for rule in uniqueness for each in across.contradictions(records, rule, buckets)]
-        contradicting = pl.concat(found)
+        contradicting = pl.concat([across.no_findings(), *found])
         numbers = contradicting["record"].unique()
         copies = [
             each
