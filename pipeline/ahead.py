@@ -18,18 +18,20 @@ WORKERS = 2
 
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of `work`, in the order of the items; the first exception ends it.
+    """The results of `work`, in the order of the items.
 
     Items are taken in the caller's thread, and never more than `WORKERS` of them beyond the result that is waited for.
+    The first exception ends it, of the work or of the items; what was begun is finished before that.
     """
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="ahead")
-    try:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > WORKERS:
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="ahead") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        finally:
+            for each in waiting:
+                each.result()

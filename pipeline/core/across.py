@@ -183,9 +183,14 @@ def _differing(
     mine = parts.filter((pl.col("verdict") == "accepted") & pl.col(key).is_not_null())
     if buckets > 1:
         mine = mine.filter(pl.col(key).hash(seed=1) % buckets == bucket)
+
+    def hashed(name: str) -> pl.Expr:
+        return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed=1))
+
     counts = (
         mine.group_by(key)
-        .agg((pl.col(name).min() != pl.col(name).max()).alias(name) for name in details)
+        # By hashes, which compare faster than texts and are sure enough for a note.
+        .agg((hashed(name).min() != hashed(name).max()).alias(name) for name in details)
         .select(pl.col(name).sum() for name in details)
         .collect(engine="streaming")
     )
@@ -207,18 +212,20 @@ def apply(part: pl.DataFrame, findings: Findings, message: Callable[[str], str])
     copies = findings.filter(pl.col("code").is_null()).select(
         "record", pl.col("duplicate_of").alias("copy_of")
     )
-    joined = part.join(rejected, on="record", how="left", maintain_order="left")
-    joined = joined.join(copies, on="record", how="left", maintain_order="left")
-    hit, copy = pl.col("more").is_not_null(), pl.col("copy_of").is_not_null()
-    return joined.with_columns(
-        codes=pl.when(hit).then(pl.col("codes").list.concat("more_codes")).otherwise(pl.col("codes")),
-        message=pl.when(hit)
-        .then(pl.concat_str("message", "more", separator="; ", ignore_nulls=True))
-        .otherwise("message"),
-        verdict=pl.when(hit)
-        .then(pl.lit("rejected"))
-        .when(copy)
-        .then(pl.lit("duplicate"))
-        .otherwise(pl.col("verdict")),
-        duplicate_of=pl.col("copy_of"),
-    ).drop("more_codes", "more", "copy_of")
+    hit = pl.col("more").is_not_null()
+    touched = (
+        part.join(findings.select("record"), on="record", how="semi")
+        .join(rejected, on="record", how="left")
+        .join(copies, on="record", how="left")
+        .with_columns(
+            codes=pl.when(hit).then(pl.col("codes").list.concat("more_codes")).otherwise(pl.col("codes")),
+            message=pl.when(hit)
+            .then(pl.concat_str("message", "more", separator="; ", ignore_nulls=True))
+            .otherwise("message"),
+            verdict=pl.when(hit).then(pl.lit("rejected")).otherwise(pl.lit("duplicate")),
+            duplicate_of=pl.col("copy_of"),
+        )
+        .select(part.columns)
+    )
+    others = part.join(touched.select("record"), on="record", how="anti")
+    return pl.concat([others, touched]).sort("record")

@@ -71,7 +71,8 @@ def reading(
     units = pl.when(digits == "").then(pl.lit("0")).otherwise(digits).cast(whole_number, strict=False)
     powers = {n: 10**n for n in range(5)}
     factor = pl.col("shift").replace_strict(powers, default=None, return_dtype=whole_number)
-    signed = pl.when(_is_credit(text, style)).then(-pl.col("sized")).otherwise(pl.col("sized"))
+    sized, nothing = pl.col("sized"), pl.lit(0, whole_number)
+    signed = pl.when(_is_credit(text, style)).then(nothing - sized).otherwise(sized)
     fits, precise, short = pl.col("fits"), pl.col("precise"), pl.col("short")
     right = fits & ~pl.col("other")
     # In steps, so that nothing is computed twice.
