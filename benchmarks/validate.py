@@ -20,7 +20,7 @@ from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
 
 RECORDS = 5_000_000
-TURNS = 5
+TURNS = 3
 FEW, MANY = 1_000_000, 10_000_000
 """Records between which the time per record is compared."""
 GROWTH_TURNS = 2
@@ -59,11 +59,10 @@ class Bench:
             "--json",
         ]
         done = run(command, folder=self.folder, output=self.folder / "said.json", timeout_s=TIMEOUT_S)
-        counted = json.loads(done.output)["files"][0]["records"]
-        if done.exit_status != 1 or counted["total"] != records or not counted["rejected"]:
-            raise SystemExit(
-                f"billferry ended with {done.exit_status} and counted {counted['total']} records"
-            )
+        files = json.loads(done.output)["files"]
+        counted = files[0]["records"]["total"] if files else 0
+        if done.exit_status != 1 or counted != records:
+            raise SystemExit(f"billferry ended with {done.exit_status} and counted {counted} records")
         return done
 
     def peer(self, name: str, file: Path) -> tuple[Finished, int]:
@@ -94,6 +93,7 @@ def bench() -> Iterator[Bench]:
             "limits": {"max_file_bytes": 1 << 32},
             "feeds": [feed],
         }
+        (Path(folder) / "drop").mkdir()
         (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         yield Bench(Path(folder))
 

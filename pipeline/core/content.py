@@ -126,28 +126,32 @@ def _values(layout: Layout) -> Iterator[pl.Expr]:
 def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:
     hit = frame.select(pl.col(name).any() for name in flags).row(0)
     active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
-    missing = [name for name in RECORD_COLUMNS if name not in (*frame.columns, "verdict", "codes", "message")]
-    frame = frame.with_columns(pl.lit(None, RECORD_COLUMNS[name]).alias(name) for name in missing)
-    if active:
-        rejected = pl.any_horizontal(*active)
-        told = frame.filter(rejected).select(
-            "record",
-            codes=_listed(active),
-            message=_listed({name: layout.message(code) for name, code in active.items()}).list.join("; "),
-        )
-        frame = frame.join(told, on="record", how="left", maintain_order="left").with_columns(
-            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
-            verdict=pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
-        )
-    else:
-        frame = frame.with_columns(
-            codes=pl.lit([], pl.List(pl.String)), verdict=pl.lit("accepted"), message=pl.lit(None, pl.String)
-        )
+    told = frame.select("record", *active).filter(pl.any_horizontal(*active)) if active else frame.clear()
+    told = told.select(
+        "record",
+        pl.lit("rejected").alias("verdict"),
+        codes=_listed(active),
+        message=_listed({name: layout.message(code) for name, code in active.items()}).list.join("; "),
+    )
     stated = [f"stated_{name}" for name in layout.blended()]
-    return frame.select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)
+    there = [name for name in RECORD_COLUMNS if name in frame.columns]
+    absent = {name: dtype for name, dtype in RECORD_COLUMNS.items() if name not in (*there, *told.columns)}
+    return (
+        frame.select(*there, *stated)
+        .join(told, on="record", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("verdict").fill_null("accepted"),
+            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
+            *(pl.lit(None, dtype).alias(name) for name, dtype in absent.items()),
+        )
+        .select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)
+    )
 
 
 def _listed(texts: dict[str, str]) -> pl.Expr:
+    """The texts of the flags that are set."""
+    if not texts:
+        return pl.lit([], pl.List(pl.String))
     return pl.concat_list(
         pl.when(pl.col(name)).then(pl.lit(text)) for name, text in texts.items()
     ).list.drop_nulls()
