@@ -177,9 +177,11 @@ def _plain(dialect: Dialect) -> str:
     """A pattern of lines that are a whole record without quotes or damage; of none where records are very wide."""
     if dialect.width > _COUNTED_FIELDS:
         return _NOTHING
-    text = f"{patterns(dialect.delimiter).unquoted}*"
-    if dialect.width == 1:  # a line of nothing but spaces is blank
-        return f"^{text}[^ ]{text}$" if dialect.delimiter != " " else f"^{text}$"
+    one = patterns(dialect.delimiter).unquoted
+    if dialect.width == 1:  # a line of nothing but spaces is blank, an empty one always
+        filled = one if dialect.delimiter == " " else f"{one[:-1]} ]"
+        return f"^{one}*{filled}{one}*$"
+    text = f"{one}*"
     return f"^{text}(?:{re.escape(dialect.delimiter)}{text}){{{dialect.width - 1}}}$"
 
 
