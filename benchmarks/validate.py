@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -136,7 +137,7 @@ def _section(rates: Mapping[str, list[float]], read: Mapping[str, int], size_byt
         f"{_many(RECORDS)} records of {len(COLUMNS)} columns ({size_bytes >> 20} MiB), one in a hundred bad,"
         f" in {BAD} ways; whole processes, {TURNS} times in turn after one that does not count.",
         f"{surroundings()}; polars {version('polars')}, DuckDB {version('duckdb')}, dataframely"
-        f" {version('dataframely')}, pydantic {version('pydantic')}.",
+        f" {version('dataframely')}, pydantic {version('pydantic')}. {_load()}",
         "",
         "| what | records/s (median) | records/s (each turn) | Billferry is |",
         "| --- | --- | --- | --- |",
@@ -171,7 +172,7 @@ def _growth_section(runs: Mapping[int, list[Finished]]) -> str:
         "## Checking large files",
         "",
         f"`billferry validate` of {_many(FEW)} and of {_many(MANY)} such records, {GROWTH_TURNS} times in turn.",
-        f"{surroundings()}; polars {version('polars')}.",
+        f"{surroundings()}; polars {version('polars')}. {_load()}",
         "",
         "| records | seconds | µs for each record | anonymous memory at most |",
         "| --- | --- | --- | --- |",
@@ -189,6 +190,11 @@ def _growth_section(runs: Mapping[int, list[Finished]]) -> str:
         f" {'reached' if peak <= MAX_ANONYMOUS_BYTES else '**not reached**'}.",
     ]
     return "\n".join(lines)
+
+
+def _load() -> str:
+    """How busy the machine was meanwhile: seconds mean little where others worked, ratios less than they could."""
+    return f"Load average of the last 15 minutes: {os.getloadavg()[2]:.1f}."
 
 
 def _many(number: int) -> str:
