@@ -6,10 +6,12 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch, load, planning, requests, resume, startup
+from benchmarks import fetch, load, planning, requests, resume, startup, validate
 
 COMPARISONS = {
     "fetch": fetch.measure,
+    "validate": validate.measure,
+    "growth": validate.measure_growth,
     "load": load.measure,
     "resume": resume.measure,
     "planning": planning.measure,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.ahead import ahead
 from pipeline.core import across, rules
 from pipeline.core.columns import Layout, lay_out
 from pipeline.core.content import Rejected, judge
@@ -102,9 +103,15 @@ class _Check:
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         rejected = self.rejected if layout.reject_source is not None else None
         batches = file.batches(layout.positions(), progress=progress, is_trailer=self._take_trailer)
-        for fields in batches:
-            self._add_to_hash(fields, layout)
-            self.parts.append(judge(canonical(fields, layout), layout, rejected=rejected))
+        digits = self._hash_digits(layout)
+
+        def write(numbered: tuple[int, pl.DataFrame]) -> int:
+            number, fields = numbered
+            self.parts.write(number, judge(canonical(fields, layout), layout, rejected=rejected))
+            return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
+
+        hashed = sum(ahead(write, ((self.parts.reserve(), fields) for fields in batches)))
+        self.hashed = hashed % 10**digits if digits else None
 
     def _take_trailer(self, text: str) -> bool:
         """Whether the last record is the trailer that the feed declares; a corrected rejects file has none."""
@@ -116,13 +123,12 @@ class _Check:
         self.trailer = text
         return True
 
-    def _add_to_hash(self, fields: pl.DataFrame, layout: Layout) -> None:
+    def _hash_digits(self, layout: Layout) -> int | None:
+        """Digits of the hash total that the feed declares; a corrected rejects file has none."""
         control = self.landed.feed.control
         if layout.hash_column is None or control is None or control.hash_total is None:
-            return
-        digits = control.hash_total.digits
-        added = hash_sum(fields[f"field_{layout.hash_column}"], digits)
-        self.hashed = ((self.hashed or 0) + added) % 10**digits
+            return None
+        return control.hash_total.digits
 
     def _confirm_totals(self) -> None:
         feed, name = self.landed.feed, self.landed.name
@@ -159,7 +165,7 @@ class _Check:
         buckets = across.bucket_count(records.select(pl.len()).collect().item())
         uniqueness = (*across.UNIQUENESS[model], *across.collisions(layout.blended()))
         found = [each for rule in uniqueness for each in across.contradictions(records, rule, buckets)]
-        contradicting = pl.concat(found)
+        contradicting = pl.concat([across.no_findings(), *found])
         numbers = contradicting["record"].unique()
         copies = [
             each
@@ -181,10 +187,15 @@ class _Check:
     def _write_findings(self, findings: across.Findings, layout: Layout) -> None:
         if findings.is_empty():
             return
-        for number, (first, last) in enumerate(self.parts.bounds()):
+
+        def write(place: tuple[int, tuple[int, int]]) -> None:
+            number, (first, last) = place
             mine = findings.filter(pl.col("record").is_between(first, last))
             if not mine.is_empty():
-                self.parts.replace(number, across.apply(self.parts.read(number), mine, layout.message))
+                self.parts.write(number, across.apply(self.parts.read(number), mine, layout.message))
+
+        for _ in ahead(write, enumerate(self.parts.bounds())):
+            pass
 
     def _refuse_for_rejects(self) -> None:
         rejects, records = self._unexpected_rejects()

@@ -82,14 +82,16 @@ def contradictions(parts: pl.LazyFrame, rule: Uniqueness, buckets: int) -> Itera
     readable = pl.col(rule.key).is_not_null()
     if not rule.unread_too:
         readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
-    for bucket in range(buckets):
-        group = _repeated(parts.filter(readable), rule, bucket, buckets)
-        differ = pl.any_horizontal(
-            pl.col(name).ne_missing(pl.col(name).first()).any().over(rule.key) for name in rule.content
-        )
-        yield group.filter(differ).select(
-            "record", pl.lit(rule.code).alias("code"), pl.lit(None, pl.Int64).alias("duplicate_of")
-        )
+    columns = list(dict.fromkeys((rule.key, *rule.content)))
+    for mine in _dealt(parts.filter(readable), rule, buckets):
+        keys = mine.select(columns).group_by(rule.key).agg(differ=_differ(rule.content)).filter("differ")
+        found = keys.select(rule.key).collect(engine="streaming")
+        if not found.is_empty():
+            yield (
+                _of(mine, rule.key, found)
+                .select("record", code=pl.lit(rule.code), duplicate_of=pl.lit(None, pl.Int64))
+                .collect(engine="streaming")
+            )
 
 
 def duplicates(
@@ -97,22 +99,47 @@ def duplicates(
 ) -> Iterator[Findings]:
     """Later records that are the same as an accepted earlier one."""
     accepted = (pl.col("verdict") == "accepted") & ~pl.col("record").is_in(contradicting.implode())
-    for bucket in range(buckets):
-        group = _repeated(parts.filter(accepted), rule, bucket, buckets)
-        first = pl.col("record").min().over(rule.key)
-        later = group.with_columns(duplicate_of=first).filter(pl.col("record") != pl.col("duplicate_of"))
-        yield later.select("record", pl.lit(None, pl.String).alias("code"), "duplicate_of")
+    for mine in _dealt(parts.filter(accepted), rule, buckets):
+        first = mine.group_by(rule.key).agg(duplicate_of=pl.col("record").min(), times=pl.len())
+        repeated = first.filter(pl.col("times") > 1).collect(engine="streaming")
+        if not repeated.is_empty():
+            copies = mine.select("record", rule.key).join(repeated.lazy(), on=rule.key)
+            yield (
+                copies.filter(pl.col("record") != pl.col("duplicate_of"))
+                .select("record", pl.lit(None, pl.String).alias("code"), "duplicate_of")
+                .collect(engine="streaming")
+            )
 
 
-def _repeated(parts: pl.LazyFrame, rule: Uniqueness, bucket: int, buckets: int) -> pl.DataFrame:
-    """Records of one bucket whose key stands there more than once, with their content."""
-    mine = parts if buckets == 1 else parts.filter(pl.col(rule.key).hash(seed=1) % buckets == bucket)
-    counts = mine.group_by(rule.key).agg(pl.len().alias("times")).filter(pl.col("times") > 1).select(rule.key)
-    keys = counts.collect(engine="streaming")
-    columns = list(dict.fromkeys(("record", rule.key, *rule.content)))
-    if keys.is_empty():
-        return mine.select(columns).head(0).collect()
-    return mine.select(columns).join(keys.lazy(), on=rule.key, how="semi").collect(engine="streaming")
+def no_findings() -> Findings:
+    return pl.DataFrame(schema={"record": pl.Int64, "code": pl.String, "duplicate_of": pl.Int64})
+
+
+def _dealt(parts: pl.LazyFrame, rule: Uniqueness, buckets: int) -> Iterator[pl.LazyFrame]:
+    """Records by bucket, so that those with the same key are together; where keys should stand once, only those whose
+    key may stand more often."""
+    hashed = pl.col(rule.key).hash(seed=1)
+    if rule.repeats:
+        found = parts.select(hashed).collect(engine="streaming")[rule.key].sort()
+        again = found.filter(found == found.shift(1)).unique()
+        for first in range(0, len(again), RECORDS_PER_BUCKET):
+            yield parts.filter(hashed.is_in(again.slice(first, RECORDS_PER_BUCKET).implode()))
+    else:
+        for bucket in range(buckets):
+            yield parts.filter(hashed % buckets == bucket) if buckets > 1 else parts
+
+
+def _differ(content: Iterable[str]) -> pl.Expr:
+    """Within a group: whether any column of it has two values; absent is one of them."""
+    return pl.any_horizontal(
+        (pl.col(name).min() != pl.col(name).max()).fill_null(value=False)
+        | pl.col(name).null_count().is_between(1, pl.len() - 1)
+        for name in content
+    )
+
+
+def _of(records: pl.LazyFrame, key: str, keys: pl.DataFrame) -> pl.LazyFrame:
+    return records.select("record", key).join(keys.lazy(), on=key, how="semi")
 
 
 def replaced_notes(parts: pl.LazyFrame, references: Iterable[str]) -> Iterator[str]:
@@ -156,9 +183,14 @@ def _differing(
     mine = parts.filter((pl.col("verdict") == "accepted") & pl.col(key).is_not_null())
     if buckets > 1:
         mine = mine.filter(pl.col(key).hash(seed=1) % buckets == bucket)
+
+    def hashed(name: str) -> pl.Expr:
+        return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed=1))
+
     counts = (
         mine.group_by(key)
-        .agg((pl.col(name).min() != pl.col(name).max()).alias(name) for name in details)
+        # By hashes, which compare faster than texts and are sure enough for a note.
+        .agg((hashed(name).min() != hashed(name).max()).alias(name) for name in details)
         .select(pl.col(name).sum() for name in details)
         .collect(engine="streaming")
     )
@@ -180,18 +212,20 @@ def apply(part: pl.DataFrame, findings: Findings, message: Callable[[str], str])
     copies = findings.filter(pl.col("code").is_null()).select(
         "record", pl.col("duplicate_of").alias("copy_of")
     )
-    joined = part.join(rejected, on="record", how="left", maintain_order="left")
-    joined = joined.join(copies, on="record", how="left", maintain_order="left")
-    hit, copy = pl.col("more").is_not_null(), pl.col("copy_of").is_not_null()
-    return joined.with_columns(
-        codes=pl.when(hit).then(pl.col("codes").list.concat("more_codes")).otherwise(pl.col("codes")),
-        message=pl.when(hit)
-        .then(pl.concat_str("message", "more", separator="; ", ignore_nulls=True))
-        .otherwise("message"),
-        verdict=pl.when(hit)
-        .then(pl.lit("rejected"))
-        .when(copy)
-        .then(pl.lit("duplicate"))
-        .otherwise(pl.col("verdict")),
-        duplicate_of=pl.col("copy_of"),
-    ).drop("more_codes", "more", "copy_of")
+    hit = pl.col("more").is_not_null()
+    touched = (
+        part.join(findings.select("record"), on="record", how="semi")
+        .join(rejected, on="record", how="left")
+        .join(copies, on="record", how="left")
+        .with_columns(
+            codes=pl.when(hit).then(pl.col("codes").list.concat("more_codes")).otherwise(pl.col("codes")),
+            message=pl.when(hit)
+            .then(pl.concat_str("message", "more", separator="; ", ignore_nulls=True))
+            .otherwise("message"),
+            verdict=pl.when(hit).then(pl.lit("rejected")).otherwise(pl.lit("duplicate")),
+            duplicate_of=pl.col("copy_of"),
+        )
+        .select(part.columns)
+    )
+    others = part.join(touched.select("record"), on="record", how="anti")
+    return pl.concat([others, touched]).sort("record")

@@ -42,6 +42,11 @@ METADATA: dict[Model, tuple[str, ...]] = {
     "customer_balance": ("metadata", "customer_metadata"),
 }
 AMOUNT: dict[Model, str] = {"bill": "amount_due", "account_balance": "balance", "customer_balance": "balance"}
+DATES: dict[Model, tuple[str, ...]] = {
+    "bill": ("bill_date", "due_date"),
+    "account_balance": (),
+    "customer_balance": (),
+}
 
 PART = re.compile(r"\{([^{}]+)\}")
 """A column in a template."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.core import dates, money, phones, rules
 from pipeline.core.checks import CHECKS
-from pipeline.core.columns import AMOUNT, METADATA, REQUIRED, Layout, is_stated_by_us
+from pipeline.core.columns import AMOUNT, DATES, METADATA, REQUIRED, Layout, is_stated_by_us
 from pipeline.core.normalise import metadata_json
 from pipeline.core.structure import DAMAGE
 from pipeline.core.wanted import LEAF_OF
@@ -81,8 +81,7 @@ def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -
 
     `stated_<name>` (String) stays for each reference of `Layout.blended`, for the rules across records.
     """
-    e164 = phones.to_e164(records["customer_phone"], layout.feed.phone_region)
-    records = records.with_columns(e164.alias("phone_e164"))
+    records = records.with_columns(_readings(records, layout))
     faults = list(_faults(layout, rejected))
     sound = pl.col("damage").is_null()
     judged = records.lazy().with_columns(
@@ -92,43 +91,67 @@ def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -
     )
     flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
     flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
-    frame = judged.with_columns(customer_phone=pl.col("phone_e164")).collect()
+    frame = judged.collect()
     return _spell_out(frame, flags, layout)
+
+
+def _readings(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
+    """What is read out of text before it is judged: `<column>:<what>` of each amount and date, and `phone_e164`."""
+    yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
+    column = AMOUNT[layout.feed.model]
+    read = {column: money.reading(records[column], records["currency"], layout.feed.amount)}
+    for name in DATES[layout.feed.model]:
+        read[name] = dates.reading(records[name], _date_formats(layout, name))
+    for name, found in read.items():
+        yield from (each.alias(f"{name}:{each.name}") for each in found)
+
+
+def _date_formats(layout: Layout, name: str) -> list[str]:
+    source = layout.sources.get(name)
+    # A date from the file's name or the config is ISO already, however the records write theirs.
+    return [dates.ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
 
 
 def _values(layout: Layout) -> Iterator[pl.Expr]:
     """The values that are sent, from the text that is stated."""
-    column = AMOUNT[layout.feed.model]
-    yield _amount(layout, column).minor.alias("amount_minor")
+    yield pl.col(f"{AMOUNT[layout.feed.model]}:minor").alias("amount_minor")
     yield pl.col("currency").is_in(list(money.exponents())).fill_null(value=False).alias("currency_readable")
+    yield pl.col("phone_e164").alias("customer_phone")
     for family in ("metadata", "customer_metadata", "account_metadata"):
         yield metadata_json(layout, family)
-    if layout.feed.model == "bill":
-        for name in ("bill_date", "due_date"):
-            yield _date(layout, name).day.alias(name)
+    for name in DATES[layout.feed.model]:
+        yield pl.col(f"{name}:day").alias(name)
 
 
 def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:
     hit = frame.select(pl.col(name).any() for name in flags).row(0)
     active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
-    missing = [name for name in RECORD_COLUMNS if name not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, RECORD_COLUMNS[name]).alias(name) for name in missing)
-    frame = frame.with_columns(codes=pl.lit([], pl.List(pl.String)))
-    frame = frame.with_columns(verdict=pl.lit("accepted"), message=pl.lit(None, pl.String))
-    if active:
-        codes = _listed(active)
-        texts = _listed({name: layout.message(code) for name, code in active.items()})
-        rejected = pl.any_horizontal(pl.col(name) for name in active)
-        frame = frame.with_columns(
-            codes=pl.when(rejected).then(codes).otherwise(pl.col("codes")),
-            message=pl.when(rejected).then(texts.list.join("; ")),
-            verdict=pl.when(rejected).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
-        )
+    told = frame.select("record", *active).filter(pl.any_horizontal(*active)) if active else frame.clear()
+    told = told.select(
+        "record",
+        pl.lit("rejected").alias("verdict"),
+        codes=_listed(active),
+        message=_listed({name: layout.message(code) for name, code in active.items()}).list.join("; "),
+    )
     stated = [f"stated_{name}" for name in layout.blended()]
-    return frame.select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)
+    there = [name for name in RECORD_COLUMNS if name in frame.columns]
+    absent = {name: dtype for name, dtype in RECORD_COLUMNS.items() if name not in (*there, *told.columns)}
+    return (
+        frame.select(*there, *stated)
+        .join(told, on="record", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("verdict").fill_null("accepted"),
+            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
+            *(pl.lit(None, dtype).alias(name) for name, dtype in absent.items()),
+        )
+        .select(*(pl.col(name).cast(dtype) for name, dtype in RECORD_COLUMNS.items()), *stated)
+    )
 
 
 def _listed(texts: dict[str, str]) -> pl.Expr:
+    """The texts of the flags that are set."""
+    if not texts:
+        return pl.lit([], pl.List(pl.String))
     return pl.concat_list(
         pl.when(pl.col(name)).then(pl.lit(text)) for name, text in texts.items()
     ).list.drop_nulls()
@@ -187,45 +210,24 @@ def _customer_faults() -> Iterator[Fault]:
     )
 
 
-def _amount(layout: Layout, column: str) -> money.AmountReading:
-    return money.reading(pl.col(column), pl.col("currency"), layout.feed.amount)
-
-
 def _amount_faults(layout: Layout) -> Iterator[Fault]:
     column = AMOUNT[layout.feed.model]
-    read = _amount(layout, column)
     yield Fault(f"{column}.missing", pl.col(column).is_null())
-    yield Fault(f"{column}.format", read.format)
-    yield Fault(f"{column}.ambiguous", read.ambiguous)
-    yield Fault(f"{column}.spreadsheet", read.spreadsheet)
-    if layout.feed.amount.currency_sign is not None:
-        yield Fault(f"{column}.other_currency", read.other_currency)
-    yield Fault(f"{column}.too_precise", read.too_precise)
+    for problem in ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise"):
+        yield Fault(f"{column}.{problem}", pl.col(f"{column}:{problem}"))
     low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
     if column == "amount_due":
         low, high = rules.MIN_AMOUNT_DUE_MINOR, rules.MAX_AMOUNT_DUE_MINOR
-    outside = ~read.minor.is_between(low, high)
-    yield Fault(f"{column}.out_of_range", read.too_long | outside.fill_null(value=False))
-
-
-def _date(layout: Layout, name: str) -> dates.DateReading:
-    formats = list(layout.feed.date_formats)
-    source = layout.sources.get(name)
-    if source is not None and is_stated_by_us(source):
-        # A date from the file's name or the config is ISO already, however the records write theirs.
-        formats = ["%Y-%m-%d"]
-    return dates.reading(pl.col(name), formats)
+    outside = ~pl.col(f"{column}:minor").is_between(low, high)
+    yield Fault(f"{column}.out_of_range", pl.col(f"{column}:too_long") | outside.fill_null(value=False))
 
 
 def _bill_faults(layout: Layout) -> Iterator[Fault]:
-    for name in ("bill_date", "due_date"):
-        read = _date(layout, name)
-        yield Fault(f"{name}.format", read.format)
-        yield Fault(f"{name}.impossible", read.impossible)
-        yield Fault(f"{name}.ambiguous", read.ambiguous)
+    for name in DATES["bill"]:
+        for problem in ("format", "impossible", "ambiguous"):
+            yield Fault(f"{name}.{problem}", pl.col(f"{name}:{problem}"))
     if layout.feed.due_before_bill_date == "reject":
-        bill, due = _date(layout, "bill_date").day, _date(layout, "due_date").day
-        yield Fault("due_date.before_bill_date", due < bill)
+        yield Fault("due_date.before_bill_date", pl.col("due_date:day") < pl.col("bill_date:day"))
     no_account = pl.col("account_reference").is_null()
     yield Fault("account_name.without_account", pl.col("account_name").is_not_null() & no_account)
     if keys := _columns(layout, "account_metadata"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
+
+ISO = "%Y-%m-%d"
 
 _DIRECTIVES = {
     "Y": "[0-9]{4}",
@@ -53,30 +54,29 @@ def read_date(text: str, date_format: str) -> str | None:
     return parsed.strftime("%Y-%m-%d") if parsed.strftime(date_format) == text else None
 
 
-@dataclass(frozen=True, slots=True)
-class DateReading:
-    """Expressions over one text column: the day as YYYY-MM-DD text, and what is wrong with it."""
+def reading(texts: pl.Series, formats: Sequence[str]) -> pl.DataFrame:
+    """Read a column by the formats: the day, and what is wrong with the text.
 
-    day: pl.Expr
-    format: pl.Expr
-    impossible: pl.Expr
-    ambiguous: pl.Expr
-
-
-def reading(text: pl.Expr, formats: Sequence[str]) -> DateReading:
-    """Read a column by the formats; null text is neither a day nor a fault."""
+    Columns: `day` (String, YYYY-MM-DD), and true or false `format`, `impossible` and `ambiguous`. Null text is neither
+    a day nor a fault.
+    """
+    text, first, last = pl.col("text"), pl.col("first"), pl.col("last")
     days = [_day(text, each) for each in formats]
-    first, last = pl.min_horizontal(days), pl.max_horizontal(days)
     looks_right = text.str.contains("^(?:" + "|".join(shape(each) for each in formats) + ")$")
-    return DateReading(
-        day=pl.when(first == last).then(first),
-        format=first.is_null() & ~looks_right,
-        impossible=first.is_null() & looks_right,
-        ambiguous=first != last,
+    return (
+        pl.LazyFrame({"text": texts})
+        .select(first=pl.min_horizontal(days), last=pl.max_horizontal(days), looks_right=looks_right)
+        .select(
+            day=pl.when(first == last).then(first),
+            format=first.is_null() & ~pl.col("looks_right"),
+            impossible=first.is_null() & pl.col("looks_right"),
+            ambiguous=first != last,
+        )
+        .collect()
     )
 
 
 def _day(text: pl.Expr, date_format: str) -> pl.Expr:
-    day = text.str.strptime(pl.Date, date_format, strict=False, exact=True)
+    day = text.str.strptime(pl.Date, date_format, strict=False, exact=True, cache=False)
     same = day.dt.strftime(date_format) == text
-    return pl.when(same).then(day.dt.strftime("%Y-%m-%d"))
+    return pl.when(same).then(text if date_format == ISO else day.dt.strftime(ISO))

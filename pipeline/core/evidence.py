@@ -106,13 +106,13 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
     signs = {found[1] or found[2] for text in texts if (found := _SIGN.search(text))} - {"CR", "DR"}
     signs = {sign.removesuffix("CR").removesuffix("DR") or sign for sign in signs}
     sign = signs.pop() if len(signs) == 1 else None
-    frame = pl.DataFrame({"text": list(texts)}, schema={"text": pl.String})
+    column = pl.Series(texts, dtype=pl.String)
+    currencies = pl.Series([MOST_DECIMALS] * len(texts), dtype=pl.String)
     kept: dict[tuple[int, ...], dict[str, Any]] = {}
     for style in _STYLES if texts else ():
         stated = style | {"currency_sign": sign} if sign else style
         form = AmountFormat.model_validate({"unit": "major", **stated})
-        read = money.reading(pl.col("text"), pl.lit(MOST_DECIMALS), form)
-        minor = frame.select(read.minor.alias("minor"))["minor"]
+        minor = money.reading(column, currencies, form)["minor"]
         if minor.null_count() == 0:
             kept.setdefault(tuple(minor), {key: value for key, value in stated.items() if value is not None})
     return Guess(tuple(kept.values()), len(texts))

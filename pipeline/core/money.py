@@ -7,7 +7,6 @@ without a word and takes `1E+12`, `.5` and `5.`. Source of exponents: ISO 4217, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
@@ -51,62 +50,66 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-@dataclass(frozen=True, slots=True)
-class AmountReading:
-    """Expressions over one text column: the amount in minor units (Int64), and what is wrong with the text."""
-
-    minor: pl.Expr
-    format: pl.Expr
-    ambiguous: pl.Expr
-    spreadsheet: pl.Expr
-    other_currency: pl.Expr
-    """The code beside the number is not that of the record."""
-    too_precise: pl.Expr
-    too_long: pl.Expr
-    """More digits than any amount has; `minor` is null then."""
-
-
 def reading(
-    text: pl.Expr, currency: pl.Expr, style: AmountFormat, *, max_digits: int = MAX_DIGITS
-) -> AmountReading:
-    """Read a column of amounts; null text is neither an amount nor a fault.
+    texts: pl.Series, currencies: pl.Series, style: AmountFormat, *, max_digits: int = MAX_DIGITS
+) -> pl.DataFrame:
+    """Read a column of amounts: in minor units, and what is wrong with the text.
 
-    With `unit: major` a record whose `currency` is not in `exponents()` has no amount, and no fault for it.
-    `minor` is Int128 where `max_digits` is more than Int64 holds.
+    Columns: `minor` (Int64; Int128 where `max_digits` is more than Int64 holds), and true or false `format`,
+    `ambiguous`, `spreadsheet`, `other_currency` (the code beside the number is not that of the record),
+    `too_precise` and `too_long` (more digits than any amount has). Null text is neither an amount nor a fault. With
+    `unit: major` a record whose currency is not in `exponents()` has no amount, and no fault for it.
     """
     whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
-    text, other = _without_sign(text, currency, style.currency_sign)
-    fits = text.str.contains(_gate(style))
+    stated, text, currency = pl.col("stated"), pl.col("text"), pl.col("currency")
+    plain, other = _without_sign(stated, currency, style.currency_sign)
     exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
     if style.unit == "minor":
         exponent = pl.lit(0, pl.Int64)
-    whole = _whole_digits(text, style)
-    decimals = _decimals(text, style)
-    precise = decimals.str.len_chars() <= exponent
-    short = (whole.str.len_chars() + exponent) <= max_digits
-    factor = exponent.replace_strict({n: 10**n for n in range(5)}, default=None, return_dtype=whole_number)
-    fraction = decimals.str.pad_end(4, "0").str.slice(0, 4).cast(pl.Int64, strict=False) // (10_000 // factor)
-    units = pl.when(whole == "").then(pl.lit("0")).otherwise(whole).cast(whole_number, strict=False)
-    sized = units * factor + fraction
-    signed = pl.when(_is_credit(text, style)).then(pl.lit(0, whole_number) - sized).otherwise(sized)
-    spreadsheet = text.str.contains(_SPREADSHEET)
-    ambiguous = text.str.contains(_ambiguous())
-    return AmountReading(
-        minor=pl.when(fits & ~other & precise & short).then(signed),
-        format=~fits & ~spreadsheet & ~ambiguous,
-        ambiguous=~fits & ambiguous,
-        spreadsheet=~fits & spreadsheet,
-        other_currency=fits & other,
-        too_precise=fits & ~other & ~precise,
-        too_long=fits & ~other & precise & ~short,
+    number, digits = pl.col("number"), pl.col("digits")
+    places = (pl.col("length") - pl.col("point") - 1).fill_null(0)
+    units = pl.when(digits == "").then(pl.lit("0")).otherwise(digits).cast(whole_number, strict=False)
+    powers = {n: 10**n for n in range(5)}
+    factor = pl.col("shift").replace_strict(powers, default=None, return_dtype=whole_number)
+    sized, nothing = pl.col("sized"), pl.lit(0, whole_number)
+    signed = pl.when(_is_credit(text, style)).then(nothing - sized).otherwise(sized)
+    fits, precise, short = pl.col("fits"), pl.col("precise"), pl.col("short")
+    right = fits & ~pl.col("other")
+    # In steps, so that nothing is computed twice.
+    return (
+        pl.LazyFrame({"stated": texts, "currency": currencies})
+        .select("currency", text=plain, other=other, exponent=exponent)
+        .with_columns(fits=text.str.contains(_gate(style)), number=_number_only(text, style))
+        .with_columns(
+            length=number.str.len_bytes().cast(pl.Int64),
+            point=number.str.find(style.decimal, literal=True).cast(pl.Int64),
+            digits=number.str.replace(style.decimal, "", literal=True),
+            spreadsheet=text.str.contains(_SPREADSHEET),
+            ambiguous=text.str.contains(_ambiguous()),
+        )
+        .with_columns(
+            shift=pl.col("exponent") - places,
+            precise=places <= pl.col("exponent"),
+            short=pl.coalesce("point", "length") + pl.col("exponent") <= max_digits,
+        )
+        .with_columns(sized=units * factor)
+        .select(
+            minor=pl.when(right & precise & short).then(signed),
+            format=~fits & ~pl.col("spreadsheet") & ~pl.col("ambiguous"),
+            ambiguous=~fits & pl.col("ambiguous"),
+            spreadsheet=~fits & pl.col("spreadsheet"),
+            other_currency=fits & pl.col("other"),
+            too_precise=right & ~precise,
+            too_long=right & precise & ~short,
+        )
+        .collect()
     )
 
 
 def read_total(text: str, currency: str, style: AmountFormat) -> int | None:
     """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency."""
-    frame = pl.DataFrame({"text": [text], "currency": [currency]})
-    read = reading(pl.col("text"), pl.col("currency"), style, max_digits=MAX_TOTAL_DIGITS)
-    found: int | None = frame.select(read.minor).item()
+    texts, currencies = pl.Series([text]), pl.Series([currency])
+    found: int | None = reading(texts, currencies, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
     return found
 
 
@@ -170,18 +173,19 @@ def _is_credit(text: pl.Expr, style: AmountFormat) -> pl.Expr:
             return text.str.ends_with("CR")
 
 
-def _whole_digits(text: pl.Expr, style: AmountFormat) -> pl.Expr:
-    """Digits before the decimal separator, without leading zeros; only sound for text that fits the gate."""
-    whole = text.str.split(style.decimal).list.first() if style.unit == "major" else text
-    return whole.str.replace_all("[^0-9]", "").str.strip_chars_start("0")
+def _number_only(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Digits and decimal separator, without zeros that say nothing (`1.230` rand are exact).
 
-
-def _decimals(text: pl.Expr, style: AmountFormat) -> pl.Expr:
-    """Digits behind the decimal separator, without closing zeros (`1.230` rand are exact)."""
+    Only sound for text that fits the gate.
+    """
+    number = text.str.strip_chars("-() CRD")
+    if style.unit == "major" and style.thousands:
+        number = number.str.replace_all(style.thousands, "", literal=True)
+    number = number.str.strip_chars_start("0")
     if style.unit == "minor":
-        return text.str.slice(0, 0)
-    behind = text.str.extract(f"{re.escape(style.decimal)}([0-9]+)[^0-9]*$").fill_null("")
-    return behind.str.strip_chars_end("0")
+        return number
+    stated = number.str.contains(style.decimal, literal=True)
+    return pl.when(stated).then(number.str.strip_chars_end("0")).otherwise(number)
 
 
 def _ambiguous() -> str:

@@ -82,6 +82,8 @@ class Dialect:
 class Patterns:
     """Patterns over one physical line without its line end."""
 
+    unquoted: str
+    """A character that may stand in a field without quotes."""
     whole: str
     """A record by itself."""
     opens: str
@@ -103,6 +105,7 @@ def patterns(delimiter: str) -> Patterns:
     allowed = delimiter if delimiter < " " else ""
     controls = "".join(f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in allowed)
     return Patterns(
+        unquoted=f'[^"{d}{controls}\r\n\u0080-\u009f\ufeff]',
         whole=f"(?s)^{field}(?:{d}{field})*$",
         opens=f'(?s)^(?:{field}{d})*"{inside}$',
         continues=f'(?s)^{inside}(?:"(?:{d}{field})*{d}"{inside})?$',
@@ -110,6 +113,10 @@ def patterns(delimiter: str) -> Patterns:
         control=f"[{controls}\u0080-\u009f\ufeff]",
     )
 
+
+_COUNTED_FIELDS = 1000
+"""A pattern that counts more of them grows too large."""
+_NOTHING = "[^\\s\\S]"
 
 _CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
 
@@ -151,29 +158,49 @@ def lines_of(text: str, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
 
 
 def scan(lines: pl.DataFrame, dialect: Dialect, *, final: bool) -> Scan:
-    """Find the records in physical lines (of `lines_of`); `final` when the file ends with them."""
-    quoted = lines["text"].str.contains('"', literal=True)
-    if not quoted.any():
-        return Scan(_judge(lines.with_columns(damage=pl.lit(None, pl.UInt8)), dialect), None)
-    spans, damaged, open_line = _spans(lines, quoted, dialect, final=final)
+    """Find the records in physical lines (of `lines_of`); `final` when the file ends with them.
+
+    Most lines are plain: a whole record without quotes. One pattern says so, and all else looks at the others only.
+    """
+    lines = lines.with_columns(plain=pl.col("text").str.contains(_plain(dialect)))
+    quoted = lines.filter(~pl.col("plain") & pl.col("text").str.contains('"', literal=True))
+    spans, damaged, open_line = _spans(quoted, dialect, final=final, size_bytes=int(lines["end"][-1]))
     if open_line is not None:
         lines = lines.head(open_line)
-    return Scan(_judge(_join(lines, spans, damaged, dialect.line_end), dialect), open_line)
+    records = _join(lines, spans, dialect.line_end)
+    odd = _judge(records.filter(~pl.col("plain")), damaged, dialect)
+    return Scan(records.drop("plain").join(odd, on="line", how="left", maintain_order="left"), open_line)
+
+
+@cache
+def _plain(dialect: Dialect) -> str:
+    """A pattern of lines that are a whole record without quotes or damage; of none where records are very wide."""
+    if dialect.width > _COUNTED_FIELDS:
+        return _NOTHING
+    one = patterns(dialect.delimiter).unquoted
+    if dialect.width == 1:  # a line of nothing but spaces is blank, an empty one always
+        filled = one if dialect.delimiter == " " else f"{one[:-1]} ]"
+        return f"^{one}*{filled}{one}*$"
+    text = f"{one}*"
+    return f"^{text}(?:{re.escape(dialect.delimiter)}{text}){{{dialect.width - 1}}}$"
 
 
 def _spans(
-    lines: pl.DataFrame, quoted: pl.Series, dialect: Dialect, *, final: bool
+    quoted: pl.DataFrame, dialect: Dialect, *, final: bool, size_bytes: int
 ) -> tuple[list[tuple[int, int]], dict[int, int], int | None]:
-    """First and last line of each record over several lines, damaged lines, and the line that is cut by the end."""
+    """First and last line of each record over several lines, damaged lines, and the line that is cut by the end.
+
+    `quoted`: the lines with quotes; all others leave open what is open. `size_bytes`: where the last line ends.
+    """
     shapes = patterns(dialect.delimiter)
-    whole = ~quoted | lines["text"].str.contains(shapes.whole)
+    whole = quoted["text"].str.contains(shapes.whole)
     if whole.all():
         return [], {}, None
-    classes = lines.select(
+    classes = quoted.select(
         whole=whole,
-        opens=quoted & pl.col("text").str.contains(shapes.opens),
-        goes_on=~quoted | pl.col("text").str.contains(shapes.continues),
-        closes=quoted & pl.col("text").str.contains(shapes.closes),
+        opens=pl.col("text").str.contains(shapes.opens),
+        goes_on=pl.col("text").str.contains(shapes.continues),
+        closes=pl.col("text").str.contains(shapes.closes),
         line=pl.col("line"),
         start=pl.col("start"),
         end=pl.col("end"),
@@ -182,7 +209,6 @@ def _spans(
         closing=pl.when(~pl.col("goes_on")).then(pl.col("closes")).shift(-1).backward_fill(),
         stop_end=pl.when(~pl.col("goes_on")).then(pl.col("end")).shift(-1).backward_fill(),
     )
-    size_bytes = int(lines["end"][-1])
     spans: list[tuple[int, int]] = []
     damaged: dict[int, int] = {}
     covered = -1
@@ -202,14 +228,7 @@ def _spans(
     return spans, damaged, None
 
 
-def _join(
-    lines: pl.DataFrame, spans: list[tuple[int, int]], damaged: dict[int, int], line_end: str
-) -> pl.DataFrame:
-    marks = pl.DataFrame(
-        {"line": list(damaged), "damage": list(damaged.values())},
-        schema={"line": pl.Int64, "damage": pl.UInt8},
-    )
-    lines = lines.join(marks, on="line", how="left", maintain_order="left")
+def _join(lines: pl.DataFrame, spans: list[tuple[int, int]], line_end: str) -> pl.DataFrame:
     if not spans:
         return lines
     many = pl.DataFrame(spans, schema={"first": pl.Int64, "last": pl.Int64}, orient="row")
@@ -227,7 +246,7 @@ def _join(
             pl.col("start").first(),
             pl.col("end").last(),
             pl.col("carriage").last(),
-            pl.col("damage").first(),
+            plain=pl.lit(value=False),
         )
         .rename({"first": "line"})
         .select(lines.columns)
@@ -235,8 +254,14 @@ def _join(
     return pl.concat([single, joined]).sort("line")
 
 
-def _judge(records: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
-    """Complete `damage` by what every record must be: filled, decodable, free of controls, as wide as the header."""
+def _judge(records: pl.DataFrame, damaged: dict[int, int], dialect: Dialect) -> pl.DataFrame:
+    """`line` and `damage`: by quotes, or by what every record must be: filled, decodable, free of controls, as wide
+    as the header."""
+    marks = pl.DataFrame(
+        {"line": list(damaged), "damage": list(damaged.values())},
+        schema={"line": pl.Int64, "damage": pl.UInt8},
+    )
+    records = records.join(marks, on="line", how="left")
     shapes = patterns(dialect.delimiter)
     text = pl.col("text")
     quoted = text.str.contains('"', literal=True)
@@ -258,4 +283,4 @@ def _judge(records: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
         .when(width > dialect.width)
         .then(DAMAGE.index("record.too_many_fields"))
     )
-    return records.with_columns(damage=damage.cast(pl.UInt8))
+    return records.select("line", damage=damage.cast(pl.UInt8))

@@ -31,7 +31,7 @@ def seldom_swept() -> Iterator[None]:
 def stop_on_signals(wire: Wire) -> Iterator[None]:
     """A stop signal halts the load; whatever was to be done about it before is put back at the end.
 
-    By handlers of Python, not of the loop: those lose a signal that comes between the loop's last look and their removal.
+    By handlers of Python, not of the loop: those lose a signal that comes between its last look and their removal.
     """
 
     def stop(number: int, _: FrameType | None) -> None:

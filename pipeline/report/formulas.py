@@ -9,6 +9,7 @@ function. Never for files that are dropped back, where it would be data.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -35,8 +36,19 @@ def defused(text: str) -> str:
     return text if is_reference(text) else _DROPPED_HERE.sub(r"'\1", _STARTS_HERE.sub(r"\1'\2", text))
 
 
-def defused_column(column: str) -> pl.Expr:
-    """The same for a column of text (name kept; null stays null)."""
-    text = pl.col(column)
-    made = text.str.replace_all(_STARTS, "${1}'${2}").str.replace(_DROPPED, "'${1}")
-    return pl.when(text.str.contains(_REFERENCE)).then(text).otherwise(made)
+def defused_columns(rows: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    """The same for columns of text; null stays null. Only what begins a formula is written anew."""
+    harmful = rows.select(
+        (pl.col(name).str.contains(f"{_STARTS}|{_DROPPED}") & ~pl.col(name).str.contains(_REFERENCE)).alias(
+            name
+        )
+        for name in columns
+    )
+    return rows.with_columns(
+        pl.when(harmful[name])
+        .then(pl.col(name).str.replace_all(_STARTS, "${1}'${2}").str.replace(_DROPPED, "'${1}"))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in columns
+        if harmful[name].any()
+    )

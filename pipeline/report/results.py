@@ -14,12 +14,13 @@ from typing import IO
 
 import polars as pl
 
+from pipeline.ahead import ahead
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
 from pipeline.edge.reader.parts import parts_of, scan
 from pipeline.errors import UnbalancedReport
-from pipeline.report.formulas import defused_column
+from pipeline.report.formulas import defused_columns
 
 Outcomes = Callable[[int, int], pl.DataFrame]
 """First and last record (inclusive) → what the ledger knows of those that were to be sent, sorted by record.
@@ -145,20 +146,29 @@ def write_results(
         UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
     """
     tally = Tally()
-    written = 0
-    _write_csv(pl.DataFrame(schema=RESULT_COLUMNS), file, include_header=True)
-    for window in _windows(checked.records):
-        tally.count_input(window)
-        rows = _with_outcomes(window, outcomes)
-        _assert_every_record_once(checked, rows, window, after=written)
-        written += rows.height
-        shown = rows.select(RESULT_COLUMNS).with_columns(map(defused_column, TEXT_FROM_OUTSIDE))
-        _write_csv(shown, file, include_header=False)
+    file.write(_as_csv(pl.DataFrame(schema=RESULT_COLUMNS), include_header=True))
+    for rows, text in ahead(_with_text, _rows(checked, outcomes, tally)):
+        file.write(text)
         tally.count_rows(rows, checked.landed.feed.expected_codes)
         for reader in readers:
             reader(rows)
     assert_balanced(checked, tally)
     return tally
+
+
+def _rows(checked: CheckedFile, outcomes: Outcomes, tally: Tally) -> Iterator[pl.DataFrame]:
+    written = 0
+    for window in _windows(checked.records):
+        tally.count_input(window)
+        rows = _with_outcomes(window, outcomes)
+        _assert_every_record_once(checked, rows, window, after=written)
+        written += rows.height
+        yield rows
+
+
+def _with_text(rows: pl.DataFrame) -> tuple[pl.DataFrame, memoryview]:
+    shown = defused_columns(rows.select(RESULT_COLUMNS), TEXT_FROM_OUTSIDE)
+    return rows, _as_csv(shown, include_header=False)
 
 
 def rejected_rows(rows: pl.DataFrame) -> pl.DataFrame:
@@ -182,19 +192,27 @@ def assert_balanced(checked: CheckedFile, tally: Tally) -> None:
         raise UnbalancedReport(name=checked.landed.name, problem="; ".join(dict.fromkeys(problems)))
 
 
-def _write_csv(rows: pl.DataFrame, file: IO[bytes], *, include_header: bool) -> None:
-    """Write through memory: an error of polars' own file writing does not say that the disk is full."""
+def _as_csv(rows: pl.DataFrame, *, include_header: bool) -> memoryview:
+    """In memory: an error of polars' own file writing does not say that the disk is full."""
     text = io.BytesIO()
     rows.write_csv(text, include_header=include_header)
-    file.write(text.getbuffer())
+    return text.getbuffer()
 
 
 def _windows(records: Path) -> Iterator[pl.DataFrame]:
+    return ahead(_window, _places(records))
+
+
+def _places(records: Path) -> Iterator[tuple[Path, int]]:
     for part in parts_of(records):
-        rows = scan(part).select(CHECKED_COLUMNS)
-        height = rows.select(pl.len()).collect().item()
-        for offset in range(0, height, WINDOW_RECORDS):
-            yield rows.slice(offset, WINDOW_RECORDS).with_columns(_currency_counted()).collect()
+        height = scan(part).select(pl.len()).collect().item()
+        yield from ((part, offset) for offset in range(0, height, WINDOW_RECORDS))
+
+
+def _window(place: tuple[Path, int]) -> pl.DataFrame:
+    part, offset = place
+    rows = scan(part).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
+    return rows.with_columns(_currency_counted()).collect()
 
 
 def _currency_counted() -> pl.Expr:

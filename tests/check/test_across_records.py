@@ -137,6 +137,12 @@ def test_differing_details_are_a_note_without_names(tmp_path: Path) -> None:
     assert file.notes == ("1 customer with more than one customer_name in this file; the last one counts",)
 
 
+def test_a_detail_that_is_left_out_differs_from_none(tmp_path: Path) -> None:
+    header = f"{BILLS},customer_name,customer_email"
+    lines = ["C-1,A-1,B-1,ZAR,1.00,Ann,", "C-1,A-1,B-2,ZAR,1.00,,ann@example.com"]
+    assert checked(tmp_path, bills(*lines, header=header)).notes == ()
+
+
 @pytest.mark.parametrize("per_bucket", [1, 3, 7])
 def test_buckets_do_not_change_what_is_found(
     tmp_path: Path, per_bucket: int, monkeypatch: pytest.MonkeyPatch

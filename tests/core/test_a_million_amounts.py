@@ -203,11 +203,9 @@ def test_a_million_amounts_in_every_declared_style_are_equal_to_decimal_arithmet
     for style in every:
         rows = list(batch(chance, style, each))
         texts, currencies = pl.Series([row[0] for row in rows]), pl.Series([row[1] for row in rows])
-        reading = money.reading(pl.col("text"), pl.col("currency"), style)
         faults = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise", "too_long")
-        found = pl.DataFrame({"text": texts, "currency": currencies}).select(
-            reading.minor.alias("minor"),
-            pl.sum_horizontal(getattr(reading, fault).cast(pl.Int8) for fault in faults).alias("faults"),
+        found = money.reading(texts, currencies, style).select(
+            "minor", pl.sum_horizontal(pl.col(fault).cast(pl.Int8) for fault in faults).alias("faults")
         )
         for (text, currency, known), minor, told in zip(rows, found["minor"], found["faults"], strict=True):
             expected = judged(text, currency, style)

@@ -14,11 +14,8 @@ from pipeline.core import dates
 
 def read(texts: list[str], *formats: str) -> list[str | None]:
     """The day, or the name of the one fault."""
-    reading = dates.reading(pl.col("text"), formats)
     faults = ("format", "impossible", "ambiguous")
-    frame = pl.DataFrame({"text": texts}).select(
-        reading.day, *(getattr(reading, name).alias(name) for name in faults)
-    )
+    frame = dates.reading(pl.Series(texts), formats).select("day", *faults)
     result = []
     for day, *flags in frame.rows():
         broken = [name for name, flag in zip(faults, flags, strict=True) if flag]

@@ -23,12 +23,9 @@ MAJOR = AmountFormat(unit="major")
 def read(
     texts: Sequence[str | None], currencies: Sequence[str | None], style: AmountFormat
 ) -> list[dict[str, Any]]:
-    frame = pl.DataFrame(
-        {"text": texts, "currency": currencies}, schema={"text": pl.String, "currency": pl.String}
-    )
-    reading = money.reading(pl.col("text"), pl.col("currency"), style)
+    reading = money.reading(pl.Series(texts, dtype=pl.String), pl.Series(currencies, dtype=pl.String), style)
     names = ("minor", "format", "ambiguous", "spreadsheet", "too_precise", "too_long")
-    return frame.select(getattr(reading, name).alias(name) for name in names).rows(named=True)
+    return reading.select(names).rows(named=True)
 
 
 def one(text: str, currency: str = "ZAR", **style: Any) -> int | str:

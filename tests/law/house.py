@@ -10,12 +10,13 @@ from pathlib import Path
 
 GROUND = {"schemas", "errors"}
 STAGES = {"collect", "check", "load", "report"}
-BELOW_STAGES = GROUND | {"core", "edge", "signals"}
+BELOW_STAGES = GROUND | {"core", "edge", "signals", "ahead"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "errors": set(),
     "signals": {"errors"},
+    "ahead": set(),
     "core": GROUND,
     "edge": GROUND | {"core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.outcomes import Outcome
 from pipeline.report import write_report
-from pipeline.report.formulas import defused, defused_column
+from pipeline.report.formulas import defused, defused_columns
 from tests.report.example import RUN, Row, checked_file, outcomes_of
 
 STARTS = "=+-@＝＋－＠\t\r"
@@ -40,7 +40,7 @@ def test_no_cell_of_any_list_separator_begins_a_formula(text: str) -> None:
 def test_columns_are_defused_like_single_texts(texts: list[str | None]) -> None:
     frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     expected = [None if text is None else defused(text) for text in texts]
-    assert frame.select(defused_column("text"))["text"].to_list() == expected
+    assert defused_columns(frame, ["text"])["text"].to_list() == expected
 
 
 @pytest.mark.parametrize("reference", ["-5", "-A1", "--", "INV-1", "_x", "8501015800085"])

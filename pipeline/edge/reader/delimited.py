@@ -103,7 +103,7 @@ class DelimitedFile:
     def _parse(self, texts: pl.Series, wanted: list[int]) -> pl.DataFrame:
         # polars unpacks what looks packed by its first bytes, and a record may: `x\x01`. So a line of ours comes first.
         line_end = self.dialect.line_end
-        content = f"records{line_end}{texts.str.join(line_end).item()}".encode()
+        content = b"records" + line_end.encode() + texts.str.join(line_end).cast(pl.Binary).item()
         quote = '"' if b'"' in content else None
         rows = pl.scan_csv(
             io.BytesIO(content),

@@ -31,11 +31,10 @@ class Parts:
             old.unlink()
         self._paths: list[Path] = []
 
-    def append(self, frame: pl.DataFrame) -> None:
-        """Write the next part."""
-        path = self.folder / f"{len(self._paths):05d}.parquet"
-        _write(frame, path)
-        self._paths.append(path)
+    def reserve(self) -> int:
+        """The number of the next part, which must be written before anything is read."""
+        self._paths.append(self.folder / f"{len(self._paths):05d}.parquet")
+        return len(self._paths) - 1
 
     def scan(self) -> pl.LazyFrame | None:
         """All parts in record order; None when the file has no records."""
@@ -54,8 +53,8 @@ class Parts:
     def read(self, number: int) -> pl.DataFrame:
         return pl.read_parquet(self._paths[number], memory_map=False, glob=False)
 
-    def replace(self, number: int, frame: pl.DataFrame) -> None:
-        """Rewrite one part; a reader sees the old or the new one, never half of it."""
+    def write(self, number: int, frame: pl.DataFrame) -> None:
+        """Write a part, or write it again; a reader sees the old or the new one, never half of it."""
         _write(frame, self._paths[number])
 
 
@@ -64,7 +63,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     try:
         with room_at(path.parent), beside.open("wb") as file:
             beside.chmod(0o600)
-            frame.write_parquet(file, compression="lz4")
+            frame.write_parquet(file, compression="lz4", statistics=False)
         beside.rename(path)
     finally:
         beside.unlink(missing_ok=True)

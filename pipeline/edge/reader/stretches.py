@@ -133,18 +133,21 @@ class Body:
         if longest > self.limits.max_record_bytes:
             self._refuse("file.record_too_long", f"a line of more than {self.limits.max_record_bytes} bytes")
         found = find(lines, final)
-        taken = lines if found.open_line is None else lines.head(found.open_line)
-        characters = taken.select(
-            pl.col("text").str.len_chars().sum() + pl.col("carriage").sum() + pl.len()
-        ).item()
+        if found.open_line is not None:
+            lines = lines.head(found.open_line)
+            taken = pl.col("text").str.len_chars().sum() + pl.col("carriage").sum() + pl.len()
+            rest = body[lines.select(taken).item() :]
+            body = body[: len(body) - len(rest)]
+        else:
+            rest = ""
         records = cursor.place(found.records)
         if cursor.record - 1 > self.limits.max_records:
             self._refuse("file.too_many_records", f"more than {self.limits.max_records} records")
-        cursor.line += taken.height
-        cursor.byte += len(body[:characters].encode(self.file.codec))
+        cursor.line += lines.height
+        cursor.byte += len(body.encode(self.file.codec))
         if not records.is_empty():
             yield from records.iter_slices(DENSE_LINES)
-        return body[characters:]
+        return rest
 
     def _whole_lines(self, text: str) -> str:
         """Text up to the last whole line that holds something; line ends after the last record are no records."""

@@ -1,0 +1,217 @@
+"""What others would do to check a bill file, each a program: `python -m benchmarks.peers_of_check NAME FILE`.
+
+Each prints one JSON object: how many records it read. All of them know the same rules by the same patterns; none of
+them keeps what our reports need (where a record stands, its text, which rules it broke).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from benchmarks.bills import COLUMNS
+
+REFERENCE = "^[a-zA-Z0-9_-]+$"
+MANGLED_REFERENCE = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+MANGLED = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
+PHONE = r"^(?:\+[1-9][0-9]{1,14}|0[1-9][0-9]{8})$"
+AMOUNT = r"^-?[0-9]+(?:\.[0-9]+)?$"
+AMBIGUOUS = "^[-(]?[0-9]+(?:[ \u00a0\u202f.,'\u2019][0-9]+)+(?:[-)]| ?(?:CR|DR))?$"
+MANGLED_AMOUNT = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+DECIMALS = {"ZAR": 2, "KES": 2, "JPY": 0}
+MOST = 999_999.99
+SLICE_RECORDS = 200_000
+"""That many are enough for what looks at one record after the other."""
+
+
+def by_duckdb(path: Path) -> int:
+    """One query; what it cannot read it leaves out (`ignore_errors`), which is the only way to get to the end."""
+    import duckdb  # noqa: PLC0415 (a peer, not installed for the tests)
+
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+    trimmed = ", ".join(f"nullif(trim({name}), '') AS {name}" for name in COLUMNS)
+    counted = ", ".join(f"count(*) FILTER ({rule})" for rule in _sql_rules())
+    amount = "sum(try_cast(amount_due AS DECIMAL(18, 4)))"
+    found = duckdb.execute(
+        f"SELECT count(*), count(DISTINCT bill_reference), {amount}, {counted} FROM"  # noqa: S608 (constants)
+        f" (SELECT {trimmed} FROM read_csv('{path}', header = true, delim = ',', quote = '\"', escape = '\"',"
+        f" auto_detect = false, columns = {{{columns}}}, ignore_errors = true, strict_mode = false))"
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _sql_rules() -> list[str]:
+    def fits(column: str, pattern: str) -> str:
+        return "regexp_matches({}, '{}')".format(column, pattern.replace("'", "''"))
+
+    rules = []
+    for name in ("customer_reference", "account_reference", "bill_reference"):
+        mangled = fits(name, MANGLED_REFERENCE)
+        rules += [mangled, f"NOT {fits(name, REFERENCE)} AND NOT {mangled}", f"length({name}) > 255"]
+    for name in ("customer_name", "account_name"):
+        rules += [f"length({name}) > 255", fits(name, MANGLED)]
+    fits_amount, mangled = fits("amount_due", AMOUNT), fits("amount_due", MANGLED_AMOUNT)
+    ambiguous = fits("amount_due", AMBIGUOUS)
+    decimals = "length(rtrim(regexp_extract(amount_due, '[.]([0-9]+)$', 1), '0'))"
+    allowed = " ".join(f"WHEN '{code}' THEN {number}" for code, number in DECIMALS.items())
+    for name in ("bill_date", "due_date"):
+        shaped = fits(name, DATE)
+        rules += [f"NOT {shaped}", f"{shaped} AND try_cast({name} AS DATE) IS NULL"]
+    return [
+        *rules,
+        *(f"{name} IS NULL" for name in ("customer_reference", "bill_reference", "currency", "amount_due")),
+        "length(customer_email) > 320",
+        f"NOT {fits('customer_email', EMAIL)}",
+        f"NOT {fits('customer_phone', PHONE)}",
+        "account_name IS NOT NULL AND account_reference IS NULL",
+        f"currency NOT IN ({', '.join(repr(code) for code in DECIMALS)})",
+        f"NOT {fits_amount} AND NOT {mangled} AND NOT {ambiguous}",
+        f"NOT {fits_amount} AND {ambiguous}",
+        f"NOT {fits_amount} AND {mangled}",
+        f"{fits_amount} AND {decimals} > CASE currency {allowed} END",
+        f"try_cast(amount_due AS DECIMAL(18, 4)) NOT BETWEEN 0.01 AND {MOST}",
+        "try_cast(due_date AS DATE) < try_cast(bill_date AS DATE)",
+    ]
+
+
+def by_dataframely(path: Path) -> int:
+    """A schema with the same rules; `filter` tells good records from bad ones. Stops at damaged structure."""
+    import dataframely as dy  # noqa: PLC0415 (a peer, not installed for the tests)
+
+    def reference(*, nullable: bool = False, primary_key: bool = False) -> Any:
+        sane = {"mangled": lambda text: ~text.str.contains(MANGLED_REFERENCE)}
+        return dy.String(
+            nullable=nullable, primary_key=primary_key, regex=REFERENCE, max_length=255, check=sane
+        )
+
+    def name() -> Any:
+        return dy.String(
+            nullable=True, max_length=255, check={"mangled": lambda text: ~text.str.contains(MANGLED)}
+        )
+
+    def day() -> Any:
+        sane = {"impossible": lambda text: _day(text).is_not_null()}
+        return dy.String(nullable=True, regex=DATE, check=sane)
+
+    class Bills(dy.Schema):
+        customer_reference = reference()
+        customer_name = name()
+        customer_email = dy.String(nullable=True, regex=EMAIL, max_length=320)
+        customer_phone = dy.String(nullable=True, regex=PHONE)
+        account_reference = reference(nullable=True)
+        account_name = name()
+        bill_reference = reference(primary_key=True)
+        currency = dy.String(nullable=False, check={"unknown": lambda text: text.is_in(list(DECIMALS))})
+        amount_due = dy.String(
+            nullable=False,
+            regex=AMOUNT,
+            check={
+                "ambiguous": lambda text: text.str.contains(AMOUNT) | ~text.str.contains(AMBIGUOUS),
+                "mangled": lambda text: text.str.contains(AMOUNT) | ~text.str.contains(MANGLED_AMOUNT),
+                "range": lambda text: text.cast(pl.Float64, strict=False).is_between(0.01, MOST),
+            },
+        )
+        bill_date = day()
+        due_date = day()
+
+        @dy.rule()
+        def too_precise(cls) -> pl.Expr:
+            decimals = pl.col("amount_due").str.extract("[.]([0-9]+)$").str.strip_chars_end("0")
+            allowed = pl.col("currency").replace_strict(DECIMALS, default=None, return_dtype=pl.Int64)
+            return decimals.str.len_chars().fill_null(0) <= allowed
+
+        @dy.rule()
+        def account_named(cls) -> pl.Expr:
+            return pl.col("account_name").is_null() | pl.col("account_reference").is_not_null()
+
+        @dy.rule()
+        def due_later(cls) -> pl.Expr:
+            return _day(pl.col("due_date")) >= _day(pl.col("bill_date"))
+
+    records = _as_text(path)
+    good, failures = Bills.filter(records)
+    good.select(pl.col("amount_due").cast(pl.Decimal(18, 2), strict=False).sum()).item()
+    return int(good.height + failures.invalid().height)
+
+
+def _day(text: pl.Expr) -> pl.Expr:
+    return text.str.strptime(pl.Date, "%Y-%m-%d", strict=False, cache=False)
+
+
+def _as_text(path: Path) -> pl.DataFrame:
+    texts = pl.all().str.strip_chars()
+    return pl.read_csv(path, infer_schema=False).with_columns(pl.when(texts != "").then(texts).name.keep())
+
+
+class Bill(BaseModel):
+    """The same rules once more, for one row."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+    customer_reference: Annotated[str, Field(max_length=255, pattern=REFERENCE)]
+    customer_name: Annotated[str | None, Field(max_length=255)]
+    customer_email: Annotated[str | None, Field(max_length=320, pattern=EMAIL)]
+    customer_phone: Annotated[str | None, Field(pattern=PHONE)]
+    account_reference: Annotated[str | None, Field(max_length=255, pattern=REFERENCE)]
+    account_name: Annotated[str | None, Field(max_length=255)]
+    bill_reference: Annotated[str, Field(max_length=255, pattern=REFERENCE)]
+    currency: Literal["ZAR", "KES", "JPY"]
+    amount_due: Annotated[Decimal, Field(ge=Decimal("0.01"), le=Decimal(str(MOST)))]
+    bill_date: date | None
+    due_date: date | None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.amount_due.normalize().as_tuple().exponent < -DECIMALS[self.currency]:  # type: ignore[operator]
+            raise ValueError("more decimals than its currency has")
+        if self.account_name and not self.account_reference:
+            raise ValueError("a name of an account, but no account")
+        if self.bill_date and self.due_date and self.due_date < self.bill_date:
+            raise ValueError("due before it is billed")
+        return self
+
+
+def by_pydantic(path: Path) -> int:
+    """One model for each row of `csv.DictReader`, of the first records only; references once, and the sum."""
+    seen: set[str] = set()
+    total, records = Decimal(0), 0
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in islice(csv.DictReader(file), SLICE_RECORDS):
+            records += 1
+            try:
+                bill = Bill.model_validate({name: text or None for name, text in row.items()})
+            except ValidationError:
+                continue
+            seen.add(bill.bill_reference)
+            total += bill.amount_due
+    return records
+
+
+def by_polars(path: Path) -> int:
+    """No rule at all: every column read as text, and what is empty counted. Stops at damaged structure."""
+    read = pl.scan_csv(path, infer_schema=False).select(pl.len(), pl.all().null_count().name.suffix("_empty"))
+    return int(read.collect(engine="streaming").item(0, 0))
+
+
+PEERS: dict[str, Callable[[Path], int]] = {
+    "duckdb": by_duckdb,
+    "dataframely": by_dataframely,
+    "pydantic": by_pydantic,
+    "polars": by_polars,
+}
+
+if __name__ == "__main__":
+    print(json.dumps({"records": PEERS[sys.argv[1]](Path(sys.argv[2]))}))

@@ -1,0 +1,201 @@
+"""`billferry validate` beside others that check the same records, each as a process of its own, in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import yaml
+
+from benchmarks.bills import BAD, COLUMNS, write_bills
+from benchmarks.peers_of_check import SLICE_RECORDS
+from benchmarks.process import Finished, run
+from benchmarks.surroundings import surroundings
+
+RECORDS = 5_000_000
+TURNS = 3
+FEW, MANY = 1_000_000, 10_000_000
+"""Records between which the time per record is compared."""
+GROWTH_TURNS = 2
+TIMEOUT_S = 900.0
+MAX_ANONYMOUS_BYTES = 1 << 30
+ROOT = Path(__file__).resolve().parents[1]
+SOUND = ("dataframely", "pydantic", "polars")
+"""They stop at damaged structure, and read the same records without it."""
+SAID = {
+    "billferry": "`billferry validate` (structure, all rules, across records, totals, all reports)",
+    "duckdb": "DuckDB: the field rules, a distinct count, a sum",
+    "dataframely": "dataframely: the field rules, a primary key, a sum",
+    "pydantic": f"csv.DictReader and pydantic per row, over {SLICE_RECORDS} records",
+    "polars": "polars: every column read as text, empty ones counted",
+}
+ASKED = {"duckdb": 1.0, "pydantic": 10.0, "polars": 1 / 3}
+"""Our records a second, at least so many times theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A folder with a config."""
+
+    folder: Path
+
+    def ours(self, file: Path, records: int) -> Finished:
+        """One `billferry validate`, which must account for every record."""
+        command = [
+            sys.executable,
+            "-m",
+            "pipeline",
+            "validate",
+            str(file),
+            "--config",
+            "config.yaml",
+            "--json",
+        ]
+        done = run(command, folder=self.folder, output=self.folder / "said.json", timeout_s=TIMEOUT_S)
+        files = json.loads(done.output)["files"]
+        counted = files[0]["records"]["total"] if files else 0
+        if done.exit_status != 1 or counted != records:
+            raise SystemExit(f"billferry ended with {done.exit_status} and counted {counted} records")
+        return done
+
+    def peer(self, name: str, file: Path) -> tuple[Finished, int]:
+        """One run of a peer, and how many records it read."""
+        command = [sys.executable, "-m", "benchmarks.peers_of_check", name, str(file)]
+        done = run(command, folder=ROOT, output=self.folder / "said.json", timeout_s=TIMEOUT_S)
+        if done.exit_status:
+            raise SystemExit(f"{name} ended with {done.exit_status}")
+        return done, int(json.loads(done.output)["records"])
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """A temporary folder with a feed for `bills.write_bills`."""
+    with tempfile.TemporaryDirectory() as folder:
+        feed = {
+            "name": "bills",
+            "match": "*.csv",
+            "model": "bill",
+            "amount": {"unit": "major"},
+            "phone_region": "ZA",
+        }
+        config = {
+            "merchant": "benchmark",
+            "environment": "test",
+            "api": {"base_url": "http://127.0.0.1:8400"},
+            "drop": {"folder": "drop"},
+            "limits": {"max_file_bytes": 1 << 32},
+            "feeds": [feed],
+        }
+        (Path(folder) / "drop").mkdir()
+        (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        yield Bench(Path(folder))
+
+
+def measure() -> str:
+    """In turn, so that whatever else the machine does hits all alike. The first turn warms up and does not count."""
+    rates: dict[str, list[float]] = {name: [] for name in SAID}
+    read: dict[str, int] = {"billferry": RECORDS}
+    with bench() as at:
+        file, sound = at.folder / "bills.csv", at.folder / "sound.csv"
+        write_bills(file, RECORDS)
+        write_bills(sound, RECORDS, damaged=False)
+        for _ in range(1 + TURNS):
+            rates["billferry"].append(RECORDS / at.ours(file, RECORDS).took_s)
+            for name in list(SAID)[1:]:
+                done, read[name] = at.peer(name, sound if name in SOUND else file)
+                rates[name].append((SLICE_RECORDS if name == "pydantic" else RECORDS) / done.took_s)
+        size_bytes = file.stat().st_size
+    return _section({name: each[1:] for name, each in rates.items()}, read, size_bytes)
+
+
+def measure_growth() -> str:
+    """Time for each record and anonymous memory, of few records and of many."""
+    files = {FEW: "few.csv", MANY: "many.csv"}
+    runs: dict[int, list[Finished]] = {FEW: [], MANY: []}
+    with bench() as at:
+        for records, name in files.items():
+            write_bills(at.folder / name, records)
+        for _ in range(GROWTH_TURNS):
+            for records, name in files.items():
+                runs[records].append(at.ours(at.folder / name, records))
+    return _growth_section(runs)
+
+
+def _section(rates: Mapping[str, list[float]], read: Mapping[str, int], size_bytes: int) -> str:
+    ours = rates["billferry"]
+    lines = [
+        "## Checking a file",
+        "",
+        f"{_many(RECORDS)} records of {len(COLUMNS)} columns ({size_bytes >> 20} MiB), one in a hundred bad,"
+        f" in {BAD} ways; whole processes, {TURNS} times in turn after one that does not count.",
+        f"{surroundings()}; polars {version('polars')}, DuckDB {version('duckdb')}, dataframely"
+        f" {version('dataframely')}, pydantic {version('pydantic')}. {_load()}",
+        "",
+        "| what | records/s (median) | records/s (each turn) | Billferry is |",
+        "| --- | --- | --- | --- |",
+        *(_row(name, rates[name], median(ours) / median(rates[name])) for name in SAID),
+        "",
+        *(_verdict(name, median(ours) / median(rates[name])) for name in ASKED),
+        "",
+        f"DuckDB read {_many(read['duckdb'])} of the {_many(RECORDS)} records (`ignore_errors`, not strict) and says"
+        " nothing of the others. dataframely, pydantic and polars stop at damaged structure: they had the same records"
+        " without it. The times are those of processes, start and imports included.",
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, rates: list[float], ratio: float) -> str:
+    each = ", ".join(_many(round(rate)) for rate in rates)
+    return f"| {SAID[name]} | {_many(round(median(rates)))} | {each} | {ratio:.2f} × |"
+
+
+def _verdict(name: str, ratio: float) -> str:
+    title = "the plain read by polars" if name == "polars" else SAID[name].partition(":")[0]
+    asked = ASKED[name]
+    reached = "reached" if ratio >= asked else "**not reached**"
+    return f"- against {title}: {ratio:.2f} × its records/s, at least {asked:.2f} is asked for: {reached}."
+
+
+def _growth_section(runs: Mapping[int, list[Finished]]) -> str:
+    per_record = {records: [1e6 * each.took_s / records for each in done] for records, done in runs.items()}
+    growth = median(per_record[MANY]) / median(per_record[FEW])
+    peak = max(each.peak_anonymous_bytes for each in runs[MANY])
+    lines = [
+        "## Checking large files",
+        "",
+        f"`billferry validate` of {_many(FEW)} and of {_many(MANY)} such records, {GROWTH_TURNS} times in turn.",
+        f"{surroundings()}; polars {version('polars')}. {_load()}",
+        "",
+        "| records | seconds | µs for each record | anonymous memory at most |",
+        "| --- | --- | --- | --- |",
+    ]
+    for records, done in runs.items():
+        seconds = ", ".join(f"{each.took_s:.1f}" for each in done)
+        each_us = ", ".join(f"{us:.2f}" for us in per_record[records])
+        memory = ", ".join(f"{each.peak_anonymous_bytes >> 20} MiB" for each in done)
+        lines.append(f"| {_many(records)} | {seconds} | {each_us} | {memory} |")
+    lines += [
+        "",
+        f"- time for each record grows {growth:.2f} ×, at most 1.2 is asked for:"
+        f" {'reached' if growth <= 1.2 else '**not reached**'}.",
+        f"- at most {peak >> 20} MiB of anonymous memory, 1024 are allowed:"
+        f" {'reached' if peak <= MAX_ANONYMOUS_BYTES else '**not reached**'}.",
+    ]
+    return "\n".join(lines)
+
+
+def _load() -> str:
+    """How busy the machine was meanwhile: seconds mean little where others worked, ratios less than they could."""
+    return f"Load average of the last 15 minutes: {os.getloadavg()[2]:.1f}."
+
+
+def _many(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
