@@ -16,7 +16,7 @@ import structlog
 from pipeline.core.moments import rfc3339
 from pipeline.edge.config import ping_url
 from pipeline.edge.ledger import Ledger, Runs
-from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, badness
+from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, badness
 from pipeline.metrics import metrics_text
 from pipeline.standing import late_now, standing
 from schemas.results import RunResult
@@ -78,6 +78,8 @@ class Diary:
                 metrics_text(self.settings, standing(self.settings, self.ledger, now)),
             )
             log.info("metrics.written")
+        except Stopped:
+            raise
         except BillferryError as error:
             self.warn(f"{error}; the metrics are those of an earlier run")
 

@@ -22,11 +22,11 @@ ANSWER_S = 0.1
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[Callable[[], None]]:
     """Within the block, a stop signal raises Stopped in the main thread; at its end at the latest.
 
-    Python drops what is raised in a destructor or in a callback of C, so it is raised again where nobody raised it on:
-    catch it outside of the block.
+    Python drops what is raised in a destructor or in a callback of C, and a library may swallow it. So it is raised
+    again at the end, and by the check that is yielded, for blocks that last: catch it outside of the block.
     """
     asked: list[Stopped] = []
 
@@ -34,14 +34,17 @@ def stoppable() -> Iterator[None]:
         asked.append(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
         raise asked[0]
 
+    def check() -> None:
+        if asked:
+            raise asked[0]
+
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
-        yield
+        yield check
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked:
-        raise asked[0]
+    check()
 
 
 def interruptible(work: Callable[[Callable[[], None]], T]) -> T:

@@ -7,7 +7,7 @@ by itself only where no later pass could help without a person: a wrong config, 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -56,8 +56,8 @@ def watch(config: Config, ui: Ui) -> int:
     """Look until a signal comes, or a person is needed; the exit status."""
     drop = config.settings.drop
     try:
-        with stoppable(), Changes(drop.folder if drop else None) as changes:
-            return _Watch(config, ui, changes).until_it_ends()
+        with stoppable() as check_stop, Changes(drop.folder if drop else None) as changes:
+            return _Watch(config, ui, changes).until_it_ends(check_stop)
     except Stopped as stopped:
         ui.line(f"{stopped}")
         return stopped.exit_status
@@ -89,8 +89,9 @@ class _Watch:
             )
         ui.line(f"watching {' and '.join(where)}; stop with Ctrl-C")
 
-    def until_it_ends(self) -> int:
+    def until_it_ends(self, check_stop: Callable[[], None]) -> int:
         while True:
+            check_stop()
             name = self._next()
             turn = self._turn(name)
             if (wait_s := turn.at - time.monotonic()) > 0:

@@ -193,3 +193,30 @@ def test_a_signal_while_it_waits_ends_it_within_a_second(desk: Desk, number: sig
     assert status == 128 + number
     assert end_s < 2
     assert f"stopped by {number.name}" in watcher.text
+
+
+SWALLOWED_IN = {
+    "a pass": "import pipeline.watch as place; name = 'pass_over'",
+    "the metrics": "import pipeline.edge.metrics_file as place; name = 'write_metrics'",
+}
+SWALLOWED = """
+import os, signal
+from pipeline.errors import Stopped
+original = getattr(place, name)
+def swallowing(*given):
+    result = original(*given)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except Stopped:
+        pass
+    return result
+setattr(place, name, swallowing)
+"""
+
+
+@pytest.mark.parametrize("where", SWALLOWED_IN)
+def test_a_signal_that_something_swallows_ends_it_all_the_same(desk: Desk, where: str) -> None:
+    desk.configure(metrics_file="metrics.prom")
+    said = desk.billferry("watch", code=f"{SWALLOWED_IN[where]}\n{SWALLOWED}")
+    assert said.status == 143
+    assert "stopped by SIGTERM" in said.err
