@@ -1,6 +1,7 @@
 # Needs git, make and Python >= 3.11. Everything stays inside this folder: environment, caches, temporary files.
 PYTHON ?= python3
-WORKERS ?= 2
+# Twice the two cores: many tests wait for a clock or a disk.
+WORKERS ?= 4
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
