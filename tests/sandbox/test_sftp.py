@@ -199,7 +199,7 @@ def test_stopping_cuts_connections_and_leaves_no_thread(root: Path) -> None:
     server.start()
     with connected(server, password="p") as sftp:
         server.stop()
-        with pytest.raises((OSError, EOFError)):
+        with pytest.raises((OSError, EOFError, paramiko.SSHException)):  # a cut, told at one layer or another
             sftp.listdir("/")
     assert not [thread for thread in set(threading.enumerate()) - before if "sandbox" in thread.name]
     server.stop()
