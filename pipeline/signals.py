@@ -22,6 +22,21 @@ ANSWER_S = 0.1
 
 
 @contextmanager
+def on_stop(told: Callable[[Stopped], None]) -> Iterator[None]:
+    """Within the block, a stop signal tells; whatever was to be done about it before is put back at the end."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        told(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
+
+    before = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
     """Within the block, a stop signal raises Stopped in the main thread; at its end at the latest.
 
@@ -30,20 +45,16 @@ def stoppable() -> Iterator[Callable[[], None]]:
     """
     asked: list[Stopped] = []
 
-    def stop(number: int, _: FrameType | None) -> None:
-        asked.append(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
-        raise asked[0]
-
     def check() -> None:
         if asked:
             raise asked[0]
 
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
+    def stop(stopped: Stopped) -> None:
+        asked.append(stopped)
+        check()
+
+    with on_stop(stop):
         yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     check()
 
 

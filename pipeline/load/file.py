@@ -22,12 +22,13 @@ from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, w
 from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
-from pipeline.load.loop import seldom_swept, stop_on_signals
+from pipeline.load.loop import seldom_swept
 from pipeline.load.parents import Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
 from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
+from pipeline.signals import on_stop
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -81,7 +82,8 @@ async def _load(job: LoadJob) -> LoadResult:
     async with job.sender as sender, job.commits as commits:
         wire = Wire(sender, job.settings.api, job.pace)
         loading = _Loading(job, wire, commits)
-        with stop_on_signals(wire):
+        # Not by the loop's own handlers: they lose a signal between its last look and their removal.
+        with on_stop(wire.halt):
             await loading.run()
         return LoadResult(wire.counts, wire.halt_reason, tuple(loading.notes))
 
