@@ -51,7 +51,7 @@ def read_date(text: str, date_format: str) -> str | None:
         parsed = datetime.strptime(text, date_format)  # noqa: DTZ007 - a calendar day has no time zone
     except ValueError:
         return None
-    return parsed.strftime("%Y-%m-%d") if parsed.strftime(date_format) == text else None
+    return parsed.strftime(ISO) if parsed.strftime(date_format) == text else None
 
 
 def reading(texts: pl.Series, formats: Sequence[str]) -> pl.DataFrame:

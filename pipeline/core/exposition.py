@@ -23,13 +23,16 @@ def exposed(metrics: Iterable[Metric], labels: Labels) -> str:
     for metric in metrics:
         if not metric.samples:
             continue
-        meaning = metric.meaning.replace("\\", "\\\\").replace("\n", "\\n")
-        lines += [f"# HELP {metric.name} {meaning}", f"# TYPE {metric.name} gauge"]
+        lines += [f"# HELP {metric.name} {_escaped(metric.meaning)}", f"# TYPE {metric.name} gauge"]
         for own, value in metric.samples:
             pairs = ",".join(f'{name}="{_quotable(text)}"' for name, text in {**labels, **own}.items())
             lines.append(f"{metric.name}{{{pairs}}} {value}")
     return "".join(f"{line}\n" for line in lines)
 
 
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def _quotable(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return _escaped(text).replace('"', '\\"')
