@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.load_inputs import write_bills, write_bodies
-from benchmarks.merchant import IN_FLIGHT, KEY, ROOT, Merchant, ran, stub_api
+from benchmarks.merchant import IN_FLIGHT, KEY, ROOT, Merchant, stub_api
+from benchmarks.process import run
 from benchmarks.surroundings import surroundings
 
 BILLS = 200_000
@@ -73,13 +74,13 @@ def _rates(merchant: Merchant) -> Rates:
 def _ours(merchant: Merchant) -> float:
     """From the start of the process to its end: check, ledger and reports included."""
     shutil.rmtree(merchant.folder / "var", ignore_errors=True)
-    return BILLS / merchant.run("load", merchant.folder / "x_bills.csv").wall_s
+    return BILLS / merchant.run("load", merchant.folder / "x_bills.csv").took_s
 
 
 def _loop(merchant: Merchant, client: str, bodies: str, count: int) -> float:
     words = [sys.executable, "-m", "benchmarks.bare_loaders", client, merchant.url]
     words += [str(merchant.folder / bodies), "--in-flight", str(IN_FLIGHT)]
-    return count / ran(words, environment=merchant.trust).wall_s
+    return count / run(words, folder=ROOT, environment=merchant.trust).took_s
 
 
 def _wrk(merchant: Merchant) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+
+from pipeline.core.wanted import encode
 
 COLUMNS = (
     "customer_reference,customer_name,customer_email,customer_phone,account_reference,account_name,"
@@ -54,4 +55,4 @@ def _bodies(first: int, end: int) -> Iterator[bytes]:
             "metadata": {"tariff": f"T{n % 7}"},
             "account": account,
         }
-        yield json.dumps(bill, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+        yield encode(bill)

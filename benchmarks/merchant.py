@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process import Finished, run
 from benchmarks.stub_api import throw_away_ca
 
 ROOT = Path(__file__).parent.parent
@@ -31,15 +30,6 @@ feeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What one process took."""
-
-    wall_s: float
-    cpu_s: float
-    peak_anon_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Merchant:
     """`folder` holds the config, the key and, below `var`, all that runs leave."""
 
@@ -55,10 +45,11 @@ class Merchant:
         key.chmod(0o600)
         (self.folder / "drop").mkdir(exist_ok=True)
 
-    def run(self, *words: str | Path, statuses: tuple[int, ...] = (0,)) -> Ran:
+    def run(self, *words: str | Path, statuses: tuple[int, ...] = (0,)) -> Finished:
         """`billferry WORDS`, from its start to its end. Fails when it ends with another status."""
         config = () if "--help" in words else ("--config", self.folder / "config.yaml")
-        return ran([BILLFERRY, *map(str, (*words, *config))], statuses=statuses, environment=self.trust)
+        command = [BILLFERRY, *map(str, (*words, *config))]
+        return run(command, folder=ROOT, environment=self.trust, statuses=statuses)
 
     @property
     def trust(self) -> dict[str, str]:
@@ -80,38 +71,3 @@ def stub_api(tls: Path | None = None) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-
-
-def ran(
-    words: list[str], *, statuses: tuple[int, ...] = (0,), environment: Mapping[str, str] | None = None
-) -> Ran:
-    """Run a process to its end, looking at its anonymous memory meanwhile. Raises SystemExit when it fails."""
-    start_s = time.perf_counter()
-    with subprocess.Popen(
-        words,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **(environment or {})},
-    ) as process:
-        peak, before = 0, os.times()
-        while process.poll() is None:
-            peak = max(peak, anon_bytes(process.pid))
-            time.sleep(0.01 if peak < 1 << 26 else 0.1)
-        wall_s = time.perf_counter() - start_s
-        said = process.stderr.read().decode() if process.stderr else ""
-    if process.returncode not in statuses:
-        raise SystemExit(f"{' '.join(words)}: {process.returncode}\n{said}")
-    after = os.times()
-    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
-    return Ran(wall_s, cpu_s, peak)
-
-
-def anon_bytes(pid: int | str) -> int:
-    """Anonymous memory of a process now; 0 once it is gone. Source: proc(5), RssAnon."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    facts: Mapping[str, str] = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    return int(facts.get("RssAnon", "0 kB").split()[0]) * 1024

@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.load_inputs import write_bills
-from benchmarks.merchant import Ran, ran
+from benchmarks.merchant import ROOT
+from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
 from pipeline.check import check
 from pipeline.core.files import LandedFile
@@ -32,12 +33,12 @@ def measure() -> str:
         folder = Path(place)
         write_bills(folder / "x_bills.csv", RECORDS, PER_CUSTOMER)
         me = [sys.executable, "-m", "benchmarks.planning"]
-        ran([*me, "check", place])
-        return section(ran([*me, "plan", place]))
+        run([*me, "check", place], folder=ROOT)
+        return section(run([*me, "plan", place], folder=ROOT))
 
 
-def section(plan: Ran) -> str:
-    reached = "" if plan.peak_anon_bytes <= AT_MOST_BYTES else ": not reached"
+def section(plan: Finished) -> str:
+    reached = "" if plan.peak_anonymous_bytes <= AT_MOST_BYTES else ": not reached"
     return "\n".join(
         [
             "## Memory of planning",
@@ -47,8 +48,8 @@ def section(plan: Ran) -> str:
             "The process's RssAnon, looked at ten times a second.",
             f"{surroundings()}.",
             "",
-            f"Peak **{plan.peak_anon_bytes >> 20} MiB** (at most {AT_MOST_BYTES >> 20} MiB are asked for{reached}), "
-            f"{plan.wall_s:.0f} s, {plan.cpu_s / RECORDS * 1e6:.0f} µs of CPU per record.",
+            f"Peak **{plan.peak_anonymous_bytes >> 20} MiB** (at most {AT_MOST_BYTES >> 20} MiB are asked"
+            f" for{reached}), {plan.took_s:.0f} s, {plan.cpu_s / RECORDS * 1e6:.0f} µs of CPU per record.",
         ]
     )
 

@@ -40,7 +40,7 @@ def measure() -> str:
             shutil.rmtree(merchant.folder / "var" / "reports")
             took.append(merchant.run("run"))
             _require_reports(merchant)
-    walls = [one.wall_s for one in took]
+    walls = [one.took_s for one in took]
     within = "" if median(walls) <= AT_MOST_S else ": not reached"
     return "\n".join(
         [
@@ -52,7 +52,7 @@ def measure() -> str:
             "",
             f"Median **{median(walls):.1f} s** ({min(walls):.1f} to {max(walls):.1f}; at most {AT_MOST_S:.0f} s is"
             f" asked for{within}), {median(one.cpu_s for one in took):.1f} s of CPU,"
-            f" {max(one.peak_anon_bytes for one in took) >> 20} MiB of anonymous memory.",
+            f" {max(one.peak_anonymous_bytes for one in took) >> 20} MiB of anonymous memory.",
         ]
     )
 

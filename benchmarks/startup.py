@@ -20,7 +20,7 @@ def measure() -> str:
         took: dict[str, list[float]] = {word: [] for word in ASKED_S}
         for _ in range(1 + TURNS):  # the first turn warms up and does not count
             for word, walls in took.items():
-                walls.append(merchant.run(word).wall_s)
+                walls.append(merchant.run(word).took_s)
     return "\n".join(
         [
             "## Starting up",

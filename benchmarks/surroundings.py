@@ -9,10 +9,12 @@ from pathlib import Path
 
 
 def surroundings() -> str:
-    """One line: date, processor, cores, system, Python."""
+    """One line: date, processor, cores, system, Python, and how busy the machine was: where others work, seconds mean
+    little, and ratios less than they could."""
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} cores, {platform.system()}"
-        f" {platform.release().split('-')[0]}, Python {platform.python_version()}"
+        f" {platform.release().split('-')[0]}, Python {platform.python_version()},"
+        f" load of the last 15 minutes {os.getloadavg()[2]:.1f}"
     )
 
 
