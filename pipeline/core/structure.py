@@ -134,26 +134,30 @@ class Scan:
     open_line: int | None
 
 
-def lines_of(text: str, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
-    """Physical lines of text that ends with a line end or with the file.
+def lines_of(text: bytes, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
+    """Physical lines of UTF-8 text that ends with a line end or with the file.
 
-    Columns: `text` (without line end), `line` (0-based), `start`, `end` (byte offsets, line end not included).
-    `size_bytes` is the length of the column `raw` in the file's own encoding.
+    Columns: `text` (without line end), `line` (0-based), `start`, `end` (byte offsets, line end not included),
+    `carriage` (whether a carriage return stands before the line end). `size_bytes` is the length of the column `raw` in
+    the file's own encoding.
     """
-    end_bytes = pl.lit(line_end).alias("raw")
-    frame = pl.DataFrame({"raw": [text]}).select(pl.col("raw").str.split(line_end).explode())
-    if text.endswith(line_end):
-        frame = frame.head(-1)
-    unit = pl.select(end_bytes).select(size_bytes).item()
-    carriage = pl.col("raw").str.ends_with("\r") if line_end == "\n" else pl.lit(value=False)
-    return frame.with_row_index("line").select(
-        pl.col("line").cast(pl.Int64),
-        pl.when(carriage).then(pl.col("raw").str.head(-1)).otherwise(pl.col("raw")).alias("text"),
-        (size_bytes + unit).cum_sum().shift(1, fill_value=0).cast(pl.Int64).alias("start"),
-        ((size_bytes + unit).cum_sum() - unit - pl.when(carriage).then(unit).otherwise(0))
-        .cast(pl.Int64)
-        .alias("end"),
-        carriage.alias("carriage"),
+    unit = pl.select(raw=pl.lit(line_end)).select(size_bytes).item()
+    raw = pl.Series("raw", [text], dtype=pl.Binary).cast(pl.String).str.split(line_end).explode()
+    raw = raw.head(-1) if text.endswith(line_end.encode()) else raw
+    carriage, stated = pl.lit(value=False), pl.col("raw")
+    if line_end == "\n" and b"\r" in text:
+        carriage = pl.col("raw").str.ends_with("\r")
+        stated = pl.when(carriage).then(pl.col("raw").str.head(-1)).otherwise(pl.col("raw"))
+    return (
+        raw.to_frame()
+        .select(text=stated, past=(size_bytes + unit).cum_sum().cast(pl.Int64), carriage=carriage)
+        .select(
+            "text",
+            line=pl.int_range(pl.len(), dtype=pl.Int64),
+            start=pl.col("past").shift(1, fill_value=0),
+            end=pl.col("past") - unit - pl.col("carriage").cast(pl.Int64) * unit,
+            carriage="carriage",
+        )
     )
 
 

@@ -16,7 +16,9 @@ DELIMITERS = (",", ";", "\t", " ", "|")
 
 
 def lines_of(*texts: str) -> pl.DataFrame:
-    return structure.lines_of("\n".join(texts) + "\n", "\n", pl.col("raw").str.len_bytes().cast(pl.Int64))
+    return structure.lines_of(
+        ("\n".join(texts) + "\n").encode(), "\n", pl.col("raw").str.len_bytes().cast(pl.Int64)
+    )
 
 
 def damage(text: str, width: int, delimiter: str = ",") -> str | None:

@@ -90,20 +90,19 @@ class DelimitedFile:
     def _read(self, records: pl.DataFrame, wanted: list[int]) -> pl.DataFrame:
         if self.sheet_row is not None:
             records = records.with_columns(line=pl.col("record") + self.sheet_row)
-        places = records.drop("text", "carriage")
-        good = records.filter(pl.col("damage").is_null())
-        if good.is_empty():
-            return places.with_columns(pl.lit(None, pl.String).alias(f"field_{each}") for each in wanted)
-        fields = self._parse(good["text"], wanted)
-        if good.height == records.height:
-            return places.hstack(fields)
-        fields = fields.with_columns(good["record"])
-        return places.join(fields, on="record", how="left", maintain_order="left")
+        # A damaged record is parsed as one whose fields are all empty, so that no row has to be put back in its place.
+        nothing = self.dialect.delimiter * (self.dialect.width - 1) or "-"
+        good = pl.when(pl.col("damage").is_null()).then("text").otherwise(pl.lit(nothing))
+        fields = self._parse(records.select(good.alias("text"))["text"], wanted)
+        if self.dialect.width == 1:
+            fields = fields.with_columns(pl.when(records["damage"].is_null()).then(pl.all()))
+        return records.drop("text", "carriage").hstack(fields)
 
     def _parse(self, texts: pl.Series, wanted: list[int]) -> pl.DataFrame:
         # polars unpacks what looks packed by its first bytes, and a record may: `x\x01`. So a line of ours comes first.
         line_end = self.dialect.line_end
-        content = b"records" + line_end.encode() + texts.str.join(line_end).cast(pl.Binary).item()
+        lines = pl.concat([pl.Series(texts.name, ["records"]), texts])
+        content = lines.str.join(line_end).cast(pl.Binary).item()
         quote = '"' if b'"' in content else None
         rows = pl.scan_csv(
             io.BytesIO(content),
@@ -118,7 +117,7 @@ class DelimitedFile:
         fields = rows.select(f"field_{position}" for position in wanted or [0]).collect()
         if fields.height != len(texts):
             raise RuntimeError(f"{self.name}: {len(texts)} records scanned, {fields.height} parsed")
-        return fields
+        return fields.select(f"field_{position}" for position in wanted)
 
 
 def open_delimited(
@@ -138,12 +137,12 @@ def open_delimited(
 
 def _head(file: TextFile, max_record_bytes: int) -> str:
     """Text that surely holds the header, or is longer than any header may be."""
-    text = ""
+    text = b""
     for block, _ in file.blocks(max_record_bytes + 2):
         text += block
-        if len(text) > max_record_bytes:
+        if file.own_bytes(text) > max_record_bytes:
             break
-    return text
+    return text.decode()
 
 
 def _header(head: str, file: TextFile, landed: LandedFile, limits: Limits) -> Header:

@@ -16,8 +16,10 @@ from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
 
-DENSE_LINES = 131_072
+DENSE_LINES = 262_144
 """A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
+
+_TAIL_BYTES = 4096
 
 Find = Callable[[pl.DataFrame, bool], Scan]
 """The records in physical lines (of `structure.lines_of`); true when the file ends with them."""
@@ -69,14 +71,15 @@ class Body:
     def _placed(
         self, find: Find, progress: Callable[[int], None] | None, block_bytes: int
     ) -> Iterator[pl.DataFrame]:
+        head = self.head.encode()
         cursor = _Cursor(
             record=1,
             line=1 + self.head_lines,
-            byte=len(self.file.byte_order_mark) + len(self.head.encode(self.file.codec)),
+            byte=len(self.file.byte_order_mark) + self.file.own_bytes(head),
         )
-        rest = ""
-        skip = len(self.head)
-        previous: tuple[str, int] | None = None
+        rest = b""
+        skip = len(head)
+        previous: tuple[bytes, int] | None = None
         for block in self.file.blocks(block_bytes):
             if previous is not None:
                 rest = yield from self._advance(rest + previous[0][skip:], cursor, find)
@@ -84,50 +87,52 @@ class Body:
                 if progress:
                     progress(previous[1])
             previous = block
-        text, position = previous or ("", 0)
+        text, position = previous or (b"", 0)
         for records in self._last(rest + text[skip:], cursor, find):
             # Half a character at the end was counted as a whole one.
             yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
         if progress:
             progress(position)
 
-    def _advance(self, text: str, cursor: _Cursor, find: Find) -> Generator[pl.DataFrame, None, str]:
+    def _advance(self, text: bytes, cursor: _Cursor, find: Find) -> Generator[pl.DataFrame, None, bytes]:
         """Yield the whole records of a text; what is left of it, and returned, comes first next time."""
         body = self._whole_lines(text)
-        if len(text) - len(body) > self.limits.max_record_bytes:
+        left = text[len(body) :]
+        if len(left) > self.limits.max_record_bytes < self.file.own_bytes(left):
             self._refuse(
                 "file.record_too_long", f"more than {self.limits.max_record_bytes} bytes without a record"
             )
-        rest = ""
+        rest = b""
         for piece in self._pieces(body):
             rest = yield from self._take(rest + piece, cursor, find, final=False)
-        return rest + text[len(body) :]
+        return rest + left
 
-    def _last(self, text: str, cursor: _Cursor, find: Find) -> Iterator[pl.DataFrame]:
+    def _last(self, text: bytes, cursor: _Cursor, find: Find) -> Iterator[pl.DataFrame]:
         """The records up to the end of the file; line ends after the last one are none."""
-        rest = ""
-        *pieces, last = self._pieces(text.rstrip("\r\n"))
+        rest = b""
+        *pieces, last = self._pieces(text.rstrip(b"\r\n"))
         for piece in pieces:
             rest = yield from self._take(rest + piece, cursor, find, final=False)
         if rest + last:
             yield from self._take(rest + last, cursor, find, final=True)
 
-    def _pieces(self, text: str) -> Iterator[str]:
+    def _pieces(self, text: bytes) -> Iterator[bytes]:
         """A text in halves of halves, cut at line ends, until each has few lines."""
-        half = len(text) // 2
-        middle = (text.rfind(self.line_end, 0, half) + 1) or (text.find(self.line_end, half) + 1)
-        if 0 < middle < len(text) and text.count(self.line_end) > DENSE_LINES:
+        half, line_end = len(text) // 2, self.line_end.encode()
+        middle = (text.rfind(line_end, 0, half) + 1) or (text.find(line_end, half) + 1)
+        if 0 < middle < len(text) and text.count(line_end) > DENSE_LINES:
             yield from self._pieces(text[:middle])
             yield from self._pieces(text[middle:])
         else:
             yield text
 
     def _take(
-        self, body: str, cursor: _Cursor, find: Find, *, final: bool
-    ) -> Generator[pl.DataFrame, None, str]:
+        self, body: bytes, cursor: _Cursor, find: Find, *, final: bool
+    ) -> Generator[pl.DataFrame, None, bytes]:
         """Yield the records of whole lines; a record that their end cuts is returned."""
+        rest = b""
         if not body:
-            return ""
+            return rest
         lines = lines_of(body, self.line_end, self.file.size_bytes(pl.col("raw")))
         longest = lines.select((pl.col("end") - pl.col("start")).max()).item()
         if longest > self.limits.max_record_bytes:
@@ -135,30 +140,33 @@ class Body:
         found = find(lines, final)
         if found.open_line is not None:
             lines = lines.head(found.open_line)
-            taken = pl.col("text").str.len_chars().sum() + pl.col("carriage").sum() + pl.len()
+            taken = pl.col("text").str.len_bytes().sum() + pl.col("carriage").sum() + pl.len()
             rest = body[lines.select(taken).item() :]
             body = body[: len(body) - len(rest)]
-        else:
-            rest = ""
         records = cursor.place(found.records)
         if cursor.record - 1 > self.limits.max_records:
             self._refuse("file.too_many_records", f"more than {self.limits.max_records} records")
         cursor.line += lines.height
-        cursor.byte += len(body.encode(self.file.codec))
+        cursor.byte += self.file.own_bytes(body)
         if not records.is_empty():
             yield from records.iter_slices(DENSE_LINES)
         return rest
 
-    def _whole_lines(self, text: str) -> str:
+    def _whole_lines(self, text: bytes) -> bytes:
         """Text up to the last whole line that holds something; line ends after the last record are no records."""
-        whole = text[: text.rfind(self.line_end) + 1]
-        filled = len(whole.rstrip("\r\n"))
-        if not filled:
-            return ""
-        return whole[: whole.find(self.line_end, filled) + 1]
+        line_end = self.line_end.encode()
+        filled = _filled(text, text.rfind(line_end) + 1)
+        return text[: text.find(line_end, filled) + 1] if filled else b""
 
     def _refuse(self, rule: str, problem: str) -> NoReturn:
         raise FileRefused(name=self.name, rule=rule, problem=problem, remedy="split it, or raise the limit")
+
+
+def _filled(text: bytes, end: int) -> int:
+    """Where the line ends at the end of `text[:end]` begin. Mostly they are few, and a copy of it all is not needed."""
+    start = max(0, end - _TAIL_BYTES)
+    tail = text[start:end].rstrip(b"\r\n")
+    return start + len(tail) if tail or not start else len(text[:start].rstrip(b"\r\n"))
 
 
 @dataclass(slots=True)

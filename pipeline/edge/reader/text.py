@@ -1,5 +1,6 @@
 """A landed file as text, block by block: what its first bytes say it is, and bytes that are no characters marked.
 
+Text is UTF-8 in bytes, whatever the file's own encoding: that is what polars works with, and most files are it already.
 A byte that cannot be decoded becomes U+001A, one for each unit of the encoding, so that the length of a text in the
 file's own bytes can be computed from the text alone and only the record around it is damaged.
 """
@@ -7,7 +8,7 @@ file's own bytes can be computed from the text alone and only the record around 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +20,7 @@ from pipeline.errors import FileRefused
 from schemas.feed import Encoding
 
 BLOCK_BYTES = 8 * 1024 * 1024
+_SLICE_BYTES = 65_536
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -49,17 +51,27 @@ class TextFile:
 
     def head(self, head_bytes: int) -> str:
         """Some text from the start."""
-        return next(self.blocks(head_bytes))[0]
+        return next(self.blocks(head_bytes))[0].decode()
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[str, int]]:
-        """Text and the bytes read so far. The last block is empty or follows the file's last byte."""
-        decoder = codecs.getincrementaldecoder(self.codec)(errors="billferry.substitute")
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
+        """UTF-8 text and the bytes of the file read so far. The last block is empty or follows the file's last byte."""
+        whole = _whole_utf8 if self.codec == "utf-8" else self._recoded()
         with self.path.open("rb") as file:
             position = file.seek(len(self.byte_order_mark))
+            rest = b""
             while block := file.read(block_bytes):
                 position += len(block)
-                yield decoder.decode(block), position
-            yield decoder.decode(b"", final=True), position
+                text, rest = whole(rest + block, False)
+                yield text, position
+            yield whole(rest, True)[0], position
+
+    def _recoded(self) -> Callable[[bytes, bool], tuple[bytes, bytes]]:
+        decoder = codecs.getincrementaldecoder(self.codec)(errors="billferry.substitute")
+        return lambda block, final: (decoder.decode(block, final).encode(), b"")
+
+    def own_bytes(self, text: bytes) -> int:
+        """Length of UTF-8 text in the file's own encoding."""
+        return len(text if self.codec == "utf-8" else text.decode().encode(self.codec))
 
     def size_bytes(self, text: pl.Expr) -> pl.Expr:
         """Length of texts in the file's own encoding."""
@@ -69,6 +81,32 @@ class TextFile:
         if self.codec.startswith("utf-16"):
             return 2 * (characters + text.str.count_matches("[\U00010000-\U0010ffff]"))
         return characters
+
+
+def _whole_utf8(block: bytes, final: bool) -> tuple[bytes, bytes]:
+    """The whole characters of a block, with what is none of them marked, and the part of one that its end cuts."""
+    end = len(block)
+    if not final:
+        lead = next((at for at in range(end - 1, max(end - 4, 0) - 1, -1) if block[at] & 0xC0 != 0x80), end)
+        end = lead if lead < end and block[lead] >= 0xC0 else end
+    return _marked(block[:end]), block[end:]
+
+
+def _marked(text: bytes) -> bytes:
+    """The text with SUBSTITUTE for each byte that is no UTF-8. Most slices have none, and are only looked at."""
+    marked: bytearray | None = None
+    start = 0
+    while start < len(text):
+        end = (text.find(b"\n", start + _SLICE_BYTES) + 1) or len(text)
+        piece = text[start:end]
+        if not piece.isascii():
+            try:
+                piece.decode()
+            except UnicodeDecodeError:
+                marked = bytearray(text) if marked is None else marked
+                marked[start:end] = piece.decode(errors="billferry.substitute").encode()  # as long as before
+        start = end
+    return text if marked is None else bytes(marked)
 
 
 def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = False) -> TextFile:
