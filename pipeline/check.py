@@ -14,15 +14,16 @@ import polars as pl
 from pipeline.ahead import ahead
 from pipeline.core import across, rules
 from pipeline.core.columns import Layout, lay_out
-from pipeline.core.content import Rejected, judge
+from pipeline.core.content import judge
 from pipeline.core.control import confirm, counted_totals, declared_totals, hash_sum, is_trailer
 from pipeline.core.files import CheckedFile, LandedFile, Refusal
 from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.proportion import refuse_out_of_proportion
+from pipeline.core.record_rules import Rejected
 from pipeline.core.totals import Totals
 from pipeline.edge.reader.opening import BillFile, Records, open_records
-from pipeline.edge.reader.parts import Parts
+from pipeline.edge.reader.parts import Parts, accepted, findings_of, scan, with_verdicts
 from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
 from schemas.settings import Limits
@@ -145,10 +146,11 @@ class _Check:
             confirm(declared, self.control.counted, totals, name)
 
     def _refuse_out_of_proportion(self) -> None:
-        expect, parts = self.landed.feed.expect, self.parts.scan()
+        expect, paths = self.landed.feed.expect, self.parts.paths()
         if expect is not None:
-            count = parts.select(pl.len()).collect().item() if parts is not None else 0
-            refuse_out_of_proportion(parts, count, expect, self.landed.name)
+            refuse_out_of_proportion(
+                scan(*paths) if paths else None, self.parts.records(), expect, self.landed.name
+            )
 
     def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:
         """Bytes of our plain copy as bytes of the landed file."""
@@ -158,44 +160,32 @@ class _Check:
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
 
     def _crossings(self, layout: Layout) -> None:
-        records = self.parts.scan()
-        if records is None:
+        paths = self.parts.paths()
+        if not paths:
             return
-        model = layout.feed.model
-        buckets = across.bucket_count(records.select(pl.len()).collect().item())
-        uniqueness = (*across.UNIQUENESS[model], *across.collisions(layout.blended()))
-        found = [each for rule in uniqueness for each in across.contradictions(records, rule, buckets)]
-        contradicting = pl.concat([across.no_findings(), *found])
-        numbers = contradicting["record"].unique()
-        copies = [
-            each
-            for rule in uniqueness
-            if rule.repeats
-            for each in across.duplicates(records, rule, buckets, numbers)
-        ]
-        findings = pl.concat([contradicting, *copies]).sort("record")
-        self._write_findings(findings, layout)
-        # Scanned afresh: a scan remembers the shape of the parts that have just been rewritten.
-        if (records := self.parts.scan()) is not None:
-            self.notes += across.detail_notes(records, model, buckets)
-            self.notes += across.replaced_notes(
-                records, layout.blended() if layout.feed.reference_replace else ()
-            )
-            if layout.feed.due_before_bill_date == "note":
-                self.notes += across.early_due_notes(records)
+        model, values = layout.feed.model, scan(*paths)
+        seed, buckets = across.seed_of(self.landed.sha256), across.bucket_count(self.parts.records())
+        found, repeating = [across.nothing_found()], []
+        for rule in (*across.UNIQUENESS[model], *across.collisions(layout.blended())):
+            suspects = across.suspects(values, rule, seed=seed, buckets=buckets)
+            found += across.contradictions(values, rule, suspects, seed=seed)
+            if rule.repeats:
+                repeating.append((rule, suspects))
+        contradicting = pl.concat(found)["record"].unique()
+        for rule, suspects in repeating:
+            found += across.duplicates(accepted(*paths), rule, suspects, contradicting, seed=seed)
+        self._write_findings(pl.concat(found), layout)
+        self.notes += across.detail_notes(accepted(*paths), model, seed=seed, buckets=buckets)
+        self.notes += across.replaced_notes(values, layout.blended() if layout.feed.reference_replace else ())
+        if layout.feed.due_before_bill_date == "note":
+            self.notes += across.early_due_notes(accepted(*paths))
 
-    def _write_findings(self, findings: across.Findings, layout: Layout) -> None:
-        if findings.is_empty():
-            return
-
-        def write(place: tuple[int, tuple[int, int]]) -> None:
-            number, (first, last) = place
-            mine = findings.filter(pl.col("record").is_between(first, last))
+    def _write_findings(self, found: across.Found, layout: Layout) -> None:
+        for number, (first, last) in enumerate(self.parts.bounds()):
+            mine = found.filter(pl.col("record").is_between(first, last))
             if not mine.is_empty():
-                self.parts.write(number, across.apply(self.parts.read(number), mine, layout.message))
-
-        for _ in ahead(write, enumerate(self.parts.bounds())):
-            pass
+                told = across.told_with(self.parts.findings(number), mine, layout.message)
+                self.parts.write_findings(number, told)
 
     def _refuse_for_rejects(self) -> None:
         rejects, records = self._unexpected_rejects()
@@ -219,12 +209,10 @@ class _Check:
 
     def _unexpected_rejects(self) -> tuple[int, int]:
         """Rejected records that count against the limits, and all records."""
-        records = self.parts.scan()
-        if records is None:
-            return 0, 0
         expected = pl.col("codes").list.set_difference(self.landed.feed.expected_codes).list.len() == 0
         unexpected = (pl.col("verdict") == "rejected") & ~expected
-        return records.select(unexpected.sum(), pl.len()).collect(engine="streaming").row(0)
+        found = findings_of(*self.parts.paths()).select(unexpected.sum())
+        return int(found.collect(engine="streaming").item()), self.parts.records()
 
     def result(self) -> CheckedFile:
         checked = CheckedFile(
@@ -251,15 +239,19 @@ class _Check:
 
     def _totals(self) -> Totals:
         totals = Totals()
-        records = self.parts.scan()
-        if records is None:
+        paths = self.parts.paths()
+        if not paths:
             return totals
         currency = pl.when(pl.col("currency_readable")).then(pl.col("currency")).alias("currency")
-        groups = records.group_by(currency, "verdict").agg(
-            pl.len().alias("records"),
-            # Int64 sums wrap without a word.
-            pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
-            pl.col("amount_minor").null_count().alias("unreadable"),
+        groups = (
+            with_verdicts(*paths)
+            .group_by(currency, "verdict")
+            .agg(
+                pl.len().alias("records"),
+                # Int64 sums wrap without a word.
+                pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
+                pl.col("amount_minor").null_count().alias("unreadable"),
+            )
         )
         for name, verdict, count, amount, unreadable in (
             groups.collect(engine="streaming").sort("currency", "verdict").iter_rows()
@@ -270,14 +262,6 @@ class _Check:
         return totals
 
     def _code_counts(self) -> dict[str, int]:
-        records = self.parts.scan()
-        if records is None:
-            return {}
-        counts = (
-            records.select(pl.col("codes").explode().drop_nulls())
-            .group_by("codes")
-            .len()
-            .collect(engine="streaming")
-        )
-        found = dict(counts.iter_rows())
+        codes = findings_of(*self.parts.paths()).select(pl.col("codes").explode().drop_nulls())
+        found = dict(codes.group_by("codes").len().collect(engine="streaming").iter_rows())
         return {code: found[code] for code in rules.RULES if code in found}

@@ -1,7 +1,8 @@
 """Rules across the records of a file: what stands in it twice, and what contradicts itself.
 
-Records that contradict each other reject each other, because which one is right cannot be known. References are
-compared exactly; hashes only deal them into buckets, so that memory is bounded whatever the file's size.
+Records that contradict each other reject each other, because which one is right cannot be known. Hashes choose the few
+references that are worth a look; those are compared exactly. A hash has 64 bits, and a seed that who writes the file
+cannot know (`seed_of`), so that no contradiction can be hidden behind two texts of one hash.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import polars as pl
 
 from schemas.feed import Model
 
-RECORDS_PER_BUCKET = 1_000_000
+RECORDS_PER_BUCKET = 4_000_000
+"""Of which hashes are grouped at once."""
+SUSPECTS_AT_ONCE = 1_000_000
 
 _BILL = (
     "customer_reference",
@@ -69,64 +72,95 @@ DETAILS = {
 }
 """Columns that may differ within a file: the last record counts."""
 
-Findings = pl.DataFrame
-"""`record` (Int64), `code` (String or null) and `duplicate_of` (Int64 or null)."""
+Found = pl.DataFrame
+"""`record`, `line` (Int64), `code` (String or null) and `duplicate_of` (Int64 or null)."""
 
 
 def bucket_count(records: int) -> int:
     return max(1, -(-records // RECORDS_PER_BUCKET))
 
 
-def contradictions(parts: pl.LazyFrame, rule: Uniqueness, buckets: int) -> Iterator[Findings]:
+def seed_of(sha256: str) -> int:
+    """A seed for hashes, out of the hash of the whole file: to aim at it is to find a file that has it."""
+    return int(sha256[:16], 16)
+
+
+def suspects(parts: pl.LazyFrame, rule: Uniqueness, *, seed: int, buckets: int) -> pl.Series:
+    """Hashes of the keys that are worth a look: of those that should stand once, the ones that stand more often; of
+    others, the ones that stand with more than one content."""
+    if rule.repeats:
+        key = parts.filter(pl.col(rule.key).is_not_null()).select(key=pl.col(rule.key).hash(seed))
+        found = key.collect(engine="streaming")["key"].sort()
+        return found.filter(found == found.shift(1)).unique()
+    return _differing(parts, rule.key, rule.content, seed=seed, buckets=buckets)
+
+
+def _differing(
+    parts: pl.LazyFrame, key: str, content: tuple[str, ...], *, seed: int, buckets: int
+) -> pl.Series:
+    hashes = parts.filter(pl.col(key).is_not_null()).select(
+        key=pl.col(key).hash(seed), content=pl.struct(content).hash(seed)
+    )
+    differ = pl.col("content").min() != pl.col("content").max()
+    found = []
+    for bucket in range(buckets):
+        mine = hashes.filter(pl.col("key") % buckets == bucket) if buckets > 1 else hashes
+        groups = mine.group_by("key").agg(differ=differ).filter("differ")
+        found.append(groups.select("key").collect(engine="streaming")["key"])
+    return pl.concat(found)
+
+
+def contradictions(
+    parts: pl.LazyFrame, rule: Uniqueness, worth_a_look: pl.Series, *, seed: int
+) -> Iterator[Found]:
     """Records that contradict another one. All readable records count, also those rejected for other reasons."""
     readable = pl.col(rule.key).is_not_null()
     if not rule.unread_too:
         readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
     columns = list(dict.fromkeys((rule.key, *rule.content)))
-    for mine in _dealt(parts.filter(readable), rule, buckets):
+    for mine in _chosen(parts.filter(readable), rule.key, worth_a_look, seed):
         keys = mine.select(columns).group_by(rule.key).agg(differ=_differ(rule.content)).filter("differ")
         found = keys.select(rule.key).collect(engine="streaming")
         if not found.is_empty():
             yield (
-                _of(mine, rule.key, found)
-                .select("record", code=pl.lit(rule.code), duplicate_of=pl.lit(None, pl.Int64))
+                mine.select("record", "line", rule.key)
+                .join(found.lazy(), on=rule.key, how="semi")
+                .select("record", "line", code=pl.lit(rule.code), duplicate_of=pl.lit(None, pl.Int64))
                 .collect(engine="streaming")
             )
 
 
 def duplicates(
-    parts: pl.LazyFrame, rule: Uniqueness, buckets: int, contradicting: pl.Series
-) -> Iterator[Findings]:
+    accepted: pl.LazyFrame,
+    rule: Uniqueness,
+    worth_a_look: pl.Series,
+    contradicting: pl.Series,
+    *,
+    seed: int,
+) -> Iterator[Found]:
     """Later records that are the same as an accepted earlier one."""
-    accepted = (pl.col("verdict") == "accepted") & ~pl.col("record").is_in(contradicting.implode())
-    for mine in _dealt(parts.filter(accepted), rule, buckets):
+    left = accepted.filter(~pl.col("record").is_in(contradicting.implode()))
+    for mine in _chosen(left, rule.key, worth_a_look, seed):
         first = mine.group_by(rule.key).agg(duplicate_of=pl.col("record").min(), times=pl.len())
         repeated = first.filter(pl.col("times") > 1).collect(engine="streaming")
         if not repeated.is_empty():
-            copies = mine.select("record", rule.key).join(repeated.lazy(), on=rule.key)
+            copies = mine.select("record", "line", rule.key).join(repeated.lazy(), on=rule.key)
             yield (
                 copies.filter(pl.col("record") != pl.col("duplicate_of"))
-                .select("record", pl.lit(None, pl.String).alias("code"), "duplicate_of")
+                .select("record", "line", pl.lit(None, pl.String).alias("code"), "duplicate_of")
                 .collect(engine="streaming")
             )
 
 
-def no_findings() -> Findings:
-    return pl.DataFrame(schema={"record": pl.Int64, "code": pl.String, "duplicate_of": pl.Int64})
+def nothing_found() -> Found:
+    schema = {"record": pl.Int64, "line": pl.Int64, "code": pl.String, "duplicate_of": pl.Int64}
+    return pl.DataFrame(schema=schema)
 
 
-def _dealt(parts: pl.LazyFrame, rule: Uniqueness, buckets: int) -> Iterator[pl.LazyFrame]:
-    """Records by bucket, so that those with the same key are together; where keys should stand once, only those whose
-    key may stand more often."""
-    hashed = pl.col(rule.key).hash(seed=1)
-    if rule.repeats:
-        found = parts.select(hashed).collect(engine="streaming")[rule.key].sort()
-        again = found.filter(found == found.shift(1)).unique()
-        for first in range(0, len(again), RECORDS_PER_BUCKET):
-            yield parts.filter(hashed.is_in(again.slice(first, RECORDS_PER_BUCKET).implode()))
-    else:
-        for bucket in range(buckets):
-            yield parts.filter(hashed % buckets == bucket) if buckets > 1 else parts
+def _chosen(records: pl.LazyFrame, key: str, hashes: pl.Series, seed: int) -> Iterator[pl.LazyFrame]:
+    """The records whose key has one of the hashes; those with the same key together, so many keys at a time."""
+    for first in range(0, len(hashes), SUSPECTS_AT_ONCE):
+        yield records.filter(pl.col(key).hash(seed).is_in(hashes.slice(first, SUSPECTS_AT_ONCE).implode()))
 
 
 def _differ(content: Iterable[str]) -> pl.Expr:
@@ -136,10 +170,6 @@ def _differ(content: Iterable[str]) -> pl.Expr:
         | pl.col(name).null_count().is_between(1, pl.len() - 1)
         for name in content
     )
-
-
-def _of(records: pl.LazyFrame, key: str, keys: pl.DataFrame) -> pl.LazyFrame:
-    return records.select("record", key).join(keys.lazy(), on=key, how="semi")
 
 
 def replaced_notes(parts: pl.LazyFrame, references: Iterable[str]) -> Iterator[str]:
@@ -152,23 +182,22 @@ def replaced_notes(parts: pl.LazyFrame, references: Iterable[str]) -> Iterator[s
             yield f"{name}: characters replaced in {differ} record{'s' if differ > 1 else ''}"
 
 
-def early_due_notes(parts: pl.LazyFrame) -> Iterator[str]:
+def early_due_notes(accepted: pl.LazyFrame) -> Iterator[str]:
     """A note on bills that are due before they are billed."""
-    early = parts.filter(pl.col("verdict") == "accepted").select(
-        (pl.col("due_date") < pl.col("bill_date")).sum()
-    )
+    early = accepted.select((pl.col("due_date") < pl.col("bill_date")).sum())
     if count := early.collect(engine="streaming").item():
         yield f"{count} record{'s' if count > 1 else ''} with a due_date before bill_date"
 
 
-def detail_notes(parts: pl.LazyFrame, model: Model, buckets: int) -> Iterator[str]:
+def detail_notes(accepted: pl.LazyFrame, model: Model, *, seed: int, buckets: int) -> Iterator[str]:
     """Notes on customers and accounts whose details differ within the file: how many, never which."""
     for key, details in DETAILS.items():
         if key == "account_reference" and model == "customer_balance":
             continue
         counts = dict.fromkeys(details, 0)
-        for bucket in range(buckets):
-            for name, count in _differing(parts, key, details, bucket, buckets).items():
+        worth_a_look = _differing(accepted, key, details, seed=seed, buckets=buckets)
+        for mine in _chosen(accepted, key, worth_a_look, seed):
+            for name, count in _with_several(mine, key, details).items():
                 counts[name] += count
         thing = key.removesuffix("_reference")
         for name, count in counts.items():
@@ -177,29 +206,21 @@ def detail_notes(parts: pl.LazyFrame, model: Model, buckets: int) -> Iterator[st
                 yield f"{count} {things} with more than one {name} in this file; the last one counts"
 
 
-def _differing(
-    parts: pl.LazyFrame, key: str, details: tuple[str, ...], bucket: int, buckets: int
-) -> dict[str, int]:
-    mine = parts.filter((pl.col("verdict") == "accepted") & pl.col(key).is_not_null())
-    if buckets > 1:
-        mine = mine.filter(pl.col(key).hash(seed=1) % buckets == bucket)
-
-    def hashed(name: str) -> pl.Expr:
-        return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed=1))
-
+def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> dict[str, int]:
+    """By detail: keys that have more than one."""
     counts = (
-        mine.group_by(key)
-        # By hashes, which compare faster than texts and are sure enough for a note.
-        .agg((hashed(name).min() != hashed(name).max()).alias(name) for name in details)
+        records.group_by(key)
+        .agg((pl.col(name).min() != pl.col(name).max()).alias(name) for name in details)
         .select(pl.col(name).sum() for name in details)
         .collect(engine="streaming")
     )
     return {name: int(count or 0) for name, count in counts.row(0, named=True).items()}
 
 
-def apply(part: pl.DataFrame, findings: Findings, message: Callable[[str], str]) -> pl.DataFrame:
-    """Write findings into a part: codes and messages added behind those that stand, verdicts set."""
-    codes = findings.filter(pl.col("code").is_not_null())
+def told_with(told: pl.DataFrame, found: Found, message: Callable[[str], str]) -> pl.DataFrame:
+    """What is said of records (`content.FINDINGS`), with what was found across them: codes and messages behind those
+    that stand."""
+    codes = found.filter(pl.col("code").is_not_null())
     texts = {code: message(code) for code in codes["code"].unique()}
     rejected = (
         codes.with_columns(text=pl.col("code").replace_strict(texts, default=None, return_dtype=pl.String))
@@ -209,23 +230,24 @@ def apply(part: pl.DataFrame, findings: Findings, message: Callable[[str], str])
             pl.col("text").sort_by("code").str.join("; ").alias("more"),
         )
     )
-    copies = findings.filter(pl.col("code").is_null()).select(
-        "record", pl.col("duplicate_of").alias("copy_of")
-    )
+    copies = found.filter(pl.col("code").is_null()).select("record", copy_of="duplicate_of")
     hit = pl.col("more").is_not_null()
+    none = pl.lit([], pl.List(pl.String))
     touched = (
-        part.join(findings.select("record"), on="record", how="semi")
+        found.select("record", "line")
+        .unique()
+        .join(told.drop("line"), on="record", how="left")
         .join(rejected, on="record", how="left")
         .join(copies, on="record", how="left")
         .with_columns(
-            codes=pl.when(hit).then(pl.col("codes").list.concat("more_codes")).otherwise(pl.col("codes")),
+            codes=pl.concat_list(pl.col("codes").fill_null(none), pl.col("more_codes").fill_null(none)),
             message=pl.when(hit)
             .then(pl.concat_str("message", "more", separator="; ", ignore_nulls=True))
             .otherwise("message"),
             verdict=pl.when(hit).then(pl.lit("rejected")).otherwise(pl.lit("duplicate")),
             duplicate_of=pl.col("copy_of"),
         )
-        .select(part.columns)
+        .select(told.columns)
     )
-    others = part.join(touched.select("record"), on="record", how="anti")
+    others = told.join(touched.select("record"), on="record", how="anti")
     return pl.concat([others, touched]).sort("record")

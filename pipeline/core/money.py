@@ -15,6 +15,8 @@ from schemas.feed import CURRENCY_CODE, AmountFormat
 
 MAX_DIGITS = 18
 """An amount of more digits (in minor units) is out of any range and not representable; all others fit Int64."""
+_PLAIN_DIGITS = 13
+"""Before the decimal separator; with the 4 decimals that a currency may have they fit into `MAX_DIGITS`."""
 MAX_TOTAL_DIGITS = 36
 """Of a declared sum: every record of a file may have `MAX_DIGITS`, and Int128 holds it."""
 
@@ -104,6 +106,36 @@ def reading(
         )
         .collect()
     )
+
+
+def minor(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.Series:
+    """What `reading` calls `minor`. Amounts that are written plainly are read at once, only others closely."""
+    frame = pl.DataFrame({"text": texts, "currency": currencies})
+    plain = frame.with_columns(minor=_plainly(currencies, style))["minor"]
+    others = plain.is_null() & texts.is_not_null()
+    if not others.any():
+        return plain
+    read = reading(texts.filter(others), currencies.filter(others), style)["minor"]
+    return plain.scatter(others.arg_true(), read)
+
+
+def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
+    """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
+    text = pl.col("text")
+    number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
+    if style.unit == "minor":
+        return pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
+    found = pl.lit(None, pl.Int64)
+    by_exponent: dict[int, list[str]] = {}
+    for currency in currencies.unique().drop_nulls():
+        if currency in exponents():
+            by_exponent.setdefault(exponents()[currency], []).append(currency)
+    for exponent, codes in by_exponent.items():
+        decimals = f"{re.escape(style.decimal)}[0-9]{{{exponent}}}" if exponent else ""
+        fits = pl.col("currency").is_in(codes) & text.str.contains(f"^{number}{decimals}$")
+        digits = text.str.replace(style.decimal, "", literal=True) if exponent else text
+        found = pl.when(fits).then(digits.cast(pl.Int64, strict=False)).otherwise(found)
+    return found
 
 
 def read_total(text: str, currency: str, style: AmountFormat) -> int | None:

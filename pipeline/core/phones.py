@@ -8,6 +8,7 @@ that library's own tables, because asking it for each of ten million numbers tak
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -84,29 +85,36 @@ def by_library(text: str, region: str | None) -> str | None:
 
 
 def to_e164(texts: pl.Series, region: str | None) -> pl.Series:
-    """A column of numbers as E.164; null where absent or no valid number."""
-    frame = pl.DataFrame({"text": texts})
-    if texts.null_count() == len(texts):
-        return texts
-    quick = frame.select(_quick(pl.col("text"), region).alias("quick"))["quick"]
-    unsettled = texts.filter(quick.is_null() & texts.is_not_null()).unique()
-    if unsettled.is_empty():
-        return quick
-    answers = pl.DataFrame(
-        {"text": unsettled, "answer": [by_library(text, region) for text in unsettled]},
-        schema={"text": pl.String, "answer": pl.String},
-    )
-    slow = frame.join(answers, on="text", how="left", maintain_order="left")["answer"]
-    return quick.fill_null(slow)
+    """A column of numbers as E.164; null where absent or no valid number.
 
-
-def _quick(text: pl.Expr, region: str | None) -> pl.Expr:
-    as_it_is = pl.when(text.str.contains(_E164)).then(text)
+    In three steps, each for what the one before did not settle: E.164 already, the region's common shapes, the library.
+    """
+    text = pl.col("text")
+    quick = _each(texts, pl.when(text.str.contains(_E164)).then(text))
     path = fast_path(region) if region else None
-    if path is None:
-        return as_it_is
+    if path is not None:
+        quick = _rest(quick, texts, lambda left: _each(left, _national(text, path)))
+    return _rest(quick, texts, lambda left: _slowly(left, region))
+
+
+def _each(texts: pl.Series, number: pl.Expr) -> pl.Series:
+    return pl.DataFrame({"text": texts}).select(number.alias("number"))["number"]
+
+
+def _rest(settled: pl.Series, texts: pl.Series, settle: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    left = settled.is_null() & texts.is_not_null()
+    return settled.scatter(left.arg_true(), settle(texts.filter(left))) if left.any() else settled
+
+
+def _slowly(texts: pl.Series, region: str | None) -> pl.Series:
+    different = texts.unique()
+    answers = [by_library(text, region) for text in different]
+    return texts.replace_strict(different, pl.Series(answers, dtype=pl.String), return_dtype=pl.String)
+
+
+def _national(text: pl.Expr, path: FastPath) -> pl.Expr:
     number = text.str.slice(len(path.prefix))
     national = text.str.contains(f"^{path.prefix}[1-9][0-9]+$") & ~text.str.contains(path.abroad)
-    short = number.str.len_chars() + len(path.country_code) <= _MAX_DIGITS
+    short = number.str.len_bytes() + len(path.country_code) <= _MAX_DIGITS
     fits = pl.all_horizontal(national, short, *(number.str.contains(plan) for plan in path.plans))
-    return as_it_is.when(fits).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))
+    return pl.when(fits).then(pl.concat_str(pl.lit(f"+{path.country_code}"), number))

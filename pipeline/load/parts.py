@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.core.intents import Entity
 from pipeline.core.plan import CustomerPart, Group
 from pipeline.core.wanted import LEAF_OF, Wanted, wanted_from_row
-from pipeline.edge.reader.parts import parts_of, scan
+from pipeline.edge.reader.parts import accepted, parts_of
 from pipeline.load.scope import Memory
 from schemas.feed import Model
 
@@ -143,7 +143,7 @@ def _parts(
 
 
 def _accepted(records: Path) -> pl.LazyFrame:
-    return scan(*parts_of(records)).filter(pl.col("verdict") == "accepted")
+    return accepted(*parts_of(records))
 
 
 def _unsettled(frame: pl.LazyFrame, settled: pl.Series) -> pl.LazyFrame:

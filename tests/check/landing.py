@@ -6,10 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pipeline.check import check
 from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.edge.reader.parts import parts_of, with_verdicts
 from schemas.feed import Feed
 from schemas.settings import Limits
 
@@ -55,8 +54,8 @@ def checked(folder: Path, content: str | bytes, *, limits: Limits | None = None,
 
 def records(file: CheckedFile) -> list[dict[str, Any]]:
     """All records of a checked file in order."""
-    parts = sorted(file.records.glob("*.parquet"))
-    return pl.concat([pl.read_parquet(part) for part in parts]).rows(named=True) if parts else []
+    parts = parts_of(file.records)
+    return with_verdicts(*parts).collect().rows(named=True) if parts else []
 
 
 def codes(file: CheckedFile) -> list[list[str]]:

@@ -21,6 +21,7 @@ from pipeline.edge.ledger import Files, Sends, open_ledger
 from pipeline.load import parts
 from pipeline.load.parts import Bucket, Supply, buckets, count_to_send
 from schemas.feed import Model
+from tests.checked_parts import write_parts
 
 TEXTS = [
     *("customer_reference", "customer_name", "customer_email", "customer_phone", "customer_metadata"),
@@ -42,10 +43,7 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], parts_of: int = 1000) ->
         }
         whole.append(defaults | row)
     schema: dict[str, Any] = dict.fromkeys(TEXTS, pl.String) | {"record": pl.Int64, "amount_minor": pl.Int64}
-    for number, start in enumerate(range(0, len(whole), parts_of)):
-        pl.DataFrame(whole[start : start + parts_of], schema=schema).write_parquet(
-            folder / f"{number:06d}.parquet"
-        )
+    write_parts(folder, pl.DataFrame(whole, schema=schema), parts_of)
     return folder
 
 

@@ -17,6 +17,7 @@ from pipeline.core.rules import message
 from pipeline.core.totals import Totals
 from pipeline.report import OUTCOME_SCHEMA, FileReport, Outcomes, write_report
 from schemas.results import ControlFacts, ControlTotals
+from tests.checked_parts import write_parts
 from tests.report.example import RUN, Row, checked_file, feed, outcomes_of
 
 HOSTILE = (
@@ -128,19 +129,19 @@ def large(
 ) -> tuple[CheckedFile, Outcomes]:
     """Records as the check would leave them, in parts of 100 000; those that are not rejected were created."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "records").mkdir()
     line = b"CP-1000000,ACC-1000000-E,INV-1000000,ZAR,123.45,2026-12-01"
     landed = folder / "landed.csv"
     landed.write_bytes((line + b"\n") * records)
-    totals = Totals()
+    totals, made = Totals(), []
     for start in range(0, records, 100_000):
         part = _part(start, min(100_000, records - start), len(line), rejected_of_ten)
-        part.write_parquet(folder / "records" / f"part-{start // 100_000:05}.parquet")
+        made.append(part)
         for verdict, number, amount in (
             part.group_by("verdict").agg(pl.len(), pl.col("amount_minor").sum()).iter_rows()
         ):
             outcome = Outcome.REJECTED if verdict == "rejected" else Outcome.NOT_ATTEMPTED
             totals.add("ZAR", outcome, records=number, amount_minor=amount)
+    write_parts(folder / "records", pl.concat(made), 100_000)
     checked = CheckedFile(
         landed=LandedFile(
             hashlib.sha256(line).hexdigest(), landed, "large.csv", {}, landed.stat().st_size, "drop", feed()

@@ -18,6 +18,7 @@ from pipeline.core.totals import Totals
 from pipeline.report import OUTCOME_SCHEMA, Outcomes
 from schemas.feed import Feed
 from schemas.results import RunFacts
+from tests.checked_parts import write_parts
 
 RUN = RunFacts(
     id="run-1",
@@ -99,14 +100,12 @@ def checked_file(
     starts = itertools.accumulate((len(line) + len(end) for line in raw), initial=len(byte_order_mark))
     spans = [(start, start + len(line)) for start, line in zip(starts, raw, strict=False)][1:]
     records = folder / "records"
-    records.mkdir()
     table = pl.DataFrame(
         [_columns(n, row, span) for n, (row, span) in enumerate(zip(rows, spans, strict=True), 1)],
         schema=_SCHEMA,
         orient="row",
     )
-    for number, part in enumerate(table.iter_slices(part_records)):
-        part.write_parquet(records / f"part-{number:05}.parquet")
+    write_parts(records, table, part_records)
     return CheckedFile(
         landed=LandedFile(
             sha256=hashlib.sha256(content).hexdigest(),

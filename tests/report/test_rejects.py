@@ -198,8 +198,8 @@ def test_half_a_character_at_the_end_is_kept(tmp_path: Path) -> None:
         rejects_of=EARLIER,
         settings={"encoding": "utf-16"},
     )
-    records = pl.read_parquet(checked.records / "part-00000.parquet")
-    records.with_columns(pl.col("byte_end") - 1).write_parquet(checked.records / "part-00000.parquet")
+    records = pl.read_parquet(checked.records / "00000.parquet")
+    records.with_columns(pl.col("byte_end") - 1).write_parquet(checked.records / "00000.parquet")
     report = write_report(checked, nothing_sent, folder=tmp_path / "reports", run=RUN)
     assert "c1,b1,ZAR,1.0".encode("utf-16-le") + b"0" + ',"'.encode("utf-16-le") in (
         report.paths["rejects"].read_bytes()

@@ -1,12 +1,16 @@
-"""Checked records on disk: a folder of Parquet parts in record order, readable by us alone."""
+"""Checked records on disk: a folder of Parquet parts in record order, readable by us alone.
+
+`NNNNN.parquet` holds the values of every record, `findings/NNNNN.parquet` what is said of those that are not simply
+accepted. They are few, so what is found later is written beside the values without touching them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.core.content import FINDINGS, Judged
 from pipeline.errors import room_at
 
 
@@ -16,54 +20,96 @@ def parts_of(folder: Path) -> list[Path]:
 
 
 def scan(*parts: Path) -> pl.LazyFrame:
-    """Parts as one frame. To polars `[`, `*` and `?` in a folder's name would else be a pattern."""
+    """Parts as one frame of values. To polars `[`, `*` and `?` in a folder's name would else be a pattern."""
     return pl.scan_parquet(list(parts), glob=False)
 
 
+def findings_of(*parts: Path) -> pl.LazyFrame:
+    """What is said of records of these parts, in record order."""
+    there = [beside for part in parts if (beside := _beside(part)).exists()]
+    return scan(*there) if there else pl.LazyFrame(schema=FINDINGS)
+
+
+def with_verdicts(*parts: Path) -> pl.LazyFrame:
+    """Values and, in `verdict`, `codes`, `message` and `duplicate_of`, what is said of each record; in record order."""
+    found = findings_of(*parts).drop("line")
+    return (
+        scan(*parts)
+        .join(found, on="record", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("verdict").fill_null("accepted"),
+            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
+        )
+    )
+
+
+def accepted(*parts: Path) -> pl.LazyFrame:
+    """Values of the records that are to be sent."""
+    return scan(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
+
+
 class Parts:
-    """The Parquet parts `00000.parquet`, `00001.parquet`, … of one checked file."""
+    """The parts `00000`, `00001`, … of one checked file."""
 
     def __init__(self, folder: Path) -> None:
         """Start afresh: parts of an earlier check of the same file are removed."""
         self.folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in folder.glob("*.parquet*"):
-            old.unlink()
-        self._paths: list[Path] = []
+        for inside in (folder, folder / _FINDINGS):
+            inside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for old in inside.glob("*.parquet*"):
+                old.unlink()
+        self._bounds: list[tuple[int, int]] = []
 
     def reserve(self) -> int:
         """The number of the next part, which must be written before anything is read."""
-        self._paths.append(self.folder / f"{len(self._paths):05d}.parquet")
-        return len(self._paths) - 1
+        self._bounds.append((0, 0))
+        return len(self._bounds) - 1
 
-    def scan(self) -> pl.LazyFrame | None:
-        """All parts in record order; None when the file has no records."""
-        return scan(*self._paths) if self._paths else None
+    def write(self, number: int, judged: Judged) -> None:
+        """Write a part, which holds at least one record."""
+        records = judged.values["record"]
+        self._bounds[number] = records[0], records[-1]
+        _write(judged.values, self._path(number))
+        self.write_findings(number, judged.findings)
 
-    def each(self) -> Iterator[tuple[int, pl.DataFrame]]:
-        """One part after the other, with its number."""
-        for number in range(len(self._paths)):
-            yield number, self.read(number)
+    def paths(self) -> list[Path]:
+        """The parts in record order."""
+        return [self._path(number) for number in range(len(self._bounds))]
+
+    def records(self) -> int:
+        """How many there are."""
+        return max((last for _, last in self._bounds), default=0)
 
     def bounds(self) -> list[tuple[int, int]]:
         """First and last record of each part."""
-        ends = (pl.col("record").min().alias("first"), pl.col("record").max().alias("last"))
-        return [scan(path).select(ends).collect().row(0) for path in self._paths]
+        return self._bounds
 
-    def read(self, number: int) -> pl.DataFrame:
-        return pl.read_parquet(self._paths[number], memory_map=False, glob=False)
+    def findings(self, number: int) -> pl.DataFrame:
+        """What is said of records of a part."""
+        return findings_of(self._path(number)).collect()
 
-    def write(self, number: int, frame: pl.DataFrame) -> None:
-        """Write a part, or write it again; a reader sees the old or the new one, never half of it."""
-        _write(frame, self._paths[number])
+    def write_findings(self, number: int, findings: pl.DataFrame) -> None:
+        """Say this of records of a part; a reader sees what was said before or this, never half of it."""
+        if not findings.is_empty():
+            _write(findings, _beside(self._path(number)))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.parquet"
+
+
+_FINDINGS = "findings"
+
+
+def _beside(part: Path) -> Path:
+    return part.parent / _FINDINGS / part.name
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    beside = path.with_suffix(".parquet.part")
+    staged = path.with_suffix(".parquet.part")
     try:
-        with room_at(path.parent), beside.open("wb") as file:
-            beside.chmod(0o600)
+        with room_at(path.parent), staged.open("wb") as file:
+            staged.chmod(0o600)
             frame.write_parquet(file, compression="lz4", statistics=False)
-        beside.rename(path)
+        staged.rename(path)
     finally:
-        beside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
