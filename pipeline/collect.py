@@ -184,11 +184,12 @@ def land_named(
     max_file_bytes: int,
     max_record_bytes: int,
     feed: Feed | None = None,
+    durable: bool = True,
     progress: Progress | None = None,
 ) -> LandedFile:
     """Copy a file named on the command line into the landing folder and tell its feed; it is left where it is.
 
-    `feed` overrules what the name says.
+    `feed` overrules what the name says. A copy that need not be `durable` is one that nobody looks for after a crash.
 
     Raises:
         FileRefused: it fits no feed, or two, or has an endless line. FileTooLarge, SourceFileUnsettled, SourceError,
@@ -196,7 +197,7 @@ def land_named(
     """
     blocks = _bounded(named_blocks(path), path.name, max_file_bytes)
     blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(path.name))
-    landed = land_blocks(blocks, landing, progress=progress)
+    landed = land_blocks(blocks, landing, durable=durable, progress=progress)
     with landed.path.open("rb") as content:
         head = content.read(HEAD_BYTES)
     if feed is not None:

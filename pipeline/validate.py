@@ -13,12 +13,12 @@ import polars as pl
 
 from pipeline.collect import Matching, land_named
 from pipeline.core import rules
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.files import CheckedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
-from pipeline.edge.reader.parts import parts_of, scan
+from pipeline.edge.reader.parts import accepted, findings_of, parts_of
 from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
-from pipeline.report import FileReport, nothing_sent, refused_unread, run_result, write_report
+from pipeline.report import FileReport, refused_unread, report_of_check, run_result
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
@@ -42,10 +42,14 @@ def validate_files(
     limits: Limits,
     merchant: str = "none",
     environment: Environment = "test",
+    rejects_below: Path | None = None,
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> RunResult:
-    """Check each file; `feed` overrules the names. `on_request` is given the first `show` requests."""
+    """Check each file; `feed` overrules the names. `on_request` is given the first `show` requests.
+
+    Rejected records are written below `rejects_below`, in a folder for each file, when that is named.
+    """
     run = RunFacts(
         id=str(uuid4()),
         started_at=datetime.now(UTC),
@@ -67,8 +71,10 @@ def validate_files(
                     max_file_bytes=limits.max_file_bytes,
                     max_record_bytes=limits.max_record_bytes,
                     feed=feed,
+                    durable=False,
                 )
-                checked, report = _checked(landed, Path(folder), limits, run, ui)
+                checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
+                report = report_of_check(checked, run=run, rejects_below=rejects_below)
                 ui.file(report, shown_rejects=0)
                 for text in explain(checked):
                     ui.line(text)
@@ -91,7 +97,7 @@ def explain(checked: CheckedFile) -> Iterator[str]:
     """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
     if not checked.code_counts:
         return
-    records = scan(*parts_of(checked.records))
+    records = findings_of(*parts_of(checked.records))
     for code, count in checked.code_counts.items():
         broken = records.filter(pl.col("codes").list.contains(code)).select("line").head(SHOWN_LINES)
         shown = ", ".join(map(str, broken.collect(engine="streaming")["line"]))
@@ -102,22 +108,11 @@ def explain(checked: CheckedFile) -> Iterator[str]:
         yield f"    {said}; {rules.RULES[code].remedy}"
 
 
-def _checked(
-    landed: LandedFile, folder: Path, limits: Limits, run: RunFacts, ui: Ui
-) -> tuple[CheckedFile, FileReport]:
-    checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
-    report = write_report(checked, nothing_sent, folder=folder / "reports", run=run)
-    kept = report.summary.model_copy(update={"reports": []})  # they go with the temporary folder
-    return checked, FileReport(
-        kept, unexpected_rejects=report.unexpected_rejects, first_rejects=report.first_rejects
-    )
-
-
 def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
     """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
     if not show or checked.refusal is not None or not parts_of(checked.records):
         return
-    rows = scan(*parts_of(checked.records)).filter(pl.col("verdict") == "accepted").head(show).collect()
+    rows = accepted(*parts_of(checked.records)).sort("record").head(show).collect()
     customers: set[str] = set()
     accounts: set[str] = set()
     for row in rows.iter_rows(named=True):

@@ -156,6 +156,10 @@ def validate(
     show: Annotated[
         int, typer.Option(min=0, help="Print the first so many requests that would be sent.")
     ] = 0,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Write each file's rejected records, with the reasons, into this folder."),
+    ] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -172,6 +176,7 @@ def validate(
         config=loaded,
         model=model,
         feed=feed,
+        rejects_below=rejects,
         show=show,
         on_request=lambda request: print(pretty(request), file=shown),
     )

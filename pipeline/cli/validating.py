@@ -22,6 +22,7 @@ def validate_as_asked(
     config: Config | None,
     model: str | None,
     feed: str | None,
+    rejects_below: Path | None,
     show: int,
     on_request: Callable[[dict[str, Any]], None],
 ) -> RunResult:
@@ -36,6 +37,7 @@ def validate_as_asked(
             limits=settings.limits,
             merchant=settings.merchant,
             environment=settings.environment,
+            rejects_below=rejects_below,
             show=show,
             on_request=on_request,
         )
@@ -47,5 +49,12 @@ def validate_as_asked(
         raise UsageError(problem="--feed and --model exclude each other", remedy="use one of them")
     canonical = canonical_feed(cast(Model, model))
     return validate_files(
-        files, ui, feeds=[canonical], feed=canonical, limits=Limits(), show=show, on_request=on_request
+        files,
+        ui,
+        feeds=[canonical],
+        feed=canonical,
+        limits=Limits(),
+        rejects_below=rejects_below,
+        show=show,
+        on_request=on_request,
     )

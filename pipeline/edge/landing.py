@@ -30,9 +30,15 @@ class Landed:
 
 
 def land_blocks(
-    blocks: Iterable[bytes], landing: Path, *, progress: Callable[[int], None] | None = None
+    blocks: Iterable[bytes],
+    landing: Path,
+    *,
+    durable: bool = True,
+    progress: Callable[[int], None] | None = None,
 ) -> Landed:
-    """Write the blocks to the folder of their SHA-256. `progress` hears the bytes landed so far.
+    """Write the blocks to the folder of their SHA-256; `durable`: on the disk before this returns.
+
+    `progress` hears the bytes landed so far.
 
     Nothing stays when `blocks` raises. The same bytes landed before are replaced by themselves, which heals a
     damaged copy.
@@ -45,12 +51,13 @@ def land_blocks(
     with room_at(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
         Path(staged).chmod(0o700)
         part = Path(staged) / "content.part"
-        sha256, size_bytes = _write(blocks, part, progress)
+        sha256, size_bytes = _write(blocks, part, progress, durable=durable)
         folder = landing / sha256
         _make_private(folder)
         part.replace(folder / "content")
-        _sync(folder)
-        _sync(landing)
+        if durable:
+            _sync(folder)
+            _sync(landing)
     return Landed(sha256, folder / "content", size_bytes)
 
 
@@ -67,7 +74,7 @@ def land_beside(content: Path, control: bytes | None) -> None:
     with room_at(content.parent):
         part = kept.with_suffix(".part")
         part.unlink(missing_ok=True)
-        _write([control], part, None)
+        _write([control], part, None, durable=True)
         part.replace(kept)
         _sync(content.parent)
 
@@ -84,7 +91,9 @@ def sweep(landing: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _write(blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] | None) -> tuple[str, int]:
+def _write(
+    blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] | None, *, durable: bool
+) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -95,7 +104,8 @@ def _write(blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] 
             if progress is not None:
                 progress(size_bytes)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     return digest.hexdigest(), size_bytes
 
 

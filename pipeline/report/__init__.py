@@ -11,7 +11,7 @@ from pipeline.report.summary import (
     without_report,
 )
 from pipeline.report.words import SHOWN_REJECTS, describe, outcome_table
-from pipeline.report.write import REPORT_NAMES, write_report
+from pipeline.report.write import REPORT_NAMES, report_of_check, write_report
 
 __all__ = [
     "OUTCOME_SCHEMA",
@@ -30,6 +30,7 @@ __all__ = [
     "refused_unread",
     "report_folder",
     "report_folders",
+    "report_of_check",
     "run_result",
     "without_report",
     "write_report",

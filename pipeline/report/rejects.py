@@ -15,6 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.files import CheckedFile
+from pipeline.core.outcomes import Outcome
+from pipeline.edge.reader.parts import findings_of, parts_of, scan
 from pipeline.report.dialect import Dialect
 from pipeline.report.json_lines import JsonLines
 from pipeline.report.place import private_file
@@ -49,3 +51,14 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
         yield add
     if not wrote:
         path.unlink()
+
+
+def rejects_of_check(checked: CheckedFile, path: Path) -> bool:
+    """Write what the check rejected, where nothing is sent; whether there was anything."""
+    with rejects_file(checked, path) as on_rejects:
+        for part in parts_of(checked.records):
+            rejected = findings_of(part).filter(verdict=Outcome.REJECTED.value)
+            spans = scan(part).select("record", "byte_start", "byte_end")
+            rows = rejected.join(spans, on="record", how="inner").sort("record")
+            on_rejects(rows.with_columns(pl.col("codes").list.join(";"), outcome="verdict").collect())
+    return path.exists()

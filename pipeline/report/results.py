@@ -18,7 +18,7 @@ from pipeline.ahead import ahead
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
-from pipeline.edge.reader.parts import parts_of, scan
+from pipeline.edge.reader.parts import findings_of, parts_of, scan, with_verdicts
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 
@@ -156,6 +156,23 @@ def write_results(
     return tally
 
 
+def tally_of_check(checked: CheckedFile) -> Tally:
+    """What the rows of a report would add up to where nothing is sent, without making them; rejects are not shown.
+
+    Raises:
+        UnbalancedReport: what the check counted by outcome is not what the records hold.
+    """
+    tally = Tally(totals=checked.totals, codes=Counter(checked.code_counts))
+    if parts := parts_of(checked.records):
+        values = scan(*parts).select("amount_minor", _currency_counted())
+        tally.count_input(values.collect(engine="streaming"))
+        rejected = findings_of(*parts).filter(verdict="rejected").select(codes=pl.col("codes").list.join(";"))
+        unexpected = ~_all_expected(checked.landed.feed.expected_codes)
+        tally.unexpected_rejects = rejected.filter(unexpected).select(pl.len()).collect().item()
+    assert_balanced(checked, tally)
+    return tally
+
+
 def _rows(checked: CheckedFile, outcomes: Outcomes, tally: Tally) -> Iterator[pl.DataFrame]:
     written = 0
     for window in _windows(checked.records):
@@ -211,7 +228,7 @@ def _places(records: Path) -> Iterator[tuple[Path, int]]:
 
 def _window(place: tuple[Path, int]) -> pl.DataFrame:
     part, offset = place
-    rows = scan(part).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
+    rows = with_verdicts(part).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
     return rows.with_columns(_currency_counted()).collect()
 
 

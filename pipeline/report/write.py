@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.core.files import CheckedFile
 from pipeline.report.page_facts import PageFacts
 from pipeline.report.place import private_file, report_folder, written_whole
-from pipeline.report.rejects import rejects_file
-from pipeline.report.results import Outcomes, write_results
+from pipeline.report.rejects import rejects_file, rejects_of_check
+from pipeline.report.results import Outcomes, tally_of_check, write_results
 from pipeline.report.summary import FileReport, summarise
 from schemas.results import RequestCounts, RunFacts
 
@@ -73,3 +73,20 @@ def write_report(
         unexpected_rejects=tally.unexpected_rejects,
         first_rejects=tuple(tally.first_rejects),
     )
+
+
+def report_of_check(checked: CheckedFile, *, run: RunFacts, rejects_below: Path | None) -> FileReport:
+    """What a check alone says of a file. Only its rejects are written, below `rejects_below`, when that is named.
+
+    Raises:
+        UnbalancedReport: records or minor units are lost or doubled.
+        DiskFull: there is no room for the rejects.
+    """
+    tally = tally_of_check(checked)
+    names = []
+    if rejects_below is not None and checked.code_counts:
+        name = f"rejects.{checked.text_format}"
+        with written_whole(report_folder(rejects_below, checked.landed, dry_run=False)) as staged:
+            names = [name] if rejects_of_check(checked, staged / name) else []
+    summary = summarise(checked, tally, run=run, requests=RequestCounts(), notes=(), reports=names)
+    return FileReport(summary, unexpected_rejects=tally.unexpected_rejects)

@@ -230,6 +230,19 @@ def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
     assert '"account": "<id of account A1>"' in both.err
 
 
+def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: Desk) -> None:
+    mixed, sound = desk.put("may_bills.csv", MIXED_BILLS), desk.put("june_bills.csv")
+    said = desk.billferry("validate", mixed, sound, "--rejects", "mend", "--json", code=NO_OUTSIDE)
+    of_mixed, of_sound = document(said)["files"]
+    assert (of_mixed["reports"], of_sound["reports"]) == (["rejects.csv"], [])
+    [written] = [path for path in (desk.folder / "mend").rglob("*") if path.is_file()]
+    assert written.parent.name == f"may_bills.csv.{of_mixed['file']['sha256'][:8]}"
+    assert written.stat().st_mode & 0o777 == 0o600
+    desk.billferry("load", mixed, "--dry-run")
+    [whole] = (desk.folder / "var/reports/dry-run").rglob("rejects.csv")
+    assert written.read_bytes() == whole.read_bytes()
+
+
 # -- status, init ---------------------------------------------------------------------------------------------
 
 
