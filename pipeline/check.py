@@ -103,15 +103,17 @@ class _Check:
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         rejected = self.rejected if layout.reject_source is not None else None
-        batches = file.batches(layout.positions(), progress=progress, is_trailer=self._take_trailer)
+        stretches = file.stretches(progress=progress, is_trailer=self._take_trailer)
+        positions = layout.positions()
         digits = self._hash_digits(layout)
 
         def write(numbered: tuple[int, pl.DataFrame]) -> int:
-            number, fields = numbered
+            number, stretch = numbered
+            fields = file.fields(stretch, positions)
             self.parts.write(number, judge(canonical(fields, layout), layout, rejected=rejected))
             return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
 
-        hashed = sum(ahead(write, ((self.parts.reserve(), fields) for fields in batches)))
+        hashed = sum(ahead(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
         self.hashed = hashed % 10**digits if digits else None
 
     def _take_trailer(self, text: str) -> bool:

@@ -84,12 +84,14 @@ def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
-    """Values that are not sent as they stand: `amount_minor`, `phone_e164` and `<date>:day`; null where unreadable."""
+    """What is read out of text before it is judged: `<column>:<what>` of each amount and date, and `phone_e164`."""
     yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
-    amounts = records[AMOUNT[layout.feed.model]]
-    yield money.minor(amounts, records["currency"], layout.feed.amount).alias("amount_minor")
+    column = AMOUNT[layout.feed.model]
+    read = {column: money.reading(records[column], records["currency"], layout.feed.amount)}
     for name in DATES[layout.feed.model]:
-        yield dates.days(records[name], _date_formats(layout, name)).alias(f"{name}:day")
+        read[name] = dates.reading(records[name], _date_formats(layout, name))
+    for name, found in read.items():
+        yield from (each.alias(f"{name}:{each.name}") for each in found.iter_columns())
 
 
 def _date_formats(layout: Layout, name: str) -> list[str]:
@@ -101,6 +103,7 @@ def _date_formats(layout: Layout, name: str) -> list[str]:
 def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
     """`VALUES`, from the text that is stated and from what was read out of it."""
     made = {
+        "amount_minor": pl.col(f"{AMOUNT[layout.feed.model]}:minor"),
         "currency_readable": pl.col("currency").is_in(list(money.exponents())).fill_null(value=False),
         "customer_phone": pl.col("phone_e164"),
         **{family: metadata_json(layout, family) for family in _FAMILIES},
@@ -118,28 +121,17 @@ def _findings(doubtful: pl.DataFrame, rules: list[Group], layout: Layout) -> pl.
     """What is wrong with records that one look did not find sound."""
     if doubtful.is_empty():
         return pl.DataFrame(schema=FINDINGS)
-    closely = doubtful.with_columns(_read_closely(doubtful, layout))
     faults = [fault for group in rules for fault in group.faults]
     whole = pl.col("damage").is_null()
     flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
     flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
-    frame = closely.select(
+    frame = doubtful.select(
         "record",
         "line",
         *((fault.bad & whole).fill_null(value=False).alias(f"bad_{i}") for i, fault in enumerate(faults)),
         *((pl.col("damage") == i).fill_null(value=False).alias(f"damage_{i}") for i in range(len(DAMAGE))),
     )
     return _spell_out(frame, flags, layout)
-
-
-def _read_closely(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
-    """What is wrong with the text of amounts and dates, as `<column>:<problem>`."""
-    column = AMOUNT[layout.feed.model]
-    read = {column: money.reading(records[column], records["currency"], layout.feed.amount).drop("minor")}
-    for name in DATES[layout.feed.model]:
-        read[name] = dates.reading(records[name], _date_formats(layout, name)).drop("day")
-    for name, found in read.items():
-        yield from (each.alias(f"{name}:{each.name}") for each in found)
 
 
 def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import polars as pl
 
+from pipeline.core.second_look import put_in_place
+
 ISO = "%Y-%m-%d"
 
 _EVERY_YEAR = (
@@ -16,6 +18,7 @@ _EVERY_YEAR = (
 )
 """ISO dates, without 29 February."""
 
+_PROBLEMS = ("format", "impossible", "ambiguous")
 _DIRECTIVES = {
     "Y": "[0-9]{4}",
     "y": "[0-9]{2}",
@@ -60,29 +63,28 @@ def read_date(text: str, date_format: str) -> str | None:
     return parsed.strftime(ISO) if parsed.strftime(date_format) == text else None
 
 
-def days(texts: pl.Series, formats: Sequence[str]) -> pl.Series:
-    """What `reading` calls `day`. ISO dates that every year has pass as they are, only others are read closely."""
-    if list(formats) != [ISO]:
-        return reading(texts, formats)["day"]
-    frame = pl.DataFrame({"text": texts})
-    plain = frame.select(day=pl.when(pl.col("text").str.contains(_EVERY_YEAR)).then("text"))["day"]
-    others = plain.is_null() & texts.is_not_null()
-    if not others.any():
-        return plain
-    return plain.scatter(others.arg_true(), reading(texts.filter(others), formats)["day"])
-
-
 def reading(texts: pl.Series, formats: Sequence[str]) -> pl.DataFrame:
     """Read a column by the formats: the day, and what is wrong with the text.
 
     Columns: `day` (String, YYYY-MM-DD), and true or false `format`, `impossible` and `ambiguous`. Null text is neither
-    a day nor a fault.
+    a day nor a fault. ISO dates that every year has pass as they are, only the rest is read closely.
     """
+    frame = pl.DataFrame({"text": texts})
+    plain = pl.lit(None, pl.String)
+    if list(formats) == [ISO]:
+        plain = pl.when(pl.col("text").str.contains(_EVERY_YEAR)).then("text")
+    day = frame.with_columns(day=plain)["day"]
+    rest = day.is_null() & texts.is_not_null()
+    return put_in_place(day.to_frame(), _PROBLEMS, rest, lambda: _closely(frame.filter(rest), formats))
+
+
+def _closely(dates: pl.DataFrame, formats: Sequence[str]) -> pl.DataFrame:
+    """What `reading` says, of `text`."""
     text, first, last = pl.col("text"), pl.col("first"), pl.col("last")
     days = [_day(text, each) for each in formats]
     looks_right = text.str.contains("^(?:" + "|".join(shape(each) for each in formats) + ")$")
     return (
-        pl.LazyFrame({"text": texts})
+        dates.lazy()
         .select(first=pl.min_horizontal(days), last=pl.max_horizontal(days), looks_right=looks_right)
         .select(
             day=pl.when(first == last).then(first),

@@ -11,6 +11,7 @@ from functools import cache
 
 import polars as pl
 
+from pipeline.core.second_look import put_in_place
 from schemas.feed import CURRENCY_CODE, AmountFormat
 
 MAX_DIGITS = 18
@@ -20,6 +21,7 @@ _PLAIN_DIGITS = 13
 MAX_TOTAL_DIGITS = 36
 """Of a declared sum: every record of a file may have `MAX_DIGITS`, and Int128 holds it."""
 
+_PROBLEMS = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise", "too_long")
 _SPACE = "[ \u00a0\u202f]"
 _SEPARATORS = " \u00a0\u202f.,'\u2019"
 _SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
@@ -52,18 +54,43 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def reading(
-    texts: pl.Series, currencies: pl.Series, style: AmountFormat, *, max_digits: int = MAX_DIGITS
-) -> pl.DataFrame:
+def reading(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
     """Read a column of amounts: in minor units, and what is wrong with the text.
 
-    Columns: `minor` (Int64; Int128 where `max_digits` is more than Int64 holds), and true or false `format`,
-    `ambiguous`, `spreadsheet`, `other_currency` (the code beside the number is not that of the record),
-    `too_precise` and `too_long` (more digits than any amount has). Null text is neither an amount nor a fault. With
-    `unit: major` a record whose currency is not in `exponents()` has no amount, and no fault for it.
+    Columns: `minor` (Int64), and true or false `format`, `ambiguous`, `spreadsheet`, `other_currency` (the code beside
+    the number is not that of the record), `too_precise` and `too_long` (more digits than any amount has). Null text is
+    neither an amount nor a fault. With `unit: major` a record whose currency is not in `exponents()` has no amount, and
+    no fault for it. What is written plainly is read at once, only the rest closely.
     """
+    frame = pl.DataFrame({"text": texts, "currency": currencies})
+    plain = frame.with_columns(minor=_plainly(currencies, style))["minor"]
+    rest = plain.is_null() & texts.is_not_null()
+    return put_in_place(plain.to_frame(), _PROBLEMS, rest, lambda: _closely(frame.filter(rest), style))
+
+
+def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
+    """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
+    text = pl.col("text")
+    number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
+    if style.unit == "minor":
+        return pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
+    found = pl.lit(None, pl.Int64)
+    by_exponent: dict[int, list[str]] = {}
+    for currency in currencies.unique().drop_nulls():
+        if currency in exponents():
+            by_exponent.setdefault(exponents()[currency], []).append(currency)
+    for exponent, codes in by_exponent.items():
+        decimals = f"{re.escape(style.decimal)}[0-9]{{{exponent}}}" if exponent else ""
+        fits = pl.col("currency").is_in(codes) & text.str.contains(f"^{number}{decimals}$")
+        digits = text.str.replace(style.decimal, "", literal=True) if exponent else text
+        found = pl.when(fits).then(digits.cast(pl.Int64, strict=False)).otherwise(found)
+    return found
+
+
+def _closely(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_DIGITS) -> pl.DataFrame:
+    """What `reading` says, of `text` and `currency`; `minor` is Int128 where `max_digits` is more than Int64 holds."""
     whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
-    stated, text, currency = pl.col("stated"), pl.col("text"), pl.col("currency")
+    stated, text, currency = pl.col("text"), pl.col("plain"), pl.col("currency")
     plain, other = _without_sign(stated, currency, style.currency_sign)
     exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
     if style.unit == "minor":
@@ -79,8 +106,8 @@ def reading(
     right = fits & ~pl.col("other")
     # In steps, so that nothing is computed twice.
     return (
-        pl.LazyFrame({"stated": texts, "currency": currencies})
-        .select("currency", text=plain, other=other, exponent=exponent)
+        amounts.lazy()
+        .select("currency", plain=plain, other=other, exponent=exponent)
         .with_columns(fits=text.str.contains(_gate(style)), number=_number_only(text, style))
         .with_columns(
             length=number.str.len_bytes().cast(pl.Int64),
@@ -108,40 +135,10 @@ def reading(
     )
 
 
-def minor(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.Series:
-    """What `reading` calls `minor`. Amounts that are written plainly are read at once, only others closely."""
-    frame = pl.DataFrame({"text": texts, "currency": currencies})
-    plain = frame.with_columns(minor=_plainly(currencies, style))["minor"]
-    others = plain.is_null() & texts.is_not_null()
-    if not others.any():
-        return plain
-    read = reading(texts.filter(others), currencies.filter(others), style)["minor"]
-    return plain.scatter(others.arg_true(), read)
-
-
-def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
-    """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
-    text = pl.col("text")
-    number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
-    if style.unit == "minor":
-        return pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
-    found = pl.lit(None, pl.Int64)
-    by_exponent: dict[int, list[str]] = {}
-    for currency in currencies.unique().drop_nulls():
-        if currency in exponents():
-            by_exponent.setdefault(exponents()[currency], []).append(currency)
-    for exponent, codes in by_exponent.items():
-        decimals = f"{re.escape(style.decimal)}[0-9]{{{exponent}}}" if exponent else ""
-        fits = pl.col("currency").is_in(codes) & text.str.contains(f"^{number}{decimals}$")
-        digits = text.str.replace(style.decimal, "", literal=True) if exponent else text
-        found = pl.when(fits).then(digits.cast(pl.Int64, strict=False)).otherwise(found)
-    return found
-
-
 def read_total(text: str, currency: str, style: AmountFormat) -> int | None:
     """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency."""
-    texts, currencies = pl.Series([text]), pl.Series([currency])
-    found: int | None = reading(texts, currencies, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
+    amount = pl.DataFrame({"text": [text], "currency": [currency]})
+    found: int | None = _closely(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
     return found
 
 

@@ -60,8 +60,8 @@ class Rejected:
 def groups(layout: Layout, rejected: Rejected | None) -> Iterator[Group]:
     """Every rule that a layout's records must keep.
 
-    `sound` reads canonical columns and the values made of them (`amount_minor`, `phone_e164`, `<date>:day`), `faults`
-    also what a closer reading finds wrong with amounts and dates (`<column>:<problem>`).
+    They read canonical columns and what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`, `<date>:day`,
+    and `<column>:<problem>` of amounts and dates.
     """
     model = layout.feed.model
     for name in ("customer_reference", "account_reference", "bill_reference"):
@@ -152,7 +152,7 @@ def _amount(column: str) -> Group:
     low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
     if column == "amount_due":
         low, high = rules.MIN_AMOUNT_DUE_MINOR, rules.MAX_AMOUNT_DUE_MINOR
-    within = pl.col("amount_minor").is_between(low, high)
+    within = pl.col(f"{column}:minor").is_between(low, high)
     problems = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise")
     outside = pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
     return Group(

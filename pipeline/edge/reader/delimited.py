@@ -56,21 +56,14 @@ class DelimitedFile:
         """What the columns are called."""
         return self.header.names
 
-    def batches(
+    def stretches(
         self,
-        positions: Iterable[int],
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
-        """Records in order: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
-
-        `damage` is an index into `structure.DAMAGE`, or null; damaged records have null fields. `progress` is told the
-        bytes read so far. `is_trailer` is given the text of the last record, which is none when it says so.
-        FileRefused when the file breaks `limits`.
-        """
-        wanted = sorted(set(positions))
+        """As `opening.Records` says."""
         body = Body(
             name=self.name,
             limits=self.limits,
@@ -79,24 +72,22 @@ class DelimitedFile:
             head_lines=self.header.lines,
             line_end=self.dialect.line_end,
         )
-        for records in body.stretches(
-            self._find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
-        ):
-            yield self._read(records, wanted)
+        return body.stretches(self._find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
 
     def _find(self, lines: pl.DataFrame, final: bool) -> structure.Scan:
         return structure.scan(lines, self.dialect, final=final)
 
-    def _read(self, records: pl.DataFrame, wanted: list[int]) -> pl.DataFrame:
+    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """As `opening.Records` says."""
         if self.sheet_row is not None:
-            records = records.with_columns(line=pl.col("record") + self.sheet_row)
+            stretch = stretch.with_columns(line=pl.col("record") + self.sheet_row)
         # A damaged record is parsed as one whose fields are all empty, so that no row has to be put back in its place.
         nothing = self.dialect.delimiter * (self.dialect.width - 1) or "-"
         good = pl.when(pl.col("damage").is_null()).then("text").otherwise(pl.lit(nothing))
-        fields = self._parse(records.select(good.alias("text"))["text"], wanted)
+        fields = self._parse(stretch.select(good.alias("text"))["text"], sorted(set(positions)))
         if self.dialect.width == 1:
-            fields = fields.with_columns(pl.when(records["damage"].is_null()).then(pl.all()))
-        return records.drop("text", "carriage").hstack(fields)
+            fields = fields.with_columns(pl.when(stretch["damage"].is_null()).then(pl.all()))
+        return stretch.drop("text", "carriage").hstack(fields)
 
     def _parse(self, texts: pl.Series, wanted: list[int]) -> pl.DataFrame:
         # polars unpacks what looks packed by its first bytes, and a record may: `x\x01`. So a line of ours comes first.

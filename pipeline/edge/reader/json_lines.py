@@ -54,27 +54,24 @@ class JsonLines:
         """As the file writes it."""
         return self.body.file.head(_HEAD_BYTES).partition("\r\n")[1] or self.body.line_end
 
-    def batches(
+    def stretches(
         self,
-        positions: Iterable[int],
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
-        """Records in order, as `DelimitedFile.batches` gives them. A key that is missing, or null, is absent."""
-        wanted = sorted(set(positions))
-        for records in self.body.stretches(
-            _find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
-        ):
-            yield self._read(records, wanted)
+        """As `opening.Records` says."""
+        return self.body.stretches(_find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
 
-    def _read(self, records: pl.DataFrame, wanted: list[int]) -> pl.DataFrame:
+    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """As `opening.Records` says. A key that is missing, or null, is absent."""
+        wanted = sorted(set(positions))
         keys = {self.names[position]: number for number, position in enumerate(wanted)}
         nothing: list[str | None] = [None] * len(wanted)
         rows: list[list[str | None]] = []
         damages: list[int | None] = []
-        for text, damage in records.select("text", "damage").iter_rows():
+        for text, damage in stretch.select("text", "damage").iter_rows():
             row, found = nothing, damage
             if damage is None:
                 try:
@@ -86,7 +83,7 @@ class JsonLines:
         fields = pl.DataFrame(
             rows, schema={f"field_{position}": pl.String for position in wanted}, orient="row"
         )
-        placed = records.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
+        placed = stretch.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
         return _without_controls(placed.hstack(fields), fields.columns)
 
 

@@ -28,16 +28,19 @@ class Records(Protocol):
     def names(self) -> tuple[str, ...]:
         """What the columns are called."""
 
-    def batches(
-        self,
-        positions: Iterable[int],
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
+    def stretches(
+        self, *, is_trailer: IsTrailer = no_trailer, progress: Callable[[int], None] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """Records in order: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
+        """Records in order, as text: `record`, `line`, `byte_start`, `byte_end`, `text`, `damage`.
 
-        `is_trailer` is given the text of the last record, which is none when it says so.
+        `damage` is an index into `structure.DAMAGE`, or null. `progress` is told the bytes read so far. `is_trailer` is
+        given the text of the last record, which is none when it says so. FileRefused when the file breaks its limits.
+        """
+
+    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """A stretch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
+
+        Damaged records have null fields. Stretches do not depend on each other here.
         """
         ...
 
