@@ -60,8 +60,8 @@ class Rejected:
 def groups(layout: Layout, rejected: Rejected | None) -> Iterator[Group]:
     """Every rule that a layout's records must keep.
 
-    They read canonical columns and what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`, `<date>:day`,
-    and `<column>:<problem>` of amounts and dates.
+    They look at canonical columns and at what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`,
+    `<date>:day`, and `<column>:<problem>` of both.
     """
     model = layout.feed.model
     for name in ("customer_reference", "account_reference", "bill_reference"):
