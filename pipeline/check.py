@@ -241,26 +241,26 @@ class _Check:
 
     def _totals(self) -> Totals:
         totals = Totals()
-        paths = self.parts.paths()
-        if not paths:
-            return totals
         currency = pl.when(pl.col("currency_readable")).then(pl.col("currency")).alias("currency")
-        groups = (
-            with_verdicts(*paths)
-            .group_by(currency, "verdict")
-            .agg(
-                pl.len().alias("records"),
-                # Int64 sums wrap without a word.
-                pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
-                pl.col("amount_minor").null_count().alias("unreadable"),
+        for path in self.parts.paths():  # of a whole file at once, what is said of its records may be much
+            groups = (
+                with_verdicts(path)
+                .group_by(currency, "verdict")
+                .agg(
+                    pl.len().alias("records"),
+                    # Int64 sums wrap without a word.
+                    pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
+                    pl.col("amount_minor").null_count().alias("unreadable"),
+                )
             )
-        )
-        for name, verdict, count, amount, unreadable in (
-            groups.collect(engine="streaming").sort("currency", "verdict").iter_rows()
-        ):
-            totals.add(
-                name, _OUTCOMES[verdict], records=count, amount_minor=int(amount or 0), unreadable=unreadable
-            )
+            for name, verdict, count, amount, unreadable in groups.collect().iter_rows():
+                totals.add(
+                    name,
+                    _OUTCOMES[verdict],
+                    records=count,
+                    amount_minor=int(amount or 0),
+                    unreadable=unreadable,
+                )
         return totals
 
     def _code_counts(self) -> dict[str, int]:

@@ -101,7 +101,7 @@ class Tally:
     """Rejects with a code that the feed does not expect; they alone make a run exit with 1."""
     first_rejects: list[RejectedRow] = field(default_factory=list)
 
-    def count_input(self, window: pl.DataFrame) -> None:
+    def count_input(self, window: pl.LazyFrame) -> None:
         """Count what the file holds."""
         for currency, records, amount_minor, unreadable in _sums(window, "currency_counted").iter_rows():
             before = self.counted[currency]
@@ -110,7 +110,7 @@ class Tally:
 
     def count_rows(self, rows: pl.DataFrame, expected_codes: Iterable[str]) -> None:
         """Count what became of it."""
-        for currency, outcome, *sums in _sums(rows, "currency_counted", "outcome").iter_rows():
+        for currency, outcome, *sums in _sums(rows.lazy(), "currency_counted", "outcome").iter_rows():
             records, amount_minor, unreadable = sums
             self.totals.add(
                 currency,
@@ -164,8 +164,7 @@ def tally_of_check(checked: CheckedFile) -> Tally:
     """
     tally = Tally(totals=checked.totals, codes=Counter(checked.code_counts))
     if parts := parts_of(checked.records):
-        values = scan(*parts).select("amount_minor", _currency_counted())
-        tally.count_input(values.collect(engine="streaming"))
+        tally.count_input(scan(*parts).with_columns(_currency_counted()))
         rejected = findings_of(*parts).filter(verdict="rejected").select(codes=pl.col("codes").list.join(";"))
         unexpected = ~_all_expected(checked.landed.feed.expected_codes)
         tally.unexpected_rejects = rejected.filter(unexpected).select(pl.len()).collect().item()
@@ -176,7 +175,7 @@ def tally_of_check(checked: CheckedFile) -> Tally:
 def _rows(checked: CheckedFile, outcomes: Outcomes, tally: Tally) -> Iterator[pl.DataFrame]:
     written = 0
     for window in _windows(checked.records):
-        tally.count_input(window)
+        tally.count_input(window.lazy())
         rows = _with_outcomes(window, outcomes)
         _assert_every_record_once(checked, rows, window, after=written)
         written += rows.height
@@ -289,7 +288,7 @@ def _ids_of_twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes)
     twins = pl.concat(
         frame.cast(OUTCOME_SCHEMA).join(wanted, left_on="record", right_on="duplicate_of", how="semi")
         for frame in frames
-    )
+    ).unique("record")  # a span may reach into the window
     return twins.select(
         pl.col("record").alias("duplicate_of"), *(pl.col(name).alias(f"twin_{name}") for name in IDS)
     )
@@ -303,14 +302,15 @@ def _assert_every_record_once(
         raise UnbalancedReport(name=checked.landed.name, problem=f"{_LOST} after record {after}")
 
 
-def _sums(frame: pl.DataFrame, *keys: str) -> pl.DataFrame:
+def _sums(frame: pl.LazyFrame, *keys: str) -> pl.DataFrame:
     """Per group: the keys, records, minor units, and records whose amount is unreadable."""
     amount = pl.col("amount_minor")
-    return frame.group_by(keys, maintain_order=True).agg(
+    sums = frame.group_by(keys).agg(
         pl.len().alias("records"),
         amount.cast(pl.Int128).sum().alias("sum_minor"),  # a 64-bit sum wraps silently
         amount.is_null().sum().alias("unreadable"),
     )
+    return sums.sort(keys).collect(engine="streaming")
 
 
 def _all_expected(expected_codes: Iterable[str]) -> pl.Expr:

@@ -16,7 +16,7 @@ from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
 
-DENSE_LINES = 262_144
+DENSE_LINES = 65_536
 """A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
 
 _TAIL_BYTES = 4096
