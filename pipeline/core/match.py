@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.core import dates
 from pipeline.errors import FileRefused
-from schemas.feed import NAME_PART, Feed
+from schemas.feed import NAME_PART, Encoding, Feed
 
 REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_source")
 """The last three columns of every rejects file."""
@@ -92,14 +92,15 @@ _HEADER_END = re.compile(
 _SOURCE = r"\.[0-9a-f]{8}"
 
 
-def peek_rejects(head: bytes) -> str | None:
+def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
     """Tell a corrected rejects file by the first bytes of a file (64 KiB are plenty).
 
     None: no rejects file. Otherwise the `reject_source` of the first record that still has one, `""` when none
     has: the first record may be the damaged one that nobody mended.
-    Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is.
+    Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is. Its digits
+    are right whatever the encoding; its name is as the records have it only when `encoding` is the feed's.
     """
-    text = _decode_head(head)
+    text = _decode_head(head, encoding)
     if text.lstrip().startswith("{"):
         return _peek_json(text)
     header_end = _HEADER_END.search(text)
@@ -138,9 +139,11 @@ def _peek_json(text: str) -> str | None:
     return ""
 
 
-def _decode_head(head: bytes) -> str:
+def _decode_head(head: bytes, encoding: Encoding | None) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return head.decode("utf-16", errors="replace")
+    if encoding is not None and not head.startswith(codecs.BOM_UTF8):
+        return head.decode(encoding, errors="replace")
     try:
         # A character that the end of the head cuts is left out.
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
