@@ -11,6 +11,7 @@ import pytest
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, records, texts
 from tests.check.test_structure_of_files import refusal
+from tests.stories.edits import TRAILER
 
 GOOD = '{"customer_reference": "C-1", "bill_reference": "B-1", "currency": "ZAR", "amount_due": "10.00"}'
 
@@ -134,3 +135,13 @@ def test_a_number_is_a_number_whatever_separators_texts_have(tmp_path: Path) -> 
         amount=german,
     )
     assert [record["amount_minor"] for record in records(file)] == [123, 123450]
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("last", ["", "T,1,10.00\n"])
+def test_a_feed_that_declares_a_trailer_takes_no_ndjson(tmp_path: Path, last: str, required: bool) -> None:
+    """Its totals could never be confirmed; a last line that looks like one would be no object."""
+    file = checked(tmp_path, lines(GOOD) + last, control=TRAILER | {"required": required})
+    assert file.refusal is not None
+    assert (file.refusal.code, file.totals.total_records) == ("file.format", 0)
+    assert "NDJSON, which has no trailer" in file.refusal.message

@@ -142,7 +142,8 @@ def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Li
                 problem = f"more than {limits.max_columns} different keys"
                 _refuse(landed, "file.too_many_columns", problem, "check it, or raise limits.max_columns")
     if not names:
-        _refuse(landed, "file.header", "no line of it is a JSON object", "export it again as NDJSON")
+        remedy = "export it again as NDJSON, or say with feed.format what else it is"
+        _refuse(landed, "file.header", "no line of it is a JSON object", remedy)
     own = [name for name in names if name not in REJECT_COLUMNS]
     corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
     return (*own, *REJECT_COLUMNS) if corrected else tuple(names)

@@ -95,6 +95,9 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
         _unfit(landed, "text")
     # What comes back from a spreadsheet is our CSV of it.
     if wanted == "ndjson" or (wanted is None and text.head(SNIFFED_BYTES).lstrip().startswith("{")):
+        if landed.feed.control is not None and landed.feed.control.kind == "trailer":
+            problem = f"its content is NDJSON, which has no trailer, and feed {landed.feed.name} declares one"
+            refuse(landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar")
         lines = open_json_lines(landed, limits, text)
         return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
     file = open_delimited(landed, limits, text)
