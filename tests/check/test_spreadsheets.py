@@ -227,7 +227,9 @@ EXTERNAL = '<!DOCTYPE x SYSTEM "file:///etc/hostname">'
             workbook(sheet("<row><c r='XFE1'/></row>")), "file.workbook", id="a column that no sheet has"
         ),
         pytest.param(
-            workbook(sheet(HEADER, f"<row>{text('C-1')}{line(2)}</row>")), "file.workbook", id="a row in a row"
+            workbook(sheet(HEADER, f"<row>{text('C-1')}{line(2)}</row>")),
+            "file.workbook",
+            id="a row in a row",
         ),
         pytest.param(
             workbook(sheet(HEADER, text("C-1"), line(2))), "file.workbook", id="a cell outside of rows"
