@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -135,6 +136,26 @@ def test_a_number_is_a_number_whatever_separators_texts_have(tmp_path: Path) -> 
         amount=german,
     )
     assert [record["amount_minor"] for record in records(file)] == [123, 123450]
+
+
+def test_only_amounts_are_read_with_the_separator_of_the_feed(tmp_path: Path) -> None:
+    """A number elsewhere goes on as it is written: the API is sent 1.50, not 1,50."""
+    line = bill(**{"metadata.reading": 0, "owed": 0}).replace('"owed": 0', '"owed": 12.50')
+    facts: dict[str, Any] = {
+        "amount": {"unit": "major", "decimal": ","},
+        "columns": {
+            "customer_reference": "customer_reference",
+            "bill_reference": "bill_reference",
+            "currency": "currency",
+            "amount_due": ["none", "owed"],
+            "metadata.reading": "metadata.reading",
+        },
+    }
+    file = checked(
+        tmp_path, lines(line.replace('"metadata.reading": 0', '"metadata.reading": 1.50')), **facts
+    )
+    (record,) = records(file)
+    assert (record["amount_minor"], record["metadata"]) == (1250, '{"reading":"1.50"}')
 
 
 @pytest.mark.parametrize("required", [True, False])
