@@ -235,9 +235,16 @@ class _Fitting:
             kept = {f"metadata.{name}": Field(self.positions[name]) for name in unmapped if name}
             unmapped = [name for name in unmapped if not name or f"metadata.{name}" in sources]
             sources = kept | sources
+        unmapped = [name for name in unmapped if name not in self._looked_at()]
         if unmapped:
             notes.append("columns ignored: " + ", ".join(name or "(no name)" for name in unmapped))
         return sources, notes
+
+    def _looked_at(self) -> set[str]:
+        """Columns that are checked or summed up, though nothing maps them."""
+        control = self.feed.control
+        summed = {control.hash_total.column} if control and control.hash_total else set()
+        return {*self.feed.checks, *summed}
 
     def _refuse_if_required(self, column: str, source: str) -> None:
         if column not in REQUIRED[self.feed.model] or (column == "currency" and self.feed.currency):
