@@ -259,6 +259,8 @@ class _Fitting:
 
     def _nearest(self, name: str) -> str:
         """The most similar column, where the header surely is one: else a record's values would show."""
+        if len(self.positions) == 1:
+            return ", which is one column (check feed.delimiter)"
         known = {_plain(each) for each in _known_names(self.feed)} - {""}
         is_header = any(_plain(each) in known for each in self.positions)
         return nearest(name, list(self.positions)) if is_header else ""
