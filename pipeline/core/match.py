@@ -101,7 +101,7 @@ def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
     are right whatever the encoding; its name is as the records have it only when `encoding` is the feed's.
     """
     text = _decode_head(head, encoding)
-    if text.lstrip().startswith("{"):
+    if are_json_rejects(text):
         return _peek_json(text)
     header_end = _HEADER_END.search(text)
     if header_end is None or _quotes_are_open(text[: header_end.end()]):
@@ -124,11 +124,13 @@ _JSON_KEY = r'[{,]\s*"%s"\s*:\s*'
 _JSON_TEXT = r'("(?:[^"\\\r\n]|\\.)*")'
 
 
-def _peek_json(text: str) -> str | None:
-    """The same of NDJSON, where our columns are keys."""
-    first = text.lstrip().splitlines()[0]
-    if not all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS):
-        return None
+def are_json_rejects(text: str) -> bool:
+    """Whether a text begins as our rejects of NDJSON do: our keys in the first object, or behind what is none."""
+    first = re.split("[\r\n]", text.lstrip(), maxsplit=1)[0]
+    return all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS)
+
+
+def _peek_json(text: str) -> str:
     for found in re.finditer(_JSON_KEY % REJECT_COLUMNS[-1] + _JSON_TEXT, text):
         try:
             source = json.loads(found[1])

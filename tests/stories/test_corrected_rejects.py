@@ -230,3 +230,14 @@ def test_a_file_name_of_any_letters_leads_back_to_its_file(
     mended = rejects.read_bytes().replace("B 2".encode(codec), "B-2".encode(codec))
     said = merchant.load(merchant.write("mended.csv", mended))
     assert said.outcomes() == {"created": 1} | ({"rejected": 1} if bad else {})
+
+
+@pytest.mark.parametrize("first", ["[1]", "no object", "", '{"customer_reference":"C-9"'])
+def test_a_line_of_ndjson_that_nobody_can_mend_may_be_left_as_it_is(merchant: Merchant, first: str) -> None:
+    bill = '{"customer_reference":"C-%d","bill_reference":"B%s%d","amount_due":1.00}'
+    lines = [bill % (1, "-", 1), first, bill % (2, " ", 2)]
+    merchant.write(NAME, "\n".join(lines) + "\n", merchant.drop)
+    assert merchant.run().outcomes() == {"created": 1, "rejected": 2}
+    (rejects,) = merchant.folder.glob("var/reports/*/rejects.ndjson")
+    said = merchant.load(merchant.write("mended", rejects.read_text().replace("B 2", "B-2")))
+    assert (said.state, said.outcomes()) == ("loaded_with_rejects", {"created": 1, "rejected": 1})
