@@ -243,7 +243,8 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
             problem="it is a rejects file, and its reject_source names no file that is known here",
             remedy="keep that column as it was written, and drop it where the original was loaded",
         )
-    return Matched(origin[0], origin[1], rejects_of)
+    feed, name_parts = origin
+    return Matched(feed, name_parts, peek_rejects(head, feed.encoding) or rejects_of)
 
 
 def _afresh(work: Callable[[], T]) -> T:

@@ -73,13 +73,14 @@ def _exponent_form(value: Decimal) -> str:
 @lru_cache(maxsize=4096)
 def date_text(raw: str, *, since_1904: bool, formats: tuple[str, ...]) -> str:
     """A date cell as text: ISO when the feed reads that, else in its first format; with its time when it has one."""
-    try:
-        serial = float(raw) + (1462 if since_1904 else 0)
-    except ValueError:
+    if _NUMBER.fullmatch(raw) is None:  # float reads `1_000` and digits of other scripts too
         return NOT_A_NUMBER
+    serial = float(raw) + (1462 if since_1904 else 0)
     if not 0 <= serial < _LAST_SERIAL + 1:
         return NOT_A_NUMBER
     seconds = round(serial * _DAY_S)
+    if seconds >= (_LAST_SERIAL + 1) * _DAY_S:  # by rounding, and no calendar goes on
+        return NOT_A_NUMBER
     if serial >= _FIRST_SERIAL:
         return moment_text(datetime(1899, 12, 30) + timedelta(seconds=seconds), formats)  # noqa: DTZ001
     if serial < 1:

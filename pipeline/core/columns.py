@@ -169,7 +169,7 @@ def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None
     for number, name in enumerate(names, start=1):
         places.setdefault(name, []).append(number)
     # A file without a header has a record there, whose values must not show; only names that we know do.
-    known = {*CANONICAL[feed.model], *REJECT_COLUMNS, *(feed.columns or {}), *_stated_sources(feed)}
+    known = _known_names(feed)
     twice = [
         f"columns {' and '.join(map(str, numbers))}{f' ({name})' if name in known else ''}"
         for name, numbers in places.items()
@@ -181,6 +181,15 @@ def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None
         problem="the same name stands in the header twice: " + ", ".join(twice),
         remedy="each column needs a name of its own",
     )
+
+
+def _known_names(feed: Feed) -> set[str]:
+    return {*CANONICAL[feed.model], *REJECT_COLUMNS, *(feed.columns or {}), *_stated_sources(feed)}
+
+
+def _plain(name: str) -> str:
+    """A name without what is often written in another way: capitals, spaces, signs."""
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _stated_sources(feed: Feed) -> Iterator[str]:
@@ -226,9 +235,16 @@ class _Fitting:
             kept = {f"metadata.{name}": Field(self.positions[name]) for name in unmapped if name}
             unmapped = [name for name in unmapped if not name or f"metadata.{name}" in sources]
             sources = kept | sources
+        unmapped = [name for name in unmapped if name not in self._looked_at()]
         if unmapped:
             notes.append("columns ignored: " + ", ".join(name or "(no name)" for name in unmapped))
         return sources, notes
+
+    def _looked_at(self) -> set[str]:
+        """Columns that are checked or summed up, though nothing maps them."""
+        control = self.feed.control
+        summed = {control.hash_total.column} if control and control.hash_total else set()
+        return {*self.feed.checks, *summed}
 
     def _refuse_if_required(self, column: str, source: str) -> None:
         if column not in REQUIRED[self.feed.model] or (column == "currency" and self.feed.currency):
@@ -237,9 +253,17 @@ class _Fitting:
         raise FileRefused(
             name=self.file_name,
             rule="file.missing_column",
-            problem=f"column {wanted} is not in the header{nearest(source, list(self.positions))}",
+            problem=f"column {wanted} is not in the header{self._nearest(source)}",
             remedy=f"add it to the file, or map {column} in feed {self.feed.name}",
         )
+
+    def _nearest(self, name: str) -> str:
+        """The most similar column, where the header surely is one: else a record's values would show."""
+        if len(self.positions) == 1:
+            return ", which is one column (check feed.delimiter)"
+        known = {_plain(each) for each in _known_names(self.feed)} - {""}
+        is_header = any(_plain(each) in known for each in self.positions)
+        return nearest(name, list(self.positions)) if is_header else ""
 
     def checks(self) -> tuple[dict[Check, tuple[int, ...]], tuple[str, ...]]:
         """Check → positions of the columns it is over, and the names of those columns."""
@@ -255,7 +279,7 @@ class _Fitting:
             raise FileRefused(
                 name=self.file_name,
                 rule="file.missing_column",
-                problem=f"column {name} (for {key}) is not in the header{nearest(name, list(self.positions))}",
+                problem=f"column {name} (for {key}) is not in the header{self._nearest(name)}",
                 remedy=f"add it to the file, or correct {key} in feed {self.feed.name}",
             )
         return self.positions[name]

@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,27 @@ def rows_of(text: str, delimiter: str) -> list[list[str]]:
         return [row for row in itertools.islice(reader, SAMPLED + 1) if row]
     except csv.Error:
         return []
+
+
+def objects_of(text: str) -> list[list[str]]:
+    """The first JSON objects as rows below the keys of all; lines that hold none are left out.
+
+    Numbers are their text. What is neither number nor text shows nothing, and is empty.
+    """
+    lines = itertools.islice(re.split("\r\n|\n|\r", text), SAMPLED)
+    objects = [found for line in lines if (found := _object_of(line))]
+    keys = list(dict.fromkeys(key for each in objects for key in each))
+    return [keys, *([each.get(key, "") for key in keys] for each in objects)] if keys else []
+
+
+def _object_of(line: str) -> dict[str, str]:
+    try:
+        found = json.loads(line, parse_int=str, parse_float=str)
+        line.encode()
+    except (ValueError, RecursionError):
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {key.strip(): value if isinstance(value, str) else "" for key, value in pairs}
 
 
 def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:

@@ -333,7 +333,7 @@ def _stories() -> dict[str, Example | Story]:
         "customer_reference.currency_differs": Story("ZAR here, USD there", days),
         "balance.superseded": Story("yesterday's file after today's", days),
         "balance.moved": Story("a payment came in between", days),
-        "api.never_connected": Story("the API is down for maintenance", trouble),
+        "api.never_connected": Story("the API is down for maintenance", "tests/core/test_answers.py"),
         "api.timed_out": Story("no answer for 30 s", trouble),
         "api.cut": Story("a restart there", trouble),
         "api.uncertain": Story("no answer to the look-up either", trouble),

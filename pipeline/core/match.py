@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.core import dates
 from pipeline.errors import FileRefused
-from schemas.feed import NAME_PART, Feed
+from schemas.feed import NAME_PART, Encoding, Feed
 
 REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_source")
 """The last three columns of every rejects file."""
@@ -92,15 +92,16 @@ _HEADER_END = re.compile(
 _SOURCE = r"\.[0-9a-f]{8}"
 
 
-def peek_rejects(head: bytes) -> str | None:
+def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
     """Tell a corrected rejects file by the first bytes of a file (64 KiB are plenty).
 
     None: no rejects file. Otherwise the `reject_source` of the first record that still has one, `""` when none
     has: the first record may be the damaged one that nobody mended.
-    Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is.
+    Encoding and delimiter are told from the bytes, since the feed is not known before `reject_source` is. Its digits
+    are right whatever the encoding; its name is as the records have it only when `encoding` is the feed's.
     """
-    text = _decode_head(head)
-    if text.lstrip().startswith("{"):
+    text = _decode_head(head, encoding)
+    if are_json_rejects(text):
         return _peek_json(text)
     header_end = _HEADER_END.search(text)
     if header_end is None or _quotes_are_open(text[: header_end.end()]):
@@ -123,11 +124,13 @@ _JSON_KEY = r'[{,]\s*"%s"\s*:\s*'
 _JSON_TEXT = r'("(?:[^"\\\r\n]|\\.)*")'
 
 
-def _peek_json(text: str) -> str | None:
-    """The same of NDJSON, where our columns are keys."""
-    first = text.lstrip().splitlines()[0]
-    if not all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS):
-        return None
+def are_json_rejects(text: str) -> bool:
+    """Whether a text begins as our rejects of NDJSON do: our keys in the first object, or behind what is none."""
+    first = re.split("[\r\n]", text.lstrip(), maxsplit=1)[0]
+    return all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS)
+
+
+def _peek_json(text: str) -> str:
     for found in re.finditer(_JSON_KEY % REJECT_COLUMNS[-1] + _JSON_TEXT, text):
         try:
             source = json.loads(found[1])
@@ -138,9 +141,11 @@ def _peek_json(text: str) -> str | None:
     return ""
 
 
-def _decode_head(head: bytes) -> str:
+def _decode_head(head: bytes, encoding: Encoding | None) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return head.decode("utf-16", errors="replace")
+    if encoding is not None and not head.startswith(codecs.BOM_UTF8):
+        return head.decode(encoding, errors="replace")
     try:
         # A character that the end of the head cuts is left out.
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head)

@@ -6,7 +6,6 @@ proposal, never a value of a record.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pipeline.core import evidence
 from pipeline.core.columns import AMOUNT, CANONICAL, PART, REQUIRED, is_canonical
 from pipeline.core.evidence import Guess
 from pipeline.core.feeds import OPEN
-from pipeline.core.structure import PACKED
+from pipeline.core.names import printable
 from pipeline.errors import UsageError
-from schemas.feed import Model
+from schemas.feed import Format, Model
 
 _NAMES = {
     "customer_reference": "customerreference customerid customerno customernumber customercode custno clientid clientno"
@@ -52,34 +51,57 @@ class Proposal:
     open_keys: tuple[str, ...]
 
 
-def propose(name: str, head: bytes, *, whole: bool) -> Proposal:
-    """Propose a feed for a file by its name and first bytes. UsageError when it is no table with a header."""
-    if head.startswith(PACKED):
+def propose(
+    name: str, head: bytes, *, whole: bool, is_sheet: bool = False, notes: Sequence[str] = ()
+) -> Proposal:
+    """Propose a feed for a file by its name and first bytes. UsageError when it is no table with a header.
+
+    `is_sheet`: the bytes are our CSV of a workbook. `notes`: what else was seen, told in the proposal.
+    """
+    written = _read(name, head, whole=whole, is_sheet=is_sheet)
+    header, *rows = written.rows
+    if len(header) < 2 or not evidence.looks_like_header(header):
+        seen = f" ({printable('; '.join(notes))})" if notes else ""
         raise UsageError(
-            problem=f"{name} is packed, or a workbook",
-            remedy="init --from reads CSV: unpack it, or save it as CSV",
-        )
-    encoding = evidence.guess_encoding(head, whole=whole)
-    text = evidence.decoded(head, encoding.fits[0])
-    if text.lstrip().startswith("{"):
-        raise UsageError(
-            problem=f"{name} is NDJSON, whose keys are its columns",
-            remedy="init --from reads CSV: write the feed by docs/config.md",
-        )
-    delimiter = evidence.guess_delimiter(text if whole else text[: text.rfind("\n") + 1])
-    if not delimiter.fits:
-        raise UsageError(
-            problem=f"{name} is no delimited text: no delimiter gives rows of one width",
-            remedy="init --from reads CSV with a header",
-        )
-    header, *rows = evidence.rows_of(text, delimiter.fits[0])
-    if not evidence.looks_like_header(header):
-        raise UsageError(
-            problem=f"the first line of {name} does not look like a header",
+            problem=f"the first line of {name} does not look like a header{seen}",
             remedy="add one that names each column",
         )
     table = _Table(name, [each.strip() for each in header], [row for row in rows if len(row) == len(header)])
-    return table.proposal(encoding, delimiter, whole=whole)
+    return table.proposal(written, notes, whole=whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How a file is written, as far as its beginning shows, and its first rows, the header among them."""
+
+    format: Format
+    encoding: Guess[str]
+    delimiter: Guess[str]
+    rows: list[list[str]]
+
+
+def _read(name: str, head: bytes, *, whole: bool, is_sheet: bool) -> _Written:
+    encoding = evidence.guess_encoding(head, whole=whole)
+    text = evidence.decoded(head, encoding.fits[0])
+    none: Guess[str] = Guess((), 0)
+    if is_sheet:
+        return _Written("xlsx", none, none, evidence.rows_of(text, ",") or [[]])
+    text = text if whole else text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+    if text.lstrip().startswith("{"):
+        rows = evidence.objects_of(text)
+        if not rows:
+            raise UsageError(
+                problem=f"{name} begins like NDJSON, and no line of it is a JSON object",
+                remedy="write one object on each line",
+            )
+        return _Written("ndjson", encoding, none, rows)
+    delimiter = evidence.guess_delimiter(text)
+    if not delimiter.fits:
+        raise UsageError(
+            problem=f"{name} is no delimited text: no delimiter gives rows of one width",
+            remedy="init --from reads CSV with a header, XLSX and NDJSON",
+        )
+    return _Written("csv", encoding, delimiter, evidence.rows_of(text, delimiter.fits[0]))
 
 
 class _Table:
@@ -92,14 +114,14 @@ class _Table:
         self.model: Model = _model(found)
         self.columns = dict(self._mapped(found))
 
-    def proposal(self, encoding: Guess[str], delimiter: Guess[str], *, whole: bool) -> Proposal:
+    def proposal(self, written: _Written, notes: Sequence[str], *, whole: bool) -> Proposal:
         lines = [
-            *self._head(encoding, delimiter),
+            *self._head(written, notes),
             *self._amount(),
             *self._currency(),
             *self._dates(),
             *self._columns(),
-            *self._loose_ends(whole=whole),
+            *self._loose_ends(written.format, whole=whole),
         ]
         return Proposal("\n".join(lines) + "\n", tuple(self.open_keys))
 
@@ -143,24 +165,24 @@ class _Table:
 
     # -- what is written --
 
-    def _head(self, encoding: Guess[str], delimiter: Guess[str]) -> Iterator[str]:
+    def _head(self, written: _Written, notes: Sequence[str]) -> Iterator[str]:
         match, dated = _match(self.name)
-        yield f"  # Proposed for {json.dumps(self.name)} from its first {len(self.rows)} records. Confirm what is"
+        yield f"  # Proposed for {_quoted(self.name)} from its first {len(self.rows)} records. Confirm what is"
         yield "  # guessed, set what says SET THIS (it is refused until then), then try it: billferry validate FILE"
+        yield from (f"  # {printable(note)}" for note in notes)
         yield f"  - name: {_slug(self.name)}"
         yield _line(
             "match", _quoted(match), "guessed: the date in the name" if dated else "guessed: no date seen"
         )
         yield _line("model", self.model, f"guessed: {_why(self.model)}")
-        if len(encoding.fits) == 1:
-            yield _line("encoding", encoding.fits[0], "guessed")
-        else:
-            others = " or ".join(encoding.fits)
-            yield _line("encoding", encoding.fits[0], f"guessed: not UTF-8; bytes do not tell {others} apart")
-        also = (
-            f"; {_quoted(' '.join(delimiter.fits[1:]))} would fit as well" if len(delimiter.fits) > 1 else ""
-        )
-        yield _line("delimiter", _quoted(delimiter.fits[0]), f"guessed: rows are of one width{also}")
+        if written.format != "csv":
+            yield _line("format", written.format, "guessed: what this one is; any other is refused then")
+        if written.encoding.fits:
+            yield _line("encoding", written.encoding.fits[0], _why_encoding(written.encoding))
+        if written.delimiter.fits:
+            first, *others = written.delimiter.fits
+            also = f"; {_quoted(' '.join(others))} would fit as well" if others else ""
+            yield _line("delimiter", _quoted(first), f"guessed: rows are of one width{also}")
 
     def _amount(self) -> Iterator[str]:
         texts = self._texts(AMOUNT[self.model])
@@ -218,17 +240,19 @@ class _Table:
             if source == OPEN:
                 yield _line(f"  {_key(canonical)}", _quoted(OPEN), "SET THIS: no header name looks like it")
             else:
-                written = json.dumps(source) if isinstance(source, list) else _quoted(source)
+                written = _listing(source) if isinstance(source, list) else _quoted(source)
                 yield _line(f"  {_key(canonical)}", written, "guessed by the name in the header")
 
-    def _loose_ends(self, *, whole: bool) -> Iterator[str]:
+    def _loose_ends(self, written: Format, *, whole: bool) -> Iterator[str]:
         sources = [each for source in self.columns.values() for each in _listed(source)]
         used = {*sources, *(part for source in sources for part in PART.findall(source))}
         left = [column for column in self.header if column not in used]
         if left:
-            yield f"    # not mapped, so ignored with a note: {json.dumps(left)}"
+            yield f"    # not mapped, so ignored with a note: {_listing(left)}"
             yield "    # keep one with metadata.<key>: <column>, or all with unmapped: metadata"
-        if whole:
+        if written == "ndjson":
+            yield "    # does a .ctl file with totals come with it? declare them: control"
+        elif whole:
             yield "    # does the file end with a line of totals, or come with a .ctl file? declare them: control"
 
 
@@ -248,6 +272,12 @@ def _why(model: Model) -> str:
         "account_balance": "no reference of a bill, but accounts of customers",
         "customer_balance": "no reference of a bill, so a row is what one customer owes",
     }[model]
+
+
+def _why_encoding(encoding: Guess[str]) -> str:
+    if len(encoding.fits) == 1:
+        return "guessed"
+    return f"guessed: not UTF-8; bytes do not tell {' or '.join(encoding.fits)} apart"
 
 
 def _undecided_amounts(guess: Guess[dict[str, Any]]) -> str:
@@ -282,7 +312,7 @@ def _plain(column: str) -> str:
 
 
 def _key(canonical: str) -> str:
-    return canonical if re.fullmatch(r"[a-z_.]+", canonical, re.ASCII) else json.dumps(canonical)
+    return canonical if re.fullmatch(r"[a-z_.]+", canonical, re.ASCII) else _quoted(canonical)
 
 
 def _listed(source: str | list[str]) -> list[str]:
@@ -290,8 +320,18 @@ def _listed(source: str | list[str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar: JSON's texts are YAML's."""
-    return json.dumps(text)
+    """A YAML scalar; what cannot be seen is escaped."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def _listing(texts: Sequence[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
 
 
 def _line(key: str, value: str, comment: str) -> str:

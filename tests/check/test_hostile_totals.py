@@ -78,11 +78,15 @@ def test_any_trailer_is_totals_or_a_refusal(text: str) -> None:
     told(trailer=text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=120)
     | st.text(alphabet="ab,;|\t\"{}:#\n\r-0123456789.é\u2028\x85'", max_size=120).map(
         lambda text: ("customer_reference;amount;" + text).encode()
+    )
+    | st.text(max_size=20).map(lambda text: f"amount;x{text};y\n1;2;3\n".encode(errors="surrogatepass"))
+    | st.lists(st.dictionaries(st.text(max_size=6), values, max_size=3), max_size=3).map(
+        lambda objects: "".join(json.dumps(each) + "\n" for each in objects).encode()
     ),
     st.text(alphabet='ab{}*"\\:# é.-0123456789', min_size=1, max_size=20),
 )

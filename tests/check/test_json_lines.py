@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, records, texts
 from tests.check.test_structure_of_files import refusal
+from tests.stories.edits import TRAILER
 
 GOOD = '{"customer_reference": "C-1", "bill_reference": "B-1", "currency": "ZAR", "amount_due": "10.00"}'
 
@@ -134,3 +136,33 @@ def test_a_number_is_a_number_whatever_separators_texts_have(tmp_path: Path) -> 
         amount=german,
     )
     assert [record["amount_minor"] for record in records(file)] == [123, 123450]
+
+
+def test_only_amounts_are_read_with_the_separator_of_the_feed(tmp_path: Path) -> None:
+    """A number elsewhere goes on as it is written: the API is sent 1.50, not 1,50."""
+    line = bill(**{"metadata.reading": 0, "owed": 0}).replace('"owed": 0', '"owed": 12.50')
+    facts: dict[str, Any] = {
+        "amount": {"unit": "major", "decimal": ","},
+        "columns": {
+            "customer_reference": "customer_reference",
+            "bill_reference": "bill_reference",
+            "currency": "currency",
+            "amount_due": ["none", "owed"],
+            "metadata.reading": "metadata.reading",
+        },
+    }
+    file = checked(
+        tmp_path, lines(line.replace('"metadata.reading": 0', '"metadata.reading": 1.50')), **facts
+    )
+    (record,) = records(file)
+    assert (record["amount_minor"], record["metadata"]) == (1250, '{"reading":"1.50"}')
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("last", ["", "T,1,10.00\n"])
+def test_a_feed_that_declares_a_trailer_takes_no_ndjson(tmp_path: Path, last: str, required: bool) -> None:
+    """Its totals could never be confirmed; a last line that looks like one would be no object."""
+    file = checked(tmp_path, lines(GOOD) + last, control=TRAILER | {"required": required})
+    assert file.refusal is not None
+    assert (file.refusal.code, file.totals.total_records) == ("file.format", 0)
+    assert "NDJSON, which has no trailer" in file.refusal.message

@@ -108,6 +108,14 @@ def test_a_key_that_the_feed_maps_is_not_taken_over_by_a_column_of_that_name(tmp
     assert file.notes == ("columns ignored: ward",)
 
 
+def test_a_column_that_is_checked_or_summed_up_is_not_said_to_be_ignored(tmp_path: Path) -> None:
+    text = "customer_reference,bill_reference,currency,amount_due,id,policy,ward\nC-1,B-1,ZAR,1.00,8501015800088,7,9\n"
+    control = {"kind": "sidecar", "required": False, "hash_total": {"column": "policy"}}
+    file = checked(tmp_path, text, checks={"id": ["sa_id"]}, control=control)
+    assert file.refusal is None
+    assert "columns ignored: ward" in file.notes
+
+
 def test_a_file_without_header_shows_no_value_of_its_first_record(tmp_path: Path) -> None:
     file = checked(tmp_path, "C-1,0821234567,0821234567,ZAR,1.00\n")
     assert file.refusal is not None

@@ -121,6 +121,11 @@ CENTRAL = ZIP.rindex(b"PK\x01\x02")
             zipped({"a.xlsx": workbook(sheet(row("a")))}), "file.archive_nested", id="workbook in zip"
         ),
         pytest.param(zipped({"a.csv": TEXT, "b.csv": TEXT}), "file.archive_members", id="two files in a zip"),
+        pytest.param(ZIP + zipped({"b.csv": TEXT}), "file.archive_damaged", id="two zips in one"),
+        pytest.param(b"PK\3\4 first" + ZIP, "file.archive_damaged", id="bytes before a zip"),
+        pytest.param(
+            zipped({"a.csv": TEXT, "folder/": TEXT}), "file.archive_members", id="a folder that holds bytes"
+        ),
         pytest.param(zipped({}), "file.archive_members", id="an empty zip"),
         pytest.param(zipped({"folder/": b""}), "file.archive_members", id="a folder alone in a zip"),
         pytest.param(encrypted(), "file.archive_encrypted", id="an encrypted zip"),

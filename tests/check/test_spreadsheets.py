@@ -35,8 +35,12 @@ def line(at: int, amount: Any = "10.00", name: Any = None, due: Any = None, note
     return row(f"C-{at}", f"A-{at}", f"B-{at}", "ZAR", amount, name, due, note)
 
 
-def book(folder: Path, *rows: str, facts: dict[str, Any] | None = None, **how: Any) -> CheckedFile:
-    return checked(folder, workbook(sheet(HEADER, *rows), **how), limits=LOOSE, **(facts or {}))
+def book(
+    folder: Path, *rows: str, behind: str = "", facts: dict[str, Any] | None = None, **how: Any
+) -> CheckedFile:
+    return checked(
+        folder, workbook(sheet(HEADER, *rows, behind=behind), **how), limits=LOOSE, **(facts or {})
+    )
 
 
 def only(file: CheckedFile) -> dict[str, Any]:
@@ -222,6 +226,32 @@ EXTERNAL = '<!DOCTYPE x SYSTEM "file:///etc/hostname">'
         pytest.param(
             workbook(sheet("<row><c r='XFE1'/></row>")), "file.workbook", id="a column that no sheet has"
         ),
+        pytest.param(
+            workbook(sheet(HEADER, f"<row>{text('C-1')}{line(2)}</row>")),
+            "file.workbook",
+            id="a row in a row",
+        ),
+        pytest.param(
+            workbook(sheet(HEADER, text("C-1"), line(2))), "file.workbook", id="a cell outside of rows"
+        ),
+        pytest.param(
+            workbook(sheet(HEADER, line(1, "<c><c><v>1</v></c><v>2</v></c>"))),
+            "file.workbook",
+            id="a cell in a cell",
+        ),
+        pytest.param(
+            workbook(sheet(HEADER, line(1, "<c><v>1</v><v>2</v></c>"))), "file.workbook", id="two values"
+        ),
+        pytest.param(
+            workbook(sheet(HEADER, line(1, text("1").replace("</c>", "<is><t>2</t></is></c>")))),
+            "file.workbook",
+            id="two texts in a cell",
+        ),
+        pytest.param(
+            workbook(sheet(HEADER, line(1, text("1").replace("<is>", "<v>2</v><is>")))),
+            "file.workbook",
+            id="a value and a text in a cell",
+        ),
         pytest.param(workbook(sheet("<row><c r='?'/></row>")), "file.workbook", id="a cell without a place"),
         pytest.param(
             workbook(sheet('<row><c t="s"><v>7</v></c></row>')), "file.workbook", id="a missing text"
@@ -257,6 +287,20 @@ EXTERNAL = '<!DOCTYPE x SYSTEM "file:///etc/hostname">'
 )
 def test_a_workbook_that_cannot_be_read_for_certain_is_refused(tmp_path: Path, raw: bytes, code: str) -> None:
     assert refusal(tmp_path, raw, limits=LOOSE) == code
+
+
+def test_hidden_rows_are_records_and_are_told(tmp_path: Path) -> None:
+    """A filter hides rows; whether their bills were meant to be sent, only a person knows."""
+    hidden = line(2).replace("<row>", '<row hidden="1">')
+    file = book(tmp_path, line(1), hidden, '<row hidden="1"/>', hidden.replace("B-2", "B-3"))
+    assert [record["bill_reference"] for record in records(file)] == ["B-1", "B-2", None, "B-3"]
+    assert "hidden rows, read like all others: 2" in file.notes
+    assert not [note for note in book(tmp_path, line(1)).notes if "hidden" in note]
+
+
+def test_the_row_that_a_drawing_stands_on_is_no_row_of_the_sheet(tmp_path: Path) -> None:
+    anchor = "<controls><anchor><from><row>3</row><v>7</v></from></anchor></controls>"
+    assert only(book(tmp_path, line(1), behind=anchor))["bill_reference"] == "B-1"
 
 
 def test_merged_cells_below_the_records_do_no_harm(tmp_path: Path) -> None:

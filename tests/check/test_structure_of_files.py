@@ -216,6 +216,24 @@ def test_a_missing_column_names_the_nearest_one_there_is(tmp_path: Path) -> None
     assert file.refusal is not None
     assert file.refusal.code == "file.missing_column"
     assert "nearest is amount_duee" in file.refusal.message
+    capitals = checked(tmp_path, rows(*good(1), header=BILLS.title()))
+    assert capitals.refusal is not None
+    assert "nearest is Customer_Reference" in capitals.refusal.message
+
+
+def test_a_header_of_another_delimiter_is_told_so(tmp_path: Path) -> None:
+    file = checked(tmp_path, rows(*good(1)).replace(",", ";"))
+    assert file.refusal is not None
+    assert "not in the header, which is one column (check feed.delimiter); " in file.refusal.message
+
+
+def test_a_file_without_a_header_has_a_record_there_and_none_of_its_values_is_told(tmp_path: Path) -> None:
+    mapped = {"customer_reference": "Nombuso", "bill_reference": "b", "amount_due": "a"}
+    file = checked(tmp_path, "Nombulso;B-1;1.00\n", delimiter=";", columns=mapped, currency="ZAR")
+    assert file.refusal is not None
+    assert file.refusal.message.startswith(
+        "column Nombuso (for customer_reference) is not in the header; add"
+    )
 
 
 def test_limits_refuse_a_file(tmp_path: Path) -> None:

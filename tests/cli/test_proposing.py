@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import json
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline.cli import run_command
+from pipeline.cli.proposing import write_proposal
 from pipeline.core.proposal import propose
 from pipeline.errors import UsageError
+from tests.check.workbooks import DATE, number, row, sheet, workbook, zipped
+from tests.hostile import bombs
+from tests.hostile.bombs import Make
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_files"
 
@@ -26,8 +34,8 @@ def proposed(text: str | bytes, name: str = "any.csv") -> tuple[str, dict[str, o
 
 def bills(*amounts: str, dates: tuple[str, ...] = (), delimiter: str = ";") -> str:
     rows = [["Invoice no", "Client no", "Amount", "Due date"]]
-    for number, amount in enumerate(amounts):
-        rows.append([f"INV-{number}", f"C-{number}", amount, dates[number] if dates else "2026-11-20"])
+    for at, amount in enumerate(amounts):
+        rows.append([f"INV-{at}", f"C-{at}", amount, dates[at] if dates else "2026-11-20"])
     return "\n".join(delimiter.join(row) for row in rows) + "\n"
 
 
@@ -116,29 +124,107 @@ def test_a_proposal_never_holds_a_value_of_a_record() -> None:
     assert "12.34" not in proposed(text)[0]
 
 
+OBJECTS = [
+    '{"Invoice no": "INV-1", "Client no": "C-1", "Amount": 240.50, "Due date": "2026-11-20", "Tags": ["a"]}',
+    '{"Invoice no": "INV-2", "Client no": "C-2", "Amount": 1000, "Due date": null, "Ward": true}',
+    "no object",
+    '{"Client no": "C-3", "Invoice no": "INV-3", "Amount": "7.05"}',
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_keys_of_ndjson_are_its_columns_and_its_numbers_their_text(encoding: str, end: str) -> None:
+    text, feed, _ = proposed(end.join(OBJECTS).encode(encoding), "any.ndjson")
+    assert (feed["format"], feed["encoding"]) == ("ndjson", encoding)
+    assert "delimiter" not in feed
+    assert feed["amount"] == {"unit": "?", "decimal": "."}
+    assert "2 of 3 amounts have decimals" in text
+    assert feed["columns"] == {
+        "customer_reference": "Client no",
+        "bill_reference": "Invoice no",
+        "amount_due": "Amount",
+        "due_date": "Due date",
+    }
+    assert 'not mapped, so ignored with a note: ["Tags", "Ward"]' in text
+    assert "line of totals" not in text
+
+
+def test_names_of_columns_are_written_as_they_are_in_any_script() -> None:
+    names = ["Kunde \U0001f600", 'Zoë\'s "no"', "a\\ud83d", "\u00a0x\u2028y", "Betrag"]
+    text = ";".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in names)
+    page, _, _ = proposed(f"{text}\n1;2;3;4;5\n")
+    assert "Kunde \U0001f600" in page
+    (left,) = re.findall("ignored with a note: (.*)", page)
+    assert yaml.safe_load(left) == [name.strip() for name in names]
+
+
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("pack", "ending"), [(gzip.compress, ".gz"), (lambda raw: zipped({"inside.txt": raw}), ".zip")]
+)
+def test_what_is_packed_is_proposed_like_what_is_in_it(
+    tmp_path: Path, pack: Callable[[bytes], bytes], ending: str
+) -> None:
+    for sample in ("za_citypower_bills_2026-11-20.csv", "za_citypower_meters_2026-11-20.ndjson"):
+        raw = (SAMPLES / sample).read_bytes()
+        for name, content in ((sample, raw), (sample + ending, pack(raw))):
+            (tmp_path / name).write_bytes(content)
+            write_proposal(tmp_path / f"{name}.yaml", tmp_path / name)
+        plain, packed = (
+            yaml.safe_load((tmp_path / f"{name}.yaml").read_text())["feeds"][0]
+            for name in (sample, sample + ending)
+        )
+        assert packed == plain | {"match": plain["match"] + ending}
+
+
+def test_the_sheet_that_is_read_and_what_else_a_workbook_holds_is_told(tmp_path: Path) -> None:
+    rows = (row("Client no", "Amount", "Due date"), row("C-1", number("240.5"), number("46346", DATE)))
+    hidden = '<row hidden="1"><c><v>7</v></c></row>'
+    raw = workbook({"Mine": sheet(*rows, hidden), "Other\n": sheet(*rows)})
+    (tmp_path / "book").write_bytes(raw)
+    config = tmp_path / "config.yaml"
+    write_proposal(config, tmp_path / "book")
+    (feed,) = yaml.safe_load(config.read_text())["feeds"]
+    assert (feed["format"], feed["amount"]) == ("xlsx", {"unit": "?", "decimal": "."})
+    assert feed.keys() & {"delimiter", "encoding"} == set()
+    assert feed["columns"] == {
+        "customer_reference": "Client no",
+        "balance": "Amount",
+        "metadata.due_date": "Due date",
+    }
+    assert "# sheets ignored: Other" in config.read_text()
+    assert "# hidden rows, read like all others: 1" in config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
     [
+        (bombs.PACKED["gzip of one line"][1], "more than 1048576 bytes"),
+        (bombs.PACKED["zip of zeros behind a header"][1], "it unpacks to more than"),
+        (bombs.PACKED["workbook of entities"][1], "declares a document type"),
+        (bombs.content(zipped({"a": b"x", "b": b"x"})), "holds 2 files; pack each"),
+        (bombs.content(gzip.compress(b"a;b\n1;2\n")[:-3]), "the gzip content is cut off; send it again"),
         (
-            "za_citypower_bills_2026-11-20.csv.gz",
-            "is packed, or a workbook; init --from reads CSV: unpack it",
+            bombs.content(workbook({"Cover": sheet(row("Report of March")), "Bills": sheet(row("a", "b"))})),
+            "not look like a header (sheets ignored: Bills); add one that names each column",
         ),
-        (
-            "za_citypower_offices_2026-11-20.xlsx",
-            "is packed, or a workbook; init --from reads CSV: unpack it",
-        ),
-        (
-            "za_citypower_meters_2026-11-20.ndjson",
-            "is NDJSON, whose keys are its columns; init --from reads CSV",
-        ),
+        (bombs.content(workbook(sheet(row("a", "a"), row("1", "2")))), "not look like a header"),
+        (bombs.content(b"%PDF-1.7"), "its content is PDF; export it as CSV, XLSX or NDJSON"),
+        (bombs.content(b'{"a": 1,\n'), "no line of it is a JSON object"),
+        (bombs.content(b'{"a": 1, "a": 2, "b": NaN, "": 3}\n'), "not look like a header"),
+        (Path.mkdir, "is no file"),
+        (os.mkfifo, "is no file"),
     ],
 )
-def test_a_file_of_another_format_is_told_from_csv_in_one_line(name: str, said: str) -> None:
-    content = (SAMPLES / name.removesuffix(".gz")).read_bytes()
-    with pytest.raises(UsageError) as refused:
-        proposed(gzip.compress(content) if name.endswith(".gz") else content, name)
-    assert said in str(refused.value)
-    assert "\n" not in str(refused.value)
+def test_what_no_feed_could_read_is_told_in_one_line_and_writes_nothing(
+    make: Make, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "any.csv")
+    config = tmp_path / "config.yaml"
+    assert run_command(["init", str(config), "--from", str(tmp_path / "any.csv")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not config.exists()
 
 
 @pytest.mark.parametrize(
@@ -169,10 +255,17 @@ def test_what_is_no_table_with_a_header_is_told_in_one_line(text: str, said: str
 def test_a_sample_can_be_read_with_its_proposal_once_a_person_has_decided(
     sample: str, settings: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "config.yaml"
-    assert run_command(["init", str(config), "--from", str(SAMPLES / sample)]) == 0
-    words = ["validate", str(SAMPLES / sample), "--config", str(config)]
-    (tmp_path / "var" / "drop").mkdir(parents=True)
+    assert_its_proposal_reads(SAMPLES / sample, settings, tmp_path, capsys)
+
+
+def assert_its_proposal_reads(
+    path: Path, settings: dict[str, str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused as it is proposed; good once a person has set what is open."""
+    config = folder / "config.yaml"
+    assert run_command(["init", str(config), "--from", str(path)]) == 0
+    words = ["validate", str(path), "--config", str(config)]
+    (folder / "var" / "drop").mkdir(parents=True)
     assert run_command(words) == 2
     err = capsys.readouterr().err
     assert "amount.unit: input should be 'major' or 'minor'" in err
@@ -181,6 +274,24 @@ def test_a_sample_can_be_read_with_its_proposal_once_a_person_has_decided(
         text = re.sub(rf'{key}: "\?"', f"{key}: {value}", text)
     config.write_text(text)
     assert run_command(words) == 0, capsys.readouterr().err
+
+
+def in_a_workbook(rows: list[list[str]]) -> bytes:
+    return workbook(sheet(*(row(*each) for each in rows)))
+
+
+def as_objects(rows: list[list[str]]) -> bytes:
+    header, *values = rows
+    return "".join(json.dumps(dict(zip(header, each, strict=True))) + "\n" for each in values).encode()
+
+
+@pytest.mark.parametrize("written", [in_a_workbook, as_objects, lambda rows: gzip.compress(as_objects(rows))])
+def test_a_file_of_any_format_can_be_read_with_its_proposal(
+    written: Callable[[list[list[str]]], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = list(csv.reader((SAMPLES / "za_citypower_bills_2026-11-20.csv").read_text().splitlines()))
+    (tmp_path / "any").write_bytes(written(rows))
+    assert_its_proposal_reads(tmp_path / "any", {"currency": '"ZAR"', "unit": "major"}, tmp_path, capsys)
 
 
 def test_an_existing_config_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

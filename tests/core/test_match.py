@@ -121,3 +121,27 @@ def test_the_first_record_that_still_names_its_source_speaks_for_the_file() -> N
     assert peek_rejects(unmended.encode()) == "bills.csv.0123abcd"
     odd = f'a,{",".join(EXTRA)}\n1,"c","m","say ""bills"".csv.0123abcd"\n'
     assert peek_rejects(odd.encode()) == 'say "bills".csv.0123abcd'
+
+
+OURS = f'"reject_codes":"a.b","reject_messages":"m","reject_source":"{SOURCE}"'
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        f'{{"a":1,{OURS}}}',
+        f'{{"a":"x\u2028y\x0bz",{OURS}}}',
+        f" {{{OURS}}}",
+        f"[1] {{{OURS}}}",
+        f'garbage, "and" more {{{OURS}}}',
+        f'{{"a": {{"b": 1}} {{{OURS}}}',
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rejects_of_ndjson_are_known_whatever_their_first_line_is(first: str, end: str) -> None:
+    assert peek_rejects(f"{first}{end}{{}}{end}".encode()) == SOURCE
+
+
+@pytest.mark.parametrize("first", ['{"a":1}', "{}", '{"reject_codes":"","reject_source":""}', "{"])
+def test_other_ndjson_is_none_of_ours(first: str) -> None:
+    assert peek_rejects(f"{first}\n{{{OURS}}}\n".encode()) is None

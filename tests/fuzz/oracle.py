@@ -18,6 +18,16 @@ from typing import Any
 
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
+UNREADABLE_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    OSError,
+    RuntimeError,  # it says that it is encrypted
+    EOFError,
+    KeyError,
+)
+
 
 def lines_of_records(
     raw: bytes, *, encoding: str, delimiter: str, needed: Collection[str]
@@ -152,7 +162,7 @@ def _zipped(raw: bytes, **how: Any) -> list[int] | None:
             if len(names) != 1:
                 return None
             inner = archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, NotImplementedError, EOFError, KeyError):
+    except UNREADABLE_ZIP:
         return None
     if inner.startswith((b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06")):
         return None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from pipeline.check import check
 from pipeline.core.files import CheckedFile
+from pipeline.edge.reader.delimited import DelimitedFile
+from pipeline.edge.reader.json_lines import JsonLines
 from schemas.settings import Limits
 from tests.check.landing import land, records
 from tests.fuzz.mutations import BILLS, Case, case
@@ -17,6 +20,8 @@ from tests.fuzz.oracle import lines_of_records
 
 FILES = 10_000 if os.environ.get("SOAK") else 1_000
 SHARES = 8
+SMALL_BLOCKS = {4: 129, 5: 300, 6: 501, 7: 700}
+"""Shares whose files are read in blocks of so many bytes."""
 MOST_S = 5.0
 """Processor time for one of these small files."""
 LIMITS = Limits(max_rejects=10_000)
@@ -70,9 +75,17 @@ def assert_no_byte_is_lost(file: CheckedFile) -> None:
         assert text[before:].decode(codec, "replace").strip("\r\n") == ""
 
 
+def read_in_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    """As a file is read that is larger than one block: records and characters straddle the next one."""
+    for format_ in (DelimitedFile, JsonLines):
+        monkeypatch.setattr(format_, "batches", partialmethod(format_.batches, block_bytes=block_bytes))
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("share", range(SHARES))
-def test_mutated_files_lose_no_record(share: int, tmp_path: Path) -> None:
+def test_mutated_files_lose_no_record(share: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if share in SMALL_BLOCKS:
+        read_in_blocks(monkeypatch, SMALL_BLOCKS[share])
     for seed in range(share, FILES, SHARES):
         made = case(seed)
         try:

@@ -202,3 +202,42 @@ def _mended(number: int, line: str, names: list[str]) -> Row:
         "amount_due": "10.00",
         "reject_source": keep(line),
     }
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "bad"),
+    [
+        ("cp1252", "Café – ‘x’_bills_2030-01-01.csv", b""),
+        ("cp1252", "łódź_bills_2030-01-01.csv", b""),
+        ("utf-8", "Café_bills_2030-01-01.csv", b"\xe9"),
+        ("utf-16", 'a"b, 請求_bills_2030-01-01.csv', b""),
+    ],
+)
+def test_a_file_name_of_any_letters_leads_back_to_its_file(
+    merchant: Merchant, encoding: str, name: str, bad: bytes
+) -> None:
+    """Also where the name can be read in two ways, and beside a record whose bytes are of no encoding."""
+    merchant.settings["feeds"][0]["encoding"] = encoding
+    text = "customer_reference,bill_reference,amount_due\nC-1,B-1,1.00\nC-2,B 2,2.00\n"
+    content = text.encode(encoding)
+    if bad:
+        content += b"C-3,B-3" + bad + b",3.00\n"
+    merchant.write(name, content, merchant.drop)
+    first = merchant.run()
+    assert first.outcomes()["created"] == 1
+    (rejects,) = merchant.folder.glob("var/reports/*/rejects.csv")
+    codec = "utf-16-le" if encoding == "utf-16" else encoding
+    mended = rejects.read_bytes().replace("B 2".encode(codec), "B-2".encode(codec))
+    said = merchant.load(merchant.write("mended.csv", mended))
+    assert said.outcomes() == {"created": 1} | ({"rejected": 1} if bad else {})
+
+
+@pytest.mark.parametrize("first", ["[1]", "no object", "", '{"customer_reference":"C-9"'])
+def test_a_line_of_ndjson_that_nobody_can_mend_may_be_left_as_it_is(merchant: Merchant, first: str) -> None:
+    bill = '{"customer_reference":"C-%d","bill_reference":"B%s%d","amount_due":1.00}'
+    lines = [bill % (1, "-", 1), first, bill % (2, " ", 2)]
+    merchant.write(NAME, "\n".join(lines) + "\n", merchant.drop)
+    assert merchant.run().outcomes() == {"created": 1, "rejected": 2}
+    (rejects,) = merchant.folder.glob("var/reports/*/rejects.ndjson")
+    said = merchant.load(merchant.write("mended", rejects.read_text().replace("B 2", "B-2")))
+    assert (said.state, said.outcomes()) == ("loaded_with_rejects", {"created": 1, "rejected": 1})

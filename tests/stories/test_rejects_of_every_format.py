@@ -154,12 +154,12 @@ WAYS = [
 ]
 
 
-def _shown(way: Way) -> str:
+def shown(way: Way) -> str:
     mark = " marked" if way.mark else ""
     return f"{way.name} {way.encoding}{mark} {way.line_end!r} {way.delimiter!r}"
 
 
-@pytest.fixture(params=WAYS, ids=_shown)
+@pytest.fixture(params=WAYS, ids=shown)
 def way(request: pytest.FixtureRequest, merchant: Merchant) -> Way:
     """One way, and a merchant whose one feed reads it."""
     chosen: Way = request.param

@@ -200,8 +200,8 @@ def test_a_look_up_that_is_not_answered_leaves_the_record_open(merchant: Merchan
     path = merchant.write("x_bills_2030-01-01.csv", bills("C-1,A-1,B-1,1.00"))
     said = merchant.load(path)
     assert said.exit_status == 3
-    assert said.outcomes() in ({"in_doubt": 1}, {"not_attempted": 1})
-    assert merchant.results(said)[0]["codes"] in {"api.uncertain", ""}
+    assert said.outcomes() == {"in_doubt": 1}
+    assert merchant.results(said)[0]["codes"] == "api.uncertain"
     merchant.api.faults = NoFaults()
     again = merchant.load(path)
     assert again.exit_status == 0

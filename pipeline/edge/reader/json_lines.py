@@ -12,12 +12,14 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from pipeline.core.columns import AMOUNT
 from pipeline.core.files import LandedFile
 from pipeline.core.match import REJECT_COLUMNS
 from pipeline.core.structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.edge.reader.stretches import Body, IsTrailer, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
+from schemas.feed import Const, Feed
 from schemas.settings import Limits
 
 _BLANK, _UNDECODABLE, _CONTROL = map(
@@ -35,6 +37,12 @@ class Damaged(Exception):
     def __init__(self, damage: int) -> None:
         super().__init__(DAMAGE[damage])
         self.damage = damage
+
+
+class _Number(str):
+    """A number with a point or an exponent, as it is written."""
+
+    __slots__ = ()
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -122,7 +130,7 @@ def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonL
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
     line_end = "\r" if "\r" in head and "\n" not in head else "\n"
     body = Body(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
-    decoder = _decoder(landed.feed.amount.decimal)
+    decoder = _decoder(landed.feed)
     return JsonLines(body, decoder, _names(body, decoder, landed, limits))
 
 
@@ -139,23 +147,33 @@ def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Li
                 problem = f"more than {limits.max_columns} different keys"
                 _refuse(landed, "file.too_many_columns", problem, "check it, or raise limits.max_columns")
     if not names:
-        _refuse(landed, "file.header", "no line of it is a JSON object", "export it again as NDJSON")
+        remedy = "export it again as NDJSON, or say with feed.format what else it is"
+        _refuse(landed, "file.header", "no line of it is a JSON object", remedy)
     own = [name for name in names if name not in REJECT_COLUMNS]
     corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
     return (*own, *REJECT_COLUMNS) if corrected else tuple(names)
 
 
-def _decoder(decimal: str) -> json.JSONDecoder:
+def _decoder(feed: Feed) -> json.JSONDecoder:
     """JSON writes numbers with a point; the feed may read amounts with a comma."""
+    source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
+    amounts = () if isinstance(source, Const) else (source,) if isinstance(source, str) else tuple(source)
 
-    def as_written(number: str) -> str:
-        return number.replace(".", decimal)
+    def as_feed_writes(pairs: list[tuple[str, Any]]) -> _Pairs:
+        return _Pairs(
+            (key, value.replace(".", ",") if type(value) is _Number and key.strip() in amounts else value)
+            for key, value in pairs
+        )
 
     def no_number(_: str) -> NoReturn:
         raise Damaged(_JSON)
 
+    has_point = feed.amount.decimal == "."
     return json.JSONDecoder(
-        object_pairs_hook=_Pairs, parse_float=as_written, parse_int=str, parse_constant=no_number
+        object_pairs_hook=_Pairs if has_point else as_feed_writes,
+        parse_float=str if has_point else _Number,
+        parse_int=str,
+        parse_constant=no_number,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.core.files import LandedFile, TextFormat
+from pipeline.core.match import are_json_rejects
 from pipeline.edge.reader.delimited import open_delimited
 from pipeline.edge.reader.json_lines import open_json_lines
 from pipeline.edge.reader.packed import Allowance, packing_of, refuse, unpacked
@@ -18,7 +19,7 @@ from pipeline.edge.reader.stretches import IsTrailer, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text
 from schemas.settings import Limits
 
-SNIFFED_BYTES = 4096
+SNIFFED_BYTES = 65_536
 
 
 class Records(Protocol):
@@ -97,11 +98,20 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
     if wanted == "xlsx" and landed.rejects_of is None:
         _unfit(landed, "text")
     # What comes back from a spreadsheet is our CSV of it.
-    if wanted == "ndjson" or (wanted is None and text.head(SNIFFED_BYTES).lstrip().startswith("{")):
+    if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):
+        if landed.feed.control is not None and landed.feed.control.kind == "trailer":
+            problem = f"its content is NDJSON, which has no trailer, and feed {landed.feed.name} declares one"
+            refuse(landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar")
         lines = open_json_lines(landed, limits, text)
         return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
     file = open_delimited(landed, limits, text)
     return BillFile(file, text, "csv", file.header.raw, file.header.line_end, copy)
+
+
+def _is_json(text: TextFile, *, rejects: bool) -> bool:
+    """By its first character; a rejects file may begin with what is no object, and our keys behind it."""
+    head = text.head(SNIFFED_BYTES)
+    return head.lstrip().startswith("{") or (rejects and are_json_rejects(head))
 
 
 def _unfit(landed: LandedFile, content: str) -> None:

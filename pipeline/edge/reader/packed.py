@@ -127,6 +127,8 @@ def zip_archive(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
 def _refuse_odd(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     if not _ends_with_its_directory(path, len(archive.comment)):
         damaged(name, "bytes follow the end of the zip archive")
+    if min((member.header_offset for member in archive.infolist()), default=0):
+        damaged(name, "other bytes stand before the zip archive, perhaps another one")
     names = archive.namelist()
     if len(set(names)) != len(names):
         damaged(name, "the zip archive holds a name twice")
@@ -175,7 +177,7 @@ def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
 def _unzipped(path: Path, allowance: Allowance) -> Iterator[bytes]:
     name = allowance.name
     with zip_archive(path, name) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if member.file_size or not member.is_dir()]
         if len(members) != 1:
             problem = f"the zip archive holds {len(members)} files"
             refuse(name, "file.archive_members", problem, "pack each bill file by itself")

@@ -74,6 +74,8 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
     if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
         problem = f"sheet {sheet.name} has merged cells, which say only once what belongs to many rows"
         refuse(name, "file.merged_cells", problem, "unmerge them and fill in every row")
+    if cells.hidden_rows:
+        notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
     return Copied(rows.header_row, notes)
 
 
@@ -141,33 +143,44 @@ class _Cells:
     ) -> None:
         self.merged: list[tuple[int, int]] = []
         """First and last row of each merged range."""
+        self.hidden_rows = 0
+        """Filled ones."""
         self._name, self._book, self._texts, self._on_row = name, book, texts, on_row
         self._number = partial(number_text, decimal=feed.amount.decimal)
         self._formats = tuple(feed.date_formats)
         self._max = max_text_bytes
         self._inline = Text(name, max_text_bytes)
         self._columns: dict[str, int] = {}
+        self._within = ""
+        """What is open of sheet, row and cell."""
         self._row = 0
+        self._is_hidden = False
         self._cells: dict[int, str] = {}
         self._column = -1
         self._kind, self._style = "n", "0"
-        self._formula = self._in_value = False
+        self._formula = self._in_value = self._valued = False
         self._value: list[str] = []
         self._length = 0
 
     def start(self, element: str, attributes: Attributes) -> None:
         if element == "c":
+            self._enter("row", "c")
             self._column = self._place(attributes.get("r"))
             self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
-            self._formula = False
+            self._formula = self._valued = False
             self._value.clear()
             self._length = 0
-        elif element == "v":
-            self._in_value = True
+        elif element in ("v", "is") and self._within == "c":
+            self._only_value()
+            self._in_value = element == "v"
         elif element == "f":
             self._formula = True
         elif element == "row":
-            self._start_row(attributes.get("r"))
+            if self._within:  # anchors of drawings have a row as well
+                self._enter("sheetData", "row")
+                self._start_row(attributes)
+        elif element == "sheetData":
+            self._enter("", "sheetData")
         elif element == "mergeCell":
             self._merge(attributes.get("ref", ""))
         elif self._kind == "inlineStr":
@@ -186,13 +199,35 @@ class _Cells:
             self._in_value = False
         elif element == "c":
             self._end_cell()
+            self._within = "row"
         elif element == "row":
-            self._on_row(self._row, self._cells)
-            self._cells = {}
+            if self._within:
+                self._end_row()
+        elif element == "sheetData":
+            self._within = ""
         elif self._kind == "inlineStr":
             self._inline.end(element)
 
-    def _start_row(self, number: str | None) -> None:
+    def _enter(self, outer: str, inner: str) -> None:
+        """Rows stand in the sheet and cells in rows; elsewhere they would be lost, or run into each other."""
+        if self._within != outer:
+            broken(self._name, f"rows or cells stand inside of others behind row {self._row}")
+        self._within = inner
+
+    def _only_value(self) -> None:
+        if self._valued:
+            broken(self._name, f"a cell of row {self._row} has two values")
+        self._valued = True
+
+    def _end_row(self) -> None:
+        self.hidden_rows += self._is_hidden and bool(self._cells)
+        self._on_row(self._row, self._cells)
+        self._cells = {}
+        self._within = "sheetData"
+
+    def _start_row(self, attributes: Attributes) -> None:
+        number = attributes.get("r")
+        self._is_hidden = attributes.get("hidden") in ("1", "true")
         row = (
             self._row + 1 if number is None else int(number) if number.isdecimal() and len(number) < 8 else 0
         )
