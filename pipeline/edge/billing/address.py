@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from socket import SOCK_STREAM
 
 import aiohappyeyeballs
@@ -24,8 +25,9 @@ class Address:
         self._port = port or usual
         self._timeout_s = timeout_s
         self._tls = ssl.create_default_context() if tls else None
-        self.resolved: list[aiohappyeyeballs.AddrInfoType] = []
+        self.resolved: Sequence[aiohappyeyeballs.AddrInfoType] = []
         self.resolved_until = float("-inf")
+        """Time of the loop."""
         name = f"[{host}]" if ":" in host else self._host
         self.authority = name if self._port == usual else f"{name}:{self._port}"
         """As the `Host` header has it."""

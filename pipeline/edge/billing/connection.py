@@ -27,6 +27,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Answer | Failure] | None = None
         """Whoever waits for the answer; None where nothing was asked."""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
         self._forget()
 
     async def exchange(self, request: bytes, deadline: float) -> Answer | Failure:
@@ -102,8 +104,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _forget(self) -> None:
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
+        self._headers, self._body = {}, []
         self._status = self._received = 0
         self._in_body = False
 
