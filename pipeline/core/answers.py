@@ -6,7 +6,6 @@ The order of the tests is the order of the table in the design; the first that f
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +14,14 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, StrEnum
 from typing import Any
 
+import orjson
+
 from pipeline.core.wanted import Json
 
 MAX_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is taken to mean this one."""
+FEW_BRACKETS = 200
+"""Whatever has no more of them can be written again: the depth for that is 254."""
 
 
 class Failure(Enum):
@@ -202,9 +205,9 @@ def _problem(answer: Answer, body: Json | None) -> tuple[str, str]:
 
 def _json_object(body: bytes) -> Json | None:
     try:
-        value: Any = json.loads(body.removeprefix(codecs.BOM_UTF8).decode())
-        if b"\\u" in body:  # half a surrogate pair can be neither stored nor sent
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        value: Any = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+        if body.count(b"{") + body.count(b"[") > FEW_BRACKETS:
+            orjson.dumps(value)  # what is nested too deep can be neither stored nor sent
+    except (ValueError, TypeError):  # half a surrogate pair is a ValueError as well
         return None
     return value if isinstance(value, dict) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import orjson
 
 from pipeline.core.wanted import Json, Kind
 
@@ -52,5 +53,5 @@ class Intent:
     @cached_property
     def stated(self) -> Json:
         """The body as an object, which nobody changes."""
-        body: Json = json.loads(self.body)
+        body: Json = orjson.loads(self.body)
         return body

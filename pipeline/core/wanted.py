@@ -6,10 +6,11 @@ stays absent, so that the same record always gives the same content.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import orjson
 
 from schemas.feed import Model
 
@@ -140,13 +141,9 @@ def with_parent_ids(body: Json, *, customer_id: str | None, account_id: str | No
     return body
 
 
-canonical_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-"""JSON without spaces, keys sorted: one value, one text."""
-
-
-def encode(body: Json) -> bytes:
-    """JSON as it goes over the wire and into the intent: one body, one byte string."""
-    return canonical_json(body).encode()
+def encode(value: Json | list[str | int]) -> bytes:
+    """JSON without spaces, keys sorted: one value, one byte string, as it goes over the wire and into the intent."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _object(party: Party) -> Json:
@@ -160,4 +157,4 @@ def _filled(**values: Any) -> Json:
 def _metadata(text: str | None) -> Json:
     if not text:
         return {}
-    return {key: value for key, value in json.loads(text).items() if value is not None}
+    return {key: value for key, value in orjson.loads(text).items() if value is not None}
