@@ -166,7 +166,7 @@ class BalanceSettler(CreateSettler):
         if found is not None:
             return self._refused(doubt, reading)
         self._scope.known.drop(intent.kind, intent.reference)
-        await self._scope.commits.durable(Forget(intent.kind, intent.reference))
+        await self._scope.commits.soon(Forget(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.stated}
         if intent.kind == "account":
             body = await self._parents.with_current_customer(intent, body)

@@ -43,7 +43,7 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
             continue
         known = replace(entity, details={**entity.details, **changed})
         scope.known.add(known)
-        await scope.commits.durable(Know(known), Upgrade(file_id, last.record))
+        await scope.commits.soon(Know(known), Upgrade(file_id, last.record))
     return notes
 
 

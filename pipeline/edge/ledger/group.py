@@ -26,7 +26,9 @@ class GroupCommit:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._db = connection
         self._where = where
-        self._waiting: list[tuple[Sequence[Change], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Sequence[Change], asyncio.Future[None] | None]] = []
+        self._lost: Exception | None = None
+        """Why changes that nobody waits for could not be made."""
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
@@ -40,27 +42,41 @@ class GroupCommit:
         self._thread.shutdown()
 
     async def durable(self, *changes: Change) -> None:
-        """Make changes and come back when they are on disk. Raises what the group raised: then none of it is.
+        """Make changes and come back when they, and all that were asked for before, are on disk.
 
-        Whoever stops waiting does not take them back.
+        Raises what the group raised: then none of it is. Whoever stops waiting does not take them back.
         """
         future: asyncio.Future[None] = self._loop.create_future()
+        self._ask(changes, future)
+        await future
+
+    async def soon(self, *changes: Change) -> None:
+        """Make changes before any that are asked for later. Where that fails, nothing later is made, and all who
+        wait for something later are told why.
+        """
+        if len(self._waiting) >= MAX_GROUP:
+            await self.durable()
+        self._ask(changes, None)
+
+    def _ask(self, changes: Sequence[Change], future: asyncio.Future[None] | None) -> None:
         self._waiting.append((changes, future))
         if self._writing is None:
             self._writing = self._loop.create_task(self._write())
-        await future
 
     async def _write(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-            problem: Exception | None = None
-            try:
-                await self._loop.run_in_executor(
-                    self._thread, self._commit, [changes for changes, _ in group]
-                )
-            except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
-                problem = error
-            _resolve([future for _, future in group], problem)
+            problem = self._lost
+            if problem is None:
+                try:
+                    await self._loop.run_in_executor(
+                        self._thread, self._commit, [changes for changes, _ in group]
+                    )
+                except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
+                    problem = error
+                    if any(future is None for _, future in group):
+                        self._lost = error
+            _resolve([future for _, future in group if future is not None], problem)
         self._writing = None
 
     def _commit(self, group: list[Sequence[Change]]) -> None:
