@@ -8,15 +8,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from pipeline.core.wanted import Json
+from pipeline.core.wanted import NOTHING, Json
 
 MAX_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is taken to mean this one."""
@@ -32,8 +31,7 @@ class Failure(Enum):
     TIMED_OUT = "timed out"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer. Header names are lower case."""
 
     status: int
@@ -61,8 +59,7 @@ class Meaning(StrEnum):
     DOUBT = "doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An answer, understood. `code` and `message` carry no values of the record."""
 
     meaning: Meaning
@@ -74,12 +71,11 @@ class Reading:
     retry_after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """What a good answer must echo: `fields` exactly; `owners` (ids) wherever the answer states them."""
 
     fields: Mapping[str, object]
-    owners: Mapping[str, object] = field(default_factory=dict)
+    owners: Mapping[str, object] = NOTHING
     statuses: tuple[int, ...] = (201,)
 
 

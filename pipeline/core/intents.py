@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import orjson
 
-from pipeline.core.wanted import Json, Kind
+from pipeline.core.wanted import NOTHING, Json, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(NamedTuple):
     """What the API holds under a reference, as far as it told us."""
 
     kind: Kind
@@ -20,7 +20,7 @@ class Entity:
     owner: str | None = None
     currency: str | None = None
     balance: int | None = None
-    details: Json = field(default_factory=dict)
+    details: Json = NOTHING
     """Names, e-mails, phones and metadata as last sent."""
     watermark: str | None = None
 

@@ -7,8 +7,7 @@ stays absent, so that the same record always gives the same content.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -16,6 +15,8 @@ from schemas.feed import Model
 
 Kind = Literal["customer", "account", "bill"]
 Json = dict[str, Any]
+NOTHING: Json = {}
+"""Where nothing is stated; nobody changes it."""
 
 LEAF_OF: dict[Model, Kind] = {"bill": "bill", "account_balance": "account", "customer_balance": "customer"}
 """The kind of entity that one record of a billing model is about."""
@@ -27,17 +28,15 @@ PATH_OF: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """A customer or an account: its reference and the details the file states of it."""
 
     reference: str
-    details: Json = field(default_factory=dict)
+    details: Json = NOTHING
     """`name`, `email`, `phone` (customers only), `metadata`; only what is filled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One accepted record, normalised. `amount_minor` is `amount_due` or `balance`, in minor units."""
 
     record: int
@@ -49,7 +48,7 @@ class Wanted:
     amount_minor: int
     bill_date: str | None = None
     due_date: str | None = None
-    metadata: Json = field(default_factory=dict)
+    metadata: Json = NOTHING
 
     def leaf(self) -> Json:
         """The fields of the leaf object itself: no owner, no ids."""

@@ -269,7 +269,7 @@ class _Loading:
         known = self.scope.known.get("account", account.reference) if account else None
         if known is None or known.owner in {None, task.wanted.customer.reference}:
             return None
-        return replace(of_another_customer(), account_id=known.id)
+        return of_another_customer()._replace(account_id=known.id)
 
     async def _conclude(self, intent: Intent, settled: Settlement) -> None:
         """Outcome, ids and the intent's end in one commit. An intent in doubt stays open.
@@ -323,7 +323,7 @@ class _Loading:
                 except Halted:
                     settled = Settlement(Outcome.IN_DOUBT, attempts=doubt.sends)
                 if settled.outcome in OPEN:
-                    settled = replace(settled, outcome=Outcome.IN_DOUBT)
+                    settled = settled._replace(outcome=Outcome.IN_DOUBT)
                 await self._conclude(intent, settled)
 
         await asyncio.gather(*[settle(intent) for intent in self.job.reader.open_intents()])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -45,8 +45,7 @@ class Commits(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of an intent, and the ids that came to light."""
 
     outcome: Outcome

@@ -22,7 +22,7 @@ from pipeline.core.wanted import encode
 MAX_ROWS = 64
 """Rows of one statement: SQLite keeps each number of rows as a statement of its own."""
 _INTENT_COLUMNS = tuple(field.name for field in fields(Intent))
-_ENTITY_COLUMNS = tuple(field.name for field in fields(Entity))
+_ENTITY_COLUMNS = Entity._fields
 _OUTCOME_COLUMNS = (
     *("file_id", "record", "outcome", "reference", "codes", "message"),
     *("customer_id", "account_id", "bill_id", "attempts"),
