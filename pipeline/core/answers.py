@@ -6,19 +6,21 @@ The order of the tests is the order of the table in the design; the first that f
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.core.wanted import Json
+import orjson
+
+from pipeline.core.wanted import NOTHING, Json
 
 MAX_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is taken to mean this one."""
+FEW_BRACKETS = 200
+"""Whatever has no more of them can be written again: the depth for that is 254."""
 
 
 class Failure(Enum):
@@ -29,8 +31,7 @@ class Failure(Enum):
     TIMED_OUT = "timed out"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer. Header names are lower case."""
 
     status: int
@@ -58,8 +59,7 @@ class Meaning(StrEnum):
     DOUBT = "doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An answer, understood. `code` and `message` carry no values of the record."""
 
     meaning: Meaning
@@ -71,12 +71,11 @@ class Reading:
     retry_after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """What a good answer must echo: `fields` exactly; `owners` (ids) wherever the answer states them."""
 
     fields: Mapping[str, object]
-    owners: Mapping[str, object] = field(default_factory=dict)
+    owners: Mapping[str, object] = NOTHING
     statuses: tuple[int, ...] = (201,)
 
 
@@ -202,9 +201,9 @@ def _problem(answer: Answer, body: Json | None) -> tuple[str, str]:
 
 def _json_object(body: bytes) -> Json | None:
     try:
-        value: Any = json.loads(body.removeprefix(codecs.BOM_UTF8).decode())
-        if b"\\u" in body:  # half a surrogate pair can be neither stored nor sent
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        value: Any = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+        if body.count(b"{") + body.count(b"[") > FEW_BRACKETS:
+            orjson.dumps(value)  # what is nested too deep can be neither stored nor sent
+    except (ValueError, TypeError):  # half a surrogate pair is a ValueError as well
         return None
     return value if isinstance(value, dict) else None

@@ -7,14 +7,14 @@ crash and is sent by id after it carries the same key, and the API can recognise
 from __future__ import annotations
 
 import hashlib
-import uuid
-from typing import Any
 
-from pipeline.core.wanted import Kind, Wanted, canonical_json
+from pipeline.core.wanted import Json, Kind, Wanted, encode
 
 KEY_VERSION = "1"
 MAX_GENERATIONS = 4
 """Generations tried in one run before a person must look."""
+VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The digit of a UUID whose first two bits say that it is one. Source: RFC 9562, 4.1."""
 
 
 def content_of(wanted: Wanted) -> str:
@@ -33,8 +33,9 @@ def idempotency_key(
 ) -> str:
     """A UUID made from what is wanted; the generation sets a new one apart from a spent one."""
     digest = _digest([KEY_VERSION, merchant, environment, kind, reference, content, generation])
-    return str(uuid.UUID(bytes=bytes.fromhex(digest)[:16], version=5))
+    variant = VARIANT[digest[16]]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+def _digest(value: Json | list[str | int]) -> str:
+    return hashlib.sha256(encode(value)).hexdigest()

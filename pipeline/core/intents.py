@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from pipeline.core.wanted import Json, Kind
+import orjson
+
+from pipeline.core.wanted import NOTHING, Json, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(NamedTuple):
     """What the API holds under a reference, as far as it told us."""
 
     kind: Kind
@@ -19,7 +20,7 @@ class Entity:
     owner: str | None = None
     currency: str | None = None
     balance: int | None = None
-    details: Json = field(default_factory=dict)
+    details: Json = NOTHING
     """Names, e-mails, phones and metadata as last sent."""
     watermark: str | None = None
 
@@ -52,5 +53,5 @@ class Intent:
     @cached_property
     def stated(self) -> Json:
         """The body as an object, which nobody changes."""
-        body: Json = json.loads(self.body)
+        body: Json = orjson.loads(self.body)
         return body

@@ -6,8 +6,8 @@ minor units.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -44,8 +44,7 @@ class FileState(StrEnum):
     VALIDATED_WITH_REJECTS = "validated_with_rejects"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordOutcome:
+class RecordOutcome(NamedTuple):
     """What became of one record that was to be sent."""
 
     record: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.core.wanted import Kind, Wanted
 
@@ -30,8 +31,7 @@ class Group:
         return len(self.rows) - self.cursor
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One record to send now, with the parent ids known now."""
 
     wanted: Wanted

@@ -46,7 +46,7 @@ class BalanceSettler(CreateSettler):
             await self._parents.require_owner(intent, found)
         if doubt.doubtful:
             if found.get("balance") == body["balance"]:
-                return self._settled(doubt, replace(entity, watermark=intent.watermark), Outcome.CREATED)
+                return self._settled(doubt, entity._replace(watermark=intent.watermark), Outcome.CREATED)
             return self._moved(doubt, entity)
         return await self.apply(intent, entity, doubt, known_to_ledger=False)
 
@@ -61,13 +61,13 @@ class BalanceSettler(CreateSettler):
         details = changed_details(body, entity.details) if self._update_details else {}
         if entity.balance == body["balance"] and not details:
             if not known_to_ledger:
-                return self._settled(doubt, replace(entity, watermark=intent.watermark), Outcome.UNCHANGED)
+                return self._settled(doubt, entity._replace(watermark=intent.watermark), Outcome.UNCHANGED)
             found = await self._wire.look_up(intent.kind, intent.reference)
             if found is not None and found.get("balance") == body["balance"]:
-                entity = replace(entity, id=found["id"], watermark=intent.watermark)
+                entity = entity._replace(id=found["id"], watermark=intent.watermark)
                 return self._settled(doubt, entity, Outcome.UNCHANGED)
             if found is not None:
-                entity = replace(entity, id=found["id"], balance=found.get("balance"))
+                entity = entity._replace(id=found["id"], balance=found.get("balance"))
         patch = {"balance": body["balance"], "currency": body["currency"], **details}
         renewed = replace(
             intent,
@@ -166,7 +166,7 @@ class BalanceSettler(CreateSettler):
         if found is not None:
             return self._refused(doubt, reading)
         self._scope.known.drop(intent.kind, intent.reference)
-        await self._scope.commits.durable(Forget(intent.kind, intent.reference))
+        await self._scope.commits.soon(Forget(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.stated}
         if intent.kind == "account":
             body = await self._parents.with_current_customer(intent, body)
@@ -188,8 +188,7 @@ class BalanceSettler(CreateSettler):
         known = self._scope.known.get(intent.kind, intent.reference)
         sent = {name: value for name, value in intent.stated.items() if name not in {"balance", "currency"}}
         last_sent = known.details if known else {}
-        entity = replace(
-            entity_from(intent.kind, shown, owner=self._owner(intent)),
+        entity = entity_from(intent.kind, shown, owner=self._owner(intent))._replace(
             balance=intent.stated["balance"],
             details={**last_sent, **sent},
             watermark=intent.watermark,
@@ -216,7 +215,7 @@ class BalanceSettler(CreateSettler):
         )
 
     def _conflict(self, doubt: Doubt, entity: Entity, code: str, message: str) -> Settlement:
-        return replace(self._settled(doubt, entity, Outcome.CONFLICT), codes=(code,), message=message)
+        return self._settled(doubt, entity, Outcome.CONFLICT)._replace(codes=(code,), message=message)
 
     def _owner(self, intent: Intent) -> str | None:
         return None if intent.kind == "customer" else intent.customer_reference

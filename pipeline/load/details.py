@@ -7,7 +7,6 @@ is harmless, so it needs no intent; one that fails is a note, and the next file 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pipeline.core.answers import Expected, Meaning
 from pipeline.core.compare import changed_details
@@ -41,9 +40,9 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
                 f"details of the {entity.kind} of record {last.record} were not updated: {reading.code}"
             )
             continue
-        known = replace(entity, details={**entity.details, **changed})
+        known = entity._replace(details={**entity.details, **changed})
         scope.known.add(known)
-        await scope.commits.durable(Know(known), Upgrade(file_id, last.record))
+        await scope.commits.soon(Know(known), Upgrade(file_id, last.record))
     return notes
 
 

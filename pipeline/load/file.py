@@ -149,6 +149,7 @@ class _Loading:
             await supply.close()
         if self.failure is not None:
             raise self.failure
+        await self.commits.durable()
 
     async def _refill(self, supply: Supply) -> None:
         while self.turns.active < self.window:
@@ -211,7 +212,7 @@ class _Loading:
             await self._finish(part)
 
     async def _record(self, task: Task) -> Settlement:
-        """One record to its outcome, durable on return."""
+        """One record to its outcome, on disk before the next intent of whoever asked is."""
         wanted = task.wanted
         if (wanted.kind, wanted.reference) in self.unsettled:
             return Settlement(Outcome.NOT_ATTEMPTED)
@@ -268,10 +269,14 @@ class _Loading:
         known = self.scope.known.get("account", account.reference) if account else None
         if known is None or known.owner in {None, task.wanted.customer.reference}:
             return None
-        return replace(of_another_customer(), account_id=known.id)
+        return of_another_customer()._replace(account_id=known.id)
 
     async def _conclude(self, intent: Intent, settled: Settlement) -> None:
-        """Outcome, ids and the intent's end in one commit. An intent in doubt stays open."""
+        """Outcome, ids and the intent's end in one commit. An intent in doubt stays open.
+
+        Not waited for: whatever is opened next comes into the ledger after it, or with it. So there are never more
+        intents open than requests may be in flight.
+        """
         open_ = settled.outcome is Outcome.IN_DOUBT
         outcome = RecordOutcome(
             record=intent.record,
@@ -295,7 +300,7 @@ class _Loading:
             self.unsettled_parents.update(_nested_keys(intent))
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
-        await self.commits.durable(*changes)
+        await self.commits.soon(*changes)
 
     async def _finish(self, part: CustomerPart) -> None:
         """The customer's records are done: bring its details up to date, then forget what is known of it."""
@@ -318,10 +323,11 @@ class _Loading:
                 except Halted:
                     settled = Settlement(Outcome.IN_DOUBT, attempts=doubt.sends)
                 if settled.outcome in OPEN:
-                    settled = replace(settled, outcome=Outcome.IN_DOUBT)
+                    settled = settled._replace(outcome=Outcome.IN_DOUBT)
                 await self._conclude(intent, settled)
 
         await asyncio.gather(*[settle(intent) for intent in self.job.reader.open_intents()])
+        await self.commits.durable()  # the plan is made by what the ledger says
 
     def _watch_refusals(self, settled: Settlement) -> None:
         if self.first_refusals is None:

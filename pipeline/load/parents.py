@@ -86,13 +86,13 @@ class Parents:
     async def remember(self, *entities: Entity) -> None:
         """Know entities from now on, here and in the ledger."""
         self._scope.known.add(*entities)
-        await self._scope.commits.durable(*map(Know, entities))
+        await self._scope.commits.soon(*map(Know, entities))
 
     async def _look_up(self, kind: Kind, reference: str) -> Json | None:
         found = await self._scope.wire.look_up(kind, reference)
         if found is None:
             self._scope.known.drop(kind, reference)
-            await self._scope.commits.durable(Forget(kind, reference))
+            await self._scope.commits.soon(Forget(kind, reference))
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -31,15 +31,21 @@ class Memory(Protocol):
 
 
 class Commits(Protocol):
-    """Makes changes of the ledger durable, many at once."""
+    """Makes changes of the ledger durable, many at once, in the order in which they are asked for.
+
+    So only what must be on disk before something else happens is waited for: an intent, before it is sent.
+    """
 
     async def durable(self, *changes: Change) -> None:
-        """Make changes together and come back when they are on disk."""
+        """Make changes together and come back when they, and all before them, are on disk."""
+        ...
+
+    async def soon(self, *changes: Change) -> None:
+        """Make changes together, before any that are asked for later."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of an intent, and the ids that came to light."""
 
     outcome: Outcome

@@ -259,7 +259,7 @@ class CreateSettler:
         owner = None if intent.kind == "customer" else intent.customer_reference
         leaf_entity = entity_from(intent.kind, leaf, owner=owner)
         if intent.kind != "bill":
-            leaf_entity = replace(leaf_entity, details=details_of(body), watermark=intent.watermark)
+            leaf_entity = leaf_entity._replace(details=details_of(body), watermark=intent.watermark)
         return [*entities, leaf_entity]
 
     async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
@@ -293,7 +293,7 @@ class CreateSettler:
         if missing_metadata(body, found):
             refusal = await self._patch_metadata(found, body["metadata"])
             if refusal is not None:
-                return replace(refusal, attempts=doubt.sends, **ids)
+                return refusal._replace(attempts=doubt.sends, **ids)
             outcome = Outcome.CREATED if doubt.doubtful else Outcome.UPDATED
         bill = entity_from("bill", found, owner=intent.customer_reference)
         return Settlement(outcome, attempts=doubt.sends, entities=(bill,), **ids)

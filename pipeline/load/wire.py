@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -124,7 +124,7 @@ class Wire:
             answer = await self._sender.send(method, path, body, key)
             reading = read(answer, expected)
             if reading.message:
-                reading = replace(reading, message=redact(reading.message))
+                reading = reading._replace(message=redact(reading.message))
             if reading.meaning is not Meaning.DOUBT:
                 doubt.doubtful = before
                 if reading.meaning is not Meaning.NOT_SENT:
@@ -201,7 +201,7 @@ class Wire:
             self._looked_up += 1
             reading = await self.ask("GET", path, expected)
             another = reading.status == 200 and reading.code == "api.echo_differs"
-            return replace(reading, meaning=Meaning.UNKNOWN) if another else reading
+            return reading._replace(meaning=Meaning.UNKNOWN) if another else reading
 
         reading = await self.persist(once)
         if reading.meaning is Meaning.DONE:

@@ -108,6 +108,11 @@ TABLE: dict[str, tuple[Answer | Failure, Meaning, str]] = {
         Meaning.DOUBT,
         "api.201.unreadable",
     ),
+    "201 that is nested too deep to be stored": (
+        answer(201, bill(metadata=json.loads('{"a":' * 300 + "1" + "}" * 300))),
+        Meaning.DOUBT,
+        "api.201.unreadable",
+    ),
     "201 with half a surrogate pair in raw bytes": (
         answer(201, bill(name="x").replace(b'"x"', b'"\xed\xa0\x80"')),
         Meaning.DOUBT,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -32,9 +31,9 @@ BILL = Wanted(
     currency="ZAR",
     amount_minor=100,
 )
-DIRECT = replace(BILL, account=None)
-ACCOUNT_BALANCE = replace(BILL, kind="account", reference="A1", amount_minor=-7)
-CUSTOMER_BALANCE = replace(BILL, kind="customer", reference="C1", account=None, amount_minor=0)
+DIRECT = BILL._replace(account=None)
+ACCOUNT_BALANCE = BILL._replace(kind="account", reference="A1", amount_minor=-7)
+CUSTOMER_BALANCE = BILL._replace(kind="customer", reference="C1", account=None, amount_minor=0)
 LEAF = {"external_reference": "B1", "currency": "ZAR", "amount_due": 100}
 ACCOUNT_LEAF = {"external_reference": "A1", "currency": "ZAR", "balance": -7, "name": "Home"}
 
@@ -204,7 +203,7 @@ def test_a_balance_of_zero_is_stated() -> None:
 
 
 def test_nested_parents_carry_their_details() -> None:
-    changed = replace(BILL, customer=Party("C1", {"name": "Anne"}), account=Party("A1", {"name": "Shop"}))
+    changed = BILL._replace(customer=Party("C1", {"name": "Anne"}), account=Party("A1", {"name": "Shop"}))
     assert create_body(changed, customer_id=None, account_id=None) == LEAF | {
         "account": {
             "external_reference": "A1",

@@ -44,10 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 DOORS: dict[str, tuple[str, ...]] = {
     "paramiko": ("pipeline/edge/sftp*.py",),
-    "socket": ("pipeline/edge/sftp*.py", "pipeline/sandbox/*"),
-    "aiohttp": ("pipeline/edge/billing.py", "pipeline/sandbox/*"),
+    "socket": ("pipeline/edge/sftp*.py", "pipeline/edge/billing/*", "pipeline/sandbox/*"),
+    "httptools": ("pipeline/edge/billing/*",),
+    "aiohappyeyeballs": ("pipeline/edge/billing/*",),
+    "aiohttp": ("pipeline/sandbox/*",),
     "http.client": ("pipeline/edge/ping.py",),
-    "yarl": ("pipeline/edge/billing.py",),
     "sqlite3": ("pipeline/edge/ledger/*",),
     "yaml": ("pipeline/edge/config.py",),
     "asyncssh": ("pipeline/sandbox/*",),

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Self
 
 from pipeline.core.remembered import Change
@@ -19,6 +20,9 @@ from pipeline.edge.ledger.writes import write
 
 MAX_GROUP = 4096
 
+Waiter = asyncio.Future[None]
+Asked = tuple[Sequence[Change], Waiter | None]
+
 
 class GroupCommit:
     """A writer thread over one connection that the thread alone uses while it runs."""
@@ -26,53 +30,78 @@ class GroupCommit:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._db = connection
         self._where = where
-        self._waiting: list[tuple[Sequence[Change], asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._asked: SimpleQueue[Asked | None] = SimpleQueue()
+        """What is to be made, in order; None: nothing more will come."""
+        self._lost: Exception | None = None
+        """Why changes that nobody waits for could not be made."""
+        self._thread = Thread(target=self._write, name="ledger")
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._ended: Waiter = self._loop.create_future()
+        self._thread.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._writing is not None:
-            await self._writing
-        self._thread.shutdown()
+        self._asked.put(None)
+        await self._ended
+        self._thread.join()
 
     async def durable(self, *changes: Change) -> None:
-        """Make changes and come back when they are on disk. Raises what the group raised: then none of it is.
+        """Make changes and come back when they, and all that were asked for before, are on disk.
 
-        Whoever stops waiting does not take them back.
+        Raises what the group raised: then none of it is. Whoever stops waiting does not take them back.
         """
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((changes, future))
-        if self._writing is None:
-            self._writing = self._loop.create_task(self._write())
-        await future
+        waiter: Waiter = self._loop.create_future()
+        self._asked.put((changes, waiter))
+        await waiter
 
-    async def _write(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-            problem: Exception | None = None
-            try:
-                await self._loop.run_in_executor(
-                    self._thread, self._commit, [changes for changes, _ in group]
-                )
-            except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
-                problem = error
-            _resolve([future for _, future in group], problem)
-        self._writing = None
+    async def soon(self, *changes: Change) -> None:
+        """Make changes before any that are asked for later. Where that fails, nothing later is made, and all who
+        wait for something later are told why.
+        """
+        if self._asked.qsize() >= MAX_GROUP:
+            await self.durable()
+        self._asked.put((changes, None))
 
-    def _commit(self, group: list[Sequence[Change]]) -> None:
-        with ledger_errors(self._where), transaction(self._db):
-            write(self._db, chain.from_iterable(group))
+    def _write(self) -> None:
+        """What the thread does. It takes group after group by itself, since the loop is the busier of the two."""
+        while (asked := self._asked.get()) is not None:
+            group = [asked]
+            while len(group) < MAX_GROUP and (more := self._next()) is not None:
+                group.append(more)
+            problem = self._lost or self._problem_of(group)
+            waiters = [waiter for _, waiter in group if waiter is not None]
+            self._loop.call_soon_threadsafe(_tell, waiters, problem)
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _next(self) -> Asked | None:
+        """What waits by now; the end waits for the next group."""
+        try:
+            asked = self._asked.get_nowait()
+        except Empty:
+            return None
+        if asked is None:
+            self._asked.put(None)
+        return asked
+
+    def _problem_of(self, group: Sequence[Asked]) -> Exception | None:
+        """Commit a group; what went wrong."""
+        try:
+            with ledger_errors(self._where), transaction(self._db):
+                write(self._db, chain.from_iterable(changes for changes, _ in group))
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
+            if any(waiter is None for _, waiter in group):
+                self._lost = error
+            return error
+        return None
 
 
-def _resolve(futures: list[asyncio.Future[None]], problem: Exception | None) -> None:
-    for future in futures:
-        if future.done():
+def _tell(waiters: Sequence[Waiter], problem: Exception | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
             continue
         if problem is None:
-            future.set_result(None)
+            waiter.set_result(None)
         else:
-            future.set_exception(problem)
+            waiter.set_exception(problem)

@@ -17,12 +17,12 @@ from typing import Any
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.remembered import Change, Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
-from pipeline.core.wanted import canonical_json
+from pipeline.core.wanted import encode
 
 MAX_ROWS = 64
 """Rows of one statement: SQLite keeps each number of rows as a statement of its own."""
 _INTENT_COLUMNS = tuple(field.name for field in fields(Intent))
-_ENTITY_COLUMNS = tuple(field.name for field in fields(Entity))
+_ENTITY_COLUMNS = Entity._fields
 _OUTCOME_COLUMNS = (
     *("file_id", "record", "outcome", "reference", "codes", "message"),
     *("customer_id", "account_id", "bill_id", "attempts"),
@@ -131,7 +131,7 @@ def _flat(rows: Sequence[Row]) -> list[Any]:
 
 
 def _row_of_entity(entity: Entity) -> Row:
-    details = canonical_json(entity.details) if entity.details else "{}"
+    details = encode(entity.details).decode() if entity.details else "{}"
     return (
         *(entity.kind, entity.reference, entity.id, entity.owner),
         *(entity.currency, entity.balance, details, entity.watermark),

@@ -1,0 +1,67 @@
+"""Where the API is, and how a connection to it is made. Until it stands nothing was sent, whatever went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from socket import SOCK_STREAM
+
+import aiohappyeyeballs
+
+from pipeline.edge.billing.connection import Connection
+
+NEXT_ADDRESS_AFTER_S = 0.25
+"""A host may have addresses that nothing answers at. Source: RFC 8305, "Connection Attempt Delay"."""
+RESOLVED_FOR_S = 60.0
+
+
+class Address:
+    """Host and port; the name is looked up once a minute at most."""
+
+    def __init__(self, host: str, port: int | None, *, tls: bool, timeout_s: float) -> None:
+        usual = 443 if tls else 80
+        self._host = _in_ascii(host)
+        self._port = port or usual
+        self._timeout_s = timeout_s
+        self._tls = ssl.create_default_context() if tls else None
+        self.resolved: Sequence[aiohappyeyeballs.AddrInfoType] = []
+        self.resolved_until = float("-inf")
+        """Time of the loop."""
+        name = f"[{host}]" if ":" in host else self._host
+        self.authority = name if self._port == usual else f"{name}:{self._port}"
+        """As the `Host` header has it."""
+
+    async def connect(self) -> Connection | None:
+        """A connection of which, with TLS, the certificate holds; None when none could be made in time."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._connected()
+        except (OSError, ValueError):  # no such name, nobody there, too late, another's certificate
+            self.resolved_until = float("-inf")
+            return None
+
+    async def _connected(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self.resolved_until:
+            self.resolved = await loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM)
+            self.resolved_until = loop.time() + RESOLVED_FOR_S
+        socket = await aiohappyeyeballs.start_connection(
+            self.resolved, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S
+        )
+        try:
+            _, connection = await loop.create_connection(
+                Connection, sock=socket, ssl=self._tls, server_hostname=self._host if self._tls else None
+            )
+        except BaseException:
+            socket.close()
+            raise
+        return connection
+
+
+def _in_ascii(host: str) -> str:
+    """A name as name servers know it; one that cannot be is left for the look-up to fail on."""
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host

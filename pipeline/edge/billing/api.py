@@ -1,0 +1,79 @@
+"""Requests as bytes, and the connections that carry them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+from pipeline.core.answers import Answer, Failure
+from pipeline.edge.billing.address import Address
+from pipeline.edge.billing.connection import Connection
+from schemas.settings import Api
+
+MAX_CONNECT_S = 10.0
+
+
+class BillingApi:
+    """The API over HTTP/1.1 keep-alive connections. One per load."""
+
+    def __init__(self, settings: Api, key: str) -> None:
+        base = urlsplit(settings.base_url)
+        # Connecting has a bound of its own: without a connection nothing was sent, and nothing is in doubt.
+        self._address = Address(
+            base.hostname or "",
+            base.port,
+            tls=base.scheme == "https",
+            timeout_s=min(settings.timeout_s / 2, MAX_CONNECT_S),
+        )
+        self._timeout_s = settings.timeout_s
+        self._base_path = base.path.rstrip("/")
+        self._head = (
+            f"Host: {self._address.authority}\r\n"
+            f"Authorization: Bearer {key}\r\n"
+            "Accept: application/json, application/problem+json\r\n"
+            "Accept-Encoding: identity\r\n"  # a compressed answer could be a bomb; none is unpacked
+            "User-Agent: billferry\r\n"
+        )
+        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        self._idle: list[Connection] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for connection in self._idle:
+            connection.close()
+        await asyncio.sleep(0)  # lets transports close before the loop does
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, key: str | None = None
+    ) -> Answer | Failure:
+        """Send one request. `path` starts with a slash; `body` is JSON bytes."""
+        request = self._request(method, path, body, key)
+        async with self._slots:
+            deadline = asyncio.get_running_loop().time() + self._timeout_s
+            connection = self._kept() or await self._address.connect()
+            if connection is None:
+                return Failure.NEVER_CONNECTED
+            reply = await connection.exchange(request, deadline)
+            self._idle.append(connection)
+            return reply
+
+    def _kept(self) -> Connection | None:
+        """An open connection; those that ended are let go."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    def _request(self, method: str, path: str, body: bytes | None, key: str | None) -> bytes:
+        # Escaped, since a path may end in an id, and an id is whatever the API said.
+        head = f"{method} {self._base_path}{quote(path)} HTTP/1.1\r\n{self._head}"
+        if key is not None:
+            head += f"Idempotency-Key: {key}\r\n"
+        if body is None:
+            return f"{head}\r\n".encode()
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body

@@ -1,0 +1,119 @@
+"""One keep-alive connection, and one request on it at a time.
+
+Once a request was written it may have arrived, so nothing is ever written twice here: a connection that dies leaves
+doubt, and what to do about that is for the load to decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httptools
+
+from pipeline.core.answers import Answer, Failure
+
+MAX_ANSWER_BYTES = 1_048_576
+"""An answer about one object is far smaller; more is cut off and so unreadable."""
+MAX_HEAD_BYTES = 65_536
+FRAMED_BY = ("content-length", "transfer-encoding")
+"""An answer without both ends where the connection does. Source: RFC 9112, 6.3."""
+
+
+class Connection(asyncio.Protocol):
+    """Its methods below `usable` are called by the event loop and, from `data_received`, by the parser."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.Future[Answer | Failure] | None = None
+        """Whoever waits for the answer; None where nothing was asked."""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._forget()
+
+    async def exchange(self, request: bytes, deadline: float) -> Answer | Failure:
+        """Write a request and wait for its answer until the loop's time is `deadline`."""
+        loop = asyncio.get_running_loop()
+        if self._transport is None:
+            return Failure.NEVER_CONNECTED  # lost as soon as it was made: nothing was written
+        self._forget()
+        self._waiting = loop.create_future()
+        bell = loop.call_at(deadline, self._end, Failure.TIMED_OUT)
+        self._transport.write(request)
+        try:
+            return await self._waiting
+        finally:
+            bell.cancel()
+            if self._waiting is not None:  # nobody waits any more: the answer may still come, to nobody
+                self.close()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the next request can be written."""
+        return self._waiting is None and self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # a stream's can write
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        unframed = self._in_body and self._headers.keys().isdisjoint(FRAMED_BY)
+        self._end(self._answer() if unframed and exc is None else Failure.CUT)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._end(Failure.CUT)
+            return
+        if self._received > MAX_HEAD_BYTES and not self._in_body:
+            self._end(Failure.CUT)
+        elif self._received > MAX_ANSWER_BYTES:
+            self._end(self._answer())
+
+    def on_message_begin(self) -> None:
+        if self._waiting is None:
+            self.close()  # nothing was asked, or it was answered
+        self._headers = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # what stands behind a body in chunks is no header of ours
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+        self._in_body = self._status >= 200
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._status < 200:
+            return  # an interim answer; the real one follows
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(self._answer())
+        if not self._parser.should_keep_alive():
+            self.close()
+
+    def _forget(self) -> None:
+        self._headers, self._body = {}, []
+        self._status = self._received = 0
+        self._in_body = False
+
+    def _answer(self) -> Answer:
+        return Answer(self._status, self._headers, b"".join(self._body))
+
+    def _end(self, reply: Answer | Failure) -> None:
+        """What is not whole ends the connection with it."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+        self.close()
