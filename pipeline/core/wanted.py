@@ -69,6 +69,21 @@ class Wanted(NamedTuple):
         return body | details | ({"metadata": metadata} if metadata else {})
 
 
+ROW = (
+    *(
+        "record",
+        "customer_reference",
+        "customer_name",
+        "customer_email",
+        "customer_phone",
+        "customer_metadata",
+    ),
+    *("account_reference", "account_name", "account_metadata", "bill_reference"),
+    *("currency", "amount_minor", "bill_date", "due_date", "metadata"),
+)
+"""Columns of the records Parquet that a wish is made of."""
+
+
 def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
     """One row of the records Parquet (see `CheckedFile`) as a wish."""
     kind = LEAF_OF[model]

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core.intents import Entity
 from pipeline.core.plan import CustomerPart, Group
-from pipeline.core.wanted import LEAF_OF, Wanted, wanted_from_row
+from pipeline.core.wanted import LEAF_OF, ROW, Wanted, wanted_from_row
 from pipeline.edge.reader.parts import accepted, parts_of
 from pipeline.load.scope import Memory
 from schemas.feed import Model
@@ -45,7 +45,7 @@ class Rows:
     """Rows of a frame as wishes, converted batch by batch so that few Python objects exist at once."""
 
     def __init__(self, frame: pl.DataFrame, model: Model) -> None:
-        self._frame = frame
+        self._frame = frame.select(ROW)
         self._model = model
         self._batches: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
 

@@ -19,7 +19,7 @@ from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.remembered import Change, Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
 from pipeline.core.wanted import encode
 
-MAX_ROWS = 64
+MAX_ROWS = 128
 """Rows of one statement: SQLite keeps each number of rows as a statement of its own."""
 _INTENT_COLUMNS = tuple(field.name for field in fields(Intent))
 _ENTITY_COLUMNS = Entity._fields
