@@ -31,7 +31,7 @@ MAX_ANONYMOUS_BYTES = 1 << 30
 SOUND = ("dataframely", "pydantic", "polars")
 """They stop at damaged structure, and read the same records without it."""
 SAID = {
-    "billferry": "`billferry validate` (structure, all rules, across records, totals, all reports)",
+    "billferry": "`billferry validate --rejects` (structure, all rules, across records, totals, rejects file)",
     "duckdb": "DuckDB: the field rules, a distinct count, a sum",
     "dataframely": "dataframely: the field rules, a primary key, a sum",
     "pydantic": f"csv.DictReader and pydantic per row, over {SLICE_RECORDS} records",
@@ -50,14 +50,8 @@ class Bench:
     def ours(self, file: Path, records: int) -> Finished:
         """One `billferry validate`, which must account for every record."""
         command = [
-            sys.executable,
-            "-m",
-            "pipeline",
-            "validate",
-            str(file),
-            "--config",
-            "config.yaml",
-            "--json",
+            *(sys.executable, "-m", "pipeline", "validate", str(file), "--config", "config.yaml"),
+            *("--rejects", "rejects", "--json"),
         ]
         done = run(command, folder=self.folder, statuses=(1,), timeout_s=TIMEOUT_S)
         files = json.loads(done.output)["files"]

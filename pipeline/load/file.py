@@ -23,7 +23,7 @@ from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
 from pipeline.load.loop import seldom_swept
-from pipeline.load.parents import Parents
+from pipeline.load.parents import OtherCustomer, Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
@@ -220,6 +220,8 @@ class _Loading:
         doubt = Doubt()
         try:
             settled = self._owner_conflict(task) or await self._settle_new(intent, doubt)
+        except OtherCustomer:
+            settled = of_another_customer()
         except (Halted, Uncertain):
             settled = _broken_off(doubt)
         except asyncio.CancelledError:
@@ -251,8 +253,11 @@ class _Loading:
         return await settler.settle(usable, doubt)
 
     async def _with_settled_parents(self, intent: Intent) -> Intent | None:
-        """The intent without nesting what an open intent of an earlier file nests too; None: that must settle first."""
-        if not self._nests_unsettled(intent):
+        """The intent without nesting what an open intent of an earlier file nests too; None: that must settle first.
+
+        Nor does it nest what is likely to exist, where that turns out to be so.
+        """
+        if not self._nests_unsettled(intent) and not self.scope.known.incomplete:
             return intent
         body = intent.stated
         customer_id, account_id = await Parents(self.scope).existing(intent, body)

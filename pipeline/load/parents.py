@@ -60,10 +60,13 @@ class Parents:
     async def existing(self, intent: Intent, body: Json) -> tuple[str | None, str | None]:
         """Ids of the nested parents that exist already: (customer, account)."""
         nested = nested_parents(body)
+        customer_id = None
         account_id = await self.account(intent) if "account" in nested else None
-        if "customer" not in nested or account_id is not None:
-            return None, account_id
-        return await self.customer(intent.customer_reference), None
+        if "customer" in nested and account_id is None:
+            customer_id = await self.customer(intent.customer_reference)
+        if nested:
+            self._scope.known.incomplete = bool(account_id or customer_id)
+        return customer_id, account_id
 
     async def renewed(self, intent: Intent, body: Json) -> Json:
         """After a 404: parents named by an id that is gone are named by what their reference now has, or nested."""

@@ -73,6 +73,10 @@ class Known:
         self._reader = reader
         self._entities: dict[tuple[Kind, str], Entity] = {}
         self._brought = False
+        self.incomplete = False
+        """Whether the last look for parents found some that were not known, as after the ledger was lost. Then they
+        are asked for before they are nested: a refusal each would cost more requests.
+        """
         self._asked: list[_Question] = []
 
     def bring(self, entities: Iterable[Entity]) -> None:
