@@ -28,11 +28,16 @@ def main(wanted: list[str]) -> None:
 
 
 def write_section(name: str, text: str) -> None:
-    """Replace one section and leave the others."""
-    results = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEAD
-    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    others = re.sub(f"\n*{start}.*?{end}\n", "\n", results, flags=re.DOTALL).rstrip("\n")
-    RESULTS.write_text(f"{others}\n\n{start}\n\n{text.strip()}\n\n{end}\n", encoding="utf-8")
+    """Replace one section and leave the others; all stand in the order of `COMPARISONS`."""
+    results = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    sections = dict(re.findall(r"<!-- (\w+) -->\n\n(.*?)\n\n<!-- end of \1 -->", results, flags=re.DOTALL))
+    sections[name] = text.strip()
+    parts = [
+        f"<!-- {each} -->\n\n{sections[each]}\n\n<!-- end of {each} -->\n"
+        for each in COMPARISONS
+        if each in sections
+    ]
+    RESULTS.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,11 @@ CASES = (
     Case("bill", "the bill itself, loaded before", "bills-1b", ("bills-1",), 1, _SEEN),
     Case(
         *("bill", "customer and account, and the ledger is lost", "bills-2", ("bills-1",)),
-        *(1 + 2 / BILLS_EACH, "account and customer are looked up once: only ids show that they belong together", True),
+        *(
+            1 + 2 / BILLS_EACH,
+            "account and customer are looked up once: only ids show that they belong together",
+            True,
+        ),
     ),
     Case(
         "bill",

@@ -97,15 +97,27 @@ def explain(checked: CheckedFile) -> Iterator[str]:
     """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
     if not checked.code_counts:
         return
-    records = findings_of(*parts_of(checked.records))
+    first_lines = _first_lines(checked)
     for code, count in checked.code_counts.items():
-        broken = records.filter(pl.col("codes").list.contains(code)).select("line").head(SHOWN_LINES)
-        shown = ", ".join(map(str, broken.collect(engine="streaming")["line"]))
+        shown = ", ".join(map(str, first_lines[code]))
         more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
         where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
         said = rules.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {rules.RULES[code].remedy}"
+
+
+def _first_lines(checked: CheckedFile) -> dict[str, list[int]]:
+    """Of each rule the first lines that break it. Part by part, since all lines together may be much."""
+    found: dict[str, list[int]] = {code: [] for code in checked.code_counts}
+    for part in parts_of(checked.records):
+        broken = findings_of(part).select("line", "codes").explode("codes").drop_nulls("codes")
+        by_code = broken.group_by("codes").agg(pl.col("line").head(SHOWN_LINES))
+        for code, lines in by_code.collect().iter_rows():
+            found[code] += lines[: SHOWN_LINES - len(found[code])]
+        if all(len(found[code]) == min(count, SHOWN_LINES) for code, count in checked.code_counts.items()):
+            break
+    return found
 
 
 def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
