@@ -166,10 +166,10 @@ class _Check:
         if not paths:
             return
         model, values = layout.feed.model, scan(*paths)
-        seed, buckets = across.seed_of(self.landed.sha256), across.bucket_count(self.parts.records())
+        seed = across.seed_of(self.landed.sha256)
         found, repeating = [across.nothing_found()], []
         for rule in (*across.UNIQUENESS[model], *across.collisions(layout.blended())):
-            suspects = across.suspects(values, rule, seed=seed, buckets=buckets)
+            suspects = across.suspects([scan(path) for path in paths], rule, seed=seed)
             found += across.contradictions(values, rule, suspects, seed=seed)
             if rule.repeats:
                 repeating.append((rule, suspects))
@@ -177,7 +177,8 @@ class _Check:
         for rule, suspects in repeating:
             found += across.duplicates(accepted(*paths), rule, suspects, contradicting, seed=seed)
         self._write_findings(pl.concat(found), layout)
-        self.notes += across.detail_notes(accepted(*paths), model, seed=seed, buckets=buckets)
+        one_by_one = [accepted(path) for path in paths]
+        self.notes += across.detail_notes(accepted(*paths), one_by_one, model, seed=seed)
         self.notes += across.replaced_notes(values, layout.blended() if layout.feed.reference_replace else ())
         if layout.feed.due_before_bill_date == "note":
             self.notes += across.early_due_notes(accepted(*paths))

@@ -7,15 +7,17 @@ cannot know (`seed_of`), so that no contradiction can be hidden behind two texts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from schemas.feed import Model
 
-RECORDS_PER_BUCKET = 4_000_000
-"""Of which hashes are grouped at once."""
+HASHES_PER_BUCKET = 2_000_000
+"""Grouped at once."""
+PARTS_AT_ONCE = 8
+"""Hashed at once: few are held in memory, and no core waits."""
 SUSPECTS_AT_ONCE = 1_000_000
 
 _BILL = (
@@ -76,37 +78,40 @@ Found = pl.DataFrame
 """`record`, `line` (Int64), `code` (String or null) and `duplicate_of` (Int64 or null)."""
 
 
-def bucket_count(records: int) -> int:
-    return max(1, -(-records // RECORDS_PER_BUCKET))
-
-
 def seed_of(sha256: str) -> int:
     """A seed for hashes, out of the hash of the whole file: to aim at it is to find a file that has it."""
     return int(sha256[:16], 16)
 
 
-def suspects(parts: pl.LazyFrame, rule: Uniqueness, *, seed: int, buckets: int) -> pl.Series:
+def suspects(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
     """Hashes of the keys that are worth a look: of those that should stand once, the ones that stand more often; of
     others, the ones that stand with more than one content."""
     if rule.repeats:
-        key = parts.filter(pl.col(rule.key).is_not_null()).select(key=pl.col(rule.key).hash(seed))
-        found = key.collect(engine="streaming")["key"].sort()
+        found = _hashes(parts, rule.key, key=pl.col(rule.key).hash(seed))["key"].sort()
         return found.filter(found == found.shift(1)).unique()
-    return _differing(parts, rule.key, rule.content, seed=seed, buckets=buckets)
+    return _differing(parts, rule.key, rule.content, seed=seed)
 
 
-def _differing(
-    parts: pl.LazyFrame, key: str, content: tuple[str, ...], *, seed: int, buckets: int
-) -> pl.Series:
-    hashes = parts.filter(pl.col(key).is_not_null()).select(
-        key=pl.col(key).hash(seed), content=pl.struct(content).hash(seed)
-    )
+def _differing(parts: Sequence[pl.LazyFrame], key: str, content: tuple[str, ...], *, seed: int) -> pl.Series:
+    hashes = _hashes(parts, key, key=pl.col(key).hash(seed), content=pl.struct(content).hash(seed))
+    buckets = max(1, -(-len(hashes) // HASHES_PER_BUCKET))
     differ = pl.col("content").min() != pl.col("content").max()
     found = []
     for bucket in range(buckets):
         mine = hashes.filter(pl.col("key") % buckets == bucket) if buckets > 1 else hashes
-        groups = mine.group_by("key").agg(differ=differ).filter("differ")
-        found.append(groups.select("key").collect(engine="streaming")["key"])
+        found.append(mine.group_by("key").agg(differ=differ).filter("differ")["key"])
+    return pl.concat(found)
+
+
+def _hashes(parts: Sequence[pl.LazyFrame], of: str, **wanted: pl.Expr) -> pl.DataFrame:
+    """Of all records that have the column `of`, in memory: eight bytes each.
+
+    One query over all parts would hold more of their texts at once.
+    """
+    queries = [part.filter(pl.col(of).is_not_null()).select(**wanted) for part in parts]
+    found = []
+    for first in range(0, len(queries), PARTS_AT_ONCE):
+        found += pl.collect_all(queries[first : first + PARTS_AT_ONCE])
     return pl.concat(found)
 
 
@@ -189,13 +194,18 @@ def early_due_notes(accepted: pl.LazyFrame) -> Iterator[str]:
         yield f"{count} record{'s' if count > 1 else ''} with a due_date before bill_date"
 
 
-def detail_notes(accepted: pl.LazyFrame, model: Model, *, seed: int, buckets: int) -> Iterator[str]:
-    """Notes on customers and accounts whose details differ within the file: how many, never which."""
+def detail_notes(
+    accepted: pl.LazyFrame, parts: Sequence[pl.LazyFrame], model: Model, *, seed: int
+) -> Iterator[str]:
+    """Notes on customers and accounts whose details differ within the file: how many, never which.
+
+    `parts` are those of `accepted`, one by one.
+    """
     for key, details in DETAILS.items():
         if key == "account_reference" and model == "customer_balance":
             continue
         counts = dict.fromkeys(details, 0)
-        worth_a_look = _differing(accepted, key, details, seed=seed, buckets=buckets)
+        worth_a_look = _differing(parts, key, details, seed=seed)
         for mine in _chosen(accepted, key, worth_a_look, seed):
             for name, count in _with_several(mine, key, details).items():
                 counts[name] += count

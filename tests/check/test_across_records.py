@@ -154,7 +154,7 @@ def test_buckets_do_not_change_what_is_found(
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))
     ]
-    monkeypatch.setattr(across, "RECORDS_PER_BUCKET", per_bucket)
+    monkeypatch.setattr(across, "HASHES_PER_BUCKET", per_bucket)
     monkeypatch.setattr(across, "SUSPECTS_AT_ONCE", per_bucket)
     dealt = [
         (record["codes"], record["verdict"], record["duplicate_of"])
