@@ -81,6 +81,18 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a whole file waits for a person before anything (more) of it is sent (design §4, `held`)."""
+
+    code: str
+    """A rule of the catalogue, such as `file.out_of_proportion`."""
+    message: str
+    changes: tuple[str, ...] = ()
+    """What a correction changes that was sound in its original, one sentence each: such a hold is lifted by
+    `release --accept-changes` alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedFile:
     """A landed file after every rule.
 
@@ -111,6 +123,8 @@ class CheckedFile:
     plain_copy: Path | None = None
     """Our unpacked copy, or the CSV of a spreadsheet; None where the landed file itself is the text."""
     refusal: Refusal | None = None
+    holds: tuple[Hold, ...] = ()
+    """Why it is held, unless a person has released it."""
     notes: tuple[str, ...] = ()
     code_counts: dict[str, int] = field(default_factory=dict)
     control: ControlFacts | None = None
