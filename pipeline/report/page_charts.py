@@ -1,40 +1,36 @@
-"""Charts as inline SVG. pygal computes the geometry; colours come from the page's style sheet, by class.
+"""Charts as inline SVG: the geometry is computed here, the shapes are Jinja templates, the colours are CSS classes.
 
-What pygal adds for pages of its own is taken out again: scripts, styles, comments with today's date, tooltips. So an
-SVG holds nothing that runs or is fetched, and the same numbers give the same bytes.
+An SVG holds nothing that runs or is fetched, and the same numbers give the same bytes.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
-import pygal  # type: ignore[import-untyped]
+import jinja2
 from markupsafe import Markup
 
-# pygal leaves a hook in the way of every later import, for plug-ins with maps; Python warns of its old kind.
-sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
-
-BAR = (1000, 56)
-CHART = (960, 260)
+BAR_WIDTH = 1000
+"""Of the coordinates; the style sheet stretches the bar to the page."""
+BAR_HEIGHT = 56
+MAX_WIDTH, HEIGHT = 960, 260
 COLUMN = 90
-"""Few columns make a narrow chart, not wide columns."""
-MANY_LABELS = 10
-_LOOK: dict[str, Any] = {
-    "js": (),
-    "css": (),
-    "no_prefix": True,
-    "disable_xml_declaration": True,
-    "show_legend": False,
-    "print_values": False,
-}
+"""Room for one column: few columns make a narrow chart, not wide columns."""
+GAP = 0.2
+"""Of that room, left free between two columns."""
+LEFT, RIGHT, TOP, BOTTOM = 110, 10, 14, 28
+"""Margins around the plot: amounts on the left, periods below."""
+MAX_LABELS = 10
+MAX_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One colour of a chart: its CSS class, its values, and what each of them is called."""
+    """One colour of a chart: its CSS class, its values (zero or more), and a label for each of them."""
 
     css: str
     values: Sequence[int]
@@ -43,107 +39,121 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What a screen reader says of a chart; `name` is its id on the page."""
+    """What a screen reader reads out for a chart; `name` is its id on the page."""
 
     name: str
     title: str
     text: str
 
 
+class Rect(NamedTuple):
+    """A rectangle with its label; coordinates as text, so that they are written one way."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    label: str
+
+
+class Tick(NamedTuple):
+    """A mark on an axis: where, and its text."""
+
+    at: str
+    text: str
+
+
 def stacked_bar(series: Sequence[Series], caption: Caption) -> Markup:
     """One bar of parts; the first value of each series is a part."""
-    chart = pygal.HorizontalStackedBar(
-        width=BAR[0], height=BAR[1], margin=0, spacing=0, show_x_labels=False, show_y_labels=False, **_LOOK
-    )
-
-    def stretched(root: Any) -> None:
-        """Cut away the room around the bar, so that it goes from edge to edge."""
-        bars = [[float(bar.get(key)) for key in ("x", "y", "width", "height")] for bar in root.iter("rect")]
-        left, top = min(bar[0] for bar in bars), min(bar[1] for bar in bars)
-        width, height = max(bar[0] + bar[2] for bar in bars) - left, max(bar[3] for bar in bars)
-        root.set("viewBox", f"{left:.2f} {top:.2f} {width:.2f} {height:.2f}")
-        root.set("preserveAspectRatio", "none")
-        root.set("class", "chart bar")
-
-    return _drawn(chart, series, caption, stretched)
+    total = sum(one.values[0] for one in series) or 1
+    parts: list[tuple[str, list[Rect]]] = []
+    before = 0
+    for one in series:
+        value = one.values[0]
+        left, width = BAR_WIDTH * before / total, BAR_WIDTH * value / total
+        parts.append((one.css, [_rect(left, 0, width, BAR_HEIGHT, one.labels[0])]))
+        before += value
+    return _drawn("chart_bar.svg", caption, series=parts, width=BAR_WIDTH, height=BAR_HEIGHT)
 
 
 def columns(
     series: Sequence[Series], periods: Sequence[str], amount: Callable[[int], str], caption: Caption
 ) -> Markup:
     """Stacked columns, one per period; `amount` writes the values of the scale."""
-    width = min(CHART[0], COLUMN * (len(periods) + 2))
-    chart = pygal.StackedBar(
+    width = min(MAX_WIDTH, COLUMN * (len(periods) + 2))
+    room = (width - LEFT - RIGHT) / max(1, len(periods))
+    plot = HEIGHT - TOP - BOTTOM
+    step, top = _scale(max(sum(values) for values in zip(*(one.values for one in series), strict=True)))
+
+    def x(number: int) -> float:
+        return LEFT + room * number
+
+    def y(value: int) -> float:
+        return TOP + plot - plot * value / top
+
+    stacked: list[tuple[str, list[Rect]]] = []
+    below = [0] * len(periods)
+    for one in series:
+        rects = []
+        for number, (value, label) in enumerate(zip(one.values, one.labels, strict=True)):
+            left, upper = x(number) + room * GAP / 2, y(below[number] + value)
+            rects.append(_rect(left, upper, room * (1 - GAP), y(below[number]) - upper, label))
+            below[number] += value
+        stacked.append((one.css, rects))
+    every = 1 + len(periods) // MAX_LABELS
+    return _drawn(
+        "chart_columns.svg",
+        caption,
+        series=stacked,
         width=width,
-        height=CHART[1],
-        margin=4,
-        spacing=8,
-        x_labels=list(periods),
-        x_labels_major_every=1 + len(periods) // MANY_LABELS,
-        show_minor_x_labels=False,
-        truncate_label=-1,
-        max_scale=5,
-        value_formatter=lambda value: amount(round(value)),
-        **_LOOK,
+        height=HEIGHT,
+        left=LEFT,
+        right=width - RIGHT,
+        bottom=HEIGHT - BOTTOM,
+        amounts=[Tick(_number(y(value)), amount(value)) for value in range(0, top + 1, step)],
+        periods=[
+            Tick(_number(x(number) + room / 2), period)
+            for number, period in enumerate(periods)
+            if number % every == 0
+        ],
     )
 
-    def sized(root: Any) -> None:
-        root.set("width", str(width))
-        root.set("height", str(CHART[1]))
-        root.set("class", "chart columns")
 
-    return _drawn(chart, series, caption, sized)
-
-
-def _drawn(chart: Any, series: Sequence[Series], caption: Caption, finish: Callable[[Any], None]) -> Markup:
-    for one in series:
-        chart.add(one.css, list(one.values))
-
-    def cleaned(root: Any) -> Any:
-        _strip(root)
-        _colour(root, series)
-        finish(root)
-        _describe(root, caption)
-        return root
-
-    chart.add_xml_filter(cleaned)
-    return Markup(chart.render())  # noqa: S704 (made of numbers; texts are escaped as XML)
+def _scale(highest: int) -> tuple[int, int]:
+    """Step and top of a scale of at most `MAX_STEPS` steps whose figures are round."""
+    for step in _round_steps():
+        steps = -(-highest // step)
+        if steps <= MAX_STEPS:
+            return step, step * max(1, steps)
+    raise AssertionError("round steps do not end")
 
 
-def _strip(root: Any) -> None:
-    """Leave shapes and the texts of axes."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if (
-                not isinstance(child.tag, str)  # a comment
-                or child.tag in {"defs", "title", "desc"}
-                or child.get("class") in {"titles", "background"}
-                or "overlay" in child.get("class", "")
-            ):
-                parent.remove(child)
+def _round_steps() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 50, …"""
+    power = 1
+    while True:
+        yield from (power, 2 * power, 5 * power)
+        power *= 10
 
 
-def _colour(root: Any, series: Sequence[Series]) -> None:
-    for number, one in enumerate(series):
-        for group in root.iter("g"):
-            if f"serie-{number}" in group.get("class", "").split():
-                group.set("class", f"series {one.css}")
-                bars = [bar for bar in group.iter("g") if bar.get("class") == "bar"]
-                for bar, label in zip(bars, one.labels, strict=True):
-                    _insert(bar, 0, "title", label)
+def _rect(x: float, y: float, width: float, height: float, label: str) -> Rect:
+    return Rect(_number(x), _number(y), _number(width), _number(height), label)
 
 
-def _describe(root: Any, caption: Caption) -> None:
-    title, text = f"{caption.name}-title", f"{caption.name}-text"
-    root.set("id", caption.name)
-    root.set("role", "img")
-    root.set("aria-labelledby", title)
-    root.set("aria-describedby", text)
-    _insert(root, 0, "title", caption.title, id=title)
-    _insert(root, 1, "desc", caption.text, id=text)
+def _number(value: float) -> str:
+    return f"{value:.2f}"
 
 
-def _insert(parent: Any, place: int, tag: str, text: str, **attributes: str) -> None:
-    element = parent.makeelement(tag, attributes)
-    element.text = text
-    parent.insert(place, element)
+def _drawn(template: str, caption: Caption, **context: object) -> Markup:
+    return Markup(_templates().get_template(template).render(caption=caption, **context))  # noqa: S704 (escaped by Jinja)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

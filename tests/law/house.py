@@ -55,8 +55,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "fcntl": ("pipeline/edge/lock.py",),
     "typer": ("pipeline/cli/*",),
     "rich": ("pipeline/cli/*",),
-    "jinja2": ("pipeline/report/page_template.py",),
-    "pygal": ("pipeline/report/page_charts.py",),
+    "jinja2": ("pipeline/report/page_template.py", "pipeline/report/page_charts.py"),
+    "prometheus_client": ("pipeline/metrics.py",),
     "uvloop": ("pipeline/load/*",),
     "watchfiles": ("pipeline/edge/changes.py",),
     **dict.fromkeys(
