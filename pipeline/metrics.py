@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from pipeline.core.exposition import Metric, exposed
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger import FileRow, RunRow
 from pipeline.standing import Standing
@@ -31,19 +30,40 @@ MEANINGS = {
 }
 """Name → meaning. All are gauges with the labels `merchant` and `environment`."""
 
-Samples = list[tuple[dict[str, str], int | float]]
+Sample = tuple[str, Mapping[str, str], int | float]
+"""Name of the metric, its own labels, its value."""
 
 
 def metrics_text(settings: Settings, stands: Standing) -> str:
-    """The whole metrics file."""
-    found: dict[str, Samples] = {name: [] for name in MEANINGS}
-    for name, labels, value in _samples(settings, stands):
-        found[name].append((labels, value))
-    metrics = [Metric(name, MEANINGS[name], tuple(samples)) for name, samples in found.items()]
-    return exposed(metrics, {"merchant": settings.merchant, "environment": settings.environment})
+    """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out."""
+    labels = {"merchant": settings.merchant, "environment": settings.environment}
+    return exposition(_samples(settings, stands), MEANINGS, labels)
 
 
-def _samples(settings: Settings, stands: Standing) -> Iterator[tuple[str, dict[str, str], int | float]]:
+def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Gauges in Prometheus' text format; `labels` are put on every sample, whose own labels win.
+
+    Values are 64-bit floats there, as in Prometheus itself: beyond 2**53 minor units a sum is not exact.
+    """
+    # Only a run that writes metrics needs the library.
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+    from prometheus_client.core import GaugeMetricFamily, Metric  # noqa: PLC0415
+    from prometheus_client.registry import Collector  # noqa: PLC0415
+
+    families = {name: GaugeMetricFamily(name, meaning) for name, meaning in meanings.items()}
+    for name, own, value in samples:
+        families[name].add_sample(name, {**labels, **own}, value)
+
+    class Families(Collector):
+        def collect(self) -> Iterable[Metric]:
+            return [family for family in families.values() if family.samples]
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Families())
+    return generate_latest(registry).decode()
+
+
+def _samples(settings: Settings, stands: Standing) -> Iterator[Sample]:
     yield from _last_run(stands.last_run)
     if (finished := stands.last_finished) is not None and finished.finished_at is not None:
         yield "billferry_last_success_timestamp_seconds", {}, _seconds(finished.finished_at)
@@ -69,7 +89,7 @@ def _samples(settings: Settings, stands: Standing) -> Iterator[tuple[str, dict[s
             yield "billferry_feed_last_file_timestamp_seconds", {"feed": feed.name}, last_at
 
 
-def _last_run(run: RunRow | None) -> Iterator[tuple[str, dict[str, str], int | float]]:
+def _last_run(run: RunRow | None) -> Iterator[Sample]:
     if run is None or run.finished_at is None or run.exit_status is None:
         return
     ended = _seconds(run.finished_at)
@@ -80,7 +100,7 @@ def _last_run(run: RunRow | None) -> Iterator[tuple[str, dict[str, str], int | f
         yield "billferry_last_run_files", {"state": state}, count
 
 
-def _sums(files: Sequence[FileRow]) -> Iterator[tuple[str, dict[str, str], int]]:
+def _sums(files: Sequence[FileRow]) -> Iterator[Sample]:
     records: Counter[str] = Counter()
     amounts: dict[str, Counter[str]] = {}
     for row in files:
