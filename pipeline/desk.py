@@ -6,9 +6,8 @@ and nothing is owed to a source. No stage asks again.
 
 from __future__ import annotations
 
-import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,10 +23,11 @@ from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
+from pipeline.disk import private_folder, scratch_folder
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import land_beside, landed_beside
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
-from pipeline.edge.lock import only_run
+from pipeline.edge.lock import held_folder, only_run
 from pipeline.errors import (
     EX_BUG,
     EX_OK,
@@ -35,6 +35,7 @@ from pipeline.errors import (
     ConfigError,
     LandedCopyForgotten,
     UsageError,
+    WorkDirGone,
     badness,
 )
 from pipeline.handover import Place
@@ -47,7 +48,6 @@ from pipeline.work_dir import (
     DRY_RUN,
     existing_ledger,
     ledger_path,
-    make_private,
     open_for,
     refresh_overview,
     sweep_leftovers,
@@ -82,6 +82,8 @@ class Desk:
     landing: Path
     ledger: Ledger | None
     pace: Pace
+    in_place: Callable[[], bool]
+    """Whether work_dir is still the folder that the run began with."""
     run_id: str = field(default_factory=lambda: str(uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: int = EX_OK
@@ -93,20 +95,21 @@ class Desk:
         """A desk with the lock held (unless dry). Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError."""
         work_dir = config.settings.work_dir
         pace = Pace(config.settings.api.requests_per_second)
-        make_private(work_dir)
+        private_folder(work_dir, close=True)
         if options.dry_run:
             with (
-                tempfile.TemporaryDirectory(prefix=DRY_RUN, dir=work_dir) as landing,
+                scratch_folder(DRY_RUN, work_dir) as landing,
+                held_folder(landing),
                 existing_ledger(config.settings) as ledger,
             ):
-                yield cls(config, ui, options, Path(landing), ledger, pace)
+                yield cls(config, ui, options, landing, ledger, pace, landing.is_dir)
             return
-        with only_run(work_dir / "lock", wait_s=options.wait_s):
+        with only_run(work_dir / "lock", wait_s=options.wait_s) as in_place:
             # A wrong key is told before anything is fetched.
             key = None if options.reports_only else api_key(config.settings)
             sweep_leftovers(work_dir)
             with closing(open_for(config.settings, read_only=False)) as ledger:
-                yield cls(config, ui, options, work_dir / "landing", ledger, pace, _key=key)
+                yield cls(config, ui, options, work_dir / "landing", ledger, pace, in_place, _key=key)
 
     # -- places --
 
@@ -127,6 +130,11 @@ class Desk:
         """Where files come from, and what the ledger remembers of them there."""
         known = self._files if self.ledger else None
         return Places(self.settings, known, None if self.options.dry_run else known)
+
+    def require_work_dir(self) -> None:
+        """Whatever goes wrong once work_dir is gone, goes wrong because of that. Raises WorkDirGone."""
+        if not self.in_place():
+            raise WorkDirGone(where=self.settings.work_dir)
 
     # -- what is said --
 

@@ -7,9 +7,6 @@ and shows a trace.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 EX_OK = 0
@@ -263,11 +260,18 @@ class AnotherRun(BillferryError):
 
 
 class DiskFull(BillferryError):
-    """{where}: cannot write ({problem}); free some room, or correct its rights, then run again"""
+    """{where}: cannot write ({problem}); free some room, correct its rights or repair the disk, then run again"""
 
     code = "disk_full"
     exit_status = EX_UNFINISHED
     retryable = True
+
+
+class WorkDirGone(BillferryError):
+    """{where}: it was removed or replaced while billferry worked with it; nothing more was sent. Put it back as it was, then run again"""
+
+    code = "work_dir.gone"
+    exit_status = EX_UNFINISHED
 
 
 class LandedCopyGone(BillferryError):
@@ -289,6 +293,14 @@ class LedgerDamaged(BillferryError):
 
     code = "ledger.damaged"
     exit_status = EX_BUG
+
+
+class LedgerBusy(BillferryError):
+    """{where}: another program has kept the ledger locked ({problem}); nothing is lost. End that program, then run again"""
+
+    code = "ledger.busy"
+    exit_status = EX_UNFINISHED
+    retryable = True
 
 
 class LedgerOutdated(BillferryError):
@@ -316,7 +328,7 @@ class Stopped(BillferryError):
         self.exit_status = SIGNAL_BASE + signal_number
 
 
-ENDS_THE_RUN = (Stopped, DiskFull, LedgerDamaged)
+ENDS_THE_RUN = (Stopped, DiskFull, WorkDirGone, LedgerBusy, LedgerDamaged)
 """Errors after which no other file can be worked on: whoever goes on after one file's trouble lets them pass."""
 
 
@@ -331,25 +343,3 @@ def concerns_whole_source(error: BillferryError) -> bool:
         *ENDS_THE_RUN,
     )
     return isinstance(error, whole) and not isinstance(error, SourceInterrupted)
-
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
-
-
-@contextmanager
-def room_at(where: object) -> Iterator[None]:
-    """Tell a full disk as DiskFull. polars raises it as an error of its own, known only by the system's words."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL or _says_full(error):
-            raise DiskFull(where=where, problem=error.strerror or "no space left on device") from error
-        raise
-    except Exception as error:
-        if _says_full(error):
-            raise DiskFull(where=where, problem="no space left on device") from error
-        raise
-
-
-def _says_full(error: Exception) -> bool:
-    return any(f"os error {number})" in str(error) for number in _FULL)

@@ -6,7 +6,6 @@ created twice. Nothing of a file that is not finished is touched, and no report 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from pipeline.core.files import SOURCES
 from pipeline.core.moments import rfc3339
+from pipeline.disk import remove_tree
 from pipeline.edge.ledger import Files, Ledger
 from pipeline.report import report_folders
 from schemas.settings import Settings
@@ -45,7 +45,7 @@ def forget_old(settings: Settings, ledger: Ledger, now: datetime) -> Forgotten:
         if folder.name not in owed and _older(folder, now - timedelta(days=keep.reports_days))
     ]
     for folder in [*copies, *reports]:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     outcomes = files.forget_outcomes(rfc3339(now - timedelta(days=keep.outcomes_days)))
     return Forgotten(len(copies), len(reports), outcomes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.collect import Matching, land_named
 from pipeline.core import rules
 from pipeline.core.files import CheckedFile
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
+from pipeline.disk import scratch_folder
 from pipeline.edge.reader.parts import accepted, findings_of, parts_of
 from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
@@ -63,11 +63,11 @@ def validate_files(
     status = EX_OK
     for path in paths:
         try:
-            with stoppable(), tempfile.TemporaryDirectory(prefix="billferry-validate-") as folder:
+            with stoppable(), scratch_folder("billferry-validate-") as folder:
                 landed = land_named(
                     path,
                     matching,
-                    Path(folder),
+                    folder,
                     max_file_bytes=limits.max_file_bytes,
                     max_record_bytes=limits.max_record_bytes,
                     feed=feed,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.disk import remove, remove_tree
 from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import Files, Ledger, open_ledger
-from pipeline.errors import DiskFull
+from pipeline.edge.lock import is_abandoned
 from pipeline.report import OVERVIEW, half_written
 from schemas.settings import Settings
 
@@ -38,13 +37,12 @@ def sweep_leftovers(work_dir: Path) -> None:
     sweep(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
         if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
+            remove_tree(left)
         else:
-            left.unlink(missing_ok=True)
+            remove(left)
     for left in work_dir.glob(f"{DRY_RUN}*"):
-        # A dry run needs no lock, so a fresh one may be at work.
-        if time.time() - left.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
+        if is_abandoned(left, ABANDONED_S):
+            remove_tree(left)
 
 
 @contextmanager
@@ -77,11 +75,3 @@ def _is_older(page: Path, last: str | None) -> bool:
     if last is None:
         return False
     return not page.exists() or page.stat().st_mtime < datetime.fromisoformat(last).timestamp()
-
-
-def make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-    except OSError as error:
-        raise DiskFull(where=folder, problem=error.strerror) from error

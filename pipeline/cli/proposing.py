@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from pipeline.cli.shipped import shipped, write_new
 from pipeline.core.names import shown_name
 from pipeline.core.proposal import Proposal, propose
+from pipeline.disk import scratch_folder
 from pipeline.edge.reader.beginning import Beginning, beginning_of
 from pipeline.errors import FileRefused, UsageError
 from schemas.settings import Limits
@@ -27,8 +27,8 @@ def _beginning(file: Path, name: str) -> Beginning:
     try:
         if file.exists() and not file.is_file():
             raise UsageError(problem=f"{file} is no file", remedy="name another")
-        with tempfile.TemporaryDirectory(prefix="billferry-init-") as folder:
-            return beginning_of(file, name, Limits(), Path(folder))
+        with scratch_folder("billferry-init-") as folder:
+            return beginning_of(file, name, Limits(), folder)
     except OSError as error:
         raise UsageError(problem=f"{file} cannot be read ({error.strerror})", remedy="name another") from None
     except FileRefused as refused:

@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pipeline.cli.telling import say
+from pipeline.disk import private_folders, replaced_file
 from pipeline.edge.config import Config
 from pipeline.errors import Stopped, UsageError
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
 from pipeline.signals import stoppable
 from schemas.settings import Settings, Sftp
-
-PRIVATE = 0o600
 
 
 def serve_sandbox(config: Config) -> int:
@@ -29,7 +28,7 @@ def serve_sandbox(config: Config) -> int:
             remedy="set api.base_url to http://127.0.0.1:PORT, for example in a config of its own",
         )
     root = settings.work_dir / "sandbox"
-    _make_private(settings.work_dir)
+    private_folders(settings.work_dir)
     try:
         # It forgets all when it is stopped, and a ledger does not: an id of before must not mean something else.
         with (
@@ -68,10 +67,10 @@ def sandbox_sftp(settings: Sftp, root: Path, port: int) -> SandboxSftp:
     files = root / "sftp"
     for folder in (settings.incoming, settings.archive, settings.quarantine, settings.reports):
         if folder is not None:
-            (files / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            private_folders(files / folder.lstrip("/"))
     key = None
     if settings.private_key_file is not None:
-        _make_private(settings.private_key_file.parent)
+        private_folders(settings.private_key_file.parent)
         key = write_key_pair(settings.private_key_file)
     password = settings.password_file.read_text().strip() if settings.password_file else None
     return SandboxSftp(
@@ -86,14 +85,9 @@ def sandbox_sftp(settings: Sftp, root: Path, port: int) -> SandboxSftp:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, in a folder of its own if need be."""
-    _make_private(path.parent)
-    path.touch(mode=PRIVATE)
-    path.chmod(PRIVATE)
-    path.write_text(text, encoding="utf-8")
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folders(path.parent)
+    with replaced_file(path, durable=False) as file:
+        file.write(text.encode())
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,14 +7,20 @@ and renamed, so that what stands there is whole. Names from outside are never pa
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import room_at
+from pipeline.disk import (
+    new_file,
+    private_folder,
+    put_in_place,
+    remove,
+    remove_tree,
+    replaced_file,
+    scratch_folder,
+    sync_folder,
+)
 
 _STAGED = "fetch-"
 _CONTROL = "control"
@@ -46,18 +52,16 @@ def land_blocks(
     Raises:
         DiskFull: no room.
     """
-    with room_at(landing):
-        _make_private(landing)
-    with room_at(landing), tempfile.TemporaryDirectory(prefix=_STAGED, dir=landing) as staged:
-        Path(staged).chmod(0o700)
-        part = Path(staged) / "content.part"
+    private_folder(landing)
+    with scratch_folder(_STAGED, landing) as staged:
+        part = staged / "content.part"
         sha256, size_bytes = _write(blocks, part, progress, durable=durable)
         folder = landing / sha256
-        _make_private(folder)
-        part.replace(folder / "content")
+        private_folder(folder)
+        put_in_place(part, folder / "content")
         if durable:
-            _sync(folder)
-            _sync(landing)
+            sync_folder(folder)
+            sync_folder(landing)
     return Landed(sha256, folder / "content", size_bytes)
 
 
@@ -69,14 +73,10 @@ def land_beside(content: Path, control: bytes | None) -> None:
     """
     kept = content.parent / _CONTROL
     if control is None:
-        kept.unlink(missing_ok=True)
+        remove(kept)
         return
-    with room_at(content.parent):
-        part = kept.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        _write([control], part, None, durable=True)
-        part.replace(kept)
-        _sync(content.parent)
+    with replaced_file(kept) as file:
+        file.write(control)
 
 
 def landed_beside(content: Path) -> bytes | None:
@@ -88,38 +88,18 @@ def landed_beside(content: Path) -> bytes | None:
 def sweep(landing: Path) -> None:
     """Remove what a killed run left half written. Only while the run's lock is held."""
     for left in landing.glob(f"{_STAGED}*"):
-        shutil.rmtree(left, ignore_errors=True)
+        remove_tree(left)
 
 
 def _write(
     blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] | None, *, durable: bool
 ) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+    with new_file(part, durable=durable) as file:
         for block in blocks:
             digest.update(block)
             file.write(block)
             size_bytes += len(block)
             if progress is not None:
                 progress(size_bytes)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
     return digest.hexdigest(), size_bytes
-
-
-def _make_private(folder: Path) -> None:
-    if not folder.is_dir():
-        if not folder.parent.is_dir():
-            _make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # a strict umask may have taken our own bits
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

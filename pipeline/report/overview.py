@@ -15,9 +15,10 @@ from urllib.parse import quote
 from pipeline.core.money import grouped, shown
 from pipeline.core.outcomes import OPEN, REJECTS
 from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.disk import private_folder, replaced_file
 from pipeline.report.page_template import rendered
 from pipeline.report.page_words import Tone, named, tone
-from pipeline.report.place import OVERVIEW, folder_name, replaced_file
+from pipeline.report.place import OVERVIEW, folder_name
 from pipeline.report.write import REPORT_NAMES
 
 SHOWN_FILES = 1000
@@ -78,6 +79,7 @@ def write_overview(
         "figures": list(_figures(rows)),
     }
     path = reports / OVERVIEW
+    private_folder(reports)
     with replaced_file(path) as file:
         file.writelines(rendered("index.html", context, timezone=timezone))
     return path

@@ -6,24 +6,19 @@ Everything is 0700 (folders) or 0600 (files) under any umask, because a report n
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from pipeline.core.files import LandedFile
-from pipeline.errors import room_at
+from pipeline.disk import private_folder, remove_tree, scratch_folder, staged_name, sync_folder, writing
 
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
 OVERVIEW = "index.html"
 _STAGED = ".writing-"
-_STAGED_FILE = ".{}.writing"
 
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
@@ -62,18 +57,13 @@ def written_whole(final: Path) -> Iterator[Path]:
     Raises:
         DiskFull: there is no room for the report.
     """
-    with room_at(final.parent):
-        make_private(final.parent)
-        staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=final.parent))
-    try:
-        with room_at(final.parent):
-            staged.chmod(0o700)
-            yield staged
-            _sync_folder(staged)
+    private_folder(final.parent)
+    with scratch_folder(_STAGED, final.parent) as staged:
+        yield staged
+        sync_folder(staged)
+        with writing(final.parent):
             _put_in_place(staged, final)
-            _sync_folder(final.parent)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        sync_folder(final.parent)
 
 
 def report_folders(folder: Path) -> list[Path]:
@@ -86,50 +76,9 @@ def report_folders(folder: Path) -> list[Path]:
 
 def half_written(folder: Path) -> list[Path]:
     """What killed runs left beside reports: folders, and the overview."""
-    overview = folder / _STAGED_FILE.format(OVERVIEW)
+    overview = folder / staged_name(OVERVIEW)
     left = [overview] if overview.exists() else []
     return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that only its owner can read, on the disk when the block ends."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        yield file
-        file.flush()
-        os.fsync(descriptor)
-
-
-@contextmanager
-def replaced_file(path: Path) -> Iterator[IO[bytes]]:
-    """A private file that takes the place of the one at `path` when the block ends well.
-
-    Its name until then is fixed, so that a killed run leaves at most one behind, which the next one replaces.
-    Not for two runs at once.
-
-    Raises:
-        DiskFull: there is no room for it.
-    """
-    make_private(path.parent)
-    staged = path.with_name(_STAGED_FILE.format(path.name))
-    with room_at(path.parent):
-        staged.unlink(missing_ok=True)
-        with private_file(staged) as file:
-            yield file
-        staged.replace(path)
-        _sync_folder(path.parent)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for its owner alone."""
-    if folder.is_dir():
-        return
-    make_private(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        folder.chmod(0o700)
 
 
 def _put_in_place(staged: Path, final: Path) -> None:
@@ -144,12 +93,4 @@ def _put_in_place(staged: Path, final: Path) -> None:
     except OSError:
         aside.rename(final)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    remove_tree(aside)

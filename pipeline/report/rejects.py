@@ -16,10 +16,10 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome
+from pipeline.disk import new_file, remove
 from pipeline.edge.reader.parts import findings_of, parts_of, scan
 from pipeline.report.dialect import Dialect
 from pipeline.report.json_lines import JsonLines
-from pipeline.report.place import private_file
 from pipeline.report.results import rejected_rows
 
 
@@ -32,7 +32,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
     dialect: Dialect | JsonLines
     dialect = JsonLines.of(checked) if checked.text_format == "ndjson" else Dialect.of(checked)
     wrote = False
-    with checked.text_path.open("rb") as text, private_file(path) as file:
+    with checked.text_path.open("rb") as text, new_file(path) as file:
         file.write(checked.byte_order_mark + dialect.header_line())
 
         def add(rows: pl.DataFrame) -> None:
@@ -50,7 +50,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
         yield add
     if not wrote:
-        path.unlink()
+        remove(path)
 
 
 def rejects_of_check(checked: CheckedFile, path: Path) -> bool:

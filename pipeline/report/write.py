@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.core.files import CheckedFile
+from pipeline.disk import new_file, private_folder, private_folders
 from pipeline.report.page_facts import PageFacts
-from pipeline.report.place import private_file, report_folder, written_whole
+from pipeline.report.place import report_folder, written_whole
 from pipeline.report.rejects import rejects_file, rejects_of_check
 from pipeline.report.results import Outcomes, tally_of_check, write_results
 from pipeline.report.summary import FileReport, summarise
@@ -47,9 +48,10 @@ def write_report(
     facts = PageFacts.of(checked)
     names = {kind: called[0] for kind, called in REPORT_NAMES.items()}
     names["rejects"] = f"rejects.{checked.text_format}"
+    private_folder(folder)
     with written_whole(final) as staged:
         with (
-            private_file(staged / names["results"]) as results,
+            new_file(staged / names["results"]) as results,
             rejects_file(checked, staged / names["rejects"]) as on_rejects,
         ):
             tally = write_results(checked, outcomes, results, on_rejects, facts.read)
@@ -62,9 +64,9 @@ def write_report(
             notes=notes,
             reports=[names[kind] for kind in kinds],
         )
-        with private_file(staged / names["summary"]) as file:
+        with new_file(staged / names["summary"]) as file:
             file.write(summary.model_dump_json(indent=2).encode() + b"\n")
-        with private_file(staged / names["page"]) as file:
+        with new_file(staged / names["page"]) as file:
             write_page(summary, tally, facts, file, timezone=timezone)
     return FileReport(
         summary,
@@ -86,6 +88,7 @@ def report_of_check(checked: CheckedFile, *, run: RunFacts, rejects_below: Path 
     names = []
     if rejects_below is not None and checked.code_counts:
         name = f"rejects.{checked.text_format}"
+        private_folders(rejects_below)
         with written_whole(report_folder(rejects_below, checked.landed, dry_run=False)) as staged:
             names = [name] if rejects_of_check(checked, staged / name) else []
     summary = summarise(checked, tally, run=run, requests=RequestCounts(), notes=(), reports=names)

@@ -58,8 +58,10 @@ class FileByFile:
         except BillferryError as error:
             if concerns_whole_source(error):
                 raise
+            self._desk.require_work_dir()
             self.trouble(name, error)
         except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
+            self._desk.require_work_dir()
             self._desk.bug(name, error)
             self.reports.append(
                 without_report(FileFacts(name=name), FileState.UNFINISHED, run=self._desk.facts())

@@ -30,6 +30,8 @@ from pipeline.errors import (
     LandedCopyForgotten,
     ListingCut,
     SourceError,
+    Stopped,
+    WorkDirGone,
 )
 from pipeline.progress import Ui
 from pipeline.report import without_report
@@ -121,6 +123,7 @@ class _Run:
         self._diary = Diary(desk.settings, remembered, desk.warn, elsewhere)
         self.out_of_reach: SourceError | None = None
         self.again_in_s: float | None = None
+        self._endings: set[type[BillferryError]] = set()
 
     @property
     def api_stopped(self) -> BillferryError | None:
@@ -138,11 +141,23 @@ class _Run:
                 with stoppable():
                     step()
             except ENDS_THE_RUN as error:
-                desk.fail(error)
+                self._ended_by(error)
         result = desk.result(self._files.reports)
-        self._diary.end(result, desk.now())
+        try:
+            self._diary.end(result, desk.now())
+        except ENDS_THE_RUN as error:
+            self._ended_by(error)
+            result = desk.result(self._files.reports)
         log.info("run.ended", run=desk.run_id, files=len(result.files), exit_status=result.exit_status)
         return result
+
+    def _ended_by(self, error: BillferryError) -> None:
+        """Tell what ended the run; a disk that refuses one file after another is told once."""
+        if not isinstance(error, Stopped) and not self._desk.in_place():
+            error = WorkDirGone(where=self._desk.settings.work_dir)
+        if type(error) not in self._endings:
+            self._endings.add(type(error))
+            self._desk.fail(error)
 
     def _overview(self) -> None:
         self._desk.write_overview(worked=bool(self._files.done))
@@ -237,6 +252,7 @@ class _Run:
         except BillferryError as error:
             self._desk.fail(error)
         except Exception as error:  # noqa: BLE001 (told with its trace, exit 70)
+            self._desk.require_work_dir()
             self._desk.bug("a source", error)
 
     def _collect(self, source: Source, work: list[Work]) -> None:

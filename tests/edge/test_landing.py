@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.disk import private_folder
 from pipeline.edge.landing import land_blocks, sweep
 from pipeline.errors import DiskFull
 
@@ -31,6 +32,7 @@ def test_blocks_land_under_their_sha256(tmp_path: Path) -> None:
 def test_nobody_else_can_read_it_under_any_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
+        private_folder(tmp_path / "var")
         landed = land_blocks([b"abc"], tmp_path / "var" / "landing")
     finally:
         os.umask(before)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime
 
+from pipeline.disk import private_folder
 from pipeline.edge.ledger import Files, open_ledger
-from pipeline.work_dir import make_private
 from tests.hostile.conftest import Enemy
 from tests.servers.raw import MODIFIED_S
 from tests.stories.files import bills
@@ -18,7 +18,7 @@ AT = "2030-01-01T06:00:00Z"
 def remember_as_loaded(enemy: Enemy, names: list[str], size_bytes: int) -> None:
     """What 10 000 runs would have left in the ledger."""
     work_dir = enemy.merchant.folder / "var"
-    make_private(work_dir)
+    private_folder(work_dir)
     seen_at = datetime.fromtimestamp(MODIFIED_S, UTC).isoformat()
     with closing(open_ledger(work_dir / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
         ledger.execute("BEGIN")

@@ -10,15 +10,16 @@ from pathlib import Path
 
 GROUND = {"schemas", "errors"}
 STAGES = {"collect", "check", "load", "report"}
-BELOW_STAGES = GROUND | {"core", "edge", "signals", "ahead"}
+BELOW_STAGES = GROUND | {"core", "disk", "edge", "signals", "ahead"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "errors": set(),
     "signals": {"errors"},
     "ahead": set(),
+    "disk": {"errors"},
     "core": GROUND,
-    "edge": GROUND | {"core"},
+    "edge": GROUND | {"core", "disk"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "handover": BELOW_STAGES | STAGES,
     "progress": BELOW_STAGES | {"check", "report"},
@@ -78,6 +79,28 @@ IMPURE_CALLS = frozenset(
     sink_csv sink_parquet write_csv write_parquet""".split()  # noqa: SIM905
 )
 """Called by these names, with or without an object before them: a clock, disk, network, chance or a terminal."""
+
+WRITES = frozenset(
+    """mkdir makedirs rmdir unlink remove rename renames write_text write_bytes touch chmod fchmod link symlink
+    symlink_to hardlink_to truncate ftruncate fsync rmtree copy copyfile copytree copystat move
+    mkstemp mkdtemp TemporaryFile TemporaryDirectory NamedTemporaryFile SpooledTemporaryFile
+    sink_parquet sink_csv""".split()  # noqa: SIM905
+)
+"""Called by these names something is written, made or removed; `replace` and `open` are looked at more closely."""
+FRAMES_HAVE = frozenset({"rename", "remove", "copy", "move", "link"})
+"""Also methods of frames, lists and sources: of `os` and `shutil` alone they write."""
+MODULES_THAT_WRITE = frozenset({"os", "shutil", "tempfile", "path", "Path"})
+MAY_WRITE = (
+    "pipeline/disk.py",  # the door
+    "pipeline/edge/lock.py",  # through it, with descriptors that stay open
+    "pipeline/edge/ledger/database.py",  # SQLite writes by itself; its complaints are told as the door tells them
+    "pipeline/edge/folder.py",  # moves at a source
+    "pipeline/edge/sftp*.py",  # at a source, and known_hosts
+    "pipeline/sandbox/*",
+    "pipeline/cli/demo.py",
+    "pipeline/cli/shipped.py",  # a new config.yaml, where a person wants it
+)
+"""Files that write without the door."""
 
 POOR_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?|misc)($|_)", re.IGNORECASE)
 MAX_FILE_LINES = 400
@@ -181,6 +204,49 @@ def hidden_imports(root: Path) -> list[str]:
             if word in {"import_module", "__import__"}:
                 problems.append(f"{path.relative_to(root)}:{getattr(node, 'lineno', 0)}: {word}")
     return problems
+
+
+def writes_beside_the_door(root: Path, allowed: tuple[str, ...] = MAY_WRITE) -> list[str]:
+    """What writes, makes or removes files elsewhere than through `disk`, where a full disk is told."""
+    problems = []
+    for path in sources(root, "pipeline"):
+        name = path.relative_to(root).as_posix()
+        if any(fnmatchcase(name, pattern) for pattern in allowed):
+            continue
+        text = path.read_text(encoding="utf-8")
+        through_it = {
+            alias.asname or alias.name
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ImportFrom) and node.module == "pipeline.disk"
+            for alias in node.names
+        }
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and _writes(node, through_it):
+                problems.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}")
+    return problems
+
+
+def _writes(call: ast.Call, through_it: set[str]) -> bool:
+    called = call.func
+    if isinstance(called, ast.Name):
+        return called.id in WRITES - through_it or (called.id == "open" and _opens_to_write(call, 1))
+    if not isinstance(called, ast.Attribute):
+        return False
+    if called.attr == "open":
+        of_os = isinstance(called.value, ast.Name) and called.value.id == "os"
+        return of_os or _opens_to_write(call, 0)
+    if called.attr == "replace":  # of a text there are two arguments
+        of_os = isinstance(called.value, ast.Name) and called.value.id == "os"
+        return of_os or (len(call.args) == 1 and not call.keywords)
+    return called.attr in WRITES - FRAMES_HAVE or (
+        called.attr in WRITES and isinstance(called.value, ast.Name) and called.value.id in MODULES_THAT_WRITE
+    )
+
+
+def _opens_to_write(call: ast.Call, mode_at: int) -> bool:
+    modes = [call.args[mode_at]] if len(call.args) > mode_at else []
+    modes += [each.value for each in call.keywords if each.arg == "mode"]
+    return any(isinstance(mode, ast.Constant) and set(str(mode.value)) & set("wax+") for mode in modes)
 
 
 def too_long(root: Path, *folders: str) -> dict[str, int]:

@@ -13,7 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    "law", [house.upward_imports, house.broken_doors, house.impurities, house.hidden_imports]
+    "law",
+    [
+        house.upward_imports,
+        house.broken_doors,
+        house.impurities,
+        house.hidden_imports,
+        house.writes_beside_the_door,
+    ],
 )
 def test_the_house_keeps_the_law(law: Callable[[Path], list[str]]) -> None:
     assert law(ROOT) == []
@@ -95,6 +102,22 @@ SEEN_AS_IMPURE = (
     "print('x')",
 )
 
+SEEN_AS_A_WRITE = (
+    "folder.mkdir()",
+    "path.unlink(missing_ok=True)",
+    "part.replace(path)",
+    "os.replace(part, path)",
+    "os.rename(part, path)",
+    "os.open(path, os.O_WRONLY)",
+    "with path.open('wb') as file:\n    pass",
+    "with open(path, mode='x') as file:\n    pass",
+    "path.write_text('x')",
+    "shutil.rmtree(folder)",
+    "from shutil import rmtree\nrmtree(folder)",
+    "with tempfile.TemporaryDirectory() as folder:\n    pass",
+    "frame.sink_parquet(path)",
+)
+
 
 def tree(root: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
@@ -118,6 +141,18 @@ def test_an_outside_thing_behind_its_door_is_seen(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("text", SEEN_AS_IMPURE)
 def test_a_look_outside_from_core_is_seen(text: str, tmp_path: Path) -> None:
     assert house.impurities(tree(tmp_path, {"pipeline/core/money.py": text}))
+
+
+@pytest.mark.parametrize("text", SEEN_AS_A_WRITE)
+def test_a_write_beside_the_door_is_seen(text: str, tmp_path: Path) -> None:
+    assert house.writes_beside_the_door(tree(tmp_path, {"pipeline/report/write.py": text})), text
+
+
+def test_what_only_looks_like_a_write_is_none(tmp_path: Path) -> None:
+    texts = "x = 'a'.replace('a', 'b')\nf = frame.rename({'a': 'b'})\nd = path.open('rb')\ns.remove(1)"
+    through = "from pipeline.disk import remove\nremove(path)"
+    tree(tmp_path, {"pipeline/a.py": texts, "pipeline/b.py": through})
+    assert house.writes_beside_the_door(tmp_path) == []
 
 
 def test_an_import_by_name_is_seen(tmp_path: Path) -> None:

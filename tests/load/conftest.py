@@ -104,6 +104,12 @@ class Merchant:
         rows = pl.read_csv(results[-1], infer_schema=False).to_dicts() if results else []
         return Loaded(status, document, said.err, rows)
 
+    def command(self, *words: str) -> Loaded:
+        """Any command; of what it prints on stdout nothing is kept."""
+        self.capsys.readouterr()
+        status = run_command([*words, "--config", str(self.folder / "config.yaml")])
+        return Loaded(status, {}, self.capsys.readouterr().err)
+
     def run(self) -> Loaded:
         """A pass of `run`, which takes up unfinished files."""
         self.capsys.readouterr()

@@ -15,8 +15,8 @@ SIZES_KIB = [100, 130, 160, 200, 260, 340, 440, 580]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], None]]:
-    """`var` on a file system of so many KiB; calling again resizes it."""
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """`var` on a file system of so many KiB and inodes, to read and write or not; calling again changes it."""
     var = tmp_path / "var"
     var.mkdir()
     mounted = subprocess.run(
@@ -27,16 +27,53 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], None]]:
     if mounted.returncode:
         pytest.skip("needs the right to mount a small tmpfs")
 
-    def resize(size_kib: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size_kib}k", str(var)], check=True)
+    def resize(size_kib: int, inodes: int | None = None, mode: str = "rw") -> None:
+        count = f",nr_inodes={inodes}" if inodes else ""
+        subprocess.run(["mount", "-o", f"remount,{mode},size={size_kib}k{count}", str(var)], check=True)
 
     yield resize
     subprocess.run(["umount", "-l", str(var)], check=True)
 
 
+INODES = [3, 6, 9, 12, 14, 16]
+
+
+@pytest.mark.parametrize("inodes", INODES)
+def test_a_disk_without_inodes_is_told_in_one_line_and_the_run_goes_on_when_there_are_some(
+    merchant: Merchant, small_disk: Callable[..., None], inodes: int
+) -> None:
+    small_disk(65536, inodes)
+    path = merchant.bills(ROWS[:8])
+    full = merchant.command("load", str(path))
+    assert full.exit_status == 3, full.errors
+    assert "free some room" in full.errors
+    assert "Traceback" not in full.errors
+    small_disk(65536, 1000)
+    done = merchant.load(path)
+    assert done.exit_status == 0, done.errors
+    assert len(merchant.held("bills")) == 8
+
+
+@pytest.mark.parametrize(
+    "words", [["load"], ["load", "--dry-run"], ["report"], ["retry"], ["status"], ["backup"]], ids=" ".join
+)
+def test_a_disk_that_became_read_only_is_told_in_one_line(
+    merchant: Merchant, small_disk: Callable[..., None], words: list[str]
+) -> None:
+    small_disk(65536, 1000)
+    path = merchant.bills(ROWS[:8])
+    merchant.load(path)
+    small_disk(65536, 1000, "ro")
+    file = str(merchant.folder / "var" / "copy") if words == ["backup"] else str(path)
+    said = merchant.command(*words, *([] if words == ["status"] else [file]))
+    small_disk(65536, 1000, "rw")
+    assert "Traceback" not in said.errors
+    assert said.exit_status == (0 if words == ["status"] and not said.errors else 3), said.errors
+
+
 @pytest.mark.parametrize("size_kib", SIZES_KIB)
 def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_when_there_is_room(
-    merchant: Merchant, small_disk: Callable[[int], None], size_kib: int
+    merchant: Merchant, small_disk: Callable[..., None], size_kib: int
 ) -> None:
     small_disk(size_kib)
     path = merchant.bills(ROWS)

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline.core.outcomes import Outcome
+from pipeline.disk import private_folder
 from pipeline.errors import DiskFull
 from pipeline.report import nothing_sent, place, report_folder, write_report
 from pipeline.report.results import write_results
@@ -64,6 +65,7 @@ def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None
     checked = checked_file(tmp_path, [rejected("a.b")])
     before = os.umask(umask)
     try:
+        private_folder(tmp_path / "var")
         report = write_report(checked, nothing_sent, folder=tmp_path / "var/reports", run=DRY_RUN)
     finally:
         os.umask(before)

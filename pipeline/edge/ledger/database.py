@@ -5,15 +5,28 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
+from pipeline.disk import new_file, put_in_place, remove, sync_file
+from pipeline.errors import (
+    BillferryError,
+    DiskFull,
+    LedgerBusy,
+    LedgerDamaged,
+    LedgerOfAnother,
+    LedgerOutdated,
+    WorkDirGone,
+)
 
 BUSY_TIMEOUT_S = 30.0
 CACHED_STATEMENTS = 512
 """Statements for one row, two rows and so on are different ones (see `writes`)."""
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_OF_THE_DISK = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+)
 
 Ledger = sqlite3.Connection
 """An open ledger, for those who only hand it on."""
@@ -141,18 +154,58 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
-class _Connection(sqlite3.Connection):
-    """Whoever uses it gets errors of ours for a full disk and a damaged file."""
+class _Cursor(sqlite3.Cursor):
+    """A statement may fail when it begins, and at each row that is fetched."""
 
-    where: Path
+    connection: _Connection
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        with ledger_errors(self.where):
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        with self.connection.told():
             return super().execute(sql, parameters)
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        with ledger_errors(self.where):
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        with self.connection.told():
             return super().executemany(sql, parameters)
+
+    def fetchone(self) -> Any:
+        with self.connection.told():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with self.connection.told():
+            return super().fetchall()
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a generator costs nothing per row
+        with self.connection.told():
+            yield from iter(super().fetchone, None)
+
+
+class _Connection(sqlite3.Connection):
+    """Whoever uses it gets errors of ours for a disk that is full, a lock that is held, and a damaged file."""
+
+    where: Path
+    read_only: bool
+    file: tuple[int, int] | None = None
+    """Device and inode of the ledger that a writer opened."""
+
+    def cursor(self, factory: Any = None, /) -> Any:
+        return super().cursor(factory or _Cursor)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().execute(sql, parameters)
+        return cursor
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
+        return cursor
+
+    def told(self) -> AbstractContextManager[None]:
+        return ledger_errors(self.where, read_only=self.read_only)
+
+    def require_in_place(self) -> None:
+        """SQLite goes on writing into a file that has lost its name. Raises WorkDirGone."""
+        if self.file is not None and _identity(self.where) != self.file:
+            raise WorkDirGone(where=self.where)
 
 
 def open_ledger(
@@ -186,39 +239,37 @@ def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
     if target.exists():
         raise FileExistsError(target)
     part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    with ledger_errors(target):
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        copy = sqlite3.connect(part)
-        try:
+    remove(part)
+    with new_file(part, durable=False):
+        pass
+    try:
+        with ledger_errors(target), closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
             problem = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        finally:
-            copy.close()
         if problem != "ok":
             raise LedgerDamaged(where=target, problem=problem)
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.rename(target)
+        put_in_place(part, target)
+        sync_file(target)
+    except BaseException:
+        with suppress(BillferryError):
+            remove(part)
+        raise
 
 
 @contextmanager
-def ledger_errors(path: Path | str) -> Iterator[None]:
-    """SQLite's complaints as errors of ours: a full disk is the operator's matter, a damaged ledger a bug's."""
+def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None]:
+    """SQLite's complaints as errors of ours: a full disk or a lock is the operator's matter, damage a bug's."""
     try:
         yield
     except OSError as error:
         raise DiskFull(where=path, problem=error.strerror) from error
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in {
-            sqlite3.SQLITE_FULL,
-            sqlite3.SQLITE_IOERR,
-            sqlite3.SQLITE_CANTOPEN,
-        }:
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if kind in _LOCKED:
+            raise LedgerBusy(where=path, problem=error) from error
+        # Nothing but a disk or its rights keeps a writer from writing; a reader must not try.
+        if kind in _OF_THE_DISK or (kind == sqlite3.SQLITE_READONLY and not read_only):
             raise DiskFull(where=path, problem=error) from error
         raise
     except sqlite3.DatabaseError as error:
@@ -234,6 +285,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     if inside_another:
         yield
         return
+    if isinstance(connection, _Connection):
+        connection.require_in_place()
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -247,7 +300,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if not read_only:
         # SQLite gives its WAL and shared-memory files the mode of the database file.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
     connection = sqlite3.connect(
@@ -259,13 +312,23 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         cached_statements=CACHED_STATEMENTS,
         factory=_Connection,
     )
-    connection.where = path
+    connection.where, connection.read_only = path, read_only
+    if not read_only:
+        connection.file = _identity(path)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -11,13 +11,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, NoReturn
 
 from pipeline.core.structure import GZIP, PACKED, ZIP, with_short_lines
-from pipeline.errors import FileRefused, room_at
+from pipeline.disk import new_file, remove
+from pipeline.errors import BillferryError, FileRefused
 from schemas.settings import Limits
 
 Packing = Literal["gzip", "zip", "xlsx"]
@@ -97,14 +98,13 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: Allowance) -> 
 @contextmanager
 def plain_copy(path: Path) -> Iterator[IO[bytes]]:
     """A private file to write our copy into, in place of an earlier one; nothing is left of it after an error."""
-    path.unlink(missing_ok=True)
+    remove(path)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with room_at(path.parent), os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
+        with new_file(path, durable=False) as file:
             yield file
     except BaseException:
-        path.unlink(missing_ok=True)
+        with suppress(BillferryError):
+            remove(path)
         raise
 
 

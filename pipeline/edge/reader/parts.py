@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.content import FINDINGS, Judged
-from pipeline.errors import room_at
+from pipeline.disk import private_folder, remove, replaced_file, staged_name
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -55,9 +55,9 @@ class Parts:
         """Start afresh: parts of an earlier check of the same file are removed."""
         self.folder = folder
         for inside in (folder, folder / _FINDINGS):
-            inside.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for old in inside.glob("*.parquet*"):
-                old.unlink()
+            private_folder(inside)
+            for old in (*inside.glob("*.parquet*"), *inside.glob(staged_name("*.parquet"))):
+                remove(old)
         self._bounds: list[tuple[int, int]] = []
 
     def reserve(self) -> int:
@@ -105,11 +105,5 @@ def _beside(part: Path) -> Path:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    staged = path.with_suffix(".parquet.part")
-    try:
-        with room_at(path.parent), staged.open("wb") as file:
-            staged.chmod(0o600)
-            frame.write_parquet(file, compression="lz4", statistics=False)
-        staged.rename(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with replaced_file(path, durable=False) as file:
+        frame.write_parquet(file, compression="lz4", statistics=False)

@@ -25,7 +25,6 @@ from pipeline.edge.reader.workbook import (
     stream,
     unescaped,
 )
-from pipeline.errors import room_at
 from schemas.feed import Feed
 from schemas.settings import Limits
 
@@ -55,7 +54,7 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
     """
     name = landed.name
     foretold = Allowance(name, landed.size_bytes, limits)
-    with zip_archive(landed.path, name) as archive, room_at(copy.parent):
+    with zip_archive(landed.path, name) as archive:
         for member in archive.infolist():
             foretold.spend(member.file_size)
         book = read_workbook(archive, name)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import mmap
 import posixpath
 import re
-import tempfile
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from xml.parsers import expat  # bounded below: no document type, no depth, no e
 
 from pipeline.core.cells import is_date_format
 from pipeline.core.structure import SUBSTITUTE
+from pipeline.disk import nameless_file
 from pipeline.edge.reader.packed import STEP_BYTES, opened, refuse
 
 MAX_TOKEN_BYTES = 4 << 20
@@ -214,7 +214,7 @@ def read_texts(
     archive: zipfile.ZipFile, part: str | None, name: str, folder: Path, max_text_bytes: int
 ) -> Iterator[SharedTexts]:
     """All shared texts, in a nameless file below `folder`."""
-    with tempfile.TemporaryFile(dir=folder) as file, closing(SharedTexts(file)) as texts:
+    with nameless_file(folder) as file, closing(SharedTexts(file)) as texts:
         collected = Text(name, max_text_bytes)
 
         def on_end(element: str) -> None:

@@ -82,6 +82,24 @@ def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
     assert sends.settled_records(1).to_list() == [3]
 
 
+def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
+    ledger: Ledger, sends: Sends
+) -> None:
+    """What comes later may build on them: an intent on the id that they taught, say."""
+    bad = Open(intent(file_id=99))  # there is no such file
+
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+            await group.soon(bad)
+            for number in range(3):  # the first may share a group with it; the others come after
+                with pytest.raises(Exception, match="FOREIGN KEY"):
+                    await group.durable(concluding(number))
+            await group.soon(concluding(3))
+
+    asyncio.run(main())
+    assert sends.settled_records(1).is_empty()
+
+
 def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:

@@ -1,0 +1,178 @@
+"""The one door for what is written below work_dir: for its owner alone, and one clear line where that cannot be.
+
+A full disk or quota, no inodes left, rights, a read-only or failing disk, and a folder that somebody removed are the
+operator's matter (DiskFull), wherever they show. A test fails where another file of `pipeline/` writes without it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from pipeline.errors import BillferryError, DiskFull
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+_STAGED = ".{}.writing"
+_OF_THE_DISK = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMLINK),
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT),
+        *(errno.ENOENT, errno.ENOTDIR),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOLCK),
+    }
+)
+"""What may go wrong with a disk, a folder or this machine, and not with the program."""
+
+
+@contextmanager
+def writing(where: object) -> Iterator[None]:
+    """Tell what the disk refuses as DiskFull. polars has errors of its own, known only by the system's words."""
+    try:
+        yield
+    except OSError as error:
+        if (number := _number(error)) is None:
+            raise
+        raise DiskFull(where=where, problem=error.strerror or os.strerror(number)) from error
+    except BillferryError:
+        raise
+    except Exception as error:
+        if (number := _number(error)) is None:
+            raise
+        raise DiskFull(where=where, problem=os.strerror(number)) from error
+
+
+def _number(error: Exception) -> int | None:
+    """The system's number of what went wrong, where it is the disk's."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        return error.errno
+    return next((number for number in _OF_THE_DISK if f"os error {number})" in str(error)), None)
+
+
+def private_folder(folder: Path, *, close: bool = False) -> None:
+    """Make a folder below one that exists; `close` one that is there to others, too.
+
+    A folder that is missing above it was removed, and is not made again.
+    """
+    with writing(folder):
+        if not folder.is_dir():
+            with suppress(FileExistsError):
+                folder.mkdir(mode=PRIVATE_FOLDER)
+            close = True  # a strict umask may have taken our own bits
+        if close:
+            folder.chmod(PRIVATE_FOLDER)
+
+
+def private_folders(folder: Path) -> None:
+    """Make a folder that a person named, and those above it that are missing."""
+    if not folder.parent.is_dir():
+        private_folders(folder.parent)
+    private_folder(folder)
+
+
+@contextmanager
+def new_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """A file that was not there; `durable`: on the disk when the block ends."""
+    with writing(path.parent):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, PRIVATE_FILE)
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(descriptor)
+
+
+@contextmanager
+def replaced_file(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = True) -> Iterator[BinaryIO]:
+    """A file that takes the place of the one at `path` when the block ends well; nothing is left of it otherwise.
+
+    Its name until then is fixed, so that a killed run leaves at most one behind, which the next one replaces.
+    Not for two runs at once.
+    """
+    staged = path.with_name(_STAGED.format(path.name))
+    remove(staged)
+    try:
+        with new_file(staged, durable=durable) as file:
+            yield file
+        with writing(path.parent):
+            if mode != PRIVATE_FILE:
+                staged.chmod(mode)
+            staged.replace(path)
+        if durable:
+            sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            staged.unlink()
+        raise
+
+
+def staged_name(name: str) -> str:
+    """What `replaced_file` calls a file until it is whole."""
+    return _STAGED.format(name)
+
+
+@contextmanager
+def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
+    """A folder that is gone when the block ends, below `within` or where the system keeps such."""
+    with writing(within or tempfile.gettempdir()):
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
+    try:
+        with writing(folder):
+            folder.chmod(PRIVATE_FOLDER)
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+@contextmanager
+def nameless_file(within: Path) -> Iterator[IO[bytes]]:
+    """A file without a name, to write and read again; gone when the block ends."""
+    with writing(within), tempfile.TemporaryFile(dir=within) as file:
+        yield file
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename, on one file system, over what is there."""
+    with writing(target.parent):
+        source.replace(target)
+
+
+def remove(path: Path) -> None:
+    """A file that need not be there."""
+    with writing(path.parent), suppress(FileNotFoundError):
+        path.unlink()
+
+
+def remove_tree(folder: Path) -> bool:
+    """A folder and all in it, as far as it goes; whether it is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def sync_file(path: Path) -> None:
+    """A file that something else wrote, and its name, are on the disk when this returns."""
+    with writing(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names in a folder are on the disk when this returns."""
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
