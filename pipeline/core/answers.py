@@ -19,6 +19,9 @@ from pipeline.core.wanted import NOTHING, Json
 
 MAX_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is taken to mean this one."""
+MAX_WORD = 255
+"""No id, currency or status is longer. Source: billing-api.md, of references."""
+_WORDS = ("customer_id", "account_id", "currency", "status")
 FEW_BRACKETS = 200
 """Whatever has no more of them can be written again: the depth for that is 254."""
 
@@ -173,15 +176,20 @@ def _is_entity(body: Json) -> bool:
     """Whether an answer has an id, and holds what we keep of it in the types of billing-api.md."""
     balance = body.get("balance")
     return (
-        isinstance(body.get("id"), str)
-        and isinstance(body.get("customer_id"), str | None)
-        and isinstance(body.get("account_id"), str | None)
-        and isinstance(body.get("currency"), str | None)
-        and isinstance(body.get("status"), str | None)
+        _is_word(body.get("id"))
+        and all(body.get(name) is None or _is_word(body[name]) for name in _WORDS)
         and (balance is None or (isinstance(balance, int) and not isinstance(balance, bool)))
         and abs(balance or 0) < 2**63
         and isinstance(body.get("metadata") or {}, dict)
     )
+
+
+def _is_word(value: object) -> bool:
+    """What ids and the like are: a text of bounded length without blanks and control characters.
+
+    It is kept, put into addresses, and shown in reports, logs and terminals.
+    """
+    return isinstance(value, str) and 0 < len(value) <= MAX_WORD and value.isprintable() and " " not in value
 
 
 def _equal(got: object, sent: object) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core import rules
 from pipeline.core.match import REJECT_COLUMNS
+from pipeline.core.names import printable
 from pipeline.errors import FileRefused
 from schemas.feed import Check, ColumnSource, Const, Feed, Model
 
@@ -237,7 +238,7 @@ class _Fitting:
             sources = kept | sources
         unmapped = [name for name in unmapped if name not in self._looked_at()]
         if unmapped:
-            notes.append("columns ignored: " + ", ".join(name or "(no name)" for name in unmapped))
+            notes.append("columns ignored: " + ", ".join(printable(name) or "(no name)" for name in unmapped))
         return sources, notes
 
     def _looked_at(self) -> set[str]:
@@ -263,7 +264,7 @@ class _Fitting:
             return ", which is one column (check feed.delimiter)"
         known = {_plain(each) for each in _known_names(self.feed)} - {""}
         is_header = any(_plain(each) in known for each in self.positions)
-        return nearest(name, list(self.positions)) if is_header else ""
+        return printable(nearest(name, list(self.positions))) if is_header else ""
 
     def checks(self) -> tuple[dict[Check, tuple[int, ...]], tuple[str, ...]]:
         """Check → positions of the columns it is over, and the names of those columns."""
@@ -329,7 +330,7 @@ class _Fitting:
 
     def own_names(self, source: Source) -> tuple[str, ...]:
         by_position = {position: name for name, position in self.positions.items()}
-        return tuple(dict.fromkeys(by_position[position] for position in _positions(source)))
+        return tuple(dict.fromkeys(printable(by_position[position]) for position in _positions(source)))
 
 
 def _positions(source: Source) -> Iterator[int]:

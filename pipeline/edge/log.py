@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from pipeline.core.names import printable
 from pipeline.core.redact import redact
 
 _IDS = frozenset({"run", "sha256", "timestamp", "level"})
@@ -47,9 +48,14 @@ def mask(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, An
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return _plain(value)
     if isinstance(value, Mapping):
         return {redact(str(key)): _masked(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
-    return value if isinstance(value, int | float | bool | None) else redact(str(value))
+    return value if isinstance(value, int | float | bool | None) else _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Masked, and line by line such that it cannot steer a terminal."""
+    return "\n".join(map(printable, redact(text).split("\n")))

@@ -54,6 +54,7 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         """Start afresh: parts of an earlier check of the same file are removed."""
         self.folder = folder
+        private_folder(folder.parent)
         for inside in (folder, folder / _FINDINGS):
             private_folder(inside)
             for old in (*inside.glob("*.parquet*"), *inside.glob(staged_name("*.parquet"))):
