@@ -21,6 +21,7 @@ from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.proportion import refuse_out_of_proportion
 from pipeline.core.record_rules import Rejected
+from pipeline.core.spread import Spread, spreads
 from pipeline.core.totals import Totals
 from pipeline.edge.reader.opening import BillFile, Records, open_records
 from pipeline.edge.reader.parts import Parts, accepted, findings_of, scan, with_verdicts
@@ -77,6 +78,7 @@ class _Check:
     totals: Totals | None = None
     """Once all records have their verdict; counted at the end else."""
     control: ControlFacts | None = None
+    spreads: tuple[Spread, ...] = ()
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
@@ -100,6 +102,7 @@ class _Check:
             self._confirm_totals()
             self._refuse_out_of_proportion()
         self._refuse_for_rejects()
+        self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         rejected = self.rejected if layout.reject_source is not None else None
@@ -223,6 +226,7 @@ class _Check:
             records=self.parts.folder,
             totals=self.totals or self._totals(),
             refusal=self.refusal,
+            spreads=self.spreads,
             notes=tuple(self.notes),
             code_counts=self._code_counts(),
             control=self.control,

@@ -19,14 +19,14 @@ import structlog
 from pipeline.collect import Matching
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.moments import rfc3339
-from pipeline.core.outcomes import REJECTS, Outcome
+from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.disk import private_folder, scratch_folder
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import land_beside, landed_beside
-from pipeline.edge.ledger import FileRow, Files, Ledger, Sends
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Sends
 from pipeline.edge.lock import held_folder, only_run
 from pipeline.errors import (
     EX_BUG,
@@ -135,6 +135,11 @@ class Desk:
         """Whatever goes wrong once work_dir is gone, goes wrong because of that. Raises WorkDirGone."""
         if not self.in_place():
             raise WorkDirGone(where=self.settings.work_dir)
+
+    @property
+    def decisions(self) -> Decisions | None:
+        """What people decided about held files; None where there is no ledger."""
+        return Decisions(self.ledger) if self.ledger else None
 
     # -- what is said --
 
@@ -274,6 +279,7 @@ class Desk:
         )
         if afresh:
             self._files.start_afresh(row.id, at=rfc3339(self.now()))
+            Decisions(self._db).forget_gate(row.id)
         return row.id
 
     def is_back(self, landed: LandedFile, row: FileRow) -> bool:
@@ -301,9 +307,12 @@ class Desk:
             self._files.finish(
                 file_id, state=summary.state, at=rfc3339(self.now()), summary=summary.model_dump_json()
             )
-            if place is None or summary.file.sha256 is None or report.folder is None:
+            if summary.file.sha256 is None or report.folder is None:
                 return
-            if remotes:
+            is_held = FileState(summary.state) is FileState.HELD
+            if place is None and not is_held:
+                return
+            if remotes and place is not None:
                 self.places.owe(summary.file.sha256, remotes, place, report.folder.name)
             elif self._came_by(summary.file.sha256) == "sftp":
                 self.places.owe_reports(summary.file.sha256, summary.file.name, report.folder.name)
@@ -340,7 +349,11 @@ class Desk:
 
     def left_to_send(self, checked: CheckedFile, file_id: int) -> int:
         """Accepted records without a final outcome."""
-        return count_to_send(checked.records) - Sends(self._db).settled_records(file_id).len()
+        return count_to_send(checked.records) - self.settled(file_id)
+
+    def settled(self, file_id: int) -> int:
+        """Records whose outcome is final."""
+        return Sends(self._db).settled_records(file_id).len()
 
     def api_key(self) -> str:
         return self._key or api_key(self.settings)

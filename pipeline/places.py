@@ -100,6 +100,13 @@ class Places:
         owed = self.memory.owed
         return [name for name in SOURCES if any(debt.place == "reports" for debt in owed(name))]
 
+    def owed_of(self, sha256: str) -> list[SourceName]:
+        """Sources that are owed a move or reports of that file."""
+        if self.memory is None:
+            return []
+        owed = self.memory.owed
+        return [name for name in SOURCES if any(debt.sha256 == sha256 for debt in owed(name))]
+
     def pay(self, source: Source, reports: Path, ui: Ui) -> None:
         """Upload and move what is owed to a source. Raises SourceError when it cannot be reached."""
         if self.memory is not None:

@@ -16,6 +16,7 @@ Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
 Format = Literal["csv", "xlsx", "ndjson"]
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
+Release = Literal["always", "first", "never"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
@@ -122,6 +123,13 @@ class Feed(Shape):
     """Control totals that its files declare; absent: none."""
     expect: Expect | None = None
     """Ranges that its files keep; absent: none."""
+    release: Release | None = None
+    """Which of its files wait for `billferry release` before anything of them is sent: each (`always`), those that come
+    before any file of the feed was loaded (`first`), none (`never`). null: `first` in live, `never` in test."""
+    unusual: Literal["hold", "load"] = "hold"
+    """What becomes of a file whose amounts are unlike those of the feed's last loaded files: it is held, or loaded."""
+    may_be_empty: bool = False
+    """Whether a file without records is a good one. One that should have some is refused."""
     expect_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
     """Hour of the day, in quotes and in `timezone`, by which a file of this feed must have come that day."""
     expect_on: Annotated[list[Weekday], Field(min_length=1)] = list(WEEKDAYS)

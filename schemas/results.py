@@ -15,6 +15,7 @@ State = Literal[
     "loaded",
     "loaded_with_rejects",
     "unfinished",
+    "held",
     "refused",
     "already_loaded",
     "unmatched",
@@ -113,6 +114,26 @@ class RefusalFacts(Shape):
     message: str
 
 
+class HoldFacts(Shape):
+    """Why a file waits for a person."""
+
+    code: str
+    message: str
+    changes: list[str] = []
+    """What a correction changes that was sound in its original: `release --accept-changes` alone lets it on."""
+
+
+class AmountFacts(Shape):
+    """The amounts of one currency that a file would send, so that a person can judge them. In minor units."""
+
+    records: Number
+    total_minor: int
+    smallest_minor: int
+    median_minor: int
+    """The middle one; of two middle ones the smaller."""
+    largest_minor: int
+
+
 class Summary(Shape):
     """`summary.json`: one file, in numbers."""
 
@@ -128,6 +149,10 @@ class Summary(Shape):
     control: ControlFacts | None = None
     """Only for files whose feed says that they declare control totals."""
     refusal: RefusalFacts | None = None
+    holds: list[HoldFacts] = []
+    """Why it is held; in a dry run: why it would be."""
+    held_amounts: dict[str, AmountFacts] = {}
+    """By currency, only of a file with `holds`."""
     notes: list[str] = []
     codes: dict[str, int] = {}
     """How many records carry each code."""

@@ -5,22 +5,31 @@ Heavy parts are imported by the command that needs them, so that `--help` is ins
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from pipeline.cli.deciding import refuse, release
+from pipeline.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    FeedName,
+    Files,
+    KnownFile,
+    Verbose,
+    Wait,
+    config_at,
+    finish,
+    start,
+)
 from pipeline.cli.telling import one_line, pretty, print_error, print_json, say, tell
 from pipeline.core.redact import redact
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
-
-if TYPE_CHECKING:
-    from pipeline.edge.config import Config
-    from schemas.results import RunResult
 
 app = typer.Typer(
     name="billferry",
@@ -29,21 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ConfigPath = Annotated[
-    Path, typer.Option("--config", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True)
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
-FeedName = Annotated[str | None, typer.Option("--feed", help="Read them as this feed, whatever their names.")]
-Files = Annotated[
-    list[Path],
-    typer.Argument(exists=True, dir_okay=False, help="Bill files; they are left where they are."),
-]
-DEFAULT_CONFIG = Path("config.yaml")
-PRIVATE = 0o077
-"""The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -72,7 +66,7 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Run the main job on sample files and servers of our own. No config, no network."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     _require_sandbox()
     from pipeline.cli.demo import run_demo
 
@@ -90,23 +84,23 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """One pass, for cron. Unfinished files first, then the SFTP server and the drop folder."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
     from pipeline.run import run_pass
 
-    result = run_pass(_config(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
-    _finish(result, as_json=as_json)
+    result = run_pass(config_at(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
+    finish(result, as_json=as_json)
 
 
 @app.command()
 def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Run again and again, until stopped. What is dropped is taken within seconds, the SFTP server is polled."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.watch import watch as watch_all
 
-    raise typer.Exit(watch_all(_config(config), TerminalUi()))
+    raise typer.Exit(watch_all(config_at(config), TerminalUi()))
 
 
 @app.command()
@@ -119,19 +113,20 @@ def load(
         bool, typer.Option("--force", help="Also files that are loaded already, and balances of past days.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="A live canary: send only the first so many records.")
+        int | None,
+        typer.Option(min=1, help="A live canary: send only the first N records; the rest is held."),
     ] = None,
     wait: Wait = 0.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Load the named files. The same as `run`, for files that stay where they are."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
     from pipeline.run import load_named_files
 
-    settings = _config(config)
+    settings = config_at(config)
     options = Options(
         dry_run=dry_run,
         force=force,
@@ -139,7 +134,7 @@ def load(
         feed=settings.feed(feed) if feed else None,
         wait_s=wait,
     )
-    _finish(load_named_files(settings, files, TerminalUi(), options), as_json=as_json)
+    finish(load_named_files(settings, files, TerminalUi(), options), as_json=as_json)
 
 
 @app.command()
@@ -164,11 +159,11 @@ def validate(
     verbose: Verbose = False,
 ) -> None:
     """Check files only: no network, no ledger, no key. Says what a run would say, and can show its requests."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.cli.validating import validate_as_asked
 
-    loaded = None if model else _config(config)
+    loaded = None if model else config_at(config)
     shown = sys.stderr if as_json else sys.stdout
     result = validate_as_asked(
         files,
@@ -180,16 +175,16 @@ def validate(
         show=show,
         on_request=lambda request: print(pretty(request), file=shown),
     )
-    _finish(result, as_json=as_json)
+    finish(result, as_json=as_json)
 
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Show how things stand. The last run, what is late, unfinished, in doubt, waiting or owed, and all files."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.status import show_status, status_document
 
-    document = status_document(_config(config))
+    document = status_document(config_at(config))
     if as_json:
         print_json(document)
     else:
@@ -207,30 +202,34 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Send refused records of finished files again. When the cause of the refusal is gone."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
     from pipeline.run import retry_files
 
-    result = retry_files(_config(config), files, TerminalUi(), Options(wait_s=wait))
-    _finish(result, as_json=as_json)
+    result = retry_files(config_at(config), files, TerminalUi(), Options(wait_s=wait))
+    finish(result, as_json=as_json)
 
 
 @app.command()
 def report(
-    file: Annotated[str, typer.Argument(help="A file name, or the first 8 digits or more of its SHA-256.")],
+    file: KnownFile,
     config: ConfigPath = DEFAULT_CONFIG,
     wait: Wait = 0.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Write the reports of a file again. From the ledger and our copy; nothing is sent, uploaded or moved."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.desk import Options
     from pipeline.run import rewrite_reports
 
-    _finish(rewrite_reports(_config(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
+    finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
+
+
+app.command()(release)
+app.command()(refuse)
 
 
 @app.command()
@@ -246,10 +245,10 @@ def doctor(
     verbose: Verbose = False,
 ) -> None:
     """Check config, folders, ledger, API key, clock, SFTP log-in and host key. Changes nothing."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.doctor import examine_as_asked
 
-    document = examine_as_asked(_config(config), probe=probe, say=say if not as_json else None)
+    document = examine_as_asked(config_at(config), probe=probe, say=say if not as_json else None)
     if as_json:
         print_json(document)
     raise typer.Exit(document["exit_status"])
@@ -265,10 +264,10 @@ def trust_host(
     verbose: Verbose = False,
 ) -> None:
     """Show the SFTP server's host keys and, after a yes, pin them. Nobody is logged in."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.trust_host import trust_as_asked
 
-    trust_as_asked(_config(config).settings, yes=yes)
+    trust_as_asked(config_at(config).settings, yes=yes)
 
 
 @app.command()
@@ -278,10 +277,10 @@ def backup(
     verbose: Verbose = False,
 ) -> None:
     """Write a consistent copy of the ledger. Safe while a run is active."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.backup import back_up
 
-    say(back_up(_config(config), path), err=True)
+    say(back_up(config_at(config), path), err=True)
 
 
 @app.command()
@@ -294,7 +293,7 @@ def init(
     verbose: Verbose = False,
 ) -> None:
     """Write a commented config.yaml to start from. With --from, its feed is proposed for a file."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     from pipeline.cli.shipped import write_config
 
     if from_file is not None:
@@ -312,11 +311,11 @@ def init(
 @app.command()
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Serve a Billing API and an SFTP server of our own. Where config.yaml says, until stopped."""
-    _start(verbose=verbose)
+    start(verbose=verbose)
     _require_sandbox()
     from pipeline.cli.sandbox import serve_sandbox
 
-    raise typer.Exit(serve_sandbox(_config(config)))
+    raise typer.Exit(serve_sandbox(config_at(config)))
 
 
 def main() -> None:
@@ -353,30 +352,11 @@ def run_command(words: list[str]) -> int:
     return returned if isinstance(returned, int) else 0
 
 
-def _start(*, verbose: bool) -> None:
-    from pipeline.edge.log import start_logging
-
-    os.umask(PRIVATE)
-    start_logging(verbose=verbose)
-
-
 def _require_sandbox() -> None:
     from importlib.util import find_spec
 
     if find_spec("asyncssh") is None:
         raise UsageError(problem="the sandbox is not installed", remedy="install billferry[sandbox]")
-
-
-def _config(path: Path) -> Config:
-    from pipeline.edge.config import load_config
-
-    return load_config(path)
-
-
-def _finish(result: RunResult, *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
-    raise typer.Exit(result.exit_status)
 
 
 __all__ = ["app", "main", "run_command"]

@@ -165,6 +165,19 @@ def _file_examples() -> dict[str, Example | Story]:
         "file.unexpected_amounts": _one(
             {"amount_due": "24000"}, expect={"amount_median": ["50.00", "5000.00"]}
         ),
+        **_held_examples(),
+    }
+
+
+def _held_examples() -> dict[str, Example | Story]:
+    held, history = "tests/stories/test_held_files.py", "tests/stories/test_unusual_files.py"
+    return {
+        "file.first_of_feed": Story("the first file in live", held),
+        "file.release_always": Story("a feed with release: always", held),
+        "file.out_of_proportion": Story("24000 where files of 240.00 were loaded", history),
+        "file.unit_suspicious": Story("20 amounts like 24000 where 240.50 was loaded", history),
+        "file.limited": Story("load --limit 1 of a file of three", "tests/stories/test_limit.py"),
+        "file.refused_by_person": Story("refuse bills.csv --why …", held),
     }
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.core.totals import Totals
 from schemas.feed import Feed
 from schemas.results import ControlFacts
+
+if TYPE_CHECKING:
+    from pipeline.core.spread import Spread  # needs polars, and an idle run does not
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
@@ -125,6 +128,8 @@ class CheckedFile:
     refusal: Refusal | None = None
     holds: tuple[Hold, ...] = ()
     """Why it is held, unless a person has released it."""
+    spreads: tuple[Spread, ...] = ()
+    """Of what would be sent, by currency; none of a refused file."""
     notes: tuple[str, ...] = ()
     code_counts: dict[str, int] = field(default_factory=dict)
     control: ControlFacts | None = None

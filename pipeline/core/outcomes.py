@@ -37,6 +37,7 @@ class FileState(StrEnum):
     LOADED = "loaded"
     LOADED_WITH_REJECTS = "loaded_with_rejects"
     UNFINISHED = "unfinished"
+    HELD = "held"
     REFUSED = "refused"
     ALREADY_LOADED = "already_loaded"
     UNMATCHED = "unmatched"

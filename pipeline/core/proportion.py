@@ -1,19 +1,24 @@
-"""Whether a file is in proportion: as many records, and amounts as large, as its feed expects.
+"""Whether a file is in proportion: to what its feed expects, and to what its feed loaded before.
 
-A median is never computed: it lies within a range when at most half of the amounts are below it and at most half above,
+Against a range no median is computed: it lies within when at most half of the amounts are below and at most half above,
 which counts of whole numbers tell exactly.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
+from pipeline.core.files import Hold
 from pipeline.core.money import exponents
+from pipeline.core.spread import Spread
 from pipeline.errors import FileRefused
 from schemas.control import Expect
+from schemas.feed import Unit
 
 
 def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: Expect, name: str) -> None:
@@ -57,3 +62,49 @@ def _shares(parts: pl.LazyFrame, low: Decimal, high: Decimal) -> list[tuple[str,
         .collect(engine="streaming")
     )
     return shares.rows()
+
+
+# -- compared with what the feed loaded before --
+
+FACTOR = 20
+"""So many times the usual amount, or so small a part of it, is no change of prices."""
+MOST_COMPARED = 10
+"""Loaded files that a file is compared with, for each currency."""
+MANY_AMOUNTS = 20
+"""Fewer may well be whole by chance."""
+OUT_OF_PROPORTION = "file.out_of_proportion"
+UNIT_SUSPICIOUS = "file.unit_suspicious"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The amounts of one currency in a file that was loaded."""
+
+    usual_twice_minor: int
+    """As in `Spread`."""
+    with_decimals: int
+
+
+def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[Hold]:
+    """Why the amounts of one currency are unlike those of the feed's last loaded files."""
+    usual = sorted(each.usual_twice_minor for each in past if each.usual_twice_minor)
+    if usual and spread.usual_twice_minor:
+        # The median of doubled medians, doubled once more where it lies between two of them.
+        before = usual[(len(usual) - 1) // 2] + usual[len(usual) // 2]
+        now = 2 * spread.usual_twice_minor
+        if now > FACTOR * before or FACTOR * now < before:
+            yield Hold(OUT_OF_PROPORTION, _proportion(spread.currency, now, before, len(usual)))
+    is_whole = spread.records >= MANY_AMOUNTS and not spread.with_decimals
+    if unit == "major" and is_whole and any(each.with_decimals for each in past):
+        yield Hold(
+            UNIT_SUSPICIOUS,
+            f"none of {spread.records} amounts in {spread.currency} has decimals, and those loaded before had:"
+            " feed.amount.unit is major, and these may be minor units",
+        )
+
+
+def _proportion(currency: str, now: int, before: int, files: int) -> str:
+    """`now` and `before` are four times a median."""
+    how = f"{now // before} times" if now > before else f"1/{before // now} of"
+    loaded = "the last loaded file" if files == 1 else f"the last {files} loaded files"
+    return f"the median amount in {currency} is {how} that of {loaded} of this feed"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from pipeline.core.file_rules import file_rules
+from pipeline.core.rule import Rule
 
 MAX_REFERENCE_CHARACTERS = 255
 MAX_NAME_CHARACTERS = 255
@@ -21,15 +23,6 @@ MAX_AMOUNT_DUE_MINOR = 99_999_999
 MAX_BALANCE_MINOR = 10**18 - 1
 
 API_CODE = re.compile(r"api\.[1-5][0-9]{2}\.[a-z0-9_-]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One code of the catalogue. `core/examples.py` shows each of them broken."""
-
-    code: str
-    meaning: str
-    remedy: str
 
 
 def _reference_rules(field: str) -> Iterator[Rule]:
@@ -247,118 +240,10 @@ def _api_rules() -> Iterator[Rule]:
     )
 
 
-def _content_rules() -> Iterator[Rule]:
-    yield Rule(
-        "file.format",
-        "content of another format than feed.format says, or of one that is not read here",
-        "export it as CSV, XLSX or NDJSON, or correct feed.format",
-    )
-    yield Rule(
-        "file.archive_damaged",
-        "gzip or zip content that is cut off, altered, or followed by other bytes",
-        "send it again",
-    )
-    yield Rule(
-        "file.archive_members", "an archive of none or of several files", "pack each bill file by itself"
-    )
-    yield Rule("file.archive_nested", "an archive inside an archive", "pack it once, or not at all")
-    yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
-    yield Rule(
-        "file.archive_too_large",
-        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow",
-        "send it unpacked or raise the limit",
-    )
-    yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again")
-    yield Rule(
-        "file.workbook_active",
-        "a workbook with macros, or with links to other workbooks",
-        "save it as a plain workbook of values",
-    )
-    yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
-    yield Rule(
-        "file.merged_cells",
-        "merged cells in the header or among the records",
-        "unmerge them and fill in every row",
-    )
-
-
-def _unreadable_file_rules() -> Iterator[Rule]:
-    yield Rule("file.empty", "the file holds nothing, not even a header", "export again")
-    yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
-    yield Rule("file.too_many_records", "more records than limits.max_records", "split it or raise the limit")
-    yield Rule(
-        "file.record_too_long",
-        "a line longer than limits.max_record_bytes",
-        "export again or raise the limit",
-    )
-    yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
-    yield from _content_rules()
-    yield Rule("file.encoding", "not in feed.encoding", "export again, or correct feed.encoding")
-    yield Rule("file.header", "a header that cannot be read", "export again")
-    yield Rule("file.duplicate_column", "a column stands twice in the header", "name columns once")
-    yield Rule("file.missing_column", "a required column is not in the header", "add it or map it")
-    yield Rule(
-        "file.unmatched",
-        "the name fits no feed and no ignore pattern",
-        "rename it, add a feed, or use --feed",
-    )
-    yield Rule("file.two_feeds", "the name fits two feeds", "make feeds' match differ")
-
-
-def _unfit_file_rules() -> Iterator[Rule]:
-    yield Rule(
-        "file.too_many_rejects",
-        "more rejected records than limits allow",
-        "correct the feed or the file; nothing was sent",
-    )
-    yield Rule(
-        "file.rejects_not_allowed",
-        "rejected records in a feed with on_reject: refuse_file",
-        "correct them",
-    )
-    yield Rule("file.more_than_rejected", "more records than were rejected", "keep one row each")
-    yield Rule(
-        "file.rejects_unknown",
-        "a corrected rejects file of a file that is not known here",
-        "drop it back where the original was loaded",
-    )
-    yield Rule(
-        "file.control_missing",
-        "no control totals, and feed.control.required is true",
-        "export it again whole, with its trailer or control file",
-    )
-    yield Rule(
-        "file.control_unreadable",
-        "control totals that are not as feed.control says",
-        "correct feed.control or the export",
-    )
-    yield Rule(
-        "file.control_mismatch",
-        "the declared totals are not what the file holds",
-        "fetch the file again, or have it exported again: it is cut, doubled or changed",
-    )
-    yield Rule(
-        "file.control_unconfirmed",
-        "amounts that cannot be read, so that the declared totals cannot be confirmed",
-        "correct those records and the export; nothing was sent",
-    )
-    yield Rule(
-        "file.unexpected_records",
-        "fewer or more records than feed.expect.records",
-        "look at the export, then correct feed.expect if the file is right",
-    )
-    yield Rule(
-        "file.unexpected_amounts",
-        "amounts whose median is not within feed.expect.amount_median",
-        "check feed.amount.unit against the file",
-    )
-
-
 RULES: dict[str, Rule] = {
     rule.code: rule
     for rules in (
-        _unreadable_file_rules(),
-        _unfit_file_rules(),
+        file_rules(),
         _record_rules(),
         _field_rules(),
         _crossing_rules(),

@@ -53,7 +53,8 @@ class LoadJob:
     pace: Pace
     watermark: str
     past_dated: bool
-    limit: int | None = None
+    up_to: int | None = None
+    """So many records of the file may be settled in all; None: every one."""
     progress: Callable[[int, int], None] = lambda _, __: None
     """Told how many records are done now, and the retries so far."""
 
@@ -133,7 +134,7 @@ class _Loading:
                 self.job.checked.landed.feed.model,
                 self.job.reader,
                 self.job.file_id,
-                limit=self.job.limit,
+                up_to=self.job.up_to,
             )
         )
         try:

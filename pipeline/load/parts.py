@@ -68,12 +68,12 @@ def count_to_send(records: Path) -> int:
 
 
 def buckets(
-    records: Path, model: Model, memory: Memory, file_id: int, *, limit: int | None = None
+    records: Path, model: Model, memory: Memory, file_id: int, *, up_to: int | None = None
 ) -> Iterator[Bucket]:
     """The accepted records that have no final outcome yet, bucket by bucket.
 
-    Within a file the last record's names, e-mails and phones count, so every row carries those. `limit` takes
-    only the first so many records.
+    Within a file the last record's names, e-mails and phones count, so every row carries those. `up_to` takes
+    only the first of them, until so many records of the file have a final outcome.
     """
     number = -(-count_to_send(records) // BUCKET_RECORDS)
     if not number:
@@ -81,7 +81,7 @@ def buckets(
     settled = memory.settled_records(file_id)
     if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
         return  # a run that was killed after its last record looks no further
-    last_record = _record_of_limit(records, settled, limit)
+    last_record = _last_record(records, settled, up_to)
     for index in range(number):
         frame = _accepted(records)
         if number > 1:
@@ -154,9 +154,10 @@ def _last(column: str, owner: str) -> pl.Expr:
     return pl.col(column).drop_nulls().last().over(owner)
 
 
-def _record_of_limit(records: Path, settled: pl.Series, limit: int | None) -> int:
-    if limit is None:
+def _last_record(records: Path, settled: pl.Series, up_to: int | None) -> int:
+    if up_to is None:
         return 2**62
+    limit = max(0, up_to - settled.len())
     first = _accepted(records).select("record").pipe(_unsettled, settled).sort("record").head(limit).collect()
     return int(first["record"].max() or 0) if limit else 0  # type: ignore[arg-type]
 

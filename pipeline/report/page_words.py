@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.core.money import grouped
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
+from pipeline.report.words import SHOWN_CHANGES, to_send
 from schemas.results import Breakdown, Summary
 
 Tone = Literal["good", "attention", "stop"]
@@ -34,6 +35,10 @@ _MEND = (
     " are. What to correct stands below."
 )
 _RETRY = "When the cause of a refusal is gone, billferry retry sends the refused records again."
+_DECIDE = (
+    "Compare number, sum and amounts with what the merchant says. Then billferry release lets the file go on, or"
+    " billferry refuse ends it."
+)
 _GO_ON = (
     "Run billferry again: it goes on where this run stopped, and nothing is created twice. Until then, do not send"
     " these records in another way."
@@ -83,7 +88,10 @@ def _said(summary: Summary) -> list[str]:
     match FileState(summary.state):
         case FileState.REFUSED:
             why = [summary.refusal.message] if summary.refusal else []
-            return ["The file was refused. Nothing of it was sent.", *why]
+            return [_refused(found), *why]
+        case FileState.HELD:
+            held = [_held_sentence(found), *_reasons(summary), _DECIDE]
+            return [*held, *([_MEND] if rejects else [])]
         case FileState.UNFINISHED:
             return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
         case FileState.VALIDATED:
@@ -99,6 +107,32 @@ def _said(summary: Summary) -> list[str]:
             return [_some(found, LOADED, "loaded"), _MEND, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
+
+
+def _refused(found: Breakdown) -> str:
+    sent = found.total - count(found, Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+    if not sent:
+        return "The file was refused. Nothing of it was sent."
+    return f"The file was refused. {records(sent).capitalize()} {_is(sent)} sent; nothing more of it will be."
+
+
+def _held_sentence(found: Breakdown) -> str:
+    left = found.not_attempted
+    return f"The file is held: {grouped(left)} of {records(found.total)} {_is(left)} not sent before a person decides."
+
+
+def _reasons(summary: Summary) -> list[str]:
+    """Each reason with what it changes, and the figures to judge it by."""
+    said = []
+    for hold in summary.holds:
+        more = len(hold.changes) - SHOWN_CHANGES
+        left = [f"and {grouped(more)} more"] if more > 0 else []
+        said.append(
+            ": ".join(
+                [hold.message, *["; ".join([*hold.changes[:SHOWN_CHANGES], *left])][: bool(hold.changes)]]
+            )
+        )
+    return [*said, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
 
 
 def _all(found: Breakdown, what: str) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.files import CheckedFile, Hold, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
 from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, badness
 from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
+    AmountFacts,
     Breakdown,
     FileFacts,
+    HoldFacts,
     RefusalFacts,
     RequestCounts,
     RunFacts,
@@ -60,6 +62,8 @@ def summarise(
         requests=requests,
         control=checked.control,
         refusal=RefusalFacts(code=refusal.code, message=refusal.message) if refusal else None,
+        holds=[_hold(hold) for hold in checked.holds],
+        held_amounts=_amounts(checked) if checked.holds else {},
         notes=[*checked.notes, *notes],
         codes=dict(sorted(tally.codes.items())),
         reports=reports,
@@ -111,10 +115,10 @@ def exit_status(report: FileReport) -> int:
     match FileState(report.summary.state):
         case FileState.UNFINISHED:
             return EX_UNFINISHED
-        case FileState.REFUSED | FileState.UNMATCHED:
+        case FileState.REFUSED | FileState.UNMATCHED | FileState.HELD:
             return EX_RECORDS
-        case _:
-            return EX_RECORDS if report.unexpected_rejects else EX_OK
+        case _:  # a dry run says of a file that it would be held
+            return EX_RECORDS if report.unexpected_rejects or report.summary.holds else EX_OK
 
 
 def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX_OK) -> RunResult:
@@ -134,9 +138,29 @@ def _state(checked: CheckedFile, totals: Totals, *, dry_run: bool) -> FileState:
         return FileState.REFUSED
     if dry_run:
         return FileState.VALIDATED_WITH_REJECTS if rejects else FileState.VALIDATED
+    if checked.holds and not totals.count(Outcome.IN_DOUBT):
+        return FileState.HELD
     if any(totals.count(outcome) for outcome in OPEN):
         return FileState.UNFINISHED
     return FileState.LOADED_WITH_REJECTS if rejects else FileState.LOADED
+
+
+def _hold(hold: Hold) -> HoldFacts:
+    return HoldFacts(code=hold.code, message=hold.message, changes=list(hold.changes))
+
+
+def _amounts(checked: CheckedFile) -> dict[str, AmountFacts]:
+    """What a file would send, as its check counted it."""
+    return {
+        spread.currency: AmountFacts(
+            records=spread.records,
+            total_minor=checked.totals.amounts_minor[spread.currency][Outcome.NOT_ATTEMPTED],
+            smallest_minor=spread.smallest_minor,
+            median_minor=spread.median_minor,
+            largest_minor=spread.largest_minor,
+        )
+        for spread in checked.spreads
+    }
 
 
 def _over_currencies(totals: Totals) -> dict[Outcome, int]:

@@ -9,9 +9,10 @@ from pipeline.core.names import printable
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
-from schemas.results import Breakdown, Summary
+from schemas.results import AmountFacts, Breakdown, Summary
 
 SHOWN_REJECTS = 5
+SHOWN_CHANGES = 20
 
 
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
@@ -25,6 +26,7 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
     yield f"{summary.file.name}: {_words(summary.state)}{feed}"
     if summary.refusal is not None:
         yield f"  {summary.refusal.code}: {summary.refusal.message}"
+    yield from _held(summary)
     if summary.records.total:
         yield f"  records: {_counts(summary.records)}"
     for currency, amounts in summary.amounts_minor.items():
@@ -37,6 +39,31 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
     for note in summary.notes:
         yield f"  note: {note}"
     yield from _rejects(summary, report.first_rejects[:shown_rejects])
+
+
+def _held(summary: Summary) -> Iterator[str]:
+    """Why a file waits, and what a person needs to judge it by."""
+    for hold in summary.holds:
+        yield f"  {'would be held: ' if summary.run.dry_run else ''}{hold.code}: {hold.message}"
+        for change in hold.changes[:SHOWN_CHANGES]:
+            yield f"    {change}"
+        if (left := len(hold.changes) - SHOWN_CHANGES) > 0:
+            yield f"    and {grouped(left)} more, all in summary.json"
+    for currency, amounts in summary.held_amounts.items():
+        yield f"  to send: {to_send(currency, amounts)}"
+    if summary.holds and not summary.run.dry_run:
+        digits = (summary.file.sha256 or "")[:8]
+        yield f"  billferry release {digits} lets it go on; billferry refuse {digits} --why TEXT ends it"
+
+
+def to_send(currency: str, amounts: AmountFacts) -> str:
+    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`."""
+    one = "1 record" if amounts.records == 1 else f"{grouped(amounts.records)} records"
+    sizes = (
+        f"smallest {shown(currency, amounts.smallest_minor)}, median {shown(currency, amounts.median_minor)},"
+        f" largest {shown(currency, amounts.largest_minor)}"
+    )
+    return f"{one}, {shown(currency, amounts.total_minor)} ({sizes})"
 
 
 def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:

@@ -32,6 +32,7 @@ from pipeline.report import (
     without_report,
     write_report,
 )
+from pipeline.run.gate import GateKeeper, Judged, as_reported
 from schemas.results import FileFacts, RequestCounts, Summary
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ class FileByFile:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._gate = GateKeeper(desk)
         self.reports: list[FileReport] = []
         self.done: set[str] = set()
         """SHA-256s worked on in this run: a file is not loaded twice because two sources show it."""
@@ -97,19 +99,24 @@ class FileByFile:
         self.done.add(landed.sha256)
         landed = desk.with_its_totals(landed)
         remotes = remotes or desk.places.of(landed.sha256)
+        if row is not None and self._gate.says_as_before(landed, row):
+            self._as_before(row, remotes)
+            return
         self.say(self._worked(landed, desk.take_up(landed), remotes))
 
     def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
         desk = self._desk
-        checked = self._checked(landed)
+        judged = self._gate.judged(self._checked(landed), file_id)
+        checked = judged.checked
         outcomes: Outcomes = nothing_sent
         requests, notes = RequestCounts(), list[str]()
-        if file_id is not None and checked.refusal is None:
-            if self.api_stopped is None:
-                result = self._load(checked, file_id)
+        if file_id is not None:
+            if self._may_load(checked, file_id):
+                result = self._load(judged, file_id)
                 requests, notes = result.requests, list(result.notes)
                 log.info("loaded", file=landed.name, sha256=landed.sha256, **requests.model_dump())
                 self._heed(result)
+                checked = self._gate.after_load(judged, file_id)
             outcomes = desk.outcomes(file_id)
         report = write_report(
             checked,
@@ -120,8 +127,16 @@ class FileByFile:
             notes=notes,
             timezone=desk.settings.timezone,
         )
+        if file_id is not None:
+            self._gate.remember_loaded(checked, file_id, report.summary.state, report.summary.records)
         desk.finish(file_id, report, remotes, _place_after(report))
         return report
+
+    def _may_load(self, checked: CheckedFile, file_id: int) -> bool:
+        """Of a held file only what is in doubt is settled."""
+        if checked.refusal is not None or self.api_stopped is not None:
+            return False
+        return not checked.holds or self._gate.in_doubt(file_id)
 
     def _checked(self, landed: LandedFile) -> CheckedFile:
         desk = self._desk
@@ -162,10 +177,11 @@ class FileByFile:
         ):
             problem = "its feed has changed since, and the file reads otherwise now; put the feed back first"
             raise ReportGone(name=row.name, problem=problem)
+        checked = as_reported(checked, then)
         said = list(checked.notes)
         report = write_report(
             checked,
-            desk.outcomes(row.id) if checked.refusal is None else nothing_sent,
+            desk.outcomes(row.id),
             folder=desk.reports,
             run=then.run,
             requests=then.requests,
@@ -187,10 +203,10 @@ class FileByFile:
         remedy = "keep one row per rejected record; new records belong into a file of their own"
         return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
 
-    def _load(self, checked: CheckedFile, file_id: int) -> LoadResult:
+    def _load(self, judged: Judged, file_id: int) -> LoadResult:
         from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
-        desk = self._desk
+        desk, checked = self._desk, judged.checked
         to_send = desk.left_to_send(checked, file_id)
         writer, reader = desk.connection(), desk.reader()
         sent = 0
@@ -212,7 +228,7 @@ class FileByFile:
                     pace=desk.pace,
                     watermark=desk.watermark(checked.landed, file_id),
                     past_dated=desk.is_past_dated(checked.landed),
-                    limit=desk.options.limit,
+                    up_to=0 if checked.holds else judged.up_to,
                     progress=advance,
                 )
             )
@@ -223,6 +239,14 @@ class FileByFile:
             return
         self._desk.fail(result.stopped)
         self.api_stopped = result.stopped
+
+    def _as_before(self, row: FileRow, remotes: Sequence[RemoteFile]) -> None:
+        """A file that still waits for a person, or that one has refused."""
+        summary = Summary.model_validate(row.summary, strict=False)
+        said = summary.model_copy(update={"run": self._desk.facts()})
+        self.say(FileReport(said))
+        if FileState(said.state) is FileState.REFUSED:
+            self._desk.places.owe(row.sha256, remotes, "quarantine", None)
 
     def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
         desk = self._desk
@@ -253,7 +277,7 @@ def _pressed(retried: int, limit_per_s: float | None) -> str:
 def _place_after(report: FileReport) -> Place | None:
     """Where a file goes at its source; nowhere while anything of it is open."""
     match FileState(report.summary.state):
-        case FileState.UNFINISHED:
+        case FileState.UNFINISHED | FileState.HELD:
             return None
         case FileState.REFUSED:
             return "quarantine"

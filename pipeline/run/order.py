@@ -50,10 +50,10 @@ def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
     monitor = Monitor(config.settings, ui.warn)
     if options.dry_run:
         with Desk.opened(config, ui, options) as desk:
-            return _Run(desk).everything()
+            return Run(desk).everything()
     with monitored(monitor) as ended, Desk.opened(config, ui, options) as desk:
         monitor.tell_start()
-        return ended(_Run(desk).everything())
+        return ended(Run(desk).everything())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def pass_over(
     `elsewhere` is the exit status of what is known to be wrong at other places: it is remembered of the pass, too.
     """
     with Desk.opened(config, ui, options) as desk:
-        run = _Run(desk, wait=None, elsewhere=elsewhere)
+        run = Run(desk, wait=None, elsewhere=elsewhere)
         work = run.upkeep if source is None else partial(run.one_place, source)
         return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
 
@@ -85,7 +85,7 @@ def pass_over(
 def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
     """The same for files named on the command line, which are left where they are."""
     with Desk.opened(config, ui, options) as desk:
-        run = _Run(desk)
+        run = Run(desk)
         return run.result_of(partial(run.named, paths))
 
 
@@ -95,7 +95,7 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
     Raises UsageError when a name fits no file, or more than one.
     """
     with Desk.opened(config, ui, options) as desk:
-        run = _Run(desk)
+        run = Run(desk)
         return run.result_of(partial(run.retry, desk.rows_named(names)))
 
 
@@ -112,7 +112,9 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
         return desk.result(files.reports).model_copy(update={"exit_status": desk.status})
 
 
-class _Run:
+class Run:
+    """The work of one run, at one desk."""
+
     def __init__(
         self, desk: Desk, wait: Callable[[float], None] | None = time.sleep, elsewhere: int = EX_OK
     ) -> None:
@@ -233,8 +235,15 @@ class _Run:
             self._desk.ui.line(f"{row.name}: {count} refused records to send again")
             if count:
                 self._files.guarded(row.name, partial(self._files.resume, row))
-        places = self._desk.places
-        for source in places.opened(places.owed_reports()):
+        self._hand_over_to(self._desk.places.owed_reports())
+
+    def decided(self, row: FileRow) -> None:
+        """Go on with a file that a person has decided about, here and at its source."""
+        self._files.guarded(row.name, partial(self._files.resume, row))
+        self._hand_over_to(self._desk.places.owed_of(row.sha256))
+
+    def _hand_over_to(self, names: Collection[SourceName]) -> None:
+        for source in self._desk.places.opened(names) if names else ():
             self._reaching(partial(self._hand_over, source))
             source.close()
 

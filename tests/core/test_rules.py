@@ -8,13 +8,14 @@ import pytest
 
 from pipeline.core import rules
 from pipeline.core.across import UNIQUENESS
+from pipeline.core.rule import Rule
 from pipeline.core.structure import DAMAGE
 
 CODE = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)
 
 
 @pytest.mark.parametrize("rule", rules.RULES.values(), ids=lambda rule: rule.code)
-def test_every_rule_is_explained(rule: rules.Rule) -> None:
+def test_every_rule_is_explained(rule: Rule) -> None:
     assert CODE.fullmatch(rule.code)
     assert rules.RULES[rule.code] is rule
     assert rule.meaning

@@ -75,7 +75,7 @@ def new_key(world: World) -> None:
 def killed_run(world: World) -> None:
     """The run of the night was killed when its first bill was created and no answer had come."""
     (world.folder / "night_bills_2026-11-30.csv").write_text(
-        "customer_reference,account_reference,bill_reference,amount_due\nC-8,A-8,INV-8,20.00\nC-9,A-9,INV-9,30.00\n"
+        "customer_reference,account_reference,bill_reference,amount_due\nC-8,A-8,INV-8,220.00\nC-9,A-9,INV-9,330.00\n"
     )
     with subprocess.Popen(
         [world.program, "load", "night_bills_2026-11-30.csv"],

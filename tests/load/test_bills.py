@@ -170,13 +170,13 @@ def test_bills_of_an_api_that_was_reset_are_made_again(merchant: Merchant) -> No
         fresh.stop()
 
 
-def test_a_limit_sends_the_first_records_and_the_next_load_the_rest(merchant: Merchant) -> None:
+def test_a_limit_sends_the_first_records_and_holds_the_rest(merchant: Merchant) -> None:
     path = merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(6)])
     loaded = merchant.load(path, "--limit", "2")
-    assert loaded.exit_status == 3
+    assert loaded.exit_status == 1
     assert loaded.outcomes == ["created", "created"] + ["not_attempted"] * 4
-    assert merchant.load(path).outcomes == ["created"] * 6
-    assert len(merchant.requests()) == 6
+    assert merchant.load(path).outcomes == loaded.outcomes
+    assert len(merchant.requests()) == 2
 
 
 def test_the_owner_of_a_bill_in_conflict_does_not_become_the_owner_of_the_next(merchant: Merchant) -> None:

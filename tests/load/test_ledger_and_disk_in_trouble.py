@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.edge.ledger import database
+from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.edge.lock import only_run
 from pipeline.sandbox.faults import Fault, Received
 from tests.load.conftest import Loaded, Merchant
@@ -130,9 +131,7 @@ def test_a_migration_that_finds_the_ledger_locked_is_one_line_and_made_up_for(
 ) -> None:
     merchant.load(merchant.bills(["D,E,F,1.00"]))
     path = merchant.bills(ROWS)
-    monkeypatch.setattr(
-        database, "MIGRATIONS", (*database.MIGRATIONS, "CREATE TABLE later (id INTEGER) STRICT;")
-    )
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (id INTEGER) STRICT;"))
     words = ["load", str(path), "--config", str(merchant.folder / "config.yaml")]
     with locked(merchant.folder / "var" / "ledger.sqlite"):
         assert run_command(words) == 3

@@ -223,7 +223,7 @@ def test_a_limit_takes_the_first_records_that_are_still_to_send(
 ) -> None:
     rows = [bill(f"C{n % 2}", None, f"B{n}", verdict="rejected" if n == 2 else "accepted") for n in range(6)]
     sends.write(Conclude(1, "B0", RecordOutcome(1, Outcome.CREATED)))
-    found = list(buckets(write(tmp_path / "r", rows), "bill", sends, 1, limit=limit))
+    found = list(buckets(write(tmp_path / "r", rows), "bill", sends, 1, up_to=1 + limit))
     assert sorted(one.record for one in take_all(found)) == records
 
 

@@ -152,6 +152,12 @@ class Merchant:
     def load(self, *words: str | Path) -> Said:
         return self._command("load", *map(str, words))
 
+    def release(self, file: str, *words: str) -> Said:
+        return self._command("release", file, *words)
+
+    def refuse(self, file: str, *words: str) -> Said:
+        return self._command("refuse", file, *words)
+
     def _command(self, *words: str) -> Said:
         config = self.folder / "config.yaml"
         config.write_text(yaml.safe_dump(self.settings))

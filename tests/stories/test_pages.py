@@ -34,16 +34,32 @@ def test_each_run_brings_the_overview_up_to_date(merchant: Merchant) -> None:
 
 def test_an_unfinished_file_is_told_and_then_told_otherwise(merchant: Merchant) -> None:
     path = merchant.write("za_bills_2029-12-02.csv", MIXED.replace("1O", "10"))
-    left = merchant.load(path, "--limit", "1")
+    api = dict(merchant.settings["api"])
+    merchant.settings["api"] |= {"base_url": "http://127.0.0.1:9", "max_attempts": 1}
+    left = merchant.load(path)
     assert left.state == "unfinished"
     assert (
-        "The file is unfinished: 1 of 2 records is open."
+        "The file is unfinished: 2 of 2 records are open."
         in (merchant.report(left.file) / "report.html").read_text()
     )
     assert ">Unfinished</span>" in overview(merchant).read_text()
+    merchant.settings["api"] = api
     done = merchant.load(path)
     assert "All 2 records are loaded." in (merchant.report(done.file) / "report.html").read_text()
     assert ">Unfinished</span>" not in overview(merchant).read_text()
+
+
+def test_a_held_file_is_told_with_what_to_judge_it_by_and_then_told_otherwise(merchant: Merchant) -> None:
+    path = merchant.write("za_bills_2029-12-02.csv", MIXED.replace("1O", "10"))
+    held = merchant.load(path, "--limit", "1")
+    page = (merchant.report(held.file) / "report.html").read_text()
+    assert "The file is held: 1 of 2 records is not sent before a person decides." in page
+    assert "To send: 2 records, ZAR" in page
+    assert "(smallest ZAR" in page
+    assert ">Held</span>" in overview(merchant).read_text()
+    done = merchant.release(path.name, "--now")
+    assert "All 2 records are loaded." in (merchant.report(done.file) / "report.html").read_text()
+    assert ">Held</span>" not in overview(merchant).read_text()
 
 
 def test_a_run_without_work_and_a_dry_run_leave_the_overview_alone(merchant: Merchant) -> None:

@@ -2,20 +2,26 @@
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `files` files, sightings and hand-overs
+- `decisions` what people decided about held files, and how far files may go
 - `sends` intents, ids and outcomes
 - `runs` runs as such, and when each feed last got a file
 - `group` commits many small changes as one
 """
 
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
-from pipeline.edge.ledger.files import FileRow, Files, Handover
+from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
+from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
 
 __all__ = [
+    "FINISHED_STATES",
+    "Decisions",
+    "Fate",
     "FileRow",
     "Files",
+    "Gate",
     "GroupCommit",
     "Handover",
     "Ledger",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.disk import new_file, put_in_place, remove, sync_file
+from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import (
     BillferryError,
     DiskFull,
@@ -30,128 +31,6 @@ _OF_THE_DISK = frozenset(
 
 Ledger = sqlite3.Connection
 """An open ledger, for those who only hand it on."""
-
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
-
-    -- One row per bill file, known by its bytes. `id` is short because outcomes repeat it.
-    CREATE TABLE files (
-        id INTEGER PRIMARY KEY,             -- landing order
-        sha256 TEXT NOT NULL UNIQUE,
-        name TEXT NOT NULL,
-        source TEXT NOT NULL,
-        feed TEXT NOT NULL,
-        feed_print TEXT NOT NULL,           -- hash of the feed it was read with
-        name_parts TEXT NOT NULL,           -- JSON
-        rejects_of TEXT,
-        size_bytes INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        landed_at TEXT NOT NULL,
-        finished_at TEXT,
-        summary TEXT                        -- JSON, as reported
-    ) STRICT;
-    CREATE INDEX files_by_state ON files (state);
-
-    -- What was seen where and since when; sha256 is filled once the file was fetched.
-    CREATE TABLE sightings (
-        source TEXT NOT NULL,
-        name TEXT NOT NULL,
-        size_bytes INTEGER NOT NULL,
-        modified_at TEXT NOT NULL,
-        first_seen_at TEXT NOT NULL,
-        sha256 TEXT,
-        PRIMARY KEY (source, name)
-    ) STRICT, WITHOUT ROWID;
-
-    -- Moves and uploads that are owed to a source; a failed one is tried again by the next run.
-    CREATE TABLE handovers (
-        id INTEGER PRIMARY KEY,
-        sha256 TEXT NOT NULL,
-        source TEXT NOT NULL,
-        name TEXT NOT NULL,
-        size_bytes INTEGER NOT NULL,        -- as it was when it was fetched: another file may have its name by now
-        modified_at TEXT NOT NULL,
-        place TEXT NOT NULL,                -- archive or quarantine
-        report TEXT,                        -- name of the report folder to upload
-        UNIQUE (source, name, sha256)
-    ) STRICT;
-
-    -- What the API holds, as far as it told us. id and reference are one to one.
-    CREATE TABLE entities (
-        kind TEXT NOT NULL,
-        reference TEXT NOT NULL,
-        id TEXT NOT NULL,
-        owner TEXT,                         -- reference of the customer (of an account or bill)
-        currency TEXT,
-        balance INTEGER,                    -- minor units, as last set by us or shown by the API
-        details TEXT NOT NULL DEFAULT '{}', -- JSON, as last sent
-        watermark TEXT,                     -- of the balance
-        PRIMARY KEY (kind, reference)
-    ) STRICT, WITHOUT ROWID;
-    CREATE UNIQUE INDEX entities_by_id ON entities (kind, id);
-
-    -- Requests that are about to be sent or whose outcome is not known yet; settled ones are removed.
-    CREATE TABLE intents (
-        kind TEXT NOT NULL,
-        reference TEXT NOT NULL,
-        file_id INTEGER NOT NULL REFERENCES files (id),
-        record INTEGER NOT NULL,
-        method TEXT NOT NULL,
-        path TEXT NOT NULL,
-        body BLOB NOT NULL,
-        key TEXT,
-        content TEXT NOT NULL,
-        generation INTEGER NOT NULL,
-        customer_reference TEXT NOT NULL,
-        account_reference TEXT,
-        balance_before INTEGER,
-        watermark TEXT,
-        first_sent_at TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (kind, reference)       -- one unsettled intent per business key
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX intents_by_file ON intents (file_id);
-
-    -- The generation that a wish has reached because the keys before it are spent.
-    CREATE TABLE generations (
-        kind TEXT NOT NULL,
-        reference TEXT NOT NULL,
-        content TEXT NOT NULL,
-        generation INTEGER NOT NULL,
-        PRIMARY KEY (kind, reference, content)
-    ) STRICT, WITHOUT ROWID;
-
-    CREATE TABLE outcomes (
-        file_id INTEGER NOT NULL,
-        record INTEGER NOT NULL,
-        outcome TEXT NOT NULL,
-        reference TEXT NOT NULL,
-        codes TEXT NOT NULL DEFAULT '',
-        message TEXT,
-        customer_id TEXT,
-        account_id TEXT,
-        bill_id TEXT,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (file_id, record)
-    ) STRICT, WITHOUT ROWID;
-    """,
-    """
-    -- Runs as such, for those who ask when the last one was. One without an end was killed, or is at work.
-    CREATE TABLE runs (
-        id INTEGER PRIMARY KEY,
-        run_id TEXT NOT NULL,
-        started_at TEXT NOT NULL,
-        finished_at TEXT,
-        exit_status INTEGER,
-        states TEXT NOT NULL DEFAULT '{}'   -- JSON: state of a file -> how many
-    ) STRICT;
-
-    -- When a feed last got a file, also one whose bytes were known.
-    CREATE TABLE arrivals (feed TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    INSERT INTO arrivals SELECT feed, max(landed_at) FROM files WHERE rejects_of IS NULL GROUP BY feed;
-    """,
-)
 
 
 class _Cursor(sqlite3.Cursor):

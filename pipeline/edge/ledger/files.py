@@ -14,7 +14,7 @@ from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.database import transaction
 
-OPEN_STATES = ("landed", "unfinished")
+OPEN_STATES = ("landed", "unfinished", "held")
 FINISHED_STATES = ("loaded", "loaded_with_rejects")
 
 
@@ -43,8 +43,13 @@ class FileRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is being loaded."""
+        """Whether it is being loaded, or waits for it."""
         return self.state in OPEN_STATES
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits for a person."""
+        return self.state == "held"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.edge.ledger import Files, database
+from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
 from tests.edge.ledger.conftest import land, opened
 
@@ -24,7 +25,7 @@ def version_of(path: Path) -> int:
 def test_a_new_ledger_is_made_and_opens_again(path: Path) -> None:
     with closing(opened(path)) as ledger:
         land(Files(ledger))
-    assert version_of(path) == len(database.MIGRATIONS)
+    assert version_of(path) == len(MIGRATIONS)
     with closing(opened(path)) as ledger:
         assert len(Files(ledger).all()) == 1
 
@@ -157,8 +158,8 @@ NEXT = "ALTER TABLE files ADD COLUMN note TEXT; CREATE TABLE notes (id INTEGER P
 def test_an_older_ledger_is_copied_before_it_is_changed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(opened(path)) as ledger:
         land(Files(ledger))
-    old = len(database.MIGRATIONS)
-    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT))
+    old = len(MIGRATIONS)
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, NEXT))
     copy = path.with_name(f"ledger.sqlite.before-v{old + 1}")
     copy.write_bytes(b"left by a migration that was cut off")
     with closing(opened(path)) as ledger:
@@ -169,8 +170,8 @@ def test_an_older_ledger_is_copied_before_it_is_changed(path: Path, monkeypatch:
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(path).close()
-    old = len(database.MIGRATIONS)
-    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT + "CREATE TABLE files (id);"))
+    old = len(MIGRATIONS)
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, NEXT + "CREATE TABLE files (id);"))
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         opened(path)
     assert version_of(path) == old

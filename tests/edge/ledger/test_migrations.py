@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger import Files, Runs, Sends, database
+from pipeline.edge.ledger import Files, Runs, Sends
+from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import LedgerOutdated
 from pipeline.sandbox.serve import TEST_KEY
 from tests.edge.config_place import GOOD
@@ -50,7 +51,7 @@ def fill_version_1(path: Path) -> None:
     """As a run of version 1 left it: by the SQL of that version alone."""
     with closing(sqlite3.connect(path)) as old, old:
         old.execute("PRAGMA journal_mode = WAL")
-        old.executescript(database.MIGRATIONS[0])
+        old.executescript(MIGRATIONS[0])
         for table, rows in ROWS.items():
             for row in rows:
                 old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - ours
@@ -91,7 +92,7 @@ def test_when_each_feed_last_got_a_file_is_taken_from_what_was_landed(old: Path)
 
 def test_the_copy_before_it_is_whole_private_and_of_version_1(old: Path) -> None:
     opened(old).close()
-    copy = old.with_name("ledger.sqlite.before-v2")
+    copy = old.with_name("ledger.sqlite.before-v3")
     assert copy.stat().st_mode & 0o777 == 0o600
     assert rows_of(copy) == ROWS
     with closing(sqlite3.connect(copy)) as kept:
@@ -106,7 +107,7 @@ def test_the_copy_put_back_is_a_ledger_again(old: Path) -> None:
     opened(old).close()
     for path in (old, *old.parent.glob("ledger.sqlite-*")):
         path.unlink()
-    old.with_name("ledger.sqlite.before-v2").rename(old)
+    old.with_name("ledger.sqlite.before-v3").rename(old)
     opened(old).close()
     assert rows_of(old) == ROWS
 

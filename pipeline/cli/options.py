@@ -1,0 +1,49 @@
+"""Options that several commands share, and how each command starts and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.edge.config import Config
+    from schemas.results import RunResult
+
+DEFAULT_CONFIG = Path("config.yaml")
+ConfigPath = Annotated[
+    Path, typer.Option("--config", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
+FeedName = Annotated[str | None, typer.Option("--feed", help="Read them as this feed, whatever their names.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, help="Bill files; they are left where they are."),
+]
+KnownFile = Annotated[str, typer.Argument(help="A file name, or the first 8 digits or more of its SHA-256.")]
+PRIVATE = 0o077
+"""The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""
+
+
+def start(*, verbose: bool) -> None:
+    from pipeline.edge.log import start_logging
+
+    os.umask(PRIVATE)
+    start_logging(verbose=verbose)
+
+
+def config_at(path: Path) -> Config:
+    from pipeline.edge.config import load_config
+
+    return load_config(path)
+
+
+def finish(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+    raise typer.Exit(result.exit_status)

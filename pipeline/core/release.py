@@ -1,0 +1,100 @@
+"""Held files: what a person decided about one, and what that decision covers (design §4, `held`).
+
+A decision is bound to what the person saw: the file's bytes, the feed it was read with, its totals, and the reasons it
+was held for. Whatever changes voids it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.core.files import Hold
+from pipeline.core.totals import Totals
+
+Word = Literal["release", "refuse"]
+
+FIRST = "file.first_of_feed"
+ALWAYS = "file.release_always"
+LIMITED = "file.limited"
+REFUSED = "file.refused_by_person"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a file was when somebody looked at it."""
+
+    feed_print: str
+    totals: str
+    """As `totals_text`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who decides, and where."""
+
+    user_name: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.user_name} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about the file of that SHA-256. `at` is RFC 3339."""
+
+    sha256: str
+    word: Word
+    at: str
+    by: Person
+    basis: Basis
+    holds: frozenset[str]
+    """Prints of the reasons that the person was shown (`print_of`)."""
+    accept_changes: bool = False
+    up_to: int | None = None
+    """So many records of the file may be settled in all; None: every one."""
+    why: str | None = None
+
+    def covers(self, basis: Basis, holds: Iterable[Hold]) -> bool:
+        """Whether it was made about this file, and, as a release, for all of these reasons."""
+        if basis != self.basis:
+            return False
+        return self.word == "refuse" or all(
+            print_of(hold) in self.holds and (self.accept_changes or not hold.changes) for hold in holds
+        )
+
+    def __str__(self) -> str:
+        return f"{self.word}d on {self.at} by {self.by}"
+
+
+def print_of(hold: Hold) -> str:
+    """A hash of a reason: its code and what it would change, but not its words, whose figures move with the history."""
+    return hashlib.sha256("\n".join([hold.code, *hold.changes]).encode()).hexdigest()
+
+
+def totals_text(totals: Totals) -> str:
+    """What a check counted, as text: records and minor units by currency and outcome."""
+    counted = {
+        currency: {
+            str(outcome): [number, totals.amounts_minor[currency].get(outcome, 0)]
+            for outcome, number in sorted(by_outcome.items())
+        }
+        for currency, by_outcome in totals.records.items()
+    }
+    return json.dumps(counted, sort_keys=True)
+
+
+def first_of_feed(feed: str) -> Hold:
+    return Hold(FIRST, f"no file of feed {feed} has been loaded in live yet")
+
+
+def always() -> Hold:
+    return Hold(ALWAYS, "feed.release is always: each file waits for a person")
+
+
+def limited(sent: int, left: int) -> Hold:
+    return Hold(LIMITED, f"--limit: {sent} of its records are settled, {left} are not sent")

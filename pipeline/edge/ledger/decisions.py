@@ -1,0 +1,147 @@
+"""Held files in the ledger: what people decided, how far each file may go, and what each feed loaded before."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Literal
+
+from pipeline.core.proportion import MOST_COMPARED, Past
+from pipeline.core.release import Basis, Decision, Person
+from pipeline.core.spread import Spread
+from pipeline.edge.ledger.database import transaction
+
+Fate = Literal["pending", "taken", "void", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How far a file may go while it is what `basis` says."""
+
+    basis: Basis
+    is_open: bool
+    """False: it is held."""
+    up_to: int | None = None
+    """So many of its records may be settled in all; None: every one."""
+    last_load: int | None = None
+    """Number of its feed's last load when it was held."""
+
+
+class Decisions:
+    """Over one connection. Every method is one durable step."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # -- what people decided --
+
+    def decide(self, decision: Decision) -> bool:
+        """Remember a decision about a held file, in the place of one that is pending; False when it is not held."""
+        with transaction(self._db):
+            held = self._db.execute(
+                "SELECT 1 FROM files WHERE sha256 = ? AND state = 'held'", (decision.sha256,)
+            ).fetchone()
+            if held is None:
+                return False
+            self._settle(decision.sha256, "replaced")
+            self._db.execute(
+                "INSERT INTO decisions (sha256, word, at, user_name, host, feed_print, totals, holds,"
+                " accept_changes, up_to, why) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    *(decision.sha256, decision.word, decision.at, decision.by.user_name, decision.by.host),
+                    *(decision.basis.feed_print, decision.basis.totals, json.dumps(sorted(decision.holds))),
+                    *(int(decision.accept_changes), decision.up_to, decision.why),
+                ),
+            )
+        return True
+
+    def pending(self, sha256: str) -> Decision | None:
+        """The decision that is to be taken up."""
+        return self._newest(sha256, "pending")
+
+    def taken(self, sha256: str) -> Decision | None:
+        """The decision that was taken up last."""
+        return self._newest(sha256, "taken")
+
+    def _settle(self, sha256: str, fate: Fate) -> None:
+        self._db.execute(
+            "UPDATE decisions SET fate = ? WHERE sha256 = ? AND fate = 'pending'", (fate, sha256)
+        )
+
+    def _newest(self, sha256: str, fate: Fate) -> Decision | None:
+        row = self._db.execute(
+            "SELECT * FROM decisions WHERE sha256 = ? AND fate = ? ORDER BY id DESC LIMIT 1", (sha256, fate)
+        ).fetchone()
+        return _decision(row) if row else None
+
+    # -- how far files may go --
+
+    def gate(self, file_id: int) -> Gate | None:
+        row = self._db.execute("SELECT * FROM gates WHERE file_id = ?", (file_id,)).fetchone()
+        if row is None:
+            return None
+        basis = Basis(row["feed_print"], row["totals"])
+        return Gate(basis, bool(row["is_open"]), row["up_to"], row["last_load"])
+
+    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
+        """Let a file go so far, and settle its pending decision with the same step, where `fate` says how."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT OR REPLACE INTO gates VALUES (?,?,?,?,?,?)",
+                (
+                    *(file_id, gate.basis.feed_print, gate.basis.totals),
+                    *(int(gate.is_open), gate.up_to, gate.last_load),
+                ),
+            )
+            if fate is not None:
+                self._settle(sha256, fate)
+
+    def forget_gate(self, file_id: int) -> None:
+        """A file starts afresh, and is judged afresh."""
+        self._db.execute("DELETE FROM gates WHERE file_id = ?", (file_id,))
+
+    # -- what feeds loaded before --
+
+    def loaded(self, file_id: int, feed: str, spreads: Sequence[Spread], *, at: str) -> None:
+        """A file of a feed was loaded; its amounts are remembered for comparing (none: it is not compared with)."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO loads (file_id, feed, at) VALUES (?,?,?)"
+                " ON CONFLICT (file_id) DO UPDATE SET feed = excluded.feed",
+                (file_id, feed, at),
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO spreads (file_id, currency, records, smallest_minor, median_minor,"
+                " largest_minor, usual_twice_minor, with_decimals) VALUES (?,?,?,?,?,?,?,?)",
+                [(file_id, *astuple(spread)) for spread in spreads],
+            )
+
+    def last_load(self, feed: str) -> int | None:
+        """Number of a feed's last load; None: it is new."""
+        row = self._db.execute("SELECT max(id) FROM loads WHERE feed = ?", (feed,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def past(self, feed: str, currency: str, *, beside: int | None) -> list[Past]:
+        """The amounts of a feed's last loads in that currency, newest first, without those of the file `beside`."""
+        rows = self._db.execute(
+            "SELECT usual_twice_minor, with_decimals FROM loads JOIN spreads USING (file_id)"
+            " WHERE feed = ? AND currency = ? AND file_id IS NOT ? ORDER BY loads.id DESC LIMIT ?",
+            (feed, currency, beside, MOST_COMPARED),
+        )
+        return [Past(*row) for row in rows]
+
+
+def _decision(row: sqlite3.Row) -> Decision:
+    return Decision(
+        sha256=row["sha256"],
+        word=row["word"],
+        at=row["at"],
+        by=Person(row["user_name"], row["host"]),
+        basis=Basis(row["feed_print"], row["totals"]),
+        holds=frozenset(json.loads(row["holds"])),
+        accept_changes=bool(row["accept_changes"]),
+        up_to=row["up_to"],
+        why=row["why"],
+    )

@@ -1,0 +1,178 @@
+"""The ledger's tables, as the steps that lead to them. A released step is never changed: a new one is added."""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
+
+    -- One row per bill file, known by its bytes. `id` is short because outcomes repeat it.
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,             -- landing order
+        sha256 TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        feed_print TEXT NOT NULL,           -- hash of the feed it was read with
+        name_parts TEXT NOT NULL,           -- JSON
+        rejects_of TEXT,
+        size_bytes INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        landed_at TEXT NOT NULL,
+        finished_at TEXT,
+        summary TEXT                        -- JSON, as reported
+    ) STRICT;
+    CREATE INDEX files_by_state ON files (state);
+
+    -- What was seen where and since when; sha256 is filled once the file was fetched.
+    CREATE TABLE sightings (
+        source TEXT NOT NULL,
+        name TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        modified_at TEXT NOT NULL,
+        first_seen_at TEXT NOT NULL,
+        sha256 TEXT,
+        PRIMARY KEY (source, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Moves and uploads that are owed to a source; a failed one is tried again by the next run.
+    CREATE TABLE handovers (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        source TEXT NOT NULL,
+        name TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,        -- as it was when it was fetched: another file may have its name by now
+        modified_at TEXT NOT NULL,
+        place TEXT NOT NULL,                -- archive or quarantine
+        report TEXT,                        -- name of the report folder to upload
+        UNIQUE (source, name, sha256)
+    ) STRICT;
+
+    -- What the API holds, as far as it told us. id and reference are one to one.
+    CREATE TABLE entities (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        id TEXT NOT NULL,
+        owner TEXT,                         -- reference of the customer (of an account or bill)
+        currency TEXT,
+        balance INTEGER,                    -- minor units, as last set by us or shown by the API
+        details TEXT NOT NULL DEFAULT '{}', -- JSON, as last sent
+        watermark TEXT,                     -- of the balance
+        PRIMARY KEY (kind, reference)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX entities_by_id ON entities (kind, id);
+
+    -- Requests that are about to be sent or whose outcome is not known yet; settled ones are removed.
+    CREATE TABLE intents (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        record INTEGER NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        body BLOB NOT NULL,
+        key TEXT,
+        content TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        customer_reference TEXT NOT NULL,
+        account_reference TEXT,
+        balance_before INTEGER,
+        watermark TEXT,
+        first_sent_at TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, reference)       -- one unsettled intent per business key
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX intents_by_file ON intents (file_id);
+
+    -- The generation that a wish has reached because the keys before it are spent.
+    CREATE TABLE generations (
+        kind TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        content TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        PRIMARY KEY (kind, reference, content)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE outcomes (
+        file_id INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        codes TEXT NOT NULL DEFAULT '',
+        message TEXT,
+        customer_id TEXT,
+        account_id TEXT,
+        bill_id TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    -- Runs as such, for those who ask when the last one was. One without an end was killed, or is at work.
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        exit_status INTEGER,
+        states TEXT NOT NULL DEFAULT '{}'   -- JSON: state of a file -> how many
+    ) STRICT;
+
+    -- When a feed last got a file, also one whose bytes were known.
+    CREATE TABLE arrivals (feed TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO arrivals SELECT feed, max(landed_at) FROM files WHERE rejects_of IS NULL GROUP BY feed;
+    """,
+    """
+    -- What people decided about held files. One that is not taken up yet is pending; a newer one takes its place.
+    CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        word TEXT NOT NULL,                 -- release or refuse
+        at TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        host TEXT NOT NULL,
+        feed_print TEXT NOT NULL,           -- what the person was shown: feed, totals and reasons
+        totals TEXT NOT NULL,
+        holds TEXT NOT NULL,                -- JSON: prints of the reasons
+        accept_changes INTEGER NOT NULL,
+        up_to INTEGER,                      -- so many records may be settled in all; null: every one
+        why TEXT,
+        fate TEXT NOT NULL DEFAULT 'pending' -- pending, taken, void or replaced
+    ) STRICT;
+    CREATE INDEX decisions_by_file ON decisions (sha256);
+
+    -- How far a file may go, under the feed and the totals it had when that was settled.
+    CREATE TABLE gates (
+        file_id INTEGER PRIMARY KEY REFERENCES files (id),
+        feed_print TEXT NOT NULL,
+        totals TEXT NOT NULL,
+        is_open INTEGER NOT NULL,           -- 0: held
+        up_to INTEGER,                      -- by --limit; null: every record
+        last_load INTEGER                   -- of its feed, when it was held
+    ) STRICT;
+
+    -- Files that were loaded with something to send, in that order. A feed without any is new.
+    CREATE TABLE loads (
+        id INTEGER PRIMARY KEY,
+        file_id INTEGER NOT NULL UNIQUE REFERENCES files (id),
+        feed TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX loads_by_feed ON loads (feed);
+    INSERT INTO loads (file_id, feed, at) SELECT id, feed, coalesce(finished_at, landed_at) FROM files
+        WHERE state IN ('loaded', 'loaded_with_rejects') OR id IN (SELECT file_id FROM outcomes) ORDER BY id;
+
+    -- How large their amounts were, for comparing later files with them.
+    CREATE TABLE spreads (
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        currency TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        smallest_minor INTEGER NOT NULL,
+        median_minor INTEGER NOT NULL,
+        largest_minor INTEGER NOT NULL,
+        usual_twice_minor INTEGER NOT NULL, -- twice the median of the sizes, without amounts of nothing
+        with_decimals INTEGER NOT NULL,
+        PRIMARY KEY (file_id, currency)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
