@@ -54,6 +54,7 @@ class Desk:
                     "match": "*_bills.csv",
                     "model": "bill",
                     "amount": {"unit": "major"},
+                    "unusual": "load",
                     "currency": "ZAR",
                     "phone_region": "ZA",
                 }

@@ -16,6 +16,7 @@ ALWAYS = {
     "match": "*_bills.csv",
     "model": "bill",
     "amount": {"unit": "major"},
+    "unusual": "load",
     "currency": "ZAR",
     "expect_by": "00:00",
 }

@@ -24,6 +24,7 @@ FEED = {
     "match": "*_bills.csv",
     "model": "bill",
     "amount": {"unit": "major"},
+    "unusual": "load",
     "currency": "ZAR",
 }
 STORY = """

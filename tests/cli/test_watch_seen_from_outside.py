@@ -19,7 +19,7 @@ import pipeline.watch
 pipeline.watch.PING_S, pipeline.watch.DROP_S, pipeline.watch.UPKEEP_S = 0.7, 0.4, 0.6
 """
 """A day in seconds: signs of life, looks and upkeep."""
-FEED = {"model": "bill", "amount": {"unit": "major"}, "currency": "ZAR"}
+FEED = {"model": "bill", "amount": {"unit": "major"}, "unusual": "load", "currency": "ZAR"}
 FEEDS = [
     {"name": "bills", "match": "*_bills.csv", **FEED},
     {"name": "daily", "match": "*_daily.csv", "expect_by": "00:00", **FEED},

@@ -29,9 +29,27 @@ Json = dict[str, Any]
 Row = dict[str, str]
 
 FEEDS = [
-    {"name": "bills", "match": "bills_*.csv", "model": "bill", "amount": {"unit": "major"}},
-    {"name": "accounts", "match": "accounts_*.csv", "model": "account_balance", "amount": {"unit": "major"}},
-    {"name": "balances", "match": "balances_*.csv", "model": "customer_balance", "amount": {"unit": "major"}},
+    {
+        "name": "bills",
+        "match": "bills_*.csv",
+        "model": "bill",
+        "amount": {"unit": "major"},
+        "unusual": "load",
+    },
+    {
+        "name": "accounts",
+        "match": "accounts_*.csv",
+        "model": "account_balance",
+        "amount": {"unit": "major"},
+        "unusual": "load",
+    },
+    {
+        "name": "balances",
+        "match": "balances_*.csv",
+        "model": "customer_balance",
+        "amount": {"unit": "major"},
+        "unusual": "load",
+    },
 ]
 NAMES: dict[Model, str] = {
     "bill": "bills_{}.csv",

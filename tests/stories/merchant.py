@@ -34,6 +34,7 @@ FEEDS: list[Json] = [
         "match": "*_bills_{date:%Y-%m-%d}.csv",
         "model": "bill",
         "amount": {"unit": "major"},
+        "unusual": "load",
         "currency": "ZAR",
         "phone_region": "ZA",
     },
@@ -42,12 +43,14 @@ FEEDS: list[Json] = [
         "match": "*_accounts_{date:%Y-%m-%d}.csv",
         "model": "account_balance",
         "amount": {"unit": "minor"},
+        "unusual": "load",
     },
     {
         "name": "balances",
         "match": "*_balances_{date:%Y-%m-%d}.csv",
         "model": "customer_balance",
         "amount": {"unit": "major"},
+        "unusual": "load",
     },
 ]
 

@@ -25,6 +25,7 @@ def names() -> Iterator[str]:
 @pytest.fixture
 def loaded(merchant: Merchant) -> Merchant:
     """A merchant who has loaded one file: median 240.50, decimals in it."""
+    merchant.settings["feeds"][0]["unusual"] = "hold"
     said = merchant.load(merchant.write("za_bills_2030-01-01.csv", rows(1, ["99.95", "240.50", "1310.00"])))
     assert said.state == "loaded"
     return merchant
