@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,24 +98,31 @@ def explain(checked: CheckedFile) -> Iterator[str]:
     """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
     if not checked.code_counts:
         return
-    first_lines = _first_lines(checked)
+    first = _first_broken(checked)
     for code, count in checked.code_counts.items():
-        shown = ", ".join(map(str, first_lines[code]))
+        shown = ", ".join(str(line) for line, _ in first[code])
         more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
         where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
         said = rules.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {rules.RULES[code].remedy}"
+        yield from (f"    seen: {each}" for each in _seen(said, [message for _, message in first[code]]))
 
 
-def _first_lines(checked: CheckedFile) -> dict[str, list[int]]:
-    """Of each rule the first lines that break it. Part by part, since all lines together may be much."""
-    found: dict[str, list[int]] = {code: [] for code in checked.code_counts}
+def _seen(said: str, messages: Iterable[str]) -> Iterable[str]:
+    """What messages tell of their records beyond what the rule says, each once."""
+    found = (re.search(f"{re.escape(said)}: ([^;]+)", message) for message in messages)
+    return dict.fromkeys(each[1] for each in found if each)
+
+
+def _first_broken(checked: CheckedFile) -> dict[str, list[tuple[int, str]]]:
+    """Of each rule the first lines that break it, with their messages. Part by part: all together may be much."""
+    found: dict[str, list[tuple[int, str]]] = {code: [] for code in checked.code_counts}
     for part in parts_of(checked.records):
-        broken = findings_of(part).select("line", "codes").explode("codes").drop_nulls("codes")
-        by_code = broken.group_by("codes").agg(pl.col("line").head(SHOWN_LINES))
-        for code, lines in by_code.collect().iter_rows():
-            found[code] += lines[: SHOWN_LINES - len(found[code])]
+        broken = findings_of(part).select("line", "codes", "message").explode("codes").drop_nulls("codes")
+        by_code = broken.group_by("codes").agg(pl.col("line", "message").head(SHOWN_LINES))
+        for code, lines, messages in by_code.collect().iter_rows():
+            found[code] += list(zip(lines, messages, strict=True))[: SHOWN_LINES - len(found[code])]
         if all(len(found[code]) == min(count, SHOWN_LINES) for code, count in checked.code_counts.items()):
             break
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from schemas.control import Control, Expect
 from schemas.shape import Shape
@@ -37,8 +37,16 @@ class AmountFormat(Shape):
     """The thousands separator; null: amounts have none, and one that has is rejected."""
     grouping: Literal["thousand", "lakh"] = "thousand"
     """Where the thousands separator stands: `1,234,567` or, as in India, `12,34,567`."""
-    negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr"] = "leading_minus"
-    """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, or `1.00 CR` beside `1.00 DR` and `1.00`."""
+    negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"] = (
+        "leading_minus"
+    )
+    """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, `1.00 CR` beside `1.00 DR` and `1.00`, or with the minus
+    sign U+2212 before the number.
+    """
+    extra_zeros: bool = False
+    """Whether an amount may have more decimals than its currency when all of them are zeros: `1.500` is 1.50 then. Such
+    a text may as well be a thousand and a half, so it is rejected otherwise.
+    """
     currency_sign: Annotated[str, Field(min_length=1, max_length=10)] | None = None
     """A sign that may stand before or behind the number, such as `R`; `{currency}` is the record's own code, and
     a sign that is a code must be it. Null: none is taken.
@@ -75,8 +83,83 @@ class Const(Shape):
     """The value, the same for every record."""
 
 
-ColumnSource = str | list[str] | Const
-"""A source column; a list (first filled one wins); a `{template}`; or a constant."""
+class DebitCredit(Shape):
+    """An amount in two columns: debit less credit. Both may be filled; when both are empty it is missing."""
+
+    debit: Annotated[str, Field(min_length=1)]
+    """The column of debits, without minus signs."""
+    credit: Annotated[str, Field(min_length=1)]
+    """The column of credits, without minus signs."""
+
+
+class SignedValue(Shape):
+    """An amount in two columns: a number without a sign, and what it is."""
+
+    value: Annotated[str, Field(min_length=1)]
+    """The column of numbers, without minus signs."""
+    sign: Annotated[str, Field(min_length=1)]
+    """The column that tells debits from credits."""
+    negative: Annotated[list[str], Field(min_length=1)]
+    """Every value of `sign` that makes a credit; `""` is an empty one."""
+    positive: Annotated[list[str], Field(min_length=1)]
+    """Every value of `sign` that makes a debit; any other value rejects its record."""
+
+    @model_validator(mode="after")
+    def _values_differ(self) -> SignedValue:
+        stripped = [value.strip() for value in (*self.negative, *self.positive)]
+        if len(set(stripped)) != len(stripped):
+            raise ValueError("a value of sign is listed twice")
+        return self
+
+
+AmountSource = DebitCredit | SignedValue
+OBJECTS_OF_SOURCES: dict[str, type[Shape]] = {
+    kind.__name__: kind for kind in (Const, DebitCredit, SignedValue)
+}
+"""The ways to write a source as an object, by the tags that pydantic's errors name."""
+
+
+def _tag_of_source(value: object) -> str | None:
+    """Which kind of source was meant, so that a mistake in it is told as one in that kind."""
+    if isinstance(value, str | list):
+        return type(value).__name__
+    if isinstance(value, dict):
+        counts = {tag: len(kind.model_fields.keys() & value) for tag, kind in OBJECTS_OF_SOURCES.items()}
+        return max(counts, key=lambda tag: counts[tag])
+    return type(value).__name__ if isinstance(value, tuple(OBJECTS_OF_SOURCES.values())) else None
+
+
+ColumnSource = Annotated[
+    Annotated[str, Tag("str")]
+    | Annotated[list[str], Tag("list")]
+    | Annotated[Const, Tag("Const")]
+    | Annotated[DebitCredit, Tag("DebitCredit")]
+    | Annotated[SignedValue, Tag("SignedValue")],
+    Discriminator(
+        _tag_of_source,
+        custom_error_type="column_source",
+        custom_error_message="A source is a column, a list of columns, {const: …} or, for an amount, two columns",
+    ),
+]
+"""A source column; a list (first filled one wins); a `{template}`; a constant; or, for an amount, two columns."""
+
+
+def columns_of(source: ColumnSource) -> list[str]:
+    """The columns or templates that a source names."""
+    match source:
+        case Const():
+            return []
+        case DebitCredit():
+            return [source.debit, source.credit]
+        case SignedValue():
+            return [source.value, source.sign]
+        case str():
+            return [source]
+        case _:
+            return source
+
+
+DateLanguage = Literal["en", "de", "fr", "es", "pt", "af", "nl"]
 
 
 class Feed(Shape):
@@ -97,7 +180,9 @@ class Feed(Shape):
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """Region (ISO 3166) of phone numbers written without country code."""
     date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
-    """How its dates are written, in the notation of `strptime`."""
+    """How its dates are written, in the notation of `strptime`; times are read and left out."""
+    date_language: DateLanguage = "en"
+    """The language of the names of months that `%b` and `%B` read, in any case."""
     due_before_bill_date: Literal["reject", "note"] = "reject"
     """What a due date before the bill date is: a mistake, or only worth a note."""
     reference_replace: dict[str, str] = {}

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from pipeline.core.date_formats import ISO, write_date
+from schemas.feed import DateLanguage
+
 MAX_DIGITS = 15
 _DOUBLE_DIGITS = 17
 """No double needs more to be told from its neighbours."""
@@ -71,7 +74,7 @@ def _exponent_form(value: Decimal) -> str:
 
 
 @lru_cache(maxsize=4096)
-def date_text(raw: str, *, since_1904: bool, formats: tuple[str, ...]) -> str:
+def date_text(raw: str, *, since_1904: bool, formats: tuple[str, ...], language: DateLanguage = "en") -> str:
     """A date cell as text: ISO when the feed reads that, else in its first format; with its time when it has one."""
     if _NUMBER.fullmatch(raw) is None:  # float reads `1_000` and digits of other scripts too
         return NOT_A_NUMBER
@@ -82,14 +85,15 @@ def date_text(raw: str, *, since_1904: bool, formats: tuple[str, ...]) -> str:
     if seconds >= (_LAST_SERIAL + 1) * _DAY_S:  # by rounding, and no calendar goes on
         return NOT_A_NUMBER
     if serial >= _FIRST_SERIAL:
-        return moment_text(datetime(1899, 12, 30) + timedelta(seconds=seconds), formats)  # noqa: DTZ001
+        return moment_text(datetime(1899, 12, 30) + timedelta(seconds=seconds), formats, language)  # noqa: DTZ001
     if serial < 1:
         return str(timedelta(seconds=seconds))
     return NOT_A_NUMBER
 
 
-def moment_text(moment: datetime, formats: Sequence[str]) -> str:
-    """A day, or a day with its time, as the feed writes dates."""
+def moment_text(moment: datetime, formats: Sequence[str], language: DateLanguage = "en") -> str:
+    """A day, or a day with its time, as the feed writes dates; a time that no format has makes it none of them."""
     if moment.hour or moment.minute or moment.second or moment.microsecond:
-        return moment.isoformat()
-    return moment.strftime("%Y-%m-%d" if "%Y-%m-%d" in formats else formats[0])
+        timed = next((each for each in formats if {"%H", "%I"} & set(re.findall("%.", each))), None)
+        return write_date(moment, timed, language) if timed else moment.isoformat()
+    return write_date(moment, ISO if ISO in formats else formats[0], language)

@@ -15,7 +15,7 @@ from pipeline.core import rules
 from pipeline.core.match import REJECT_COLUMNS
 from pipeline.core.names import printable
 from pipeline.errors import FileRefused
-from schemas.feed import Check, ColumnSource, Const, Feed, Model
+from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
 
 CUSTOMER = ("customer_reference", "customer_name", "customer_email", "customer_phone")
 CANONICAL: dict[Model, tuple[str, ...]] = {
@@ -82,7 +82,16 @@ class Joined:
     lenient: bool
 
 
-Source = Field | Text | FirstOf | Joined
+@dataclass(frozen=True, slots=True)
+class TwoColumns:
+    """An amount: debits and credits, or numbers and the signs of them (`signs` says which, and what they mean)."""
+
+    first: Field
+    second: Field
+    signs: SignedValue | None = None
+
+
+Source = Field | Text | FirstOf | Joined | TwoColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +204,7 @@ def _plain(name: str) -> str:
 
 def _stated_sources(feed: Feed) -> Iterator[str]:
     for source in (feed.columns or {}).values():
-        if not isinstance(source, Const):
-            yield from [source] if isinstance(source, str) else source
+        yield from columns_of(source)
 
 
 class _Missing(Exception):
@@ -290,6 +298,10 @@ class _Fitting:
             return Text(source.const)
         if isinstance(source, str):
             return self._one(column, source, seen)
+        if isinstance(source, DebitCredit):
+            return TwoColumns(self._field(source.debit), self._field(source.credit))
+        if isinstance(source, SignedValue):
+            return TwoColumns(self._field(source.value), self._field(source.sign), source)
         found: list[Source] = []
         for each in source:
             try:
@@ -300,9 +312,14 @@ class _Fitting:
             raise _Missing(source[0] if source else column)
         return found[0] if len(found) == 1 else FirstOf(tuple(found))
 
+    def _field(self, name: str) -> Field:
+        if name not in self.positions:
+            raise _Missing(name)
+        return Field(self.positions[name])
+
     def _one(self, column: str, text: str, seen: frozenset[str]) -> Source:
         if text in self.positions:
-            return Field(self.positions[text])
+            return self._field(text)
         if not PART.search(text):
             raise _Missing(text)
         pieces: list[Source] = []
@@ -340,6 +357,8 @@ def _positions(source: Source) -> Iterator[int]:
         case FirstOf(parts) | Joined(parts):
             for part in parts:
                 yield from _positions(part)
+        case TwoColumns(first, second):
+            yield from (first.position, second.position)
         case _:
             return
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.core import dates, money, phones
-from pipeline.core.columns import AMOUNT, DATES, Layout, is_stated_by_us
+from pipeline.core.columns import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
+from pipeline.core.date_formats import ISO
 from pipeline.core.normalise import metadata_json
 from pipeline.core.record_rules import Group, Rejected, groups
 from pipeline.core.structure import DAMAGE
@@ -87,17 +88,29 @@ def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
     """What is read out of text before it is judged: `<column>:<what>` of each amount and date, and `phone_e164`."""
     yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
     column = AMOUNT[layout.feed.model]
-    read = {column: money.reading(records[column], records["currency"], layout.feed.amount)}
+    read = {column: _amounts(records, column, layout)}
     for name in DATES[layout.feed.model]:
-        read[name] = dates.reading(records[name], _date_formats(layout, name))
+        formats = _date_formats(layout, name)
+        read[name] = dates.reading(records[name], formats, layout.feed.date_language)
     for name, found in read.items():
         yield from (each.alias(f"{name}:{each.name}") for each in found.iter_columns())
+
+
+def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame:
+    """What `money` reads of the amounts, wherever their feed has them."""
+    source, style, currencies = layout.sources.get(column), layout.feed.amount, records["currency"]
+    if not isinstance(source, TwoColumns):
+        return money.reading(records[column], currencies, style)
+    first, second = records[f"{column}:first"], records[f"{column}:second"]
+    if source.signs is None:
+        return money.less(first, second, currencies, style)
+    return money.signed(first, second, currencies, style, source.signs)
 
 
 def _date_formats(layout: Layout, name: str) -> list[str]:
     source = layout.sources.get(name)
     # A date from the file's name or the config is ISO already, however the records write theirs.
-    return [dates.ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
+    return [ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
 
 
 def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
@@ -124,17 +137,22 @@ def _findings(doubtful: pl.DataFrame, rules: list[Group], layout: Layout) -> pl.
     faults = [fault for group in rules for fault in group.faults]
     whole = pl.col("damage").is_null()
     flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
+    told = {f"bad_{i}": fault.told for i, fault in enumerate(faults) if fault.told is not None}
     flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
     frame = doubtful.select(
         "record",
         "line",
         *((fault.bad & whole).fill_null(value=False).alias(f"bad_{i}") for i, fault in enumerate(faults)),
         *((pl.col("damage") == i).fill_null(value=False).alias(f"damage_{i}") for i in range(len(DAMAGE))),
+        *set(told.values()),
     )
-    return _spell_out(frame, flags, layout)
+    return _spell_out(frame, flags, told, layout)
 
 
-def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl.DataFrame:
+def _spell_out(
+    frame: pl.DataFrame, flags: dict[str, str], told: dict[str, str], layout: Layout
+) -> pl.DataFrame:
+    """`told`: by flag, the column of what is seen of each record beside what the code says of all."""
     hit = frame.select(pl.col(name).any() for name in flags).row(0)
     active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
     if not active:
@@ -143,14 +161,20 @@ def _spell_out(frame: pl.DataFrame, flags: dict[str, str], layout: Layout) -> pl
         "record",
         "line",
         pl.lit("rejected").alias("verdict"),
-        codes=_listed(active),
-        message=_listed({name: layout.message(code) for name, code in active.items()}).list.join("; "),
+        codes=_listed({name: pl.lit(code) for name, code in active.items()}),
+        message=_listed(
+            {name: _said(layout.message(code), told.get(name)) for name, code in active.items()}
+        ).list.join("; "),
         duplicate_of=pl.lit(None, pl.Int64),
     )
 
 
-def _listed(texts: dict[str, str]) -> pl.Expr:
+def _said(message: str, told: str | None) -> pl.Expr:
+    if told is None:
+        return pl.lit(message)
+    return pl.lit(message) + pl.coalesce(pl.lit(": ") + pl.col(told), pl.lit(""))
+
+
+def _listed(texts: dict[str, pl.Expr]) -> pl.Expr:
     """The texts of the flags that are set."""
-    return pl.concat_list(
-        pl.when(pl.col(name)).then(pl.lit(text)) for name, text in texts.items()
-    ).list.drop_nulls()
+    return pl.concat_list(pl.when(pl.col(name)).then(text) for name, text in texts.items()).list.drop_nulls()

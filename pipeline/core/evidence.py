@@ -33,6 +33,15 @@ DATE_FORMATS = (
     "%d/%m/%y",
     "%m/%d/%y",
     "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %B %Y",
+    "%B %d, %Y",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d.%m.%Y %H:%M",
 )
 SAMPLED = 1000
 MOST_DECIMALS = "CLF"
@@ -142,11 +151,12 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
 
 def guess_dates(texts: Sequence[str]) -> Guess[str]:
     """Formats that read every text; where two of them read one as different days, both."""
+    column = pl.Series(texts, dtype=pl.String)
     kept: dict[tuple[str, ...], str] = {}
     for each in DATE_FORMATS if texts else ():
-        days = [dates.read_date(text, each) for text in texts]
-        if None not in days:
-            kept.setdefault(tuple(filter(None, days)), each)
+        days = dates.reading(column, [each])["day"]
+        if days.null_count() == 0:
+            kept.setdefault(tuple(days), each)
     return Guess(tuple(kept.values()), len(texts))
 
 

@@ -282,6 +282,11 @@ def _amount_examples() -> dict[str, Example | Story]:
         for problem, text in (texts | {"spreadsheet": "1.2E+09"}).items():
             found[f"{name}.{problem}"] = _one({name: text}, model=model)
         coded = {"unit": "major", "currency_sign": "{currency}"}
+        columns = {each: each for each in _BASE[model]}
+        signed = {"value": name, "sign": "kind", "negative": ["H"], "positive": ["S"]}
+        found[f"{name}.sign"] = _one(
+            {name: "10.00", "kind": "X"}, model=model, columns=columns | {name: signed}
+        )
         found[f"{name}.other_currency"] = _one({name: "USD 10.00"}, model=model, amount=coded)
     found["amount_due.out_of_range"] = _one({"amount_due": "0.00"})
     found["balance.out_of_range"] = _one({"balance": "10000000000000000.00"}, model="account_balance")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.core import dates, rules
+from pipeline.core import date_formats, rules
 from pipeline.core.columns import AMOUNT, CANONICAL, METADATA, PART, REQUIRED, is_canonical, nearest
 from pipeline.core.match import match_problems
 from pipeline.core.money import exponents
 from pipeline.core.phones import is_region
-from schemas.feed import NAME_PART, ColumnSource, Const, Feed, Model
+from schemas.feed import NAME_PART, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
 
 OPEN = "?"
 """What `init --from` writes where a person has to decide."""
@@ -42,13 +42,7 @@ def _unknown_column(column: str, model: Model) -> Iterator[str]:
 
 def _format_problems(feed: Feed) -> Iterator[str]:
     for date_format in feed.date_formats:
-        try:
-            dates.shape(date_format)
-        except ValueError as error:
-            yield f"date_formats: {error}"
-            continue
-        if not dates.is_whole_date(date_format):
-            yield f"date_formats: {date_format} states no whole date"
+        yield from (f"date_formats: {each}" for each in date_formats.problems(date_format))
     yield from _unknown_places(feed)
     for code in feed.expected_codes:
         if code not in rules.RULES or code.startswith("file."):
@@ -95,7 +89,14 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
     name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
     if isinstance(source, list) and not source:
         yield f"columns: {column} has an empty list of sources"
-    if column in AMOUNT.values() and any(PART.search(text) for text in _texts(source)):
+    if column in AMOUNT.values() and isinstance(source, list):
+        yield (
+            f"columns: {column} is one column: a list would take a credit for a debt;"
+            " write {debit: …, credit: …} or {value: …, sign: …, negative: […], positive: […]}"
+        )
+    if column not in AMOUNT.values() and isinstance(source, DebitCredit | SignedValue):
+        yield f"columns: {column} is no amount; only amounts have two columns"
+    if column in AMOUNT.values() and any(PART.search(text) for text in columns_of(source)):
         yield f"columns: {column} is one column; an amount is never put together, since 10 and 5 may be 10.5 or 10.05"
     if source == OPEN:
         yield f"columns: {column} is not set yet"
@@ -105,13 +106,7 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 
 
 def _all_parts(source: ColumnSource) -> list[str]:
-    return [part for text in _texts(source) for part in PART.findall(text)]
-
-
-def _texts(source: ColumnSource) -> list[str]:
-    if isinstance(source, Const):
-        return []
-    return source if isinstance(source, list) else [source]
+    return [part for text in columns_of(source) for part in PART.findall(text)]
 
 
 def _cycles(columns: Mapping[str, ColumnSource]) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.core import dates
+from pipeline.core import date_formats
 from pipeline.errors import FileRefused
 from schemas.feed import NAME_PART, Encoding, Feed
 
@@ -28,7 +28,7 @@ class FeedMatch:
 
 def match_name(name: str, feeds: Sequence[Feed]) -> FeedMatch | None:
     """The feed whose `match` fits the whole name, or None; FileRefused when two fit."""
-    fits = [FeedMatch(feed, parts) for feed in feeds if (parts := _parts(name, feed.match)) is not None]
+    fits = [FeedMatch(feed, parts) for feed in feeds if (parts := _parts(name, feed)) is not None]
     if len(fits) > 1:
         raise FileRefused(
             name=name,
@@ -43,28 +43,21 @@ def match_problems(match: str) -> list[str]:
     """What is wrong with a `match` pattern; a config error when there is anything."""
     problems = []
     for part, date_format in NAME_PART.findall(match):
-        if not date_format:
-            continue
-        try:
-            dates.shape(date_format)
-        except ValueError as error:
-            problems.append(f"match: part {part}: {error}")
-            continue
-        if not dates.is_whole_date(date_format):
-            problems.append(f"match: part {part} states no whole date")
+        if date_format:
+            problems += [f"match: part {part}: {each}" for each in date_formats.problems(date_format)]
     if re.search(r"[{}]", NAME_PART.sub("", match)):
         problems.append("match: a brace that belongs to no named part such as {date:%Y-%m-%d}")
     return problems
 
 
-def _parts(name: str, match: str) -> dict[str, str] | None:
-    formats = dict(NAME_PART.findall(match))
-    found = re.fullmatch(_pattern(match), name, re.DOTALL)
+def _parts(name: str, feed: Feed) -> dict[str, str] | None:
+    formats = dict(NAME_PART.findall(feed.match))
+    found = re.fullmatch(_pattern(feed.match), name, re.DOTALL)
     if found is None:
         return None
     parts = {}
     for part, text in found.groupdict().items():
-        value = dates.read_date(text, formats[part]) if formats[part] else text
+        value = date_formats.read_date(text, formats[part], feed.date_language) if formats[part] else text
         if value is None:
             return None
         parts[part] = value
@@ -75,7 +68,7 @@ def _pattern(match: str) -> str:
     pieces, end = [], 0
     for found in NAME_PART.finditer(match):
         pieces.append(_literal(match[end : found.start()]))
-        inner = dates.shape(found[2]) if found[2] else ".+?"
+        inner = date_formats.shape(found[2]) if found[2] else ".+?"
         pieces.append(f"(?P<{found[1]}>{inner})")
         end = found.end()
     return "".join([*pieces, _literal(match[end:])])

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from pipeline.core.columns import CANONICAL, METADATA, Field, FirstOf, Joined, Layout, Source, Text
+from pipeline.core.columns import (
+    AMOUNT,
+    CANONICAL,
+    METADATA,
+    Field,
+    FirstOf,
+    Joined,
+    Layout,
+    Source,
+    Text,
+    TwoColumns,
+)
 
 PLACE = ("record", "line", "byte_start", "byte_end", "damage")
 
@@ -14,7 +27,8 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
     Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
     metadata key, `stated_<name>` for each reference of `Layout.blended` (as its columns state it, U+001F between
-    them), `checked_<position>` for each column of `Layout.checks`, and `reject_source` when the file has it.
+    them), `<amount>:first` and `<amount>:second` where the amount has two columns, `checked_<position>` for each column
+    of `Layout.checks`, and `reject_source` when the file has it.
     """
     own = [name for name in fields.columns if name.startswith("field_")]
     stripped = [pl.col(name).str.strip_chars() for name in own]
@@ -23,6 +37,7 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     )
     columns = [_value(name, layout).alias(name) for name in layout.sources]
     columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.blended()]
+    columns += [each.alias(f"{name}:{part}") for name, part, each in _parts_of_amount(layout)]
     checked = {position for positions in layout.checks.values() for position in positions}
     columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
     absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
@@ -41,6 +56,14 @@ def _value(name: str, layout: Layout) -> pl.Expr:
     value = _expression(layout.sources[name])
     replace = layout.feed.reference_replace
     return value.str.replace_many(replace) if replace and name in layout.blended() else value
+
+
+def _parts_of_amount(layout: Layout) -> Iterator[tuple[str, str, pl.Expr]]:
+    name = AMOUNT[layout.feed.model]
+    source = layout.sources.get(name)
+    if isinstance(source, TwoColumns):
+        yield name, "first", _expression(source.first)
+        yield name, "second", _expression(source.second)
 
 
 def _stated(source: Source) -> pl.Expr:
@@ -65,6 +88,8 @@ def _expression(source: Source) -> pl.Expr:
             return pl.coalesce([_expression(each) for each in sources])
         case Joined(pieces, lenient):
             return _joined(pieces, lenient=lenient)
+        case TwoColumns(first, second, signs):
+            return _expression(first) if signs else pl.coalesce(_expression(first), _expression(second))
 
 
 def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:

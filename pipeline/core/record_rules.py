@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.core import money, rules
 from pipeline.core.checks import CHECKS
-from pipeline.core.columns import AMOUNT, DATES, METADATA, REQUIRED, Layout
+from pipeline.core.columns import AMOUNT, DATES, METADATA, REQUIRED, Layout, TwoColumns
 from pipeline.core.wanted import LEAF_OF
 
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
@@ -35,6 +35,8 @@ class Fault:
 
     code: str
     bad: pl.Expr
+    told: str | None = None
+    """Column (String) of what is seen of a record beyond what the code says; null where it is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def groups(layout: Layout, rejected: Rejected | None) -> Iterator[Group]:
     known = pl.col("currency").is_in(list(money.exponents()))
     missing = Fault("currency.missing", pl.col("currency").is_null())
     yield Group(known, (missing, Fault("currency.unknown", ~known)))
-    yield _amount(AMOUNT[model])
+    yield _amount(AMOUNT[model], layout)
     yield from (_date(name) for name in DATES[model])
     if model == "bill":
         yield _by_faults(*_bill_faults(layout))
@@ -148,28 +150,36 @@ def _email() -> Group:
     return Group(_or_absent(text, _short("customer_email", most) & fits), faults)
 
 
-def _amount(column: str) -> Group:
+def _amount(column: str, layout: Layout) -> Group:
     low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
     if column == "amount_due":
         low, high = rules.MIN_AMOUNT_DUE_MINOR, rules.MAX_AMOUNT_DUE_MINOR
     within = pl.col(f"{column}:minor").is_between(low, high)
-    problems = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise")
+    problems: tuple[str, ...] = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise")
+    if isinstance(layout.sources.get(column), TwoColumns):
+        problems += ("sign",)
     outside = pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
     return Group(
         within,
         (
             Fault(f"{column}.missing", pl.col(column).is_null()),
-            *(Fault(f"{column}.{problem}", pl.col(f"{column}:{problem}")) for problem in problems),
+            *(_fault(column, problem) for problem in problems),
             Fault(f"{column}.out_of_range", outside),
         ),
     )
+
+
+def _fault(column: str, problem: str) -> Fault:
+    """A problem that was found when the column was read."""
+    told = f"{column}:told" if problem in ("format", "ambiguous") else None
+    return Fault(f"{column}.{problem}", pl.col(f"{column}:{problem}"), told)
 
 
 def _date(name: str) -> Group:
     problems = ("format", "impossible", "ambiguous")
     return Group(
         _or_absent(pl.col(name), pl.col(f"{name}:day").is_not_null()),
-        tuple(Fault(f"{name}.{problem}", pl.col(f"{name}:{problem}")) for problem in problems),
+        tuple(_fault(name, problem) for problem in problems),
     )
 
 

@@ -52,6 +52,11 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[Rule]:
         "declare feed.amount.thousands or decimal, or write it without separators",
     )
     yield Rule(
+        f"{field}.sign",
+        "a sign that feed.columns does not list, or a minus in a column of debits, credits or unsigned values",
+        "correct it, or have the sign listed in feed.columns",
+    )
+    yield Rule(
         f"{field}.other_currency",
         "the currency code beside the amount is not that of the record",
         "correct one of them",

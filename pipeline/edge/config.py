@@ -25,13 +25,13 @@ from pydantic_settings.exceptions import SettingsError
 
 from pipeline.core.feeds import feed_problems
 from pipeline.errors import ConfigError
-from schemas.feed import Feed
+from schemas.feed import OBJECTS_OF_SOURCES, Feed
 from schemas.settings import Settings
 
 PREFIX = "BILLFERRY_"
 NOT_KEYS = {"BILLFERRY_CONFIG"}
-UNION_BRANCHES = {"str", "list[str]", "Const"}
-"""What pydantic puts into the place of a problem with a column's source, to tell which reading of it failed."""
+UNION_BRANCHES = {"str", "list", *OBJECTS_OF_SOURCES}
+"""What pydantic puts into the place of a problem with a column's source: the kind of source it was read as."""
 KEY_PREFIX = {"test": "sk_test_", "live": "sk_"}
 
 
@@ -142,7 +142,7 @@ def require_private(path: Path, mode: int, where: str) -> None:
 
 def feed_print(feed: Feed) -> str:
     """A hash of what a feed says of reading, to notice that a file was read with another version of it."""
-    said = feed.model_dump_json(exclude={"expect_by", "expect_on"})
+    said = feed.model_dump_json(exclude={"expect_by", "expect_on"}, exclude_defaults=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -268,6 +268,7 @@ def _shape_at(path: Iterable[object]) -> type[BaseModel]:
     """The shape below a path of keys and list positions."""
     shape: type[BaseModel] = Settings
     for part in path:
+        shape = OBJECTS_OF_SOURCES.get(str(part), shape)
         field = shape.model_fields.get(part) if isinstance(part, str) else None
         if field is not None:
             shape = _model_in(field.annotation) or shape

@@ -20,7 +20,7 @@ from schemas.feed import AmountFormat
 AMOUNTS = 1_000_000
 EXPONENTS = {"JPY": 0, "ZAR": 2, "KWD": 3, "CLF": 4}
 SIGNS = (None, "R", "€", "ZAR", "{currency}")
-NEGATIVES = ("leading_minus", "trailing_minus", "parentheses", "cr")
+NEGATIVES = ("leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus")
 NEAR = [
     *"0123456789.,-+() 'eERCDZA€",
     "\u00a0",
@@ -50,6 +50,7 @@ def styles() -> list[AmountFormat]:
                 {"unit": "major", "decimal": decimal, "thousands": thousands, "grouping": grouping}
                 for grouping in groupings
             ]
+    found += [facts | {"extra_zeros": True} for facts in found]
     found.append({"unit": "minor"})
     return [
         AmountFormat.model_validate({**facts, "negative": negative, "currency_sign": sign})
@@ -81,7 +82,7 @@ def written(chance: random.Random, minor: int, currency: str, style: AmountForma
         digits = grouped(digits, style)
     elif chance.random() < 0.1:
         digits = "0" + digits
-    if decimals and chance.random() < 0.1:
+    if decimals and style.extra_zeros and chance.random() < 0.3:
         decimals += "0"
     number = digits + (style.decimal + decimals if decimals else "")
     space = chance.choice(["", " ", "\u00a0"])
@@ -92,6 +93,8 @@ def written(chance: random.Random, minor: int, currency: str, style: AmountForma
     if minor >= 0:
         return before + number + after + (chance.choice(["", " DR", "DR"]) if style.negative == "cr" else "")
     match style.negative:
+        case "unicode_minus":
+            return f"−{before}{number}{after}" if chance.random() < 0.5 else f"{before}−{number}{after}"
         case "leading_minus":
             return f"-{before}{number}{after}" if chance.random() < 0.5 else f"{before}-{number}{after}"
         case "trailing_minus":
@@ -116,6 +119,8 @@ def judged(text: str, currency: str, style: AmountFormat) -> int | None:
         whole = "".join(groups)
     if not is_digits(whole) or (point and not is_digits(decimals)):
         return None
+    if len(decimals) > EXPONENTS[currency] and not style.extra_zeros:
+        return None
     amount = Decimal(f"{whole}.{decimals or 0}")
     with localcontext(EXACT):
         scaled = amount.scaleb(EXPONENTS[currency] if style.unit == "major" else 0)
@@ -132,7 +137,7 @@ def unsigned(text: str, currency: str, sign: str | None) -> str | None:
     """Without one sign in front of or behind the number; None when it is the code of another currency."""
     if sign is None:
         return text
-    at = 1 if text[:1] in {"-", "("} else 0
+    at = 1 if text[:1] in {"-", "−", "("} else 0
     length = 3 if sign == "{currency}" else len(sign)
     if is_sign(text[at : at + length], sign):
         found, rest = text[at : at + length], text[at + length :]
@@ -157,6 +162,8 @@ def is_sign(text: str, sign: str) -> bool:
 
 def without_minus(text: str, negative: str) -> tuple[str, bool]:
     match negative:
+        case "unicode_minus":
+            return text.removeprefix("−"), text.startswith("−")
         case "leading_minus":
             return text.removeprefix("-"), text.startswith("-")
         case "trailing_minus":

@@ -29,7 +29,7 @@ def feed(match: str, name: str = "bills") -> Feed:
         ("d_{date:%Y-%m-%d}.csv", "d_2026-11-20.csv", {"date": "2026-11-20"}),
         ("d_{date:%d%m%y}.csv", "d_201126.csv", {"date": "2026-11-20"}),
         ("d_{date:%Y-%m-%d}.csv", "d_2026-02-30.csv", None),
-        ("d_{date:%Y-%m-%d}.csv", "d_2026-2-3.csv", None),
+        ("d_{date:%Y-%m-%d}.csv", "d_2026-2-3.csv", {"date": "2026-02-03"}),
         ("d_{date:%Y-%m-%d}.csv", "d_２０26-11-20.csv", None),
         (
             "{country}_{merchant}_daily.csv",

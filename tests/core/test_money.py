@@ -40,8 +40,9 @@ def one(text: str, currency: str = "ZAR", **style: Any) -> int | str:
 
 
 def exact_minor(text: str, exponent: int) -> int | None:
-    """What the amount is by decimal arithmetic; None where the text is no plain decimal or not exact."""
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII):
+    """What the amount is by decimal arithmetic; None where the text is no plain decimal, not exact, or has more
+    decimals than its currency, zeros included."""
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII) or len(text.partition(".")[2]) > exponent:
         return None
     scaled = Decimal(text).scaleb(exponent)
     return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < 10**18 else None
@@ -87,7 +88,7 @@ def test_no_text_whatsoever_becomes_another_amount(texts: list[str]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=30),
-    st.sampled_from(["leading_minus", "trailing_minus", "parentheses", "cr"]),
+    st.sampled_from(["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"]),
     st.sampled_from([(".", ","), (",", "."), (",", " "), (".", "'"), (",", "\u00a0"), (".", None)]),
 )
 def test_every_declared_style_is_read_back_to_the_cent(
@@ -104,6 +105,7 @@ def test_every_declared_style_is_read_back_to_the_cent(
             "trailing_minus": f"{number}-",
             "parentheses": f"({number})",
             "cr": f"{number} CR",
+            "unicode_minus": f"\u2212{number}",
         }
         written.append(credit[negative] if amount < 0 else number)
     style = AmountFormat.model_validate(
@@ -117,11 +119,15 @@ def test_every_declared_style_is_read_back_to_the_cent(
     ("text", "currency", "expected"),
     [
         ("240.00", "ZAR", 24000),
-        ("1.230", "ZAR", 123),
+        ("1.230", "ZAR", "ambiguous"),
+        ("1.500", "ZAR", "ambiguous"),
+        ("12.0000", "ZAR", "ambiguous"),
+        ("1.500", "KWD", 1500),
+        ("1.5000", "KWD", "ambiguous"),
         ("1.235", "ZAR", "too_precise"),
         ("1.235", "KWD", 1235),
         ("100", "JPY", 100),
-        ("100.0", "JPY", 100),
+        ("100.0", "JPY", "ambiguous"),
         ("100.5", "JPY", "too_precise"),
         ("0.0001", "CLF", 1),
         ("-0.00", "ZAR", 0),
@@ -141,11 +147,21 @@ def test_every_declared_style_is_read_back_to_the_cent(
         ("9999999999999999.99", "ZAR", 999999999999999999),
         ("10000000000000000.00", "ZAR", "too_long"),
         ("1" * 400, "ZAR", "too_long"),
-        ("1." + "0" * 400, "ZAR", 100),
+        ("1." + "0" * 400, "ZAR", "ambiguous"),
     ],
 )
 def test_amounts_in_major_units(text: str, currency: str, expected: int | str) -> None:
     assert one(text, currency) == expected
+
+
+def test_zeros_beyond_the_decimals_of_a_currency_are_read_where_the_feed_says_so() -> None:
+    for text, currency in (("1.500", "ZAR"), ("1.5000", "ZAR"), ("1.50000", "KWD"), ("1.0", "JPY")):
+        assert one(text, currency) == "ambiguous"
+        assert one(text, currency, extra_zeros=True) == int(Decimal(text).scaleb(EXPONENTS[currency]))
+    assert one("1.505", extra_zeros=True) == "too_precise"
+    assert one("1,500", decimal=",") == "ambiguous"
+    assert one("1,500", decimal=",", extra_zeros=True) == 150
+    assert one("1." + "0" * 400, extra_zeros=True) == 100
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pipeline.core.structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.edge.reader.stretches import Body, IsTrailer, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
-from schemas.feed import Const, Feed
+from schemas.feed import Feed, columns_of
 from schemas.settings import Limits
 
 _BLANK, _UNDECODABLE, _CONTROL = map(
@@ -157,7 +157,7 @@ def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Li
 def _decoder(feed: Feed) -> json.JSONDecoder:
     """JSON writes numbers with a point; the feed may read amounts with a comma."""
     source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
-    amounts = () if isinstance(source, Const) else (source,) if isinstance(source, str) else tuple(source)
+    amounts = columns_of(source)
 
     def as_feed_writes(pairs: list[tuple[str, Any]]) -> _Pairs:
         return _Pairs(

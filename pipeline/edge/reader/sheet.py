@@ -146,7 +146,7 @@ class _Cells:
         """Filled ones."""
         self._name, self._book, self._texts, self._on_row = name, book, texts, on_row
         self._number = partial(number_text, decimal=feed.amount.decimal)
-        self._formats = tuple(feed.date_formats)
+        self._formats, self._language = tuple(feed.date_formats), feed.date_language
         self._max = max_text_bytes
         self._inline = Text(name, max_text_bytes)
         self._columns: dict[str, int] = {}
@@ -290,7 +290,9 @@ class _Cells:
     def _number_or_date(self, raw: str) -> str:
         style = int(self._style) if self._style.isdecimal() and len(self._style) < 7 else -1
         if 0 <= style < len(self._book.dates) and self._book.dates[style]:
-            return date_text(raw, since_1904=self._book.since_1904, formats=self._formats)
+            return date_text(
+                raw, since_1904=self._book.since_1904, formats=self._formats, language=self._language
+            )
         return self._number(raw)
 
     def _iso(self, raw: str) -> str:
@@ -298,7 +300,7 @@ class _Cells:
             moment = datetime.fromisoformat(raw)
         except ValueError:
             return NOT_A_NUMBER
-        return moment_text(moment, self._formats)
+        return moment_text(moment, self._formats, self._language)
 
 
 def _column_of(reference: str) -> int:

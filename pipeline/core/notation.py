@@ -1,0 +1,155 @@
+"""What an amount is that is written as the feed does not declare: its notation, and the keys that would declare it.
+
+Nothing is read here. A person is told what was seen, so that the right key is set, or the file is corrected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.feed import CURRENCY_CODE, AmountFormat
+
+_SPACES = " \u00a0\u202f\u2009"
+_SEPARATORS = f"{_SPACES}.,'\u2019\u066b\u066c"
+_MINUS, _DASHES = "\u2212", "\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"
+_SIGNS = f"[-+{_MINUS}{_DASHES}]"
+_BEFORE = rf"(\p{{Sc}}|\p{{L}}{{1,4}}\.?)[{_SPACES}]?"
+_BEHIND = rf"(?:[{_SPACES}]?(\p{{Sc}}|[A-Z]{{3}})|[{_SPACES}](\p{{L}}{{1,4}}\.?))"
+"""Letters that touch the number from behind are slips of the pen (`12,5O`) unless they may be a code."""
+_NUMBER = rf"([.,]?\p{{Nd}}+(?:[{_SEPARATORS}]\p{{Nd}}+)*[.,]?)"
+_USUAL = (
+    rf"^\(?{_SIGNS}? ?(?:{_BEFORE})?{_SIGNS}?{_NUMBER}(?: ?{_SIGNS}|\))?"
+    rf"{_BEHIND}??(?:[{_SPACES}]?((?i:CR|DR)))?(?:{_SIGNS}|\))?$"
+)
+"""A number in any usual notation; groups: currency before, number, currency behind (or behind a space), CR or DR."""
+_THOUSANDS = {
+    ",": "commas",
+    ".": "points",
+    " ": "spaces",
+    "\u00a0": "no-break spaces (U+00A0)",
+    "\u202f": "narrow no-break spaces (U+202F)",
+    "'": "apostrophes",
+    "\u2019": "apostrophes (U+2019)",
+}
+_ASK = ". Ask whoever maintains the config to set "
+
+
+class _Trait(NamedTuple):
+    """Something about a text, what to call it, and the key that declares it; without one the file must change."""
+
+    seen: pl.Expr
+    called: str
+    key: str = ""
+
+
+def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
+    """What each text is (String), and the keys to set; null where it is a number in no usual notation.
+
+    All are texts that `money.reading` found to be of no declared form, or to have too many zeros.
+    """
+    parts = ("before", "number", "behind", "apart", "credit")
+    traits = [*_traits(style)]
+    called = [pl.when(each.seen).then(pl.lit(each.called)) for each in traits]
+    keys = [pl.when(each.seen).then(pl.lit(f"feed.{each.key}")) for each in traits if each.key]
+    what = pl.concat_list(called).list.drop_nulls()
+    wanted = pl.concat_list(keys).list.drop_nulls().list.unique(maintain_order=True)
+    return (
+        pl.DataFrame({"text": texts})
+        .lazy()
+        .with_columns(
+            pl.col("text").str.extract(_USUAL, group).alias(name) for group, name in enumerate(parts, start=1)
+        )
+        .with_columns(what=what, wanted=wanted)
+        .select(
+            told=pl.when(pl.col("number").is_not_null() & (pl.col("what").list.len() > 0)).then(
+                pl.col("what").list.join(", ")
+                + pl.when(pl.col("wanted").list.len() > 0)
+                .then(pl.lit(_ASK) + pl.col("wanted").list.join(" and "))
+                .otherwise(pl.lit(""))
+            )
+        )
+        .collect()["told"]
+    )
+
+
+def _traits(style: AmountFormat) -> Iterator[_Trait]:
+    yield from _signs(style)
+    yield from _currency(style)
+    yield _Trait(
+        pl.col("number").str.contains(rf"[^0-9{_SEPARATORS}]"), "digits other than 0 to 9 (write those)"
+    )
+    yield from _separators(style)
+
+
+def _signs(style: AmountFormat) -> Iterator[_Trait]:
+    text, credit = pl.col("text"), pl.col("credit").is_not_null()
+    forms = {
+        "parentheses": (text.str.contains("[()]"), "a number in parentheses"),
+        "trailing_minus": (text.str.contains(r"\p{Nd}[^\p{Nd}]*-$"), "a minus behind the number"),
+        "leading_minus": (text.str.contains(r"^[^\p{Nd}]*-"), "a minus before the number"),
+        "unicode_minus": (text.str.contains(_MINUS, literal=True), "the minus sign U+2212"),
+        "cr": (credit, "CR or DR behind the number"),
+    }
+    for form, (seen, called) in forms.items():
+        if form != style.negative:
+            yield _Trait(seen, called, f"amount.negative: {form}")
+    if style.negative == "cr":
+        yield _Trait(
+            text.str.contains("(?i)cr|dr") & ~text.str.contains("CR|DR"),
+            "CR and DR in small letters (write capitals)",
+        )
+    yield _Trait(text.str.contains(f"[{_DASHES}]"), "a dash that is not a minus sign (write -)")
+    yield _Trait(text.str.contains("+", literal=True), "a plus sign (leave it out)")
+
+
+def _currency(style: AmountFormat) -> Iterator[_Trait]:
+    found = pl.coalesce("before", "behind", "apart")
+    if style.currency_sign is None:
+        yield _Trait(found.is_not_null(), "a currency sign", "amount.currency_sign")
+        return
+    known = found == style.currency_sign
+    if style.currency_sign == CURRENCY_CODE:
+        known = found.str.contains("^[A-Z]{3}$")
+    yield _Trait(~known, "another currency sign than the feed declares", "amount.currency_sign")
+
+
+def _separators(style: AmountFormat) -> Iterator[_Trait]:
+    number = pl.col("number")
+    yield _Trait(
+        number.str.contains("^[.,]|[.,]$"), "no digit on one side of the decimal separator (write 0)"
+    )
+    if style.unit == "minor":
+        yield _Trait(number.str.contains("[.,]"), "a separator in minor units", "amount.unit")
+        return
+    other, name = (",", "comma") if style.decimal == "." else (".", "point")
+    either = rf"[{re.escape(style.decimal)}{other}]"
+    if style.thousands != other:
+        three = number.str.contains(rf"^\p{{Nd}}{{1,3}}{re.escape(other)}\p{{Nd}}{{3}}$")
+        yield _Trait(
+            three,
+            f"a {name} before three digits, which may part thousands or decimals",
+            "amount.thousands or feed.amount.decimal",
+        )
+        last = number.str.contains(rf"^[^{other}]*{re.escape(other)}\p{{Nd}}+$")
+        yield _Trait(last & ~three, f"a decimal {name}", f"amount.decimal: '{other}'")
+    for mark, marks in _THOUSANDS.items():
+        if mark == style.thousands:
+            continue
+        groups = rf"^\p{{Nd}}{{1,3}}(?:{re.escape(mark)}\p{{Nd}}{{3}})"
+        many = rf"{groups}{{2,}}(?:{either}\p{{Nd}}+)?$|{groups}{either}\p{{Nd}}+$"
+        if mark not in ".,":
+            many += f"|{groups}$"
+        yield _Trait(number.str.contains(many), f"thousands parted by {marks}", "amount.thousands")
+    if style.grouping != "lakh":
+        lakh = number.str.contains(r"^\p{Nd}{1,2}(?:,\p{Nd}{2})+,\p{Nd}{3}(?:\.\p{Nd}+)?$")
+        yield _Trait(lakh, "groups as in India", "amount.grouping: lakh")
+    plain = number.str.contains(rf"^[^{_SEPARATORS}]+{re.escape(style.decimal)}\p{{Nd}}*0$")
+    yield _Trait(
+        plain & (pl.col("text") == number),
+        "more decimals than the currency has, all of them zeros, which may be thousands",
+        "amount.extra_zeros or feed.amount.thousands",
+    )

@@ -1,0 +1,110 @@
+"""Small files whose money once went wrong without a word, or which ended a run: each has the outcome that it should."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.cli import run_command
+
+CASES = Path(__file__).parent / "cases"
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the case that a test names."""
+    where = tmp_path / "case"
+    shutil.copytree(CASES / request.param, where)
+    monkeypatch.chdir(where)
+    return where
+
+
+def case(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("folder", [name], indirect=True)
+
+
+def validated(name: str, capsys: pytest.CaptureFixture[str], status: int) -> Json:
+    assert run_command(["validate", name, "--config", "config.yaml", "--json"]) == status
+    (summary,) = json.loads(capsys.readouterr().out)["files"]
+    return dict(summary)
+
+
+def changed(folder: Path, **facts: Any) -> None:
+    """Other facts of the one feed."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["feeds"][0] |= facts
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+@case("date_with_time")
+def test_a_time_in_the_format_is_read_and_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validated("bills.csv", capsys, 0)["state"] == "validated"
+    mixed = validated("mixed.csv", capsys, 1)
+    assert (mixed["codes"], mixed["records"]["rejected"]) == ({"due_date.format": 1}, 1)
+    changed(folder, date_formats=["%Y-%m-%d", "%Y-%m-%d %H:%M:%S"])
+    assert validated("mixed.csv", capsys, 0)["records"]["not_attempted"] == 2
+
+
+@case("thousands_point_read_as_decimals")
+def test_a_point_before_three_zeros_is_never_taken_for_decimals(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rents = validated("rents.csv", capsys, 1)
+    assert rents["codes"] == {"amount_due.ambiguous": 3}
+    assert rents["amounts_minor"]["USD"]["not_attempted"] == 95_000
+    changed(folder, amount={"unit": "major", "decimal": ",", "thousands": "."})
+    assert validated("rents.csv", capsys, 0)["amounts_minor"]["USD"]["total"] == 1_645_000
+    changed(folder, amount={"unit": "major", "extra_zeros": True})
+    assert validated("rents.csv", capsys, 0)["amounts_minor"]["USD"]["total"] == 96_550
+
+
+@case("us_dates_without_zeros")
+def test_months_and_days_need_no_zeros(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validated("ar.csv", capsys, 0)["records"]["not_attempted"] == 2
+
+
+@case("month_in_capitals")
+def test_months_are_read_in_capitals(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validated("ora.csv", capsys, 0)["records"]["not_attempted"] == 2
+
+
+@case("debit_credit_columns")
+def test_a_list_of_columns_for_an_amount_is_a_config_error_and_debit_and_credit_are_a_form(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["validate", "bal.csv", "--config", "config.yaml"]) == 2
+    assert "balance is one column: a list would take a credit for a debt" in capsys.readouterr().err
+    changed(folder, columns={"customer_reference": "c", "balance": {"debit": "debit", "credit": "credit"}})
+    assert validated("bal.csv", capsys, 0)["amounts_minor"]["USD"]["total"] == 700 - 2000 - 500
+    assert run_command(["validate", "bal.csv", "--config", "config.yaml", "--json", "--show", "3"]) == 0
+    told = capsys.readouterr()
+    assert all(
+        f'"balance":{amount}' in (told.out + told.err).replace(" ", "") for amount in (700, -2000, -500)
+    )
+
+
+def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_key_declares_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        "customer_reference,bill_reference,currency,amount_due",
+        'C-1,B-1,ZAR,"89,90-"',
+        "C-2,B-2,ZAR,€ 12",
+    ]
+    Path("bills.csv").write_text("\n".join(rows) + "\n")
+    assert run_command(["validate", "bills.csv", "--model", "bill"]) == 1
+    said = capsys.readouterr().err
+    for key in (
+        "feed.amount.negative: trailing_minus",
+        "feed.amount.decimal: ','",
+        "feed.amount.currency_sign",
+    ):
+        assert key in said
+    assert "89,90" not in said
