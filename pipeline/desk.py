@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -44,6 +44,7 @@ from pipeline.places import Places
 from pipeline.progress import Ui
 from pipeline.report import FileReport, Outcomes, run_result
 from pipeline.retention import forget_old
+from pipeline.timekeeping import Timekeeper
 from pipeline.work_dir import (
     DRY_RUN,
     existing_ledger,
@@ -88,6 +89,7 @@ class Desk:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: int = EX_OK
     _key: str | None = None
+    _clock: Timekeeper | None = None
 
     @classmethod
     @contextmanager
@@ -305,7 +307,7 @@ class Desk:
         summary = report.summary
         with self._files.together():
             self._files.finish(
-                file_id, state=summary.state, at=rfc3339(self.now()), summary=summary.model_dump_json()
+                file_id, state=summary.state, at=self.clock.stamp(), summary=summary.model_dump_json()
             )
             if summary.file.sha256 is None or report.folder is None:
                 return
@@ -330,9 +332,21 @@ class Desk:
         """Retention, after a run; a dry run forgets nothing."""
         if self.options.dry_run:
             return
-        forgotten = forget_old(self.settings, self._db, self.now())
-        if any(astuple(forgotten)):
+        forgotten = forget_old(self.settings, self._db, self.clock, self.api_key)
+        if forgotten is not None:
             self.ui.line(str(forgotten))
+
+    def mind_the_clock(self) -> None:
+        """At the end of a run: remember a time that is confirmed, say of one that is wrong, or holds retention up."""
+        if not self.options.dry_run and (trouble := self.clock.at_the_end()) is not None:
+            self.fail(trouble)
+
+    @property
+    def clock(self) -> Timekeeper:
+        """What is known of the time in this run."""
+        if self._clock is None:
+            self._clock = Timekeeper(self.now, self._db)
+        return self._clock
 
     # -- loading --
 

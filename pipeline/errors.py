@@ -210,6 +210,20 @@ class FeedLate(BillferryError):
     exit_status = EX_RECORDS
 
 
+class ClockOff(BillferryError):
+    """clock: this machine's clock is {off} the API's; nothing old was forgotten. Set it by NTP, then run again"""
+
+    code = "clock.off"
+    exit_status = EX_RECORDS
+
+
+class ClockUnconfirmed(BillferryError):
+    """clock: this machine's clock is {off} {confirmed}, the last time that was confirmed, and the API could not be asked; nothing old was forgotten. Check the clock; the next run that reaches the API goes on"""
+
+    code = "clock.unconfirmed"
+    exit_status = EX_RECORDS
+
+
 class ReportGone(BillferryError):
     """{name}: its reports cannot be written again: {problem}; nothing was changed"""
 

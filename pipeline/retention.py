@@ -6,7 +6,7 @@ created twice. Nothing of a file that is not finished is touched, and no report 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from pipeline.core.files import SOURCES
 from pipeline.core.moments import rfc3339
 from pipeline.disk import remove_tree
 from pipeline.edge.ledger import Files, Ledger
-from pipeline.report import report_folders
+from pipeline.report import folder_name, report_folders
+from pipeline.timekeeping import Timekeeper
 from schemas.settings import Settings
 
 
@@ -34,20 +35,43 @@ class Forgotten:
         )
 
 
-def forget_old(settings: Settings, ledger: Ledger, now: datetime) -> Forgotten:
-    """Forget what is older than `settings.retention`; `now` in UTC. Only while the lock is held."""
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What is older than the config wants it kept, if the clock is right."""
+
+    copies: Sequence[Path]
+    reports: Sequence[Path]
+    outcomes: Sequence[int]
+    """Files (ids of the ledger) whose outcomes are."""
+
+    def __bool__(self) -> bool:
+        return bool(self.copies or self.reports or self.outcomes)
+
+    def forget(self, ledger: Ledger) -> Forgotten:
+        """Forget it. Only while the lock is held."""
+        copies = sum(remove_tree(folder) for folder in self.copies)
+        reports = sum(remove_tree(folder) for folder in self.reports)
+        Files(ledger).forget_outcomes(self.outcomes)
+        return Forgotten(copies, reports, len(self.outcomes))
+
+
+def forget_old(
+    settings: Settings, ledger: Ledger, clock: Timekeeper, api_key: Callable[[], str]
+) -> Forgotten | None:
+    """Forget what is older than `settings.retention`, once the time is confirmed; None: nothing. Lock held."""
+    old = _what_is_old(settings, ledger, clock.now())
+    if not old or not clock.is_confirmed(settings, api_key):
+        return None
+    return old.forget(ledger)
+
+
+def _what_is_old(settings: Settings, ledger: Ledger, now: datetime) -> Old:
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
-    copies = list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days)))
-    owed = {debt.report for source in SOURCES for debt in files.owed(source)}
-    reports = [
-        folder
-        for folder in report_folders(work_dir / "reports")
-        if folder.name not in owed and _older(folder, now - timedelta(days=keep.reports_days))
-    ]
-    for folder in [*copies, *reports]:
-        remove_tree(folder)
-    outcomes = files.forget_outcomes(rfc3339(now - timedelta(days=keep.outcomes_days)))
-    return Forgotten(len(copies), len(reports), outcomes)
+    return Old(
+        copies=list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days))),
+        reports=_old_reports(work_dir / "reports", files, now - timedelta(days=keep.reports_days)),
+        outcomes=files.with_outcomes(finished_before=rfc3339(now - timedelta(days=keep.outcomes_days))),
+    )
 
 
 def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]:
@@ -58,6 +82,16 @@ def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]
         finished_at = row.finished_at if row is not None else None
         if not open_still and (finished_at or "") < rfc3339(before) and _older(folder / "content", before):
             yield folder
+
+
+def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
+    """By the time of the folder and, where it was written while the clock was behind, by that of the ledger."""
+    old = [folder for folder in report_folders(reports) if _older(folder, before)]
+    if not old:
+        return []
+    kept = {debt.report for source in SOURCES for debt in files.owed(source)}
+    kept |= {folder_name(row.name, row.sha256) for row in files.finished_since(rfc3339(before))}
+    return [folder for folder in old if folder.name not in kept]
 
 
 def _older(path: Path, before: datetime) -> bool:

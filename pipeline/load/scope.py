@@ -159,6 +159,6 @@ class Scope:
         )
 
     def older_than_its_key(self, intent: Intent) -> bool:
-        """Whether the API may have forgotten the key of an intent."""
+        """Whether the API may have forgotten the key of an intent, or nobody can tell because the clock went back."""
         age = datetime.now(UTC) - datetime.fromisoformat(intent.first_sent_at)
-        return age.total_seconds() > self.key_life_s
+        return not 0 <= age.total_seconds() <= self.key_life_s

@@ -1,6 +1,6 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import OVERVIEW, half_written, report_folder, report_folders
+from pipeline.report.place import OVERVIEW, folder_name, half_written, report_folder, report_folders
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
 from pipeline.report.summary import (
     FileReport,
@@ -24,6 +24,7 @@ __all__ = [
     "describe",
     "exit_status",
     "facts_of",
+    "folder_name",
     "half_written",
     "nothing_sent",
     "outcome_table",

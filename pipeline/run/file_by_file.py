@@ -217,12 +217,13 @@ class FileByFile:
                 sent += count
                 progress(sent, lambda: _pressed(retried, desk.pace.limit_per_s))
 
-            return load(
+            sender = BillingApi(desk.settings.api, desk.api_key())
+            result = load(
                 LoadJob(
                     checked=checked,
                     file_id=file_id,
                     settings=desk.settings,
-                    sender=BillingApi(desk.settings.api, desk.api_key()),
+                    sender=sender,
                     commits=GroupCommit(writer, str(desk.ledger_path)),
                     reader=Sends(reading),
                     pace=desk.pace,
@@ -232,6 +233,8 @@ class FileByFile:
                     progress=advance,
                 )
             )
+            desk.clock.heard(sender.date)
+            return result
 
     def _heed(self, result: LoadResult) -> None:
         """A stop of the load is one of the run: the API is gone, refuses us, or somebody wants us to end."""

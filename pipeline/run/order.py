@@ -144,8 +144,9 @@ class Run:
                     step()
             except ENDS_THE_RUN as error:
                 self._ended_by(error)
-        result = desk.result(self._files.reports)
         try:
+            desk.mind_the_clock()
+            result = desk.result(self._files.reports)
             self._diary.end(result, desk.now())
         except ENDS_THE_RUN as error:
             self._ended_by(error)

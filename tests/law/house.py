@@ -24,16 +24,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "handover": BELOW_STAGES | STAGES,
     "progress": BELOW_STAGES | {"check", "report"},
     "work_dir": BELOW_STAGES | {"report"},
-    "retention": BELOW_STAGES | {"report"},
+    "timekeeping": BELOW_STAGES,
+    "retention": BELOW_STAGES | {"report", "timekeeping"},
     "standing": BELOW_STAGES,
     "metrics": BELOW_STAGES | {"standing"},
     "diary": BELOW_STAGES | {"standing", "metrics"},
     "places": BELOW_STAGES | STAGES | {"handover", "progress"},
-    "desk": BELOW_STAGES | STAGES | {"handover", "places", "progress", "retention", "work_dir"},
+    "desk": BELOW_STAGES
+    | STAGES
+    | {"handover", "places", "progress", "retention", "timekeeping", "work_dir"},
     "run": BELOW_STAGES | STAGES | {"handover", "places", "progress", "desk", "diary"},
     "watch": BELOW_STAGES | {"report", "progress", "desk", "diary", "run"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
-    "doctor": BELOW_STAGES | {"work_dir"},
+    "doctor": BELOW_STAGES | {"timekeeping", "work_dir"},
     "probe": BELOW_STAGES,
     "sandbox": set(),
     "cli": BELOW_STAGES

@@ -37,6 +37,8 @@ class BillingApi:
         )
         self._slots = asyncio.Semaphore(settings.max_in_flight)
         self._idle: list[Connection] = []
+        self.date: str | None = None
+        """The `Date` header of the last answer that had one: what time it is there."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,6 +60,8 @@ class BillingApi:
                 return Failure.NEVER_CONNECTED
             reply = await connection.exchange(request, deadline)
             self._idle.append(connection)
+            if isinstance(reply, Answer):
+                self.date = reply.headers.get("date", self.date)
             return reply
 
     def _kept(self) -> Connection | None:

@@ -5,6 +5,7 @@
 - `decisions` what people decided about held files, and how far files may go
 - `sends` intents, ids and outcomes
 - `runs` runs as such, and when each feed last got a file
+- `times` the last time that was confirmed
 - `group` commits many small changes as one
 """
 
@@ -14,6 +15,7 @@ from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
+from pipeline.edge.ledger.times import Times
 
 __all__ = [
     "FINISHED_STATES",
@@ -28,6 +30,7 @@ __all__ = [
     "RunRow",
     "Runs",
     "Sends",
+    "Times",
     "copy_ledger",
     "open_ledger",
 ]

@@ -140,8 +140,8 @@ class Files:
                 self._db.execute("UPDATE files SET state = 'unfinished' WHERE id = ?", (file_id,))
         return refused
 
-    def forget_outcomes(self, finished_before: str) -> int:
-        """Forget the outcomes of files that were finished before then; of how many files there were any."""
+    def with_outcomes(self, *, finished_before: str) -> list[int]:
+        """Files that were finished before then and whose outcomes are still here, by their ids."""
         marks = ",".join("?" * len(OPEN_STATES))
         rows = self._db.execute(
             f"SELECT id FROM files WHERE finished_at < ? AND state NOT IN ({marks})"  # noqa: S608 (only marks)
@@ -149,9 +149,16 @@ class Files:
             " AND NOT EXISTS (SELECT 1 FROM intents WHERE file_id = files.id)",
             (finished_before, *OPEN_STATES),
         ).fetchall()
-        for (file_id,) in rows:
+        return [file_id for (file_id,) in rows]
+
+    def forget_outcomes(self, file_ids: Iterable[int]) -> None:
+        for file_id in file_ids:
             self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
-        return len(rows)
+
+    def finished_since(self, at: str) -> list[FileRow]:
+        """Files that were finished then or later."""
+        rows = self._db.execute("SELECT * FROM files WHERE finished_at >= ?", (at,))
+        return [_file(row) for row in rows]
 
     def count_outcomes(self, outcome: Outcome) -> int:
         """Records of open files with that outcome."""

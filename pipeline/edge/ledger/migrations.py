@@ -175,4 +175,10 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (file_id, currency)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- One row: the last time of this machine's clock that something else confirmed. What was there before is believed.
+    CREATE TABLE clock (confirmed_at TEXT NOT NULL) STRICT;
+    INSERT INTO clock SELECT max(at) FROM (SELECT landed_at AS at FROM files UNION ALL SELECT started_at FROM runs)
+        HAVING max(at) IS NOT NULL;
+    """,
 )

@@ -1,0 +1,26 @@
+"""The last time of this machine's clock that something else confirmed."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from pipeline.edge.ledger.database import transaction
+
+
+class Times:
+    """The ledger's idea of the time. Not for several threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def confirmed(self) -> datetime | None:
+        """The last confirmed time, in UTC; None where there was no run yet."""
+        row = self._db.execute("SELECT confirmed_at FROM clock").fetchone()
+        return datetime.fromisoformat(row[0]) if row else None
+
+    def confirm(self, at: str) -> None:
+        """That is the time now, also where an earlier one was taken for later."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM clock")
+            self._db.execute("INSERT INTO clock VALUES (?)", (at,))
