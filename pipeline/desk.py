@@ -34,7 +34,6 @@ from pipeline.errors import (
     BillferryError,
     ConfigError,
     LandedCopyForgotten,
-    UsageError,
     WorkDirGone,
     badness,
 )
@@ -330,11 +329,10 @@ class Desk:
 
     def forget_old(self) -> None:
         """Retention, after a run; a dry run forgets nothing."""
-        if self.options.dry_run:
-            return
-        forgotten = forget_old(self.settings, self._db, self.clock, self.api_key)
-        if forgotten is not None:
-            self.ui.line(str(forgotten))
+        if not self.options.dry_run:
+            forgotten = forget_old(self.settings, self._db, self.clock, self.api_key)
+            if forgotten is not None:
+                self.ui.line(str(forgotten))
 
     def mind_the_clock(self) -> None:
         """At the end of a run: remember a time that is confirmed, say of one that is wrong, or holds retention up."""
@@ -396,16 +394,6 @@ class Desk:
     @property
     def _files(self) -> Files:
         return Files(self._db)
-
-
-def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
-    """The only file of that name. Raises UsageError when there is none, or more than one."""
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
-    digits = ", ".join(row.sha256[:8] for row in rows)
-    raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
 
 
 def _watermark(name_parts: Mapping[str, str], landed_at: str, file_id: int) -> str:

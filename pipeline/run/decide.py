@@ -8,9 +8,9 @@ from functools import partial
 from pipeline.core.files import Hold
 from pipeline.core.moments import rfc3339
 from pipeline.core.release import Basis, Decision, Person, print_of
-from pipeline.desk import Desk, Options, the_one_named
+from pipeline.desk import Desk, Options
 from pipeline.edge.config import Config, feed_print
-from pipeline.edge.ledger import FileRow, Files
+from pipeline.edge.ledger import FileRow, Files, the_one_named
 from pipeline.errors import UsageError
 from pipeline.progress import Ui
 from pipeline.report import FileReport

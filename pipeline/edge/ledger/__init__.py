@@ -5,6 +5,7 @@
 - `decisions` what people decided about held files, and how far files may go
 - `sends` intents, ids and outcomes
 - `runs` runs as such, and when each feed last got a file
+- `naming` how people name files
 - `times` the last time that was confirmed
 - `group` commits many small changes as one
 """
@@ -13,6 +14,7 @@ from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
 from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.naming import the_one_named
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.times import Times
@@ -33,4 +35,5 @@ __all__ = [
     "Times",
     "copy_ledger",
     "open_ledger",
+    "the_one_named",
 ]

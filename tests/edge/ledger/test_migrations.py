@@ -92,7 +92,7 @@ def test_when_each_feed_last_got_a_file_is_taken_from_what_was_landed(old: Path)
 
 def test_the_copy_before_it_is_whole_private_and_of_version_1(old: Path) -> None:
     opened(old).close()
-    copy = old.with_name(f"ledger.sqlite.before-v{len(database.MIGRATIONS)}")
+    copy = old.with_name(f"ledger.sqlite.before-v{len(MIGRATIONS)}")
     assert copy.stat().st_mode & 0o777 == 0o600
     assert rows_of(copy) == ROWS
     with closing(sqlite3.connect(copy)) as kept:
@@ -107,7 +107,7 @@ def test_the_copy_put_back_is_a_ledger_again(old: Path) -> None:
     opened(old).close()
     for path in (old, *old.parent.glob("ledger.sqlite-*")):
         path.unlink()
-    old.with_name(f"ledger.sqlite.before-v{len(database.MIGRATIONS)}").rename(old)
+    old.with_name(f"ledger.sqlite.before-v{len(MIGRATIONS)}").rename(old)
     opened(old).close()
     assert rows_of(old) == ROWS
 

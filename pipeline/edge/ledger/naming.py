@@ -1,0 +1,31 @@
+"""How people name files of the ledger: by their name, or by digits of their SHA-256."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.edge.ledger.files import FileRow
+from pipeline.errors import UsageError
+
+SHORT_DIGITS = 8
+DIGITS = 64
+
+
+def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
+    """The only file of that name. Raises UsageError when there is none, or more than one."""
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        raise UsageError(problem=f"the ledger knows no file {name}", remedy="see billferry status")
+    digits = ", ".join(_told_apart([row.sha256 for row in rows]))
+    raise UsageError(problem=f"{name} fits {len(rows)} files", remedy=f"name one by its digits: {digits}")
+
+
+def _told_apart(hashes: Sequence[str]) -> list[str]:
+    """As few digits of each as no two share."""
+    enough = next(
+        length
+        for length in range(SHORT_DIGITS, DIGITS + 1)
+        if len({each[:length] for each in hashes}) == len(hashes)
+    )
+    return [each[:enough] for each in hashes]
