@@ -26,7 +26,7 @@ from pipeline.core.wanted import LEAF_OF
 from pipeline.disk import private_folder, scratch_folder
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import land_beside, landed_beside
-from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Sends
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Sends, the_one_named
 from pipeline.edge.lock import held_folder, only_run
 from pipeline.errors import (
     EX_BUG,
