@@ -6,7 +6,6 @@ and nothing is owed to a source. No stage asks again.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,13 +20,13 @@ from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.moments import rfc3339
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.pace import Pace
-from pipeline.core.redact import redact
 from pipeline.core.wanted import LEAF_OF
 from pipeline.disk import private_folder, scratch_folder
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import land_beside, landed_beside
 from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Sends, the_one_named
 from pipeline.edge.lock import held_folder, only_run
+from pipeline.edge.log import masked_trace
 from pipeline.errors import (
     EX_BUG,
     EX_OK,
@@ -170,7 +169,7 @@ class Desk:
     def bug(self, name: str, error: BaseException) -> None:
         """Tell a bug with its trace."""
         self.ui.warn(f"{name}: a bug in billferry; the other files go on. Please report this trace:")
-        self.ui.warn(redact("".join(traceback.format_exception(error))))
+        self.ui.warn(masked_trace(error))
         self.status = max(self.status, EX_BUG, key=badness)
 
     def result(self, reports: Sequence[FileReport]) -> RunResult:

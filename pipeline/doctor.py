@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.core.answers import Answer, Failure
+from pipeline.core.answers import Answer, Failure, unanswered
 from pipeline.core.clock import http_date
 from pipeline.edge.config import Config, api_key, ping_url
 from pipeline.edge.ledger import open_ledger
@@ -113,7 +113,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
     def key() -> str:
         answer = asyncio.run(ask_for_nothing(settings, api_key(settings), "billferry-doctor"))
         if isinstance(answer, Failure):
-            raise ApiUnavailable(base_url=settings.api.base_url, problem=answer.value)
+            raise unanswered(settings.api.base_url, answer)
         answers.append(answer)
         if answer.status in {401, 403}:
             raise ApiUnauthorised(base_url=settings.api.base_url, status=answer.status)

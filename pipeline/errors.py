@@ -7,6 +7,7 @@ and shows a trace.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 EX_OK = 0
@@ -52,6 +53,8 @@ class BillferryError(Exception):
         """
         self.facts = facts
         super().__init__((type(self).__doc__ or "").strip().format(**facts))
+        self.lines: tuple[str, ...] = (str(self),)
+        """What to print, one line each; nearly always one."""
 
 
 # -- what the operator gave us ------------------------------------------------------------------------------
@@ -69,6 +72,11 @@ class ConfigError(BillferryError):
 
     code = "config"
     exit_status = EX_USAGE
+
+    def __init__(self, *, more: Sequence[str] = (), **facts: object) -> None:
+        """`more` are the lines of other mistakes that were found with this one."""
+        super().__init__(**facts)
+        self.lines = (str(self), *more)
 
 
 class LedgerOfAnother(ConfigError):
@@ -246,6 +254,13 @@ class ApiUnavailable(ApiError):
     """{base_url}: the Billing API does not answer ({problem}); nothing is lost, run again"""
 
     code = "api.unavailable"
+
+
+class ApiNotProved(ApiError):
+    """{base_url}: the server did not prove to be the Billing API: {problem}; nothing was sent. {remedy}, then run again"""
+
+    code = "api.not_proved"
+    retryable = False
 
 
 class ApiUnauthorised(ApiError):

@@ -12,11 +12,11 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from pipeline.core.answers import Answer, Failure
+from pipeline.core.answers import Answer, Failure, unanswered
 from pipeline.core.wanted import PATH_OF, Json, Kind, encode
 from pipeline.edge.billing import BillingApi
 from pipeline.edge.config import Config, api_key
-from pipeline.errors import ApiUnavailable, ConfigError
+from pipeline.errors import ConfigError
 
 SEEN_WITHIN_S = 5.0
 
@@ -30,7 +30,7 @@ class Answered:
 
 
 def probe(config: Config) -> list[Answered]:
-    """Ask the API. Raises ConfigError in a live environment, ApiUnavailable when it does not answer."""
+    """Ask the API. Raises ConfigError in a live environment, ApiError when it does not answer."""
     if config.settings.environment != "test":
         raise ConfigError(
             where="doctor --probe",
@@ -102,7 +102,7 @@ class _Probe:
     async def _send(self, method: str, path: str, body: Json | None = None, key: str | None = None) -> Answer:
         answer = await self._api.send(method, path, None if body is None else encode(body), key)
         if isinstance(answer, Failure):
-            raise ApiUnavailable(base_url=self._base_url, problem=answer.value)
+            raise unanswered(self._base_url, answer)
         return answer
 
 

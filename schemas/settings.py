@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from posixpath import normpath
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -15,7 +16,8 @@ Upload = Literal["summary", "results", "rejects", "page"]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Folder = Annotated[Path, Field(strict=False)]
 """A local path; relative ones start at the config's folder."""
 
@@ -33,7 +35,7 @@ class Api(Shape):
     """For one request, from connecting to the last byte of its answer."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 64
     """Requests at once."""
-    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    requests_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
     """A limit of your own; null: as fast as the API allows."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
     """Sends of one request before it is left in doubt for the next run."""
@@ -83,9 +85,16 @@ class Sftp(Shape):
 
     @model_validator(mode="after")
     def _finished_files_go_elsewhere(self) -> Sftp:
-        if self.incoming in {self.archive, self.quarantine}:
+        places = [path and normpath(path.replace("//", "/")) for path in self._folders()]
+        incoming, archive, quarantine, reports = places
+        if incoming in {archive, quarantine}:
             raise ValueError("archive and quarantine are other folders than incoming, or null: files stay")
+        if reports is not None and reports in {incoming, archive, quarantine}:
+            raise ValueError("reports is another folder than incoming, archive and quarantine")
         return self
+
+    def _folders(self) -> tuple[str | None, ...]:
+        return self.incoming, self.archive, self.quarantine, self.reports
 
 
 class Drop(Shape):
@@ -99,12 +108,6 @@ class Drop(Shape):
     """Where finished files are moved; null: they stay."""
     quarantine: Folder | None = None
     """Where refused files are moved; null: they stay."""
-
-    @model_validator(mode="after")
-    def _finished_files_go_elsewhere(self) -> Drop:
-        if self.folder in {self.archive, self.quarantine}:
-            raise ValueError("archive and quarantine are other folders than folder, or null: files stay")
-        return self
 
 
 class Limits(Shape):
@@ -136,11 +139,11 @@ class Retention(Shape):
     SHA-256s, open intents and ids are kept for good, and whatever belongs to a file that is not finished.
     """
 
-    landing_days: Count = 30
+    landing_days: Days = 30
     """Our copies of finished and refused files. `billferry retry` needs them."""
-    reports_days: Count = 400
+    reports_days: Days = 400
     """Report folders."""
-    outcomes_days: Count = 400
+    outcomes_days: Days = 400
     """Outcomes of single records in the ledger."""
 
 

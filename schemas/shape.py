@@ -11,6 +11,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(
         strict=True,
         frozen=True,
+        allow_inf_nan=False,
         extra="forbid",
         hide_input_in_errors=True,  # a rejected value may be a secret or personal data
         use_attribute_docstrings=True,

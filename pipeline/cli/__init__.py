@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +26,7 @@ from pipeline.cli.options import (
     finish,
     start,
 )
-from pipeline.cli.telling import one_line, pretty, print_error, print_json, say, tell
-from pipeline.core.redact import redact
+from pipeline.cli.telling import one_line, pretty, print_error, print_json, printable_lines, say, tell
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
 app = typer.Typer(
@@ -341,9 +339,12 @@ def run_command(words: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EX_USAGE
-    except Exception:  # noqa: BLE001 (told with its trace)
+    except Exception as error:  # noqa: BLE001 (told with its trace)
+        from pipeline.edge.log import masked_trace
+
         typer.echo(
-            "billferry: this is a bug; please report the trace below\n" + redact(traceback.format_exc()),
+            "billferry: this is a bug; please report the trace below\n"
+            + printable_lines(masked_trace(error)),
             err=True,
         )
         if "--json" in words:

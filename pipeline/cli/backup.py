@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.edge.config import Config
+from pipeline.edge.config import Config, is_within, own_place
 from pipeline.edge.ledger import copy_ledger, open_ledger
 from pipeline.errors import UsageError
 from pipeline.work_dir import ledger_path
@@ -15,6 +15,11 @@ def back_up(config: Config, path: Path) -> str:
     """Write the copy; what to tell. Raises UsageError, DiskFull, LedgerDamaged."""
     settings = config.settings
     source = ledger_path(settings)
+    owner = own_place(path, settings.work_dir)
+    if owner is None and settings.drop is not None and is_within(path, settings.drop.folder):
+        owner = "the folder where files are dropped"
+    if owner is not None and not path.exists():
+        raise UsageError(problem=f"{path} belongs to {owner}", remedy="name another file")
     if not source.exists():
         raise UsageError(problem=f"there is no ledger {source} yet", remedy="run billferry run first")
     with closing(

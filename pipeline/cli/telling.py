@@ -45,9 +45,10 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def tell(error: BillferryError, words: list[str]) -> int:
-    say(f"billferry: {error}", err=True)
+    for line in error.lines:
+        say(f"billferry: {printable(line)}", err=True)
     if "--json" in words:
-        print_error(error.code, str(error), error.exit_status)
+        print_error(error.code, "\n".join(map(printable, error.lines)), error.exit_status)
     return error.exit_status
 
 

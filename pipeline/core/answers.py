@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pipeline.core.wanted import NOTHING, Json
+from pipeline.errors import ApiError, ApiNotProved, ApiUnavailable
 
 MAX_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is taken to mean this one."""
@@ -30,8 +31,27 @@ class Failure(Enum):
     """A request without an answer."""
 
     NEVER_CONNECTED = "never connected"
+    UNTRUSTED = "its certificate is not signed by an authority that this machine trusts"
+    ANOTHER_HOST = "its certificate is for another host name"
+    EXPIRED = "its certificate has expired"
+    NOT_VALID_YET = "its certificate is not valid yet"
+    TLS_TOO_OLD = "it offers no version and no cipher of TLS that is still safe"
+    WITHOUT_TLS = "it answers without TLS"
     CUT = "connection cut"
     TIMED_OUT = "timed out"
+
+
+NOT_PROVED = {
+    Failure.UNTRUSTED: "Check api.base_url; for an authority of your own set SSL_CERT_FILE to its certificate",
+    Failure.ANOTHER_HOST: "Check the host in api.base_url",
+    Failure.EXPIRED: "Check this machine's clock; if it is right, ask the API's owner to renew the certificate",
+    Failure.NOT_VALID_YET: "Check this machine's clock; if it is right, ask the API's owner",
+    Failure.TLS_TOO_OLD: "Ask the API's owner to update it to TLS 1.2 or newer",
+    Failure.WITHOUT_TLS: "Check the host and port in api.base_url",
+}
+"""Failures in which the other side did not prove to be the API → what to do. None passes by itself in seconds."""
+NOT_SENT = frozenset({Failure.NEVER_CONNECTED, *NOT_PROVED})
+"""Failures before the first byte of a request: nothing is in doubt."""
 
 
 class Answer(NamedTuple):
@@ -72,6 +92,7 @@ class Reading(NamedTuple):
     code: str = ""
     message: str = ""
     retry_after: str | None = None
+    failure: Failure | None = None
 
 
 class Expected(NamedTuple):
@@ -85,8 +106,9 @@ class Expected(NamedTuple):
 def read(answer: Answer | Failure, expected: Expected) -> Reading:
     """The meaning of one answer to one request."""
     if isinstance(answer, Failure):
-        meaning = Meaning.NOT_SENT if answer is Failure.NEVER_CONNECTED else Meaning.DOUBT
-        return Reading(meaning, code=f"api.{answer.name.lower()}", message=answer.value)
+        if answer in NOT_SENT:
+            return Reading(Meaning.NOT_SENT, code="api.never_connected", message=answer.value, failure=answer)
+        return Reading(Meaning.DOUBT, code=f"api.{answer.name.lower()}", message=answer.value, failure=answer)
     replayed = answer.headers.get("idempotent-replayed", "").lower() == "true"
     body = _json_object(answer.body)
     if answer.status in expected.statuses:
@@ -100,6 +122,14 @@ def read(answer: Answer | Failure, expected: Expected) -> Reading:
         message=message,
         retry_after=answer.headers.get("retry-after"),
     )
+
+
+def unanswered(base_url: str, failure: Failure) -> ApiError:
+    """What to say of an API that gave no answer."""
+    remedy = NOT_PROVED.get(failure)
+    if remedy is None:
+        return ApiUnavailable(base_url=base_url, problem=failure.value)
+    return ApiNotProved(base_url=base_url, problem=failure.value, remedy=remedy)
 
 
 def names_key_reuse(reading: Reading) -> bool:

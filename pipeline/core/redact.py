@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 
+_KEY = r"(?<![A-Za-z0-9])[sp]k(?:_[A-Za-z0-9_-]{4,}|(?:test|live)[A-Za-z0-9_-]+)"
+"""Also without its underscores, as whoever reads a number drops them."""
+_ONLY_KEYS = re.compile(_KEY)
 _SECRETS = re.compile(
     r"(?P<kept>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-f]{64}\b"
     r"|\b(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
     r"(?![ ()./-]{0,3}\d)(?!\w))"
-    r"|(?P<key>(?<![A-Za-z0-9])[sp]k_[A-Za-z0-9_-]{4,})"
+    rf"|(?P<key>{_KEY})"
     r"|(?P<bearer>(?i:\bbearer)\s+[^\s\"']+)"
     r"|(?P<email>[^\s@<>\"',;:=]{1,256}(?:@|%40)[^\s<>\"',;:]+)"
     r"|(?P<number>\+?\d(?:[ ()./-]{0,3}\d){7,})"
@@ -25,6 +28,11 @@ _MASKS = {"key": "[key]", "bearer": "Bearer [key]", "email": "[e-mail]", "number
 def redact(text: str) -> str:
     """The text with keys, e-mails and numbers of eight digits or more masked."""
     return _SECRETS.sub(lambda match: _MASKS.get(match.lastgroup or "", match[0]), text)
+
+
+def redact_keys(text: str) -> str:
+    """The text with keys masked, for lines that name paths and dates of the operator's own."""
+    return _ONLY_KEYS.sub("[key]", text)
 
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+")

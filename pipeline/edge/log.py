@@ -1,14 +1,19 @@
 """Structured logs on stderr: event names with ids and counts, never values of a record.
 
 Lines for people on a terminal, JSON elsewhere. What looks like a key, an e-mail or a number of a person is masked
-in every string on its way out.
+in every string on its way out. Of exceptions that nobody expected, where they happened is shown, and of what they say
+nothing that they quote: Python quotes the values it was at work on, and not always as they were written.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -18,11 +23,16 @@ from pipeline.core.redact import redact
 
 _IDS = frozenset({"run", "sha256", "timestamp", "level"})
 """Fields that are ours and may hold long numbers."""
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
+_QUOTE_CODE = (AttributeError, NameError, ImportError)
+"""They quote names of the program alone."""
+MOST_CHAINED = 20
 
 
 def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     """Configure logging once per process. Quiet (warnings only) unless `verbose`."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
+    _mask_what_nobody_catches()
     renderer: Any = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     )
@@ -31,7 +41,7 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_formatted),
             mask,
             renderer,
         ],
@@ -39,6 +49,63 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def masked_trace(error: BaseException) -> str:
+    """Where an exception and those before it happened, and what they say but for what they quote."""
+    return redact("".join(_told(error, MOST_CHAINED)))
+
+
+def _told(error: BaseException, left: int) -> Iterator[str]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and left:
+        yield from _told(before, left - 1)
+        yield "\nThis led to:\n\n"
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__qualname__}: {_said(error)}\n"
+    for number, inner in enumerate(
+        error.exceptions if isinstance(error, BaseExceptionGroup) else (), start=1
+    ):
+        if left:
+            yield f"\n{number} of this group:\n\n"
+            yield from _told(inner, left - 1)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        text = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    except Exception:  # noqa: BLE001 (whatever an exception does when it is asked)
+        return "?"
+    return text if isinstance(error, _QUOTE_CODE) else _QUOTED.sub("'[value]'", text)
+
+
+def _formatted(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return masked_trace(exc_info[1]).rstrip("\n")
+
+
+class _Masking(logging.Formatter):
+    """For what libraries log by themselves, such as asyncio of a task that nobody waits for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+    def formatException(self, ei: Any) -> str:
+        return _formatted(ei)
+
+
+def _mask_what_nobody_catches() -> None:
+    """In threads and finalisers Python itself prints what was raised, and where nothing is set up, what is logged."""
+
+    def show(caught: Any) -> None:
+        if caught.exc_value is not None and not isinstance(caught.exc_value, SystemExit):
+            sys.stderr.write(masked_trace(caught.exc_value))
+
+    threading.excepthook = show
+    sys.unraisablehook = show
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Masking())
 
 
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -10,13 +10,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline.errors import ConfigError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from pipeline.small_files import read_small
 
+MAX_KNOWN_HOSTS_BYTES = 16 * 2**20
+"""Some organisations list all their hosts."""
 ALGORITHMS = {
     "ssh-ed25519": ("ssh-ed25519",),
     "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
@@ -76,13 +78,13 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
         ConfigError: it cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
+        text = read_small(file, MAX_KNOWN_HOSTS_BYTES)[0].decode("utf-8-sig", errors="replace")
     except FileNotFoundError:
         text = ""
     except OSError as error:
         raise ConfigError(
             where="sftp.known_hosts_file",
-            problem=f"{file} cannot be read ({os.strerror(error.errno or 0)})",
+            problem=f"{file} cannot be read ({error.strerror})",
             remedy="check the file and its rights",
         ) from error
     trusted: list[bytes] = []

@@ -33,6 +33,7 @@ from tenacity import (
 from pipeline.edge.sftp_host_keys import pinned_keys
 from pipeline.edge.sftp_wire import Wire
 from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUnauthorised, SourceUnreachable
+from pipeline.small_files import read_secret
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
@@ -210,8 +211,13 @@ class _Credentials:
     """What we log in with, read before anything is sent."""
 
     def __init__(self, settings: Sftp) -> None:
-        passphrase = _secret(settings.passphrase_file, "sftp.passphrase_file")
-        self.password = _secret(settings.password_file, "sftp.password_file")
+        passphrase, self.password = (
+            read_secret(file, where) if file is not None else None
+            for file, where in (
+                (settings.passphrase_file, "sftp.passphrase_file"),
+                (settings.password_file, "sftp.password_file"),
+            )
+        )
         self.key = _private_key(settings.private_key_file, passphrase) if settings.private_key_file else None
         if self.key is None and self.password is None:
             raise ConfigError(
@@ -262,7 +268,7 @@ def _reported(settings: Sftp) -> Iterator[None]:
         raise SourceUnauthorised(source=where, username=settings.username) from error
     except IncompatiblePeer as error:
         raise NoSafeAlgorithm(source=where) from error
-    except (SSHException, OSError, EOFError) as error:
+    except (SSHException, OSError, EOFError, UnicodeError) as error:
         raise SourceUnreachable(source=where, problem=said(error)) from error
 
 
@@ -270,24 +276,16 @@ def said(error: BaseException) -> str:
     """A connection's failure in our own words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "its name is not known"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return "the connection was cut or made no sense"
 
 
-def _secret(file: Path | None, key: str) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(where=key, problem=f"{file} cannot be read", remedy="check the file") from error
-
-
 def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
     where = "sftp.private_key_file"
+    read_secret(file, where)  # paramiko would wait for a FIFO
     try:
         return paramiko.PKey.from_path(file, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]  # bytes it wants
     except (

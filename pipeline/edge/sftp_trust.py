@@ -11,9 +11,16 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from pipeline.edge.sftp_host_keys import ALGORITHMS, is_about, known_hosts_line, known_hosts_name
+from pipeline.edge.sftp_host_keys import (
+    ALGORITHMS,
+    MAX_KNOWN_HOSTS_BYTES,
+    is_about,
+    known_hosts_line,
+    known_hosts_name,
+)
 from pipeline.edge.sftp_session import end, exchange_keys
 from pipeline.errors import ConfigError, NoSafeAlgorithm
+from pipeline.small_files import read_small
 from schemas.settings import Sftp
 
 
@@ -51,8 +58,8 @@ def pin(file: Path, host: str, port: int, keys: Sequence[bytes]) -> list[int]:
         ConfigError: it cannot be read or written.
     """
     try:
-        place = file.resolve()
-        text = place.read_bytes().decode(errors="surrogateescape") if place.exists() else ""
+        place = Path(os.path.realpath(file))
+        text = _content(place).decode(errors="surrogateescape")
         lines = text.removesuffix("\n").split("\n") if text else []
         kept, left = _without_other_keys(lines, known_hosts_name(host, port), keys)
         pinned = [line for key in keys if (line := known_hosts_line(host, port, key)) not in kept]
@@ -60,10 +67,17 @@ def pin(file: Path, host: str, port: int, keys: Sequence[bytes]) -> list[int]:
     except OSError as error:
         raise ConfigError(
             where="sftp.known_hosts_file",
-            problem=f"{file} cannot be changed ({os.strerror(error.errno or 0)})",
+            problem=f"{file} cannot be changed ({error.strerror})",
             remedy="check the file, its folder and their rights",
         ) from error
     return left
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return read_small(file, MAX_KNOWN_HOSTS_BYTES)[0]
+    except FileNotFoundError:
+        return b""
 
 
 def _without_other_keys(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from tenacity.wait import wait_exponential_jitter
 
-from pipeline.core.answers import Answer, Expected, Failure, Meaning, Reading, pause_s, read
+from pipeline.core.answers import Answer, Expected, Failure, Meaning, Reading, pause_s, read, unanswered
 from pipeline.core.pace import Pace
 from pipeline.core.redact import redact
 from pipeline.core.wanted import PATH_OF, Json, Kind
@@ -180,7 +180,7 @@ class Wire:
             if self._hopeless >= HOPELESS_IN_A_ROW or (
                 self._last_good_at < began and not await self._is_up()
             ):
-                self.halt(self._unavailable(reading.message))
+                self.halt(self._unanswered(reading))
         return reading
 
     async def _is_up(self) -> bool:
@@ -227,6 +227,11 @@ class Wire:
         while (wait_s := self._pace.reserve(self._clock())) > 0:
             await self._sleep(wait_s)
             self.check_halt()
+
+    def _unanswered(self, reading: Reading) -> BillferryError:
+        if reading.failure is not None:
+            return unanswered(self._settings.base_url, reading.failure)
+        return self._unavailable(reading.message)
 
     def _unavailable(self, problem: str) -> ApiUnavailable:
         return ApiUnavailable(base_url=self._settings.base_url, problem=problem)

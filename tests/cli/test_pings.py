@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pipeline.edge.ping import ping
 from tests.cli.desk import Desk
+from tests.servers.certificates import Authority
 from tests.servers.monitor import SECRET, Monitor
 
 NAMELESS = """
@@ -28,66 +23,20 @@ socket.getaddrinfo = never
 """A name server that does not answer: the system's own look-up cannot be given up."""
 
 
-def private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A throw-away authority's certificate, and a server's that it signed."""
-    folder = tmp_path_factory.mktemp("authority")
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "monitor")
-    ]
-    now = datetime.now(UTC)
-    for number, name in enumerate(names):
-        extension = (
-            x509.BasicConstraints(ca=True, path_length=0)
-            if number == 0
-            else x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        )
-        signed = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(names[0])
-            .public_key(keys[number].public_key())
-            .serial_number(number + 1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(extension, critical=number == 0)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(keys[number].public_key()), critical=False
-            )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()), critical=False
-            )
-            .add_extension(
-                x509.KeyUsage(*[number == 1, *[False] * 4, number == 0, *[False] * 3]), critical=True
-            )
-            .sign(keys[0], hashes.SHA256())
-        )
-        pem = signed.public_bytes(serialization.Encoding.PEM)
-        (folder / f"{number}.pem").write_bytes(pem if number == 0 else private(keys[1]) + pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "1.pem")
-    return folder / "0.pem", context
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def test_over_https_a_monitor_must_prove_who_it_is(
-    desk: Desk, authority: tuple[Path, ssl.SSLContext]
-) -> None:
-    trusted, context = authority
-    with Monitor(context) as monitor:
+def test_over_https_a_monitor_must_prove_who_it_is(desk: Desk, authority: Authority) -> None:
+    with Monitor(authority.context()) as monitor:
         desk.put("ping.url", monitor.url.replace("127.0.0.1", "localhost") + "/\n").chmod(0o600)
         desk.configure(ping={"url_file": "ping.url"})
         stranger = desk.billferry("run", "--verbose")
         assert monitor.asked == []
         assert stranger.status == 0
         assert "the ping of success failed (it cannot be reached)" in stranger.err
-        desk.environment["SSL_CERT_FILE"] = str(trusted)
+        desk.environment["SSL_CERT_FILE"] = str(authority.path)
         proved = desk.billferry("run", "--verbose")
     assert monitor.asked == ["/start", ""]
     assert "failed" not in proved.err

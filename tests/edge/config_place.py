@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "drop": {"folder": "drop"},
     "feeds": [BILLS],
 }
+AS_JSON = 'write a list like ["a", "b"] and a section like {"key": 1}'
 SFTP = {"host": "sftp.example.net", "username": "citypower", "known_hosts_file": "known_hosts"}
 
 
@@ -71,11 +72,16 @@ class Place:
 
     def says(self, *words: str) -> str:
         """The one line of a command that ends with 2."""
+        (line,) = self.says_all(*words)
+        return line
+
+    def says_all(self, *words: str) -> list[str]:
+        """The lines of a command that ends with 2, one for each mistake."""
         status = run_command(list(words or ("run",)))
         said = self._capsys.readouterr()
         assert status == 2, said.err
         assert said.out == ""
-        assert said.err.startswith("billferry: ")
-        assert said.err.count("\n") == 1, said.err
         assert not any(secret in said.err for secret in SECRETS)
-        return said.err.removeprefix("billferry: ").rstrip("\n")
+        lines = said.err.splitlines()
+        assert all(line.startswith("billferry: ") for line in lines), said.err
+        return [line.removeprefix("billferry: ") for line in lines]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from tests.edge.far_end import (
     served,
     silent,
 )
+from tests.servers.certificates import Authority
 
 
 def test_a_request_carries_key_body_and_bearer() -> None:
@@ -148,8 +147,8 @@ def test_a_host_that_does_not_answer_the_door_was_never_connected_to() -> None:
 
 
 def test_a_certificate_that_does_not_hold_is_no_connection(tmp_path: Path) -> None:
-    replies = send_to(saying(OK), POST, tls=self_signed(tmp_path))
-    assert replies == [Failure.NEVER_CONNECTED]
+    replies = send_to(saying(OK), POST, tls=Authority(tmp_path).context("127.0.0.1"))
+    assert replies == [Failure.UNTRUSTED]
 
 
 def test_a_plain_server_behind_https_is_no_connection() -> None:
@@ -158,36 +157,6 @@ def test_a_plain_server_behind_https_is_no_connection() -> None:
             return await door.send(*POST)
 
     assert uvloop.run(main()) is Failure.NEVER_CONNECTED
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 # -- odd but whole -------------------------------------------------------------------------------------------

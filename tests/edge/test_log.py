@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from pipeline.edge.log import start_logging
+from pipeline.edge.log import masked_trace, start_logging
 
 PLANTED = (
     "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
@@ -80,3 +83,81 @@ def test_where_stderr_is_no_terminal_lines_are_json(capsys: pytest.CaptureFixtur
     start_logging(verbose=True)
     structlog.get_logger().info("file")
     assert json.loads(capsys.readouterr().err)["event"] == "file"
+
+
+# -- bugs -----------------------------------------------------------------------------------------------------
+
+KEY, WORD = "sk_test_X9", "hunter2"
+
+
+def of_a_number() -> object:
+    return int(KEY.replace("_", ""))
+
+
+def of_a_chain() -> object:
+    try:
+        return dict[str, str]()[WORD]
+    except KeyError as error:
+        raise ValueError(f"`{WORD}` of {KEY}") from error
+
+
+def of_a_group() -> object:
+    trouble = ValueError(f'"{WORD}"')
+    trouble.add_note(f"at '{WORD}'")
+    raise ExceptionGroup("two", [trouble, KeyError(WORD)])
+
+
+def of_text() -> object:
+    return WORD.encode("utf-16").decode("utf-8")
+
+
+def of_what_cannot_be_told() -> object:
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise KeyError(WORD)
+
+    raise Rude
+
+
+@pytest.mark.parametrize("bug", [of_a_number, of_a_chain, of_a_group, of_text, of_what_cannot_be_told])
+def test_a_trace_shows_where_and_not_what_it_was_at_work_on(bug: Callable[[], object]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (any)
+        bug()
+    trace = masked_trace(caught.value)
+    assert f"in {bug.__name__}" in trace
+    assert type(caught.value).__name__ in trace
+    for value in (KEY, "sktestX9", WORD):
+        assert value not in trace
+
+
+def test_names_of_the_program_stay_in_a_trace() -> None:
+    with pytest.raises(AttributeError) as caught:
+        None.nothing_like_it  # type: ignore[attr-defined]  # noqa: B018
+    assert "has no attribute 'nothing_like_it'" in masked_trace(caught.value)
+
+
+@pytest.fixture
+def _hooks() -> Iterator[None]:
+    before = threading.excepthook, sys.unraisablehook
+    yield
+    threading.excepthook, sys.unraisablehook = before
+
+
+@pytest.mark.usefixtures("_hooks")
+def test_what_nobody_catches_is_masked_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging(verbose=False)
+    thread = threading.Thread(target=of_a_number)
+    thread.start()
+    thread.join()
+    try:
+        of_a_chain()
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "x", 1, f"at {KEY}", (), (type(error), error, None))
+        assert logging.lastResort is not None
+        logging.lastResort.emit(record)
+
+    said = capsys.readouterr().err
+    assert "in of_a_number" in said
+    assert "ValueError" in said
+    for value in (KEY, "sktestX9", WORD):
+        assert value not in said

@@ -9,7 +9,9 @@ from socket import SOCK_STREAM
 
 import aiohappyeyeballs
 
+from pipeline.core.answers import Failure
 from pipeline.edge.billing.connection import Connection
+from pipeline.edge.billing.tls import failure_of
 
 NEXT_ADDRESS_AFTER_S = 0.25
 """A host may have addresses that nothing answers at. Source: RFC 8305, "Connection Attempt Delay"."""
@@ -32,14 +34,17 @@ class Address:
         self.authority = name if self._port == usual else f"{name}:{self._port}"
         """As the `Host` header has it."""
 
-    async def connect(self) -> Connection | None:
-        """A connection of which, with TLS, the certificate holds; None when none could be made in time."""
+    async def connect(self) -> Connection | Failure:
+        """A connection of which, with TLS, the certificate holds; or why none could be made in time."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._connected()
-        except (OSError, ValueError):  # no such name, nobody there, too late, another's certificate
-            self.resolved_until = float("-inf")
-            return None
+        except ssl.SSLError as error:
+            failure = failure_of(error)
+        except (OSError, ValueError):  # no such name, nobody there, too late
+            failure = Failure.NEVER_CONNECTED
+        self.resolved_until = float("-inf")
+        return failure
 
     async def _connected(self) -> Connection:
         loop = asyncio.get_running_loop()

@@ -56,8 +56,8 @@ class BillingApi:
         async with self._slots:
             deadline = asyncio.get_running_loop().time() + self._timeout_s
             connection = self._kept() or await self._address.connect()
-            if connection is None:
-                return Failure.NEVER_CONNECTED
+            if isinstance(connection, Failure):
+                return connection
             reply = await connection.exchange(request, deadline)
             self._idle.append(connection)
             if isinstance(reply, Answer):

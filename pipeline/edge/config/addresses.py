@@ -1,0 +1,59 @@
+"""Addresses and time zones: what no shape can tell of a text."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pipeline.core.names import printable
+from pipeline.errors import ConfigError
+
+LONGEST_SHOWN = 40
+
+
+def url_mistake(
+    url: str, where: str, *, whose: str = "an API", like: str = "https://host", shows: str = "the key"
+) -> ConfigError | None:
+    """What is wrong with an address, without repeating it: that of a monitor is a secret."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    plain = url.isprintable() and " " not in url  # urlsplit drops line breaks without a word
+    if parts.scheme not in {"http", "https"} or not host or parts.username or not plain:
+        return ConfigError(
+            where=where, problem=f"this is no address of {whose}", remedy=f"write it like {like}"
+        )
+    if parts.query or parts.fragment:
+        problem = f"an address of {whose} has no ? and no #, since more is put behind it"
+        return ConfigError(where=where, problem=problem, remedy=f"write it like {like}")
+    if parts.scheme == "http" and not _is_loopback(host):
+        problem = f"plain HTTP to another host would show {shows}"
+        return ConfigError(where=where, problem=problem, remedy="use https://")
+    return None
+
+
+def zone_mistake(name: str) -> ConfigError | None:
+    """Unless the system knows a time zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        shown = f" {printable(name)!r}" if len(name) <= LONGEST_SHOWN else " of that name"
+        return ConfigError(
+            where="timezone",
+            problem=f"there is no time zone{shown}",
+            remedy="use a name like Africa/Johannesburg",
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

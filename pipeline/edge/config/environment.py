@@ -1,0 +1,123 @@
+"""BILLFERRY_ variables as nested values, to be put over those of the file; each is read, and told, by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+from pydantic_settings.sources.utils import parse_env_vars
+
+from pipeline.edge.config.document import MAX_DEPTH, Path
+from pipeline.edge.config.words import did_you_mean, nearest
+from pipeline.errors import ConfigError
+from schemas.settings import Settings
+
+PREFIX = "BILLFERRY_"
+NOT_KEYS = {"BILLFERRY_CONFIG"}
+
+
+@dataclass(slots=True)
+class Environment:
+    """What the variables say, by the path each stands for."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    variables: dict[Path, str] = field(default_factory=dict)
+    """Path, in small letters → the variable's name."""
+    mistakes: list[ConfigError] = field(default_factory=list)
+
+    def variable_of(self, path: Path) -> tuple[str, Path] | None:
+        """The variable that a value was set by, and the rest of its path within that variable's JSON."""
+        small = tuple(str(part).lower() for part in path)
+        for length in range(len(path), 0, -1):
+            if (name := self.variables.get(small[:length])) is not None:
+                return name, path[length:]
+        return None
+
+
+def read_environment() -> Environment:
+    """All variables whose names begin with BILLFERRY_, in any case; empty ones do not count."""
+    found = Environment()
+    for name, text in sorted(os.environ.items()):
+        if not name.upper().startswith(PREFIX) or name.upper() in NOT_KEYS:
+            continue
+        path = tuple(name[len(PREFIX) :].lower().split("__"))
+        if path[0] not in Settings.model_fields or len(path) > MAX_DEPTH:
+            remedy = did_you_mean(nearest(path[0], Settings.model_fields)) or "unset it"
+            found.mistakes.append(ConfigError(where=name, problem="there is no such key", remedy=remedy))
+            continue
+        try:
+            values = _OneVariable(name, text)()
+        except (SettingsError, ValueError, RecursionError):
+            problem, remedy = (
+                "it is not valid JSON",
+                'write a list like ["a", "b"] and a section like {"key": 1}',
+            )
+            found.mistakes.append(ConfigError(where=name, problem=problem, remedy=remedy))
+            continue
+        if values:
+            found.values = merged(found.values, values)
+            found.variables[path] = name
+    return found
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings as one; where both have a value, that of `above`."""
+    result = dict(below)
+    for key, value in above.items():
+        held = result.get(key)
+        result[key] = merged(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+    return result
+
+
+class _FromEnvironment(Settings, BaseSettings):
+    """Only names the fields; nothing is validated with it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        env_parse_none_str="null",
+        case_sensitive=False,
+    )
+
+
+class _OneVariable(EnvSettingsSource):
+    """One variable alone, so that a mistake can be told to be its own."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._one = {name: text}
+        super().__init__(_FromEnvironment)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return parse_env_vars(self._one, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
+
+    def decode_complex_value(self, _name: str, _field: FieldInfo, value: Any) -> Any:
+        """JSON, by the rules of the file: no key twice, nothing nested without end. Raises ValueError."""
+        decoded = json.loads(value, object_pairs_hook=_once_only, parse_constant=_no_number)
+        _require_shallow([decoded], MAX_DEPTH)
+        return decoded
+
+
+def _once_only(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _require_shallow(values: Iterable[Any], levels: int) -> None:
+    for value in values:
+        if isinstance(value, dict | list):
+            if levels == 0:
+                raise ValueError("nested too deep")
+            _require_shallow(value.values() if isinstance(value, dict) else value, levels - 1)

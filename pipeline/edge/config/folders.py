@@ -1,0 +1,144 @@
+"""Where files and folders may be: not where others' files are taken for bill files, swept, or written over.
+
+Compared are real places: links are followed, and where both exist the system is asked whether they are one (a folder
+that is mounted twice, a file system without capitals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from os import path as os_path
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+from pipeline.small_files import check_secret, unreadable
+
+DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")
+SECRETS = (
+    "api.key_file",
+    "ping.url_file",
+    "sftp.private_key_file",
+    "sftp.passphrase_file",
+    "sftp.password_file",
+)
+NAMED_FILES = (*SECRETS, "sftp.known_hosts_file", "metrics_file")
+OWN_FOLDERS = ("landing", "reports")
+OWN_FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal", "lock")
+KINDS = {"landing": "the folder of our copies", "reports": "the folder of the reports", "lock": "the lock"}
+
+
+def path_mistakes(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
+    """What is wrong with the places that a config names; `paths` are absolute, by their keys."""
+    for key in ("work_dir", *DROP_FOLDERS):
+        if key in paths:
+            yield from _folder_mistake(key, paths[key], paths.get("work_dir"))
+    yield from _overlaps(paths, config)
+    if "metrics_file" in paths:
+        yield from _metrics_mistake(paths["metrics_file"], paths.get("work_dir"))
+    for key in SECRETS:
+        if key in paths:
+            try:
+                check_secret(paths[key], key)
+            except ConfigError as mistake:
+                yield mistake
+
+
+def own_place(path: Path, work_dir: Path) -> str | None:
+    """What of a work_dir a path is or lies in, in words; None when it is nobody's."""
+    return next((what for what, own in _own_places(work_dir) if is_within(path, own)), None)
+
+
+def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
+    for name in (*OWN_FOLDERS, *OWN_FILES):
+        yield KINDS.get(name, "the ledger"), work_dir / name
+
+
+def is_within(inner: Path, outer: Path) -> bool:
+    """Whether a place is another one or lies below it."""
+    real = Path(os_path.realpath(inner))
+    return any(_is_same(each, outer) for each in (real, *real.parents))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        names = os_path.realpath(one), os_path.realpath(other)
+    if all(map(os_path.lexists, names)):
+        return names[0] == names[1]
+    # What does not exist yet may turn out to be the other, where capitals make no difference.
+    return names[0].casefold() == names[1].casefold()
+
+
+def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
+    work_dir = paths.get("work_dir")
+    for key in DROP_FOLDERS:
+        folder = paths.get(key)
+        if folder is None or work_dir is None:
+            continue
+        if is_within(work_dir, folder):
+            itself = is_within(folder, work_dir)
+            what = "work_dir itself" if itself else "a folder that work_dir lies in"
+            yield ConfigError(
+                where=key, problem=f"this is {what}", remedy="give bill files a folder of their own"
+            )
+            continue
+        shared = {
+            what for what, own in _own_places(work_dir) if is_within(folder, own) or is_within(own, folder)
+        }
+        if shared:
+            problem = f"it shares its place with {' and '.join(sorted(shared))}"
+            yield ConfigError(where=key, problem=problem, remedy="name another folder, such as work_dir/drop")
+    drop = paths.get("drop.folder")
+    for key in DROP_FOLDERS[1:]:
+        if drop is not None and key in paths and _is_same(paths[key], drop):
+            problem = "archive and quarantine are other folders than folder, or null: files stay"
+            yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
+    for key, file in (*((key, paths[key]) for key in NAMED_FILES if key in paths), (str(config), config)):
+        if drop is not None and is_within(file, drop):
+            problem = "this file lies in drop.folder and would be taken for a bill file"
+            yield ConfigError(where=key, problem=problem, remedy="put it elsewhere")
+        elif work_dir is not None and (owner := own_place(file, work_dir)) is not None:
+            yield ConfigError(where=key, problem=f"this path belongs to {owner}", remedy="name another file")
+
+
+def _folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[ConfigError]:
+    """Folders below work_dir are made when needed; any other must be there, or at least the folder it goes into."""
+    try:
+        if folder.is_dir():
+            return
+        folder.lstat()
+        exists = True
+    except (FileNotFoundError, NotADirectoryError):
+        exists = False
+    except OSError as error:
+        yield unreadable(folder, key, error)
+        return
+    if work_dir is not None and folder != work_dir and not exists and is_within(folder, work_dir):
+        return
+    if key != "drop.folder" and not exists and folder.parent.is_dir():
+        return
+    yield ConfigError(where=key, problem=f"there is no folder {folder}", remedy="create it or name another")
+
+
+def _metrics_mistake(path: Path, work_dir: Path | None) -> Iterator[ConfigError]:
+    """It is there for another user to read: not in a folder that only its owner can enter."""
+    problem = None
+    if path.suffix != ".prom":
+        problem = "node_exporter reads files named *.prom alone"
+    elif work_dir is not None and is_within(path, work_dir):
+        problem = "nobody else can enter work_dir"
+    elif not _holds(path.parent.is_dir):
+        problem = f"there is no folder {path.parent}"
+    elif not _holds(lambda: not path.exists() or path.is_file()):
+        problem = f"{path} is not a file"
+    if problem:
+        remedy = "name a .prom file in the folder of the textfile collector"
+        yield ConfigError(where="metrics_file", problem=problem, remedy=remedy)
+
+
+def _holds(looks_good: Callable[[], bool]) -> bool:
+    try:
+        return looks_good()
+    except OSError:
+        return False

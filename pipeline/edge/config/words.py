@@ -1,0 +1,19 @@
+"""What a misspelled key was perhaps meant to be."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+LONGEST = 60
+"""Nobody means a key of ours by a longer one, and comparing takes its length squared."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was perhaps meant, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5) if len(word) <= LONGEST else []
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str) -> str:
+    return f"did you mean {word}?" if word else ""
