@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -21,14 +20,24 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from pipeline.core.collected import Collected, Found, Known, Matched, Sighting, Troubled, Unmatched, Waiting
+from pipeline.core.collected import (
+    Collected,
+    Found,
+    Known,
+    Matched,
+    Sighting,
+    Troubled,
+    Unmatched,
+    Waiting,
+    odd_sightings,
+)
 from pipeline.core.companions import Companions
 from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
-from pipeline.core.match import match_name, peek_rejects
-from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown_name
+from pipeline.core.match import is_ignored, match_name, peek_rejects
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
 from pipeline.core.structure import with_short_lines
-from pipeline.edge.folder import named_blocks
+from pipeline.edge.folder import named_beside, named_blocks
 from pipeline.edge.landing import land_blocks
 from pipeline.errors import (
     BillferryError,
@@ -78,6 +87,9 @@ class Source(Protocol):
     def list(self) -> Listing:
         """Regular files with usable names; everything else as oddities."""
 
+    def put_back(self, aside: Sequence[bytes]) -> None:
+        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes, to tell what it is."""
 
@@ -109,14 +121,18 @@ def collect(
     *,
     clock: Callable[[], datetime],
     wait: Callable[[float], None] | None,
+    put_back: bool = False,
 ) -> Collected:
     """Look, wait `settle_s` when something still moves, look again, and sort what is there.
 
     `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop. Without
-    it there is one look, for those who will look again anyway.
+    it there is one look, for those who will look again anyway. `put_back`: first finish what a killed run left aside.
     """
     now = first_look = clock()
     seen, listing = look(source, sightings, now)
+    if put_back and listing.aside:
+        source.put_back(listing.aside)
+        seen, listing = look(source, sightings, now)
     if wait and any(_moving(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
@@ -195,19 +211,20 @@ def land_named(
         FileRefused: it fits no feed, or two, or has an endless line. FileTooLarge, SourceFileUnsettled, SourceError,
             DiskFull: as `land`.
     """
-    blocks = _bounded(named_blocks(path), path.name, max_file_bytes)
-    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(path.name))
+    name = label_of_path(path.name)
+    blocks = _bounded(named_blocks(path), name, max_file_bytes)
+    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name))
     landed = land_blocks(blocks, landing, durable=durable, progress=progress)
     with landed.path.open("rb") as content:
         head = content.read(HEAD_BYTES)
     if feed is not None:
         matching = Matching((feed,), feed_of_rejects=matching.feed_of_rejects)
-    matched = match_file(path.name, head, matching)
+    matched = match_file(name, head, matching)
     if matched is None and feed is not None:
         matched = Matched(feed, {})
     if matched is None:
         raise FileRefused(
-            name=shown_name(path.name),
+            name=shown_name(name),
             rule="file.unmatched",
             problem="its name fits no feed",
             remedy="use --feed NAME, or add a feed",
@@ -215,13 +232,13 @@ def land_named(
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
-        name=path.name,
+        name=name,
         name_parts=dict(matched.name_parts),
         size_bytes=landed.size_bytes,
         origin="named",
         feed=matched.feed,
         rejects_of=matched.rejects_of,
-        control=_named_control(path),
+        control=named_beside(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
     )
 
 
@@ -279,7 +296,11 @@ def _sorted_out(
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
     known: list[Known] = []
-    unmatched: list[Unmatched] = []
+    unmatched = [
+        Unmatched(odd.name, odd.problem)
+        for odd in sorted(listing.oddities, key=lambda odd: odd.name)
+        if not is_unfinished(odd.name) and not is_ignored(odd.name, matching.ignore)
+    ]
     waiting: list[Waiting] = []
     troubled: list[Troubled] = []
     ignored: list[str] = []
@@ -288,7 +309,7 @@ def _sorted_out(
         remote = sighting.remote
         if is_unfinished(remote.name) or companions.is_one(remote.name):
             continue
-        if any(fnmatchcase(remote.name, pattern) for pattern in matching.ignore):
+        if is_ignored(remote.name, matching.ignore):
             ignored.append(remote.name)
         elif sighting.sha256 is not None:
             known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
@@ -297,9 +318,8 @@ def _sorted_out(
         elif _moving(sighting, source, now):
             waiting.append(_settling(remote, "it", sighting, source, now))
         elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
-            unmatched.append(
-                Unmatched(remote, f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not")
-            )
+            reason = f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not"
+            unmatched.append(Unmatched(remote.name, reason, remote.size_bytes))
         else:
             strangers += _is_stranger(remote.name, matching)
             match _recognised(source, matching, remote, companions):
@@ -319,9 +339,9 @@ def _sorted_out(
         waiting=tuple(waiting),
         troubled=tuple(troubled),
         ignored=tuple(ignored),
-        oddities=listing.oddities,
+        notes=listing.notes,
         cut=listing.cut,
-        sightings=tuple(seen),
+        sightings=(*seen, *odd_sightings(source.name, listing, by_name, now)),
         again_in_s=min((each.ripe_in_s for each in waiting if each.ripe_in_s is not None), default=None),
     )
 
@@ -360,21 +380,8 @@ def _recognised(
             raise
         return Troubled(remote, error)
     if matched is None:
-        return Unmatched(remote, UNMATCHED)
+        return Unmatched(remote.name, UNMATCHED, remote.size_bytes)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
-
-
-def _named_control(path: Path) -> bytes | None:
-    """The control file beside a file named on the command line, or enough of it to see that it is too large."""
-    beside = path.with_name(path.name + SIDECAR_ENDING)
-    if not beside.exists():
-        return None
-    content = b""
-    for block in named_blocks(beside):
-        content += block
-        if len(content) > MAX_SIDECAR_BYTES:
-            break
-    return content[: MAX_SIDECAR_BYTES + 1]
 
 
 def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:

@@ -56,7 +56,7 @@ class Debts(Protocol):
         report: str | None,
     ) -> None: ...
     def owed(self, source: str) -> Sequence[Debt]: ...
-    def paid(self, handover_id: int, *, moved: bool) -> None: ...
+    def paid(self, handover_id: int, *, stays: bool) -> None: ...
 
 
 def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:
@@ -105,7 +105,7 @@ def pay(
 
 def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: Sequence[str]) -> str | None:
     """What went wrong, if anything did."""
-    moved, trouble = None, None
+    stays, trouble = True, None
     try:
         for name in uploads if debt.report is not None else ():
             local = reports / str(debt.report) / name
@@ -113,15 +113,16 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
                 source.upload(local, str(debt.report), name)
         if debt.place != "reports":
             as_name = moved_name(debt.name, debt.sha256)
-            moved = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name)
+            stays = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name) is None
     except (SourceFileUnsettled, SourceFileGone) as gone:
+        stays = False
         trouble = f"{gone}; it is not moved by us any more"
     except BillferryError as error:
         if concerns_whole_source(error):
             raise
         what = "upload" if debt.place == "reports" else "move"
         return f"{error}; the {what} is tried again by the next run"
-    debts.paid(debt.id, moved=moved is not None)
+    debts.paid(debt.id, stays=stays)
     return trouble
 
 

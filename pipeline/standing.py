@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from pipeline.core.expected import LateFeed, late_feeds
-from pipeline.core.files import SOURCES
+from pipeline.core.files import SOURCES, Listing
+from pipeline.core.match import is_ignored
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.folder import DropFolder
@@ -90,19 +90,16 @@ def _waiting(settings: Settings, files: Files | None) -> dict[str, list[str]]:
     drop = settings.drop
     if drop is not None and drop.folder.is_dir():
         try:
-            listed = DropFolder(drop).list().files
+            listing = DropFolder(drop).list()
         except (BillferryError, OSError):
-            listed = ()
-        waiting["drop"] = sorted(
+            listing = Listing(())
+        new = (
             file.name
-            for file in listed
+            for file in listing.files
             if ("drop", file.name, file.size_bytes, file.modified_at.isoformat()) not in fetched
         )
+        waiting["drop"] = sorted({*new, *(odd.name for odd in listing.oddities)})
     return {
-        source: [
-            name
-            for name in names
-            if not is_unfinished(name) and not any(fnmatchcase(name, pattern) for pattern in settings.ignore)
-        ]
+        source: [name for name in names if not is_unfinished(name) and not is_ignored(name, settings.ignore)]
         for source, names in waiting.items()
     }

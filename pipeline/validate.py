@@ -14,6 +14,7 @@ import polars as pl
 from pipeline.collect import Matching, land_named
 from pipeline.core import rules
 from pipeline.core.files import CheckedFile
+from pipeline.core.names import label_of_path
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
 from pipeline.disk import scratch_folder
 from pipeline.edge.reader.parts import accepted, findings_of, parts_of
@@ -82,7 +83,7 @@ def validate_files(
                 for request in _requests(checked, show):
                     on_request(request)
         except (FileRefused, FileTooLarge) as refused:
-            report = refused_unread(path.name, refused, run=run)
+            report = refused_unread(label_of_path(path.name), refused, run=run)
             ui.file(report, shown_rejects=0)
         except BillferryError as error:
             ui.warn(str(error))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pipeline.core.files import RemoteFile, SourceName
+from pipeline.core.files import Listing, RemoteFile, SourceName
 from pipeline.errors import BillferryError
 from schemas.feed import Feed
 
@@ -60,10 +60,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A file that fits no feed and no `ignore` pattern."""
+    """A file that fits no feed and no `ignore` pattern, or an entry of the folder that is never taken."""
 
-    remote: RemoteFile
+    name: str
     reason: str
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,20 @@ class Collected:
     waiting: tuple[Waiting, ...] = ()
     troubled: tuple[Troubled, ...] = ()
     ignored: tuple[str, ...] = ()
-    oddities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     cut: str | None = None
     """Why the listing is not all that is there, where it is not."""
     sightings: tuple[Sighting, ...] = ()
     again_in_s: float | None = None
+
+
+def odd_sightings(
+    source: SourceName, listing: Listing, seen: Container[str], now: datetime
+) -> Iterator[Sighting]:
+    """Entries that are never taken, remembered so that `status` can tell of them. No file is of their size and time."""
+    never = datetime.fromtimestamp(0, UTC)
+    for name in sorted({odd.name for odd in listing.oddities if odd.name not in seen}):
+        yield Sighting(source, name, -1, never, now)
 
 
 def sighting_of(source: SourceName, row: Mapping[str, object]) -> Sighting:

@@ -31,7 +31,8 @@ _DIGITS = {
 }
 """Directive → fewest and most digits."""
 _FULL_WIDTH = {name: most for name, (_, most) in _DIGITS.items()} | {"f": 6}
-_NAME = "[A-Za-z\u0080-\U0010ffff]+"
+_LETTER = "[A-Za-z\u0080-\U0010ffff]"
+_NAME = f"{_LETTER}+"
 """Letters, and what may be one: the table of names decides."""
 _OTHERS = {
     "b": rf"{_NAME}\.?",
@@ -41,6 +42,14 @@ _OTHERS = {
     "Z": "[A-Za-z]{1,5}",
     "%": "%",
 }
+_KINDS: dict[str | None, tuple[tuple[str, int, int | None], ...]] = {
+    "b": ((_LETTER, 1, None), ("[.]", 0, 1)),
+    "B": ((_LETTER, 1, None),),
+    "p": (("[aApP]", 1, 1), ("[.mM]", 1, 3)),
+    "z": (("[zZ+-]", 1, 1), ("[0-9:]", 0, 8)),
+    "Z": (("[A-Za-z]", 1, 5),),
+}
+"""Directive → the same as kinds of characters, for names of files: something more fits, and is then refused."""
 DIRECTIVES = (*_DIGITS, *_OTHERS)
 READ = ("Y", "y", "m", "d", "j", "b", "B", "H", "I", "M", "S")
 """Directives whose values are looked at: they make the day, or must be a time of it."""
@@ -97,9 +106,7 @@ def _pattern(date_format: str, *, named: bool) -> str:
     for before, piece, after in zip(beside, pieces, beside[2:], strict=False):
         name = piece.directive
         if name in _DIGITS:
-            fewest, most = _DIGITS[name]
-            if _is_digit(before) or _is_digit(after):
-                fewest = most = _FULL_WIDTH[name]
+            fewest, most = _widths(before, name, after)
             pattern = f"[0-9]{{{fewest},{most}}}"
         elif name is not None:
             pattern = _OTHERS[name]
@@ -107,6 +114,30 @@ def _pattern(date_format: str, *, named: bool) -> str:
             pattern = _SPACE if piece.text.isspace() else re.escape(piece.text)
         written.append(f"(?P<{name}>{pattern})" if named and name in READ else pattern)
     return "".join(written)
+
+
+def characters(date_format: str) -> Iterator[tuple[str, int | None, int | None]]:
+    """What looks like the format, or nearly, piece by piece: characters of a kind (a pattern of one), so many at least
+    and at most; or this text (no numbers). `read_date` then tells whether it is one."""
+    pieces = list(_pieces(date_format))
+    beside = [_Piece(None, ""), *pieces, _Piece(None, "")]
+    for before, piece, after in zip(beside, pieces, beside[2:], strict=False):
+        name = piece.directive
+        if name in _DIGITS:
+            yield "[0-9]", *_widths(before, name, after)
+        elif name in _KINDS:
+            yield from _KINDS[name]
+        elif piece.text.isspace():
+            yield _SPACE.removesuffix("+"), 1, None
+        else:
+            yield piece.text, None, None
+
+
+def _widths(before: _Piece, name: str, after: _Piece) -> tuple[int, int]:
+    """Fewest and most digits of a number."""
+    if _is_digit(before) or _is_digit(after):
+        return _FULL_WIDTH[name], _FULL_WIDTH[name]
+    return _DIGITS[name]
 
 
 def _is_digit(piece: _Piece) -> bool:

@@ -24,7 +24,7 @@ TextFormat = Literal["csv", "ndjson"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A regular file in a source's listing."""
+    """A regular file in a source's listing. Names of files are labels: see `core.names`."""
 
     name: str
     size_bytes: int
@@ -32,11 +32,28 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Oddity:
+    """An entry of a source's folder that is never taken, and why."""
+
+    name: str
+    problem: str
+
+
+LINK = "a symbolic link, and links are not followed: put the file itself there"
+NOT_REGULAR = "not a regular file"
+ASIDE = "set aside while it was moved; a run puts it back as soon as no other file has its name"
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """What a source's folder holds; `oddities` are entries that cannot be taken, as sentences fit to print."""
+    """What a source's folder holds."""
 
     files: tuple[Listed, ...]
-    oddities: tuple[str, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    aside: tuple[bytes, ...] = ()
+    """Files that a move has set aside and not brought to its end, by the names they have meanwhile."""
+    notes: tuple[str, ...] = ()
+    """What else is strange, as sentences fit to print."""
     cut: str | None = None
     """Why this is not all that is there, where it is not."""
 

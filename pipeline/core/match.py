@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from pipeline.core import date_formats
 from pipeline.errors import FileRefused
@@ -39,6 +41,11 @@ def match_name(name: str, feeds: Sequence[Feed]) -> FeedMatch | None:
     return fits[0] if fits else None
 
 
+def is_ignored(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name fits one of the `ignore` patterns, which are those of a shell."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def match_problems(match: str) -> list[str]:
     """What is wrong with a `match` pattern; a config error when there is anything."""
     problems = []
@@ -52,11 +59,11 @@ def match_problems(match: str) -> list[str]:
 
 def _parts(name: str, feed: Feed) -> dict[str, str] | None:
     formats = dict(NAME_PART.findall(feed.match))
-    found = re.fullmatch(_pattern(feed.match), name, re.DOTALL)
-    if found is None:
+    texts = fitting(name, feed.match)
+    if texts is None:
         return None
     parts = {}
-    for part, text in found.groupdict().items():
+    for part, text in texts.items():
         value = date_formats.read_date(text, formats[part], feed.date_language) if formats[part] else text
         if value is None:
             return None
@@ -64,18 +71,115 @@ def _parts(name: str, feed: Feed) -> dict[str, str] | None:
     return parts
 
 
-def _pattern(match: str) -> str:
-    pieces, end = [], 0
+def fitting(name: str, match: str) -> dict[str, str] | None:
+    """What the named parts of a pattern stand for in a name, or None where it does not fit.
+
+    Where it fits in several ways, from the left a star takes as much as it can and a part as little. Names come from
+    outside, so nothing is tried twice, as a regular expression would: from the right, for each piece the set of all
+    places is found where it may begin so that the rest fits; from the left, the places are read off. A set of places
+    is the bits of one integer (bit n: before the n-th character), so the time is that of a few steps per piece.
+    """
+    pieces = _pieces(match)
+    after = [1 << len(name)]
+    known: dict[str, int] = {}
+    for piece in reversed(pieces):
+        after.append(piece.may_begin(name, after[-1], known))
+        if not after[-1]:
+            return None
+    if not after.pop() & 1:
+        return None
+    begin, parts = 0, dict[str, str]()
+    for piece in pieces:
+        end = piece.end(name, begin, after.pop())
+        if piece.part:
+            parts[piece.part] = parts.get(piece.part, "") + name[begin:end]
+        begin = end
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Just this."""
+
+    text: str
+    part: str = ""
+
+    def may_begin(self, name: str, after: int, _: object) -> int:
+        """The places where it may begin so that it ends at one of the places `after` it."""
+        found, size, place = 0, len(self.text), name.find(self.text)
+        while place >= 0:
+            found |= (after >> place + size & 1) << place
+            place = name.find(self.text, place + 1)
+        return found
+
+    def end(self, _: str, begin: int, __: int) -> int:
+        """Where it ends when it begins there."""
+        return begin + len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """So many characters of a kind, as many as possible. A date is several pieces of one part."""
+
+    kind: str
+    least: int
+    most: int | None
+    part: str
+
+    def may_begin(self, name: str, after: int, known: dict[str, int]) -> int:
+        if self.kind not in known:
+            known[self.kind] = sum(1 << found.start() for found in re.finditer(self.kind, name))
+        here, found, count = known[self.kind], 0, 0
+        while after and (self.most is None or count <= self.most):
+            found |= after if count >= self.least else 0
+            after, count = after >> 1 & here, count + 1
+        return found
+
+    def end(self, name: str, begin: int, after: int) -> int:
+        end = begin
+        while (self.most is None or end - begin < self.most) and re.match(self.kind, name[end : end + 1]):
+            end += 1
+        while not after >> end & 1:
+            end -= 1
+        return end
+
+
+@dataclass(frozen=True, slots=True)
+class _Any:
+    """Any characters: as few as possible and at least one in a named part, as many as possible in a star."""
+
+    part: str = ""
+
+    def may_begin(self, _: str, after: int, __: object) -> int:
+        return (1 << max(after.bit_length() - bool(self.part), 0)) - 1
+
+    def end(self, _: str, begin: int, after: int) -> int:
+        if not self.part:
+            return after.bit_length() - 1
+        rest = after >> begin + 1
+        return begin + (rest & -rest).bit_length()
+
+
+@lru_cache(maxsize=256)
+def _pieces(match: str) -> tuple[_Text | _Some | _Any, ...]:
+    pieces: list[_Text | _Some | _Any] = []
+    end = 0
     for found in NAME_PART.finditer(match):
-        pieces.append(_literal(match[end : found.start()]))
-        inner = date_formats.shape(found[2]) if found[2] else ".+?"
-        pieces.append(f"(?P<{found[1]}>{inner})")
+        pieces += _literal(match[end : found.start()])
+        pieces += _date(found[1], found[2]) if found[2] else [_Any(found[1])]
         end = found.end()
-    return "".join([*pieces, _literal(match[end:])])
+    return (*pieces, *_literal(match[end:]))
 
 
-def _literal(text: str) -> str:
-    return ".*".join(re.escape(piece) for piece in text.split("*"))
+def _literal(text: str) -> list[_Text | _Any]:
+    return [_Any() if piece[0] == "*" else _Text(piece) for piece in re.findall(r"\*+|[^*]+", text)]
+
+
+def _date(part: str, date_format: str) -> list[_Text | _Some]:
+    return [
+        _Text(kind, part) if least is None else _Some(kind, least, most, part)
+        for kind, least, most in date_formats.characters(date_format)
+    ]
 
 
 _HEADER_END = re.compile(

@@ -1,19 +1,39 @@
 """The merchant's SFTP server: bill files come from it, reports go to it.
 
-Nothing on it is ever overwritten or deleted but a report's own earlier version.
+Nothing on it is ever overwritten or deleted but a report's own earlier version. What is moved gets a hidden name that
+nobody else has first, since its own may pass to another file at any moment.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.files import Listed, Listing, RemoteFile, SourceName
-from pipeline.core.names import free_names, name_problem, shown, shown_name
+from pipeline.core.files import (
+    ASIDE,
+    LINK,
+    NOT_REGULAR,
+    Listed,
+    Listing,
+    Oddity,
+    RemoteFile,
+    SourceName,
+)
+from pipeline.core.names import (
+    ASIDE_DIGITS,
+    aside_name,
+    free_names,
+    label,
+    name_problem,
+    name_set_aside,
+    raw_name,
+    shown_name,
+)
 from pipeline.edge.sftp_session import Session, address, open_session, said
 from pipeline.edge.sftp_transfer import NotWhole, StatusError
 from pipeline.edge.sftp_wire import BROKEN, Facts, ListingEndless, Wire
@@ -34,8 +54,11 @@ MAX_BREAKS = 9
 MAX_TROUBLE_TIMEOUTS = 10
 """As many time-outs are waited for in all until the source is given up, good files between them or not."""
 
+MAX_PUT_BACK = 1_000
+"""Far more than killed runs can leave; but a server may show any number of such names."""
+
 _MISSING = "create it, or set it to null; a run tries to create it"
-_KINDS = {"l": "a symbolic link", "?": "not a regular file"}
+_KINDS = {"l": LINK, "?": NOT_REGULAR}
 
 
 class SftpSource:
@@ -63,21 +86,36 @@ class SftpSource:
     def list(self) -> Listing:
         """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity."""
         files: dict[bytes, Listed] = {}
-        oddities, cut = [], None
+        oddities, aside, twice, cut = [], [], set(), None
         folder = f"the folder {self._settings.incoming}"
         with self._talking(folder) as wire:
             try:
                 for raw, facts in wire.names(self._settings.incoming):
                     if facts.kind == "d":
                         continue
-                    problem = _problem(raw, facts) or ("listed twice" if raw in files else None)
-                    if problem:
-                        oddities.append(f"{shown(raw)}: {problem}; left at {self.where}")
+                    if raw in files:
+                        twice.add(raw)
+                    elif (kept_name := name_set_aside(raw)) is not None:
+                        aside.append(raw)
+                        oddities.append(Oddity(label(kept_name), ASIDE))
+                    elif problem := _problem(raw, facts):
+                        oddities.append(Oddity(label(raw), f"{problem}; it is left at {self.where}"))
                     else:
-                        files[raw] = Listed(raw.decode(), *_size_and_time(facts))
+                        files[raw] = Listed(label(raw), *_size_and_time(facts))
             except ListingEndless as endless:
                 cut = f"{folder}: {endless}"
-        return Listing(tuple(files.values()), tuple(oddities), cut)
+        notes = tuple(f"{shown_name(label(raw))}: listed twice by {self.where}" for raw in sorted(twice))
+        return Listing(tuple(files.values()), tuple(oddities), tuple(aside), notes, cut)
+
+    def put_back(self, aside: Sequence[bytes]) -> None:
+        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+        for raw in aside[:MAX_PUT_BACK]:
+            kept_name = name_set_aside(raw)
+            if kept_name is not None:
+                with self._talking("a file that was set aside") as wire:
+                    _rename_back(
+                        wire, _join(self._settings.incoming, raw), _join(self._settings.incoming, kept_name)
+                    )
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes of a file, to tell what it is."""
@@ -111,11 +149,22 @@ class SftpSource:
             if here is None:
                 return self._moved_before(wire, remote, folder, as_name)
             self._expect(remote, here)
-            for name in free_names(as_name):
-                # Asked first, because some servers overwrite on a plain rename.
-                if wire.facts(_join(folder, name)) is None:
-                    self._rename(wire, source, folder, name)
-                    return name
+            digits = secrets.token_hex(ASIDE_DIGITS // 2)
+            aside = _join(self._settings.incoming, aside_name(raw_name(remote.name), digits))
+            _set_aside(wire, source, aside)
+            try:
+                self._expect(remote, wire.facts(aside))
+                return self._into(wire, folder, aside, as_name)
+            except (StatusError, SourceError):
+                _rename_back(wire, aside, source)
+                raise
+
+    def _into(self, wire: Wire, folder: str, aside: bytes, as_name: str) -> str:
+        for name in free_names(as_name):
+            # Asked first, because some servers overwrite on a plain rename.
+            if wire.facts(_join(folder, raw_name(name))) is None:
+                self._rename(wire, aside, folder, raw_name(name))
+                return name
         raise SourceError(
             source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
         )
@@ -124,8 +173,8 @@ class SftpSource:
         """Put a report below the reports folder: whole under another name first, then renamed over an earlier one."""
         if self._settings.reports is None:
             return
-        place = _join(self._settings.reports, folder)
-        part, final = _join(place, f".{name}.part"), _join(place, name)
+        place = f"{self._settings.reports.rstrip('/')}/{folder}"
+        part, final = f"{place}/.{name}.part", f"{place}/{name}"
         with local.open("rb") as report, self._talking(f"the report {shown_name(name)}") as wire:
             self._make_folder(wire, self._settings.reports)
             self._make_folder(wire, place)
@@ -224,12 +273,12 @@ class SftpSource:
             raise SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
 
     def _moved_before(self, wire: Wire, remote: RemoteFile, folder: str, as_name: str) -> str:
-        there = wire.facts(_join(folder, as_name))
+        there = wire.facts(_join(folder, raw_name(as_name)))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
         raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
-    def _rename(self, wire: Wire, source: str, folder: str, name: str) -> None:
+    def _rename(self, wire: Wire, source: bytes, folder: str, name: bytes) -> None:
         try:
             wire.rename(source, _join(folder, name))
         except StatusError:
@@ -249,8 +298,8 @@ class SftpSource:
                     remedy="create it, or set it to null",
                 ) from error
 
-    def _incoming(self, name: str) -> str:
-        return _join(self._settings.incoming, name)
+    def _incoming(self, name: str) -> bytes:
+        return _join(self._settings.incoming, raw_name(name))
 
 
 def _problem(raw: bytes, facts: Facts) -> str | None:
@@ -264,5 +313,21 @@ def _size_and_time(facts: Facts) -> tuple[int, datetime]:
     return facts.size_bytes or 0, datetime.fromtimestamp(facts.modified_s or 0, UTC)
 
 
-def _join(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}"
+def _set_aside(wire: Wire, source: bytes, aside: bytes) -> None:
+    """In one step of the server where it can: OpenSSH's plain rename makes a link and then removes the old name, which
+    may have passed to another file between the two. It overwrites, but nobody has the new name."""
+    try:
+        wire.posix_rename(source, aside)
+    except StatusError:  # not every server has that extension
+        wire.rename(source, aside)
+
+
+def _rename_back(wire: Wire, aside: bytes, name: bytes) -> None:
+    """Unless another file has taken the name meanwhile: then it waits aside until that one is moved."""
+    with suppress(StatusError):
+        if wire.facts(name) is None:
+            wire.rename(aside, name)
+
+
+def _join(folder: str, name: bytes) -> bytes:
+    return folder.rstrip("/").encode() + b"/" + name

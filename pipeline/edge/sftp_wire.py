@@ -130,7 +130,7 @@ class Wire(paramiko.SFTPClient):
                 if empty > MAX_EMPTY or time.monotonic() > deadline:
                     raise ListingEndless("it did not end in time")
 
-    def facts(self, path: str) -> Facts | None:
+    def facts(self, path: bytes | str) -> Facts | None:
         """About a path, links not followed; None when nothing is there."""
         try:
             kind, answer = self._request(CMD_LSTAT, path)
@@ -142,7 +142,7 @@ class Wire(paramiko.SFTPClient):
             raise SFTPError("expected attributes")
         return _facts(answer, b"")
 
-    def head(self, path: str, size_bytes: int) -> bytes:
+    def head(self, path: bytes | str, size_bytes: int) -> bytes:
         """The first bytes of a file."""
         got, patience = b"", Patience(self._timeout_s)
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
@@ -167,7 +167,7 @@ class Wire(paramiko.SFTPClient):
         with self._handle(CMD_OPEN, path, flags, SFTPAttributes()) as handle:
             Writes(self, handle, self._timeout_s).write(file)
 
-    def blocks(self, path: str, size_bytes: int) -> Iterator[bytes]:
+    def blocks(self, path: bytes | str, size_bytes: int) -> Iterator[bytes]:
         """The file in order, many reads in flight; NotWhole unless it ends exactly at `size_bytes`."""
         with self._handle(CMD_OPEN, path, SFTP_FLAG_READ, SFTPAttributes()) as handle:
             yield from Reads(self, handle, size_bytes, self._timeout_s).blocks()

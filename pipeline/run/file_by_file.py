@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import structlog
 
+from pipeline.core.brief import MOST_LINES
+from pipeline.core.collected import Unmatched
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk
@@ -37,6 +39,8 @@ from schemas.results import FileFacts, RequestCounts, Summary
 
 log = structlog.get_logger()
 
+MOST_UNMATCHED = 10_000
+"""So many names of one source are listed in the result; the ledger remembers all of them for `status`."""
 _BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
 """Outcomes of records that nothing was sent for: the check alone tells them."""
 
@@ -261,9 +265,20 @@ class FileByFile:
         self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
         desk.places.owe_archiving([(landed.sha256, remotes)])
 
-    def say(self, report: FileReport) -> None:
+    def say_unmatched(self, unmatched: Sequence[Unmatched]) -> None:
+        """A thousand of them must not bury the one line that counts, nor all that a hostile server shows the result."""
+        run = self._desk.facts()
+        for number, each in enumerate(unmatched[:MOST_UNMATCHED]):
+            facts = FileFacts(name=each.name, size_bytes=each.size_bytes)
+            report = without_report(facts, FileState.UNMATCHED, run=run, notes=[each.reason])
+            self.say(report, aloud=number < MOST_LINES)
+        if len(unmatched) > MOST_LINES:
+            self._desk.ui.line(f"and {len(unmatched) - MOST_LINES} more like these are unmatched")
+
+    def say(self, report: FileReport, *, aloud: bool = True) -> None:
         self.reports.append(report)
-        self._desk.ui.file(report)
+        if aloud:
+            self._desk.ui.file(report)
         file, records = report.summary.file, report.summary.records
         counted = {outcome: count for outcome, count in records.parts().items() if count}
         log.info(

@@ -18,7 +18,7 @@ from pipeline.collect import Source, collect, control_of, land, land_named
 from pipeline.core.brief import brief
 from pipeline.core.collected import Collected, Found, Known
 from pipeline.core.files import SOURCES, LandedFile, RemoteFile, SourceName
-from pipeline.core.outcomes import FileState
+from pipeline.core.names import label_of_path
 from pipeline.desk import Desk, Options
 from pipeline.diary import Diary, Monitor, monitored
 from pipeline.edge.config import Config
@@ -34,10 +34,9 @@ from pipeline.errors import (
     WorkDirGone,
 )
 from pipeline.progress import Ui
-from pipeline.report import without_report
 from pipeline.run.file_by_file import FileByFile
 from pipeline.signals import stoppable
-from schemas.results import FileFacts, RunResult
+from schemas.results import RunResult
 
 log = structlog.get_logger()
 
@@ -211,7 +210,7 @@ class Run:
 
     def named(self, paths: Sequence[Path]) -> None:
         for path in paths:
-            self._files.guarded(path.name, partial(self._named_file, path))
+            self._files.guarded(label_of_path(path.name), partial(self._named_file, path))
 
     def _named_file(self, path: Path) -> None:
         desk = self._desk
@@ -269,7 +268,12 @@ class Run:
         """Look, remember what was seen, land what is new."""
         desk = self._desk
         seen = collect(
-            source, desk.matching(), desk.places.sightings(source.name), clock=desk.now, wait=self._wait
+            source,
+            desk.matching(),
+            desk.places.sightings(source.name),
+            clock=desk.now,
+            wait=self._wait,
+            put_back=not desk.options.dry_run,
         )
         self.again_in_s = seen.again_in_s
         desk.places.remember(source.name, seen.sightings)
@@ -325,17 +329,13 @@ class Run:
 
     def _tell(self, source: Source, seen: Collected) -> None:
         desk = self._desk
-        for unmatched in seen.unmatched:
-            facts = FileFacts(name=unmatched.remote.name, size_bytes=unmatched.remote.size_bytes)
-            self._files.say(
-                without_report(facts, FileState.UNMATCHED, run=desk.facts(), notes=[unmatched.reason])
-            )
+        self._files.say_unmatched(seen.unmatched)
         for troubled in seen.troubled:
             self._files.trouble(troubled.remote.name, troubled.error)
         told = [each for each in seen.waiting if self._wait or each.ripe_in_s is None]
         for text in brief([f"{each.remote.name}: left for the next run ({each.reason})" for each in told]):
             desk.ui.line(text)
-        for text in brief(seen.oddities):
+        for text in brief(seen.notes):
             desk.warn(text)
         if seen.cut is not None:
             desk.fail(ListingCut(source=source.where, problem=seen.cut))

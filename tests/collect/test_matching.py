@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pipeline.collect import Matching, collect
@@ -38,7 +40,7 @@ def test_what_fits_no_feed_is_unmatched_and_what_is_ignored_is_not(desk: Desk) -
         desk.put(name)
     collected = desk.collect()
     assert collected.ignored == ("README.md",)
-    assert [file.remote.name for file in collected.unmatched] == ["README.MD", "za_bills_2026-13-40.csv"]
+    assert [file.name for file in collected.unmatched] == ["README.MD", "za_bills_2026-13-40.csv"]
 
 
 def test_a_name_that_fits_two_feeds_is_refused_and_the_others_go_on(desk: Desk) -> None:
@@ -87,10 +89,28 @@ def test_a_rejects_file_of_an_unknown_file_is_refused(desk: Desk) -> None:
     assert "file.rejects_unknown" in str(troubled.error)
 
 
-def test_odd_names_are_reported(desk: Desk) -> None:
+def test_an_odd_name_that_fits_a_feed_is_found_under_a_name_that_can_be_shown(desk: Desk) -> None:
+    desk.put("bad\nname_bills_2026-11-20.csv")
     desk.put("bad\nname.csv")
     collected = desk.collect()
-    assert collected.oddities[0].startswith("bad\\x0aname.csv: a control or invisible character")
+    assert [file.remote.name for file in collected.found] == ["bad%0Aname_bills_2026-11-20.csv"]
+    assert [file.name for file in collected.unmatched] == ["bad%0Aname.csv"]
+
+
+def test_links_and_pipes_are_unmatched_each_with_its_reason_unless_they_are_ignored_or_hidden(
+    desk: Desk,
+) -> None:
+    target = desk.put("za_bills_2026-11-20.csv")
+    for name in ("link_bills_2026-11-20.csv", "link.md", ".link.csv"):
+        (desk.folder / name).symlink_to(target)
+    os.mkfifo(desk.folder / "pipe_bills_2026-11-20.csv")
+    collected = desk.collect()
+    assert [file.remote.name for file in collected.found] == ["za_bills_2026-11-20.csv"]
+    assert [(file.name, file.reason.split(":")[0].split(";")[0]) for file in collected.unmatched] == [
+        ("link_bills_2026-11-20.csv", "a symbolic link, and links are not followed"),
+        ("pipe_bills_2026-11-20.csv", "not a regular file"),
+    ]
+    assert desk.collect({each.name: each for each in collected.sightings}).unmatched == collected.unmatched
 
 
 def test_only_trouble_with_the_source_itself_stops_the_others() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.files import RemoteFile
-from pipeline.edge.folder import DropFolder, named_blocks
+from pipeline.core.names import label, moved_name, name_problem
+from pipeline.edge.folder import DropFolder, moving, named_blocks
 from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled
 from schemas.settings import Drop
-from tests.servers.hostile_names import HOSTILE_NAMES
+from tests.servers.another_disk import another_file_system
+from tests.servers.hostile_names import HOSTILE_NAMES, create, raw_names
 
 
 @pytest.fixture
@@ -49,14 +52,35 @@ def test_a_file_is_listed_and_read_whole(drop: DropFolder, tmp_path: Path) -> No
 
 
 def test_hostile_names_links_and_pipes_are_reported(drop: DropFolder, tmp_path: Path) -> None:
-    made = [name for name in HOSTILE_NAMES if _create(tmp_path / "drop", name)]
+    made = [name for name in HOSTILE_NAMES if create(tmp_path / "drop", name)]
     assert len(made) > 20
     (tmp_path / "drop" / "link.csv").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "drop" / "pipe.csv")
     (tmp_path / "drop" / "good.csv").write_bytes(b"x")
     listing = drop.list()
-    assert [file.name for file in listing.files] == ["good.csv"]
-    assert len(listing.oddities) == len(made) + 2
+    taken = [name for name in made if name_problem(name) is None]
+    assert {file.name for file in listing.files} == {"good.csv", *map(label, taken)}
+    assert len(listing.oddities) == len(made) - len(taken) + 2
+
+
+@pytest.mark.parametrize(
+    "raw", [b"M\xfcller\\%FC\xe2\x80\x8b.csv", b"\x01%25.csv", b"\xff" * 250, "é".encode() * 125]
+)
+@pytest.mark.parametrize("archive", ["beside", "on another file system"])
+def test_a_file_of_an_odd_name_is_read_and_archived_under_its_own_bytes(
+    tmp_path: Path, raw: bytes, archive: str, elsewhere: Path
+) -> None:
+    folder, there = tmp_path / "drop", tmp_path / "archive" if archive == "beside" else elsewhere
+    drop = DropFolder(Drop(folder=folder, archive=there))
+    drop.list()
+    assert create(folder, raw, b"bytes")
+    seen = remote(drop, label(raw))
+    assert drop.read_head(seen, 3) == b"byt"
+    assert b"".join(drop.blocks(seen)) == b"bytes"
+    assert drop.move(seen, "archive", moved_name(seen.name, "0" * 64)) is not None
+    (archived,) = raw_names(there)
+    assert archived.removesuffix(b".00000000") in {raw, raw[:246]}
+    assert raw_names(folder) == []
 
 
 @pytest.mark.parametrize("stand_in", ["link", "pipe"])
@@ -108,20 +132,30 @@ def test_a_file_that_changed_since_it_was_listed_is_unsettled(drop: DropFolder, 
         drop.move(seen, "archive", "a.csv.1")
 
 
-@pytest.mark.parametrize("same_file_system", [True, False])
-def test_a_move_never_overwrites(
-    drop: DropFolder, tmp_path: Path, same_file_system: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing", [[], ["renameat2"], ["renameat2", "link"]], ids=" and ".join)
+@pytest.mark.parametrize("archive", ["beside", "on another file system"])
+def test_a_move_never_overwrites_whatever_the_file_system_can_do(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, missing: list[str], archive: str
 ) -> None:
-    if not same_file_system:
-        monkeypatch.setattr(os, "link", _no_link)
-    (tmp_path / "archive").mkdir()
-    (tmp_path / "archive" / "a.csv.1").write_bytes(b"earlier")
+    if "renameat2" in missing:
+        monkeypatch.setattr(moving, "_rename_in_one", not_here)
+    if "link" in missing:
+        monkeypatch.setattr(moving, "_rename_by_link", not_here)
+    there = tmp_path / "archive" if archive == "beside" else elsewhere
+    there.mkdir(exist_ok=True)
+    drop = DropFolder(Drop(folder=tmp_path / "drop", archive=there))
+    drop.list()
+    (there / "a.csv.1").write_bytes(b"earlier")
     (tmp_path / "drop" / "a.csv").write_bytes(b"later")
-    seen = remote(drop, "a.csv")
-    assert drop.move(seen, "archive", "a.csv.1") == "a.csv.1.2"
-    assert (tmp_path / "archive" / "a.csv.1").read_bytes() == b"earlier"
-    assert (tmp_path / "archive" / "a.csv.1.2").read_bytes() == b"later"
-    assert drop.list().files == ()
+    assert drop.move(remote(drop, "a.csv"), "archive", "a.csv.1") == "a.csv.1.2"
+    assert (there / "a.csv.1").read_bytes() == b"earlier"
+    assert (there / "a.csv.1.2").read_bytes() == b"later"
+    assert raw_names(there) == [b"a.csv.1", b"a.csv.1.2"]
+    assert raw_names(tmp_path / "drop") == []
+
+
+def not_here(*_: object) -> None:
+    raise OSError(errno.EINVAL, "not on this file system")
 
 
 def test_moving_twice_is_no_error(drop: DropFolder, tmp_path: Path) -> None:
@@ -161,15 +195,8 @@ def test_a_named_file_is_read_through_a_link_and_a_missing_one_is_told(tmp_path:
             list(named_blocks(path))
 
 
-def _create(folder: Path, name: bytes) -> bool:
-    if b"/" in name:
-        return False  # would be created somewhere else
-    try:
-        os.close(os.open(os.fsencode(folder) + b"/" + name, os.O_CREAT | os.O_EXCL))
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _no_link(*_: object, **__: object) -> None:
-    raise OSError(errno.EXDEV, "another file system")
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system."""
+    with another_file_system() as folder:
+        yield folder

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.files import RemoteFile
+from pipeline.core.names import label, moved_name, name_problem
 from pipeline.edge.sftp import SftpSource
 from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled
-from tests.servers.hostile_names import HOSTILE_NAMES
+from tests.servers.hostile_names import HOSTILE_NAMES, create, raw_names
 from tests.servers.places import Place
 
 
@@ -102,14 +103,29 @@ def test_the_connection_goes_on_after_a_file_that_was_given_up_midway(
 def test_hostile_names_are_reported_and_the_good_file_beside_them_is_listed(
     place: Place, source: SftpSource
 ) -> None:
-    made = [name for name in HOSTILE_NAMES if _create(place.incoming, name)]
+    made = [name for name in HOSTILE_NAMES if create(place.incoming, name)]
     (place.incoming / "link.csv").symlink_to("/etc/passwd")
     os.mkfifo(place.incoming / "pipe.csv")
     place.put("good.csv")
     listing = source.list()
-    assert [file.name for file in listing.files] == ["good.csv"]
-    assert len(listing.oddities) == len(made) + 2
-    assert all(oddity.isprintable() and len(oddity) < 200 for oddity in listing.oddities)
+    taken = [name for name in made if name_problem(name) is None]
+    assert len(taken) > 15
+    assert {file.name for file in listing.files} == {"good.csv", *map(label, taken)}
+    assert len(listing.oddities) == len(made) - len(taken) + 2
+    assert all(file.name.isprintable() for file in listing.files)
+
+
+@pytest.mark.parametrize("raw", [b"M\xfcller\\%FC\xe2\x80\x8b.csv", b"\x01%25.csv", b"a'\"$(x).csv"])
+def test_a_file_of_an_odd_name_is_fetched_and_archived_under_its_own_bytes(
+    place: Place, source: SftpSource, raw: bytes
+) -> None:
+    Path(os.fsdecode(os.fsencode(place.incoming) + b"/" + raw)).write_bytes(b"bytes")
+    seen = remote(source, label(raw))
+    assert source.read_head(seen, 3) == b"byt"
+    assert b"".join(source.blocks(seen)) == b"bytes"
+    assert source.move(seen, "archive", moved_name(seen.name, "0" * 64)) is not None
+    assert raw_names(place.root / "archive") == [raw + b".00000000"]
+    assert raw_names(place.incoming) == []
 
 
 def test_an_archived_file_leaves_incoming_and_is_whole(place: Place, source: SftpSource) -> None:
@@ -199,13 +215,3 @@ def test_an_archive_folder_that_cannot_be_made_is_named_and_the_file_stays(place
 def test_nothing_to_log_in_with_is_a_config_error(sandbox_place: Place) -> None:
     with pytest.raises(ConfigError, match="nothing to log in with"):
         SftpSource(sandbox_place.but(private_key_file=None)).list()
-
-
-def _create(folder: Path, name: bytes) -> bool:
-    if b"/" in name:
-        return False  # would be created somewhere else
-    try:
-        os.close(os.open(os.fsencode(folder) + b"/" + name, os.O_CREAT | os.O_EXCL))
-    except (OSError, ValueError):
-        return False
-    return True

@@ -18,7 +18,8 @@ import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_DATA
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.files import Oddity, RemoteFile
+from pipeline.core.names import label, name_problem
 from pipeline.edge import sftp_session, sftp_transfer, sftp_wire
 from pipeline.edge.sftp import SftpSource
 from pipeline.errors import SourceFileUnsettled, SourceInterrupted, SourceUnreachable
@@ -233,9 +234,13 @@ def test_names_that_only_a_hostile_server_can_show_are_reported(tmp_path: Path) 
         closing(SftpSource(settings_for(running, tmp_path))) as source,
     ):
         listing = source.list()
-    assert [file.name for file in listing.files] == ["good.csv"]
-    assert len(listing.oddities) == len(HOSTILE_NAMES)  # ".." is a folder's own entry, and one is added
-    assert all(oddity.isprintable() and len(oddity) < 200 for oddity in listing.oddities)
+    taken = [name for name in HOSTILE_NAMES if name_problem(name) is None]
+    assert {file.name for file in listing.files} == {"good.csv", *map(label, taken)}
+    assert len(listing.oddities) == len(HOSTILE_NAMES) - len(
+        taken
+    )  # ".." is a folder's own entry, one is added
+    told = [*(file.name for file in listing.files), *(oddity.name for oddity in listing.oddities)]
+    assert all(name.isprintable() and len(name) < 800 for name in told)
 
 
 def test_a_size_that_no_disk_holds_is_an_oddity(tmp_path: Path) -> None:
@@ -246,7 +251,9 @@ def test_a_size_that_no_disk_holds_is_an_oddity(tmp_path: Path) -> None:
         scripted(tmp_path, Vast) as running,
         closing(SftpSource(settings_for(running, tmp_path))) as source,
     ):
-        assert source.list().oddities == (f"a.csv: without a usable size; left at {source.where}",)
+        assert source.list().oddities == (
+            Oddity("a.csv", f"without a usable size; it is left at {source.where}"),
+        )
 
 
 class Endless(Scripted):
@@ -270,7 +277,7 @@ def test_an_endless_listing_ends_by_time_and_by_number(
         listing = source.list()
         assert time.monotonic() - start < 5
         assert [file.name for file in listing.files] == ["a.csv"]
-        assert "listed twice" in listing.oddities[0]
+        assert listing.notes == (f"a.csv: listed twice by {source.where}",)
         assert listing.cut is not None
 
 

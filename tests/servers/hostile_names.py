@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 HOSTILE_NAMES: tuple[bytes, ...] = (
     b"",
     b"..",
@@ -36,3 +39,21 @@ HOSTILE_NAMES: tuple[bytes, ...] = (
     "é".encode() * 128,
     b"\x80" * 10,
 )
+
+
+def create(folder: Path, name: bytes, content: bytes = b"") -> bool:
+    """A file of that name, where the system takes it."""
+    if b"/" in name:
+        return False  # would be made somewhere else
+    try:
+        number = os.open(os.fsencode(folder) + b"/" + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except (OSError, ValueError):
+        return False
+    with os.fdopen(number, "wb") as file:
+        file.write(content)
+    return True
+
+
+def raw_names(folder: Path) -> list[bytes]:
+    """The names in a folder, as bytes."""
+    return sorted(os.fsencode(path.name) for path in folder.iterdir())

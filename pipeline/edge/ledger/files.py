@@ -285,14 +285,14 @@ class Files:
         rows = self._db.execute("SELECT * FROM handovers WHERE source = ? ORDER BY id", (source,))
         return [Handover(**dict(row)) for row in rows]
 
-    def paid(self, handover_id: int, *, moved: bool) -> None:
-        """Nothing is owed any more. What was moved away is no longer known: its name may come again with other bytes,
-        of the same size and within the same second."""
+    def paid(self, handover_id: int, *, stays: bool) -> None:
+        """Nothing is owed any more. What does not stay there is no longer known: its name may come, or have come, again
+        with other bytes, of the same size and within the same second."""
         with transaction(self._db):
-            if moved:
+            if not stays:
                 self._db.execute(
-                    "DELETE FROM sightings WHERE (source, name) ="
-                    " (SELECT source, name FROM handovers WHERE id = ?)",
+                    "DELETE FROM sightings WHERE (source, name, size_bytes, modified_at) ="
+                    " (SELECT source, name, size_bytes, modified_at FROM handovers WHERE id = ?)",
                     (handover_id,),
                 )
             self._db.execute("DELETE FROM handovers WHERE id = ?", (handover_id,))

@@ -115,8 +115,8 @@ def test_a_file_that_was_moved_is_no_longer_seen_there(files: Files) -> None:
     owe(files)
     owe(files, name="other.csv")
     moved, stayed = files.owed("drop")
-    files.paid(moved.id, moved=True)
-    files.paid(stayed.id, moved=False)
+    files.paid(moved.id, stays=False)
+    files.paid(stayed.id, stays=True)
     assert [row["name"] for row in files.sightings("drop")] == ["other.csv"]
     assert files.owed("drop") == []
 
@@ -124,9 +124,9 @@ def test_a_file_that_was_moved_is_no_longer_seen_there(files: Files) -> None:
 def test_paying_twice_is_harmless(files: Files) -> None:
     owe(files)
     (debt,) = files.owed("drop")
-    files.paid(debt.id, moved=True)
+    files.paid(debt.id, stays=False)
     files.remember_sightings("drop", [sighting("bills.csv")])
-    files.paid(debt.id, moved=True)
+    files.paid(debt.id, stays=False)
     assert len(files.sightings("drop")) == 1
 
 
