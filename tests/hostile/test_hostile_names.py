@@ -21,7 +21,11 @@ from tests.stories.files import bills
 from tests.stories.merchant import Merchant, Said
 
 USABLE = [name for name in NAMES if name_problem(name) is None and not is_unfinished(label(name))]
-FITTING = [name for name in USABLE if name.endswith(b".csv")]
+ESCAPED = [name for name in USABLE if label(name).encode() != name]
+SPARED = set(ESCAPED) - set(ESCAPED[::4])
+"""Each file takes a while to load, and those whose names are escaped are all alike: a quarter of them will do."""
+PUT_THERE = [name for name in NAMES if name not in SPARED]
+FITTING = [name for name in USABLE if name.endswith(b".csv") and name not in SPARED]
 
 
 def content_of(name: bytes) -> bytes:
@@ -83,7 +87,7 @@ def test_there_are_enough_names() -> None:
 def test_on_a_server_that_can_show_any_name(deep: Merchant, tmp_path: Path) -> None:
     """All that OpenSSH cannot show, and some that it can."""
     fitting = FITTING[::10]
-    files = {name: content_of(name) for name in NAMES if name in fitting or name not in FITTING}
+    files = {name: content_of(name) for name in PUT_THERE if name in fitting or name not in FITTING}
     key = write_key_pair(deep.folder / "id_ed25519")
     with RawSftp(tmp_path / "sftp", lambda *_: iter(()), authorized_key=key, files=files) as server:
         deep.use_sftp(server, server.known_hosts_line, private_key_file="id_ed25519")
@@ -111,8 +115,8 @@ def test_on_openssh_with_archive_and_reports(deep: Merchant, tmp_path: Path) -> 
     require_sshd()
     files = deep.make_sftp_folders()
     folders = {name: f"{files}/{name}" for name in ("incoming", "archive", "quarantine", "reports")}
-    made = [name for name in NAMES if create(deep.incoming, name, content_of(name))]
-    assert len(made) > 180
+    made = [name for name in PUT_THERE if create(deep.incoming, name, content_of(name))]
+    assert len(made) > 100
     with OpenSsh(deep.folder / "sshd") as server:
         deep.use_sftp(server, server.known_hosts_lines, private_key_file=str(server.user_key), **folders)
         ours = (deep.folder / "w/x/y/z/var", files / "incoming", files / "archive", files / "reports")

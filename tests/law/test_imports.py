@@ -62,7 +62,7 @@ SEEN_AS_UPWARD = {
     "pipeline/check.py": "from pipeline.collect import Source",
     "pipeline/edge/lock.py": "from pipeline.edge.log import mask",
     "pipeline/edge/sftp.py": "from pipeline.edge.folder import DropFolder",
-    "pipeline/edge/folder.py": "from pipeline.signals import stoppable",
+    "pipeline/edge/folder/drop.py": "from pipeline.signals import stoppable",
     "pipeline/edge/ledger/files.py": "from ..config import Config",
     "pipeline/load/wire.py": "from pipeline.desk import Desk",
     "pipeline/handover.py": "from pipeline.desk import Desk",
@@ -77,7 +77,7 @@ SEEN_AS_UPWARD = {
 SEEN_AT_THE_DOOR = {
     "pipeline/collect.py": "import paramiko",
     "pipeline/edge/billing/api.py": "import sqlite3",
-    "pipeline/edge/folder.py": "from paramiko.sftp_client import SFTPClient",
+    "pipeline/edge/folder/drop.py": "from paramiko.sftp_client import SFTPClient",
     "pipeline/desk.py": "def f():\n    import sqlite3",
     "pipeline/load/wire.py": "import httptools.parser",
     "pipeline/edge/log.py": "from yaml import safe_load",
