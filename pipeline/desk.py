@@ -18,7 +18,6 @@ import structlog
 from pipeline.collect import Matching
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.moments import rfc3339
-from pipeline.core.names import label_typed
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.pace import Pace
 from pipeline.core.wanted import LEAF_OF
@@ -212,7 +211,7 @@ class Desk:
         """Ledger rows by file name or first digits of the SHA-256; `all` is every finished file. Raises UsageError."""
         if list(names) == ["all"]:
             return [row for row in self._files.all() if row.finished]
-        return [the_one_named(name, self._files.named(label_typed(name))) for name in names]
+        return [the_one_named(name, self._files.named(name)) for name in names]
 
     def take_up_refused(self, row: FileRow) -> int:
         """Make a finished file's refused records open again; how many there are. Raises LandedCopyForgotten."""

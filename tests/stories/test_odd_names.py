@@ -136,12 +136,18 @@ def waiting(merchant: Merchant) -> list[str]:
     merchant.settings["metrics_file"] = str(metrics)
     merchant.run()
     source = "sftp" if "sftp" in merchant.settings else "drop"
-    ours = 'merchant="citypower",environment="test"'
-    assert f'billferry_last_run_files{{{ours},state="unmatched"}} 1\n' in metrics.read_text()
-    assert f'billferry_files_waiting{{{ours},source="{source}"}} 1\n' in metrics.read_text()
+    assert value(metrics, "billferry_last_run_files", state="unmatched") == 1
+    assert value(metrics, "billferry_files_waiting", source=source) == 1
     document = status(merchant)
     (names,) = document["waiting"].values()
     return list(names)
+
+
+def value(metrics: Path, name: str, **label: str) -> float:
+    ((key, text),) = label.items()
+    lines = metrics.read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(f"{name}{{") and f'{key}="{text}"' in line]
+    return float(line.split()[-1])
 
 
 def status(merchant: Merchant) -> dict[str, dict[str, list[str]]]:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.names import label_typed
 from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.database import transaction
@@ -176,11 +177,11 @@ class Files:
         return int(row[0])
 
     def named(self, name: str) -> list[FileRow]:
-        """Files of that name, or whose SHA-256 begins with it (at least 8 digits)."""
+        """Files of that name, as somebody typed it, or whose SHA-256 begins with it (at least 8 digits)."""
         digits = name.lower() if re.fullmatch(r"[0-9a-fA-F]{8,64}", name, re.ASCII) else None
         rows = self._db.execute(
             "SELECT * FROM files WHERE name = ? OR substr(sha256, 1, ?) = ? ORDER BY id",
-            (name, len(digits or ""), digits),
+            (label_typed(name), len(digits or ""), digits),
         )
         return [_file(row) for row in rows]
 
