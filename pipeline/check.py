@@ -16,13 +16,15 @@ from pipeline.core import across, rules
 from pipeline.core.columns import Layout, lay_out
 from pipeline.core.content import judge
 from pipeline.core.control import confirm, counted_totals, declared_totals, hash_sum, is_trailer
-from pipeline.core.files import CheckedFile, LandedFile, Refusal
+from pipeline.core.corrections import Originals
+from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
+from pipeline.core.match import REJECT_COLUMNS
 from pipeline.core.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.proportion import refuse_out_of_proportion
-from pipeline.core.record_rules import Rejected
 from pipeline.core.spread import Spread, spreads
 from pipeline.core.totals import Totals
+from pipeline.corrections import Review
 from pipeline.edge.reader.opening import BillFile, Records, open_records
 from pipeline.edge.reader.parts import Parts, accepted, findings_of, scan, with_verdicts
 from pipeline.errors import FileRefused
@@ -41,19 +43,16 @@ def check(
     workspace: Path,
     *,
     limits: Limits,
-    loaded_there: Iterable[str] = (),
+    originals: Originals | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> CheckedFile:
     """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
 
-    `loaded_there`: for a corrected rejects file, the references that its source file loaded.
+    `originals`: for a corrected rejects file, what is known of its original; without it nothing is compared.
     Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
     `progress` is told the bytes of the file read so far.
     """
-    rejected = None
-    if landed.rejects_of is not None:
-        rejected = Rejected(landed.rejects_of, pl.Series("reference", list(loaded_there), dtype=pl.String))
-    work = _Check(landed, workspace, Parts(workspace / "records"), limits, rejected)
+    work = _Check(landed, workspace, Parts(workspace / "records"), limits, originals)
     try:
         work.run(progress)
     except FileRefused as refused:
@@ -69,9 +68,10 @@ class _Check:
     workspace: Path
     parts: Parts
     limits: Limits
-    rejected: Rejected | None = None
+    originals: Originals | None = None
     file: BillFile | None = None
     notes: list[str] = field(default_factory=list)
+    holds: tuple[Hold, ...] = ()
     refusal: Refusal | None = None
     trailer: str | None = None
     hashed: int | None = None
@@ -85,19 +85,19 @@ class _Check:
         self.file = open_records(self.landed, self.limits, self.workspace)
         self.notes += self.file.notes
         layout = lay_out(
-            self.landed.feed, self.file.records.names, self.landed.name_parts, file_name=self.landed.name
+            self.landed.feed,
+            self.file.records.names,
+            self.landed.name_parts,
+            file_name=self.landed.name,
+            rejects_of=self.landed.rejects_of,
         )
-        if layout.reject_source is not None and self.landed.rejects_of is None:
-            raise FileRefused(
-                name=self.landed.name,
-                rule="file.rejects_unknown",
-                problem="a corrected rejects file of a file that is not known here",
-                remedy="drop it as plain text (not packed, no XLSX), and where the original was loaded",
-            )
+        self._refuse_strange_rejects(self.file.records.names)
         self.notes += layout.notes
         self.own_names = layout.own_names
         self._records(self.file.records, layout, progress and self._scaled(progress))
         self._crossings(layout)
+        if layout.is_correction and self.originals is not None and self.parts.paths():
+            self._review(layout, self.originals)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
             self._refuse_out_of_proportion()
@@ -105,7 +105,6 @@ class _Check:
         self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
-        rejected = self.rejected if layout.reject_source is not None else None
         stretches = file.stretches(progress=progress, is_trailer=self._take_trailer)
         positions = layout.positions()
         digits = self._hash_digits(layout)
@@ -113,11 +112,33 @@ class _Check:
         def write(numbered: tuple[int, pl.DataFrame]) -> int:
             number, stretch = numbered
             fields = file.fields(stretch, positions)
-            self.parts.write(number, judge(canonical(fields, layout), layout, rejected=rejected))
+            self.parts.write(number, judge(canonical(fields, layout), layout))
             return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
 
         hashed = sum(ahead(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
         self.hashed = hashed % 10**digits if digits else None
+
+    def _refuse_strange_rejects(self, names: Iterable[str]) -> None:
+        """A rejects file that does not say where it came from would be taken for a bill file of its own."""
+        ours = {name.strip() for name in names} & set(REJECT_COLUMNS)
+        if self.landed.rejects_of is None and len(ours) > 1:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.rejects_unknown",
+                problem="it is a rejects file, and does not say of which file that is known here",
+                remedy="keep the column reject_source as it was written, and drop it where the original was loaded",
+            )
+
+    def _review(self, layout: Layout, originals: Originals) -> None:
+        review = Review(
+            self.landed.name,
+            layout.feed.model,
+            self.parts,
+            originals,
+            numbered="reject_record" in layout.rejects,
+        )
+        self._write_findings(review.run(), layout)
+        self.holds, self.notes = review.holds, [*self.notes, *review.notes]
 
     def _take_trailer(self, text: str) -> bool:
         """Whether the last record is the trailer that the feed declares; a corrected rejects file has none."""
@@ -227,6 +248,7 @@ class _Check:
             totals=self.totals or self._totals(),
             refusal=self.refusal,
             spreads=self.spreads,
+            holds=self.holds,
             notes=tuple(self.notes),
             code_counts=self._code_counts(),
             control=self.control,

@@ -185,11 +185,6 @@ class Desk:
         feed = self._feed_named(row.feed) if row else None
         return (feed, row.name_parts) if row and feed else None
 
-    def loaded_by(self, short_name: str) -> set[str]:
-        """References that the file of that short name loaded."""
-        row = self._files.by_short_name(short_name) if self.ledger else None
-        return Sends(self._db).references_of(row.id) if row else set()
-
     def rejected_by(self, short_name: str) -> int:
         """How many records of the file of that short name stand in its rejects.csv."""
         row = self._files.by_short_name(short_name) if self.ledger else None

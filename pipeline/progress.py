@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
 from pipeline.check import check
+from pipeline.core.corrections import Originals
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.report import SHOWN_REJECTS, FileReport
 from pipeline.signals import interruptible
@@ -39,7 +40,7 @@ class Ui(Protocol):
 
 
 def check_interruptibly(
-    landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, loaded_there: Iterable[str] = ()
+    landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, originals: Originals | None = None
 ) -> CheckedFile:
     """The check stage with progress, in a thread of its own: a signal is answered while polars works."""
     with ui.stage("check", landed.name, landed.size_bytes, "bytes") as progress:
@@ -49,6 +50,6 @@ def check_interruptibly(
                 checkpoint()
                 progress(done_bytes)
 
-            return check(landed, workspace, limits=limits, loaded_there=loaded_there, progress=advance)
+            return check(landed, workspace, limits=limits, originals=originals, progress=advance)
 
         return interruptible(work)

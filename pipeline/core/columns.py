@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.core import rules
-from pipeline.core.match import REJECT_COLUMNS
+from pipeline.core.match import REJECT_COLUMNS, is_rejects_header
 from pipeline.core.names import printable
 from pipeline.errors import FileRefused
 from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
@@ -105,8 +105,10 @@ class Layout:
     """Canonical column → source; metadata as `metadata.<key>`."""
     own_names: dict[str, tuple[str, ...]]
     """Canonical column → the file's own columns behind it, for messages."""
-    reject_source: int | None = None
-    """Position of `reject_source` in a corrected rejects file."""
+    rejects_of: str | None = None
+    """The `reject_source` of a corrected rejects file."""
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    """Our own columns in a rejects file → their positions."""
     checks: Mapping[Check, tuple[int, ...]] = field(default_factory=dict)
     """Check that the feed asks for → positions of the columns that must pass it."""
     hash_column: int | None = None
@@ -122,7 +124,12 @@ class Layout:
         """Source columns that are read at all."""
         used = {position for source in self.sources.values() for position in _positions(source)}
         used |= {position for positions in self.checks.values() for position in positions}
-        return used | {each for each in (self.reject_source, self.hash_column) if each is not None}
+        ours = {self.rejects[name] for name in ("reject_source", "reject_record") if name in self.rejects}
+        return used | ours | ({self.hash_column} if self.hash_column is not None else set())
+
+    @property
+    def is_correction(self) -> bool:
+        return self.rejects_of is not None and "reject_source" in self.rejects
 
     def blended(self) -> tuple[str, ...]:
         """References in which two of the file may become one: made of several columns, or with characters replaced."""
@@ -149,13 +156,24 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"; nearest is {close[0]}" if close else ""
 
 
-def lay_out(feed: Feed, header: Sequence[str], name_parts: Mapping[str, str], *, file_name: str) -> Layout:
-    """Fit a feed to a file's header; FileRefused for duplicate or missing columns."""
+def lay_out(
+    feed: Feed,
+    header: Sequence[str],
+    name_parts: Mapping[str, str],
+    *,
+    file_name: str,
+    rejects_of: str | None = None,
+) -> Layout:
+    """Fit a feed to a file's header; FileRefused for duplicate or missing columns.
+    A spreadsheet may have moved the columns of a corrected rejects file (`rejects_of`), and added empty ones.
+    """
     names = [name.strip() for name in header]
-    _refuse_duplicates(names, feed, file_name)
-    corrected = tuple(names[-len(REJECT_COLUMNS) :]) == REJECT_COLUMNS
-    own = names[: -len(REJECT_COLUMNS)] if corrected else names
-    fitting = _Fitting(feed, {name: position for position, name in enumerate(own)}, name_parts, file_name)
+    corrected = is_rejects_header(names)
+    _refuse_duplicates([name for name in names if name] if corrected else names, feed, file_name)
+    rejects = {name: names.index(name) for name in REJECT_COLUMNS if corrected and name in names}
+    others = [place for place, name in enumerate(names) if name not in rejects and (name or not corrected)]
+    own = {names[place]: place for place in others}
+    fitting = _Fitting(feed, own, name_parts, file_name)
     sources, notes = fitting.run()
     checks, checked_names = fitting.checks()
     hashed = None if corrected or not (feed.control and feed.control.hash_total) else feed.control.hash_total
@@ -165,7 +183,8 @@ def lay_out(feed: Feed, header: Sequence[str], name_parts: Mapping[str, str], *,
         sources=sources,
         own_names={column: fitting.own_names(source) for column, source in sources.items()}
         | {"column": checked_names},
-        reject_source=len(names) - 1 if corrected else None,
+        rejects_of=rejects_of,
+        rejects=rejects,
         checks=checks,
         hash_column=fitting.position(hashed.column, "control.hash_total") if hashed else None,
         notes=tuple(notes),

@@ -17,7 +17,7 @@ from pipeline.core import dates, money, phones
 from pipeline.core.columns import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
 from pipeline.core.date_formats import ISO
 from pipeline.core.normalise import metadata_json
-from pipeline.core.record_rules import Group, Rejected, groups
+from pipeline.core.record_rules import Group, groups
 from pipeline.core.structure import DAMAGE
 
 VALUES: dict[str, pl.DataType] = {
@@ -65,15 +65,17 @@ class Judged(NamedTuple):
     findings: pl.DataFrame
 
 
-def judge(records: pl.DataFrame, layout: Layout, *, rejected: Rejected | None) -> Judged:
+def judge(records: pl.DataFrame, layout: Layout) -> Judged:
     """Apply every rule to canonical text (of `normalise.canonical`).
 
-    `stated_<name>` (String) stays in the values for each reference of `Layout.blended`, for the rules across records.
+    `stated_<name>` (String) stays in the values for each reference of `Layout.blended`, for the rules across records,
+    and `reject_record` (Int64) of a corrected rejects file.
     """
     records = records.with_columns(_read(records, layout))
-    rules = list(groups(layout, rejected))
+    rules = list(groups(layout))
     sound = reduce(and_, (group.sound for group in rules), pl.col("damage").is_null())
     stated = [f"stated_{name}" for name in layout.blended()]
+    stated += ["reject_record"] if layout.is_correction else []
     judged = (
         records.lazy()
         .with_columns(sound=sound.fill_null(value=False))

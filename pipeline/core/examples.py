@@ -109,6 +109,8 @@ def _lines(
 
 
 _GOOD = ",".join(_BASE["bill"].values())
+_CORRECTED = "tests/stories/test_corrected_rejects.py"
+_ORIGINALS = "tests/stories/test_corrections_stand_for_originals.py"
 _TRAILER = {
     "control": {"kind": "trailer", "marker": "T", "records": 2, "sums": [{"field": 3, "currency": "ZAR"}]}
 }
@@ -142,11 +144,16 @@ def _file_examples() -> dict[str, Example | Story]:
         "file.rejects_not_allowed": _lines(
             "C-1,A-1,INV-1,ZAR,ten", feed={"on_reject": "refuse_file"}, also=("amount_due.format",)
         ),
-        "file.more_than_rejected": Story(
-            "a row added to rejects.csv", "tests/stories/test_corrected_rejects.py"
+        "file.more_than_rejected": Story("a row added to rejects.csv", _CORRECTED),
+        "correction.changed": Story("310.00 comes back as 31000.00", _ORIGINALS),
+        "correction.out_of_proportion": Story(
+            "3OO.00 comes back as 30000.00", "tests/check/test_corrections.py"
         ),
+        "file.original_not_loaded": Story("rejects of a file that was refused", _ORIGINALS),
+        "file.original_forgotten": Story("the landed copy is gone", _ORIGINALS),
+        "file.rejects_unnumbered": Story("rejects of version 0.1, with new references", _ORIGINALS),
         "file.rejects_unknown": _lines(
-            f"{_GOOD},,,bills.csv.0123abcd",
+            f"{_GOOD},,,1,bills.csv.0123abcd",
             header=",".join([*_BASE["bill"], *REJECT_COLUMNS]),
             shows="reject_source: bills.csv.0123abcd",
             matches=("*",),
@@ -236,14 +243,17 @@ def _record_examples() -> dict[str, Example | Story]:
             "C-\x001,A-1,INV-1,ZAR,10.00", shows="C-\\x001,A-1,INV-1,ZAR,10.00"
         ),
         "record.reject_source": _lines(
-            f"{_GOOD},,,bills.csv.0123abcd",
-            f"{_GOOD.replace('INV-1', 'INV-2')},,,bills.csv.4567abcd",
+            f"{_GOOD},,,1,bills.csv.0123abcd",
+            f"{_GOOD.replace('INV-1', 'INV-2')},,,2,bills.csv.4567abcd",
             header=rejected,
             shows="bills.csv.0123abcd, then bills.csv.4567abcd",
         ),
-        "record.not_rejected_there": Story(
-            "a record that was loaded", "tests/stories/test_corrected_rejects.py"
+        "record.reject_record": _lines(
+            f"{_GOOD},,,three,bills.csv.0123abcd", header=rejected, shows="reject_record: three"
         ),
+        "record.not_rejected_there": Story("a record that was loaded", _CORRECTED),
+        "correction.spreadsheet": Story("0012 comes back as 12", _ORIGINALS),
+        "correction.repeated": Story("rejects.csv is corrected twice", _ORIGINALS),
     }
 
 

@@ -83,12 +83,6 @@ def _unfit_file_rules() -> Iterator[Rule]:
         "rejected records in a feed with on_reject: refuse_file",
         "correct them",
     )
-    yield Rule("file.more_than_rejected", "more records than were rejected", "keep one row each")
-    yield Rule(
-        "file.rejects_unknown",
-        "a corrected rejects file of a file that is not known here",
-        "drop it back where the original was loaded",
-    )
     yield Rule(
         "file.control_missing",
         "no control totals, and feed.control.required is true",

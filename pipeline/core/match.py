@@ -16,8 +16,8 @@ from pipeline.core import date_formats
 from pipeline.errors import FileRefused
 from schemas.feed import NAME_PART, Encoding, Feed
 
-REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_source")
-"""The last three columns of every rejects file."""
+REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_record", "reject_source")
+"""The last columns of every rejects file. Those of earlier versions have no `reject_record`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +182,36 @@ def _date(part: str, date_format: str) -> list[_Text | _Some]:
     ]
 
 
-_HEADER_END = re.compile(
-    r'(?P<quote>"?)(?P<delimiter>[^"\r\n])"?reject_codes"?(?P=delimiter)'
-    r'"?reject_messages"?(?P=delimiter)"?reject_source"?(?:\r\n|\r|\n|\Z)'
-)
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SOURCE = r"\.[0-9a-f]{8}"
+SOURCE_DIGITS = r"\.([0-9a-f]{8})$"
+"""The digits that a `reject_source` ends with. They are the same in any encoding, whatever becomes of its name."""
+
+
+def is_rejects_header(names: Sequence[str]) -> bool:
+    """Whether columns are those of a rejects file, in any order; one or the other of ours may have been removed."""
+    return "reject_source" in names and len(set(REJECT_COLUMNS) & set(names)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class RejectsHeader:
+    """The header of a delimited rejects file."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    end: int
+    """Where its line ends."""
+
+
+def rejects_header(text: str) -> RejectsHeader | None:
+    """The header of a text that is a rejects file, whatever is between its fields; None for any other text."""
+    end = _first_line(text)
+    beside = re.search(r'(?:([^"\w])"?)?\breject_source\b(?:"?([^"\w]))?', text[:end])
+    if beside is None or not (delimiter := beside[1] or beside[2]) or delimiter in "\r\n":
+        return None
+    header = next(csv.reader(io.StringIO(text[:end], newline=""), delimiter=delimiter), [])
+    names = tuple(name.strip() for name in header)
+    return RejectsHeader(names, delimiter, end) if is_rejects_header(names) else None
 
 
 def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
@@ -200,21 +225,36 @@ def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
     text = _decode_head(head, encoding)
     if are_json_rejects(text):
         return _peek_json(text)
-    header_end = _HEADER_END.search(text)
-    if header_end is None or _quotes_are_open(text[: header_end.end()]):
-        return None
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=header_end["delimiter"]), [])
-    if tuple(header[-len(REJECT_COLUMNS) :]) != REJECT_COLUMNS:
-        return None
-    delimiter = re.escape(header_end["delimiter"])
+    header = rejects_header(text)
+    return None if header is None else _peek_records(text, header)
+
+
+def _peek_records(text: str, header: RejectsHeader) -> str:
+    place = header.names.index("reject_source")
+    if any(header.names[place + 1 :]):  # somebody moved the columns: whoever did has made whole records
+        rows = csv.reader(io.StringIO(text[header.end :], newline=""), delimiter=header.delimiter)
+        found = (row[place].strip() for row in rows if len(row) > place)
+        return next((source for source in found if re.search(rf"{_SOURCE}\Z", source, re.ASCII)), "")
+    delimiter = re.escape(header.delimiter)
     source = re.compile(
-        rf'{delimiter}(?:"(?P<quoted>(?:[^"\r\n]|"")+{_SOURCE})"|(?P<plain>[^"{delimiter}\r\n]+{_SOURCE}))[ \t]*'
-        r"(?:\r\n|\r|\n|\Z)",
+        rf'{delimiter}(?:"(?P<quoted>(?:[^"\r\n]|"")+{_SOURCE})"|(?P<plain>[^"{delimiter}\r\n]+{_SOURCE}))'
+        rf"(?:{delimiter}|[ \t])*(?:\r\n|\r|\n|\Z)",
         re.ASCII,
-    ).search(text, header_end.end())
+    ).search(text, header.end)
     if source is None:
         return ""
     return source["plain"] or source["quoted"].replace('""', '"')
+
+
+def _first_line(text: str) -> int:
+    """Where the first line ends that no quotes hold open."""
+    quotes, counted = 0, 0
+    for found in _LINE_BREAK.finditer(text):
+        quotes += text.count('"', counted, found.start())
+        counted = found.start()
+        if quotes % 2 == 0:
+            return found.start()
+    return len(text)
 
 
 _JSON_KEY = r'[{,]\s*"%s"\s*:\s*'
@@ -224,7 +264,7 @@ _JSON_TEXT = r'("(?:[^"\\\r\n]|\\.)*")'
 def are_json_rejects(text: str) -> bool:
     """Whether a text begins as our rejects of NDJSON do: our keys in the first object, or behind what is none."""
     first = re.split("[\r\n]", text.lstrip(), maxsplit=1)[0]
-    return all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS)
+    return all(re.search(_JSON_KEY % name, first) for name in REJECT_COLUMNS if name != "reject_record")
 
 
 def _peek_json(text: str) -> str:
@@ -248,7 +288,3 @@ def _decode_head(head: bytes, encoding: Encoding | None) -> str:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:  # cp1252 or latin-1
         return head.decode("latin-1")
-
-
-def _quotes_are_open(text: str) -> bool:
-    return text.count('"') % 2 == 1

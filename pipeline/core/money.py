@@ -50,6 +50,14 @@ def shown(currency: str, amount_minor: int) -> str:
     return f"{currency} {sign}{grouped(whole)}{decimals}"
 
 
+def plain(currency: str, amount_minor: int) -> str:
+    """`1234.50`: major units as a bill file may write them; minor units where the currency has no known exponent."""
+    exponent = exponents().get(currency, 0)
+    whole, fraction = divmod(abs(amount_minor), 10**exponent)
+    decimals = f".{fraction:0{exponent}d}" if exponent else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole}{decimals}"
+
+
 def grouped(number: int) -> str:
     """A number for people, with spaces between thousands."""
     return f"{number:,}".replace(",", " ")

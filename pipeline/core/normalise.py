@@ -28,7 +28,8 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
     metadata key, `stated_<name>` for each reference of `Layout.blended` (as its columns state it, U+001F between
     them), `<amount>:first` and `<amount>:second` where the amount has two columns, `checked_<position>` for each column
-    of `Layout.checks`, and `reject_source` when the file has it.
+    of `Layout.checks`, and for a corrected rejects file `reject_source` and `reject_record` (Int64, null where it is no
+    number).
     """
     own = [name for name in fields.columns if name.startswith("field_")]
     stripped = [pl.col(name).str.strip_chars() for name in own]
@@ -42,14 +43,22 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
     absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
     columns += [pl.lit(None, pl.String).alias(name) for name in absent]
-    if layout.reject_source is not None:
-        columns.append(pl.col(f"field_{layout.reject_source}").alias("reject_source"))
+    if layout.is_correction:
+        columns.append(pl.col(f"field_{layout.rejects['reject_source']}").alias("reject_source"))
+        columns.append(_number(layout.rejects.get("reject_record")).alias("reject_record"))
     mapped = fields.select(*PLACE, *columns)
     if layout.feed.currency:
         mapped = mapped.with_columns(pl.col("currency").fill_null(pl.lit(layout.feed.currency)))
     # A damaged record states nothing, not even what the feed says of every record.
     values = pl.exclude(*PLACE)
     return mapped.with_columns(pl.when(pl.col("damage").is_null()).then(values))
+
+
+def _number(position: int | None) -> pl.Expr:
+    """A whole number, as a spreadsheet may write it; null for anything else."""
+    if position is None:
+        return pl.lit(None, pl.Int64)
+    return pl.col(f"field_{position}").str.extract(r"^0*([0-9]{1,15})(?:[.,]0+)?$").cast(pl.Int64)
 
 
 def _value(name: str, layout: Layout) -> pl.Expr:

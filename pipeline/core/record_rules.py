@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.core import money, rules
 from pipeline.core.checks import CHECKS
 from pipeline.core.columns import AMOUNT, DATES, METADATA, REQUIRED, Layout, TwoColumns
-from pipeline.core.wanted import LEAF_OF
+from pipeline.core.match import SOURCE_DIGITS
 
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
 _SOUND_REFERENCE = rf"^[a-zA-Z0-9_-]{{1,{rules.MAX_REFERENCE_CHARACTERS}}}$"
@@ -50,16 +50,7 @@ class Group:
     faults: tuple[Fault, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """What a corrected rejects file may hold: only records that `source` rejected, none that it loaded."""
-
-    source: str
-    loaded_there: pl.Series
-    """References (String) of bills, accounts or customers that the source file's load took."""
-
-
-def groups(layout: Layout, rejected: Rejected | None) -> Iterator[Group]:
+def groups(layout: Layout) -> Iterator[Group]:
     """Every rule that a layout's records must keep.
 
     They look at canonical columns and at what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`,
@@ -84,12 +75,13 @@ def groups(layout: Layout, rejected: Rejected | None) -> Iterator[Group]:
         yield _by_faults(*_bill_faults(layout))
     yield from (_metadata(layout, family) for family in METADATA[model] if layout.metadata_keys(family))
     yield _by_faults(*_check_faults(layout))
-    if rejected is not None:
-        leaf = pl.col(f"{LEAF_OF[model]}_reference")
+    if layout.rejects_of is not None and layout.is_correction:
+        digits = pl.col("reject_source").str.extract(SOURCE_DIGITS)
         yield _by_faults(
-            Fault("record.reject_source", pl.col("reject_source").ne_missing(pl.lit(rejected.source))),
-            Fault("record.not_rejected_there", leaf.is_in(rejected.loaded_there.implode())),
+            Fault("record.reject_source", digits.ne_missing(pl.lit(layout.rejects_of.rpartition(".")[2])))
         )
+        if "reject_record" in layout.rejects:
+            yield _by_faults(Fault("record.reject_record", pl.col("reject_record").is_null()))
 
 
 def _by_faults(*faults: Fault) -> Group:

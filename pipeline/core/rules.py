@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pipeline.core.correction_rules import correction_rules
 from pipeline.core.file_rules import file_rules
 from pipeline.core.rule import Rule
 
@@ -176,16 +177,6 @@ def _record_rules() -> Iterator[Rule]:
         "a list, an object or true/false where text or a number belongs",
         "write it as text",
     )
-    yield Rule(
-        "record.reject_source",
-        "reject_source is not that of the file's first record",
-        "correct one rejects.csv at a time",
-    )
-    yield Rule(
-        "record.not_rejected_there",
-        "stands in a corrected rejects file, but was not rejected in the original",
-        "keep only records that were rejected",
-    )
 
 
 def _crossing_rules() -> Iterator[Rule]:
@@ -250,6 +241,7 @@ RULES: dict[str, Rule] = {
     for rules in (
         file_rules(),
         _record_rules(),
+        correction_rules(),
         _field_rules(),
         _crossing_rules(),
         _loading_rules(),

@@ -1,7 +1,7 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
 from pipeline.report.place import OVERVIEW, folder_name, half_written, report_folder, report_folders
-from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent
+from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
 from pipeline.report.summary import (
     FileReport,
     exit_status,
@@ -35,4 +35,5 @@ __all__ = [
     "run_result",
     "without_report",
     "write_report",
+    "write_results",
 ]

@@ -1,4 +1,4 @@
-"""How our three keys join the lines of an NDJSON file without touching what stood there."""
+"""How our keys join the lines of an NDJSON file without touching what stood there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from pipeline.core.files import CheckedFile
 from pipeline.core.match import REJECT_COLUMNS
 
 _TEXT = r'"(?:[^"\\]|\\.)*+"'
-_OURS = r"\s*,\s*".join(rf'"{name}"\s*:\s*{_TEXT}' for name in REJECT_COLUMNS)
+_NUMBER = r'(?:"reject_record"\s*:\s*"?(?P<number>[0-9]*+)"?\s*,\s*)?'
+_OURS = (
+    rf'"reject_codes"\s*:\s*{_TEXT}\s*,\s*"reject_messages"\s*:\s*{_TEXT}\s*,\s*{_NUMBER}'
+    rf'"reject_source"\s*:\s*{_TEXT}'
+)
 _INSIDE = re.compile(rf"(?:,\s*|(?<=\{{)\s*){_OURS}\s*(?=\}}\s*\Z)", re.DOTALL)
 _BEHIND = re.compile(rf" \{{{_OURS}\}}\s*\Z", re.DOTALL)
 
@@ -40,29 +44,32 @@ class JsonLines:
         """There is none."""
         return b""
 
-    def record_line(self, original: bytes, codes: str, message: str) -> bytes:
-        """The original object with our keys at its end.
+    def record_line(self, original: bytes, codes: str, message: str, number: int | None) -> bytes:
+        """The original object with our keys at its end; `number` is that of the first original's record, if known.
 
         What is no object must not become one by our hand (a line that was cut off, say): our keys follow it in an
         object of their own, and it stays damaged until somebody has mended it.
         """
         text = original.decode(self._codec, "surrogatepass") if self._is_whole(original) else None
         if text is None:
-            return original + self._written(f" {{{self._ours(codes, message)}}}") + self.line_end
-        if self.is_rejects_file:
-            text, behind = _BEHIND.subn("", text)
-            text = text if behind else _INSIDE.sub("", text)
+            return original + self._written(f" {{{self._ours(codes, message, number)}}}") + self.line_end
+        earlier = (_BEHIND.search(text) or _INSIDE.search(text)) if self.is_rejects_file else None
+        if earlier is not None:
+            text = text[: earlier.start()] + text[earlier.end() :]
+            number = int(earlier["number"]) if number is None and earlier["number"] else number
+        ours = self._ours(codes, message, number)
         if not _is_object(text):
-            line = f"{text} {{{self._ours(codes, message)}}}"
+            line = f"{text} {{{ours}}}"
         else:
             end = text.rindex("}")
             comma = "" if text[:end].rstrip().endswith("{") else ","
-            line = text[:end] + comma + self._ours(codes, message) + text[end:]
+            line = text[:end] + comma + ours + text[end:]
         return line.encode(self._codec, "surrogatepass") + self.line_end
 
-    def _ours(self, codes: str, message: str) -> str:
+    def _ours(self, codes: str, message: str, number: int | None) -> str:
         """Our keys, in ASCII: they fit every encoding."""
-        values = zip(REJECT_COLUMNS, (codes, message, self.source), strict=True)
+        stated = "" if number is None else str(number)
+        values = zip(REJECT_COLUMNS, (codes, message, stated, self.source), strict=True)
         return ",".join(f"{json.dumps(name)}:{json.dumps(text)}" for name, text in values)
 
     def _is_whole(self, original: bytes) -> bool:

@@ -1,7 +1,7 @@
 """rejects.csv or rejects.ndjson: the original text of what did not load, the reasons beside it, to be mended and
 dropped back.
 
-Original bytes are never altered. Only our own three columns are written by us, and only in them may a character
+Original bytes are never altered. Only our own columns are written by us, and only in them may a character
 that the file's encoding lacks be replaced.
 """
 
@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.disk import new_file, remove
-from pipeline.edge.reader.parts import findings_of, parts_of, scan
+from pipeline.edge.reader.parts import findings_of, numbered, parts_of, scan
 from pipeline.report.dialect import Dialect
 from pipeline.report.json_lines import JsonLines
 from pipeline.report.results import rejected_rows
@@ -25,7 +25,9 @@ from pipeline.report.results import rejected_rows
 
 @contextmanager
 def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    """A reader of rows (columns `outcome`, `byte_start`, `byte_end`, `codes`, `message`) that writes the rejected ones.
+    """A reader of rows that writes the rejected ones.
+
+    Their columns: `outcome`, `byte_start`, `byte_end`, `codes`, `message`, `reject_record`.
 
     When none comes there is no file in the end.
     """
@@ -41,11 +43,11 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
             if rejects.is_empty():
                 return
             wrote = True
-            spans = rejects.select("byte_start", "byte_end", "codes", "message").iter_rows()
+            spans = rejects.select("byte_start", "byte_end", "codes", "message", "reject_record").iter_rows()
             with mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_READ) as original:
                 file.writelines(
-                    dialect.record_line(original[start:end], codes or "", message or "")
-                    for start, end, codes, message in spans
+                    dialect.record_line(original[start:end], codes or "", message or "", number)
+                    for start, end, codes, message, number in spans
                 )
 
         yield add
@@ -58,7 +60,7 @@ def rejects_of_check(checked: CheckedFile, path: Path) -> bool:
     with rejects_file(checked, path) as on_rejects:
         for part in parts_of(checked.records):
             rejected = findings_of(part).filter(verdict=Outcome.REJECTED.value)
-            spans = scan(part).select("record", "byte_start", "byte_end")
+            spans = numbered(scan(part)).select("record", "byte_start", "byte_end", "reject_record")
             rows = rejected.join(spans, on="record", how="inner").sort("record")
             on_rejects(rows.with_columns(pl.col("codes").list.join(";"), outcome="verdict").collect())
     return path.exists()

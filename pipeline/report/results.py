@@ -18,7 +18,7 @@ from pipeline.ahead import ahead
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
-from pipeline.edge.reader.parts import findings_of, parts_of, scan, with_verdicts
+from pipeline.edge.reader.parts import findings_of, numbered, parts_of, scan, with_verdicts
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 
@@ -61,11 +61,13 @@ CHECKED_COLUMNS = (
     "currency",
     "currency_readable",
     "amount_minor",
+    "bill_date",
     "due_date",
     "verdict",
     "codes",
     "message",
     "duplicate_of",
+    "reject_record",
 )
 WINDOW_RECORDS = 32_768
 SHOWN_REJECTS = 20
@@ -140,7 +142,8 @@ def write_results(
 ) -> Tally:
     """Write results.csv, hand the rows of each window to `readers`, and say what it all adds up to.
 
-    These rows have the columns of results.csv, `byte_start`, `byte_end`, `currency_counted` and `due_date`.
+    These rows have the columns of results.csv, `byte_start`, `byte_end`, `currency_counted`, `bill_date`, `due_date`
+    and `reject_record` (the record of the first original that it stands for).
 
     Raises:
         UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
@@ -227,7 +230,7 @@ def _places(records: Path) -> Iterator[tuple[Path, int]]:
 
 def _window(place: tuple[Path, int]) -> pl.DataFrame:
     part, offset = place
-    rows = with_verdicts(part).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
+    rows = numbered(with_verdicts(part)).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
     return rows.with_columns(_currency_counted()).collect()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.disk import new_file, private_folder, private_folders
@@ -33,10 +35,12 @@ def write_report(
     requests: RequestCounts | None = None,
     notes: Iterable[str] = (),
     timezone: str = "UTC",
+    readers: Iterable[Callable[[pl.DataFrame], None]] = (),
 ) -> FileReport:
     """Write summary.json, results.csv, report.html and, for rejects, rejects.csv (or .ndjson) below `folder`.
 
-    The notes of the check come before `notes`. `timezone` is that of the people who read the page.
+    The notes of the check come before `notes`. `timezone` is that of the people who read the page. `readers` are given
+    the rows of `write_results` before the report stands.
 
     Raises:
         UnbalancedReport: records or minor units are lost or doubled; no new report stands then.
@@ -54,7 +58,7 @@ def write_report(
             new_file(staged / names["results"]) as results,
             rejects_file(checked, staged / names["rejects"]) as on_rejects,
         ):
-            tally = write_results(checked, outcomes, results, on_rejects, facts.read)
+            tally = write_results(checked, outcomes, results, on_rejects, facts.read, *readers)
         kinds = [kind for kind, name in names.items() if kind in _ALWAYS or (staged / name).exists()]
         summary = summarise(
             checked,

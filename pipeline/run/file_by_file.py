@@ -34,6 +34,7 @@ from pipeline.report import (
     without_report,
     write_report,
 )
+from pipeline.run.corrections import BY_CHECK, Correcting, Remembering, recall, take
 from pipeline.run.gate import GateKeeper, Judged, as_reported
 from schemas.results import FileFacts, RequestCounts, Summary
 
@@ -41,8 +42,6 @@ log = structlog.get_logger()
 
 MOST_UNMATCHED = 10_000
 """So many names of one source are listed in the result; the ledger remembers all of them for `status`."""
-_BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
-"""Outcomes of records that nothing was sent for: the check alone tells them."""
 
 
 class FileByFile:
@@ -116,12 +115,15 @@ class FileByFile:
         requests, notes = RequestCounts(), list[str]()
         if file_id is not None:
             if self._may_load(checked, file_id):
+                if not checked.holds:
+                    take(desk.connection(), checked, file_id)
                 result = self._load(judged, file_id)
                 requests, notes = result.requests, list(result.notes)
                 log.info("loaded", file=landed.name, sha256=landed.sha256, **requests.model_dump())
                 self._heed(result)
                 checked = self._gate.after_load(judged, file_id)
             outcomes = desk.outcomes(file_id)
+        remembering = Remembering(desk.connection(), file_id, checked) if file_id is not None else None
         report = write_report(
             checked,
             outcomes,
@@ -130,7 +132,10 @@ class FileByFile:
             requests=requests,
             notes=notes,
             timezone=desk.settings.timezone,
+            readers=[remembering] if remembering else [],
         )
+        if remembering is not None:
+            remembering.end()
         if file_id is not None:
             self._gate.remember_loaded(checked, file_id, report.summary.state, report.summary.records)
         desk.finish(file_id, report, remotes, _place_after(report))
@@ -144,15 +149,19 @@ class FileByFile:
 
     def _checked(self, landed: LandedFile) -> CheckedFile:
         desk = self._desk
+        correcting = Correcting.of(desk.ledger, landed)
+        if correcting and not correcting.is_remembered and not desk.options.dry_run:
+            recall(desk, correcting.original)
+        refusal = correcting.refusal if correcting else None
         checked = check_interruptibly(
             landed,
             landed.path.parent,
             desk.ui,
             limits=desk.settings.limits,
-            loaded_there=desk.loaded_by(landed.rejects_of) if landed.rejects_of else (),
+            originals=correcting.originals() if correcting and not refusal else None,
         )
-        checked = self._within_its_rejects(checked)
-        counted = {outcome: checked.totals.count(outcome) for outcome in _BY_CHECK}
+        checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
+        counted = {outcome: checked.totals.count(outcome) for outcome in BY_CHECK}
         log.info(
             "checked",
             file=landed.name,
@@ -172,7 +181,7 @@ class FileByFile:
         if then is None:
             raise ReportGone(name=row.name, problem="it has none yet; the next run goes on with it")
         parts = then.records.parts()
-        if desk.kept_outcomes(row.id) < then.records.total - sum(parts[each] for each in _BY_CHECK):
+        if desk.kept_outcomes(row.id) < then.records.total - sum(parts[each] for each in BY_CHECK):
             problem = "its outcomes were removed after retention.outcomes_days"
             raise ReportGone(name=row.name, problem=problem)
         checked = self._checked(landed)

@@ -103,12 +103,24 @@ def test_a_rejects_file_with_bytes_of_an_old_code_page_is_known_too() -> None:
         "",
         "a,b\n1,2\n",
         "a,reject_codes,reject_messages\n",
-        f"{','.join(EXTRA)},a\n",
         "a\nx,reject_codes,reject_messages,reject_source\n",
     ],
 )
 def test_other_files_are_no_rejects_files(text: str) -> None:
     assert peek_rejects(text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reject_codes,reject_messages,reject_source,a\nx,y,bills.csv.0123abcd,9.csv.99999999\n",
+        'reject_source;a;reject_record\n"bills.csv.0123abcd";1;7\n',
+        "a\treject_source\treject_codes\t\t\n1\tbills.csv.0123abcd\tx\t\t\n",
+        "a,reject_codes,reject_messages,reject_record,reject_source,,\n1,x,y,7,bills.csv.0123abcd,,\n",
+    ],
+)
+def test_a_rejects_file_is_known_wherever_its_columns_are_now(text: str) -> None:
+    assert peek_rejects(text.encode()) == "bills.csv.0123abcd"
 
 
 def test_a_rejects_file_that_names_no_source_is_still_one() -> None:

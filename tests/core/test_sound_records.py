@@ -115,13 +115,13 @@ def test_both_looks_say_the_same_of_every_record(made: tuple[Feed, pl.DataFrame,
     feed, fields, own = made
     layout = lay_out(feed, own, {}, file_name="bills.csv")
     records = canonical(fields, layout)
-    looked_at_once = content.judge(records, layout, rejected=None)
+    looked_at_once = content.judge(records, layout)
     with pytest.MonkeyPatch.context() as patched:
         doubt = pl.lit(value=False)
         patched.setattr(
             content, "groups", lambda *asked: [replace(group, sound=doubt) for group in groups(*asked)]
         )
-        looked_at_closely = content.judge(records, layout, rejected=None)
+        looked_at_closely = content.judge(records, layout)
     assert_frame_equal(looked_at_once.findings, looked_at_closely.findings)
     assert_frame_equal(looked_at_once.values, looked_at_closely.values)
 

@@ -22,6 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "core": GROUND,
     "edge": GROUND | {"core", "disk", "small_files"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
+    "corrections": BELOW_STAGES,
+    "check": BELOW_STAGES | {"corrections"},
     "handover": BELOW_STAGES | STAGES,
     "progress": BELOW_STAGES | {"check", "report"},
     "work_dir": BELOW_STAGES | {"report"},

@@ -41,6 +41,7 @@ _SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "currency": pl.String,
     "currency_readable": pl.Boolean,
     "amount_minor": pl.Int64,
+    "bill_date": pl.String,
     "due_date": pl.String,
     "verdict": pl.String,
     "codes": pl.List(pl.String),
@@ -87,6 +88,7 @@ def checked_file(
     line_end: str = "\n",
     part_records: int = 3,
     rejects_of: str | None = None,
+    reject_records: Sequence[int | None] = (),
     settings: Mapping[str, Any] | None = None,
     **facts: Any,
 ) -> CheckedFile:
@@ -105,6 +107,9 @@ def checked_file(
         schema=_SCHEMA,
         orient="row",
     )
+    if rejects_of is not None:
+        numbers = reject_records or [None] * len(rows)
+        table = table.with_columns(reject_record=pl.Series(numbers, dtype=pl.Int64))
     write_parts(records, table, part_records)
     return CheckedFile(
         landed=LandedFile(
@@ -147,7 +152,7 @@ def _ids(record: int) -> dict[str, str]:
 
 def _columns(number: int, row: Row, span: tuple[int, int]) -> tuple[object, ...]:
     references = row.references or (f"c{number}", None, f"b{number}")
-    money = (row.currency, row.readable, row.amount_minor, row.due_date)
+    money = (row.currency, row.readable, row.amount_minor, None, row.due_date)
     said = (row.verdict, list(row.codes), row.message, row.duplicate_of)
     return (number, number + 1, *span, *references, *money, *said)
 

@@ -53,7 +53,7 @@ def test_unmended_rejects_keep_their_text_and_mended_ones_are_accepted(
     for name in ("second", "third"):
         rejects = report.paths["rejects"].read_bytes()
         source = checked.landed.short_name
-        expected = [f"{HEADER},reject_codes,reject_messages,reject_source", *BAD]
+        expected = [f"{HEADER},reject_codes,reject_messages,reject_record,reject_source", *BAD]
         assert rejects.startswith(mark)
         at = 0
         for line in expected:  # each original text, in order, at the start of a line

@@ -16,7 +16,7 @@ from pipeline.report import FileReport, nothing_sent, write_report
 from pipeline.report.dialect import Dialect
 from tests.report.example import HEADER, RUN, Row, checked_file, outcomes_of, rejected
 
-OURS = "reject_codes,reject_messages,reject_source"
+OURS = "reject_codes,reject_messages,reject_record,reject_source"
 
 
 def write(
@@ -47,9 +47,9 @@ def test_rejected_conflicting_and_refused_records_stand_there_with_their_origina
     report = write(tmp_path, rows, {n if n == 1 else n + 1: outcome for n, outcome in said.items()})
     assert report.paths["rejects"].read_bytes().decode() == (
         f"{HEADER},{OURS}\n"
-        f'c2,"b 2",ZAR, 1x ,"amount_due.format;due_date.format","line 3: ""amount_due""","{source(report)}"\n'
-        f'c3,b3,ZAR,3.00,"","","{source(report)}"\n'
-        f'c4,"b\n4",ZAR,4.00,"","","{source(report)}"\n'
+        f'c2,"b 2",ZAR, 1x ,"amount_due.format;due_date.format","line 3: ""amount_due""","2","{source(report)}"\n'
+        f'c3,b3,ZAR,3.00,"","","3","{source(report)}"\n'
+        f'c4,"b\n4",ZAR,4.00,"","","4","{source(report)}"\n'
     )
 
 
@@ -82,13 +82,16 @@ def test_a_quote_left_open_does_not_swallow_the_next_record(tmp_path: Path, text
     written = report.paths["rejects"].read_text()
     assert written.splitlines()[1].startswith(f"{text},")
     last = list(csv.reader(io.StringIO(written)))[-1]
-    assert last == ["c2", "b2", "ZAR", "2.00", "a.b", "", source(report)]
+    assert last == ["c2", "b2", "ZAR", "2.00", "a.b", "", "2", source(report)]
 
 
 def test_a_message_over_two_lines_stays_on_its_record_s_line(tmp_path: Path) -> None:
     report = write(tmp_path, [rejected("a.b", message="one\r\ntwo\u2028three")])
     assert (
-        report.paths["rejects"].read_text().splitlines()[1].endswith(f',"one two three","{source(report)}"')
+        report.paths["rejects"]
+        .read_text()
+        .splitlines()[1]
+        .endswith(f',"one two three","1","{source(report)}"')
     )
 
 
@@ -122,7 +125,7 @@ def test_rejects_are_written_in_the_file_s_own_dialect(
         settings={"encoding": encoding, "delimiter": delimiter},
     )
     message = "column “é” – łódź".encode(codec, "replace").decode(codec)
-    ours = delimiter.join(['"a.b"', f'"{message}"', f'"{source(report)}"'])
+    ours = delimiter.join(['"a.b"', f'"{message}"', '"2"', f'"{source(report)}"'])
     expected = f"{header}{delimiter}{OURS.replace(',', delimiter)}{line_end}{text}{delimiter}{ours}{line_end}"
     assert report.paths["rejects"].read_bytes() == mark + expected.encode(codec)
 
@@ -140,32 +143,33 @@ EARLIER = "bills.csv.0123abcd"
 @pytest.mark.parametrize(
     ("ending", "kept"),
     [
-        pytest.param(f',"a.b;c.d","said ""so"", twice","{EARLIER}"', "c1,b1,ZAR,1x", id="as we write it"),
-        pytest.param(f',a.b,"said so, twice",{EARLIER}', "c1,b1,ZAR,1x", id="as a spreadsheet writes it"),
-        pytest.param(",,,", "c1,b1,ZAR,1x", id="emptied by hand"),
-        pytest.param(f',"a.b","m","{EARLIER}"', 'c1,"b,1,ZAR,1x', id="behind an open quote"),
-        pytest.param(f',"a.b","m","{EARLIER}"', 'c1,"x","y","z",9,9', id="behind too many fields"),
-        pytest.param(f',"a.b","m","{EARLIER}"', "c1", id="behind too few fields"),
-        pytest.param(',"","x","y"', 'c1,"b1,"",",ZAR,"1x"', id="quoted fields with delimiters"),
+        pytest.param(f',"a.b;c.d","said ""so"", twice","7","{EARLIER}"', "c1,b1,ZAR,1x", id="as we write it"),
+        pytest.param(f',a.b,"said so, twice",7,{EARLIER}', "c1,b1,ZAR,1x", id="as a spreadsheet writes it"),
+        pytest.param(",,,,", "c1,b1,ZAR,1x", id="emptied by hand"),
+        pytest.param(f',"a.b","m","7","{EARLIER}"', 'c1,"b,1,ZAR,1x', id="behind an open quote"),
+        pytest.param(f',"a.b","m","7","{EARLIER}"', 'c1,"x","y","z",9,9', id="behind too many fields"),
+        pytest.param(f',"a.b","m","7","{EARLIER}"', "c1", id="behind too few fields"),
+        pytest.param(',"","x","7","y"', 'c1,"b1,"",",ZAR,"1x"', id="quoted fields with delimiters"),
     ],
 )
-def test_rejects_of_a_rejects_file_replace_its_three_columns(tmp_path: Path, ending: str, kept: str) -> None:
+def test_rejects_of_a_rejects_file_replace_its_columns(tmp_path: Path, ending: str, kept: str) -> None:
     report = write(
         tmp_path,
         [rejected("e.f", message="again", text=kept + ending)],
         name="rejects.csv",
         header=f"{HEADER},{OURS}",
         rejects_of=EARLIER,
+        reject_records=[7],
     )
     assert report.paths["rejects"].read_text() == (
-        f'{HEADER},{OURS}\n{kept},"e.f","again","{source(report)}"\n'
+        f'{HEADER},{OURS}\n{kept},"e.f","again","7","{source(report)}"\n'
     )
 
 
 def test_earlier_columns_are_found_behind_bytes_of_any_encoding(tmp_path: Path) -> None:
     report = write(
         tmp_path,
-        [rejected("e.f", text=f'Zoë,b1,ZAR,1x,"a.b","§","{EARLIER}"')],
+        [rejected("e.f", text=f'Zoë,b1,ZAR,1x,"a.b","§","7","{EARLIER}"')],
         header=f"{HEADER},{OURS}",
         codec="cp1252",
         rejects_of=EARLIER,
@@ -209,21 +213,32 @@ def test_half_a_character_at_the_end_is_kept(tmp_path: Path) -> None:
 field = st.text(alphabet='ab",;\u00e9 ', max_size=6)
 
 
-@given(st.lists(field, min_size=4, max_size=4), st.lists(field, min_size=2, max_size=2))
-def test_any_record_comes_through_two_rounds_of_rejects_unaltered(record: list[str], said: list[str]) -> None:
+@given(
+    st.lists(field, min_size=4, max_size=4),
+    st.lists(field, min_size=2, max_size=2),
+    st.sampled_from([None, 7]),
+)
+def test_any_record_comes_through_two_rounds_of_rejects_unaltered(
+    record: list[str], said: list[str], number: int | None
+) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(record)
-    first = dialect(HEADER.encode(), "one.csv.00000001", None)
-    once = first.record_line(text.getvalue().encode(), "a.b", said[0])
-    second = dialect(first.header_line().rstrip(b"\n"), "two.csv.00000002", "one.csv.00000001")
-    twice = second.record_line(once.rstrip(b"\n"), "c.d;e.f", said[1])
+    first = dialect(HEADER.encode(), "one.csv.00000001")
+    once = first.record_line(text.getvalue().encode(), "a.b", said[0], 7)
+    second = dialect(first.header_line().rstrip(b"\n"), "two.csv.00000002", is_rejects_file=True)
+    twice = second.record_line(once.rstrip(b"\n"), "c.d;e.f", said[1], number)
     assert twice.startswith(text.getvalue().encode() + b',"c.d;e.f",')
     [row] = csv.reader(io.StringIO(twice.decode()))
-    assert row == [*record, "c.d;e.f", said[1], "two.csv.00000002"]
+    assert row == [*record, "c.d;e.f", said[1], "7", "two.csv.00000002"]
     assert second.header_line() == first.header_line()
 
 
-def dialect(header: bytes, source: str, earlier: str | None) -> Dialect:
+def dialect(header: bytes, source: str, *, is_rejects_file: bool = False) -> Dialect:
     return Dialect(
-        header=header, delimiter=",", encoding="utf-8", line_end=b"\n", source=source, earlier_source=earlier
+        header=header,
+        delimiter=",",
+        encoding="utf-8",
+        line_end=b"\n",
+        source=source,
+        is_rejects_file=is_rejects_file,
     )

@@ -34,6 +34,7 @@ RECORDS = [
     ["C-5", "No such day", "", "A-5", "B-5", "40.00", "2030-02-30"],
 ]
 REJECTED = RECORDS[1], RECORDS[2], RECORDS[4]
+NUMBERS = "2", "3", "5"
 CORRECTIONS = {"john@": "john@example.com", "A/3": "A-3", "2030-02-30": "2030-02-28"}
 TOTAL = 10100
 
@@ -94,10 +95,10 @@ class Way:
         return text.encode(self.encoding)
 
     def rejects(self, reasons: list[tuple[str, str]], source: str) -> bytes:
-        """What the rejects file must be, byte by byte: what was sent, and our three columns."""
+        """What the rejects file must be, byte by byte: what was sent, and our columns."""
         lines = []
-        for record, (codes, message) in zip(REJECTED, reasons, strict=True):
-            ours, line = (codes, message, source), self.line(record)
+        for number, record, (codes, message) in zip(NUMBERS, REJECTED, reasons, strict=True):
+            ours, line = (codes, message, number, source), self.line(record)
             if self.is_json:
                 end = self.encoded("}")
                 added = json.dumps(dict(zip(REJECT_COLUMNS, ours, strict=True)), separators=(",", ":"))

@@ -1,6 +1,7 @@
 """The ledger: the durable record of files, intents, outcomes and ids, in SQLite. SQL stands only in this folder.
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
+- `corrections` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs
 - `decisions` what people decided about held files, and how far files may go
 - `sends` intents, ids and outcomes
@@ -10,6 +11,7 @@
 - `group` commits many small changes as one
 """
 
+from pipeline.edge.ledger.corrections import Corrections, Originals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
 from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
@@ -21,6 +23,7 @@ from pipeline.edge.ledger.times import Times
 
 __all__ = [
     "FINISHED_STATES",
+    "Corrections",
     "Decisions",
     "Fate",
     "FileRow",
@@ -29,6 +32,7 @@ __all__ = [
     "GroupCommit",
     "Handover",
     "Ledger",
+    "Originals",
     "RunRow",
     "Runs",
     "Sends",

@@ -13,10 +13,12 @@ from typing import Any
 from pipeline.core.names import label_typed
 from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import Kind
+from pipeline.edge.ledger.corrections import Corrections, settle
 from pipeline.edge.ledger.database import transaction
 
 OPEN_STATES = ("landed", "unfinished", "held")
 FINISHED_STATES = ("loaded", "loaded_with_rejects")
+ENDED_STATES = (*FINISHED_STATES, "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Files:
     def start_afresh(self, file_id: int, *, at: str) -> None:
         """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay."""
         with transaction(self._db):
+            settle(self._db, file_id)
             self._db.execute(
                 "DELETE FROM outcomes WHERE file_id = ?1 AND record NOT IN"
                 " (SELECT record FROM intents WHERE file_id = ?1)",
@@ -198,6 +201,14 @@ class Files:
         ).fetchone()
         return _file(row) if row else None
 
+    def original_of(self, short_name: str) -> FileRow | None:
+        """The first original that a `reject_source` leads to: a correction may have been corrected itself."""
+        row, seen = self.by_short_name(short_name), set[int]()
+        while row is not None and row.rejects_of is not None and row.id not in seen:
+            seen.add(row.id)
+            row = self.by_short_name(row.rejects_of)
+        return row
+
     def together(self) -> AbstractContextManager[None]:
         """Several steps as one durable step."""
         return transaction(self._db)
@@ -235,6 +246,8 @@ class Files:
                 "UPDATE files SET state = ?, finished_at = ?, summary = ? WHERE id = ?",
                 (state, at, summary, file_id),
             )
+            if state in ENDED_STATES:
+                Corrections(self._db).give_back(file_id)
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
         """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.

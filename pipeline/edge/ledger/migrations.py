@@ -181,4 +181,33 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO clock SELECT max(at) FROM (SELECT landed_at AS at FROM files UNION ALL SELECT started_at FROM runs)
         HAVING max(at) IS NOT NULL;
     """,
+    """
+    -- What the records in a file's rejects were read as: what their corrections are compared with.
+    CREATE TABLE rejected (
+        file_id INTEGER NOT NULL,           -- of the first original
+        record INTEGER NOT NULL,
+        customer_reference TEXT,
+        account_reference TEXT,
+        bill_reference TEXT,
+        currency TEXT,
+        amount_minor INTEGER,
+        bill_date TEXT,
+        due_date TEXT,
+        concerned TEXT NOT NULL,            -- columns that a code was about, each between semicolons; * is all
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The one record that stands for a rejected one: written before its first request is.
+    CREATE TABLE corrected (
+        file_id INTEGER NOT NULL,           -- of the first original
+        record INTEGER NOT NULL,
+        by_file INTEGER NOT NULL,
+        by_record INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        content TEXT NOT NULL,
+        settled INTEGER NOT NULL DEFAULT 0, -- whether the API holds it, whatever becomes of its outcome here
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX corrected_by_file ON corrected (by_file);
+    """,
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from pipeline.core.intents import Entity, Intent
-from pipeline.core.outcomes import OPEN, Outcome
+from pipeline.core.outcomes import OPEN
 from pipeline.core.remembered import Change
 from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.writes import write
@@ -87,14 +87,6 @@ class Sends:
         )
         rows.row_factory = None  # plain tuples
         return pl.DataFrame(rows.fetchall(), schema=OUTCOME_SCHEMA, orient="row")
-
-    def references_of(self, file_id: int) -> set[str]:
-        """References of a file's records that were accepted and did not end in its rejects."""
-        rows = self._db.execute(
-            "SELECT reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)",
-            (file_id, Outcome.CONFLICT, Outcome.REFUSED),
-        )
-        return {row[0] for row in rows}
 
     # -- writing --
 

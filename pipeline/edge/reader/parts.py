@@ -43,6 +43,13 @@ def with_verdicts(*parts: Path) -> pl.LazyFrame:
     )
 
 
+def numbered(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Values with `reject_record`: in a file that corrects none, each record stands for itself."""
+    if "reject_record" in records.collect_schema():
+        return records
+    return records.with_columns(reject_record="record")
+
+
 def accepted(*parts: Path) -> pl.LazyFrame:
     """Values of the records that are to be sent."""
     return scan(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
@@ -70,8 +77,12 @@ class Parts:
         """Write a part, which holds at least one record."""
         records = judged.values["record"]
         self._bounds[number] = records[0], records[-1]
-        _write(judged.values, self._path(number))
+        self.write_values(number, judged.values)
         self.write_findings(number, judged.findings)
+
+    def write_values(self, number: int, values: pl.DataFrame) -> None:
+        """Take these values of the records of a part; a reader sees those before or these."""
+        _write(values, self._path(number))
 
     def paths(self) -> list[Path]:
         """The parts in record order."""

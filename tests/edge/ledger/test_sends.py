@@ -177,9 +177,3 @@ def test_only_an_unchanged_record_is_upgraded(sends: Sends) -> None:
     for record in (1, 2, 3):
         sends.write(Upgrade(1, record))
     assert sends.outcomes(1, 1, 3)["outcome"].to_list() == ["updated", "created"]
-
-
-def test_references_that_a_file_loaded_leave_out_its_rejects(sends: Sends) -> None:
-    for record, outcome in enumerate((Outcome.CREATED, Outcome.CONFLICT, Outcome.REFUSED, Outcome.UNCHANGED)):
-        conclude(sends, record, outcome)
-    assert sends.references_of(1) == {"B0", "B3"}

@@ -1,0 +1,243 @@
+"""Rejected records of originals in the ledger, and the one correction that stands for each of them (law 11).
+
+Both are kept for good: a correction may come when the landed copy and the outcomes of its original are forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median_low
+
+import polars as pl
+
+from pipeline.core.across import UNIQUENESS, Uniqueness
+from pipeline.core.corrections import COMPARED, LOADED, ORIGINALS, TAKEN
+from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.proportion import MOST_COMPARED
+from pipeline.core.remembered import Conclude
+from pipeline.core.wanted import Kind
+from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.writes import write
+from schemas.feed import Model
+
+CHUNK_RECORDS = 100_000
+_HELD = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
+"""Outcomes of records that the API holds."""
+_GIVEN_BACK = (Outcome.CONFLICT, Outcome.REFUSED)
+
+
+class Corrections:
+    """Rejected records and their corrections over one connection. Not for several threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # -- originals --
+
+    def forget(self, file_id: int) -> None:
+        """Start afresh with what is known of the rejected records of an original."""
+        self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
+
+    def remember(self, file_id: int, records: pl.DataFrame) -> None:
+        """Remember rejected records of an original (columns of `corrections.ORIGINALS`)."""
+        names = ("record", *COMPARED, "concerned")
+        marks = ",".join("?" * (len(names) + 1))
+        rows = ((file_id, *row) for row in records.select(names).iter_rows())
+        with transaction(self._db):
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO rejected (file_id, {','.join(names)}) VALUES ({marks})",  # noqa: S608
+                rows,
+            )
+
+    def relate(self, file_id: int, model: Model) -> None:
+        """Say of records that contradict each other in which columns they do, once all are remembered."""
+        with transaction(self._db):
+            for rule in UNIQUENESS[model]:
+                self._relate(file_id, rule)
+
+    def _relate(self, file_id: int, rule: Uniqueness) -> None:
+        key, told = rule.key, f"instr(concerned, ';{rule.code};')"
+        if not self._db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM rejected WHERE file_id = ? AND {told})",  # noqa: S608
+            (file_id,),
+        ).fetchone()[0]:
+            return
+        differing = " || ".join(
+            f"CASE WHEN count(DISTINCT {name}) > 1 OR count({name}) NOT IN (0, count(*))"
+            f" THEN ';{name};' ELSE '' END"
+            for name in rule.content
+            if name in COMPARED
+        )
+        self._db.execute(
+            f"UPDATE rejected SET concerned = concerned || found.differing FROM (SELECT {key} AS shared,"  # noqa: S608
+            f" {differing} AS differing FROM rejected WHERE file_id = ?1 AND {told} GROUP BY {key}) AS found"
+            f" WHERE file_id = ?1 AND {told} AND rejected.{key} = found.shared",
+            (file_id,),
+        )
+
+    def count(self, file_id: int) -> int:
+        """How many rejected records of an original are remembered."""
+        row = self._db.execute("SELECT count(*) FROM rejected WHERE file_id = ?", (file_id,)).fetchone()
+        return int(row[0])
+
+    def medians(self, file_id: int) -> dict[str, int]:
+        """Currency → median of what a file loaded, in minor units and without signs."""
+        rows = self._db.execute(
+            "SELECT currency, usual_twice_minor / 2 FROM spreads WHERE file_id = ? AND usual_twice_minor > 1",
+            (file_id,),
+        )
+        return dict(tuple(row) for row in rows)
+
+    def usual(self, feed: str) -> dict[str, int]:
+        """The same of the last files that a feed loaded: the median of their medians."""
+        rows = self._db.execute(
+            "SELECT currency, usual_twice_minor / 2 FROM (SELECT currency, usual_twice_minor, row_number() OVER"
+            " (PARTITION BY currency ORDER BY loads.id DESC) AS age FROM loads JOIN spreads USING (file_id)"
+            " WHERE feed = ? AND usual_twice_minor > 1) WHERE age <= ?",
+            (feed, MOST_COMPARED),
+        )
+        found: dict[str, list[int]] = {}
+        for currency, median in rows:
+            found.setdefault(currency, []).append(median)
+        return {currency: median_low(medians) for currency, medians in found.items()}
+
+    # -- what stands for them --
+
+    def take(self, original_id: int, file_id: int, rows: pl.DataFrame) -> None:
+        """Take rejected records for their corrections, durably, before anything of those is sent.
+
+        `rows`: `record` of the file, `reject_record` of the original, `reference`, `content`. Whoever comes second for
+        a record of the original has its outcome then: `unchanged` where its content is that of the first, else
+        `conflict`. A file that is its own original takes nothing, for it may be corrected already.
+        """
+        with transaction(self._db):
+            if file_id != original_id:
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO corrected (file_id, record, by_file, by_record, reference, content)"
+                    " VALUES (?,?,?,?,?,?)",
+                    (
+                        (original_id, number, file_id, record, reference, content)
+                        for record, number, reference, content in rows.iter_rows()
+                    ),
+                )
+            write(self._db, self._repeated(original_id, file_id, rows))
+
+    def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[Conclude]:
+        found = self._db.execute(
+            "SELECT taken.record, by_file, by_record, content, settled, outcome, name, customer_id, account_id, bill_id"
+            " FROM corrected AS taken JOIN files ON files.id = by_file LEFT JOIN outcomes"
+            " ON outcomes.file_id = by_file AND outcomes.record = by_record"
+            " WHERE taken.file_id = ? AND taken.record IN (SELECT value FROM json_each(?))",
+            (original_id, json.dumps(rows["reject_record"].to_list())),
+        )
+        first = {row["record"]: row for row in found}
+        for record, number, reference, content in rows.iter_rows():
+            taken = first.get(number)
+            if taken is not None and (taken["by_file"], taken["by_record"]) != (file_id, record):
+                yield Conclude(file_id, reference, _repeats(record, content, taken))
+
+    def is_corrected(self, original_id: int) -> bool:
+        """Whether anything stands for a record of this original."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM corrected WHERE file_id = ?)", (original_id,)
+        ).fetchone()
+        return bool(row[0])
+
+    def give_back(self, file_id: int) -> None:
+        """Once a file is finished: what the API did not take may be corrected again; what it holds never."""
+        with transaction(self._db):
+            settle(self._db, file_id)
+            self._db.execute(
+                "DELETE FROM corrected WHERE by_file = ?1 AND NOT settled AND by_record NOT IN"
+                " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome NOT IN (?2, ?3))"
+                " AND by_record NOT IN (SELECT record FROM intents WHERE file_id = ?1)",
+                (file_id, *_GIVEN_BACK),
+            )
+
+
+def settle(connection: sqlite3.Connection, file_id: int) -> None:
+    """Remember which corrections of a file the API holds, for its outcomes may be forgotten."""
+    connection.execute(
+        "UPDATE corrected SET settled = 1 WHERE by_file = ?1 AND NOT settled AND by_record IN"
+        " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome IN (?2, ?3, ?4))",
+        (file_id, *_HELD),
+    )
+
+
+def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
+    is_held = bool(taken["settled"]) or taken["outcome"] in _HELD
+    where = f"record {taken['by_record']} of {taken['name']}"
+    if is_held and taken["content"] == content:
+        return RecordOutcome(
+            record,
+            Outcome.UNCHANGED,
+            message=f"corrected already by {where}, with the same content",
+            customer_id=taken["customer_id"],
+            account_id=taken["account_id"],
+            bill_id=taken["bill_id"],
+        )
+    problem = (
+        f"corrected already by {where}, with other content" if is_held else f"{where} corrects it already"
+    )
+    return RecordOutcome(
+        record, Outcome.CONFLICT, ("correction.repeated",), f"{problem}; a record is corrected once"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """What the ledger knows of the original of one corrected rejects file (`corrections.Originals`)."""
+
+    connection: sqlite3.Connection
+    original_id: int
+    by_file: int | None
+    """The corrected file itself, if it is known: what it took stands in no way of its own."""
+    source: str
+    """Name of the first original."""
+    medians: dict[str, int]
+    """Currency → what amounts are in proportion to, in minor units without sign; as far as there is anything."""
+
+    def rejected(self, records: pl.Series) -> pl.DataFrame:
+        """Those of these records of the original that may be corrected (columns: ORIGINALS)."""
+        names = ", ".join(f"rejected.{name}" for name in ("record", *COMPARED, "concerned"))
+        rows = self.connection.execute(
+            f"SELECT {names}, taken.record IS NOT NULL FROM rejected LEFT JOIN corrected AS taken"  # noqa: S608
+            " ON taken.file_id = rejected.file_id AND taken.record = rejected.record AND taken.by_file != ?"
+            " WHERE rejected.file_id = ? AND rejected.record IN (SELECT value FROM json_each(?))"
+            " AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.file_id = rejected.file_id"
+            " AND outcomes.record = rejected.record AND outcome NOT IN (?, ?))"
+            " AND rejected.record NOT IN (SELECT record FROM intents WHERE file_id = rejected.file_id)",
+            (
+                self.by_file or 0,
+                self.original_id,
+                json.dumps(records.drop_nulls().unique().to_list()),
+                *_GIVEN_BACK,
+            ),
+        )
+        rows.row_factory = None  # plain tuples
+        return pl.DataFrame(rows.fetchall(), schema=ORIGINALS, orient="row")
+
+    def numbered(self, kind: Kind, references: pl.Series) -> pl.DataFrame:
+        """`reference` → `record` of the only rejected record that has it, for rejects without numbers."""
+        column = f"{kind}_reference"
+        rows = self.connection.execute(
+            f"SELECT {column}, min(record) FROM rejected WHERE file_id = ? AND {column} IN"  # noqa: S608
+            f" (SELECT value FROM json_each(?)) GROUP BY {column} HAVING count(*) = 1",
+            (self.original_id, json.dumps(references.drop_nulls().unique().to_list())),
+        )
+        rows.row_factory = None
+        return pl.DataFrame(rows.fetchall(), schema=TAKEN, orient="row")
+
+    def loaded(self) -> Iterator[pl.DataFrame]:
+        """References that the original and its other corrections loaded, and for which of its records: LOADED."""
+        rows = self.connection.execute(
+            "SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)"
+            " UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?",
+            (self.original_id, *_GIVEN_BACK, self.original_id, self.by_file or 0),
+        )
+        rows.row_factory = None
+        while some := rows.fetchmany(CHUNK_RECORDS):
+            yield pl.DataFrame(some, schema=LOADED, orient="row")
