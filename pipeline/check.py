@@ -31,6 +31,9 @@ from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
 from schemas.settings import Limits
 
+MANY_RECORDS = 20
+"""Of fewer records a single one is a large share."""
+SHARE_OF_FEW = 0.5
 _OUTCOMES = {
     "accepted": Outcome.NOT_ATTEMPTED,
     "rejected": Outcome.REJECTED,
@@ -100,6 +103,8 @@ class _Check:
             self._review(layout, self.originals)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
+        self._refuse_empty()
+        if self.landed.rejects_of is None:
             self._refuse_out_of_proportion()
         self._refuse_for_rejects()
         self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
@@ -214,6 +219,15 @@ class _Check:
                 told = across.told_with(self.parts.findings(number), mine, layout.message)
                 self.parts.write_findings(number, told)
 
+    def _refuse_empty(self) -> None:
+        if not self.parts.records() and not self.landed.feed.may_be_empty:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.no_records",
+                problem="it has a header and no records",
+                remedy="export it again, or set feed.may_be_empty where an empty file is a good one",
+            )
+
     def _refuse_for_rejects(self) -> None:
         rejects, records = self._unexpected_rejects()
         feed = self.landed.feed
@@ -224,15 +238,29 @@ class _Check:
                 problem=f"{rejects} of {records} records are rejected, and on_reject is refuse_file",
                 remedy="correct them; nothing was sent",
             )
+        if self.landed.rejects_of is None:  # a correction holds what is hard to correct
+            self._refuse_for_share(rejects, records)
+
+    def _refuse_for_share(self, rejects: int, records: int) -> None:
+        feed = self.landed.feed
         ratio = self.limits.max_reject_ratio if feed.max_reject_ratio is None else feed.max_reject_ratio
         most = self.limits.max_rejects if feed.max_rejects is None else feed.max_rejects
-        if rejects > most and rejects > ratio * records:
-            raise FileRefused(
-                name=self.landed.name,
-                rule="file.too_many_rejects",
-                problem=f"{rejects} of {records} records are rejected, at most {most} or {ratio:.0%} may be",
-                remedy="correct the feed or the file; nothing was sent",
-            )
+        if ratio >= 1:
+            return
+        if records < MANY_RECORDS:
+            ratio = SHARE_OF_FEW
+        if rejects > ratio * records:
+            allowed = f"{ratio:.0%} of them"
+        elif most is not None and rejects > most:
+            allowed = f"{most}"
+        else:
+            return
+        raise FileRefused(
+            name=self.landed.name,
+            rule="file.too_many_rejects",
+            problem=f"{rejects} of {records} records are rejected, at most {allowed} may be",
+            remedy="correct the feed or the file; nothing was sent",
+        )
 
     def _unexpected_rejects(self) -> tuple[int, int]:
         """Rejected records that count against the limits, and all records."""

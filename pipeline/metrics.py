@@ -21,6 +21,7 @@ MEANINGS = {
     "billferry_records": "Records of those files, by outcome.",
     "billferry_amount_minor": "Their amounts in minor units, by currency and outcome.",
     "billferry_files_unfinished": "Files that a run must take up again.",
+    "billferry_files_held": "Files that wait for a person to release or refuse them.",
     "billferry_files_waiting": "Files that no run has taken, by source.",
     "billferry_records_in_doubt": "Records that were sent and whose outcome is unknown.",
     "billferry_in_doubt_since_timestamp_seconds": "When the oldest request in doubt was first sent.",
@@ -73,6 +74,8 @@ def _samples(settings: Settings, stands: Standing) -> Iterator[Sample]:
             yield "billferry_files", {"state": state}, states[state]
     yield from _sums(stands.files)
     yield "billferry_files_unfinished", {}, len(stands.unfinished)
+    undecided = [row for row in stands.held if row.sha256 not in stands.decided]
+    yield "billferry_files_held", {}, len(undecided)
     for source, names in stands.waiting.items():
         yield "billferry_files_waiting", {"source": source}, len(names)
     yield "billferry_records_in_doubt", {}, stands.records_in_doubt

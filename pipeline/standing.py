@@ -13,8 +13,9 @@ from pipeline.core.files import SOURCES, Listing
 from pipeline.core.match import is_ignored
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.release import Decision
 from pipeline.edge.folder import DropFolder
-from pipeline.edge.ledger import FileRow, Files, Ledger, RunRow, Runs, Sends
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, RunRow, Runs, Sends
 from pipeline.errors import BillferryError
 from schemas.settings import Settings
 
@@ -37,10 +38,17 @@ class Standing:
     """Names that no run has taken: in the drop folder now, on the SFTP server when it was last looked at."""
     late: Sequence[LateFeed]
     arrivals: Mapping[str, datetime]
+    decided: Mapping[str, Decision]
+    """SHA-256 → what a person decided about a held file, as far as no run has taken it up."""
 
     @property
     def unfinished(self) -> list[FileRow]:
-        return [row for row in self.files if row.is_open]
+        return [row for row in self.files if row.is_open and not row.held]
+
+    @property
+    def held(self) -> list[FileRow]:
+        """Files that wait for a person, or, where one has released them, for the next run."""
+        return [row for row in self.files if row.held]
 
     def states(self) -> Counter[str]:
         return Counter(state_of(row) for row in self.files)
@@ -50,7 +58,7 @@ def standing(settings: Settings, ledger: Ledger | None, now: datetime) -> Standi
     """Look at the ledger (None: there is none yet) and into the drop folder; `now` in UTC."""
     if ledger is None:
         late = late_now(settings, {}, now)
-        return Standing((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {})
+        return Standing((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
     files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
     arrivals = runs.arrivals()
     return Standing(
@@ -64,6 +72,7 @@ def standing(settings: Settings, ledger: Ledger | None, now: datetime) -> Standi
         waiting=_waiting(settings, files),
         late=late_now(settings, arrivals, now),
         arrivals=arrivals,
+        decided=Decisions(ledger).all_pending(),
     )
 
 

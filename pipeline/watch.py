@@ -48,7 +48,7 @@ PING_S = 60.0
 """So often a monitor is told that the watch lives."""
 LOCKED_S = 0.5
 """Until the next try when another command is at work."""
-LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED}
+LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED, FileState.HELD}
 ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 
 

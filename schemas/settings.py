@@ -126,9 +126,10 @@ class Limits(Shape):
     max_decompression_ratio: Annotated[float, Field(gt=1)] = 200
     """How many times its size a compressed file or a workbook may become."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """A file is refused when the share of its rejected records is above this *and* their number above `max_rejects`."""
-    max_rejects: Annotated[int, Field(ge=0)] = 100
-    """See `max_reject_ratio`."""
+    """A file of 20 records or more is refused when a larger share of them is rejected; one of fewer when more than half
+    are. 1.0: no file is refused for its rejects. Corrections never are."""
+    max_rejects: Annotated[int, Field(ge=0)] | None = None
+    """A file is refused when more records are rejected, whatever their share. null: the share alone counts."""
     on_reject: OnReject = "load_rest"
     """`load_rest` loads the good records of a file; `refuse_file`: all or nothing."""
 

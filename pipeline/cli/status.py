@@ -13,6 +13,8 @@ from pipeline.cli.telling import say, width_of
 from pipeline.cli.terminal import cut_middle
 from pipeline.core.moments import rfc3339
 from pipeline.core.money import shown
+from pipeline.core.outcomes import FileState
+from pipeline.core.release import Decision
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, RunRow
 from pipeline.standing import Standing, standing, state_of
@@ -33,9 +35,10 @@ def status_document(config: Config) -> dict[str, Any]:
         "environment": settings.environment,
         "timezone": settings.timezone,
         "last_run": _run(stands.last_run),
-        "files": [_file(row) for row in stands.files],
+        "files": [_file(row, stands.decided.get(row.sha256)) for row in stands.files],
         "states": dict(sorted(stands.states().items())),
         "unfinished": [row.name for row in stands.unfinished],
+        "held": [row.name for row in stands.held],
         "in_doubt": {
             "records": stands.records_in_doubt,
             "requests": stands.requests_in_doubt,
@@ -90,11 +93,21 @@ def show_status(document: dict[str, Any]) -> None:
 def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str]) -> Iterator[str]:
     if names := document["unfinished"]:
         yield f"UNFINISHED: {len(names)} ({_some(names, short)}); billferry run goes on with them"
+    for file in document["files"]:
+        if file["state"] == FileState.HELD:
+            yield _held(file, short)
     doubt = document["in_doubt"]
     if doubt["requests"] or doubt["records"]:
         since = f" since {_local(doubt['since'], zone)}" if doubt["since"] else ""
         count = max(doubt["records"], doubt["requests"])
         yield f"IN DOUBT: {count} records{since}; the next run settles them first"
+
+
+def _held(file: dict[str, Any], short: Callable[[str], str]) -> str:
+    if file["decision"]:
+        return f"HELD: {short(file['name'])}, {file['decision']}; the next run takes it up"
+    why = "; ".join(hold["message"] for hold in file["holds"])
+    return f"HELD: {short(file['name'])} ({file['sha256'][:8]}): {why}; billferry release or refuse it"
 
 
 def _late(stands: Standing) -> list[dict[str, Any]]:
@@ -129,7 +142,7 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
     return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 
 
-def _file(row: FileRow) -> dict[str, Any]:
+def _file(row: FileRow, decision: Decision | None) -> dict[str, Any]:
     summary = row.summary or {}
     return {
         "name": row.name,
@@ -141,6 +154,8 @@ def _file(row: FileRow) -> dict[str, Any]:
         "finished_at": row.finished_at,
         "records": summary.get("records"),
         "amounts_minor": summary.get("amounts_minor"),
+        "holds": summary.get("holds", []) if row.held else [],
+        "decision": str(decision) if decision else None,
     }
 
 

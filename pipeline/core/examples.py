@@ -136,10 +136,9 @@ def _file_examples() -> dict[str, Example | Story]:
         "file.two_feeds": _lines(
             _GOOD, shows="a_bills.csv", name="a_bills.csv", matches=("a_*", "*_bills.csv")
         ),
+        "file.no_records": _lines(shows="a header alone"),
         "file.too_many_rejects": _lines(
-            "C-1,A-1,INV-1,ZAR,ten",
-            limits={"max_rejects": 0, "max_reject_ratio": 0.0},
-            also=("amount_due.format",),
+            "C-1,A-1,INV-1,ZAR,ten", limits={"max_reject_ratio": 0.2}, also=("amount_due.format",)
         ),
         "file.rejects_not_allowed": _lines(
             "C-1,A-1,INV-1,ZAR,ten", feed={"on_reject": "refuse_file"}, also=("amount_due.format",)

@@ -74,6 +74,11 @@ def _unreadable_file_rules() -> Iterator[Rule]:
 
 def _unfit_file_rules() -> Iterator[Rule]:
     yield Rule(
+        "file.no_records",
+        "a header and no records",
+        "export it again, or set feed.may_be_empty where an empty file is a good one",
+    )
+    yield Rule(
         "file.too_many_rejects",
         "more rejected records than limits allow",
         "correct the feed or the file; nothing was sent",

@@ -88,10 +88,12 @@ def write_overview(
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
     """CSS class, what, how many: the files that somebody should look at."""
     unfinished = sum(row.state == "unfinished" for row in rows)
+    held = sum(row.state == "held" for row in rows)
     rejects, refused = sum(row.rejects > 0 for row in rows), sum(row.state == "refused" for row in rows)
     for css, title, number in (
         ("total", "Files", len(rows)),
         ("open", "Unfinished", unfinished),
+        ("open", "Held", held),
         ("rejects", "With records not loaded", rejects),
         ("rejects", "Refused", refused),
     ):

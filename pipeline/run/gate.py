@@ -91,6 +91,8 @@ class GateKeeper:
         decisions = self._desk.decisions
         if decisions is None or row.summary is None or feed_print(landed.feed) != row.feed_print:
             return False
+        if row.held and self._desk.options.dry_run:
+            return False  # it says of each file what a run would
         if row.held:
             codes = {hold["code"] for hold in row.summary.get("holds", ())}
             gate = decisions.gate(row.id)

@@ -49,7 +49,9 @@ def land(
 
 
 def checked(folder: Path, content: str | bytes, *, limits: Limits | None = None, **facts: Any) -> CheckedFile:
-    return check(land(folder, content, **facts), folder / "work", limits=limits or Limits())
+    """With whatever share of rejects, unless the limits say otherwise."""
+    limits = limits or Limits(max_reject_ratio=1.0)
+    return check(land(folder, content, **facts), folder / "work", limits=limits)
 
 
 def records(file: CheckedFile) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def validated(example: Example, folder: Path) -> Summary:
         ui,
         feeds=feeds,
         feed=None if example.matches else feeds[0],
-        limits=Limits.model_validate(dict(example.limits)),
+        limits=Limits.model_validate({"max_reject_ratio": 1.0, **example.limits}),
     )
     return result.files[0]
 

@@ -22,10 +22,26 @@ def bills(good: int, bad: int) -> str:
 @pytest.mark.parametrize(
     ("count", "limits", "facts", "code"),
     [
-        ((10, 3), {"max_rejects": 2, "max_reject_ratio": 0.2}, {}, "file.too_many_rejects"),
-        ((10, 3), {"max_rejects": 3, "max_reject_ratio": 0.2}, {}, None),
-        ((12, 3), {"max_rejects": 2, "max_reject_ratio": 0.2}, {}, None),
-        ((10, 3), {}, {"max_rejects": 0, "max_reject_ratio": 0.0}, "file.too_many_rejects"),
+        # 20 records or more: a larger share than max_reject_ratio, or more than max_rejects.
+        ((16, 4), {}, {}, None),
+        ((15, 5), {}, {}, "file.too_many_rejects"),
+        ((7, 42), {}, {}, "file.too_many_rejects"),
+        ((95, 5), {"max_reject_ratio": 0.04}, {}, "file.too_many_rejects"),
+        ((95, 5), {"max_rejects": 5}, {}, None),
+        ((95, 5), {"max_rejects": 4}, {}, "file.too_many_rejects"),
+        ((95, 5), {"max_rejects": 4}, {"max_rejects": 5}, None),
+        ((95, 5), {}, {"max_reject_ratio": 0.01}, "file.too_many_rejects"),
+        # Fewer: more than half.
+        ((10, 9), {}, {}, None),
+        ((9, 9), {}, {}, None),
+        ((9, 10), {}, {}, "file.too_many_rejects"),
+        ((0, 1), {}, {}, "file.too_many_rejects"),
+        ((10, 3), {"max_rejects": 2}, {}, "file.too_many_rejects"),
+        # 1.0: whatever is rejected.
+        ((0, 30), {"max_reject_ratio": 1.0}, {}, None),
+        ((0, 3), {}, {"max_reject_ratio": 1.0, "max_rejects": 0}, None),
+        # A correction holds what is hard to correct.
+        ((1, 29), {}, {"rejects_of": "bills.csv.0123abcd"}, None),
         ((10, 1), {"on_reject": "refuse_file"}, {}, "file.rejects_not_allowed"),
         ((10, 1), {"on_reject": "refuse_file"}, {"on_reject": "load_rest"}, None),
         ((10, 1), {}, {"on_reject": "refuse_file"}, "file.rejects_not_allowed"),

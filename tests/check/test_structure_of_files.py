@@ -247,9 +247,12 @@ def test_limits_refuse_a_file(tmp_path: Path) -> None:
     assert checked(tmp_path, text, limits=Limits(max_records=10)).refusal is None
 
 
-def test_a_file_with_a_header_alone_has_no_records_and_is_not_refused(tmp_path: Path) -> None:
-    file = checked(tmp_path, rows())
-    assert file.refusal is None
+@pytest.mark.parametrize(("may_be_empty", "code"), [(False, "file.no_records"), (True, None)])
+def test_a_file_with_a_header_alone_is_refused_unless_its_feed_may_be_empty(
+    tmp_path: Path, may_be_empty: bool, code: str | None
+) -> None:
+    file = checked(tmp_path, rows(), may_be_empty=may_be_empty)
+    assert (file.refusal.code if file.refusal else None) == code
     assert file.totals.total_records == 0
     assert records(file) == []
 

@@ -104,6 +104,7 @@ class Rig:
                 "max_retry_s": 10,
             },
             "drop": {"folder": "drop", "settle_s": 0, "archive": "archive", "quarantine": "quarantine"},
+            "limits": {"max_reject_ratio": 1.0},
             "feeds": FEEDS,
         }
         self.configure()

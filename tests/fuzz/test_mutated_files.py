@@ -24,7 +24,7 @@ SMALL_BLOCKS = {4: 129, 5: 300, 6: 501, 7: 700}
 """Shares whose files are read in blocks of so many bytes."""
 MOST_S = 5.0
 """Processor time for one of these small files."""
-LIMITS = Limits(max_rejects=10_000)
+LIMITS = Limits(max_reject_ratio=1.0)
 STRICTER = (
     "file.archive_",
     "file.workbook",

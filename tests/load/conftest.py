@@ -24,6 +24,7 @@ environment: test
 work_dir: var
 api: {{base_url: "{url}", key_file: key, timeout_s: {timeout_s}, max_in_flight: {max_in_flight},
       max_attempts: {max_attempts}, max_retry_s: {max_retry_s}, update_details: {update_details}}}
+limits: {{max_reject_ratio: 1.0}}
 feeds:
   - {{name: bills, match: "*bills*.csv", model: bill, amount: {{unit: major}}, unusual: load}}
   - {{name: accounts, match: "accounts_{{date:%Y-%m-%d}}.csv", model: account_balance, amount: {{unit: minor}},

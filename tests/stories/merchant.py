@@ -113,6 +113,7 @@ class Merchant:
             },
             "drop": {"folder": "drop", "settle_s": 0, "archive": "archive", "quarantine": "quarantine"},
             "ignore": ["*.md"],
+            "limits": {"max_reject_ratio": 1.0},
             "feeds": [dict(feed) for feed in FEEDS],
         }
 
@@ -160,6 +161,15 @@ class Merchant:
 
     def refuse(self, file: str, *words: str) -> Said:
         return self._command("refuse", file, *words)
+
+    def rewrite(self, file: str) -> Said:
+        return self._command("report", file)
+
+    def status(self) -> Json:
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            assert run_command(["status", "--config", str(self.folder / "config.yaml"), "--json"]) == 0
+        found: Json = json.loads(out.getvalue())
+        return found
 
     def _command(self, *words: str) -> Said:
         config = self.folder / "config.yaml"

@@ -61,6 +61,11 @@ class Decisions:
         """The decision that is to be taken up."""
         return self._newest(sha256, "pending")
 
+    def all_pending(self) -> dict[str, Decision]:
+        """By SHA-256."""
+        rows = self._db.execute("SELECT * FROM decisions WHERE fate = 'pending'")
+        return {row["sha256"]: _decision(row) for row in rows}
+
     def taken(self, sha256: str) -> Decision | None:
         """The decision that was taken up last."""
         return self._newest(sha256, "taken")
