@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.core.answers import Answer, Failure, unanswered
 from pipeline.core.clock import http_date
 from pipeline.edge.config import Config, api_key, ping_url
-from pipeline.edge.ledger import open_ledger
+from pipeline.edge.ledger import Decisions, open_ledger
 from pipeline.errors import (
     EX_OK,
     ApiUnauthorised,
@@ -37,18 +37,20 @@ CLOCK_OFF_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: `exit_status` 0 is ok, else what a run would exit with."""
+    """One check: `exit_status` 0 is ok, else what a run would exit with. A warning is ok, and worth a thought."""
 
     check: str
     exit_status: int
     text: str
+    warning: bool = False
 
     @property
     def ok(self) -> bool:
         return self.exit_status == EX_OK
 
     def line(self) -> str:
-        return f"{'ok      ' if self.ok else 'PROBLEM '} {self.check}: {self.text}"
+        word = "PROBLEM" if not self.ok else "warning" if self.warning else "ok"
+        return f"{word:<8} {self.check}: {self.text}"
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -57,6 +59,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
     yield _found("ledger", lambda: _ledger(settings))
+    yield from _feeds(settings)
     yield from _api(settings)
     if settings.ping is not None:
         yield _found("ping", lambda: _ping(settings))
@@ -104,6 +107,22 @@ def _ledger(settings: Settings) -> str:
     ) as ledger:
         problem = ledger.execute("PRAGMA quick_check").fetchone()[0]
     return f"{path}: {problem}"
+
+
+def _feeds(settings: Settings) -> Iterator[Finding]:
+    """Feeds of which nothing would notice that every amount is off by a hundred."""
+    try:
+        with existing_ledger(settings) as ledger:
+            loaded = Decisions(ledger).feeds_loaded() if ledger else frozenset[str]()
+    except BillferryError:
+        loaded = frozenset()  # told by the check of the ledger
+    for feed in settings.feeds:
+        if feed.expect is None and feed.control is None and feed.name not in loaded:
+            text = (
+                "no expect, no control, and no file of it was loaded yet, so nothing here notices amounts in a wrong"
+                " unit; set expect (billferry init --from FILE proposes it), and look at its first file"
+            )
+            yield Finding(f"feed {feed.name}", EX_OK, text, warning=True)
 
 
 def _api(settings: Settings) -> Iterator[Finding]:

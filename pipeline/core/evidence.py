@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import polars as pl
@@ -147,6 +148,35 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
         if minor.null_count() == 0:
             kept.setdefault(tuple(minor), {key: value for key, value in stated.items() if value is not None})
     return Guess(tuple(kept.values()), len(texts))
+
+
+def usual_range(
+    texts: Sequence[str], groups: Sequence[str], style: dict[str, Any]
+) -> tuple[Decimal, Decimal] | None:
+    """A tenth of the smallest median of a group, and ten times the largest, rounded; None where one is not above 0.
+
+    So wide that next month fits, and so narrow that another unit does not.
+    """
+    form = AmountFormat.model_validate({"unit": "major", **style})
+    currencies = pl.Series([MOST_DECIMALS] * len(texts), dtype=pl.String)
+    read = pl.DataFrame(
+        {
+            "group": groups,
+            "minor": money.reading(pl.Series(texts, dtype=pl.String), currencies, form)["minor"],
+        }
+    )
+    middles = [sorted(each["minor"])[(each.height - 1) // 2] for each in read.partition_by("group")]
+    if not middles or min(middles) <= 0:
+        return None
+    exponent = money.exponents()[MOST_DECIMALS]
+    return _rounded(Decimal(min(middles)).scaleb(-exponent - 1)), _rounded(
+        Decimal(max(middles)).scaleb(1 - exponent)
+    )
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """To one digit, but not to 0."""
+    return Decimal(f"{amount:.0e}")
 
 
 def guess_dates(texts: Sequence[str]) -> Guess[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pipeline.core import evidence
@@ -110,6 +111,7 @@ class _Table:
     def __init__(self, name: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self.name, self.header, self.rows = name, header, rows
         self.open_keys: list[str] = []
+        self.has_decimals = False
         found = {canonical: self._named(names.split()) for canonical, names in _NAMES.items()}
         self.model: Model = _model(found)
         self.columns = dict(self._mapped(found))
@@ -121,6 +123,7 @@ class _Table:
             *self._currency(),
             *self._dates(),
             *self._columns(),
+            *self._expect(whole=whole),
             *self._loose_ends(written.format, whole=whole),
         ]
         return Proposal("\n".join(lines) + "\n", tuple(self.open_keys))
@@ -190,6 +193,7 @@ class _Table:
         self.open_keys.append("amount.unit")
         yield "    amount:"
         decimals = evidence.has_decimals(texts, guess.fits[0]) if guess.fits else 0
+        self.has_decimals = decimals > 0
         seen = (
             f"{decimals} of {len(texts)} amounts have decimals"
             if guess.fits
@@ -243,6 +247,40 @@ class _Table:
                 written = _listing(source) if isinstance(source, list) else _quoted(source)
                 yield _line(f"  {_key(canonical)}", written, "guessed by the name in the header")
 
+    def _expect(self, *, whole: bool) -> Iterator[str]:
+        """Ranges around what this file is like; of its amounts only rounded medians are told."""
+        ranges = []
+        if whole and self.rows:
+            count = len(self.rows)
+            ranges.append(f"records: [{max(1, count // 10)}, {10 ** len(str(10 * count))}]")
+        median = self._median_range()
+        if median is not None:
+            major, minor = (_median(low, high) for low, high in (median, [each / 100 for each in median]))
+            if self.has_decimals:
+                ranges.append(major)
+            else:
+                yield f"    # so that a wrong unit is seen, add to expect: {major}  (unit: major)"
+                yield f"    #                                      or: {minor}  (unit: minor)"
+        if ranges:
+            yield _line("expect", f"{{{', '.join(ranges)}}}", "guessed: a tenth to ten times of this file")
+
+    def _median_range(self) -> tuple[Decimal, Decimal] | None:
+        source, currency = self.columns.get(AMOUNT[self.model]), self.columns.get("currency")
+        guess = evidence.guess_amounts(self._texts(AMOUNT[self.model]))
+        if not guess.sure or not isinstance(source, str) or source not in self.header:
+            return None
+        place = self.header.index(source)
+        groups = (
+            self.header.index(currency) if isinstance(currency, str) and currency in self.header else None
+        )
+        pairs = [
+            (row[place].strip(), row[groups].strip() if groups is not None else "")
+            for row in self.rows
+            if row[place].strip()
+        ]
+        texts, currencies = zip(*pairs, strict=True)
+        return evidence.usual_range(texts, currencies, guess.fits[0])
+
     def _loose_ends(self, written: Format, *, whole: bool) -> Iterator[str]:
         sources = [each for source in self.columns.values() for each in _listed(source)]
         used = {*sources, *(part for source in sources for part in PART.findall(source))}
@@ -254,6 +292,10 @@ class _Table:
             yield "    # does a .ctl file with totals come with it? declare them: control"
         elif whole:
             yield "    # does the file end with a line of totals, or come with a .ctl file? declare them: control"
+
+
+def _median(low: Decimal, high: Decimal) -> str:
+    return f'amount_median: ["{low:.4f}", "{high:.4f}"]'.replace('00"', '"')
 
 
 def _model(found: Mapping[str, list[str]]) -> Model:

@@ -23,7 +23,8 @@ environment: {environment}
 work_dir: var
 api: {{base_url: "{url}", key_file: key, timeout_s: 2}}
 drop: {{folder: var/drop}}
-feeds: [{{name: bills, match: "*.csv", model: bill, amount: {{unit: major}}}}]
+feeds: [{{name: bills, match: "*.csv", model: bill, amount: {{unit: major}},
+         expect: {{records: [1, 100]}}}}]
 """
 
 
@@ -55,6 +56,22 @@ def test_a_good_set_up_is_ok_line_by_line(
     assert all(line.startswith("ok ") for line in lines)
     assert not (tmp_path / "var").exists()
     assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
+
+
+def test_a_feed_that_nothing_guards_is_a_warning_until_a_file_of_it_was_loaded(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(config(tmp_path, api.url))
+    path.write_text(path.read_text().replace("expect: {records: [1, 100]}", "currency: ZAR"))
+    words = ["--config", str(path)]
+    assert run_command(["doctor", *words]) == 0
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("ok ")]
+    assert warning.startswith("warning  feed bills: no expect, no control, and no file of it was loaded yet")
+    bills = tmp_path / "bills.csv"
+    bills.write_text("customer_reference,account_reference,bill_reference,amount_due\nC,A,B,10.00\n")
+    assert run_command(["load", str(bills), *words]) == 0
+    assert run_command(["doctor", *words]) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_a_monitor_and_the_metrics_file_are_looked_at_and_nothing_is_told_or_written(

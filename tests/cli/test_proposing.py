@@ -302,3 +302,28 @@ def test_an_existing_config_is_never_overwritten(tmp_path: Path, capsys: pytest.
     assert config.read_text() == "mine"
     assert "is there already" in capsys.readouterr().err
     assert run_command(["init", str(tmp_path / "b.yaml"), "--from", str(tmp_path / "none.csv")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("amounts", "expected"),
+    [
+        (["99.95", "240.50", "1310.00"], 'expect: {records: [1, 100], amount_median: ["20.00", "2000.00"]}'),
+        (["9995", "24050", "131000"], "expect: {records: [1, 100]}"),
+        (["-5.00", "-1.00", "0.00"], "expect: {records: [1, 100]}"),
+    ],
+)
+def test_ranges_around_the_file_are_proposed_so_that_another_unit_is_refused(
+    amounts: list[str], expected: str
+) -> None:
+    rows = [f"C-{n},B-{n},{amount}" for n, amount in enumerate(amounts)]
+    text = "\n".join(["customer_reference,bill_reference,amount_due", *rows]) + "\n"
+    assert expected in propose("bills.csv", text.encode(), whole=True).yaml
+
+
+def test_of_amounts_that_may_be_in_either_unit_both_ranges_are_told() -> None:
+    text = "customer_reference,bill_reference,amount_due\nC-1,B-1,9995\nC-2,B-2,24050\nC-3,B-3,131000\n"
+    proposed = propose("bills.csv", text.encode(), whole=True).yaml
+    assert (
+        '# so that a wrong unit is seen, add to expect: amount_median: ["2000.00", "200000.00"]' in proposed
+    )
+    assert 'or: amount_median: ["20.00", "2000.00"]  (unit: minor)' in proposed

@@ -122,7 +122,7 @@ def test_a_file_that_is_being_loaded_keeps_the_totals_it_was_confirmed_with(decl
     first = declared.load(begun, "--limit", "1")
     assert first.outcomes() == {"created": 1, "not_attempted": 1}
     declared.write(f"{NAME}.ctl", control(2, "9.99"), declared.drop)
-    assert declared.load(begun, "--limit", "1").state == "loaded"
+    assert declared.release(NAME, "--now").state == "loaded"
     assert len(declared.held("bills")) == 2
 
 

@@ -128,6 +128,10 @@ class Decisions:
         row = self._db.execute("SELECT max(id) FROM loads WHERE feed = ?", (feed,)).fetchone()
         return None if row[0] is None else int(row[0])
 
+    def feeds_loaded(self) -> frozenset[str]:
+        """Feeds that are not new."""
+        return frozenset(feed for (feed,) in self._db.execute("SELECT DISTINCT feed FROM loads"))
+
     def past(self, feed: str, currency: str, *, beside: int | None) -> list[Past]:
         """The amounts of a feed's last loads in that currency, newest first, without those of the file `beside`."""
         rows = self._db.execute(
