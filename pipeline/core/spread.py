@@ -20,52 +20,79 @@ class Spread:
     """The middle one; of two middle ones the smaller, so that it is an amount of the file."""
     largest_minor: int
     usual_twice_minor: int
-    """Twice the median, without sign and without amounts of nothing: what files are compared by. Twice, because the
-    median of an even number of amounts lies between two of them. 0 where there is nothing to compare."""
+    """Twice the median of the sizes, which have no sign, without amounts of nothing: what files are compared by. Twice,
+    because the median of an even number of them lies between two. 0 where there is nothing to compare."""
     with_decimals: int
     """Amounts that are not whole in major units."""
 
 
 def spreads(accepted: pl.LazyFrame) -> tuple[Spread, ...]:
-    """By currency, in order. `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`.
-
-    A median needs all amounts at once: 9 bytes for each record, and twice as much again while it is looked for.
-    """
-    codes = sorted(exponents())
-    scale = pl.col("currency").replace_strict(
-        {code: 10**exponent for code, exponent in exponents().items()}, return_dtype=pl.Int64
-    )
+    """By currency, in order. `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`."""
     amount = pl.col("amount_minor")
-    there = accepted.filter(amount.is_not_null() & pl.col("currency").is_in(codes))
+    exponent_of = exponents()
     counted = (
-        there.group_by("currency")
+        accepted.group_by("currency")
         .agg(
-            pl.len().alias("records"),
+            amount.count().alias("records"),
             amount.min().alias("smallest"),
             amount.max().alias("largest"),
-            (amount % scale != 0).sum().alias("with_decimals"),
+            (amount == 0).sum().alias("nothing"),
+            *[(amount % 10**each != 0).sum().alias(f"odd_{each}") for each in set(exponent_of.values())],
         )
+        .filter(pl.col("currency").is_in(list(exponent_of)) & (pl.col("records") > 0))
         .sort("currency")
         .collect(engine="streaming")
     )
-    if counted.is_empty():
-        return ()
-    amounts = there.select(pl.col("currency").cast(pl.Enum(codes)), "amount_minor").collect(
-        engine="streaming"
-    )
     found = []
-    for currency, records, smallest, largest, with_decimals in counted.iter_rows():
-        median, usual_twice = _middles(amounts.filter(pl.col("currency") == currency)["amount_minor"])
+    for row in counted.iter_rows(named=True):
+        currency, records, smallest, largest = (
+            row["currency"],
+            row["records"],
+            row["smallest"],
+            row["largest"],
+        )
+        mine = accepted.filter(amount.is_not_null() & (pl.col("currency") == currency)).select(value=amount)
+        median = at_rank((records - 1) // 2, mine, smallest, largest)
+        sizes, most = mine.filter(pl.col("value") != 0).select(pl.col("value").abs()), max(-smallest, largest)
+        usual_twice = _twice_the_median(sizes, records - row["nothing"], most)
+        with_decimals = row[f"odd_{exponent_of[currency]}"]
         found.append(Spread(currency, records, smallest, median, largest, usual_twice, with_decimals))
     return tuple(found)
 
 
-def _middles(amounts: pl.Series) -> tuple[int, int]:
-    """The median, and twice that of the sizes. By sorting: polars gives quantiles as floats."""
-    median = int(amounts.sort()[(len(amounts) - 1) // 2])
-    sizes = amounts.abs().sort()
-    nothing = int((sizes == 0).sum())
-    if nothing == len(sizes):
-        return median, 0
-    low, high = (nothing + len(sizes) - 1) // 2, (nothing + len(sizes)) // 2
-    return median, int(sizes[low]) + int(sizes[high])
+def _twice_the_median(sizes: pl.LazyFrame, count: int, most: int) -> int:
+    if not count:
+        return 0
+    low = at_rank((count - 1) // 2, sizes, 1, most)
+    return low + (low if count % 2 else at_rank(count // 2, sizes, 1, most))
+
+
+FEW = 100_000
+"""So many values are sorted at once."""
+BINS = 4096
+
+
+def at_rank(rank: int, values: pl.LazyFrame, first: int, last: int) -> int:
+    """The value of that rank, counted from 0, of a column `value` whose values all lie between `first` and `last`.
+
+    Exact, and of ten millions no more than `FEW` are held: their range is cut into bins and the bin taken that has the
+    rank, until few values are left. polars' own quantiles are floats, and sorting held a gigabyte.
+    """
+    value = pl.col("value")
+    while first < last:
+        window = values.filter(value.is_between(first, last))
+        width = -(-(last - first + 1) // BINS)
+        bins = (
+            window.group_by(((value - first) // width).alias("bin"))
+            .len()
+            .sort("bin")
+            .collect(engine="streaming")
+        )
+        if bins["len"].sum() <= FEW:
+            return int(window.collect(engine="streaming")["value"].sort()[rank])
+        for number, count in bins.iter_rows():
+            if rank < count:
+                first, last = first + number * width, min(last, first + (number + 1) * width - 1)
+                break
+            rank -= count
+    return first
