@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger import Files, Runs, Sends
+from pipeline.edge.ledger import Decisions, Files, Runs, Sends
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import LedgerOutdated
 from pipeline.sandbox.serve import TEST_KEY
@@ -78,6 +78,13 @@ def test_every_row_of_version_1_is_there_under_version_2(old: Path) -> None:
         assert ledger.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert ledger.execute("PRAGMA foreign_key_check").fetchall() == []
     assert rows_of(old) == ROWS
+
+
+def test_a_feed_that_loaded_a_file_before_is_not_new_and_one_that_did_not_is(old: Path) -> None:
+    """So that an upgrade holds nothing as the first file of a feed that is well under way."""
+    with closing(opened(old)) as ledger:
+        assert Decisions(ledger).feeds_loaded() == {"bills"}
+        assert Decisions(ledger).past("bills", "ZAR", beside=None) == []
 
 
 def test_when_each_feed_last_got_a_file_is_taken_from_what_was_landed(old: Path) -> None:
