@@ -59,7 +59,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
     yield _found("ledger", lambda: _ledger(settings))
-    yield from _feeds(settings)
+    yield _feeds(settings)
     yield from _api(settings)
     if settings.ping is not None:
         yield _found("ping", lambda: _ping(settings))
@@ -109,20 +109,25 @@ def _ledger(settings: Settings) -> str:
     return f"{path}: {problem}"
 
 
-def _feeds(settings: Settings) -> Iterator[Finding]:
-    """Feeds of which nothing would notice that every amount is off by a hundred."""
+def _feeds(settings: Settings) -> Finding:
+    """Names feeds of which nothing would notice that every amount is off by a hundred."""
     try:
         with existing_ledger(settings) as ledger:
             loaded = Decisions(ledger).feeds_loaded() if ledger else frozenset[str]()
     except BillferryError:
         loaded = frozenset()  # told by the check of the ledger
-    for feed in settings.feeds:
-        if feed.expect is None and feed.control is None and feed.name not in loaded:
-            text = (
-                "no expect, no control, and no file of it was loaded yet, so nothing here notices amounts in a wrong"
-                " unit; set expect (billferry init --from FILE proposes it), and look at its first file"
-            )
-            yield Finding(f"feed {feed.name}", EX_OK, text, warning=True)
+    unguarded = [
+        feed.name
+        for feed in settings.feeds
+        if feed.expect is None and feed.control is None and feed.name not in loaded
+    ]
+    if not unguarded:
+        return Finding("feeds", EX_OK, "each has expect, control or a file that was loaded before")
+    text = (
+        f"no expect, no control and no loaded file yet, so a wrong unit would not be noticed: {', '.join(unguarded)};"
+        " set expect (billferry init --from FILE proposes it)"
+    )
+    return Finding("feeds", EX_OK, text, warning=True)
 
 
 def _api(settings: Settings) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def test_a_good_set_up_is_ok_line_by_line(
 ) -> None:
     assert run_command(["doctor", "--config", config(tmp_path, api.url)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert checks(lines) == ["config", "work_dir", "ledger", "api", "clock", "drop.folder"]
+    assert checks(lines) == ["config", "work_dir", "ledger", "feeds", "api", "clock", "drop.folder"]
     assert all(line.startswith("ok ") for line in lines)
     assert not (tmp_path / "var").exists()
     assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
@@ -66,7 +66,8 @@ def test_a_feed_that_nothing_guards_is_a_warning_until_a_file_of_it_was_loaded(
     words = ["--config", str(path)]
     assert run_command(["doctor", *words]) == 0
     (warning,) = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("ok ")]
-    assert warning.startswith("warning  feed bills: no expect, no control, and no file of it was loaded yet")
+    assert warning.startswith("warning  feeds: no expect, no control and no loaded file yet")
+    assert "bills" in warning
     bills = tmp_path / "bills.csv"
     bills.write_text("customer_reference,account_reference,bill_reference,amount_due\nC,A,B,10.00\n")
     assert run_command(["load", str(bills), *words]) == 0

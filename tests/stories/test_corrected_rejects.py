@@ -191,7 +191,9 @@ def test_the_corrected_mistakes_sample_loads_the_rest(merchant: Merchant) -> Non
         _mended(number, line, names, said)
         for number, (line, said) in enumerate(zip(lines, codes, strict=True))
     ]
-    said = merchant.load(merchant.write("mended.csv", written(mended)))
+    held = merchant.load(merchant.write("mended.csv", written(mended)))
+    assert [hold["code"] for hold in held.file["holds"]] == ["correction.out_of_proportion"]
+    said = merchant.release("mended.csv", "--now")
     assert said.exit_status == 0
     assert said.outcomes() == {"created": len(lines)}
     records = first.file["records"]
