@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def validate_files(
                     feed=feed,
                     durable=False,
                 )
-                checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
+                checked = _noted(check_interruptibly(landed, landed.path.parent, ui, limits=limits))
                 report = report_of_check(checked, run=run, rejects_below=rejects_below)
                 ui.file(report, shown_rejects=0)
                 for text in explain(checked):
@@ -93,6 +94,14 @@ def validate_files(
             continue
         reports.append(report)
     return run_result(run.id, reports, at_least=status)
+
+
+def _noted(checked: CheckedFile) -> CheckedFile:
+    """With what a run does to each file of its feed; what it does to the first one, only the ledger tells."""
+    if checked.refusal is not None or checked.landed.feed.release != "always":
+        return checked
+    note = "feed.release is always: a run holds this file until it is released"
+    return replace(checked, notes=(*checked.notes, note))
 
 
 def explain(checked: CheckedFile) -> Iterator[str]:

@@ -162,6 +162,9 @@ class Merchant:
     def refuse(self, file: str, *words: str) -> Said:
         return self._command("refuse", file, *words)
 
+    def validate(self, *words: str | Path) -> Said:
+        return self._command("validate", *map(str, words))
+
     def rewrite(self, file: str) -> Said:
         return self._command("report", file)
 

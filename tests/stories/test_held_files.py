@@ -102,6 +102,9 @@ def test_a_feed_may_say_that_each_file_waits(merchant: Merchant) -> None:
         path = merchant.write(f"za_bills_2030-01-0{day}.csv", bills(f"C-1,A-1,B-{day},10.00"))
         said = merchant.load(path)
         assert (said.state, codes(said)) == ("held", ["file.release_always"])
+        noted = merchant.validate(path)
+        assert (noted.exit_status, noted.state) == (0, "validated")
+        assert "feed.release is always: a run holds this file until it is released" in noted.file["notes"]
         assert merchant.release(path.name, "--now").state == "loaded"
 
 
@@ -239,6 +242,16 @@ def test_in_live_the_first_file_waits_and_in_test_it_does_not(tmp_path: Path) ->
         assert codes(live.load(path)) == ["file.first_of_feed"]
         live.settings["feeds"][0]["release"] = "never"
         assert live.load(path).state == "loaded", "a feed may say that it needs nobody"
+
+
+def test_cents_under_major_units_in_a_first_file_wait_with_the_figures_that_give_them_away(
+    gated: Merchant,
+) -> None:
+    """240.50, 99.95 and 310.00 rand, written in cents by an export that nobody has looked at yet."""
+    cents = bills("C-1,A-1,B-1,24050", "C-2,A-2,B-2,9995", "C-3,A-3,B-3,31000")
+    said = gated.load(gated.write("za_bills_2030-01-01.csv", cents))
+    assert (said.exit_status, said.state, said.requests.total()) == (1, "held", 0)
+    assert "ZAR 65 045.00 (smallest ZAR 9 995.00, median ZAR 24 050.00, largest ZAR 31 000.00)" in said.stderr
 
 
 def test_a_file_of_rejects_alone_does_not_open_the_gate(gated: Merchant) -> None:
