@@ -92,6 +92,7 @@ def server(desk: Desk, monitor: Monitor, tmp_path: Path) -> Iterator[SandboxSftp
         desk.put("password", PASSWORD + "\n").chmod(0o600)
         desk.put("api.key", KEY + "\n").chmod(0o600)
         desk.configure(
+            limits={"max_reject_ratio": 1.0},
             api={"base_url": desk.api.url, "key_file": "api.key", "max_attempts": 2, "timeout_s": 2},
             sftp={
                 "host": server.host,

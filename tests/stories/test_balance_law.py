@@ -64,8 +64,9 @@ def stated(rows: list[list[str]]) -> tuple[Counter[str], Counter[str]]:
         name = currency if currency in EXPONENTS else "?"
         records[name] += 1
         if name != "?" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", amount):
-            units = Decimal(amount).scaleb(EXPONENTS[name])
-            minor[name] += int(units) if units == int(units) else 0
+            # More decimals than the currency has are unreadable, closing zeros as well.
+            if len(amount.partition(".")[2]) <= EXPONENTS[name]:
+                minor[name] += int(Decimal(amount).scaleb(EXPONENTS[name]))
     return records, minor
 
 
