@@ -63,10 +63,10 @@ def stated(rows: list[list[str]]) -> tuple[Counter[str], Counter[str]]:
         currency = stated_currency or "ZAR"  # the feed's own
         name = currency if currency in EXPONENTS else "?"
         records[name] += 1
-        if name != "?" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", amount):
-            # More decimals than the currency has are unreadable, closing zeros as well.
-            if len(amount.partition(".")[2]) <= EXPONENTS[name]:
-                minor[name] += int(Decimal(amount).scaleb(EXPONENTS[name]))
+        # More decimals than the currency has are unreadable, closing zeros as well.
+        most = EXPONENTS.get(name, 0)
+        if name != "?" and re.fullmatch(rf"-?[0-9]+(\.[0-9]{{1,{most}}})?" if most else "-?[0-9]+", amount):
+            minor[name] += int(Decimal(amount).scaleb(most))
     return records, minor
 
 
