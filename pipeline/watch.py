@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 UPKEEP_S = 3_600.0
 """So often unfinished files are looked for that no source shows: another command may have left them."""
+HELD_S = 60.0
+"""So often while it finds held files, so that what a person releases is sent within a minute."""
 DROP_S = 60.0
 """So often the drop folder is looked at without being called: some network drives tell of no changes."""
 PING_S = 60.0
@@ -169,7 +171,7 @@ class _Watch:
                 self._upkeep.failures = 0  # something new to try soon
             self._upkeep.failed(now, longest_s=_longest_s(self._api_trouble))
         elif turn is self._upkeep:
-            turn.done(now)
+            turn.done(now, again_in_s=HELD_S if self._stands[name] else None)
         log.info("looked", files=len(passed.result.files), exit_status=passed.result.exit_status)
 
 

@@ -160,6 +160,21 @@ def test_what_stays_the_same_is_told_once(desk: Desk) -> None:
     assert watcher.text.count("records: 1 = 1 created") == 3
 
 
+def test_a_held_file_is_told_once_and_sent_once_it_is_released(desk: Desk) -> None:
+    feed = {"name": "bills", "match": "*_bills.csv", "model": "bill", "amount": {"unit": "major"}}
+    desk.configure(feeds=[{**feed, "currency": "ZAR", "release": "first"}])
+    with watching(desk) as watcher:
+        for number in range(2):
+            desk.put(f"drop/{number}_bills.csv", bill(number))
+            until(lambda number=number: f"{number}_bills.csv: held" in watcher.text, 20)  # type: ignore[misc]
+        assert watcher.text.count("0_bills.csv: held") == 1
+        assert watcher.created() == set()
+        assert desk.billferry("release", "0_bills.csv", "--wait", "20").status == 0
+        desk.put("drop/2_bills.csv", bill(2))
+        until(lambda: len(watcher.created()) == 3, 20)
+        watcher.stop()
+
+
 def test_a_wrong_host_key_needs_a_person_and_ends_it_but_each_start_takes_what_was_dropped(
     desk: Desk, server: OpenSsh, tmp_path: Path
 ) -> None:
