@@ -154,6 +154,24 @@ def test_a_move_never_overwrites_whatever_the_file_system_can_do(
     assert raw_names(tmp_path / "drop") == []
 
 
+def test_where_its_own_bytes_cannot_be_kept_a_file_is_archived_by_its_label(
+    drop: DropFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = moving.rename_exclusively
+
+    def rename_as_windows_does(source: Path, target: Path) -> bool:
+        if set(os.fsencode(target.name)) & set(b"\\\xfc"):
+            raise OSError(errno.EILSEQ, "not a name here")
+        return rename(source, target)
+
+    monkeypatch.setattr(moving, "rename_exclusively", rename_as_windows_does)
+    assert create(tmp_path / "drop", b"M\xfcller\\x.csv", b"bytes")
+    seen = remote(drop, "M%FCller%5Cx.csv")
+    assert drop.move(seen, "archive", moved_name(seen.name, "0" * 64)) == "M%FCller%5Cx.csv.00000000"
+    assert raw_names(tmp_path / "archive") == [b"M%FCller%5Cx.csv.00000000"]
+    assert drop.list().files == ()
+
+
 def not_here(*_: object) -> None:
     raise OSError(errno.EINVAL, "not on this file system")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -26,6 +27,8 @@ from schemas.settings import Drop
 MAX_PUT_BACK = 1_000
 """Far more than killed runs can leave; but somebody may have given files such names."""
 TAG_DIGITS = 12
+_NAME_REFUSED = {errno.EINVAL, errno.EILSEQ}
+"""What drives of other systems answer to names that they cannot keep: then the file goes by its label there."""
 
 
 class DropFolder:
@@ -125,7 +128,13 @@ class DropFolder:
 
     def _into(self, folder: Path, aside: Path, as_name: str) -> str:
         for name in free_names(as_name):
-            if move_exclusively(aside, folder / os.fsdecode(raw_name(name)), self._tag):
+            try:
+                moved = move_exclusively(aside, folder / os.fsdecode(raw_name(name)), self._tag)
+            except OSError as error:
+                if error.errno not in _NAME_REFUSED:
+                    raise
+                moved = move_exclusively(aside, folder / name, self._tag)
+            if moved:
                 return name
         raise SourceError(
             source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
