@@ -25,6 +25,7 @@ from pipeline.core.proportion import refuse_out_of_proportion
 from pipeline.core.spread import Spread, spreads
 from pipeline.core.totals import Totals
 from pipeline.corrections import Review
+from pipeline.edge.reader.corrected import as_written
 from pipeline.edge.reader.opening import BillFile, Records, open_records
 from pipeline.edge.reader.parts import Parts, accepted, findings_of, scan, with_verdicts
 from pipeline.errors import FileRefused
@@ -55,6 +56,7 @@ def check(
     Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
     `progress` is told the bytes of the file read so far.
     """
+    landed = as_written(landed)
     work = _Check(landed, workspace, Parts(workspace / "records"), limits, originals)
     try:
         work.run(progress)
@@ -131,7 +133,8 @@ class _Check:
                 name=self.landed.name,
                 rule="file.rejects_unknown",
                 problem="it is a rejects file, and does not say of which file that is known here",
-                remedy="keep the column reject_source as it was written, and drop it where the original was loaded",
+                remedy="save it as plain CSV (not packed, no XLSX), keep the column reject_source as it was written,"
+                " and drop it where the original was loaded",
             )
 
     def _review(self, layout: Layout, originals: Originals) -> None:

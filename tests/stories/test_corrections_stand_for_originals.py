@@ -288,3 +288,24 @@ def test_balances_are_corrected_once_too(
     assert (again.outcomes(), dict(again.requests)) == ({"unchanged": 1}, {})
     changed = corrected(merchant, rows, "changed.csv", **MENDED, balance="9")
     assert codes(merchant, changed) == ["correction.repeated"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_a_correction_is_read_however_a_spreadsheet_has_saved_it(
+    merchant: Merchant, encoding: str, delimiter: str, quoting: int
+) -> None:
+    """With its columns in another order, and empty ones behind them."""
+    header = HEADER.replace("customer_email", "customer_name,customer_email")
+    bad = BAD_EMAIL.replace("john@", "Zo\u00eb; Caf\u00e9,john@")
+    said = merchant.load(merchant.write(NAME, f"{header}\n{GOOD.replace(',ok', ',Good,ok')}\n{bad}\n"))
+    (row,) = merchant.rejects(said)
+    moved = dict(reversed((row | MENDED).items()))
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerow([*moved, "", ""])
+    writer.writerow([*moved.values(), "", ""])
+    path = merchant.write("saved again", text.getvalue().encode(encoding))
+    assert merchant.load(path).outcomes() == {"created": 1}
+    assert "Zo\u00eb; Caf\u00e9" in [each["name"] for each in merchant.held("customers").values()]
