@@ -167,6 +167,7 @@ def _part(start: int, height: int, width: int, rejected_of_ten: int) -> pl.DataF
         currency=pl.lit("ZAR"),
         currency_readable=pl.lit(value=True),
         amount_minor=record % 500_000,
+        bill_date=pl.lit(None, pl.String),
         due_date=pl.format("2026-12-{}", (record % 20 + 10).cast(pl.String)),
         verdict=pl.when(bad).then(pl.lit("rejected")).otherwise(pl.lit("accepted")),
         codes=pl.when(bad)
