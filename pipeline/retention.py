@@ -90,7 +90,8 @@ def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
     if not old:
         return []
     kept = {debt.report for source in SOURCES for debt in files.owed(source)}
-    kept |= {folder_name(row.name, row.sha256) for row in files.finished_since(rfc3339(before))}
+    for row in files.finished_since(rfc3339(before)):
+        kept |= {folder_name(row.name, row.sha256, digits) for digits in (len(row.sha256), row.digits)}
     return [folder for folder in old if folder.name not in kept]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.core.files import LandedFile
 from pipeline.disk import remove, remove_tree
 from pipeline.edge.landing import sweep
 from pipeline.edge.ledger import Files, Ledger, open_ledger
 from pipeline.edge.lock import is_abandoned
-from pipeline.report import OVERVIEW, half_written
+from pipeline.report import OVERVIEW, half_written, is_anothers, report_folder
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"
@@ -43,6 +45,14 @@ def sweep_leftovers(work_dir: Path) -> None:
     for left in work_dir.glob(f"{DRY_RUN}*"):
         if is_abandoned(left, ABANDONED_S):
             remove_tree(left)
+
+
+def named_apart(landed: LandedFile, ledger: Ledger | None, reports: Path, *, dry_run: bool) -> LandedFile:
+    """With so many digits in the name of its reports that they are no other file's."""
+    if ledger is not None:
+        landed = replace(landed, digits=Files(ledger).digits_of(landed.sha256))
+    taken = is_anothers(report_folder(reports, landed, dry_run=dry_run), landed.sha256)
+    return replace(landed, digits=len(landed.sha256)) if taken else landed
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.core.names import SHORT_DIGITS
 from pipeline.core.totals import Totals
 from schemas.feed import Feed
 from schemas.results import ControlFacts
@@ -86,10 +87,13 @@ class LandedFile:
     control: bytes | None = None
     """Content of the control file beside it, as far as `control.MAX_SIDECAR_BYTES` and one byte more."""
 
+    digits: int = SHORT_DIGITS
+    """How many digits of its SHA-256 name its reports; all where an earlier file has the same first ones."""
+
     @property
     def short_name(self) -> str:
         """`<file name>.<first 8 of sha256>`: names its report folder and its `reject_source`."""
-        return f"{self.name}.{self.sha256[:8]}"
+        return f"{self.name}.{self.sha256[: self.digits]}"
 
 
 @dataclass(frozen=True, slots=True)

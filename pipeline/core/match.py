@@ -183,8 +183,8 @@ def _date(part: str, date_format: str) -> list[_Text | _Some]:
 
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_SOURCE = r"\.[0-9a-f]{8}"
-SOURCE_DIGITS = r"\.([0-9a-f]{8})$"
+_SOURCE = r"\.[0-9a-f]{8}(?:[0-9a-f]{56})?"
+SOURCE_DIGITS = r"\.([0-9a-f]{8}(?:[0-9a-f]{56})?)$"
 """The digits that a `reject_source` ends with. They are the same in any encoding, whatever becomes of its name."""
 
 

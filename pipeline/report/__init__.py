@@ -1,6 +1,13 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import OVERVIEW, folder_name, half_written, report_folder, report_folders
+from pipeline.report.place import (
+    OVERVIEW,
+    folder_name,
+    half_written,
+    is_anothers,
+    report_folder,
+    report_folders,
+)
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
 from pipeline.report.summary import (
     FileReport,
@@ -26,6 +33,7 @@ __all__ = [
     "facts_of",
     "folder_name",
     "half_written",
+    "is_anothers",
     "nothing_sent",
     "outcome_table",
     "refused_unread",

@@ -109,7 +109,8 @@ class Dialect:
         mark = re.escape(self.delimiter)
         return re.compile(
             rf'{mark}"[A-Za-z0-9_.;<>-]*+"{mark}"[^"]*+(?:""[^"]*+)*+"'
-            rf'(?:{mark}"(?P<number>[0-9]*+)")?{mark}"[^"]*+(?:""[^"]*+)*+(?<=\.[0-9a-f]{{8}})"\Z'
+            rf'(?:{mark}"(?P<number>[0-9]*+)")?{mark}"[^"]*+(?:""[^"]*+)*+'
+            r'(?:(?<=\.[0-9a-f]{8})|(?<=\.[0-9a-f]{64}))"\Z'
         )
 
     def _field_starts(self, text: str) -> list[int]:

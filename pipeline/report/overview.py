@@ -35,6 +35,8 @@ class KnownFile(Protocol):
     @property
     def sha256(self) -> str: ...
     @property
+    def digits(self) -> int: ...
+    @property
     def feed(self) -> str: ...
     @property
     def state(self) -> str: ...
@@ -130,9 +132,10 @@ def _link(summary: Mapping[str, Any], file: KnownFile, reports: Path) -> str | N
     The report stands under the name that the file had then. Folder names hold percent signs, which a link escapes.
     """
     name = summary.get("file", {}).get("name", file.name)
-    folder = folder_name(name, file.sha256)
-    for kind in ("page", "summary"):
-        for called in REPORT_NAMES[kind]:
-            if (reports / folder / called).exists():
-                return f"./{quote(folder)}/{called}"
+    for digits in (len(file.sha256), file.digits):  # all of them after a ledger was lost, perhaps
+        folder = folder_name(name, file.sha256, digits)
+        for kind in ("page", "summary"):
+            for called in REPORT_NAMES[kind]:
+                if (reports / folder / called).exists():
+                    return f"./{quote(folder)}/{called}"
     return None

@@ -6,12 +6,14 @@ Everything is 0700 (folders) or 0600 (files) under any umask, because a report n
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.core.files import LandedFile
+from pipeline.core.names import SHORT_DIGITS
 from pipeline.disk import private_folder, remove_tree, scratch_folder, staged_name, sync_folder, writing
 
 NAME_BYTES = 200
@@ -23,15 +25,16 @@ _STAGED = ".writing-"
 
 def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
     """The folder of one file's report below the folder of all reports."""
-    return (folder / DRY_RUNS if dry_run else folder) / folder_name(landed.name, landed.sha256)
+    name = folder_name(landed.name, landed.sha256, landed.digits)
+    return (folder / DRY_RUNS if dry_run else folder) / name
 
 
-def folder_name(name: str, sha256: str) -> str:
-    """`<file name>.<first 8 of sha256>`, odd characters percent-encoded, at most 200 bytes.
+def folder_name(name: str, sha256: str, digits: int = SHORT_DIGITS) -> str:
+    """`<file name>.<first digits of sha256>`, odd characters percent-encoded, at most 200 bytes.
 
     Of a longer name whole characters are kept, then 8 digits of its own SHA-256: names that begin alike stay apart.
     """
-    suffix = f".{sha256[:8]}"
+    suffix = f".{sha256[:digits]}"
     encoded = [quote(char, safe="", errors="surrogateescape") for char in name]
     if encoded[:1] == ["."]:
         encoded[0] = "%2E"  # a report is not a hidden folder
@@ -46,6 +49,15 @@ def folder_name(name: str, sha256: str) -> str:
             break
         kept += char
     return kept + suffix
+
+
+def is_anothers(folder: Path, sha256: str) -> bool:
+    """Whether a report folder belongs to another file, as its summary says. A lost ledger does not know that one."""
+    try:
+        summary = json.loads((folder / "summary.json").read_bytes())
+        return bool(summary["file"]["sha256"] != sha256)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 @contextmanager

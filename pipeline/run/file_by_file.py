@@ -36,6 +36,7 @@ from pipeline.report import (
 )
 from pipeline.run.corrections import BY_CHECK, Correcting, Remembering, recall, take
 from pipeline.run.gate import GateKeeper, Judged, as_reported
+from pipeline.work_dir import named_apart
 from schemas.results import FileFacts, RequestCounts, Summary
 
 log = structlog.get_logger()
@@ -100,12 +101,16 @@ class FileByFile:
             desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
             return
         self.done.add(landed.sha256)
-        landed = desk.with_its_totals(landed)
+        landed = self._named_apart(desk.with_its_totals(landed))
         remotes = remotes or desk.places.of(landed.sha256)
         if row is not None and self._gate.says_as_before(landed, row):
             self._as_before(row, remotes)
             return
         self.say(self._worked(landed, desk.take_up(landed), remotes))
+
+    def _named_apart(self, landed: LandedFile) -> LandedFile:
+        desk = self._desk
+        return named_apart(landed, desk.ledger, desk.reports, dry_run=desk.options.dry_run)
 
     def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
         desk = self._desk
@@ -174,7 +179,7 @@ class FileByFile:
     def rewrite(self, row: FileRow) -> None:
         """Write a file's reports again; nothing else changes. Raises LandedCopyForgotten, ReportGone, ConfigError."""
         desk = self._desk
-        landed = desk.landed_from(row)
+        landed = self._named_apart(desk.landed_from(row))
         then = Summary.model_validate(row.summary, strict=False) if row.summary else None
         if not landed.path.exists():
             raise LandedCopyForgotten(name=row.name)

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "desk": BELOW_STAGES
     | STAGES
     | {"handover", "places", "progress", "retention", "timekeeping", "work_dir"},
-    "run": BELOW_STAGES | STAGES | {"handover", "places", "progress", "desk", "diary"},
+    "run": BELOW_STAGES | STAGES | {"work_dir", "handover", "places", "progress", "desk", "diary"},
     "watch": BELOW_STAGES | {"report", "progress", "desk", "diary", "run"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
     "doctor": BELOW_STAGES | {"timekeeping", "work_dir"},

@@ -37,6 +37,7 @@ class Known:
     landed_at: str = "2026-11-20T06:00:00Z"
     finished_at: str | None = "2026-11-20T06:01:00Z"
     summary: Mapping[str, Any] | None = None
+    digits: int = 8
 
     @property
     def sha256(self) -> str:

@@ -10,15 +10,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.names import label_typed
+from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import Outcome
 from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.corrections import Corrections, settle
 from pipeline.edge.ledger.database import transaction
+from pipeline.errors import FileRefused
 
 OPEN_STATES = ("landed", "unfinished", "held")
 FINISHED_STATES = ("loaded", "loaded_with_rejects")
 ENDED_STATES = (*FINISHED_STATES, "refused")
+ALL_DIGITS = 64
+_SELECT = (
+    "SELECT *, EXISTS (SELECT 1 FROM files AS earlier WHERE earlier.id < files.id"
+    " AND earlier.sha256 >= substr(files.sha256, 1, 8)"
+    " AND earlier.sha256 < substr(files.sha256, 1, 8) || 'g') AS digits FROM files"
+)
+"""A file whose first digits an earlier one has is named by all of its own, for good: landing order never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class FileRow:
     landed_at: str
     finished_at: str | None
     summary: dict[str, Any] | None
+    digits: int
+    """How many digits of its SHA-256 name its reports: 8, or all where an earlier file has the same 8."""
 
     @property
     def finished(self) -> bool:
@@ -161,7 +171,7 @@ class Files:
 
     def finished_since(self, at: str) -> list[FileRow]:
         """Files that were finished then or later."""
-        rows = self._db.execute("SELECT * FROM files WHERE finished_at >= ?", (at,))
+        rows = self._db.execute(f"{_SELECT} WHERE finished_at >= ?", (at,))
         return [_file(row) for row in rows]
 
     def count_outcomes(self, outcome: Outcome) -> int:
@@ -183,23 +193,43 @@ class Files:
         """Files of that name, as somebody typed it, or whose SHA-256 begins with it (at least 8 digits)."""
         digits = name.lower() if re.fullmatch(r"[0-9a-fA-F]{8,64}", name, re.ASCII) else None
         rows = self._db.execute(
-            "SELECT * FROM files WHERE name = ? OR substr(sha256, 1, ?) = ? ORDER BY id",
+            f"{_SELECT} WHERE name = ? OR substr(sha256, 1, ?) = ? ORDER BY id",
             (label_typed(name), len(digits or ""), digits),
         )
         return [_file(row) for row in rows]
 
     def by_sha256(self, sha256: str) -> FileRow | None:
-        row = self._db.execute("SELECT * FROM files WHERE sha256 = ?", (sha256,)).fetchone()
+        row = self._db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
         return _file(row) if row else None
 
     def by_short_name(self, short_name: str) -> FileRow | None:
-        """The file that `<file name>.<first 8 of sha256>` names; the digits count, a file may be renamed."""
+        """The file that `<file name>.<digits of its SHA-256>` names. The digits count, for a file may be renamed.
+
+        Raises FileRefused when they are those of several files and the name does not tell which.
+        """
         name, _, digits = short_name.rpartition(".")
-        row = self._db.execute(
-            "SELECT * FROM files WHERE substr(sha256, 1, 8) = ? ORDER BY name = ? DESC LIMIT 1",
-            (digits, name),
-        ).fetchone()
-        return _file(row) if row else None
+        if len(digits) not in {SHORT_DIGITS, ALL_DIGITS}:
+            return None
+        rows = [_file(row) for row in self._db.execute(f"{_SELECT} WHERE {_begins('?1')}", (digits,))]
+        if len(rows) > 1:
+            rows = [row for row in rows if row.name == name] or rows
+        if len(rows) > 1:
+            whole = " or ".join(f"{row.name}.{row.sha256}" for row in rows)
+            raise FileRefused(
+                name=short_name,
+                rule="file.rejects_unknown",
+                problem=f"its reject_source names {len(rows)} files",
+                remedy=f"write the one that is meant into that column: {whole}",
+            )
+        return rows[0] if rows else None
+
+    def digits_of(self, sha256: str) -> int:
+        """How many digits of its SHA-256 name a file's reports, also of one that is not known yet."""
+        row = self.by_sha256(sha256)
+        if row is not None:
+            return row.digits
+        other = self._db.execute(f"{_SELECT} WHERE {_begins('?1')}", (sha256[:SHORT_DIGITS],)).fetchone()
+        return SHORT_DIGITS if other is None else ALL_DIGITS
 
     def original_of(self, short_name: str) -> FileRow | None:
         """The first original that a `reject_source` leads to: a correction may have been corrected itself."""
@@ -217,17 +247,17 @@ class Files:
         """Files that a run must take up first, in landing order."""
         marks = ",".join("?" * len(OPEN_STATES))
         rows = self._db.execute(
-            f"SELECT * FROM files WHERE state IN ({marks}) ORDER BY id",  # noqa: S608 (only marks)
+            f"{_SELECT} WHERE state IN ({marks}) ORDER BY id",
             OPEN_STATES,
         )
         return [_file(row) for row in rows]
 
     def all(self) -> list[FileRow]:
-        return [_file(row) for row in self._db.execute("SELECT * FROM files ORDER BY id")]
+        return [_file(row) for row in self._db.execute(f"{_SELECT} ORDER BY id")]
 
     def newest(self, most: int) -> list[FileRow]:
         """The files that landed last, newest first."""
-        rows = self._db.execute("SELECT * FROM files ORDER BY id DESC LIMIT ?", (most,))
+        rows = self._db.execute(f"{_SELECT} ORDER BY id DESC LIMIT ?", (most,))
         return [_file(row) for row in rows]
 
     def count(self) -> int:
@@ -312,8 +342,14 @@ class Files:
             self._db.execute("DELETE FROM handovers WHERE id = ?", (handover_id,))
 
 
+def _begins(digits: str) -> str:
+    """A condition that the index of SHA-256s answers."""
+    return f"files.sha256 >= {digits} AND files.sha256 < {digits} || 'g'"
+
+
 def _file(row: sqlite3.Row) -> FileRow:
     values = dict(row)
+    values["digits"] = ALL_DIGITS if values["digits"] else SHORT_DIGITS
     values["name_parts"] = json.loads(values["name_parts"])
     values["summary"] = json.loads(values["summary"]) if values["summary"] else None
     return FileRow(**values)

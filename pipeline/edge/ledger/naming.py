@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.edge.ledger.files import FileRow
+from pipeline.core.names import SHORT_DIGITS
+from pipeline.edge.ledger.files import ALL_DIGITS, FileRow
 from pipeline.errors import UsageError
-
-SHORT_DIGITS = 8
-DIGITS = 64
 
 
 def the_one_named(name: str, rows: Sequence[FileRow]) -> FileRow:
@@ -25,7 +23,7 @@ def _told_apart(hashes: Sequence[str]) -> list[str]:
     """As few digits of each as no two share."""
     enough = next(
         length
-        for length in range(SHORT_DIGITS, DIGITS + 1)
+        for length in range(SHORT_DIGITS, ALL_DIGITS + 1)
         if len({each[:length] for each in hashes}) == len(hashes)
     )
     return [each[:enough] for each in hashes]
