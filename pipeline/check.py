@@ -25,6 +25,7 @@ from pipeline.core.proportion import refuse_out_of_proportion
 from pipeline.core.spread import Spread, spreads
 from pipeline.core.totals import Totals
 from pipeline.corrections import Review
+from pipeline.crossings import Crossings, write_found
 from pipeline.edge.reader.corrected import as_written
 from pipeline.edge.reader.opening import BillFile, Records, open_records
 from pipeline.edge.reader.parts import Parts, accepted, findings_of, scan, with_verdicts
@@ -39,6 +40,7 @@ _OUTCOMES = {
     "accepted": Outcome.NOT_ATTEMPTED,
     "rejected": Outcome.REJECTED,
     "duplicate": Outcome.DUPLICATE,
+    "line": Outcome.NOT_ATTEMPTED,
 }
 
 
@@ -100,9 +102,12 @@ class _Check:
         self.notes += layout.notes
         self.own_names = layout.own_names
         self._records(self.file.records, layout, progress and self._scaled(progress))
-        self._crossings(layout)
+        if self.landed.feed.line_items is None:
+            self._crossings(self.file.records, layout)
         if layout.is_correction and self.originals is not None and self.parts.paths():
             self._review(layout, self.originals)
+        if self.landed.feed.line_items is not None:  # a line that is wrong for any reason rejects its bill
+            self._crossings(self.file.records, layout)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
         self._refuse_empty()
@@ -144,8 +149,9 @@ class _Check:
             self.parts,
             originals,
             numbered="reject_record" in layout.rejects,
+            lines=layout.feed.line_items is not None,
         )
-        self._write_findings(review.run(), layout)
+        write_found(self.parts, review.run(), layout)
         self.holds, self.notes = review.holds, [*self.notes, *review.notes]
 
     def _take_trailer(self, text: str) -> bool:
@@ -193,34 +199,13 @@ class _Check:
         copy_bytes = max(1, self.file.plain_copy.stat().st_size)
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
 
-    def _crossings(self, layout: Layout) -> None:
-        paths = self.parts.paths()
-        if not paths:
+    def _crossings(self, file: Records, layout: Layout) -> None:
+        if not self.parts.paths():
             return
-        model, values = layout.feed.model, scan(*paths)
         seed = across.seed_of(self.landed.sha256)
-        found, repeating = [across.nothing_found()], []
-        for rule in (*across.UNIQUENESS[model], *across.collisions(layout.blended())):
-            suspects = across.suspects([scan(path) for path in paths], rule, seed=seed)
-            found += across.contradictions(values, rule, suspects, seed=seed)
-            if rule.repeats:
-                repeating.append((rule, suspects))
-        contradicting = pl.concat(found)["record"].unique()
-        for rule, suspects in repeating:
-            found += across.duplicates(accepted(*paths), rule, suspects, contradicting, seed=seed)
-        self._write_findings(pl.concat(found), layout)
-        one_by_one = [accepted(path) for path in paths]
-        self.notes += across.detail_notes(accepted(*paths), one_by_one, model, seed=seed)
-        self.notes += across.replaced_notes(values, layout.blended() if layout.feed.reference_replace else ())
-        if layout.feed.due_before_bill_date == "note":
-            self.notes += across.early_due_notes(accepted(*paths))
-
-    def _write_findings(self, found: across.Found, layout: Layout) -> None:
-        for number, (first, last) in enumerate(self.parts.bounds()):
-            mine = found.filter(pl.col("record").is_between(first, last))
-            if not mine.is_empty():
-                told = across.told_with(self.parts.findings(number), mine, layout.message)
-                self.parts.write_findings(number, told)
+        crossings = Crossings(file, layout, self.parts, self._take_trailer, seed)
+        crossings.run()
+        self.notes += crossings.notes()
 
     def _refuse_empty(self) -> None:
         if not self.parts.records() and not self.landed.feed.may_be_empty:

@@ -38,6 +38,8 @@ class Review:
     originals: Originals
     numbered: bool
     """Whether the file has `reject_record`; those of earlier versions do not."""
+    lines: bool
+    """Whether its records are lines of bills, which come back whole."""
     holds: tuple[Hold, ...] = ()
     notes: tuple[str, ...] = ()
     _changed: int = 0
@@ -60,9 +62,19 @@ class Review:
         found = [across.nothing_found()]
         for part in range(len(self.parts.bounds())):
             found += self._part(part, loaded)
+        if self.lines:
+            found.append(self._incomplete())
         self.holds = tuple(self._holds())
         self.notes = tuple(self._notes())
         return pl.concat(found)
+
+    def _incomplete(self) -> across.Found:
+        """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
+        given = scan(*self.parts.paths()).select("record", "line", "reject_record").collect()
+        lacking = self.originals.incomplete(given["reject_record"])
+        return given.filter(pl.col("reject_record").is_in(lacking.implode())).select(
+            "record", "line", code=pl.lit("line_items.incomplete"), duplicate_of=pl.lit(None, pl.Int64)
+        )
 
     @property
     def _leaf(self) -> Kind:

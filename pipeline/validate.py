@@ -15,10 +15,11 @@ import polars as pl
 from pipeline.collect import Matching, land_named
 from pipeline.core import rules
 from pipeline.core.files import CheckedFile
+from pipeline.core.line_items import summed
 from pipeline.core.names import label_of_path
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
 from pipeline.disk import scratch_folder
-from pipeline.edge.reader.parts import accepted, findings_of, parts_of
+from pipeline.edge.reader.parts import findings_of, parts_of, sendable
 from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
 from pipeline.progress import Ui, check_interruptibly
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
@@ -142,7 +143,9 @@ def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
     """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
     if not show or checked.refusal is not None or not parts_of(checked.records):
         return
-    rows = accepted(*parts_of(checked.records)).sort("record").head(show).collect()
+    lines = sendable(*parts_of(checked.records))
+    records = summed(lines) if checked.landed.feed.line_items is not None else lines
+    rows = records.sort("record").head(show).collect()
     customers: set[str] = set()
     accounts: set[str] = set()
     for row in rows.iter_rows(named=True):

@@ -162,6 +162,15 @@ def columns_of(source: ColumnSource) -> list[str]:
 DateLanguage = Literal["en", "de", "fr", "es", "pt", "af", "nl"]
 
 
+class LineItems(Shape):
+    """Records with the same bill reference are lines of one bill."""
+
+    sum: Literal[True]
+    """Their amounts are added up."""
+    identical: Literal["reject", "sum"] = "reject"
+    """Lines that are equal in every column: the same line twice, so that the bill is rejected, or added up like all."""
+
+
 class Feed(Shape):
     """One kind of bill file."""
 
@@ -188,6 +197,10 @@ class Feed(Shape):
     reference_replace: dict[str, str] = {}
     """Character of a reference that the API does not take → what is sent in its place: `{"/": "-", " ": "_"}`.
     Two references that become one are rejected.
+    """
+    line_items: LineItems | None = None
+    """Whether records with the same bill reference are lines of one bill. `sum` (short for `{sum: true}`): one bill
+    over the sum of their amounts; all other mapped columns must agree. Absent: such records contradict each other.
     """
     checks: dict[str, list[Check]] = {}
     """The file's own column → what each value of it must be. `sa_id`: a South African identity number with a day
@@ -227,6 +240,11 @@ class Feed(Shape):
     """Instead of that of `limits`."""
     on_reject: OnReject | None = None
     """Instead of that of `limits`."""
+
+    @field_validator("line_items", mode="before")
+    @classmethod
+    def _sum_is_short(cls, line_items: object) -> object:
+        return {"sum": True} if line_items == "sum" else line_items
 
     @field_validator("match")
     @classmethod

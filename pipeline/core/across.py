@@ -20,17 +20,6 @@ PARTS_AT_ONCE = 8
 """Hashed at once: few are held in memory, and no core waits."""
 SUSPECTS_AT_ONCE = 1_000_000
 
-_BILL = (
-    "customer_reference",
-    "account_reference",
-    "currency",
-    "amount_minor",
-    "bill_date",
-    "due_date",
-    "metadata",
-)
-_BALANCE = ("customer_reference", "currency", "amount_minor", "metadata")
-
 
 @dataclass(frozen=True, slots=True)
 class Uniqueness:
@@ -40,24 +29,33 @@ class Uniqueness:
     content: tuple[str, ...]
     code: str
     repeats: bool = False
-    """Whether agreeing records are the same record again, so that the later ones are duplicates."""
+    """Whether agreeing records are the same record again, so that the later ones are duplicates. What they agree on is
+    then all that they state, mapped or not."""
     unread_too: bool = False
     """Whether records whose amount cannot be read count as well."""
+
+
+PRINT = "print"
+"""A hash of all that a record states, in every column of its file."""
+
+
+def _once(key: str) -> Uniqueness:
+    """The reference of what a record is about. Other records with it differ in something that may matter (the lines of
+    one bill do), also where nothing maps it or an amount cannot be read; only the very same record is sent once."""
+    return Uniqueness(key, (PRINT,), f"{key}.contradiction", repeats=True, unread_too=True)
 
 
 UNIQUENESS: dict[Model, tuple[Uniqueness, ...]] = {
     "bill": (
         Uniqueness("account_reference", ("customer_reference",), "account_reference.two_customers"),
-        Uniqueness("bill_reference", _BILL, "bill_reference.contradiction", repeats=True),
+        _once("bill_reference"),
     ),
     "account_balance": (
         Uniqueness("account_reference", ("customer_reference",), "account_reference.two_customers"),
         Uniqueness("customer_reference", ("currency",), "customer_reference.contradiction"),
-        Uniqueness("account_reference", _BALANCE[1:], "account_reference.contradiction", repeats=True),
+        _once("account_reference"),
     ),
-    "customer_balance": (
-        Uniqueness("customer_reference", _BALANCE[1:], "customer_reference.contradiction", repeats=True),
-    ),
+    "customer_balance": (_once("customer_reference"),),
 }
 
 
@@ -124,7 +122,7 @@ def contradictions(
         readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
     columns = list(dict.fromkeys((rule.key, *rule.content)))
     for mine in _chosen(parts.filter(readable), rule.key, worth_a_look, seed):
-        keys = mine.select(columns).group_by(rule.key).agg(differ=_differ(rule.content)).filter("differ")
+        keys = mine.select(columns).group_by(rule.key).agg(differ=differ(rule.content)).filter("differ")
         found = keys.select(rule.key).collect(engine="streaming")
         if not found.is_empty():
             yield (
@@ -168,7 +166,7 @@ def _chosen(records: pl.LazyFrame, key: str, hashes: pl.Series, seed: int) -> It
         yield records.filter(pl.col(key).hash(seed).is_in(hashes.slice(first, SUSPECTS_AT_ONCE).implode()))
 
 
-def _differ(content: Iterable[str]) -> pl.Expr:
+def differ(content: Iterable[str]) -> pl.Expr:
     """Within a group: whether any column of it has two values; absent is one of them."""
     return pl.any_horizontal(
         (pl.col(name).min() != pl.col(name).max()).fill_null(value=False)
@@ -225,6 +223,19 @@ def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> 
         .collect(engine="streaming")
     )
     return {name: int(count or 0) for name, count in counts.row(0, named=True).items()}
+
+
+def with_lines(told: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """What is said of records, with the lines (`line_items.LINES`) that follow the first one of their bill."""
+    said = lines.select(
+        "record",
+        "line",
+        verdict=pl.lit("line"),
+        codes=pl.lit([], pl.List(pl.String)),
+        message=pl.lit(None, pl.String),
+        duplicate_of="line_of",
+    )
+    return pl.concat([told, said.select(told.columns)]).sort("record")
 
 
 def told_with(told: pl.DataFrame, found: Found, message: Callable[[str], str]) -> pl.DataFrame:

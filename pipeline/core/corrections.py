@@ -71,6 +71,9 @@ class Originals(Protocol):
     def numbered(self, kind: Kind, references: pl.Series) -> pl.DataFrame:
         """The only rejected record that has a reference, where there is only one (columns: TAKEN)."""
 
+    def incomplete(self, records: pl.Series) -> pl.Series:
+        """Those of these records of the original whose bill had more lines that were rejected."""
+
     def loaded(self) -> Iterator[pl.DataFrame]:
         """References that the original and its other corrections loaded, and for which record (columns: LOADED)."""
         ...

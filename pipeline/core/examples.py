@@ -336,6 +336,14 @@ def _field_examples() -> dict[str, Example | Story]:
 def _crossing_examples() -> dict[str, Example | Story]:
     return {
         "bill_reference.contradiction": _several({"amount_due": "10.00"}, {"amount_due": "20.00"}),
+        "line_items.differ": _several({"customer_name": "Ann"}, {"customer_name": "Bo"}, line_items="sum"),
+        "line_items.identical": _several({}, {}, line_items="sum"),
+        "line_items.incomplete": Story(
+            "one of two lines is dropped back", "tests/stories/test_line_items.py"
+        ),
+        "line_items.other_line": _several(
+            {"amount_due": "ten"}, {"amount_due": "10.00"}, line_items="sum", also=("amount_due.format",)
+        ),
         "account_reference.two_customers": _several(
             {"customer_reference": "C-1"}, {"customer_reference": "C-2", "bill_reference": "INV-2"}
         ),

@@ -68,6 +68,8 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield f"amount.currency_sign: {sign} cannot be told from the CR and DR of amount.negative"
     if feed.due_before_bill_date == "note" and feed.model != "bill":
         yield f"due_before_bill_date: records of model {feed.model} have no due date"
+    if feed.line_items is not None and feed.model != "bill":
+        yield f"line_items: records of model {feed.model} are balances, which have no lines"
     for column, checks in feed.checks.items():
         if not checks:
             yield f"checks: {column} has an empty list of checks"

@@ -129,8 +129,8 @@ class CheckedFile:
       `metadata` (String, null where absent; dates YYYY-MM-DD; metadata as JSON objects whose null values are absent)
     - `amount_minor` (Int64, minor units of `currency`; `amount_due` or `balance`; null when unreadable)
     - `currency_readable` (Boolean: false puts the record under `"?"` in totals)
-    - `verdict` (String: `accepted`, `rejected`, `duplicate`), `codes` (List[String]), `message` (String or null),
-      `duplicate_of` (Int64: the record that is sent in its place)
+    - `verdict` (String: `accepted`, `rejected`, `duplicate`, or `line`: its amount is added to another one's), `codes`
+      (List[String]), `message` (String or null), `duplicate_of` (Int64: the record that is sent in its place)
     - `stated_<name>` (String) for references that the feed alters or joins: what the file states
     """
 

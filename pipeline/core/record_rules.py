@@ -144,7 +144,9 @@ def _email() -> Group:
 
 def _amount(column: str, layout: Layout) -> Group:
     low, high = -rules.MAX_BALANCE_MINOR, rules.MAX_BALANCE_MINOR
-    if column == "amount_due":
+    if (
+        column == "amount_due" and layout.feed.line_items is None
+    ):  # the sum of lines is judged when it is known
         low, high = rules.MIN_AMOUNT_DUE_MINOR, rules.MAX_AMOUNT_DUE_MINOR
     within = pl.col(f"{column}:minor").is_between(low, high)
     problems: tuple[str, ...] = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise")

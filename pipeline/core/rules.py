@@ -182,8 +182,28 @@ def _record_rules() -> Iterator[Rule]:
 def _crossing_rules() -> Iterator[Rule]:
     yield Rule(
         "bill_reference.contradiction",
-        "this reference stands in the file with different contents",
-        "keep the right record only",
+        "appears more than once with different values; lines of one bill are added up only under feed.line_items: sum",
+        "keep the right record only, or have feed.line_items set",
+    )
+    yield Rule(
+        "line_items.differ",
+        "lines of this bill differ in a mapped column other than the amount",
+        "correct them, or map that column no longer",
+    )
+    yield Rule(
+        "line_items.identical",
+        "lines of this bill are equal in every column",
+        "remove the repeated line, or have feed.line_items set to {sum: true, identical: sum}",
+    )
+    yield Rule(
+        "line_items.incomplete",
+        "a correction that lacks lines of this bill, which is sent whole or not at all",
+        "add the other lines of the bill from rejects.csv",
+    )
+    yield Rule(
+        "line_items.other_line",
+        "another line of this bill is rejected, and a bill is sent whole or not at all",
+        "correct that line; send all lines of the bill",
     )
     yield Rule(
         "account_reference.two_customers",

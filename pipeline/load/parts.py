@@ -16,9 +16,10 @@ from typing import Any
 import polars as pl
 
 from pipeline.core.intents import Entity
+from pipeline.core.line_items import summed
 from pipeline.core.plan import CustomerPart, Group
 from pipeline.core.wanted import LEAF_OF, ROW, Wanted, wanted_from_row
-from pipeline.edge.reader.parts import accepted, parts_of
+from pipeline.edge.reader.parts import accepted, count_lines, parts_of, sendable
 from pipeline.load.scope import Memory
 from schemas.feed import Model
 
@@ -82,10 +83,14 @@ def buckets(
     if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
         return  # a run that was killed after its last record looks no further
     last_record = _last_record(records, settled, up_to)
+    lines = count_lines(*parts_of(records))
+    number += lines // BUCKET_RECORDS
     for index in range(number):
-        frame = _accepted(records)
+        frame = sendable(*parts_of(records)) if lines else _accepted(records)
         if number > 1:
             frame = frame.filter(pl.col("customer_reference").hash(seed=0) % number == index)
+        if lines:
+            frame = summed(frame)
         frame = (
             frame.with_columns(
                 *[_last(column, "customer_reference") for column in CUSTOMER_DETAILS],

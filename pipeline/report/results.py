@@ -243,16 +243,21 @@ def _currency_counted() -> pl.Expr:
 def _with_outcomes(window: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
     """One row per record: the ledger's word where it has one, else what the check decided.
 
-    A duplicate shows the ids of the record that was sent in its place.
+    A duplicate shows the ids of the record that was sent in its place, a line of a bill all that became of the bill.
     """
     if window.is_empty():
         return window
     first, last = window["record"][0], window["record"][-1]
     known = outcomes(first, last).cast(OUTCOME_SCHEMA)
     said = known.rename({name: f"api_{name}" for name in known.columns if name != "record"})
-    ids = _ids_of_twins(window, known, outcomes)
+    twins = _twins(window, known, outcomes)
     rows = window.join(said, on="record", how="left", maintain_order="left")
-    rows = rows.join(ids, on="duplicate_of", how="left", maintain_order="left")
+    rows = rows.join(twins, on="duplicate_of", how="left", maintain_order="left")
+    is_line = pl.col("verdict") == "line"
+    rows = rows.with_columns(
+        pl.when(is_line).then(f"twin_{name}").otherwise(f"api_{name}").alias(f"api_{name}")
+        for name in ("outcome", "codes", "message", "attempts")
+    )
     sent = pl.col("api_outcome").is_not_null()
     own_codes = pl.col("codes").list.join(";")
     return rows.with_columns(
@@ -269,19 +274,20 @@ def _outcome_of_verdict() -> pl.Expr:
         "rejected": Outcome.REJECTED,
         "duplicate": Outcome.DUPLICATE,
         "accepted": Outcome.NOT_ATTEMPTED,
+        "line": Outcome.NOT_ATTEMPTED,
     }
     return pl.col("verdict").replace_strict(
         {verdict: outcome.value for verdict, outcome in verdicts.items()}, return_dtype=pl.String
     )
 
 
-def _ids_of_twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
-    """Ids of the records that duplicates point at, by `duplicate_of`.
+def _twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
+    """What became of the records that duplicates and lines point at, by `duplicate_of`.
 
-    The original of a duplicate may stand in an earlier window: the ledger is asked for the narrowest span per
+    Such a record may stand in an earlier window: the ledger is asked for the narrowest span per
     block of records, never for a whole file.
     """
-    wanted = window.filter(verdict="duplicate").select("duplicate_of").drop_nulls().unique()
+    wanted = window.select("duplicate_of").drop_nulls().unique()
     far = wanted.join(known, left_on="duplicate_of", right_on="record", how="anti")
     far = far.filter(~pl.col("duplicate_of").is_between(window["record"][0], window["record"][-1]))
     spans = far.group_by(pl.col("duplicate_of") // WINDOW_RECORDS).agg(
@@ -292,9 +298,7 @@ def _ids_of_twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes)
         frame.cast(OUTCOME_SCHEMA).join(wanted, left_on="record", right_on="duplicate_of", how="semi")
         for frame in frames
     ).unique("record")  # a span may reach into the window
-    return twins.select(
-        pl.col("record").alias("duplicate_of"), *(pl.col(name).alias(f"twin_{name}") for name in IDS)
-    )
+    return twins.rename({"record": "duplicate_of"} | {name: f"twin_{name}" for name in twins.columns[1:]})
 
 
 def _assert_every_record_once(

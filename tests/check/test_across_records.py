@@ -22,7 +22,7 @@ def bills(*lines: str, header: str = BILLS) -> str:
 
 def test_the_same_bill_again_is_a_duplicate_of_the_first(tmp_path: Path) -> None:
     same = "C-1,A-1,B-1,ZAR,10.00"
-    file = checked(tmp_path, bills(same, "C-1,A-1,B-2,ZAR,5.00", same, "C-1,A-1,B-1,ZAR,10.0"))
+    file = checked(tmp_path, bills(same, "C-1,A-1,B-2,ZAR,5.00", same, 'C-1,A-1 ,"B-1",ZAR,10.00'))
     assert verdicts(file) == ["accepted", "accepted", "duplicate", "duplicate"]
     assert [record["duplicate_of"] for record in records(file)] == [None, None, 1, 1]
     assert file.totals.count(Outcome.DUPLICATE) == 2
@@ -41,21 +41,27 @@ def test_one_bill_reference_with_two_contents_rejects_all_of_them(tmp_path: Path
     assert codes(file) == [wrong, [], wrong, wrong]
 
 
-def test_dates_and_metadata_are_content_and_names_are_not(tmp_path: Path) -> None:
-    header = f"{BILLS},due_date,metadata.period,customer_name"
+def test_every_column_is_content_mapped_or_not(tmp_path: Path) -> None:
+    header = f"{BILLS},due_date,metadata.period,customer_name,item"
     file = checked(
         tmp_path,
         bills(
-            "C-1,A-1,B-1,ZAR,1.00,2026-01-01,May,Ann",
-            "C-1,A-1,B-1,ZAR,1.00,2026-01-02,May,Ann",
-            "C-1,A-1,B-2,ZAR,1.00,2026-01-01,May,Ann",
-            "C-1,A-1,B-2,ZAR,1.00,2026-01-01,June,Ann",
-            "C-1,A-1,B-3,ZAR,1.00,2026-01-01,May,Ann",
-            "C-1,A-1,B-3,ZAR,1.00,2026-01-01,May,Bo",
+            "C-1,A-1,B-1,ZAR,1.00,2026-01-01,May,Ann,pen",
+            "C-1,A-1,B-1,ZAR,1.00,2026-01-02,May,Ann,pen",
+            "C-1,A-1,B-2,ZAR,1.00,2026-01-01,May,Ann,pen",
+            "C-1,A-1,B-2,ZAR,1.00,2026-01-01,June,Ann,pen",
+            "C-1,A-1,B-3,ZAR,1.00,2026-01-01,May,Ann,pen",
+            "C-1,A-1,B-3,ZAR,1.00,2026-01-01,May,Bo,pen",
+            "C-1,A-1,B-4,ZAR,1.00,2026-01-01,May,Bo,pen",
+            "C-1,A-1,B-4,ZAR,1.00,2026-01-01,May,Bo,ink",
+            "C-1,A-1,B-5,ZAR,1.00,2026-01-01,May,Bo,pen",
+            "C-1,A-1,B-5,ZAR,1.00,2026-01-01,May,Bo,pen",
             header=header,
         ),
     )
-    assert verdicts(file) == ["rejected"] * 4 + ["accepted", "duplicate"]
+    assert verdicts(file) == ["rejected"] * 8 + ["accepted", "duplicate"]
+    assert {code for listed in codes(file) for code in listed} == {"bill_reference.contradiction"}
+    assert "feed.line_items" in records(file)[6]["message"]
 
 
 def test_an_account_under_two_customers_rejects_all_its_records(tmp_path: Path) -> None:
@@ -78,17 +84,18 @@ def test_a_record_rejected_for_another_rule_still_contradicts(tmp_path: Path) ->
     ]
 
 
-def test_an_unreadable_amount_contradicts_nothing(tmp_path: Path) -> None:
+def test_a_bill_is_not_sent_while_another_record_of_it_has_an_unreadable_amount(tmp_path: Path) -> None:
     file = checked(tmp_path, bills("C-1,A-1,B-1,ZAR,1.00", "C-1,A-1,B-1,ZAR,1.005"))
-    assert codes(file) == [[], ["amount_due.too_precise"]]
+    wrong = "bill_reference.contradiction"
+    assert codes(file) == [[wrong], ["amount_due.too_precise", wrong]]
 
 
 def test_a_duplicate_is_of_the_first_accepted_record(tmp_path: Path) -> None:
     header = f"{BILLS},customer_email"
-    lines = ["C-1,A-1,B-1,ZAR,1.00,broken", "C-1,A-1,B-1,ZAR,1.00,", "C-1,A-1,B-1,ZAR,1.00,"]
+    lines = ["C-1,A-1,B-1,ZAR,1.00,broken"] * 2 + ["C-1,A-1,B-2,ZAR,1.00,"] * 3
     file = checked(tmp_path, bills(*lines, header=header))
-    assert verdicts(file) == ["rejected", "accepted", "duplicate"]
-    assert records(file)[2]["duplicate_of"] == 2
+    assert verdicts(file) == ["rejected"] * 2 + ["accepted", "duplicate", "duplicate"]
+    assert [record["duplicate_of"] for record in records(file)] == [None, None, None, 3, 3]
 
 
 ACCOUNTS = "customer_reference,account_reference,currency,balance,metadata.period"

@@ -65,11 +65,11 @@ class Corrections:
             (file_id,),
         ).fetchone()[0]:
             return
+        content = [name for name in COMPARED if name != key] if rule.repeats else rule.content
         differing = " || ".join(
             f"CASE WHEN count(DISTINCT {name}) > 1 OR count({name}) NOT IN (0, count(*))"
             f" THEN ';{name};' ELSE '' END"
-            for name in rule.content
-            if name in COMPARED
+            for name in content
         )
         self._db.execute(
             f"UPDATE rejected SET concerned = concerned || found.differing FROM (SELECT {key} AS shared,"  # noqa: S608
@@ -230,6 +230,17 @@ class Originals:
         )
         rows.row_factory = None
         return pl.DataFrame(rows.fetchall(), schema=TAKEN, orient="row")
+
+    def incomplete(self, records: pl.Series) -> pl.Series:
+        """Those of these records whose bill has more rejected lines in the original than are among them."""
+        rows = self.connection.execute(
+            "WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?2))"
+            " SELECT record FROM rejected WHERE file_id = ?1 AND record IN given AND bill_reference IN"
+            " (SELECT bill_reference FROM rejected WHERE file_id = ?1 GROUP BY bill_reference"
+            " HAVING count(*) > sum(record IN given))",
+            (self.original_id, json.dumps(records.drop_nulls().unique().to_list())),
+        )
+        return pl.Series("record", [row[0] for row in rows], dtype=pl.Int64)
 
     def loaded(self) -> Iterator[pl.DataFrame]:
         """References that the original and its other corrections loaded, and for which of its records: LOADED."""

@@ -55,6 +55,18 @@ def accepted(*parts: Path) -> pl.LazyFrame:
     return scan(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
 
 
+def sendable(*parts: Path) -> pl.LazyFrame:
+    """Values of the records that are to be sent, and of the lines that are added to them."""
+    left_out = findings_of(*parts).filter(pl.col("verdict") != "line").select("record")
+    return scan(*parts).join(left_out, on="record", how="anti")
+
+
+def count_lines(*parts: Path) -> int:
+    """How many records are only lines that are added to another one."""
+    lines = findings_of(*parts).filter(verdict="line").select(pl.len())
+    return int(lines.collect(engine="streaming").item())
+
+
 class Parts:
     """The parts `00000`, `00001`, … of one checked file."""
 
@@ -62,7 +74,7 @@ class Parts:
         """Start afresh: parts of an earlier check of the same file are removed."""
         self.folder = folder
         private_folder(folder.parent)
-        for inside in (folder, folder / _FINDINGS):
+        for inside in (folder, folder / _FINDINGS, folder / _REPEATED):
             private_folder(inside)
             for old in (*inside.glob("*.parquet*"), *inside.glob(staged_name("*.parquet"))):
                 remove(old)
@@ -105,11 +117,25 @@ class Parts:
         if not findings.is_empty():
             _write(findings, _beside(self._path(number)))
 
+    def write_repeated(self, number: int, values: pl.DataFrame) -> None:
+        """Records of a part whose reference is there more than once, for as long as they are compared."""
+        _write(values, self.folder / _REPEATED / f"{number:05d}.parquet")
+
+    def repeated(self) -> list[Path]:
+        """All of them."""
+        return parts_of(self.folder / _REPEATED)
+
+    def forget_repeated(self) -> None:
+        """They have been compared."""
+        for path in self.repeated():
+            remove(path)
+
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.parquet"
 
 
 _FINDINGS = "findings"
+_REPEATED = "repeated"
 
 
 def _beside(part: Path) -> Path:
