@@ -52,7 +52,7 @@ class Crossings:
         if suspects.is_empty():
             return 0
         count = 0
-        own = self.layout.own_columns()
+        own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
         for number, stretch in enumerate(self.file.stretches(is_trailer=self.is_trailer)):
             chosen = pl.col(key).hash(self.seed).is_in(suspects.implode())
             mine = scan(self.parts.paths()[number]).filter(chosen).collect()

@@ -131,10 +131,6 @@ class Layout:
     def is_correction(self) -> bool:
         return self.rejects_of is not None and "reject_source" in self.rejects
 
-    def own_columns(self) -> tuple[int, ...]:
-        """Positions of the file's own columns, mapped or not."""
-        return tuple(sorted(set(range(self.width)) - set(self.rejects.values())))
-
     def blended(self) -> tuple[str, ...]:
         """References in which two of the file may become one: made of several columns, or with characters replaced."""
         references = [name for name in CANONICAL[self.feed.model] if name.endswith("_reference")]

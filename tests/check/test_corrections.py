@@ -52,6 +52,9 @@ class Made:
     def numbered(self, kind: Kind, references: pl.Series) -> pl.DataFrame:
         raise AssertionError(kind, references)
 
+    def incomplete(self, records: pl.Series) -> pl.Series:
+        return records.clear()
+
     def loaded(self) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(self.already, schema=LOADED, orient="row")
         yield pl.DataFrame(schema=LOADED)

@@ -18,6 +18,7 @@ NAMES = [path.name for path in samples()]
 NO_FEED_FOR_IT = {
     *("amount_due.other_currency", "balance.other_currency", "column.sa_id"),
     *("amount_due.sign", "balance.sign"),
+    *("line_items.differ", "line_items.identical", "line_items.other_line"),
 }
 """Codes that no feed of config.yaml can give, or no sample of it gets; their examples are in `core/examples.py`."""
 
