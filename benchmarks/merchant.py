@@ -58,9 +58,9 @@ class Merchant:
 
 
 @contextmanager
-def stub_api(tls: Path | None = None) -> Iterator[str]:
+def stub_api(tls: Path | None = None, *more: str) -> Iterator[str]:
     """The address of a stub that serves in a process of its own; with a folder for its CA it speaks TLS."""
-    words = [sys.executable, "-m", "benchmarks.stub_api"]
+    words = [sys.executable, "-m", "benchmarks.stub_api", *more]
     if tls is not None:
         throw_away_ca(tls)
         words += ["--tls", str(tls)]

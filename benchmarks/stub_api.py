@@ -1,8 +1,10 @@
 """A Billing API that answers creates as billing-api.md says and keeps nothing: so fast that it is not measured.
 
-`python -m benchmarks.stub_api [--tls FOLDER]` prints its address and serves until it is ended. Ids are made from
+`python -m benchmarks.stub_api [--tls FOLDER] [--stray SHARE] [--limit N] [--saved N]` prints its address and serves until it is ended. Ids are made from
 references, so that one and the same reference always has the same id; an account's id names its customer. It reads
 just enough of HTTP/1.1 for well-behaved clients on keep-alive connections. Everything is created, nothing is found.
+With `--stray` it answers a share of requests 429 at random, with `--limit` those beyond so many a second, of which it
+saves up `--saved`; without `Retry-After`.
 """
 
 from __future__ import annotations
@@ -10,14 +12,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import uvloop
+
+from benchmarks.simulated_api import Bucket, Stray, Takes
 
 Json = dict[str, Any]
 _HEADERS = "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: "
@@ -25,7 +31,12 @@ _CREATED = _HEADERS.format("201 Created", "application/json").encode()
 _OK = _HEADERS.format("200 OK", "application/json").encode()
 _PROBLEM = {
     status: _HEADERS.format(f"{status} {title}", "application/problem+json").encode()
-    for status, title in {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}.items()
+    for status, title in {
+        400: "Bad Request",
+        401: "Unauthorized",
+        404: "Not Found",
+        429: "Too Many Requests",
+    }.items()
 }
 _CONTENT_LENGTH = b"content-length:"
 
@@ -33,7 +44,8 @@ _CONTENT_LENGTH = b"content-length:"
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests may come cut or several at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes: Takes | None = None) -> None:
+        self._takes = takes
         self._transport: asyncio.WriteTransport | None = None
         self._rest = b""
 
@@ -51,7 +63,10 @@ class Connection(asyncio.Protocol):
             whole = end + 4 + length
             if len(data) < whole:
                 break
-            answers.append(answer(head, lower, data[end + 4 : whole]))
+            if self._takes is None or self._takes(time.monotonic()):
+                answers.append(answer(head, lower, data[end + 4 : whole]))
+            else:
+                answers.append(_problem(429, "rate_limited", "too many requests"))
             data = data[whole:]
         self._rest = data
         if answers and self._transport is not None:
@@ -153,19 +168,43 @@ def throw_away_ca(folder: Path) -> None:
     )
 
 
-async def serve(tls: Path | None) -> None:
+async def serve(tls: Path | None, takes: Takes | None = None) -> None:
     context = None
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls / "server.pem")
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(takes), "127.0.0.1", 0, ssl=context
+    )
     port = server.sockets[0].getsockname()[1]
     sys.stdout.write(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
-if __name__ == "__main__":
+def refusals(stray: float, limit: float | None, saved: float | None) -> Takes | None:
+    """What decides on each request, or None."""
+    takes: Takes | None = None
+    if limit:
+        takes = Bucket(limit, saved or limit)
+        takes.at = time.monotonic()
+    if stray:
+        by_chance = Stray(stray, random.Random(1))  # noqa: S311 (refusals)
+        takes = by_chance if takes is None else Stray(stray, by_chance.chance, takes)
+    return takes
+
+
+def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("--tls", type=Path, help="folder made by throw_away_ca")
-    uvloop.run(serve(words.parse_args().tls))
+    words.add_argument(
+        "--stray", type=float, default=0.0, help="share of requests that is answered 429 at random"
+    )
+    words.add_argument("--limit", type=float, help="requests per second")
+    words.add_argument("--saved", type=float, help="requests that are saved up; without it a second's worth")
+    given = words.parse_args()
+    uvloop.run(serve(given.tls, refusals(given.stray, given.limit, given.saved)))
+
+
+if __name__ == "__main__":
+    main()

@@ -137,8 +137,8 @@ def names_key_reuse(reading: Reading) -> bool:
     return reading.status == 422 and "idempotency" in reading.code
 
 
-def pause_s(retry_after: str | None, *, now: datetime, otherwise_s: float) -> float:
-    """Seconds to wait after a 429 or 503: `Retry-After` in seconds or as an HTTP date, capped, else `otherwise_s`.
+def pause_s(retry_after: str | None, *, now: datetime) -> float | None:
+    """Seconds to wait by `Retry-After`, in seconds or as an HTTP date, capped; None when it says nothing of the kind.
 
     Source: RFC 9110 §10.2.3.
     """
@@ -151,7 +151,7 @@ def pause_s(retry_after: str | None, *, now: datetime, otherwise_s: float) -> fl
             until = until.replace(tzinfo=UTC)
         seconds = (until - now).total_seconds()
     except (TypeError, ValueError, IndexError, OverflowError):
-        return otherwise_s
+        return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from pipeline.core.wanted import NOTHING, Json, Kind
+from pipeline.core.wanted import NOTHING, Json, Kind, nested_parents
 
 
 class Entity(NamedTuple):
@@ -55,3 +55,8 @@ class Intent:
         """The body as an object, which nobody changes."""
         body: Json = orjson.loads(self.body)
         return body
+
+    @property
+    def nested_keys(self) -> set[tuple[str, str]]:
+        """Business keys of the parents that it nests."""
+        return {(kind, parent["external_reference"]) for kind, parent in nested_parents(self.stated).items()}

@@ -18,7 +18,7 @@ from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
 from pipeline.core.remembered import Change, Close, Conclude, Know, Open, Spend
-from pipeline.core.wanted import PATH_OF, create_body, encode, nested_parents, with_parent_ids
+from pipeline.core.wanted import PATH_OF, create_body, encode, with_parent_ids
 from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
@@ -27,7 +27,7 @@ from pipeline.load.parents import OtherCustomer, Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
-from pipeline.load.wire import Doubt, Halted, Sender, Uncertain, Wire
+from pipeline.load.wire import BESIDE, Doubt, Halted, Sender, Uncertain, Wire
 from pipeline.signals import on_stop
 from schemas.results import RequestCounts
 from schemas.settings import Settings
@@ -96,9 +96,7 @@ class _Loading:
     commits: Commits
     notes: list[str] = field(default_factory=list)
     scope: Scope = field(init=False)
-    most_running: int = field(init=False)
-    window: int = field(init=False)
-    """Customers at work at once."""
+    max_in_flight: int = field(init=False)
     turns: Turns = field(default_factory=Turns)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
@@ -113,8 +111,8 @@ class _Loading:
 
     def __post_init__(self) -> None:
         job = self.job
-        self.most_running = job.settings.api.max_in_flight
-        self.window = WINDOW_PARTS * self.most_running
+        self.max_in_flight = job.settings.api.max_in_flight
+        self.wire.when_aside = self.wake.set
         self.scope = Scope(
             merchant=job.settings.merchant,
             environment=job.settings.environment,
@@ -124,6 +122,16 @@ class _Loading:
             max_retry_s=job.settings.api.max_retry_s,
             key_life_s=(job.settings.api.key_retention_h - 1) * 3600,
         )
+
+    @property
+    def most_running(self) -> int:
+        """Records at work at once: a request that was refused for now leaves its place to another one."""
+        return self.max_in_flight + self.wire.beside
+
+    @property
+    def window(self) -> int:
+        """Customers at work at once."""
+        return WINDOW_PARTS * self.max_in_flight + self.wire.beside
 
     async def run(self) -> None:
         """Raises what a task raised: a bug, or a ledger that cannot be written."""
@@ -195,6 +203,8 @@ class _Loading:
                 return
             if len(self.running) < self.most_running or self.turns.active < self.window // 2:
                 self.wake.set()
+            if len(self.running) > self.most_running:
+                return  # those that had left their place are back
             turn = self.turns.take()
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
@@ -267,7 +277,7 @@ class _Loading:
         return None if self._nests_unsettled(intent) else intent
 
     def _nests_unsettled(self, intent: Intent) -> bool:
-        return bool(self.unsettled_parents) and not self.unsettled_parents.isdisjoint(_nested_keys(intent))
+        return bool(self.unsettled_parents) and not self.unsettled_parents.isdisjoint(intent.nested_keys)
 
     def _owner_conflict(self, task: Task) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
@@ -281,7 +291,7 @@ class _Loading:
         """Outcome, ids and the intent's end in one commit. An intent in doubt stays open.
 
         Not waited for: whatever is opened next comes into the ledger after it, or with it. So there are never more
-        intents open than requests may be in flight.
+        intents open than requests may be in flight, and be waiting after a 429 (`wire.BESIDE`).
         """
         open_ = settled.outcome is Outcome.IN_DOUBT
         outcome = RecordOutcome(
@@ -303,7 +313,7 @@ class _Loading:
             changes.append(Close(intent))
         if open_:
             self.unsettled.add(intent.business_key)
-            self.unsettled_parents.update(_nested_keys(intent))
+            self.unsettled_parents.update(intent.nested_keys)
         parents = [entity for entity in settled.entities if entity.kind != "bill"]
         self.scope.known.add(*parents)
         await self.commits.soon(*changes)
@@ -319,7 +329,7 @@ class _Loading:
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""
-        slots = asyncio.Semaphore(self.most_running)
+        slots = asyncio.Semaphore((1 + BESIDE) * self.max_in_flight)
 
         async def settle(intent: Intent) -> None:
             doubt = Doubt(doubtful=True)
@@ -384,11 +394,6 @@ class _Loading:
         )
         vars(intent)["stated"] = body  # what reading its own bytes again would give
         return intent
-
-
-def _nested_keys(intent: Intent) -> set[tuple[str, str]]:
-    """Business keys of the parents that an intent nests."""
-    return {(kind, parent["external_reference"]) for kind, parent in nested_parents(intent.stated).items()}
 
 
 def _broken_off(doubt: Doubt) -> Settlement:

@@ -22,7 +22,11 @@ from schemas.settings import Api
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
 FIRST_PAUSE_S = 0.5
-"""After a 429 without `Retry-After`; grows with each one in a row."""
+"""After a 429 without `Retry-After`, of the refused request alone; grows with each one in a row."""
+BESIDE = 4
+"""Refused requests that leave their place to others while they wait, per request in flight; any more keep theirs."""
+NOTICE_S = 0.25
+"""Who waits longer looks so often whether the load stops."""
 
 UNANSWERED = frozenset({Meaning.DOUBT, Meaning.NOT_SENT})
 HOPELESS_IN_A_ROW = 20
@@ -75,6 +79,10 @@ class Wire:
         self._sleep = sleep
         self._last_good_at = float("-inf")
         self._hopeless = 0
+        self._gate = asyncio.Lock()
+        self._aside = 0
+        self.when_aside: Callable[[], None] = lambda: None
+        """Called when a request leaves its place to another one."""
         self._sent = self._retried = self._rate_limited = self._looked_up = 0
         self.halt_reason: BillferryError | None = None
 
@@ -87,6 +95,11 @@ class Wire:
     @property
     def retried(self) -> int:
         return self._retried
+
+    @property
+    def beside(self) -> int:
+        """Refused requests that wait and use none of the `max_in_flight` places."""
+        return min(self._aside, BESIDE * self._settings.max_in_flight)
 
     def halt(self, reason: BillferryError) -> None:
         """Stop the load: nothing new is sent. The first reason counts."""
@@ -112,8 +125,7 @@ class Wire:
         Raises Halted when the load stops, or when the API refuses our key (which stops it).
         """
         doubt = doubt or Doubt()
-        deadline = self._clock() + self._settings.max_retry_s
-        limited = 0
+        limited, limited_since = 0, 0.0
         while True:
             await self._pass_gate()
             sent_at = self._clock()
@@ -134,19 +146,20 @@ class Wire:
                 self.halt(ApiUnauthorised(base_url=self._settings.base_url, status=reading.status))
                 raise Halted
             if reading.meaning is not Meaning.SLOW_DOWN:
-                self._pace.answered()
+                self._pace.answered(self._clock(), sent_at)
                 return reading
-            limited += 1
+            now = self._clock()
+            limited_since = limited_since if limited else now
             self._rate_limited += 1
-            pause = pause_s(
-                reading.retry_after,
-                now=datetime.now(UTC),
-                otherwise_s=min(FIRST_PAUSE_S * 2 ** (limited - 1), MAX_BACKOFF_S),
-            )
-            self._pace.slow_down(self._clock(), pause, sent_at=sent_at)
-            if self._clock() + pause > deadline:
+            asked_s = pause_s(reading.retry_after, now=datetime.now(UTC))
+            self._pace.refused(now, sent_at, asked_s)
+            own_s = min(FIRST_PAUSE_S * 2**limited, MAX_BACKOFF_S) if asked_s is None else 0.0
+            limited += 1
+            if now + (asked_s or own_s) > limited_since + self._settings.max_retry_s:
                 self.halt(self._unavailable("too many requests, for too long"))
                 raise Halted
+            if own_s:
+                await self._step_aside(own_s)
 
     async def persist(self, once: Callable[[], Coroutine[Any, Any, Reading]]) -> Reading:
         """Repeat a request while it is in doubt or cannot be sent; the last reading when patience ends.
@@ -171,7 +184,7 @@ class Wire:
             wait=wait_exponential_jitter(
                 multiplier=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S
             ),
-            sleep=self._sleep,
+            sleep=self.pause,
             retry_error_callback=_last_result,
         )
         reading: Reading = await retrying(attempt)
@@ -214,8 +227,10 @@ class Wire:
     async def pause(self, seconds: float) -> None:
         """Wait, unless the load stops."""
         self.check_halt()
-        await self._sleep(seconds)
-        self.check_halt()
+        until = self._clock() + seconds
+        while (left_s := until - self._clock()) > 0:
+            await self._sleep(min(left_s, NOTICE_S))
+            self.check_halt()
 
     @property
     def now(self) -> float:
@@ -223,10 +238,23 @@ class Wire:
         return self._clock()
 
     async def _pass_gate(self) -> None:
+        """One after another: the first in the row asks the pace, the others wait for their turn."""
         self.check_halt()
-        while (wait_s := self._pace.reserve(self._clock())) > 0:
-            await self._sleep(wait_s)
+        if not self._gate.locked() and self._pace.reserve(self._clock()) == 0:
+            return
+        async with self._gate:
             self.check_halt()
+            while (wait_s := self._pace.reserve(self._clock())) > 0:
+                await self._sleep(wait_s)
+                self.check_halt()
+
+    async def _step_aside(self, seconds: float) -> None:
+        self._aside += 1
+        self.when_aside()
+        try:
+            await self.pause(seconds)
+        finally:
+            self._aside -= 1
 
     def _unanswered(self, reading: Reading) -> BillferryError:
         if reading.failure is not None:
