@@ -44,9 +44,9 @@ test: setup      ## the tests
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)
 
-bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md
+bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md (one alone: make bench ONLY=pace)
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ONLY)
 
 check: setup     ## format, lint, types
 	$(BIN)/ruff format --check .

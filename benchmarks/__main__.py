@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch, load, planning, requests, resume, startup, validate
+from benchmarks import fetch, load, pace, planning, requests, resume, startup, validate
 
 COMPARISONS = {
     "fetch": fetch.measure,
@@ -17,6 +17,7 @@ COMPARISONS = {
     "planning": planning.measure,
     "startup": startup.measure,
     "requests": requests.measure,
+    "pace": pace.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"

@@ -1,6 +1,6 @@
 """A Billing API that answers creates as billing-api.md says and keeps nothing: so fast that it is not measured.
 
-`python -m benchmarks.stub_api [--tls FOLDER] [--stray SHARE] [--limit N] [--saved N]` prints its address and serves until it is ended. Ids are made from
+`python -m benchmarks.stub_api [--tls FOLDER]` prints its address and serves until it is ended. Ids are made from
 references, so that one and the same reference always has the same id; an account's id names its customer. It reads
 just enough of HTTP/1.1 for well-behaved clients on keep-alive connections. Everything is created, nothing is found.
 With `--stray` it answers a share of requests 429 at random, with `--limit` those beyond so many a second, of which it

@@ -282,7 +282,7 @@ class Pace:
             self._slow_down(now, self._useful_per_s(now))
 
     def _useful_per_s(self, now: float) -> float:
-        """Where the API saves up what is not used, what came since the last slow round is exact; else the last bit is."""
+        """Where what is not used is saved up, all since the last slow round is exact; else the last bit is."""
         recent = self._recent.per_s(now)
         if not self._sure:
             return recent

@@ -101,3 +101,21 @@ def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
         assert set(rig.outcomes(file)) == {"created"}, chosen
     assert rig.audit() == [], (killed, chosen)
     assert killed >= (400 if SOAK else 15), f"the runs were too fast to be killed: {killed}"
+
+
+def test_1500_bills_among_faults_and_stray_429s_are_done_within_a_minute_though_killed_five_times(
+    open_rig: Open,
+) -> None:
+    """10 % of the requests meet a fault, a fifth of those is a 429 for no reason. The time is that of all runs."""
+    mix = (*seeded.PASSING, *["429"] * (len(seeded.PASSING) // 4))
+    chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
+    rig = open_rig(None, chosen, max_in_flight=32, max_retry_s=20)
+    file = rig.drop("bill", rows("bill", 1500, SEED))
+    began = time.monotonic()
+    killed = kill_until_done(rig, Random(SEED), 5, 1500)  # noqa: S311 - nothing secret
+    rig.run_until_done()
+    took_s = time.monotonic() - began
+    assert set(rig.outcomes(file)) == {"created"}, chosen
+    assert rig.audit() == [], (killed, chosen)
+    assert (killed, chosen.struck["429"] >= 15) == (5, True), chosen.struck
+    assert took_s < 60

@@ -3,27 +3,101 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 
+import pytest
+
 from pipeline.core.plan import CustomerPart, Group, Turns
 from pipeline.core.wanted import Party, Wanted
+from pipeline.load.wire import BESIDE
+from pipeline.sandbox import faults
+from pipeline.sandbox.faults import Received, Scripted
+from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
 
 Open = Callable[..., Merchant]
 SOAK = bool(os.environ.get("SOAK"))
+LAST_WAITS_S = 1.5
+"""A refused request waits for half a second, and a second if refused again."""
+START_S = 1.0
 LARGE, OTHERS = (20_000, 1000) if SOAK else (1500, 300)
 
 
+def first_send_of(reference: str) -> Callable[[Received], bool]:
+    once: list[int] = []
+
+    def is_it(request: Received) -> bool:
+        if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
+            return False
+        once.append(request.number)
+        return len(once) == 1
+
+    return is_it
+
+
 def test_a_limit_of_the_api_is_kept_with_few_refusals_and_no_loss(open_merchant: Open) -> None:
-    """The share that is used of a limit is measured on a simulated clock, in tests/core/test_pace.py."""
-    merchant = open_merchant(Switches(requests_per_second=60, retry_after="none"), max_in_flight=16)
-    rows = [f"C{n},A{n},B{n},1.00" for n in range(360)]
-    loaded = merchant.load(merchant.bills(rows))
+    """More of it on a simulated clock, in tests/core/test_pace.py, and by `make bench ONLY=pace`."""
+    limit, count = 150, 1500
+    merchant = open_merchant(Switches(requests_per_second=limit, retry_after="none"), max_in_flight=16)
+    rows = [f"C{n},A{n},B{n},1.00" for n in range(count)]
+    bills = merchant.bills(rows)
+    began = time.monotonic()
+    loaded = merchant.load(bills)
+    took_s = time.monotonic() - began
     assert loaded.outcomes == ["created"] * len(rows)
     requests = loaded.summary["requests"]
     assert requests["rate_limited"] <= 0.05 * requests["sent"]
+    assert count >= 0.9 * limit * (took_s - START_S)
+
+
+@pytest.mark.parametrize(("share", "at_least"), [(0.02, 0.7), (0.05, 0.5)])
+def test_429s_at_random_leave_most_of_the_rate_on_the_wire(
+    open_merchant: Open, share: float, at_least: float
+) -> None:
+    """Of the rate of loads without them, in turn with them. The last refused one waits at the end."""
+    took_s: dict[float, list[float]] = {0.0: [], share: []}
+    for turn in range(2):
+        for each, times in took_s.items():
+            merchant = open_merchant(faults=Seeded(turn, each, ("429",)), max_in_flight=16)
+            merchant.lose_ledger()  # it is another API
+            rows = [f"C{n},A{n},B{n},{1 + turn + each:.2f}" for n in range(1, 3001)]
+            bills = merchant.bills(rows)
+            began = time.monotonic()
+            loaded = merchant.load(bills)
+            times.append(time.monotonic() - began)
+            assert loaded.outcomes == ["created"] * len(rows)
+            assert (loaded.summary["requests"]["rate_limited"] > 0) is (each > 0)
+    assert min(took_s[0.0]) >= at_least * (min(took_s[share]) - LAST_WAITS_S)
+
+
+def test_a_request_that_was_refused_for_now_leaves_its_place_to_others(open_merchant: Open) -> None:
+    """One place: what comes after a refused request is done long before the refused one may try again."""
+    refused = first_send_of("B0")
+    merchant = open_merchant(faults=Scripted({refused: faults.status(429, stored=False)}), max_in_flight=1)
+    loaded = merchant.load(merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(20)]))
+    assert loaded.outcomes == ["created"] * 20
+    assert [bill["external_reference"] for bill in merchant.api.snapshot()["bills"]][-1] == "B0"
+
+
+def test_a_stop_ends_those_that_wait_after_a_429_at_once(open_merchant: Open) -> None:
+    """All are refused, and would wait for half a minute by then; what waits was not sent and is not in doubt."""
+    merchant = open_merchant(
+        faults=Scripted({lambda _: True: faults.status(429, stored=False)}), max_retry_s=600
+    )
+    bills = merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(200)])
+    began = time.monotonic()
+    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    loaded = merchant.load(bills)
+    assert time.monotonic() - began < 3 + 3
+    assert set(loaded.outcomes) == {"not_attempted"}
+    at_work = len({request["idempotency_key"] for request in merchant.api.snapshot()["requests"]})
+    assert 8 < at_work <= 8 * (1 + BESIDE)
 
 
 def test_the_others_are_done_long_before_a_customer_with_very_many_bills(open_merchant: Open) -> None:
