@@ -99,7 +99,7 @@ def measure() -> str:
         "",
         f"Share of what is allowed that was used (without a limit: of what {WORKERS} workers can ask for), and",
         f"share of answers that were 429, over {SECONDS:.0f} simulated seconds ({CHANCE_SECONDS:.0f} without a limit)",
-        f"with the start; the worst of {len(SEEDS)} seeds. Shared: of what the other client left, which does not slow down.",
+        f"with the start; the worst of {len(SEEDS)} seeds. Shared: of what the other client left; it does not slow down.",
     ]
     for latency_s in LATENCIES_S:
         parts += ["", *_table(latency_s)]
@@ -145,7 +145,7 @@ def _on_the_wire() -> list[str]:
         for name, words in without.items():
             rates[name].append(_load(WIRE_BILLS, words)[0])
     lines = [
-        f"On the wire: {WIRE_BILLS} bills, whole commands in turn, {WIRE_TURNS} times; then loads of a minute at a limit.",
+        f"On the wire: {WIRE_BILLS} bills, whole commands in turn, {WIRE_TURNS} times; then a minute at a limit.",
         f"{surroundings()}.",
         "",
         "| stub of the API | bills/s (best) | share |",

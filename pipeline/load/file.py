@@ -96,7 +96,6 @@ class _Loading:
     commits: Commits
     notes: list[str] = field(default_factory=list)
     scope: Scope = field(init=False)
-    max_in_flight: int = field(init=False)
     turns: Turns = field(default_factory=Turns)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
@@ -111,7 +110,6 @@ class _Loading:
 
     def __post_init__(self) -> None:
         job = self.job
-        self.max_in_flight = job.settings.api.max_in_flight
         self.wire.when_aside = self.wake.set
         self.scope = Scope(
             merchant=job.settings.merchant,
@@ -126,12 +124,12 @@ class _Loading:
     @property
     def most_running(self) -> int:
         """Records at work at once: a request that was refused for now leaves its place to another one."""
-        return self.max_in_flight + self.wire.beside
+        return self.job.settings.api.max_in_flight + self.wire.beside
 
     @property
     def window(self) -> int:
         """Customers at work at once."""
-        return WINDOW_PARTS * self.max_in_flight + self.wire.beside
+        return WINDOW_PARTS * self.job.settings.api.max_in_flight + self.wire.beside
 
     async def run(self) -> None:
         """Raises what a task raised: a bug, or a ledger that cannot be written."""
@@ -203,8 +201,8 @@ class _Loading:
                 return
             if len(self.running) < self.most_running or self.turns.active < self.window // 2:
                 self.wake.set()
-            if len(self.running) > self.most_running:
-                return  # those that had left their place are back
+            if len(self.running) > self.most_running:  # those that had left their place are back
+                return
             turn = self.turns.take()
 
     async def _turn(self, part: CustomerPart, task: Task) -> None:
@@ -291,7 +289,7 @@ class _Loading:
         """Outcome, ids and the intent's end in one commit. An intent in doubt stays open.
 
         Not waited for: whatever is opened next comes into the ledger after it, or with it. So there are never more
-        intents open than requests may be in flight, and be waiting after a 429 (`wire.BESIDE`).
+        intents open than requests may be in flight, and wait after a 429.
         """
         open_ = settled.outcome is Outcome.IN_DOUBT
         outcome = RecordOutcome(
@@ -329,7 +327,7 @@ class _Loading:
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""
-        slots = asyncio.Semaphore((1 + BESIDE) * self.max_in_flight)
+        slots = asyncio.Semaphore((1 + BESIDE) * self.job.settings.api.max_in_flight)
 
         async def settle(intent: Intent) -> None:
             doubt = Doubt(doubtful=True)
