@@ -99,7 +99,7 @@ def measure() -> str:
         "",
         f"Share of what is allowed that was used (without a limit: of what {WORKERS} workers can ask for), and",
         f"share of answers that were 429, over {SECONDS:.0f} simulated seconds ({CHANCE_SECONDS:.0f} without a limit)",
-        f"with the start; the worst of {len(SEEDS)} seeds. Shared: of what the other client left; it does not slow down.",
+        f"with the start; the worst of {len(SEEDS)} seeds. Shared: of what the other, who does not slow down, left.",
     ]
     for latency_s in LATENCIES_S:
         parts += ["", *_table(latency_s)]
