@@ -25,7 +25,7 @@ _OF_THE_DISK = frozenset(
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMLINK),
         *(errno.EACCES, errno.EPERM, errno.EROFS),
         *(errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT),
-        *(errno.ENOENT, errno.ENOTDIR),
+        *(errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
         *(errno.EMFILE, errno.ENFILE, errno.ENOLCK),
     }
 )
@@ -72,7 +72,9 @@ def private_folder(folder: Path, *, close: bool = False) -> None:
 
 def private_folders(folder: Path) -> None:
     """Make a folder that a person named, and those above it that are missing."""
-    if not folder.parent.is_dir():
+    with writing(folder):
+        parent_is_missing = not folder.parent.is_dir()
+    if parent_is_missing:
         private_folders(folder.parent)
     private_folder(folder)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 
 MAX_SECRET_BYTES = 65_536
+MAX_SHOWN_CHARACTERS = 500
 OWNERS_BESIDE_US = frozenset({0})
 """root reads everything anyway, and often writes the keys of services."""
 
@@ -97,8 +98,16 @@ def unreadable(path: Path, where: str, error: OSError) -> ConfigError:
     """What to say of a file that is there and cannot be read."""
     said = (error.strerror or "unknown error").lower()
     return ConfigError(
-        where=where, problem=f"{path} cannot be read ({said})", remedy="correct the path or its rights"
+        where=where,
+        problem=f"{shortened(path)} cannot be read ({said})",
+        remedy="correct the path or its rights",
     )
+
+
+def shortened(path: Path) -> str:
+    """A path as messages name it: nobody reads thousands of letters."""
+    text = str(path)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
 
 
 def _our_name() -> str:

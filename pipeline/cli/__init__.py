@@ -15,6 +15,7 @@ import typer
 from pipeline.cli.deciding import refuse, release
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
+    MOST,
     AsJson,
     ConfigPath,
     FeedName,
@@ -112,7 +113,7 @@ def load(
     ] = False,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="A live canary: send only the first N records; the rest is held."),
+        typer.Option(min=1, max=MOST, help="A live canary: send only the first N records; the rest is held."),
     ] = None,
     wait: Wait = 0.0,
     as_json: AsJson = False,
@@ -147,7 +148,7 @@ def validate(
     ] = None,
     feed: FeedName = None,
     show: Annotated[
-        int, typer.Option(min=0, help="Print the first so many requests that would be sent.")
+        int, typer.Option(min=0, max=MOST, help="Print the first so many requests that would be sent.")
     ] = 0,
     rejects: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
+    MOST,
     AsJson,
     ConfigPath,
     KnownFile,
@@ -23,7 +24,7 @@ def release(
     file: KnownFile,
     config: ConfigPath = DEFAULT_CONFIG,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Send only N records more; the rest is held again.")
+        int | None, typer.Option(min=1, max=MOST, help="Send only N records more; the rest is held again.")
     ] = None,
     accept_changes: Annotated[
         bool,

@@ -82,7 +82,16 @@ def _as_it_should(first: RunResult, second: RunResult, samples: int) -> bool:
 
 
 def _prepared(folder: Path) -> Config:
-    """A folder with the shipped config.yaml; what an earlier demo left there is removed."""
+    """A folder with the shipped config.yaml; what an earlier demo left there is removed. Raises UsageError."""
+    try:
+        return _prepared_folder(folder)
+    except OSError as error:
+        raise UsageError(
+            problem=f"{folder} cannot be used ({error.strerror})", remedy="name another with --dir"
+        ) from error
+
+
+def _prepared_folder(folder: Path) -> Config:
     config_path = folder / "config.yaml"
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "var" / "sandbox").is_dir():

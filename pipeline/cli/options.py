@@ -17,6 +17,8 @@ DEFAULT_CONFIG = Path("config.yaml")
 ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True)
 ]
+MOST = 1_000_000_000
+"""More records than any file has."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]

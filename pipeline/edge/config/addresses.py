@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pipeline.core.names import printable
 from pipeline.errors import ConfigError
 
-LONGEST_SHOWN = 40
+LIKE_A_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,20}/[A-Z][A-Za-z_]{1,20}")
+"""Anything else may be something that was pasted by mistake, and is not repeated."""
 
 
 def url_mistake(
@@ -41,7 +42,7 @@ def zone_mistake(name: str) -> ConfigError | None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        shown = f" {printable(name)!r}" if len(name) <= LONGEST_SHOWN else " of that name"
+        shown = f" {name!r}" if LIKE_A_ZONE.fullmatch(name) else " of that name"
         return ConfigError(
             where="timezone",
             problem=f"there is no time zone{shown}",

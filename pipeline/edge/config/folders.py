@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from os import path as os_path
+from os import stat_result
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.small_files import check_secret, unreadable
+from pipeline.small_files import check_secret, shortened, unreadable
 
 DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")
 SECRETS = (
@@ -55,19 +56,29 @@ def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
 
 def is_within(inner: Path, outer: Path) -> bool:
     """Whether a place is another one or lies below it."""
-    real = Path(os_path.realpath(inner))
-    return any(_is_same(each, outer) for each in (real, *real.parents))
+    real, other = Path(os_path.realpath(inner)), Path(os_path.realpath(outer))
+    place = _status(other)
+    if place is None:
+        # What does not exist yet may turn out to be there, where capitals make no difference.
+        return _small(real.parts[: len(other.parts)]) == _small(other.parts)
+    for each in (*reversed(real.parents), real):
+        found = _status(each)
+        if found is None:
+            return real.is_relative_to(other)
+        if os_path.samestat(found, place):
+            return True
+    return False
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _status(path: Path) -> stat_result | None:
     try:
-        return one.samefile(other)
+        return path.stat()
     except OSError:
-        names = os_path.realpath(one), os_path.realpath(other)
-    if all(map(os_path.lexists, names)):
-        return names[0] == names[1]
-    # What does not exist yet may turn out to be the other, where capitals make no difference.
-    return names[0].casefold() == names[1].casefold()
+        return None
+
+
+def _small(parts: tuple[str, ...]) -> list[str]:
+    return [part.casefold() for part in parts]
 
 
 def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
@@ -91,7 +102,7 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
             yield ConfigError(where=key, problem=problem, remedy="name another folder, such as work_dir/drop")
     drop = paths.get("drop.folder")
     for key in DROP_FOLDERS[1:]:
-        if drop is not None and key in paths and _is_same(paths[key], drop):
+        if drop is not None and key in paths and is_within(paths[key], drop) and is_within(drop, paths[key]):
             problem = "archive and quarantine are other folders than folder, or null: files stay"
             yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
     for key, file in (*((key, paths[key]) for key in NAMED_FILES if key in paths), (str(config), config)):
@@ -118,7 +129,9 @@ def _folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[C
         return
     if key != "drop.folder" and not exists and folder.parent.is_dir():
         return
-    yield ConfigError(where=key, problem=f"there is no folder {folder}", remedy="create it or name another")
+    yield ConfigError(
+        where=key, problem=f"there is no folder {shortened(folder)}", remedy="create it or name another"
+    )
 
 
 def _metrics_mistake(path: Path, work_dir: Path | None) -> Iterator[ConfigError]:
@@ -129,9 +142,9 @@ def _metrics_mistake(path: Path, work_dir: Path | None) -> Iterator[ConfigError]
     elif work_dir is not None and is_within(path, work_dir):
         problem = "nobody else can enter work_dir"
     elif not _holds(path.parent.is_dir):
-        problem = f"there is no folder {path.parent}"
+        problem = f"there is no folder {shortened(path.parent)}"
     elif not _holds(lambda: not path.exists() or path.is_file()):
-        problem = f"{path} is not a file"
+        problem = f"{shortened(path)} is not a file"
     if problem:
         remedy = "name a .prom file in the folder of the textfile collector"
         yield ConfigError(where="metrics_file", problem=problem, remedy=remedy)

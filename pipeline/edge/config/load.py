@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from pipeline.core.feeds import feed_problems
+from pipeline.core.redact import redact_keys
 from pipeline.edge.config import document as yaml_text
 from pipeline.edge.config.addresses import url_mistake, zone_mistake
 from pipeline.edge.config.document import MISTAKEN, Document, NotYaml
@@ -41,7 +42,9 @@ class Config:
                 return feed
         known = [feed.name for feed in self.settings.feeds]
         raise ConfigError(
-            where="--feed", problem=f"there is no feed {name}", remedy=f"use one of {', '.join(known)}"
+            where="--feed",
+            problem=f"there is no feed {redact_keys(name)}",
+            remedy=f"use one of {', '.join(known)}",
         )
 
 
