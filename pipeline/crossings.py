@@ -77,7 +77,7 @@ class Crossings:
         """Records of one bill reference are its lines."""
         paths = self.parts.paths()
         found = [line_items.singles_out_of_range(scan(*paths), suspects, seed=self.seed)]
-        following = [pl.DataFrame(schema=line_items.LINES)]
+        following = pl.DataFrame(schema=line_items.LINES)
         if count:
             rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
             repeated = scan(*self.parts.repeated())
@@ -85,8 +85,8 @@ class Crossings:
                 repeated, count, rejected, identical=identical, seed=self.seed
             ):
                 found.append(wrong)
-                following.append(lines)
-        write_found(self.parts, pl.concat(found), self.layout, pl.concat(following))
+                following.extend(lines)
+        write_found(self.parts, pl.concat(found), self.layout, following)
 
     def notes(self) -> list[str]:
         """What is worth a note across the records that are accepted."""
@@ -111,7 +111,8 @@ def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame 
         if not mine.is_empty():
             told = across.told_with(told, mine, layout.message)
         if not following.is_empty():
-            told = across.with_lines(told, following)
+            places = scan(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
+            told = across.with_lines(told, following.join(places, on="record", maintain_order="left"))
         parts.write_findings(number, told)
 
 

@@ -226,14 +226,14 @@ def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> 
 
 
 def with_lines(told: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """What is said of records, with the lines (`line_items.LINES`) that follow the first one of their bill."""
+    """What is said of records, with lines (`line_items.LINES` and `line`) that follow the first one of their bill."""
     said = lines.select(
-        "record",
+        pl.col("record").cast(pl.Int64),
         "line",
         verdict=pl.lit("line"),
         codes=pl.lit([], pl.List(pl.String)),
         message=pl.lit(None, pl.String),
-        duplicate_of="line_of",
+        duplicate_of=pl.col("line_of").cast(pl.Int64),
     )
     return pl.concat([told, said.select(told.columns)]).sort("record")
 

@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.core.across import Found, differ
 from pipeline.core.rules import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
 
-LINES_AT_ONCE = 1_000_000
+LINES_AT_ONCE = 400_000
 KEY = "bill_reference"
 AGREE = (
     *("customer_reference", "customer_name", "customer_email", "customer_phone", "customer_metadata"),
@@ -21,8 +21,9 @@ AGREE = (
     *("currency", "bill_date", "due_date", "metadata"),
 )
 """Columns in which the lines of a bill do not differ: all but the amount."""
-LINES = {"record": pl.Int64, "line": pl.Int64, "line_of": pl.Int64}
-"""Columns of the lines that follow another one, `line_of`."""
+LINES: dict[str, type[pl.UInt32]] = {"record": pl.UInt32, "line_of": pl.UInt32}
+"""Columns of the lines that follow another one, `line_of`. Half of the usual size: they may be nearly all records of a
+file, held at once."""
 
 
 def judged(
@@ -67,7 +68,7 @@ def _found(lines: pl.DataFrame) -> tuple[Found, pl.DataFrame]:
     right = lines.filter(
         ~pl.col("bad") & ~pl.any_horizontal(*codes.values()) & (pl.col("record") != pl.col("lead"))
     )
-    return pl.concat(found), right.select("record", "line", line_of="lead")
+    return pl.concat(found), right.select("record", line_of="lead").cast(pl.UInt32)
 
 
 def singles_out_of_range(values: pl.LazyFrame, several: pl.Series, *, seed: int) -> Found:

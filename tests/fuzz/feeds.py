@@ -1,0 +1,286 @@
+"""Random feeds, every key of them, and random files for each: each seed gives the same pair, for ever."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import random
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.core.columns import CANONICAL, REQUIRED
+from pipeline.core.date_formats import DIRECTIVES
+from pipeline.core.feeds import feed_problems
+from pipeline.core.money import exponents
+from pipeline.core.rules import RULES
+from schemas.feed import Feed, Model
+from tests.check import workbooks
+
+MODELS: tuple[Model, ...] = ("bill", "account_balance", "customer_balance")
+SOURCES = ("c1", "c2", "c3", "c4", "c5", "c6", "sign", "debit", "credit", "na me", "naïve")
+VALUES = (
+    *(
+        "",
+        " ",
+        "C-1",
+        "A-1",
+        "INV-1",
+        "INV-2",
+        "a/b",
+        "8.5E+12",
+        "#REF!",
+        "x" * 300,
+        "é",
+        "\u202e",
+        "=1+1",
+        "NULL",
+    ),
+    *(
+        "ZAR",
+        "USD",
+        "JPY",
+        "KWD",
+        "zar",
+        "XAU",
+        "?",
+        "10.00",
+        "-10.00",
+        "1.500",
+        "1,234.50",
+        "1.234,50",
+        "89,90-",
+    ),
+    *(
+        "(5.00)",
+        "€ 12",
+        "R5",
+        "12 345,00",
+        "\u22125.00",
+        "٣٤٫٥",
+        "9" * 40,
+        "0",
+        "-0",
+        ".5",
+        "5.",
+        "+5",
+        "1e3",
+        "5 CR",
+    ),
+    *(
+        "2026-01-31",
+        "31/01/2026",
+        "1/5/2026",
+        "29-DEC-15",
+        "2026-02-30",
+        "3. März 2026",
+        "2026-01-31 07:57:37",
+    ),
+    *(
+        "2026-01-31T07:57:37.5+02:00",
+        "20260131",
+        "2026031",
+        "99/99/9999",
+        "0000-00-00",
+        "7 pm",
+        "H",
+        "S",
+        "8501015800088",
+    ),
+    *(
+        "+27821234567",
+        "0821234567",
+        "a@b.co",
+        "john@",
+        "T",
+        "T|1",
+        '"',
+        "'",
+        "\t",
+        "a\nb",
+        "\r",
+        "0012",
+        "1" * 19,
+    ),
+)
+
+
+def sometimes(chance: random.Random, facts: dict[str, Any], share: float = 0.25) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if chance.random() < share}
+
+
+def random_amount(chance: random.Random) -> dict[str, Any]:
+    return {"unit": chance.choice(["major", "minor"])} | sometimes(
+        chance,
+        {
+            "decimal": chance.choice([".", ","]),
+            "thousands": chance.choice([None, " ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"]),
+            "grouping": chance.choice(["thousand", "lakh"]),
+            "negative": chance.choice(
+                ["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"]
+            ),
+            "extra_zeros": chance.random() < 0.5,
+            "currency_sign": chance.choice(["R", "€", "ZAR", "{currency}", "$", "\\", "[", "R.", "^"]),
+        },
+    )
+
+
+def random_date_format(chance: random.Random) -> str:
+    if chance.random() < 0.6:
+        return chance.choice(
+            ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%y", "%d. %B %Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S"]
+        )
+    parts = [f"%{chance.choice(DIRECTIVES)}" for _ in range(chance.randrange(6))]
+    return "".join(part + chance.choice(["-", "/", "", " ", ".", "[", "T", "("]) for part in ["%Y", *parts])
+
+
+def random_source(chance: random.Random, column: str) -> Any:
+    one = chance.choice(SOURCES)
+    kinds: list[Any] = [one] * 6
+    kinds += [
+        [one, chance.choice(SOURCES)],
+        f"{{{one}}}-{{{chance.choice(SOURCES)}}}",
+        {"const": chance.choice(VALUES)},
+    ]
+    kinds += ["{file.part}", f"{{{chance.choice(list(CANONICAL['bill']))}}}x"]
+    if column in ("amount_due", "balance"):
+        kinds = [one, one, {"debit": one, "credit": chance.choice(SOURCES)}]
+        kinds.append({"value": one, "sign": "sign", "negative": ["H", "-"], "positive": ["S", ""]})
+    return chance.choice(kinds)
+
+
+def random_columns(chance: random.Random, model: Model) -> dict[str, Any]:
+    extra = sometimes(
+        chance, dict.fromkeys([*CANONICAL[model], "metadata.k", "customer_metadata.k", "metadata.é"]), 0.4
+    )
+    return {column: random_source(chance, column) for column in {**dict.fromkeys(REQUIRED[model]), **extra}}
+
+
+def random_control(chance: random.Random) -> dict[str, Any]:
+    sums: list[dict[str, Any]] = [{"field": 3, **chance.choice([{"currency": "ZAR"}, {"currency_field": 4}])}]
+    trailer: dict[str, Any] = {"kind": "trailer", "marker": "T", "records": 2, "sums": sums}
+    control: dict[str, Any] = chance.choice([{"kind": "sidecar"}, trailer])
+    hashed: dict[str, Any] = {"hash_total": {"column": chance.choice(SOURCES), "digits": 10, "field": 6}}
+    if control["kind"] == "sidecar":
+        hashed["hash_total"].pop("field")
+    return control | sometimes(chance, {"required": False, **hashed}, 0.3)
+
+
+def rare_facts(chance: random.Random) -> dict[str, Any]:
+    """Those that refuse most files."""
+    return {
+        "checks": {chance.choice(SOURCES): ["sa_id"]},
+        "format": chance.choice(["csv", "xlsx", "ndjson"]),
+        "sheet": chance.choice(["Sheet1", "none"]),
+        "control": random_control(chance),
+        "expect": chance.choice([{"records": [1, 5]}, {"amount_median": ["1.00", "5000.00"]}]),
+        "max_rejects": chance.choice([0, 3]),
+        "on_reject": chance.choice(["load_rest", "refuse_file"]),
+        "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1"]),
+    }
+
+
+def random_facts(chance: random.Random) -> dict[str, Any]:
+    """A feed by every key that it may have; it may well be one that the config refuses."""
+    model = chance.choice(MODELS)
+    return {
+        "name": "f",
+        "match": chance.choice(["*", "*", "{part}.*", "{part:%Y-%m-%d}*"]),
+        "model": model,
+        "amount": random_amount(chance),
+        "max_reject_ratio": chance.choice([0.0, 0.5, *[1.0] * 8]),
+        **sometimes(chance, {"columns": random_columns(chance, model)}, 0.7),
+        **sometimes(chance, rare_facts(chance), 0.06),
+    } | sometimes(
+        chance,
+        {
+            "currency": chance.choice(["ZAR", "JPY", "CLF", *exponents()]),
+            "phone_region": chance.choice(["ZA", "GB", "US"]),
+            "date_formats": [random_date_format(chance) for _ in range(chance.randrange(1, 4))],
+            "date_language": chance.choice(["en", "de", "fr", "es", "pt", "af", "nl"]),
+            "due_before_bill_date": "note",
+            "reference_replace": chance.choice([{"/": "-"}, {" ": ""}, {"é": "e", ".": "_"}]),
+            "line_items": chance.choice(["sum", {"sum": True, "identical": "sum"}]),
+            "delimiter": chance.choice([",", ";", "|", "\t", " ", "a"]),
+            "unmapped": "metadata",
+            "expected_codes": chance.sample(list(RULES), 2),
+            "may_be_empty": True,
+            "release": chance.choice(["always", "first", "never"]),
+            "unusual": "load",
+        },
+        0.3,
+    )
+
+
+def random_feed(chance: random.Random) -> Feed:
+    """A feed that the config takes."""
+    while True:
+        try:
+            feed = Feed.model_validate(random_facts(chance))
+        except ValidationError:
+            continue
+        if not feed_problems(feed):
+            return feed
+
+
+def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | None]:
+    """Name, content and control file of something that the feed is to read."""
+    canonical = feed.columns is None or chance.random() < 0.1
+    header = list(CANONICAL[feed.model] if canonical else SOURCES)
+    if chance.random() < 0.5:
+        chance.shuffle(header)
+    if chance.random() < 0.05:
+        header = header[: chance.randrange(1, len(header) + 1)]
+    if chance.random() < 0.05:
+        header += [*header[:1], *chance.sample(["reject_codes", "reject_messages", "reject_source", ""], 2)]
+    few = chance.sample(VALUES, 8) if chance.random() < 0.7 else VALUES
+    rows = [[chance.choice(few) for _ in header] for _ in range(chance.choice([0, 1, 2, 5, 20]))]
+    rows += [list(row) for row in rows[: chance.randrange(3)]]
+    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "xlsx"])
+    control = (
+        json.dumps({"records": len(rows), "amounts": {"ZAR": "10.00"}}).encode()
+        if chance.random() < 0.5
+        else None
+    )
+    name = chance.choice(["2026-01-31.csv", "bills.csv", "bills.xlsx", "x.ndjson"])
+    return name, _written(chance, feed, shape, header, rows), control
+
+
+def _written(
+    chance: random.Random, feed: Feed, shape: str, header: list[str], rows: list[list[str]]
+) -> bytes:
+    if shape == "xlsx":
+        clean = [[cell.translate(dict.fromkeys(range(32))) for cell in row] for row in [header, *rows]]
+        cells = [[_cell(chance, cell) for cell in row] for row in clean]
+        return workbooks.workbook(workbooks.sheet(*(workbooks.row(*row) for row in cells)))
+    if shape == "ndjson":
+        made = [json.dumps(dict(zip(header, map(_json_value, row), strict=False))) for row in rows]
+        raw = "\n".join(made).encode()
+    else:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=feed.delimiter, lineterminator=chance.choice(["\n", "\r\n"]))
+        writer.writerows([header, *rows])
+        if chance.random() < 0.3:
+            text.write(
+                chance.choice(
+                    ["T", "T,2,10.00", f"T{feed.delimiter}{len(rows)}{feed.delimiter}10.00", "\n\n", '"']
+                )
+            )
+        codec = feed.encoding if chance.random() < 0.9 else "utf-8"
+        raw = text.getvalue().encode(codec, "replace")
+    return gzip.compress(raw) if chance.random() < 0.1 else raw
+
+
+def _cell(chance: random.Random, text: str) -> str:
+    if chance.random() < 0.2:
+        return f'<c s="1"><v>{chance.choice(["45000", "45000.5", "1.5", "-3", "1e300", "NaN"])}</v></c>'
+    return text.replace("&", "").replace("<", "")
+
+
+def _json_value(text: str) -> Any:
+    try:
+        return json.loads(text) if text.strip() and len(text) < 15 else text
+    except ValueError:
+        return text

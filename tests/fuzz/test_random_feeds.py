@@ -1,0 +1,51 @@
+"""Nothing that a feed may say and no file ends as a bug: `validate` gives a report or one line of an expected error."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import BillferryError
+from pipeline.progress import Ui
+from pipeline.validate import validate_files
+from schemas.settings import Limits
+from tests.check.silence import Silence
+from tests.fuzz.feeds import random_feed, random_file
+
+PAIRS = int(os.environ.get("FUZZ_PAIRS") or (100_000 if os.environ.get("SOAK") else 2_000))
+SHARES = 8
+
+
+def validated(seed: int, folder: Path) -> str:
+    """The state of the file of a seed under its feed; raises what `validate` raises."""
+    chance = random.Random(seed)  # noqa: S311
+    feed = random_feed(chance)
+    name, content, control = random_file(chance, feed)
+    path = folder / name
+    path.write_bytes(content)
+    beside = folder / f"{name}.ctl"
+    beside.unlink(missing_ok=True)
+    if control is not None:
+        beside.write_bytes(control)
+    ui: Ui = Silence()
+    named = feed if chance.random() < 0.7 else None
+    result = validate_files([path], ui, feeds=[feed], feed=named, limits=Limits(), show=chance.choice([0, 5]))
+    return result.files[0].state if result.files else "none"
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_no_feed_and_no_file_is_a_bug(share: int, tmp_path: Path) -> None:
+    states = set()
+    for seed in range(share, PAIRS, SHARES):
+        try:
+            states.add(validated(seed, tmp_path))
+        except BillferryError:
+            states.add("told")
+        except BaseException as trouble:
+            trouble.add_note(f"seed {seed}: tests.fuzz.test_random_feeds.validated({seed}, folder)")
+            raise
+    assert {"validated", "validated_with_rejects", "refused"} <= states
