@@ -61,7 +61,7 @@ REFUSED_AT_FIRST, ANSWERS_AT_FIRST = 0.05, 50
 """What is believed of chance before anything was seen."""
 MOST_NOISE = 0.25
 REMEMBERED = 4000
-END_OF_BURST = 0.1
+END_OF_BURST = 0.5
 """How much of what is refused in a slow round that helped is taken for chance."""
 
 RECENT_S = 0.1
