@@ -48,4 +48,4 @@ def test_no_feed_and_no_file_is_a_bug(share: int, tmp_path: Path) -> None:
         except BaseException as trouble:
             trouble.add_note(f"seed {seed}: tests.fuzz.test_random_feeds.validated({seed}, folder)")
             raise
-    assert {"validated", "validated_with_rejects", "refused"} <= states
+    assert {"validated_with_rejects", "refused"} <= states  # neither all harmless nor all deadly
