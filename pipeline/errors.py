@@ -277,6 +277,13 @@ class ApiRefusesAll(ApiError):
     retryable = False
 
 
+class IdsMixedUp(ApiError):
+    """{base_url}: the id that the API gave for the {kind} of record {record} is another {kind}'s; nothing more was sent, and the ids that this file taught are forgotten. Bills of this file may be on another customer: compare results.csv with the API, tell its owner, then run again"""
+
+    code = "api.ids_mixed_up"
+    retryable = False
+
+
 # -- our own rooms ------------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,9 @@ class Api(Shape):
     """How long the API remembers an idempotency key. An older request in doubt is looked up before it is sent again."""
     update_details: bool = True
     """Patch names, e-mails and phones of existing customers and accounts when the file has new ones."""
+    check_ids: Literal["sampled", "all", "none"] = "sampled"
+    """Ids that are looked up before a file first sends by them: every 100th, at most 20 a file; all, which costs a
+    request for each customer and account; or none. An id that turns out to be another's stops the run."""
 
 
 class Sftp(Shape):

@@ -96,10 +96,12 @@ class Reading(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a good answer must echo: `fields` exactly; `owners` (ids) wherever the answer states them."""
+    """What a good answer must echo: `fields` exactly; `owners` (ids) and `references` wherever it states them."""
 
     fields: Mapping[str, object]
     owners: Mapping[str, object] = NOTHING
+    references: Mapping[str, object] = NOTHING
+    """Kind of an owner → its reference, wherever the answer carries the owner itself."""
     statuses: tuple[int, ...] = (201,)
 
 
@@ -199,7 +201,36 @@ def _read_success(status: int, body: Json | None, expected: Expected, *, replaye
                 code="api.echo_differs",
                 message=f"the answer shows another {name} than was sent",
             )
+    if (owner := _other_owner(body, expected.references)) is not None:
+        return Reading(
+            nonsense,
+            status,
+            entity=body,
+            replayed=replayed,
+            code="api.echo_differs",
+            message=f"the answer shows another {owner} than was sent",
+        )
     return Reading(Meaning.DONE, status, entity=body, replayed=replayed)
+
+
+def _other_owner(body: Json, references: Mapping[str, object]) -> str | None:
+    """The kind of an owner that an answer carries whole, and that is not the one of our request: its customer, its
+    account, or the customer of that account. One whose id contradicts the answer's own is another, too."""
+    account = body.get("account")
+    for kind, owner in (
+        ("customer", body.get("customer")),
+        ("account", account),
+        ("customer", account.get("customer") if isinstance(account, dict) else None),
+    ):
+        if not isinstance(owner, dict) or kind not in references:
+            continue
+        stated, id_ = owner.get("external_reference"), owner.get("id")
+        told = body.get(f"{kind}_id")
+        if (stated is not None and stated != references[kind]) or (
+            id_ is not None and told is not None and id_ != told
+        ):
+            return kind
+    return None
 
 
 def _is_entity(body: Json) -> bool:

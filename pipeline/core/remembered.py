@@ -53,6 +53,13 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Distrust:
+    """Ids that a file's records show may be others': they are forgotten, but for those that carry a balance."""
+
+    file_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conclude:
     """What became of a record; attempts of earlier runs, which left it in doubt, are added."""
 
@@ -69,4 +76,4 @@ class Upgrade:
     record: int
 
 
-Change = Open | Close | Renew | Spend | Know | Forget | Conclude | Upgrade
+Change = Open | Close | Renew | Spend | Know | Forget | Distrust | Conclude | Upgrade

@@ -22,11 +22,13 @@ from pipeline.core.wanted import PATH_OF, create_body, encode, with_parent_ids
 from pipeline.errors import ApiRefusesAll, BillferryError
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
+from pipeline.load.id_checks import IdChecks
+from pipeline.load.known import Known, Memory
 from pipeline.load.loop import seldom_swept
 from pipeline.load.parents import OtherCustomer, Parents
 from pipeline.load.parts import Bucket, Supply, buckets
-from pipeline.load.scope import Commits, Known, Memory, Scope, Settlement
-from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, of_another_customer
+from pipeline.load.scope import Commits, Scope, Settlement
+from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, broken_off, of_another_customer
 from pipeline.load.wire import BESIDE, Doubt, Halted, Sender, Uncertain, Wire
 from pipeline.signals import on_stop
 from schemas.results import RequestCounts
@@ -71,7 +73,7 @@ class LoadResult:
 def load(job: LoadJob) -> LoadResult:
     """Send what is to be sent; outcomes are in the ledger on return.
 
-    Raises DiskFull when the ledger cannot be written; stops of any other kind are in the result.
+    Raises DiskFull when the ledger cannot be written; other stops are in the result.
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
@@ -109,14 +111,15 @@ class _Loading:
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:
-        job = self.job
+        job, known = self.job, Known(self.job.reader)
         self.wire.when_aside = self.wake.set
         self.scope = Scope(
             merchant=job.settings.merchant,
             environment=job.settings.environment,
             wire=self.wire,
             commits=self.commits,
-            known=Known(job.reader),
+            known=known,
+            ids=IdChecks(self.wire, known, job.settings.api.check_ids, job.settings.api.base_url),
             max_retry_s=job.settings.api.max_retry_s,
             key_life_s=(job.settings.api.key_retention_h - 1) * 3600,
         )
@@ -156,7 +159,7 @@ class _Loading:
             await supply.close()
         if self.failure is not None:
             raise self.failure
-        await self.commits.durable()
+        await self.commits.durable(*self.scope.ids.distrusted(self.job.file_id))
 
     async def _refill(self, supply: Supply) -> None:
         while self.turns.active < self.window:
@@ -232,9 +235,9 @@ class _Loading:
         except OtherCustomer:
             settled = of_another_customer()
         except (Halted, Uncertain):
-            settled = _broken_off(doubt)
+            settled = broken_off(doubt)
         except asyncio.CancelledError:
-            await self._conclude(intent, _broken_off(doubt))
+            await self._conclude(intent, broken_off(doubt))
             raise
         await self._conclude(intent, settled)
         self._watch_refusals(settled)
@@ -392,9 +395,3 @@ class _Loading:
         )
         vars(intent)["stated"] = body  # what reading its own bytes again would give
         return intent
-
-
-def _broken_off(doubt: Doubt) -> Settlement:
-    """What becomes of a record when the load stops over it."""
-    outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
-    return Settlement(outcome, attempts=doubt.sends)

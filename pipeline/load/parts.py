@@ -20,7 +20,7 @@ from pipeline.core.line_items import summed
 from pipeline.core.plan import CustomerPart, Group
 from pipeline.core.wanted import LEAF_OF, ROW, Wanted, wanted_from_row
 from pipeline.edge.reader.parts import accepted, count_lines, parts_of, sendable
-from pipeline.load.scope import Memory
+from pipeline.load.known import Memory
 from schemas.feed import Model
 
 BUCKET_RECORDS = 100_000

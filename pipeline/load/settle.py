@@ -54,6 +54,8 @@ class CreateSettler:
                 found = await self._wire.look_up(intent.kind, intent.reference)
                 if found is not None:
                     return await self.settle_found(intent, found, doubt)
+            if not doubt.doubtful:
+                await self._scope.ids.before_use(intent)
             return await self._generations(intent, doubt)
         except Uncertain:
             return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
@@ -116,7 +118,8 @@ class CreateSettler:
         owners = {
             f"{kind}_id": body[kind] for kind in ("account", "customer") if isinstance(body.get(kind), str)
         }
-        expected = Expected({**fields, amount: body[amount]}, owners)
+        references = {"customer": intent.customer_reference, "account": intent.account_reference}
+        expected = Expected({**fields, amount: body[amount]}, owners, references)
         return await self._wire.persist(
             lambda: self._wire.ask(
                 intent.method, intent.path, expected, body=intent.body, key=intent.key, doubt=doubt
@@ -346,6 +349,12 @@ def of_another_customer(*, attempts: int = 0) -> Settlement:
         "the account belongs to another customer",
         attempts=attempts,
     )
+
+
+def broken_off(doubt: Doubt) -> Settlement:
+    """What becomes of a record when the load stops over it."""
+    outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
+    return Settlement(outcome, attempts=doubt.sends)
 
 
 def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: str | None) -> Entity:

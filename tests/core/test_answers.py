@@ -82,6 +82,35 @@ def test_an_id_that_nobody_could_have_given_is_a_nonsensical_answer(field: str, 
     assert read(answer(200, bill(**{field: text})), LOOK_UP).meaning is Meaning.DOUBT
 
 
+OWNERS = {"customer": "C1", "account": "A1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        pytest.param(
+            {"customer": {"external_reference": "C1", "id": "bcus_1"}}, Meaning.DONE, id="the customer"
+        ),
+        pytest.param({"customer": {"external_reference": "C2"}}, Meaning.DOUBT, id="another customer"),
+        pytest.param({"customer": {"id": "bcus_2"}}, Meaning.DOUBT, id="another's id than the answer's own"),
+        pytest.param({"account": {"external_reference": "A1"}}, Meaning.DONE, id="the account"),
+        pytest.param({"account": {"external_reference": "A2"}}, Meaning.DOUBT, id="another account"),
+        pytest.param(
+            {"account": {"external_reference": "A1", "customer": {"external_reference": "C2"}}},
+            Meaning.DOUBT,
+            id="the account of another customer",
+        ),
+        pytest.param({"account": "bacc_1", "customer": None}, Meaning.DONE, id="ids, as they may be"),
+    ],
+)
+def test_an_owner_that_the_answer_carries_is_that_of_the_request(
+    said: dict[str, Any], meaning: Meaning
+) -> None:
+    expected = EXPECTED._replace(references=OWNERS)
+    assert read(answer(201, bill(**said)), expected).meaning is meaning
+    assert read(answer(200, bill(**said)), LOOK_UP).meaning is Meaning.DONE, "a look compares by id"
+
+
 @pytest.mark.parametrize("text", ["\x1b]0;gone\x07", "\x9b31m", "a\r\nb", "\u202egnp.exe"])
 def test_nothing_of_a_problem_document_can_steer_a_terminal(text: str) -> None:
     document = json.dumps({"type": f"https://x#{text}", "title": text, "detail": text}).encode()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from pipeline.core.wanted import Kind
-from pipeline.load.scope import Known, Memory
+from pipeline.load.known import Known, Memory
 
 
 class Ledger:

@@ -16,7 +16,18 @@ from typing import Any
 
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Change, Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
+from pipeline.core.remembered import (
+    Change,
+    Close,
+    Conclude,
+    Distrust,
+    Forget,
+    Know,
+    Open,
+    Renew,
+    Spend,
+    Upgrade,
+)
 from pipeline.core.wanted import encode
 
 MAX_ROWS = 128
@@ -74,6 +85,15 @@ class _Waiting:
             case Forget(kind, reference):
                 self._write_known()
                 self._db.execute("DELETE FROM entities WHERE kind = ? AND reference = ?", (kind, reference))
+            case Distrust(file_id):
+                self._write_known()
+                self._write_concluded()
+                for kind in ("customer", "account"):
+                    self._db.execute(
+                        "DELETE FROM entities WHERE kind = ?1 AND watermark IS NULL AND id IN (SELECT"
+                        " iif(?1 = 'customer', customer_id, account_id) FROM outcomes WHERE file_id = ?2)",
+                        (kind, file_id),
+                    )
             case Upgrade(file_id, record):
                 self._write_concluded()
                 self._db.execute(
