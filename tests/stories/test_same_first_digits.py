@@ -77,6 +77,18 @@ def test_the_second_file_does_not_replace_the_reports_of_the_first(
     assert whole in rejects, "reject_source names the file by all its digits"
 
 
+def test_a_file_keeps_its_digits_also_when_the_first_ones_reports_are_forgotten(
+    merchant: Merchant, twins: tuple[str, str]
+) -> None:
+    """On the SFTP server the first one's reports may still be."""
+    load(merchant, twins[0])
+    shutil.rmtree(merchant.folder / "var" / "reports")
+    load(merchant, twins[1])
+    assert folders(merchant) == {f"{NAME}.{sha256(twins[1])}": bill(twins[1])}
+    assert command(merchant, "report", sha256(twins[0]))[0] in {0, 1}
+    assert folders(merchant)[f"{NAME}.{sha256(twins[0])[:8]}"] == bill(twins[0])
+
+
 def test_after_a_lost_ledger_the_folder_itself_says_whose_it_is(
     merchant: Merchant, twins: tuple[str, str]
 ) -> None:
