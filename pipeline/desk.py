@@ -6,7 +6,7 @@ and nothing is owed to a source. No stage asks again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,16 +15,16 @@ from uuid import uuid4
 
 import structlog
 
+from pipeline.balances import BalanceFiles, balance_files, recognised
 from pipeline.collect import Matching
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.moments import rfc3339
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.pace import Pace
-from pipeline.core.wanted import LEAF_OF
 from pipeline.disk import private_folder, scratch_folder
 from pipeline.edge.config import Config, api_key, feed_print
 from pipeline.edge.landing import land_beside, landed_beside
-from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Sends, the_one_named
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Lineage, Sends, the_one_named
 from pipeline.edge.lock import held_folder, only_run
 from pipeline.edge.log import masked_trace
 from pipeline.errors import (
@@ -58,6 +58,11 @@ from schemas.settings import Settings
 log = structlog.get_logger()
 
 
+def utc_now() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line asks for beside the config."""
@@ -69,6 +74,8 @@ class Options:
     wait_s: float = 0.0
     reports_only: bool = False
     """Reports are written again and nothing is sent: no key is needed."""
+    clock: Callable[[], datetime] = utc_now
+    """In UTC."""
 
 
 @dataclass(slots=True)
@@ -84,10 +91,13 @@ class Desk:
     in_place: Callable[[], bool]
     """Whether work_dir is still the folder that the run began with."""
     run_id: str = field(default_factory=lambda: str(uuid4()))
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started_at: datetime = field(init=False)
     status: int = EX_OK
     _key: str | None = None
     _clock: Timekeeper | None = None
+
+    def __post_init__(self) -> None:
+        self.started_at = self.now()
 
     @classmethod
     @contextmanager
@@ -109,7 +119,9 @@ class Desk:
             key = None if options.reports_only else api_key(config.settings)
             sweep_leftovers(work_dir)
             with closing(open_for(config.settings, read_only=False)) as ledger:
-                yield cls(config, ui, options, work_dir / "landing", ledger, pace, in_place, _key=key)
+                desk = cls(config, ui, options, work_dir / "landing", ledger, pace, in_place, _key=key)
+                desk.recognise_ledger()
+                yield desk
 
     # -- places --
 
@@ -144,7 +156,7 @@ class Desk:
     # -- what is said --
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self.options.clock()
 
     def facts(self) -> RunFacts:
         return RunFacts(
@@ -198,6 +210,13 @@ class Desk:
 
     def row(self, sha256: str) -> FileRow | None:
         return self._files.by_sha256(sha256) if self.ledger else None
+
+    def taken_up(self, landed: LandedFile) -> FileRow:
+        """The row of a file that is being worked on."""
+        row = self.row(landed.sha256)
+        if row is None:
+            raise RuntimeError("the file was not taken up")
+        return row
 
     def unfinished(self) -> list[FileRow]:
         return [] if self.options.dry_run or not self.ledger else self._files.unfinished()
@@ -259,8 +278,8 @@ class Desk:
         """The ledger's id of a file that is worked on now; None in a dry run."""
         if self.options.dry_run:
             return None
-        before = self.row(landed.sha256)
-        afresh = before is not None and (self.options.force or self.is_back(landed, before))
+        before, balances = self.row(landed.sha256), self.balances
+        afresh = before is not None and (self.options.force or balances.is_back(landed, before))
         row = self._files.land(
             sha256=landed.sha256,
             name=landed.name,
@@ -271,25 +290,13 @@ class Desk:
             rejects_of=landed.rejects_of,
             size_bytes=landed.size_bytes,
             at=rfc3339(self.now()),
+            as_of=balances.day_of(landed, before),
         )
         if afresh:
-            self._files.start_afresh(row.id, at=rfc3339(self.now()))
+            came_back = not self.options.force and not landed.name_parts.get("date")
+            self._files.start_afresh(row.id, at=rfc3339(self.now()), came_back=came_back)
             Decisions(self._db).forget_gate(row.id)
         return row.id
-
-    def is_back(self, landed: LandedFile, row: FileRow) -> bool:
-        """Whether balances of an earlier day come back, byte for byte, after a file between them had set others.
-
-        The same bytes are the same bills, but not the same news: 100, then 200, then 100 again.
-        """
-        day, then = landed.name_parts.get("date", ""), row.name_parts.get("date", "")
-        kind = LEAF_OF[landed.feed.model]
-        return (
-            row.finished
-            and kind != "bill"
-            and day > then
-            and self._files.is_overtaken(row.id, kind, _watermark(row.name_parts, row.landed_at, row.id))
-        )
 
     def finish(
         self, file_id: int | None, report: FileReport, remotes: Sequence[RemoteFile], place: Place | None
@@ -364,20 +371,19 @@ class Desk:
     def api_key(self) -> str:
         return self._key or api_key(self.settings)
 
-    def watermark(self, landed: LandedFile, file_id: int) -> str:
-        """Sorts balances by the date in the file name, then by landing order."""
-        row = self.row(landed.sha256)
-        return _watermark(landed.name_parts, row.landed_at if row else "", file_id)
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage(self._db, self.settings.work_dir)
 
-    def is_past_dated(self, landed: LandedFile) -> bool:
-        """Whether the date in the file name was over when the file landed, and nobody forces the file.
+    @property
+    def balances(self) -> BalanceFiles:
+        """Which balance files are news, and in what order."""
+        return balance_files(self.ledger, self.settings, self.options.clock, forced=self.options.force)
 
-        The day of landing counts, not today: a file that is resumed tomorrow is treated as it was today.
-        """
-        day, row = landed.name_parts.get("date"), self.row(landed.sha256)
-        if not day or self.options.force:
-            return False
-        return day < (row.landed_at if row else rfc3339(self.now()))[:10]
+    def recognise_ledger(self) -> None:
+        """See whether the ledger is the one that worked here last; tell when it may be behind."""
+        if (told := recognised(self.lineage, self.settings, self.now())) is not None:
+            self.warn(f"{self.ledger_path}: {told}")
 
     @property
     def _db(self) -> Ledger:
@@ -388,7 +394,3 @@ class Desk:
     @property
     def _files(self) -> Files:
         return Files(self._db)
-
-
-def _watermark(name_parts: Mapping[str, str], landed_at: str, file_id: int) -> str:
-    return f"{name_parts.get('date') or landed_at[:10]}#{file_id:012d}"

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pipeline.balances import LEDGER_MAY_BE_BEHIND, undated
 from pipeline.core.answers import Answer, Failure, unanswered
 from pipeline.core.clock import http_date
 from pipeline.edge.config import Config, api_key, ping_url
-from pipeline.edge.ledger import Decisions, open_ledger
+from pipeline.edge.ledger import Decisions, Lineage, open_ledger
 from pipeline.errors import (
     EX_OK,
     ApiUnauthorised,
@@ -33,6 +34,12 @@ ROOM_BYTES = 256 * 2**20
 """With less room than this a run of ordinary files may not end."""
 CLOCK_OFF_S = 120
 """A clock that is further off than this makes dates and key lives wrong."""
+
+
+UNDATED = (
+    "note: file names without a {date} part, so that the order in which files land decides which balance is current:"
+    " one that is late or sent twice is taken for the news of its day"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
     yield _found("ledger", lambda: _ledger(settings))
     yield _feeds(settings)
+    for feed in filter(undated, settings.feeds):
+        yield Finding(f"feeds.{feed.name}", EX_OK, UNDATED, warning=True)
     yield from _api(settings)
     if settings.ping is not None:
         yield _found("ping", lambda: _ping(settings))
@@ -106,7 +115,9 @@ def _ledger(settings: Settings) -> str:
         open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
     ) as ledger:
         problem = ledger.execute("PRAGMA quick_check").fetchone()[0]
-    return f"{path}: {problem}"
+        whence = Lineage(ledger, settings.work_dir).look()
+    told = LEDGER_MAY_BE_BEHIND.get(whence)
+    return f"{path}: {problem}" + (f"; {told}" if told else "")
 
 
 def _feeds(settings: Settings) -> Finding:

@@ -211,6 +211,13 @@ class FileRefused(BillferryError):
         return f"{self.facts['problem']}; {self.facts['remedy']}"
 
 
+class BalancesOvertaken(BillferryError):
+    """{name}: this file was already loaded, and another file of its date has set other balances since; nothing was sent. If its balances are those of now, say billferry load --force"""
+
+    code = "file.overtaken"
+    exit_status = EX_RECORDS
+
+
 class FeedLate(BillferryError):
     """feed {feed}: no file has come for {day}, and it was due by {hour} ({timezone}); ask the merchant, or look where files arrive"""
 

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from pipeline.collect import Matching, land_named
 from pipeline.core import rules
-from pipeline.core.files import CheckedFile
+from pipeline.core.current import dated_ahead
+from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.line_items import summed
 from pipeline.core.names import label_of_path
 from pipeline.core.wanted import PATH_OF, Wanted, create_body, wanted_from_row
@@ -46,6 +48,7 @@ def validate_files(
     limits: Limits,
     merchant: str = "none",
     environment: Environment = "test",
+    timezone: str = "UTC",
     rejects_below: Path | None = None,
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
@@ -54,17 +57,18 @@ def validate_files(
 
     Rejected records are written below `rejects_below`, in a folder for each file, when that is named.
     """
+    now = datetime.now(UTC)
     run = RunFacts(
         id=str(uuid4()),
-        started_at=datetime.now(UTC),
-        finished_at=datetime.now(UTC),
+        started_at=now,
+        finished_at=now,
         merchant=merchant,
         environment=environment,
         dry_run=True,
     )
+    today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
     matching = Matching(feeds, feed_of_rejects=lambda _: (feed, {}) if feed else None)
-    reports: list[FileReport] = []
-    status = EX_OK
+    reports, status = list[FileReport](), EX_OK
     for path in paths:
         try:
             with stoppable(), scratch_folder("billferry-validate-") as folder:
@@ -77,7 +81,7 @@ def validate_files(
                     feed=feed,
                     durable=False,
                 )
-                checked = _noted(check_interruptibly(landed, landed.path.parent, ui, limits=limits))
+                checked = _checked(landed, ui, limits, today)
                 report = report_of_check(checked, run=run, rejects_below=rejects_below)
                 ui.file(report, shown_rejects=0)
                 for text in explain(checked):
@@ -103,6 +107,11 @@ def _noted(checked: CheckedFile) -> CheckedFile:
         return checked
     note = "feed.release is always: a run holds this file until it is released"
     return replace(checked, notes=(*checked.notes, note))
+
+
+def _checked(landed: LandedFile, ui: Ui, limits: Limits, today: str) -> CheckedFile:
+    checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
+    return _noted(replace(checked, refusal=checked.refusal or dated_ahead(landed, today)))
 
 
 def explain(checked: CheckedFile) -> Iterator[str]:

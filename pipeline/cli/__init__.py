@@ -109,7 +109,10 @@ def load(
     feed: FeedName = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="No request, no ledger change.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also files that are loaded already, and balances of past days.")
+        bool,
+        typer.Option(
+            "--force", help="Reload files that were already loaded; set their balances whatever is there."
+        ),
     ] = False,
     limit: Annotated[
         int | None,

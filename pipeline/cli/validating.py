@@ -37,6 +37,7 @@ def validate_as_asked(
             limits=settings.limits,
             merchant=settings.merchant,
             environment=settings.environment,
+            timezone=settings.timezone,
             rejects_below=rejects_below,
             show=show,
             on_request=on_request,

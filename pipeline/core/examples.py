@@ -359,6 +359,7 @@ def _crossing_examples() -> dict[str, Example | Story]:
 def _stories() -> dict[str, Example | Story]:
     exists = "tests/stories/test_what_exists_already.py"
     days = "tests/stories/test_balances_over_days.py"
+    current = "tests/stories/test_current_balances.py"
     trouble = "tests/stories/test_trouble_with_the_api.py"
     return {
         "bill_reference.differs": Story("INV-1 over 10.00 here, over 20.00 there", exists),
@@ -367,6 +368,8 @@ def _stories() -> dict[str, Example | Story]:
         "account_reference.currency_differs": Story("ZAR here, USD there", days),
         "customer_reference.currency_differs": Story("ZAR here, USD there", days),
         "balance.superseded": Story("yesterday's file after today's", days),
+        "balance.not_ours": Story("a payment after the copy that was restored", current),
+        "file.dated_ahead": Story("balances_2062-11-28.csv", "tests/stories/test_dates_of_balances.py"),
         "balance.moved": Story("a payment came in between", days),
         "api.never_connected": Story("the API is down for maintenance", "tests/core/test_answers.py"),
         "api.timed_out": Story("no answer for 30 s", trouble),

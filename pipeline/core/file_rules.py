@@ -89,6 +89,11 @@ def _unfit_file_rules() -> Iterator[Rule]:
         "correct them",
     )
     yield Rule(
+        "file.dated_ahead",
+        "balances dated later than tomorrow",
+        "correct the date in its name, or billferry load --force if they are those of today",
+    )
+    yield Rule(
         "file.control_missing",
         "no control totals, and feed.control.required is true",
         "export it again whole, with its trailer or control file",

@@ -23,6 +23,14 @@ class Entity(NamedTuple):
     details: Json = NOTHING
     """Names, e-mails, phones and metadata as last sent."""
     watermark: str | None = None
+    """Of the balance; None where it was never set from a file."""
+    sure: bool = True
+    """No newer balance can have been set by a ledger that knew more than this one."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the balance is the last that was set from a file."""
+        return self.watermark is not None and bool(self.sure)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Intent:
     watermark: str | None
     first_sent_at: str
     attempts: int = 0
+    sure: bool = True
+    """Whether its balance, once set, is the newest for sure (see `Entity.sure`)."""
 
     @property
     def business_key(self) -> tuple[Kind, str]:

@@ -236,10 +236,19 @@ def _loading_rules() -> Iterator[Rule]:
             f"the API holds this {kind} in another currency",
             "correct the currency",
         )
-    yield Rule("balance.superseded", "a newer balance was applied already", "nothing, or --force")
+    yield Rule(
+        "balance.superseded",
+        "a newer file has set this balance",
+        "nothing; or, if this file is current, billferry load --force",
+    )
+    yield Rule(
+        "balance.not_ours",
+        "the API holds a balance that this ledger did not set, and it may be newer",
+        "compare it there; if the file is current, billferry load --force",
+    )
     yield Rule(
         "balance.moved",
-        "the balance changed at the API since it was last known here",
+        "an earlier request was not answered, and the balance may have changed since",
         "compare it there, then send a current balance",
     )
 

@@ -1,16 +1,21 @@
 """Balances: set while they are current, or not at all (design, law 10).
 
-PATCH replaces a balance, and carries no idempotency key. So before an unaccounted one is sent again, the API is
-asked what it holds: the target (it worked), what we last knew (it did not), or something else (a payment came
-in between, and sending again would erase it).
+PATCH replaces a balance, and carries no idempotency key. The news of the day goes without a look. Where the ledger
+may not know what was set last (it was restored or lost, it never set this balance, the file is late or comes back),
+the API is asked first, and what is neither what was last set nor what is wanted stays as it is.
+
+Before an unaccounted PATCH is sent again, the API is asked, too: the target is there (it worked), or the old balance
+(it did not: but only within seconds; later a customer may have paid just that), or something else.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from pipeline.core import money
 from pipeline.core.answers import Expected, Meaning, Reading
 from pipeline.core.compare import changed_details
+from pipeline.core.current import News, day_of
 from pipeline.core.intents import Entity, Intent
 from pipeline.core.outcomes import Outcome
 from pipeline.core.remembered import Close, Forget, Know, Open, Renew
@@ -20,15 +25,19 @@ from pipeline.load.scope import Scope, Settlement
 from pipeline.load.settle import CreateSettler
 from pipeline.load.wire import Doubt, Uncertain
 
+RESEND_WITHIN_S = 10.0
+"""So long after a send the old balance shows that it did not work: time for some quick repetitions, and none for a
+customer to be told of the new balance and to pay just that. After a time-out (30 s) the API may even still be at work.
+"""
+
 
 class BalanceSettler(CreateSettler):
     """Settles POST and PATCH intents of accounts and customers that carry a balance."""
 
-    def __init__(self, scope: Scope, *, update_details: bool, past_dated: bool) -> None:
-        """`past_dated`: the file's date is over and nobody said --force, so unknown balances stay untouched."""
+    def __init__(self, scope: Scope, *, update_details: bool, news: News) -> None:
         super().__init__(scope)
         self._update_details = update_details
-        self._past_dated = past_dated
+        self._news = news
 
     async def settle(self, intent: Intent, doubt: Doubt) -> Settlement:
         if intent.method == "POST":
@@ -45,69 +54,115 @@ class BalanceSettler(CreateSettler):
         if intent.kind == "account":
             await self._parents.require_owner(intent, found)
         if doubt.doubtful:
-            if found.get("balance") == body["balance"]:
-                return self._settled(doubt, entity._replace(watermark=intent.watermark), Outcome.CREATED)
+            # Whether this request made it, or somebody before, cannot be seen.
+            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._news.certain)
+            if entity.balance == body["balance"]:
+                return self._settled(doubt, entity, Outcome.CREATED)
             return self._moved(doubt, entity)
-        return await self.apply(intent, entity, doubt, known_to_ledger=False)
+        return await self.apply(intent, None, entity, doubt)
 
     async def apply(
-        self, intent: Intent, entity: Entity, doubt: Doubt, *, known_to_ledger: bool
+        self, intent: Intent, known: Entity | None, shown: Entity | None, doubt: Doubt
     ) -> Settlement:
-        """Set the balance of an existing entity to what the intent states."""
+        """Set the balance of an existing entity to what the intent states.
+
+        `known` to the ledger, or `shown` by the API just now.
+        """
         body = intent.stated
-        refusal = self._must_not(intent, entity, doubt, body, known_to_ledger=known_to_ledger)
+        entity = shown or known
+        if entity is None:
+            raise ValueError("an entity that nobody knows")
+        refusal = self._must_not(entity, doubt, body)
         if refusal is not None:
             return refusal
         details = changed_details(body, entity.details) if self._update_details else {}
-        if entity.balance == body["balance"] and not details:
-            if not known_to_ledger:
-                return self._settled(doubt, entity._replace(watermark=intent.watermark), Outcome.UNCHANGED)
-            found = await self._wire.look_up(intent.kind, intent.reference)
-            if found is not None and found.get("balance") == body["balance"]:
-                entity = entity._replace(id=found["id"], watermark=intent.watermark)
-                return self._settled(doubt, entity, Outcome.UNCHANGED)
-            if found is not None:
-                entity = entity._replace(id=found["id"], balance=found.get("balance"))
-        patch = {"balance": body["balance"], "currency": body["currency"], **details}
-        renewed = replace(
+        trusted = known is not None and known.is_trusted
+        judged = not trusted or self._news.doubtful or self._news.repeated or self._overrides(entity)
+        if shown is None and (judged or (entity.balance == body["balance"] and not details)):
+            shown = await self._as_shown(intent, entity)
+        sure = (
+            trusted
+            or self._news.certain
+            or self._news.forced
+            or (shown is not None and shown.balance is None)
+        )
+        if shown is not None:
+            if shown.balance == body["balance"] and not details:
+                confirmed = shown._replace(watermark=intent.watermark, sure=sure)
+                return self._settled(doubt, confirmed, Outcome.UNCHANGED)
+            if judged and not self._may_replace(shown.balance, known, body["balance"]):
+                return self._not_ours(doubt, known or shown, shown.balance, body)
+        renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
+        await self._scope.commits.durable(Close(renewed), Open(renewed), Know(shown or entity))
+        self._scope.known.add(shown or entity)
+        doubt.doubtful = False  # what was sent before is settled by the look that found the entity
+        settled = await self._patch(renewed, doubt)
+        if judged and shown is not None and settled.outcome is Outcome.UPDATED:
+            return settled._replace(message=self._what_was_replaced(shown.balance, body))
+        return settled
+
+    async def _as_shown(self, intent: Intent, entity: Entity) -> Entity | None:
+        """The entity with the balance that the API shows now; None when it is gone, which the PATCH itself will say."""
+        found = await self._wire.look_up(intent.kind, intent.reference)
+        return None if found is None else entity._replace(id=found["id"], balance=found.get("balance"))
+
+    def _renewed(self, intent: Intent, entity: Entity, body: Json, details: Json, *, sure: bool) -> Intent:
+        return replace(
             intent,
             method="PATCH",
             path=f"{PATH_OF[intent.kind]}/{entity.id}",
-            body=encode(patch),
+            body=encode({"balance": body["balance"], "currency": body["currency"], **details}),
             key=None,
             balance_before=entity.balance,
+            sure=sure,
         )
-        await self._scope.commits.durable(Close(renewed), Open(renewed), Know(entity))
-        self._scope.known.add(entity)
-        doubt.doubtful = False  # what was sent before is settled by the look that found the entity
-        return await self._patch(renewed, doubt)
 
-    def _must_not(
-        self, intent: Intent, entity: Entity, doubt: Doubt, body: Json, *, known_to_ledger: bool
-    ) -> Settlement | None:
+    def _must_not(self, entity: Entity, doubt: Doubt, body: Json) -> Settlement | None:
         if entity.currency not in {None, body["currency"]}:
             return self._conflict(
                 doubt,
                 entity,
-                f"{intent.kind}_reference.currency_differs",
+                f"{entity.kind}_reference.currency_differs",
                 "the API holds a balance in another currency; a currency cannot be changed by a bill file",
             )
-        if (
-            entity.watermark is not None
-            and intent.watermark is not None
-            and intent.watermark < entity.watermark
-        ):
-            return self._conflict(
-                doubt, entity, "balance.superseded", "a newer file has set this balance already"
-            )
-        if not known_to_ledger and self._past_dated and entity.balance != body["balance"]:
-            return self._conflict(
-                doubt,
-                entity,
-                "balance.superseded",
-                "the file's date is over and the ledger does not know this balance; use --force if it is current",
-            )
+        if self._overrides(entity) and not self._news.forced:
+            message = f"a newer file, of {day_of(entity.watermark or '')}, has set this balance already"
+            return self._conflict(doubt, entity, "balance.superseded", message)
         return None
+
+    def _overrides(self, entity: Entity) -> bool:
+        """Whether a newer file has set the balance."""
+        return entity.watermark is not None and self._news.watermark < entity.watermark
+
+    def _may_replace(self, shown: int | None, known: Entity | None, wanted: int) -> bool:
+        """Whether what the API shows may be replaced where the ledger may not know what was set last.
+
+        What it last set is proof enough in a ledger that misses nothing, or for a file that nobody can have loaded
+        before. Otherwise it may have been replaced and paid since: 0, then 200, and 0 again.
+        """
+        if self._news.forced or shown in {None, wanted}:
+            return True
+        if self._news.repeated:
+            return False
+        ours = known.balance if known is not None and known.watermark is not None else None
+        return shown == ours and known is not None and (bool(known.sure) or self._news.certain)
+
+    def _not_ours(self, doubt: Doubt, entity: Entity, shown: int | None, body: Json) -> Settlement:
+        there = money.shown(body["currency"], shown or 0)
+        wanted = money.shown(body["currency"], body["balance"])
+        return self._conflict(
+            doubt,
+            entity,
+            "balance.not_ours",
+            f"the API holds {there} and the file says {wanted}; what is there may be newer, so it is left as it is."
+            " If the file is current, say billferry load --force",
+        )
+
+    def _what_was_replaced(self, shown: int | None, body: Json) -> str | None:
+        """What to say where --force replaced a balance that was not known to be ours."""
+        if not self._news.forced or shown in {None, body["balance"]}:
+            return None
+        return f"{money.shown(body['currency'], shown or 0)} was there, and was replaced because of --force"
 
     async def _patch(self, intent: Intent, doubt: Doubt) -> Settlement:
         body = intent.stated
@@ -152,17 +207,27 @@ class BalanceSettler(CreateSettler):
             return None  # the PATCH itself will say 404
         if found.get("balance") == body["balance"]:
             return self._applied(intent, found, doubt)
-        if found.get("balance") == intent.balance_before:
+        if self._did_not_work(intent, found.get("balance"), doubt):
             return None
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
-        return self._moved(doubt, entity)
+        return self._moved(doubt, entity._replace(watermark=intent.watermark, sure=intent.sure))
+
+    def _did_not_work(self, intent: Intent, shown: int | None, doubt: Doubt) -> bool:
+        """Whether the old balance is proof: where there was none, which no payment brings back; or within seconds.
+
+        A person who forces the file says so of a request of an earlier run.
+        """
+        if doubt.sends == 0 and self._news.forced:
+            return True
+        recent = self._wire.now - doubt.sent_at <= RESEND_WITHIN_S
+        return shown == intent.balance_before and (shown is None or recent)
 
     async def _stale(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
         """404 on a remembered id: the reference may have a new one; if not, the entity is gone and is made again."""
         found = await self._wire.look_up(intent.kind, intent.reference)
         if found is not None and not intent.path.endswith(f"/{found['id']}"):
             entity = entity_from(intent.kind, found, owner=self._owner(intent))
-            return await self.apply(intent, entity, doubt, known_to_ledger=False)
+            return await self.apply(intent, None, entity, doubt)
         if found is not None:
             return self._refused(doubt, reading)
         self._scope.known.drop(intent.kind, intent.reference)
@@ -179,6 +244,7 @@ class BalanceSettler(CreateSettler):
             generation=generation,
             key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
             balance_before=None,
+            sure=True,
         )
         await self._scope.commits.durable(Renew(renewed))
         doubt.doubtful = False  # the PATCH changed nothing: there is nothing that it could have changed
@@ -192,6 +258,7 @@ class BalanceSettler(CreateSettler):
             balance=intent.stated["balance"],
             details={**last_sent, **sent},
             watermark=intent.watermark,
+            sure=intent.sure,
         )
         return self._settled(doubt, entity, Outcome.UPDATED)
 
@@ -211,7 +278,8 @@ class BalanceSettler(CreateSettler):
             doubt,
             entity,
             "balance.moved",
-            "the balance moved after an unaccounted request (a payment, perhaps); it is left as it is",
+            "an earlier request was not answered, and a payment may have come since; the balance is left as it is."
+            " The next file sets it, or billferry load --force",
         )
 
     def _conflict(self, doubt: Doubt, entity: Entity, code: str, message: str) -> Settlement:

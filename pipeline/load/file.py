@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from pipeline.core.current import News
 from pipeline.core.files import CheckedFile
 from pipeline.core.identity import content_of
 from pipeline.core.intents import Intent
@@ -53,8 +54,9 @@ class LoadJob:
     commits: AbstractAsyncContextManager[Commits]
     reader: Memory
     pace: Pace
-    watermark: str
-    past_dated: bool
+    news: News
+    clock: Callable[[], datetime]
+    """In UTC."""
     up_to: int | None = None
     """So many records of the file may be settled in all; None: every one."""
     progress: Callable[[int, int], None] = lambda _, __: None
@@ -122,6 +124,7 @@ class _Loading:
             ids=IdChecks(self.wire, known, job.settings.api.check_ids, job.settings.api.base_url),
             max_retry_s=job.settings.api.max_retry_s,
             key_life_s=(job.settings.api.key_retention_h - 1) * 3600,
+            clock=job.clock,
         )
 
     @property
@@ -251,7 +254,7 @@ class _Loading:
         known = self.scope.known.get(intent.kind, intent.reference)
         settler = self._settler(intent)
         if known is not None and isinstance(settler, BalanceSettler):
-            return await settler.apply(intent, known, doubt, known_to_ledger=True)
+            return await settler.apply(intent, known, None, doubt)
         if known is not None:
             found = await settler.look_up_patiently(intent, LAG_PAUSES_S)
             if found is not None:
@@ -367,9 +370,9 @@ class _Loading:
     def _settler(self, intent: Intent) -> CreateSettler:
         if intent.kind == "bill":
             return CreateSettler(self.scope)
-        return BalanceSettler(
-            self.scope, update_details=self.job.settings.api.update_details, past_dated=self.job.past_dated
-        )
+        # What another file left in doubt is not forced with this one.
+        news = self.job.news if intent.file_id == self.job.file_id else News(intent.watermark or "")
+        return BalanceSettler(self.scope, update_details=self.job.settings.api.update_details, news=news)
 
     def _intent(self, task: Task) -> Intent:
         wanted = task.wanted
@@ -390,8 +393,8 @@ class _Loading:
             customer_reference=wanted.customer.reference,
             account_reference=wanted.account.reference if wanted.account else None,
             balance_before=None,
-            watermark=self.job.watermark if wanted.kind != "bill" else None,
-            first_sent_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            watermark=self.job.news.watermark if wanted.kind != "bill" else None,
+            first_sent_at=self.job.clock().isoformat(timespec="milliseconds"),
         )
         vars(intent)["stated"] = body  # what reading its own bytes again would give
         return intent

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from pipeline.core.identity import idempotency_key
@@ -57,6 +58,8 @@ class Scope:
     ids: IdChecks
     max_retry_s: float
     key_life_s: float
+    clock: Callable[[], datetime]
+    """In UTC."""
 
     def key(self, kind: Kind, reference: str, content: str, generation: int) -> str:
         """The idempotency key of a wish in a generation."""
@@ -71,5 +74,5 @@ class Scope:
 
     def older_than_its_key(self, intent: Intent) -> bool:
         """Whether the API may have forgotten the key of an intent, or nobody can tell because the clock went back."""
-        age = datetime.now(UTC) - datetime.fromisoformat(intent.first_sent_at)
+        age = self.clock() - datetime.fromisoformat(intent.first_sent_at)
         return not 0 <= age.total_seconds() <= self.key_life_s

@@ -262,7 +262,9 @@ class CreateSettler:
         owner = None if intent.kind == "customer" else intent.customer_reference
         leaf_entity = entity_from(intent.kind, leaf, owner=owner)
         if intent.kind != "bill":
-            leaf_entity = leaf_entity._replace(details=details_of(body), watermark=intent.watermark)
+            leaf_entity = leaf_entity._replace(
+                details=details_of(body), watermark=intent.watermark, sure=intent.sure
+            )
         return [*entities, leaf_entity]
 
     async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:

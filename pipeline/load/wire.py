@@ -59,6 +59,8 @@ class Doubt:
 
     doubtful: bool = False
     sends: int = 0
+    sent_at: float = float("-inf")
+    """When it was last sent in this run, by `Wire.now`."""
 
 
 class Wire:
@@ -131,6 +133,7 @@ class Wire:
             sent_at = self._clock()
             before, doubt.doubtful = doubt.doubtful, True  # a cancelled wait leaves the doubt standing
             doubt.sends += 1
+            doubt.sent_at = sent_at
             self._sent += 1
             self._retried += doubt.sends > 1
             answer = await self._sender.send(method, path, body, key)

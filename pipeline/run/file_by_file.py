@@ -14,6 +14,7 @@ from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
 from pipeline.errors import (
+    BalancesOvertaken,
     BillferryError,
     FileRefused,
     FileTooLarge,
@@ -94,10 +95,11 @@ class FileByFile:
         """Check, load and report one landed file, then owe its source the move."""
         desk = self._desk
         row = desk.row(landed.sha256)
-        if row is not None and row.finished and not desk.options.force and not desk.is_back(landed, row):
+        back = row is not None and desk.balances.is_back(landed, row)
+        if row is not None and row.finished and not desk.options.force and not back:
             self._already_loaded(landed, row, remotes)
             return
-        if landed.sha256 in self.done:
+        if landed.sha256 in self.done and not back:
             desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
             return
         self.done.add(landed.sha256)
@@ -166,6 +168,7 @@ class FileByFile:
             originals=correcting.originals() if correcting and not refusal else None,
         )
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
+        checked = self._as_it_is_dated(checked)
         counted = {outcome: checked.totals.count(outcome) for outcome in BY_CHECK}
         log.info(
             "checked",
@@ -221,13 +224,23 @@ class FileByFile:
         remedy = "keep one row per rejected record; new records belong into a file of their own"
         return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
 
+    def _as_it_is_dated(self, checked: CheckedFile) -> CheckedFile:
+        """Refuse balances that are dated ahead: every file until then would be the older one."""
+        if checked.refusal is not None:
+            return checked
+        row = None if self._desk.options.dry_run else self._desk.row(checked.landed.sha256)
+        return replace(checked, refusal=self._desk.balances.refusal(checked.landed, row))
+
     def _load(self, judged: Judged, file_id: int) -> LoadResult:
         from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
         desk, checked = self._desk, judged.checked
         to_send = desk.left_to_send(checked, file_id)
+        row = desk.taken_up(checked.landed)
+        news = desk.balances.news(checked.landed, row)
         writer, reader = desk.connection(), desk.reader()
         sent = 0
+        desk.lineage.advance(row.as_of)
         with reader as reading, desk.ui.stage("load", checked.landed.name, to_send, "records") as progress:
 
             def advance(count: int, retried: int) -> None:
@@ -245,14 +258,15 @@ class FileByFile:
                     commits=GroupCommit(writer, str(desk.ledger_path)),
                     reader=Sends(reading),
                     pace=desk.pace,
-                    watermark=desk.watermark(checked.landed, file_id),
-                    past_dated=desk.is_past_dated(checked.landed),
+                    news=news,
+                    clock=desk.now,
                     up_to=0 if checked.holds else judged.up_to,
                     progress=advance,
                 )
             )
             desk.clock.heard(sender.date)
-            return result
+        desk.lineage.advance()
+        return result
 
     def _heed(self, result: LoadResult) -> None:
         """A stop of the load is one of the run: the API is gone, refuses us, or somebody wants us to end."""
@@ -277,6 +291,8 @@ class FileByFile:
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
         self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
+        if desk.balances.is_ambiguous(landed, row):
+            desk.fail(BalancesOvertaken(name=landed.name))
         desk.places.owe_archiving([(landed.sha256, remotes)])
 
     def say_unmatched(self, unmatched: Sequence[Unmatched]) -> None:

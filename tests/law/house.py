@@ -34,13 +34,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": BELOW_STAGES | {"standing"},
     "diary": BELOW_STAGES | {"standing", "metrics"},
     "places": BELOW_STAGES | STAGES | {"handover", "progress"},
+    "balances": BELOW_STAGES,
     "desk": BELOW_STAGES
     | STAGES
-    | {"handover", "places", "progress", "retention", "timekeeping", "work_dir"},
+    | {"balances", "handover", "places", "progress", "retention", "timekeeping", "work_dir"},
     "run": BELOW_STAGES | STAGES | {"work_dir", "handover", "places", "progress", "desk", "diary"},
     "watch": BELOW_STAGES | {"report", "progress", "desk", "diary", "run"},
     "validate": BELOW_STAGES | STAGES | {"progress"},
-    "doctor": BELOW_STAGES | {"timekeeping", "work_dir"},
+    "doctor": BELOW_STAGES | {"balances", "timekeeping", "work_dir"},
     "probe": BELOW_STAGES,
     "sandbox": set(),
     "cli": BELOW_STAGES

@@ -7,8 +7,6 @@ the newest file that took effect said, less what was paid since.
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
 import shutil
 import subprocess
@@ -24,7 +22,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pipeline.cli import run_command
 from pipeline.sandbox.faults import (
     NoFaults,
     Received,
@@ -36,6 +33,7 @@ from pipeline.sandbox.faults import (
     status,
 )
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from tests.clocked import load_at, run_at
 
 CONFIG = """
 merchant: anyone
@@ -47,7 +45,7 @@ feeds:
   - {{name: balances, match: "balances_{{date:%Y-%m-%d}}.csv", model: customer_balance, amount: {{unit: minor}},
       unusual: load, currency: ZAR}}
 """
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(UTC)
 SOAK = bool(os.environ.get("SOAK"))
 
 Row = tuple[int, int, int]
@@ -136,7 +134,7 @@ class Anything(RuleBasedStateMachine):
     def balances_arrive(self, balances: dict[int, int], fault: str, every: int) -> None:
         self.settle()
         self.day += 1
-        day = (TODAY + timedelta(days=self.day)).isoformat()
+        day = (TODAY + timedelta(days=self.day)).date().isoformat()
         path = self.folder / f"balances_{day}.csv"
         lines = [f"D{customer},{balance}" for customer, balance in balances.items()]
         path.write_text("\n".join(["customer_reference,balance", *lines]) + "\n")
@@ -158,7 +156,7 @@ class Anything(RuleBasedStateMachine):
         self.settle()
         name = f"D{customer}"
         self.day += 1
-        path = self.folder / f"balances_{(TODAY + timedelta(days=self.day)).isoformat()}.csv"
+        path = self.folder / f"balances_{(TODAY + timedelta(days=self.day)).date().isoformat()}.csv"
         path.write_text(f"customer_reference,balance\n{name},{balance}\n")
         self.api.faults = Scripted(
             {
@@ -224,12 +222,11 @@ class Anything(RuleBasedStateMachine):
             self.unfinished = False
 
     def call(self, *words: str) -> int:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            exit_status = run_command([*words, "--json", "--config", str(self.folder / "config.yaml")])
-        assert json.loads(out.getvalue())["exit_status"] == exit_status
-        assert exit_status != 70, err.getvalue()
-        return exit_status
+        now, config = TODAY + timedelta(days=self.day), self.folder / "config.yaml"
+        command = {"run": run_at, "load": load_at}[words[0]]
+        told = command(now, config, *map(Path, words[1:]))
+        assert told.exit_status != 70, told.stderr
+        return told.exit_status
 
     def results(self, path: Path) -> list[dict[str, Any]]:
         found = sorted((self.folder / "var" / "reports").glob(f"{path.name}.*/results.csv"))

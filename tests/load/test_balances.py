@@ -13,7 +13,7 @@ from tests.load.conftest import Merchant
 
 Open = Callable[..., Merchant]
 TODAY = datetime.now(UTC).date()
-DAYS = [(TODAY + timedelta(days=n)).isoformat() for n in range(4)]
+DAYS = [(TODAY + timedelta(days=n)).isoformat() for n in (-1, 0, 1)]
 YESTERDAY = (TODAY - timedelta(days=1)).isoformat()
 
 
@@ -198,7 +198,7 @@ def test_an_entity_that_the_api_lost_is_made_again(open_merchant: Open) -> None:
 def test_a_balance_that_returns_to_an_earlier_value_is_applied_although_the_bytes_are_known(
     merchant: Merchant,
 ) -> None:
-    for day, balance in zip(DAYS, (100, 200, 100, 100), strict=True):
+    for day, balance in zip([*DAYS, DAYS[2]], (100, 200, 100, 100), strict=True):
         loaded = merchant.load(merchant.balances([f"C1,{balance}"], day))
         assert loaded.exit_status == 0
         assert merchant.held("customers")["C1"]["balance"] == balance

@@ -6,10 +6,16 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 Json = dict[str, Any]
+
+YESTERDAY, TODAY, TOMORROW = (
+    (datetime.now(UTC).date() + timedelta(days=days)).isoformat() for days in (-1, 0, 1)
+)
+"""Balances may be dated up to tomorrow."""
 
 EXPONENTS = {"ZAR": 2, "JPY": 0, "KWD": 3}
 DETAILS = ("name", "email", "phone")
@@ -58,7 +64,7 @@ C-2,,,P-3,KWD,0.001,2030-01-01,
 """,
 )
 ACCOUNTS = Sample(
-    "za_accounts_2030-01-01.csv",
+    f"za_accounts_{TODAY}.csv",
     "minor",
     """\
 customer_reference,customer_name,customer_phone,account_reference,account_name,currency,balance,metadata.tariff
@@ -69,7 +75,7 @@ C-3,Kestrel Mining,,A-4,,KWD,123456789012345678,
 """,
 )
 BALANCES = Sample(
-    "za_balances_2030-01-01.csv",
+    f"za_balances_{TODAY}.csv",
     "major",
     """\
 customer_reference,customer_name,customer_email,currency,balance,metadata.ward

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories.files import accounts, balances, bills
+from tests.stories.files import TODAY, accounts, balances, bills
 from tests.stories.merchant import Merchant
-
-DAY = "2030-01-01"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +30,7 @@ DAY = "2030-01-01"
     ],
 )
 def test_each_bill_costs_one_request(merchant: Merchant, rows: list[str], requests: int) -> None:
-    said = merchant.load(merchant.write(f"x_bills_{DAY}.csv", bills(*rows)))
+    said = merchant.load(merchant.write(f"x_bills_{TODAY}.csv", bills(*rows)))
     assert said.exit_status == 0
     assert said.requests == {"POST bills": requests}
     assert said.file["requests"]["sent"] == requests
@@ -40,14 +38,14 @@ def test_each_bill_costs_one_request(merchant: Merchant, rows: list[str], reques
 
 def test_each_account_balance_costs_one_request(merchant: Merchant) -> None:
     rows = [f"C-{n % 3},A-{n},ZAR,{n}" for n in range(9)]
-    said = merchant.load(merchant.write(f"x_accounts_{DAY}.csv", accounts(*rows)))
+    said = merchant.load(merchant.write(f"x_accounts_{TODAY}.csv", accounts(*rows)))
     assert said.exit_status == 0
     assert said.requests == {"POST accounts": 9}
 
 
 def test_each_customer_balance_costs_one_request(merchant: Merchant) -> None:
     rows = [f"C-{n},ZAR,{n}.50" for n in range(9)]
-    said = merchant.load(merchant.write(f"x_balances_{DAY}.csv", balances(*rows)))
+    said = merchant.load(merchant.write(f"x_balances_{TODAY}.csv", balances(*rows)))
     assert said.exit_status == 0
     assert said.requests == {"POST customers": 9}
 

@@ -165,11 +165,11 @@ def test_balances_that_come_back_after_all_was_forgotten_are_set_again(merchant:
     merchant.settings["retention"] = KEEP
     head = "customer_reference,currency,balance\n"
     day = datetime.now(UTC).date()
-    for number, balance in enumerate(("100.00", "200.00")):
+    for number, balance in ((-1, "100.00"), (0, "200.00")):
         name = f"x_balances_{day + timedelta(days=number)}.csv"
         merchant.load(merchant.write(name, f"{head}C1,ZAR,{balance}\n"))
     let_pass(merchant, 1000)
     merchant.run()
-    again = merchant.write(f"x_balances_{day + timedelta(days=2)}.csv", f"{head}C1,ZAR,100.00\n")
+    again = merchant.write(f"x_balances_{day + timedelta(days=1)}.csv", f"{head}C1,ZAR,100.00\n")
     assert merchant.load(again).outcomes() == {"updated": 1}
     assert merchant.held("customers")["C1"]["balance"] == 10_000

@@ -8,6 +8,7 @@
 - `runs` runs as such, and when each feed last got a file
 - `naming` how people name files
 - `times` the last time that was confirmed
+- `lineage` whether the ledger is the one that worked here last, or a copy
 - `group` commits many small changes as one
 """
 
@@ -16,6 +17,7 @@ from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
 from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.lineage import Lineage, Whence
 from pipeline.edge.ledger.naming import the_one_named
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
@@ -32,11 +34,13 @@ __all__ = [
     "GroupCommit",
     "Handover",
     "Ledger",
+    "Lineage",
     "Originals",
     "RunRow",
     "Runs",
     "Sends",
     "Times",
+    "Whence",
     "copy_ledger",
     "open_ledger",
     "the_one_named",

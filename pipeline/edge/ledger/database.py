@@ -29,6 +29,9 @@ _OF_THE_DISK = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 )
 
+COPIED = -1
+"""Sequence of a copy (see `lineage`)."""
+
 Ledger = sqlite3.Connection
 """An open ledger, for those who only hand it on."""
 
@@ -114,7 +117,10 @@ def open_ledger(
 
 
 def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
-    """A consistent copy, safe while a run writes; in place only when it is whole. Raises DiskFull, FileExistsError."""
+    """A consistent copy, safe while a run writes; in place only when it is whole. Raises DiskFull, FileExistsError.
+
+    It is marked as one, so that it is noticed wherever it is put in place, also when a load was under way.
+    """
     if target.exists():
         raise FileExistsError(target)
     part = target.with_name(f".{target.name}.part")
@@ -125,6 +131,8 @@ def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
         with ledger_errors(target), closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
+            copy.execute("UPDATE lineage SET sequence = ?", (COPIED,))
+            copy.commit()
             problem = copy.execute("PRAGMA integrity_check").fetchone()[0]
         if problem != "ok":
             raise LedgerDamaged(where=target, problem=problem)

@@ -18,6 +18,7 @@ from pipeline.edge.ledger.database import transaction
 from pipeline.errors import FileRefused
 
 OPEN_STATES = ("landed", "unfinished", "held")
+_NEXT_LANDING = "(SELECT coalesce(max(landing), 0) + 1 FROM files)"
 FINISHED_STATES = ("loaded", "loaded_with_rejects")
 ENDED_STATES = (*FINISHED_STATES, "refused")
 ALL_DIGITS = 64
@@ -31,7 +32,11 @@ _SELECT = (
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A bill file as the ledger knows it. `id` is its landing order; times are RFC 3339."""
+    """A bill file as the ledger knows it; times are RFC 3339.
+
+    `as_of` is the day its balances are of (YYYY-MM-DD), `landing` its place in the order of landing: the end of it,
+    when it came back as news. `came_back`: it did, without a new date.
+    """
 
     id: int
     sha256: str
@@ -48,6 +53,9 @@ class FileRow:
     summary: dict[str, Any] | None
     digits: int
     """How many digits of its SHA-256 name its reports: 8, or all where an earlier file has the same 8."""
+    as_of: str | None = None
+    landing: int = 0
+    came_back: int = 0
 
     @property
     def finished(self) -> bool:
@@ -97,12 +105,14 @@ class Files:
         rejects_of: str | None,
         size_bytes: int,
         at: str,
+        as_of: str | None = None,
     ) -> FileRow:
         """Remember a landed file, or take up one that is not finished (its bytes may come under a new name)."""
         with transaction(self._db):
             self._db.execute(
-                "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"
-                " state, landed_at) VALUES (?,?,?,?,?,?,?,?,'landed',?) ON CONFLICT (sha256) DO UPDATE SET"
+                "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"  # noqa: S608
+                " state, landed_at, as_of, landing) VALUES (?,?,?,?,?,?,?,?,'landed',?,?,"
+                f" {_NEXT_LANDING}) ON CONFLICT (sha256) DO UPDATE SET as_of = excluded.as_of,"
                 " name = excluded.name, source = excluded.source, feed = excluded.feed,"
                 " feed_print = excluded.feed_print, name_parts = excluded.name_parts,"
                 " rejects_of = excluded.rejects_of, state = 'landed', finished_at = NULL",
@@ -116,6 +126,7 @@ class Files:
                     rejects_of,
                     size_bytes,
                     at,
+                    as_of,
                 ),
             )
         row = self.by_sha256(sha256)
@@ -123,8 +134,11 @@ class Files:
             raise sqlite3.DatabaseError("a row just written is not there")
         return row
 
-    def start_afresh(self, file_id: int, *, at: str) -> None:
-        """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay."""
+    def start_afresh(self, file_id: int, *, at: str, came_back: bool) -> None:
+        """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay.
+
+        It lands once more, after all others.
+        """
         with transaction(self._db):
             settle(self._db, file_id)
             self._db.execute(
@@ -132,17 +146,29 @@ class Files:
                 " (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id,),
             )
-            self._db.execute("UPDATE files SET landed_at = ? WHERE id = ?", (at, file_id))
+            self._db.execute(
+                f"UPDATE files SET landed_at = ?, came_back = ?, landing = {_NEXT_LANDING} WHERE id = ?",  # noqa: S608
+                (at, came_back, file_id),
+            )
 
-    def is_overtaken(self, file_id: int, kind: Kind, watermark: str) -> bool:
-        """Whether a newer file has set a balance that this one had set; assumed once its outcomes are forgotten."""
+    def is_overtaken(self, file_id: int, kind: Kind, *, after: str, before: str) -> bool:
+        """Whether a file has set a balance that this one had set, with a watermark between the two (exclusive).
+
+        Assumed once its outcomes are forgotten.
+        """
         row = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?1"
-            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ?2 AND entities.watermark > ?3)"
+            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ?2"
+            " AND entities.watermark > ?3 AND entities.watermark < ?4)"
             " OR NOT EXISTS (SELECT 1 FROM outcomes WHERE file_id = ?2)",
-            (kind, file_id, watermark),
+            (kind, file_id, after, before),
         ).fetchone()
         return bool(row[0])
+
+    def newest_day(self) -> str | None:
+        """The latest day that balances of a file are of."""
+        found: str | None = self._db.execute("SELECT max(as_of) FROM files").fetchone()[0]
+        return found
 
     def take_up_refused(self, file_id: int) -> int:
         """Make a finished file's refused records open again; how many there were."""

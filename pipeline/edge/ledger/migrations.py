@@ -210,4 +210,26 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX corrected_by_file ON corrected (by_file);
     """,
+    """
+    -- Which ledger this is, and how far it has come (see `lineage`).
+    CREATE TABLE lineage (
+        identity TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        begins_after TEXT,                  -- balances of later days only can be new to the API for sure; null: new
+        doubted_until TEXT NOT NULL         -- files of days until then were perhaps loaded by a ledger that knew more
+    ) STRICT;
+    INSERT INTO lineage
+        SELECT lower(hex(randomblob(16))), 0, CASE WHEN EXISTS (SELECT 1 FROM binding) THEN '' END, '';
+
+    -- The day that a file's balances are of, its place in the order of landing (later, when it comes back as news),
+    -- and whether it came back without a new date.
+    ALTER TABLE files ADD COLUMN as_of TEXT;
+    ALTER TABLE files ADD COLUMN landing INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE files ADD COLUMN came_back INTEGER NOT NULL DEFAULT 0;
+    UPDATE files SET landing = id;
+
+    -- Whether no newer balance than this one can have been set by a ledger that knew more.
+    ALTER TABLE entities ADD COLUMN sure INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE intents ADD COLUMN sure INTEGER NOT NULL DEFAULT 1;
+    """,
 )

@@ -154,7 +154,7 @@ def _row_of_entity(entity: Entity) -> Row:
     details = encode(entity.details).decode() if entity.details else "{}"
     return (
         *(entity.kind, entity.reference, entity.id, entity.owner),
-        *(entity.currency, entity.balance, details, entity.watermark),
+        *(entity.currency, entity.balance, details, entity.watermark, entity.sure),
     )
 
 

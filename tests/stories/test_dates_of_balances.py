@@ -1,0 +1,112 @@
+"""Balances dated ahead or days ago, and the same bytes again: news, or left to a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.clocked import load_at
+from tests.stories.balance_files import UNDATED, codes, config, held, load
+from tests.stories.files import TODAY, TOMORROW, YESTERDAY, balances
+from tests.stories.merchant import Merchant, Said
+
+
+def test_balances_dated_ahead_are_refused_and_what_to_do_is_said(merchant: Merchant) -> None:
+    load(merchant, YESTERDAY, "C-1,100.00")
+    said = load(merchant, "2062-11-28", "C-1,200.00")
+    assert (said.exit_status, said.state) == (1, "refused")
+    assert "file.dated_ahead" in said.stderr
+    assert "--force" in said.stderr
+    assert held(merchant) == 10_000
+    assert load(merchant, TODAY, "C-1,300.00").outcomes() == {"updated": 1}
+
+
+def test_a_forced_file_that_is_dated_ahead_is_one_of_today(merchant: Merchant) -> None:
+    load(merchant, YESTERDAY, "C-1,100.00")
+    said = load(merchant, "2062-11-28", "C-1,200.00", words=("--force",))
+    assert said.outcomes() == {"updated": 1}
+    assert load(merchant, TOMORROW, "C-1,300.00").outcomes() == {"updated": 1}
+    assert held(merchant) == 30_000
+
+
+def test_a_balance_from_the_future_is_mended_by_force(merchant: Merchant) -> None:
+    """As an earlier version left it."""
+    load(merchant, YESTERDAY, "C-1,100.00")
+    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE entities SET watermark = '2062-11-28#000000000001'")
+    assert codes(merchant, load(merchant, TODAY, "C-1,200.00")) == "balance.superseded"
+    assert load(merchant, TODAY, "C-1,200.00", words=("--force",)).outcomes() == {"updated": 1}
+    assert load(merchant, TOMORROW, "C-1,300.00").outcomes() == {"updated": 1}
+
+
+def test_tomorrow_is_that_of_the_config_s_time_zone(merchant: Merchant) -> None:
+    now = datetime(2030, 1, 1, 20, tzinfo=UTC)
+    merchant.settings["timezone"] = "Asia/Tokyo"
+    merchant.run()
+    path = merchant.write("x_balances_2030-01-03.csv", balances("C-1,ZAR,1.00"))
+    assert load_at(now, config(merchant), path).result.files[0].state == "loaded"
+    later = merchant.write("x_balances_2030-01-04.csv", balances("C-1,ZAR,2.00"))
+    assert load_at(now, config(merchant), later).result.files[0].state == "refused"
+
+
+@pytest.mark.parametrize("paid", [0, 400])
+def test_a_file_that_comes_days_late_does_not_undo_a_payment(merchant: Merchant, paid: int) -> None:
+    """It is the newest there is; but what was paid since it was written is not in it."""
+    first = datetime(2030, 1, 1, 6, tzinfo=UTC)
+    merchant.run()
+    paths = [
+        merchant.write(f"x_balances_2030-01-0{day}.csv", balances(f"C-1,ZAR,{day}0.00")) for day in (1, 2)
+    ]
+    load_at(first, config(merchant), paths[0])
+    if paid:
+        merchant.api.pay("C-1", paid)
+    told = load_at(first + timedelta(days=3), config(merchant), paths[1])
+    assert told.exit_status == (1 if paid else 0)
+    assert held(merchant) == (600 if paid else 2000)
+
+
+# -- the same bytes again ----------------------------------------------------------------------------------------
+
+
+def undated(merchant: Merchant, amount: str) -> Said:
+    return merchant.load(merchant.write("undated.csv", balances(f"C-1,ZAR,{amount}")))
+
+
+def test_undated_balances_that_come_back_are_news(merchant: Merchant) -> None:
+    merchant.settings["feeds"].append(UNDATED)
+    for amount in ("100.00", "200.00", "100.00", "200.00"):
+        assert undated(merchant, amount).exit_status == 0
+        assert held(merchant) == int(amount[:3]) * 100
+    assert undated(merchant, "200.00").state == "already_loaded", "nothing came between"
+
+
+def test_undated_balances_that_come_back_after_a_payment_are_left_to_a_person(merchant: Merchant) -> None:
+    merchant.settings["feeds"].append(UNDATED)
+    undated(merchant, "100.00")
+    undated(merchant, "200.00")
+    merchant.api.pay("C-1", 15_000)
+    said = undated(merchant, "100.00")
+    assert said.exit_status == 1
+    assert codes(merchant, said) == "balance.not_ours"
+    assert held(merchant) == 5_000
+
+
+def test_the_same_bytes_under_the_same_date_are_left_to_a_person(merchant: Merchant) -> None:
+    load(merchant, TODAY, "C-1,100.00")
+    load(merchant, TODAY, "C-1,200.00", prefix="y")
+    said = load(merchant, TODAY, "C-1,100.00")
+    assert (said.exit_status, said.state) == (1, "already_loaded")
+    assert "billferry load --force" in said.stderr
+    assert held(merchant) == 20_000
+    assert load(merchant, TODAY, "C-1,100.00", words=("--force",)).outcomes() == {"updated": 1}
+
+
+def test_a_file_of_an_earlier_day_that_comes_again_is_loaded_already(merchant: Merchant) -> None:
+    load(merchant, YESTERDAY, "C-1,100.00")
+    load(merchant, TODAY, "C-1,200.00")
+    said = load(merchant, YESTERDAY, "C-1,100.00")
+    assert (said.exit_status, said.state) == (0, "already_loaded")
+    assert held(merchant) == 20_000
