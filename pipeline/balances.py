@@ -57,7 +57,8 @@ class BalanceFiles:
             return None
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
-            return self._day_of_row(original) if original is not None else self.today
+            day = self._day_of_row(original) if original is not None else self.today
+            return None if is_ahead(day, self.today) else day
         if self.forced:
             newest = self.files.newest_day() if self.files else None
             return max(self.today, newest or "")
@@ -93,8 +94,13 @@ class BalanceFiles:
             return False
         return self._overtaken(landed, row, before=watermark(day, LAST_ORDER))
 
-    def news(self, landed: LandedFile, row: FileRow) -> News:
-        """What the file is as news; `row` as it is being loaded."""
+    def news(self, landed: LandedFile) -> News:
+        """What a file that was taken up is as news; bills are none."""
+        if LEAF_OF[landed.feed.model] == "bill":
+            return News("")
+        row = self.files.by_sha256(landed.sha256) if self.files else None
+        if row is None:
+            raise ValueError("the file was not taken up")
         source = (landed.rejects_of and self._original(landed.rejects_of)) or row
         day, doubts = self._day_of_row(source), self.doubts
         return News(

@@ -211,13 +211,6 @@ class Desk:
     def row(self, sha256: str) -> FileRow | None:
         return self._files.by_sha256(sha256) if self.ledger else None
 
-    def taken_up(self, landed: LandedFile) -> FileRow:
-        """The row of a file that is being worked on."""
-        row = self.row(landed.sha256)
-        if row is None:
-            raise RuntimeError("the file was not taken up")
-        return row
-
     def unfinished(self) -> list[FileRow]:
         return [] if self.options.dry_run or not self.ledger else self._files.unfinished()
 
@@ -377,7 +370,6 @@ class Desk:
 
     @property
     def balances(self) -> BalanceFiles:
-        """Which balance files are news, and in what order."""
         return balance_files(self.ledger, self.settings, self.options.clock, forced=self.options.force)
 
     def recognise_ledger(self) -> None:

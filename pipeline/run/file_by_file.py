@@ -9,6 +9,7 @@ import structlog
 
 from pipeline.core.brief import MOST_LINES
 from pipeline.core.collected import Unmatched
+from pipeline.core.current import day_of
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.desk import Desk
@@ -236,11 +237,10 @@ class FileByFile:
 
         desk, checked = self._desk, judged.checked
         to_send = desk.left_to_send(checked, file_id)
-        row = desk.taken_up(checked.landed)
-        news = desk.balances.news(checked.landed, row)
+        news = desk.balances.news(checked.landed)
         writer, reader = desk.connection(), desk.reader()
         sent = 0
-        desk.lineage.advance(row.as_of)
+        desk.lineage.advance(day_of(news.watermark))
         with reader as reading, desk.ui.stage("load", checked.landed.name, to_send, "records") as progress:
 
             def advance(count: int, retried: int) -> None:

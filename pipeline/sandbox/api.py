@@ -83,7 +83,11 @@ class BillingApi:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/sandbox/{view:state|requests}", self._look)
         application.router.add_route("*", "/{rest:.*}", self._serve)
+        application.on_response_prepare.append(self._date)
         return application
+
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = format_datetime(self.clock.now(), usegmt=True)
 
     def snapshot(self) -> Json:
         """Everything as plain dicts and lists; safe from any thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -32,6 +32,14 @@ def test_a_forced_file_that_is_dated_ahead_is_one_of_today(merchant: Merchant) -
     assert held(merchant) == 30_000
 
 
+def test_corrected_rejects_of_a_file_dated_ahead_are_refused_like_it(merchant: Merchant) -> None:
+    first = load(merchant, "2062-11-28", "C-1,1O0.00", "C-2,1.00")
+    rejects = (merchant.report(first.file) / "rejects.csv").read_text()
+    said = merchant.load(merchant.write("mended.csv", rejects.replace("1O0.00", "100.00")))
+    assert (said.exit_status, said.state) == (1, "refused")
+    assert not merchant.held("customers")
+
+
 def test_a_balance_from_the_future_is_mended_by_force(merchant: Merchant) -> None:
     """As an earlier version left it."""
     load(merchant, YESTERDAY, "C-1,100.00")
@@ -55,15 +63,16 @@ def test_tomorrow_is_that_of_the_config_s_time_zone(merchant: Merchant) -> None:
 @pytest.mark.parametrize("paid", [0, 400])
 def test_a_file_that_comes_days_late_does_not_undo_a_payment(merchant: Merchant, paid: int) -> None:
     """It is the newest there is; but what was paid since it was written is not in it."""
-    first = datetime(2030, 1, 1, 6, tzinfo=UTC)
     merchant.run()
     paths = [
-        merchant.write(f"x_balances_2030-01-0{day}.csv", balances(f"C-1,ZAR,{day}0.00")) for day in (1, 2)
+        merchant.write(f"x_balances_{day}.csv", balances(f"C-1,ZAR,{amount}.00"))
+        for day, amount in ((YESTERDAY, 10), (TODAY, 20))
     ]
-    load_at(first, config(merchant), paths[0])
+    merchant.load(paths[0])
     if paid:
         merchant.api.pay("C-1", paid)
-    told = load_at(first + timedelta(days=3), config(merchant), paths[1])
+    merchant.api.clock.advance(2 * 86_400)
+    told = load_at(merchant.api.clock.now(), config(merchant), paths[1])
     assert told.exit_status == (1 if paid else 0)
     assert held(merchant) == (600 if paid else 2000)
 
