@@ -57,8 +57,8 @@ class BalanceFiles:
             return None
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
-            day = self._day_of_row(original) if original is not None else self.today
-            return None if is_ahead(day, self.today) else day
+            its_day = self._day_of_row(original) if original is not None else self.today
+            return None if is_ahead(its_day, self.today) else its_day
         if self.forced:
             newest = self.files.newest_day() if self.files else None
             return max(self.today, newest or "")
