@@ -37,7 +37,7 @@ CLOCK_OFF_S = 120
 
 
 UNDATED = (
-    "note: file names without a {date} part, so that the order in which files land decides which balance is current:"
+    "file names without a {date} part, so that the order in which files land decides which balance is current:"
     " one that is late or sent twice is taken for the news of its day"
 )
 

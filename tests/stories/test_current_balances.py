@@ -211,7 +211,7 @@ def test_doctor_tells_of_a_copy_and_of_feeds_without_dates(
     said = capsys.readouterr().out
     assert "not the ledger that worked here last" in said
     assert [line.split(":")[0] for line in said.splitlines() if "without a {date}" in line] == [
-        "ok       feeds.undated"
+        "warning  feeds.undated"
     ]
 
 
