@@ -7,7 +7,8 @@ clock jumps by up to two days; people say --force. Customers pay whenever they l
 The judge knows what no program does: when each file was written, and all that ever was set. A balance may be replaced
 
 - by news: a file of a later day than all that were set for that customer before, or of the same day and landed later;
-  not by one that comes two days late or more (by this machine's clock), if a payment came after it was written;
+  not by one that comes two days late or more (by this machine's clock), if a payment came after it was written and
+  after the balance that is there was set;
 - by --force, which may replace whatever is there, and shows as `updated` or `created` in results.csv.
 
 Whatever else changes a balance after a payment that the file does not know of has erased it. And who holds one back
@@ -77,6 +78,8 @@ class World:
     paid: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, 0))
     newest: dict[str, tuple[int, int]] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, (-1, -1)))
     """Day and place of the newest file that was set for a customer."""
+    paid_when_set: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, 0))
+    """How many payments had come when the balance that is there was set."""
     landed: dict[Path, int] = field(default_factory=dict)
     """File → its place in the order of landing."""
     copies: list[Path] = field(default_factory=list)
@@ -175,6 +178,8 @@ class World:
     ) -> None:
         """A balance was changed; `known`: the file knows of every payment."""
         self.seen["set by force" if force else "set"] += 1
+        fresh = self.paid[customer] > max(file.paid[customer], self.paid_when_set[customer])
+        self.paid_when_set[customer] = self.paid[customer]
         if force:
             if row.get("outcome") not in {"updated", "created", "in_doubt"}:
                 self.wrong.append(f"{self}: {customer} was forced, and results.csv says {row}")
@@ -182,7 +187,7 @@ class World:
             return
         key = (file.day, place)
         late = self.day + jump - file.day >= 2 and jump >= 0
-        if not known and (key <= self.newest[customer] or late):
+        if (not known and key <= self.newest[customer]) or (fresh and late):
             self.wrong.append(
                 f"{self}: {file.path.name} set {customer}, although a payment came since; it is {key},"
                 f" the newest {self.newest[customer]}; {row}"
