@@ -39,6 +39,11 @@ class News:
     forced: bool = False
     """A person says that these balances are those of now, whatever is there."""
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what it says is the newest for sure, whatever the ledger has missed."""
+        return self.forced or (self.certain and not self.doubtful)
+
 
 def watermark(day: str, order: int) -> str:
     """Sorts balances by the day they are of (YYYY-MM-DD), then by the order in which their files landed."""

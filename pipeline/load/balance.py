@@ -55,7 +55,7 @@ class BalanceSettler(CreateSettler):
             await self._parents.require_owner(intent, found)
         if doubt.doubtful:
             # Whether this request made it, or somebody before, cannot be seen.
-            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._news.certain)
+            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._news.fresh)
             if entity.balance == body["balance"]:
                 return self._settled(doubt, entity, Outcome.CREATED)
             return self._moved(doubt, entity)
@@ -80,15 +80,13 @@ class BalanceSettler(CreateSettler):
         judged = not trusted or self._news.doubtful or self._news.repeated or self._overrides(entity)
         if shown is None and (judged or (entity.balance == body["balance"] and not details)):
             shown = await self._as_shown(intent, entity)
-        sure = (
-            trusted
-            or self._news.certain
-            or self._news.forced
-            or (shown is not None and shown.balance is None)
-        )
+        sure = trusted or self._news.fresh or (shown is not None and shown.balance is None)
         if shown is not None:
-            if shown.balance == body["balance"] and not details:
-                confirmed = shown._replace(watermark=intent.watermark, sure=sure)
+            old = judged and not self._news.fresh and known is not None and known.watermark is not None
+            if shown.balance == body["balance"] and (old or not details):
+                # What an old file says is there by chance, perhaps after a payment: it is not what was last set.
+                confirmed = known._replace(id=shown.id) if old and known else shown._replace(sure=sure)
+                confirmed = confirmed._replace(watermark=intent.watermark)
                 return self._settled(doubt, confirmed, Outcome.UNCHANGED)
             if judged and not self._may_replace(shown.balance, known, body["balance"]):
                 return self._not_ours(doubt, known or shown, shown.balance, body)
@@ -145,7 +143,7 @@ class BalanceSettler(CreateSettler):
         if self._news.repeated:
             return False
         ours = known.balance if known is not None and known.watermark is not None else None
-        return shown == ours and known is not None and (bool(known.sure) or self._news.certain)
+        return shown == ours and known is not None and (bool(known.sure) or self._news.fresh)
 
     def _not_ours(self, doubt: Doubt, entity: Entity, shown: int | None, body: Json) -> Settlement:
         there = money.shown(body["currency"], shown or 0)

@@ -77,6 +77,24 @@ def test_a_file_that_comes_days_late_does_not_undo_a_payment(merchant: Merchant,
     assert held(merchant) == (600 if paid else 2000)
 
 
+def test_a_late_file_that_happens_to_agree_does_not_let_the_next_late_one_erase_a_payment(
+    merchant: Merchant,
+) -> None:
+    """100 was set and is paid. A late file says 0, which is there; another one, written before the payment, says 50."""
+    merchant.run()
+    loaded, agreeing, erasing = (
+        merchant.write(f"x_balances_{day}.csv", balances(f"C-1,ZAR,{amount}.00"))
+        for day, amount in ((YESTERDAY, 100), (TODAY, 0), (TOMORROW, 50))
+    )
+    merchant.load(loaded)
+    merchant.api.pay("C-1", 10_000)
+    merchant.api.clock.advance(4 * 86_400)
+    now = merchant.api.clock.now()
+    assert load_at(now, config(merchant), agreeing).exit_status == 0
+    assert load_at(now, config(merchant), erasing).exit_status == 1
+    assert held(merchant) == 0
+
+
 # -- the same bytes again ----------------------------------------------------------------------------------------
 
 
