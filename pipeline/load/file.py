@@ -6,34 +6,28 @@ An intent is durable before its first byte is sent; its outcome, the ids it taug
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from pipeline.core.current import News
-from pipeline.core.files import CheckedFile
 from pipeline.core.identity import content_of
 from pipeline.core.intents import Intent
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
-from pipeline.core.pace import Pace
 from pipeline.core.plan import CustomerPart, Task, Turns
 from pipeline.core.remembered import Change, Close, Conclude, Know, Open, Spend
 from pipeline.core.wanted import PATH_OF, create_body, encode, with_parent_ids
-from pipeline.errors import ApiRefusesAll, BillferryError
+from pipeline.errors import ApiRefusesAll
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.details import update_details
 from pipeline.load.id_checks import IdChecks
-from pipeline.load.known import Known, Memory
+from pipeline.load.job import LoadJob, LoadResult
+from pipeline.load.known import Known
 from pipeline.load.loop import seldom_swept
 from pipeline.load.parents import OtherCustomer, Parents
 from pipeline.load.parts import Bucket, Supply, buckets
 from pipeline.load.scope import Commits, Scope, Settlement
 from pipeline.load.settle import LAG_PAUSES_S, CreateSettler, broken_off, of_another_customer
-from pipeline.load.wire import BESIDE, Doubt, Halted, Sender, Uncertain, Wire
+from pipeline.load.wire import BESIDE, Doubt, Halted, Uncertain, Wire
 from pipeline.signals import on_stop
-from schemas.results import RequestCounts
-from schemas.settings import Settings
 
 STOP_GRACE_S = 5.0
 """How long requests under way may take to end after a stop."""
@@ -41,35 +35,6 @@ ALIKE_REFUSALS = 20
 """So many first records refused alike mean that the file or the account is wrong, not the records."""
 WINDOW_PARTS = 4
 """Customers at work per request in flight."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadJob:
-    """Everything that one load needs. `commits` changes the ledger, `reader` reads it beside."""
-
-    checked: CheckedFile
-    file_id: int
-    settings: Settings
-    sender: AbstractAsyncContextManager[Sender]
-    commits: AbstractAsyncContextManager[Commits]
-    reader: Memory
-    pace: Pace
-    news: News
-    clock: Callable[[], datetime]
-    """In UTC."""
-    up_to: int | None = None
-    """So many records of the file may be settled in all; None: every one."""
-    progress: Callable[[int, int], None] = lambda _, __: None
-    """Told how many records are done now, and the retries so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """What was asked, and why the load stopped early (None: it did not)."""
-
-    requests: RequestCounts
-    stopped: BillferryError | None
-    notes: tuple[str, ...] = ()
 
 
 def load(job: LoadJob) -> LoadResult:
