@@ -89,8 +89,8 @@ def _balance() -> dict[str, str]:
         (bill(customer_reference=True), "record.value_type"),
         (bill(bill_reference="B\x00"), "record.control_characters"),
         (GOOD.replace("B-1", "B\\ud800"), "record.undecodable"),
-        (bill(currency=None), "currency.missing"),
-        (bill(currency=""), "currency.missing"),
+        (bill(bill_reference="B-2", currency=None), "currency.missing"),
+        (bill(bill_reference="B-2", currency=""), "currency.missing"),
     ],
 )
 def test_damage_stays_on_its_line(tmp_path: Path, line: str, code: str) -> None:

@@ -48,11 +48,15 @@ def nobody_listens(rig: Rig) -> str:
         return f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
-UNREACHABLE: dict[str, Callable[[Rig], str]] = {
-    "connection refused": nobody_listens,
-    "no such name": lambda _: "https://billing.invalid",
-    "TLS that is none": lambda rig: rig.api.url.replace("http:", "https:"),
+UNREACHABLE: dict[str, tuple[Callable[[Rig], str], str]] = {
+    "connection refused": (nobody_listens, "the Billing API does not answer"),
+    "no such name": (lambda _: "https://billing.invalid", "the Billing API does not answer"),
+    "TLS that is none": (
+        lambda rig: rig.api.url.replace("http:", "https:"),
+        "did not prove to be the Billing API",
+    ),
 }
+"""Trouble → the address that has it, and what the run's one line says."""
 
 
 @pytest.mark.parametrize("trouble", UNREACHABLE)
@@ -61,13 +65,14 @@ def test_an_api_that_cannot_be_reached_leaves_every_record_not_attempted(
 ) -> None:
     rig = open_rig(max_attempts=2, timeout_s=2)
     file = rig.drop("bill", [row(number) for number in range(6)])
-    rig.configure(base_url=UNREACHABLE[trouble](rig))
+    address, said = UNREACHABLE[trouble]
+    rig.configure(base_url=address(rig))
     ran = rig.run()
     assert ran.exit_status == 3
     assert ran.counts() == {"not_attempted": 6}
     assert rig.outcomes(file) == ["not_attempted"] * 6
     assert rig.ledger("SELECT state FROM files") == [("unfinished",)]
-    assert ran.stderr.count("the Billing API does not answer") == 1
+    assert ran.stderr.count(said) == 1
     rig.configure(base_url=rig.api.url)
     rig.run_until_done(rounds=1)
     assert rig.audit() == []

@@ -40,6 +40,7 @@ merchant: anyone
 environment: test
 work_dir: var
 api: {{base_url: "{url}", key_file: key, timeout_s: 2, max_in_flight: 4, max_attempts: 3, max_retry_s: 8}}
+limits: {{max_reject_ratio: 1.0}}
 feeds:
   - {{name: bills, match: "bills*.csv", model: bill, amount: {{unit: minor}}, unusual: load, currency: ZAR}}
   - {{name: balances, match: "balances_{{date:%Y-%m-%d}}.csv", model: customer_balance, amount: {{unit: minor}},
