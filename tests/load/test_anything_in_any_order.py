@@ -142,6 +142,10 @@ class Anything(RuleBasedStateMachine):
         self.load(path, fault, every)
         self.settle()
         for row in self.results(path):
+            if row["outcome"] == "conflict":
+                # The API keeps what it held: the ledger does not know it, or cannot tell whether a send worked.
+                assert row["codes"] in {"balance.not_ours", "balance.moved"}, row
+                continue
             assert row["outcome"] in {"created", "updated", "unchanged"}, row
             self.expected[row["customer_reference"]] = int(row["amount_minor"])
 
@@ -171,6 +175,8 @@ class Anything(RuleBasedStateMachine):
         self.api.faults = NoFaults()
         self.settle()
         (row,) = self.results(path)
+        if row["codes"] == "balance.not_ours":
+            return  # nothing was sent, and nobody has paid
         if row["outcome"] == "conflict":
             assert row["codes"] == "balance.moved"
             self.expected[name] = balance - amount
