@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+from itertools import cycle
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,8 +19,11 @@ from pipeline.core.money import exponents
 from pipeline.core.rules import RULES
 from schemas.feed import Feed, Model
 from tests.check import workbooks
+from tests.fuzz.fitting import value_for
 
 MODELS: tuple[Model, ...] = ("bill", "account_balance", "customer_balance")
+RECORD_CODES = [code for code in RULES if not code.startswith("file.")]
+PART = "{file.part}"
 SOURCES = ("c1", "c2", "c3", "c4", "c5", "c6", "sign", "debit", "credit", "na me", "naïve")
 VALUES = (
     *(
@@ -112,19 +116,16 @@ def sometimes(chance: random.Random, facts: dict[str, Any], share: float = 0.25)
 
 
 def random_amount(chance: random.Random) -> dict[str, Any]:
-    return {"unit": chance.choice(["major", "minor"])} | sometimes(
-        chance,
-        {
-            "decimal": chance.choice([".", ","]),
-            "thousands": chance.choice([None, " ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"]),
-            "grouping": chance.choice(["thousand", "lakh"]),
-            "negative": chance.choice(
-                ["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"]
-            ),
-            "extra_zeros": chance.random() < 0.5,
-            "currency_sign": chance.choice(["R", "€", "ZAR", "{currency}", "$", "\\", "[", "R.", "^"]),
-        },
-    )
+    negative = chance.choice(["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"])
+    facts: dict[str, Any] = {"unit": "minor", **sometimes(chance, {"negative": negative})}
+    if chance.random() < 0.6:
+        decimal = chance.choice([".", ","])
+        grouped = chance.choice([" ", "\u00a0", "\u202f", "." if decimal == "," else ",", "'", "\u2019"])
+        facts |= {"unit": "major"} | sometimes(chance, {"decimal": decimal, "thousands": grouped})
+        facts |= sometimes(chance, {"extra_zeros": chance.random() < 0.5})
+        facts |= {"grouping": chance.choice(["thousand", "lakh"])} if "thousands" in facts else {}
+    signs = ["R", "€", "ZAR", "{currency}", "$", "\\", "[", "R.", "^"]
+    return facts | sometimes(chance, {"currency_sign": chance.choice(signs)})
 
 
 def random_date_format(chance: random.Random) -> str:
@@ -136,15 +137,14 @@ def random_date_format(chance: random.Random) -> str:
     return "".join(part + chance.choice(["-", "/", "", " ", ".", "[", "T", "("]) for part in ["%Y", *parts])
 
 
-def random_source(chance: random.Random, column: str) -> Any:
-    one = chance.choice(SOURCES)
-    kinds: list[Any] = [one] * 6
+def random_source(chance: random.Random, column: str, one: str) -> Any:
+    kinds: list[Any] = [one] * 14
     kinds += [
         [one, chance.choice(SOURCES)],
         f"{{{one}}}-{{{chance.choice(SOURCES)}}}",
         {"const": chance.choice(VALUES)},
     ]
-    kinds += ["{file.part}", f"{{{chance.choice(list(CANONICAL['bill']))}}}x"]
+    kinds += [PART, f"{{{chance.choice(list(CANONICAL['bill']))}}}x"]
     if column in ("amount_due", "balance"):
         kinds = [one, one, {"debit": one, "credit": chance.choice(SOURCES)}]
         kinds.append({"value": one, "sign": "sign", "negative": ["H", "-"], "positive": ["S", ""]})
@@ -155,7 +155,9 @@ def random_columns(chance: random.Random, model: Model) -> dict[str, Any]:
     extra = sometimes(
         chance, dict.fromkeys([*CANONICAL[model], "metadata.k", "customer_metadata.k", "metadata.é"]), 0.4
     )
-    return {column: random_source(chance, column) for column in {**dict.fromkeys(REQUIRED[model]), **extra}}
+    wanted = {**dict.fromkeys(REQUIRED[model]), **extra}
+    sources = cycle(chance.sample(SOURCES, len(SOURCES)))
+    return {column: random_source(chance, column, one) for column, one in zip(wanted, sources, strict=False)}
 
 
 def random_control(chance: random.Random) -> dict[str, Any]:
@@ -185,13 +187,20 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
 def random_facts(chance: random.Random) -> dict[str, Any]:
     """A feed by every key that it may have; it may well be one that the config refuses."""
     model = chance.choice(MODELS)
+    columns = sometimes(chance, {"columns": random_columns(chance, model)}, 0.7)
+    parts = PART in str(columns) or chance.random() < 0.2
+    of_bills = {
+        "due_before_bill_date": "note",
+        "line_items": chance.choice(["sum", {"sum": True, "identical": "sum"}]),
+    }
     return {
         "name": "f",
-        "match": chance.choice(["*", "*", "{part}.*", "{part:%Y-%m-%d}*"]),
+        "match": chance.choice(["{part}.*", "{part}*"]) if parts else "*",
         "model": model,
         "amount": random_amount(chance),
-        "max_reject_ratio": chance.choice([0.0, 0.5, *[1.0] * 8]),
-        **sometimes(chance, {"columns": random_columns(chance, model)}, 0.7),
+        "max_reject_ratio": chance.choice([0.0, 0.5, *[1.0] * 18]),
+        **columns,
+        **(sometimes(chance, of_bills, 0.3) if model == "bill" else {}),
         **sometimes(chance, rare_facts(chance), 0.06),
     } | sometimes(
         chance,
@@ -200,12 +209,10 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
             "phone_region": chance.choice(["ZA", "GB", "US"]),
             "date_formats": [random_date_format(chance) for _ in range(chance.randrange(1, 4))],
             "date_language": chance.choice(["en", "de", "fr", "es", "pt", "af", "nl"]),
-            "due_before_bill_date": "note",
             "reference_replace": chance.choice([{"/": "-"}, {" ": ""}, {"é": "e", ".": "_"}]),
-            "line_items": chance.choice(["sum", {"sum": True, "identical": "sum"}]),
             "delimiter": chance.choice([",", ";", "|", "\t", " ", "a"]),
             "unmapped": "metadata",
-            "expected_codes": chance.sample(list(RULES), 2),
+            "expected_codes": chance.sample(RECORD_CODES, 2),
             "may_be_empty": True,
             "release": chance.choice(["always", "first", "never"]),
             "unusual": "load",
@@ -227,16 +234,24 @@ def random_feed(chance: random.Random) -> Feed:
 
 def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | None]:
     """Name, content and control file of something that the feed is to read."""
-    canonical = feed.columns is None or chance.random() < 0.1
-    header = list(CANONICAL[feed.model] if canonical else SOURCES)
+    canonical = feed.columns is None or chance.random() < 0.03
+    named = [name for name in CANONICAL["bill"] if f"{{{name}}}" in str(feed.columns)]
+    header = list(CANONICAL[feed.model] if canonical else (*SOURCES, *named))
     if chance.random() < 0.5:
         chance.shuffle(header)
-    if chance.random() < 0.05:
+    if chance.random() < 0.03:
         header = header[: chance.randrange(1, len(header) + 1)]
-    if chance.random() < 0.05:
+    if chance.random() < 0.03:
         header += [*header[:1], *chance.sample(["reject_codes", "reject_messages", "reject_source", ""], 2)]
     few = chance.sample(VALUES, 8) if chance.random() < 0.7 else VALUES
-    rows = [[chance.choice(few) for _ in header] for _ in range(chance.choice([0, 1, 2, 5, 20]))]
+    fitting = chance.choice([0.0, 0.9, 1.0, 1.0])
+    rows = [
+        [
+            value_for(chance, feed, name, number) if chance.random() < fitting else chance.choice(few)
+            for name in header
+        ]
+        for number in range(chance.choice([0, *[1, 2, 5, 20] * 4]))
+    ]
     rows += [list(row) for row in rows[: chance.randrange(3)]]
     shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "xlsx"])
     control = (

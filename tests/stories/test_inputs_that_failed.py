@@ -51,6 +51,22 @@ def test_a_time_in_the_format_is_read_and_left_out(folder: Path, capsys: pytest.
     assert validated("mixed.csv", capsys, 0)["records"]["not_attempted"] == 2
 
 
+@case("line_items_silently_duplicate")
+def test_lines_of_one_bill_at_one_price_are_no_duplicates_and_are_added_up_where_the_feed_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = validated("items.csv", capsys, 1)
+    assert (items["state"], items["codes"]) == ("refused", {"bill_reference.contradiction": 2})
+    assert run_command(["validate", "items.csv", "--config", "config.yaml"]) == 1
+    assert "lines of one bill are added up only under feed.line_items: sum" in capsys.readouterr().err
+    changed(folder, line_items="sum")
+    added = validated("items.csv", capsys, 0)
+    assert (added["records"]["total"], added["records"]["not_attempted"]) == (2, 2)
+    assert run_command(["validate", "items.csv", "--config", "config.yaml", "--json", "--show", "3"]) == 0
+    told = capsys.readouterr()
+    assert (told.out + told.err).replace(" ", "").count('"amount_due":2000') == 1
+
+
 @case("thousands_point_read_as_decimals")
 def test_a_point_before_three_zeros_is_never_taken_for_decimals(
     folder: Path, capsys: pytest.CaptureFixture[str]
