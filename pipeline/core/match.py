@@ -238,7 +238,7 @@ def _peek_records(text: str, header: RejectsHeader) -> str:
     delimiter = re.escape(header.delimiter)
     source = re.compile(
         rf'{delimiter}(?:"(?P<quoted>(?:[^"\r\n]|"")+{_SOURCE})"|(?P<plain>[^"{delimiter}\r\n]+{_SOURCE}))'
-        rf"(?:{delimiter}|[ \t])*(?:\r\n|\r|\n|\Z)",
+        rf'(?:{delimiter}|[ \t]|"")*(?:\r\n|\r|\n|\Z)',
         re.ASCII,
     ).search(text, header.end)
     if source is None:

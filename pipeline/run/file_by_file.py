@@ -117,7 +117,7 @@ class FileByFile:
 
     def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
         desk = self._desk
-        judged = self._gate.judged(self._checked(landed), file_id)
+        judged = self._gate.judged(landed, self._checked(landed), file_id)
         checked = judged.checked
         outcomes: Outcomes = nothing_sent
         requests, notes = RequestCounts(), list[str]()

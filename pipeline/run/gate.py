@@ -37,11 +37,14 @@ class GateKeeper:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def judged(self, checked: CheckedFile, file_id: int | None) -> Judged:
-        """Hold a checked file, refuse it, or let it through, and remember which."""
+    def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> Judged:
+        """Hold a checked file, refuse it, or let it through, and remember which.
+
+        `landed` has its feed as the config has it: a correction was checked as a spreadsheet has saved it.
+        """
         if checked.refusal is not None:
             return Judged(checked)
-        landed, decisions = checked.landed, self._desk.decisions
+        decisions = self._desk.decisions
         row = self._desk.row(landed.sha256)
         basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
         gate = decisions.gate(row.id) if row and decisions else None

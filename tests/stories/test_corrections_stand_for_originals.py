@@ -140,6 +140,13 @@ def test_a_conflict_says_nothing_about_a_column(merchant: Merchant) -> None:
     assert merchant.held("bills")["B-2b"]["amount_due"] == 2000
 
 
+def test_a_held_correction_is_released_however_a_spreadsheet_has_saved_it(merchant: Merchant) -> None:
+    rows = [row | MENDED | {"bill_reference": "B-9"} for row in rejects(merchant, BAD_EMAIL)]
+    text = written(rows).replace(",", ";").encode("utf-16")
+    assert is_stopped(merchant.load(merchant.write("corrected.csv", text)), "correction.changed")
+    assert merchant.release("corrected.csv", "--accept-changes", "--now").outcomes() == {"created": 1}
+
+
 def test_an_unreadable_amount_that_comes_back_out_of_proportion_waits_for_a_person(
     merchant: Merchant,
 ) -> None:
@@ -309,3 +316,11 @@ def test_a_correction_is_read_however_a_spreadsheet_has_saved_it(
     path = merchant.write("saved again", text.getvalue().encode(encoding))
     assert merchant.load(path).outcomes() == {"created": 1}
     assert "Zo\u00eb; Caf\u00e9" in [each["name"] for each in merchant.held("customers").values()]
+
+
+def test_empty_columns_in_quotes_behind_the_last_one_are_nothing(merchant: Merchant) -> None:
+    (row,) = rejects(merchant, BAD_EMAIL)
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", quoting=csv.QUOTE_ALL)
+    writer.writerows([[*row, "", ""], [*(row | MENDED).values(), "", ""]])
+    assert merchant.load(merchant.write("saved again", text.getvalue())).outcomes() == {"created": 1}
