@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.stories.files import TODAY
 from tests.stories.merchant import Json, Merchant, Row, Said
 
 NAME = "x_bills_2030-01-01.csv"
@@ -280,7 +281,7 @@ def nothing(_: Merchant) -> None:
 
 
 @pytest.mark.parametrize("between", [nothing, forget_copies], ids=["soon", "after retention"])
-@pytest.mark.parametrize("name", ["x_accounts_2030-01-01.csv", "x_balances_2030-01-01.csv"])
+@pytest.mark.parametrize("name", [f"x_accounts_{TODAY}.csv", f"x_balances_{TODAY}.csv"])
 def test_balances_are_corrected_once_too(
     merchant: Merchant, name: str, between: Callable[[Merchant], None]
 ) -> None:
