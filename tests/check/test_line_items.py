@@ -72,6 +72,40 @@ def test_one_bad_line_rejects_its_whole_bill(
     assert sent(file)["B-9"] == 900
 
 
+ALIKE = {
+    "customer_reference": "C-1",
+    "customer_name": "Ann",
+    "customer_email": "a@b.co",
+    "customer_phone": "+27821234567",
+    "customer_metadata.k": "x",
+    "account_reference": "A-1",
+    "account_name": "House",
+    "account_metadata.k": "x",
+    "currency": "ZAR",
+    "bill_date": "01/01/2026",
+    "due_date": "01/02/2026",
+    "metadata.k": "x",
+}
+OTHERWISE = {"currency": "USD", "bill_date": "02/01/2026", "due_date": "02/02/2026"}
+OTHERWISE |= {"customer_email": "b@b.co", "customer_phone": "+27821234568"}
+
+
+@pytest.mark.parametrize("column", ALIKE)
+def test_the_lines_of_a_bill_agree_in_every_column_that_is_mapped(tmp_path: Path, column: str) -> None:
+    columns = [*ALIKE, "bill_reference", "amount_due"]
+    one = [*ALIKE.values(), "B-1", "1.00"]
+    two = [*(ALIKE | {column: OTHERWISE.get(column, "y")}).values(), "B-1", "2.00"]
+    nothing = [*(ALIKE | {column: ""}).values(), "B-1", "2.00"]
+    facts = FACTS | {"columns": dict(zip(columns, columns, strict=True))}
+    for other in (two, nothing) if column not in ("customer_reference", "currency") else (two,):
+        file = checked(tmp_path, "\n".join(",".join(row) for row in (columns, one, other)) + "\n", **facts)
+        assert all("line_items.differ" in found for found in codes(file))
+    file = checked(
+        tmp_path, "\n".join(",".join(row) for row in (columns, one, [*one[:-1], "2.00"])) + "\n", **facts
+    )
+    assert sent(file) == {"B-1": 300}
+
+
 def test_equal_lines_are_added_up_where_the_feed_says_so(tmp_path: Path) -> None:
     rows = ["C-1,B-1,ZAR,1.00,,,a"] * 3
     assert sent(checked(tmp_path, lines(*rows), **BOTH)) == {"B-1": 300}
@@ -86,6 +120,8 @@ def test_sums_are_exact_where_64_bits_would_wrap(tmp_path: Path) -> None:
     assert sent(checked(tmp_path, lines(*rows, "C-1,B-1,ZAR,7,,,y"), **facts)) == {"B-1": 7}
     file = checked(tmp_path, lines(*rows[:19]), **facts)
     assert codes(file) == [["amount_due.out_of_range"]] * 19
+    wrapped = [*rows[:18], f"C-1,B-1,ZAR,{2**64 + 500 - 18 * int(most)},,,z"]
+    assert codes(checked(tmp_path, lines(*wrapped), **facts)) == [["amount_due.out_of_range"]] * 19
 
 
 def test_only_bills_have_lines() -> None:

@@ -10,7 +10,8 @@ import time
 import pytest
 import yaml
 
-from tests.stories.merchant import Merchant, Row
+from pipeline.sandbox.faults import NoFaults, Scripted, drop_after, status
+from tests.stories.merchant import Merchant, Row, Said
 from tests.stories.test_corrected_rejects import written
 
 NAME = "x_bills_2030-01-01.csv"
@@ -139,4 +140,49 @@ def test_a_canary_sends_whole_bills_and_the_rest_later(shop: Merchant) -> None:
     assert amounts(shop) == {"B-1": 1875}
     shop.release(NAME)
     assert shop.load(path).outcomes() == {"created": 5}
+    assert amounts(shop) == {"B-1": 1875, "B-2": 750, "B-3": 500}
+
+
+def spread_over_its_lines(merchant: Merchant, said: Said, bill: str, outcome: str, attempts: str) -> None:
+    """All lines of a bill say the same of it, each beside an amount of its own; nothing is lost."""
+    rows = [row for row in merchant.results(said) if row["bill_reference"] == bill]
+    assert [row["amount_minor"] for row in rows] == ["1000", "1000", "-125"]
+    assert {(row["outcome"], row["attempts"]) for row in rows} == {(outcome, attempts)}
+    assert len({tuple(row[name] for name in ("customer_id", "account_id", "bill_id")) for row in rows}) == 1
+    sums = said.file["amounts_minor"]["ZAR"]
+    assert (sums["total"], sums[outcome]) == (3125, 1875)
+
+
+def test_all_lines_of_a_bill_in_doubt_are_in_doubt_and_the_next_run_settles_them(shop: Merchant) -> None:
+    shop.settings["api"]["max_attempts"] = 2
+    shop.api.faults = Scripted(
+        {
+            lambda sent: b'"B-1"' in sent.body: drop_after(),
+            lambda sent: sent.method == "GET" and "B-1" in sent.path: status(503),
+        }
+    )
+    shop.write(NAME, file(*ROWS), shop.drop)
+    said = shop.run()
+    assert (said.exit_status, said.outcomes()) == (3, {"created": 1, "in_doubt": 3, "not_attempted": 1})
+    spread_over_its_lines(shop, said, "B-1", "in_doubt", "2")
+    shop.api.faults = NoFaults()
+    said = shop.run()
+    assert (said.exit_status, said.outcomes()) == (0, {"created": 5})
+    assert {row["bill_id"] for row in shop.results(said) if row["bill_reference"] == "B-1"} == {
+        shop.held("bills")["B-1"]["id"]
+    }
+    assert amounts(shop) == {"B-1": 1875, "B-2": 750, "B-3": 500}
+
+
+def test_a_retry_sends_a_refused_bill_again_over_all_its_lines(shop: Merchant) -> None:
+    shop.api.faults = Scripted({lambda sent: b'"B-1"' in sent.body: status(402, stored=True)})
+    shop.write(NAME, file(*ROWS), shop.drop)
+    said = shop.run()
+    assert (said.exit_status, said.outcomes()) == (1, {"created": 2, "refused": 3})
+    spread_over_its_lines(shop, said, "B-1", "refused", "1")
+    assert len(shop.rejects(said)) == 3
+    shop.api.faults = NoFaults()
+    again = shop._command("retry", "all")
+    assert (again.exit_status, again.outcomes()) == (0, {"created": 5})
+    assert again.file["amounts_minor"]["ZAR"]["created"] == 3125
     assert amounts(shop) == {"B-1": 1875, "B-2": 750, "B-3": 500}
