@@ -147,6 +147,22 @@ def test_force_replaces_what_is_not_ours_and_says_so(merchant: Merchant) -> None
     assert load(merchant, TOMORROW, "C-1,300.00").requests == {"PATCH customers": 1}
 
 
+def test_an_older_file_of_the_day_that_comes_again_after_a_forced_one_replaces_nothing(
+    merchant: Merchant,
+) -> None:
+    """The restored ledger has seen neither of the two before, and lands the older one last."""
+    load(merchant, YESTERDAY, "C-1,100.00")
+    copy = backed_up(merchant)
+    load(merchant, TODAY, "C-1,200.00")
+    merchant.api.pay("C-1", 5_000)
+    load(merchant, TODAY, "C-1,150.00", prefix="y")
+    restore(merchant, copy)
+    assert load(merchant, TODAY, "C-1,150.00", prefix="y", words=("--force",)).exit_status == 0
+    said = load(merchant, TODAY, "C-1,200.00")
+    assert codes(merchant, said) == "balance.not_ours"
+    assert held(merchant) == 15_000
+
+
 @pytest.mark.parametrize("name", [f"x_balances_{TODAY}.csv", f"x_balances_{YESTERDAY}.csv", "undated.csv"])
 def test_a_payment_survives_the_loss_of_the_ledger(merchant: Merchant, name: str) -> None:
     merchant.settings["feeds"].append(UNDATED)
