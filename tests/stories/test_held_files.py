@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from pipeline.sandbox.serve import SandboxApi
-from tests.stories.files import balances, bills
+from tests.stories.files import TODAY, TOMORROW, balances, bills
 from tests.stories.merchant import Merchant, Said
 from tests.stories.test_openssh import by_key
 
@@ -262,10 +262,10 @@ def test_a_file_of_rejects_alone_does_not_open_the_gate(gated: Merchant) -> None
 
 def test_a_released_balance_is_checked_against_newer_ones(merchant: Merchant) -> None:
     merchant.settings["feeds"][2] |= {"release": "always", "unusual": "load"}
-    first = merchant.write("za_balances_2030-01-01.csv", balances("C-1,ZAR,100.00", "C-2,ZAR,50.00"))
+    first = merchant.write(f"za_balances_{TODAY}.csv", balances("C-1,ZAR,100.00", "C-2,ZAR,50.00"))
     assert merchant.load(first).state == "held"
     merchant.settings["feeds"][2]["release"] = "never"
-    newer = merchant.write("za_balances_2030-01-02.csv", balances("C-1,ZAR,80.00"))
+    newer = merchant.write(f"za_balances_{TOMORROW}.csv", balances("C-1,ZAR,80.00"))
     assert merchant.load(newer).state == "loaded"
     merchant.settings["feeds"][2]["release"] = "always"
     assert merchant.release(first.name, "--now").outcomes() == {"created": 1, "conflict": 1}

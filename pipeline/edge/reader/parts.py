@@ -6,12 +6,15 @@ accepted. They are few, so what is found later is written beside the values with
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.core.content import FINDINGS, Judged
 from pipeline.disk import private_folder, remove, replaced_file, staged_name
+from pipeline.errors import DiskFull
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -144,4 +147,10 @@ def _beside(part: Path) -> Path:
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
     with replaced_file(path, durable=False) as file:
-        frame.write_parquet(file, compression="lz4", statistics=False)
+        try:
+            frame.write_parquet(file, compression="lz4", statistics=False)
+        except pl.exceptions.ComputeError as error:
+            # Where a full disk cuts the footer off, polars loses the system's words.
+            if "transport error" not in str(error):
+                raise
+            raise DiskFull(where=path.parent, problem=os.strerror(errno.ENOSPC)) from error
