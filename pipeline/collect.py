@@ -36,7 +36,7 @@ from pipeline.core.control import MAX_SIDECAR_BYTES
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.match import is_ignored, match_name, peek_rejects
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
-from pipeline.core.structure import with_short_lines
+from pipeline.core.structure import PACKED, with_short_lines
 from pipeline.edge.folder import named_beside, named_blocks
 from pipeline.edge.landing import land_blocks
 from pipeline.errors import (
@@ -59,6 +59,10 @@ CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
 
 UNMATCHED = "its name fits no feed and no ignore pattern"
+SAVE_AS_CSV = (
+    "if it is a corrected rejects file, save it as CSV: as a workbook or packed file it is not taken"
+)
+"""Said of unmatched files that begin as they do: what a spreadsheet saves by itself is a workbook."""
 
 T = TypeVar("T")
 Place = Literal["archive", "quarantine"]
@@ -227,7 +231,7 @@ def land_named(
             name=shown_name(name),
             rule="file.unmatched",
             problem="its name fits no feed",
-            remedy="use --feed NAME, or add a feed",
+            remedy="use --feed NAME, or add a feed" + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
         )
     return LandedFile(
         sha256=landed.sha256,
@@ -374,13 +378,15 @@ def _recognised(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
     try:
-        matched = match_file(remote.name, _afresh(lambda: source.read_head(remote, HEAD_BYTES)), matching)
+        head = _afresh(lambda: source.read_head(remote, HEAD_BYTES))
+        matched = match_file(remote.name, head, matching)
     except BillferryError as error:
         if concerns_whole_source(error):
             raise
         return Troubled(remote, error)
     if matched is None:
-        return Unmatched(remote.name, UNMATCHED, remote.size_bytes)
+        reason = f"{UNMATCHED}; {SAVE_AS_CSV}" if head.startswith(PACKED) else UNMATCHED
+        return Unmatched(remote.name, reason, remote.size_bytes)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
 
 

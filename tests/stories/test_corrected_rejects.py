@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.rules import RULES
+from tests.check import workbooks
 from tests.golden.regenerate import SAMPLES
 from tests.stories.merchant import Merchant, Row, Said, copied
 
@@ -259,3 +260,15 @@ def test_a_line_of_ndjson_that_nobody_can_mend_may_be_left_as_it_is(merchant: Me
     (rejects,) = merchant.folder.glob("var/reports/*/rejects.ndjson")
     said = merchant.load(merchant.write("mended", rejects.read_text().replace("B 2", "B-2")))
     assert (said.state, said.outcomes()) == ("loaded_with_rejects", {"created": 1, "rejected": 1})
+
+
+def test_rejects_saved_as_a_workbook_are_unmatched_with_what_to_do(merchant: Merchant) -> None:
+    header = workbooks.row(workbooks.text("reject_record"), workbooks.text("reject_source"))
+    content = workbooks.workbook(workbooks.sheet(header))
+    (merchant.drop / "rejects.xlsx").write_bytes(content)
+    said = merchant.run()
+    assert (said.exit_status, said.state) == (1, "unmatched")
+    assert "save it as CSV" in said.file["notes"][0]
+    named = merchant.load(merchant.drop / "rejects.xlsx")
+    assert (named.exit_status, named.state) == (1, "unmatched")
+    assert "save it as CSV" in named.stderr
