@@ -130,12 +130,15 @@ def _feeds(settings: Settings) -> Finding:
     unguarded = [
         feed.name
         for feed in settings.feeds
-        if feed.expect is None and feed.control is None and feed.name not in loaded
+        if feed.expect is None
+        and feed.control is None
+        and (feed.name not in loaded or (settings.environment == "live" and feed.unusual == "load"))
     ]
     if not unguarded:
         return Finding("feeds", EX_OK, "each has expect, control or a file that was loaded before")
     text = (
-        f"no expect, no control and no loaded file yet, so a wrong unit would not be noticed: {', '.join(unguarded)};"
+        "no expect, no control and no comparison with loaded files, so a wrong unit would not be noticed:"
+        f" {', '.join(unguarded)};"
         " set expect (billferry init --from FILE proposes it)"
     )
     return Finding("feeds", EX_OK, text, warning=True)

@@ -89,7 +89,7 @@ def totals_text(totals: Totals) -> str:
 
 
 def first_of_feed(feed: str) -> Hold:
-    return Hold(FIRST, f"no file of feed {feed} has been loaded in live yet")
+    return Hold(FIRST, f"no file of feed {feed} has been loaded yet")
 
 
 def always() -> Hold:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.core.money import grouped
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
+from pipeline.core.redact import redact
 from pipeline.report.words import SHOWN_CHANGES, to_send
 from schemas.results import Breakdown, Summary
 
@@ -31,8 +32,8 @@ _TONES: dict[FileState, Tone] = {
     FileState.REFUSED: "stop",
 }
 _MEND = (
-    "Correct the records in rejects.csv and drop it back where bill files go, with its last three columns as they"
-    " are. What to correct stands below."
+    "Correct the records in rejects.csv and drop it back where bill files go, with its reject_… columns as they"
+    " are. See below for what to correct."
 )
 _RETRY = "When the cause of a refusal is gone, billferry retry sends the refused records again."
 _DECIDE = (
@@ -87,7 +88,7 @@ def _said(summary: Summary) -> list[str]:
     rejects = count(found, *REJECTS)
     match FileState(summary.state):
         case FileState.REFUSED:
-            why = [summary.refusal.message] if summary.refusal else []
+            why = [redact(summary.refusal.message)] if summary.refusal else []
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
@@ -122,16 +123,16 @@ def _held_sentence(found: Breakdown) -> str:
 
 
 def _reasons(summary: Summary) -> list[str]:
-    """Each reason with what it changes, and the figures to judge it by."""
+    """Each reason with what it changes, and the figures to judge it by.
+
+    Amounts and dates are shown whole, for they are what a person must compare; references are masked as elsewhere.
+    """
     said = []
     for hold in summary.holds:
-        more = len(hold.changes) - SHOWN_CHANGES
-        left = [f"and {grouped(more)} more"] if more > 0 else []
-        said.append(
-            ": ".join(
-                [hold.message, *["; ".join([*hold.changes[:SHOWN_CHANGES], *left])][: bool(hold.changes)]]
-            )
-        )
+        changes = [redact(each) if "_reference" in each else each for each in hold.changes[:SHOWN_CHANGES]]
+        if (more := len(hold.changes) - SHOWN_CHANGES) > 0:
+            changes.append(f"and {grouped(more)} more")
+        said.append(": ".join([hold.message, *(["; ".join(changes)] if changes else [])]))
     return [*said, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
 
 

@@ -53,7 +53,8 @@ def _held(summary: Summary) -> Iterator[str]:
         yield f"  to send: {to_send(currency, amounts)}"
     if summary.holds and not summary.run.dry_run:
         digits = (summary.file.sha256 or "")[:8]
-        yield f"  billferry release {digits} lets it go on; billferry refuse {digits} --why TEXT ends it"
+        accepting = " --accept-changes" if any(hold.changes for hold in summary.holds) else ""
+        yield f"  billferry release {digits}{accepting} lets it go on; billferry refuse {digits} --why TEXT ends it"
 
 
 def to_send(currency: str, amounts: AmountFacts) -> str:

@@ -66,7 +66,7 @@ def test_a_feed_that_nothing_guards_is_a_warning_until_a_file_of_it_was_loaded(
     words = ["--config", str(path)]
     assert run_command(["doctor", *words]) == 0
     (warning,) = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("ok ")]
-    assert warning.startswith("warning  feeds: no expect, no control and no loaded file yet")
+    assert warning.startswith("warning  feeds: no expect, no control and no comparison with loaded files")
     assert "bills" in warning
     bills = tmp_path / "bills.csv"
     bills.write_text("customer_reference,account_reference,bill_reference,amount_due\nC,A,B,10.00\n")
