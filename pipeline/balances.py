@@ -55,13 +55,13 @@ class BalanceFiles:
         """
         if LEAF_OF[landed.feed.model] == "bill":
             return None
+        if self.forced:
+            newest = self.files.newest_day() if self.files else None
+            return max(self.today, newest or "")
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
             its_day = self._day_of_row(original) if original is not None else self.today
             return None if is_ahead(its_day, self.today) else its_day
-        if self.forced:
-            newest = self.files.newest_day() if self.files else None
-            return max(self.today, newest or "")
         day = landed.name_parts.get("date")
         if before is not None and before.is_open and before.name_parts.get("date") == day:
             kept = before.as_of or (None if day else self._day_of_row(before))
@@ -101,8 +101,12 @@ class BalanceFiles:
         row = self.files.by_sha256(landed.sha256) if self.files else None
         if row is None:
             raise ValueError("the file was not taken up")
-        source = (landed.rejects_of and self._original(landed.rejects_of)) or row
-        day, doubts = self._day_of_row(source), self.doubts
+        source, day, doubts = row, self._day_of_row(row), self.doubts
+        original = self._original(landed.rejects_of) if landed.rejects_of is not None else None
+        # A forced correction is news of its own day: under its original's watermark, what is older than the balances
+        # that it replaced would pass for newer than it.
+        if original is not None and not self.forced and day == self._day_of_row(original):
+            source = original
         return News(
             watermark(day, source.landing),
             certain=day > max(doubts.begins_after, doubts.missed_until),

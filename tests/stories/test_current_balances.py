@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.stories.balance_files import UNDATED, backed_up, codes, config, copie
 from tests.stories.files import TODAY, TOMORROW, YESTERDAY, balances, bills
 from tests.stories.merchant import Merchant, Said
 
+DAY_BEFORE = (date.fromisoformat(YESTERDAY) - timedelta(days=1)).isoformat()
+
 # -- corrections -------------------------------------------------------------------------------------------------
 
 
@@ -30,11 +33,15 @@ def rejected_in_the_morning(merchant: Merchant) -> list[dict[str, str]]:
 
 
 def mended(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Said:
+    return merchant.load(mended_file(merchant, rows, name, **changes))
+
+
+def mended_file(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Path:
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys())
     writer.writeheader()
     writer.writerows(row | changes for row in rows)
-    return merchant.load(merchant.write(name, text.getvalue()))
+    return merchant.write(name, text.getvalue())
 
 
 def test_corrected_rejects_of_the_morning_do_not_undo_the_afternoon(merchant: Merchant) -> None:
@@ -53,6 +60,17 @@ def test_a_correction_of_a_correction_is_as_old_as_the_first_original(merchant: 
     said = mended(merchant, again, "mended_again.csv", balance="100.00")
     assert codes(merchant, said) == "balance.superseded"
     assert held(merchant) == 30_000
+
+
+def test_a_forced_correction_is_of_today_so_that_nothing_older_passes_for_newer(merchant: Merchant) -> None:
+    rejects = merchant.rejects(load(merchant, DAY_BEFORE, "C-1,1O0.00", "C-2,20.00"))
+    load(merchant, TODAY, "C-1,300.00", prefix="y")
+    forced = merchant.load(mended_file(merchant, rejects, "mended.csv", balance="250.00"), "--force")
+    assert held(merchant) == 25_000, forced.stderr
+    merchant.api.pay("C-1", 10_000)
+    late = load(merchant, YESTERDAY, "C-1,400.00", prefix="late")
+    assert codes(merchant, late) == "balance.superseded"
+    assert held(merchant) == 15_000
 
 
 def test_corrected_rejects_load_while_nothing_newer_has(merchant: Merchant) -> None:
