@@ -48,7 +48,7 @@ class GateKeeper:
         row = self._desk.row(landed.sha256)
         basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
         gate = decisions.gate(row.id) if row and decisions else None
-        passed = gate is not None and gate.is_open and gate.basis == basis
+        passed = gate is not None and gate.is_open and gate.basis == basis and self._accepted(checked, basis)
         holds = (*(() if passed else self._reasons(checked, row)), *self._limit_reached(checked, row, gate))
         new = Gate(basis, passed or not holds, gate.up_to if gate else None)
         decision = decisions.pending(landed.sha256) if decisions else None
@@ -123,6 +123,15 @@ class GateKeeper:
         for spread in checked.spreads:
             past = decisions.past(feed.name, spread.currency, beside=row.id if row else None)
             yield from unlike_before(spread, past, feed.amount.unit)
+
+    def _accepted(self, checked: CheckedFile, basis: Basis) -> bool:
+        """Whether people accepted all that the check holds it for: it may have been let through without that.
+
+        Nothing is compared for a record that another correction has taken, until the API refuses that one.
+        """
+        decisions = self._desk.decisions
+        releases = decisions.releases(checked.landed.sha256) if checked.holds and decisions else []
+        return all(any(each.covers(basis, [hold]) for each in releases) for hold in checked.holds)
 
     def _limit_reached(
         self, checked: CheckedFile, row: FileRow | None, gate: Gate | None

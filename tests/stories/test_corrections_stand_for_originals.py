@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.sandbox.faults import Scripted, status
 from tests.stories.files import TODAY
 from tests.stories.merchant import Json, Merchant, Row, Said
+from tests.stories.test_trouble_with_the_api import refused_for
 
 NAME = "x_bills_2030-01-01.csv"
 HEADER = "customer_reference,customer_email,account_reference,bill_reference,amount_due,due_date"
@@ -193,6 +195,40 @@ def test_a_correction_that_the_api_refuses_gives_its_record_back(merchant: Merch
     assert corrected(merchant, rows, **MENDED, account_reference="0034").outcomes() == {"conflict": 1}
     again = corrected(merchant, rows, "again.csv", **MENDED, account_reference="A-4")
     assert again.outcomes() == {"created": 1}
+
+
+def test_a_correction_let_through_while_another_had_its_record_is_held_once_that_is_refused(
+    merchant: Merchant,
+) -> None:
+    (row,) = rejects(merchant, BAD_EMAIL)
+    changed = row | MENDED | {"amount_due": "31000.00", "bill_reference": "B-9"}
+    merchant.api.stop()
+    merchant.write("c1.csv", written([row | MENDED]), merchant.drop)
+    merchant.write("c2.csv", written([changed]), merchant.drop)
+    merchant.run()
+    merchant.api.start()
+    merchant.api.faults = Scripted({refused_for('"0056"'): status(400)})
+    first, second = merchant.run().files
+    assert (first["state"], first["records"]["refused"]) == ("loaded_with_rejects", 1)
+    assert (second["state"], [hold["code"] for hold in second["holds"]]) == ("held", ["correction.changed"])
+    assert sorted(merchant.held("bills")) == ["0070"]
+    merchant.api.stop()
+    assert merchant.release("c2.csv", "--accept-changes", "--now").exit_status == 3
+    merchant.api.start()
+    assert [each["state"] for each in merchant.run().files] == ["loaded"]
+    assert merchant.held("bills")["B-9"]["amount_due"] == 3100000
+
+
+def test_a_released_correction_goes_on_under_a_second_release(merchant: Merchant) -> None:
+    rows = rejects(merchant, BAD_EMAIL, "0013,x@,,0057,5.00,2030-01-31")
+    corrected(merchant, rows, **MENDED, due_date="2030-02-28")
+    some = merchant.release("corrected.csv", "--accept-changes", "--limit", "1", "--now")
+    assert [hold["code"] for hold in some.file["holds"]] == ["file.limited"]
+    merchant.api.stop()
+    merchant.release("corrected.csv", "--now")
+    merchant.api.start()
+    merchant.run()
+    assert sorted(merchant.held("bills")) == ["0056", "0057", "0070"]
 
 
 def test_rows_without_their_number_are_rejected_with_what_helps(merchant: Merchant) -> None:

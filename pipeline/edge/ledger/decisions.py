@@ -70,6 +70,13 @@ class Decisions:
         """The decision that was taken up last."""
         return self._newest(sha256, "taken")
 
+    def releases(self, sha256: str) -> list[Decision]:
+        """All that were taken up: what a person has accepted stays accepted, whatever was decided after it."""
+        rows = self._db.execute(
+            "SELECT * FROM decisions WHERE sha256 = ? AND fate = 'taken' AND word = 'release'", (sha256,)
+        )
+        return [_decision(row) for row in rows]
+
     def _settle(self, sha256: str, fate: Fate) -> None:
         self._db.execute(
             "UPDATE decisions SET fate = ? WHERE sha256 = ? AND fate = 'pending'", (fate, sha256)
