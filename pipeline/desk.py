@@ -22,7 +22,7 @@ from pipeline.core.moments import rfc3339
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.pace import Pace
 from pipeline.disk import private_folder, scratch_folder
-from pipeline.edge.config import Config, api_key, feed_print
+from pipeline.edge.config import Config, api_key, feed_print, same_feed
 from pipeline.edge.landing import land_beside, landed_beside
 from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Lineage, Sends, the_one_named
 from pipeline.edge.lock import held_folder, only_run
@@ -265,7 +265,7 @@ class Desk:
         return landed
 
     def feed_changed(self, landed: LandedFile, row: FileRow) -> bool:
-        return feed_print(landed.feed) != row.feed_print
+        return not same_feed(row.feed_print, landed.feed)
 
     def take_up(self, landed: LandedFile) -> int | None:
         """The ledger's id of a file that is worked on now; None in a dry run."""

@@ -9,7 +9,7 @@ from pipeline.core.files import Hold
 from pipeline.core.moments import rfc3339
 from pipeline.core.release import Basis, Decision, Person, print_of
 from pipeline.desk import Desk, Options
-from pipeline.edge.config import Config, feed_print
+from pipeline.edge.config import Config, same_feed
 from pipeline.edge.ledger import FileRow, Files, the_one_named
 from pipeline.errors import UsageError
 from pipeline.progress import Ui
@@ -75,7 +75,7 @@ def _held(desk: Desk, name: str) -> FileRow:
 def _decision(desk: Desk, row: FileRow, summary: Summary, by: Person) -> Decision:
     """A release of all that its report shows. Raises UsageError where the report shows the file no more."""
     gate = desk.decisions.gate(row.id) if desk.decisions else None
-    if gate is None or feed_print(desk.landed_from(row).feed) != gate.basis.feed_print:
+    if gate is None or not same_feed(gate.basis.feed_print, desk.landed_from(row).feed):
         raise UsageError(
             problem=f"the feed of {row.name} has changed since it was held",
             remedy="billferry run checks the file again; look at it then",

@@ -92,7 +92,7 @@ class GateKeeper:
     def says_as_before(self, landed: LandedFile, row: FileRow) -> bool:
         """Whether nothing has changed for a held file, or one that a person refused: it is not even checked again."""
         decisions = self._desk.decisions
-        if decisions is None or row.summary is None or feed_print(landed.feed) != row.feed_print:
+        if decisions is None or row.summary is None or self._desk.feed_changed(landed, row):
             return False
         if row.held and self._desk.options.dry_run:
             return False  # it says of each file what a run would

@@ -3,13 +3,24 @@
 - `document` YAML as plain values
 - `environment` the BILLFERRY_ variables
 - `load` both as Settings, and all that is wrong with them
+- `feed_prints` hashes of feeds, as the ledger keeps them
 - `mistakes`, `words` how a mistake is told, without the value
 - `folders`, `addresses` what no shape can tell: places that share files, addresses, time zones
 - `secret_values` keys, from the environment or from files that nobody else can read
 """
 
+from pipeline.edge.config.feed_prints import feed_print, same_feed
 from pipeline.edge.config.folders import is_within, own_place
-from pipeline.edge.config.load import Config, feed_print, load_config
+from pipeline.edge.config.load import Config, load_config
 from pipeline.edge.config.secret_values import api_key, ping_url
 
-__all__ = ["Config", "api_key", "feed_print", "is_within", "load_config", "own_place", "ping_url"]
+__all__ = [
+    "Config",
+    "api_key",
+    "feed_print",
+    "is_within",
+    "load_config",
+    "own_place",
+    "ping_url",
+    "same_feed",
+]

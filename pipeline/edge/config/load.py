@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,12 +64,6 @@ def load_config(path: Path) -> Config:
             return Config(_with_absolute_paths(settings, base), path)
     raise_all(mistakes)
     raise RuntimeError("a config without settings and without mistakes")
-
-
-def feed_print(feed: Feed) -> str:
-    """A hash of what a feed says of reading, to notice that a file was read with another version of it."""
-    said = feed.model_dump_json(exclude={"expect_by", "expect_on"}, exclude_defaults=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _document(path: Path, mistakes: list[ConfigError]) -> Document:
