@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,11 +15,12 @@ import polars as pl
 from pipeline.core import corrections
 from pipeline.core.corrections import COMPARED
 from pipeline.core.files import CheckedFile, LandedFile, Refusal
+from pipeline.core.line_items import KEY
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.wanted import LEAF_OF
 from pipeline.desk import Desk
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Originals, Sends
-from pipeline.edge.reader.parts import accepted, numbered, parts_of
+from pipeline.edge.reader.parts import accepted, count_lines, numbered, parts_of, scan, sendable
 from pipeline.errors import ConfigError
 from pipeline.progress import check_interruptibly
 from pipeline.report import write_results
@@ -27,6 +29,7 @@ from schemas.results import Summary
 
 BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
 """Outcomes of records that nothing was sent for: the check alone tells them."""
+BUCKET_RECORDS = 100_000
 _STOPPED = ("held", "refused")
 
 
@@ -163,15 +166,44 @@ def take(ledger: Ledger, checked: CheckedFile, file_id: int) -> None:
 
 
 def _to_send(checked: CheckedFile, settled: pl.Series) -> Iterator[pl.DataFrame]:
-    """`record`, `reject_record`, `reference` and `content` of the records that are to be sent."""
+    """`record`, `reject_record`, `reference` and `content` of what is to be sent, each bill whole: a line has the
+    `record` of the first line of its bill, which is sent for all, and the `content` of all."""
     model = checked.landed.feed.model
-    for part in parts_of(checked.records):
-        rows = numbered(accepted(part)).filter(pl.col("reject_record").is_not_null()).collect()
-        rows = rows.filter(~pl.col("record").is_in(settled.implode())).sort("record")
+    for values in _whole_bills(checked.records):
+        rows = numbered(values).filter(pl.col("reject_record").is_not_null()).collect()
+        rows = rows.filter(~pl.col("lead").is_in(settled.implode())).sort("record")
         if not rows.is_empty():
-            yield rows.select(
-                "record", "reject_record", pl.col(f"{LEAF_OF[model]}_reference").alias("reference")
-            ).with_columns(content=_contents(rows, model))
+            reference = pl.col(f"{LEAF_OF[model]}_reference").alias("reference")
+            claims = rows.select("lead", "reject_record", reference).rename({"lead": "record"})
+            yield _with_bills_content(claims.with_columns(content=_contents(rows, model)))
+
+
+def _whole_bills(records: Path) -> Iterator[pl.LazyFrame]:
+    """Values of the records that are to be sent and of their lines, and `lead`, the record that is sent for each."""
+    parts = parts_of(records)
+    lines = count_lines(*parts) if parts else 0
+    if not lines:
+        yield from (accepted(part).with_columns(lead="record") for part in parts)
+        return
+    number = 1 + scan(*parts).select(pl.len()).collect().item() // BUCKET_RECORDS
+    for index in range(number):
+        mine = sendable(*parts).filter(pl.col(KEY).hash(seed=0) % number == index)
+        yield mine.with_columns(lead=pl.col("record").min().over(KEY))
+
+
+def _with_bills_content(claims: pl.DataFrame) -> pl.DataFrame:
+    """The content of a bill of several lines is that of all of them, in whatever order they stand."""
+    several = claims.filter(pl.len().over("record") > 1)
+    found = {
+        record: hashlib.blake2b("".join(sorted(contents)).encode(), digest_size=16).hexdigest()
+        for record, contents in several.group_by("record").agg("content").iter_rows()
+    }
+    if not found:
+        return claims
+    common = pl.DataFrame({"record": list(found), "common": list(found.values())})
+    return claims.join(common, on="record", how="left", maintain_order="left").select(
+        "record", "reject_record", "reference", content=pl.coalesce("common", "content")
+    )
 
 
 def _contents(rows: pl.DataFrame, model: Model) -> pl.Series:

@@ -186,3 +186,44 @@ def test_a_retry_sends_a_refused_bill_again_over_all_its_lines(shop: Merchant) -
     assert (again.exit_status, again.outcomes()) == (0, {"created": 5})
     assert again.file["amounts_minor"]["ZAR"]["created"] == 3125
     assert amounts(shop) == {"B-1": 1875, "B-2": 750, "B-3": 500}
+
+
+PEN_AND_INK = ("C-1,A-1,B 1,10.00,pen", "C-1,A-1,B 1,20.00,ink", "C-2,A-2,B-2,5x,pad")
+
+
+def rejects_of(shop: Merchant, *rows: str) -> list[Row]:
+    return shop.rejects(shop.load(shop.write(NAME, file(*rows))))
+
+
+def mended(shop: Merchant, name: str, rows: list[Row], **values: str) -> Said:
+    return shop.load(shop.write(name, written([row | values for row in rows])))
+
+
+def test_lines_that_a_correction_loaded_are_not_loaded_again_in_another_order(shop: Merchant) -> None:
+    lines = rejects_of(shop, *PEN_AND_INK)[:2]
+    assert mended(shop, "one.csv", lines, bill_reference="B-1").outcomes() == {"created": 2}
+    again = mended(shop, "two.csv", lines[::-1], bill_reference="B-1x")
+    assert (again.outcomes(), again.file["codes"]) == ({"conflict": 2}, {"correction.repeated": 2})
+    same = mended(shop, "three.csv", lines[::-1], bill_reference="B-1")
+    assert (same.outcomes(), dict(same.requests)) == ({"unchanged": 2}, {})
+    assert amounts(shop) == {"B-1": 3000}
+
+
+def test_a_bill_one_of_whose_lines_stands_twice_for_one_of_the_original_is_not_sent(shop: Merchant) -> None:
+    pen, ink, _ = rejects_of(shop, *PEN_AND_INK)
+    said = mended(shop, "one.csv", [pen, ink, pen | {"item": "pen 2"}], bill_reference="B-1")
+    assert (said.outcomes(), said.file["codes"]) == ({"conflict": 3}, {"correction.repeated": 3})
+    assert not amounts(shop)
+    assert mended(shop, "two.csv", [pen, ink], bill_reference="B-1").outcomes() == {"created": 2}
+    assert amounts(shop) == {"B-1": 3000}
+
+
+def test_a_bill_that_is_joined_by_a_line_loaded_before_is_not_sent(shop: Merchant) -> None:
+    pen, ink, pad = rejects_of(shop, *PEN_AND_INK)
+    pad |= {"amount_due": "5.00"}
+    assert mended(shop, "one.csv", [pad]).outcomes() == {"created": 1}
+    moved = pad | {"customer_reference": "C-1", "account_reference": "A-1"}
+    said = mended(shop, "two.csv", [pen, ink, moved], bill_reference="B-1")
+    assert (said.outcomes(), said.file["codes"]) == ({"conflict": 3}, {"correction.repeated": 3})
+    assert amounts(shop) == {"B-2": 500}
+    assert mended(shop, "three.csv", [pen, ink], bill_reference="B-1").outcomes() == {"created": 2}

@@ -109,9 +109,10 @@ class Corrections:
     def take(self, original_id: int, file_id: int, rows: pl.DataFrame) -> None:
         """Take rejected records for their corrections, durably, before anything of those is sent.
 
-        `rows`: `record` of the file, `reject_record` of the original, `reference`, `content`. Whoever comes second for
-        a record of the original has its outcome then: `unchanged` where its content is that of the first, else
-        `conflict`. A file that is its own original takes nothing, for it may be corrected already.
+        `rows`: `record` of the file (of a bill's lines the first, all in one frame), `reject_record` of the original,
+        `reference`, `content`. Whoever comes second for a record of the original has its outcome then: `unchanged`
+        where its content is that of the first, else `conflict`. A bill is taken whole: where one of its lines comes
+        second, nothing of it is sent. A file that is its own original takes nothing, for it may be corrected already.
         """
         with transaction(self._db):
             if file_id != original_id:
@@ -134,10 +135,21 @@ class Corrections:
             (original_id, json.dumps(rows["reject_record"].to_list())),
         )
         first = {row["record"]: row for row in found}
-        for record, number, reference, content in rows.iter_rows():
-            taken = first.get(number)
-            if taken is not None and (taken["by_file"], taken["by_record"]) != (file_id, record):
-                yield Conclude(file_id, reference, _repeats(record, content, taken))
+        bills: dict[int, list[tuple[int, str, str]]] = {}
+        for record, *line in rows.iter_rows():
+            bills.setdefault(record, []).append((line[0], line[1], line[2]))
+        for record, lines in bills.items():
+            _, reference, content = lines[0]
+            taken = [first.get(number) for number, _, _ in lines]
+            others = [row for row in taken if row and (row["by_file"], row["by_record"]) != (file_id, record)]
+            if len({number for number, _, _ in lines}) < len(lines):
+                yield Conclude(file_id, reference, _conflict(record, "two lines correct the same record"))
+            elif others:
+                repeats = [_repeats(record, content, row) for row in others]
+                worst = next((each for each in repeats if each.outcome is Outcome.CONFLICT), repeats[0])
+                if len(others) < len(lines) and worst.outcome is not Outcome.CONFLICT:
+                    worst = _conflict(record, "some lines of its bill are corrected already")
+                yield Conclude(file_id, reference, worst)
 
     def is_corrected(self, original_id: int) -> bool:
         """Whether anything stands for a record of this original."""
@@ -182,9 +194,12 @@ def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
     problem = (
         f"corrected already by {where}, with other content" if is_held else f"{where} corrects it already"
     )
-    return RecordOutcome(
-        record, Outcome.CONFLICT, ("correction.repeated",), f"{problem}; a record is corrected once"
-    )
+    return _conflict(record, problem)
+
+
+def _conflict(record: int, problem: str) -> RecordOutcome:
+    message = f"{problem}; a record is corrected once"
+    return RecordOutcome(record, Outcome.CONFLICT, ("correction.repeated",), message)
 
 
 @dataclass(frozen=True, slots=True)
