@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from pipeline.core.current import (
@@ -19,7 +20,7 @@ from pipeline.core.current import (
 )
 from pipeline.core.files import LandedFile, Refusal
 from pipeline.core.wanted import LEAF_OF
-from pipeline.edge.ledger import FileRow, Files, Ledger, Lineage, Whence
+from pipeline.edge.ledger import BalanceOrder, FileRow, Files, Ledger, Lineage, Whence
 from schemas.feed import Feed
 from schemas.settings import Settings
 
@@ -37,7 +38,8 @@ class BalanceFiles:
     """Balance files of one run. Days are those of the config's time zone."""
 
     files: Files | None
-    """None: there is no ledger."""
+    order: BalanceOrder | None
+    """None, both: there is no ledger."""
     settings: Settings
     clock: Callable[[], datetime]
     forced: bool
@@ -56,7 +58,7 @@ class BalanceFiles:
         if LEAF_OF[landed.feed.model] == "bill":
             return None
         if self.forced:
-            newest = self.files.newest_day() if self.files else None
+            newest = self.order.newest_day() if self.order else None
             return max(self.today, newest or "")
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
@@ -94,6 +96,21 @@ class BalanceFiles:
             return False
         return self._overtaken(landed, row, before=watermark(day, LAST_ORDER))
 
+    def reaffirm(self, landed: LandedFile, row: FileRow) -> str | None:
+        """Remember that loaded bytes came under a later date, so that nothing older is taken for news; that day."""
+        kind, day, then = (
+            LEAF_OF[landed.feed.model],
+            landed.name_parts.get("date"),
+            row.name_parts.get("date"),
+        )
+        if kind == "bill" or row.rejects_of is not None or not day or not then or day <= then:
+            return None
+        if self.order is None or is_ahead(day, self.today):
+            return None
+        was = watermark(self._day_of_row(row), row.landing)
+        self.order.reaffirm(row.id, kind, was=was, now=partial(watermark, day), name_parts=landed.name_parts)
+        return day
+
     def news(self, landed: LandedFile) -> News:
         """What a file that was taken up is as news; bills are none."""
         if LEAF_OF[landed.feed.model] == "bill":
@@ -117,10 +134,10 @@ class BalanceFiles:
 
     def _overtaken(self, landed: LandedFile, row: FileRow, *, before: str) -> bool:
         kind = LEAF_OF[landed.feed.model]
-        if self.files is None or kind == "bill" or not row.finished or row.rejects_of is not None:
+        if self.order is None or kind == "bill" or not row.finished or row.rejects_of is not None:
             return False
         after = watermark(self._day_of_row(row), row.landing)
-        return self.files.is_overtaken(row.id, kind, after=after, before=before)
+        return self.order.is_overtaken(row.id, kind, after=after, before=before)
 
     def _original(self, short_name: str) -> FileRow | None:
         """The first original of a chain of corrections."""
@@ -146,9 +163,9 @@ def balance_files(
     ledger: Ledger | None, settings: Settings, clock: Callable[[], datetime], *, forced: bool
 ) -> BalanceFiles:
     """Those of a run with that ledger."""
-    files = Files(ledger) if ledger else None
+    files, order = (Files(ledger), BalanceOrder(ledger)) if ledger else (None, None)
     doubts = Lineage(ledger, settings.work_dir).doubts() if ledger else Doubts()
-    return BalanceFiles(files, settings, clock, forced, doubts)
+    return BalanceFiles(files, order, settings, clock, forced, doubts)
 
 
 def recognised(lineage: Lineage, settings: Settings, now: datetime) -> str | None:

@@ -293,6 +293,8 @@ class FileByFile:
         self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
         if desk.balances.is_ambiguous(landed, row):
             desk.fail(BalancesOvertaken(name=landed.name))
+        if not desk.options.dry_run and (day := desk.balances.reaffirm(landed, row)) is not None:
+            desk.lineage.advance(day)
         desk.places.owe_archiving([(landed.sha256, remotes)])
 
     def say_unmatched(self, unmatched: Sequence[Unmatched]) -> None:

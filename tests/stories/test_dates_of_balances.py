@@ -137,3 +137,15 @@ def test_a_file_of_an_earlier_day_that_comes_again_is_loaded_already(merchant: M
     said = load(merchant, YESTERDAY, "C-1,100.00")
     assert (said.exit_status, said.state) == (0, "already_loaded")
     assert held(merchant) == 20_000
+
+
+def test_the_same_bytes_under_a_later_date_are_of_that_day(merchant: Merchant) -> None:
+    """Nothing is sent for them; but what lies between is late, and they are not news once more."""
+    load(merchant, YESTERDAY, "C-1,100.00")
+    assert load(merchant, TOMORROW, "C-1,100.00").state == "already_loaded"
+    assert codes(merchant, load(merchant, TODAY, "C-1,150.00")) == "balance.superseded"
+    load(merchant, TOMORROW, "C-1,200.00", prefix="y")
+    merchant.api.pay("C-1", 5_000)
+    again = load(merchant, TOMORROW, "C-1,100.00")
+    assert (again.exit_status, again.state) == (1, "already_loaded")
+    assert held(merchant) == 15_000

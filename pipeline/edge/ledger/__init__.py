@@ -4,6 +4,7 @@
 - `corrections` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs
 - `decisions` what people decided about held files, and how far files may go
+- `balance_order` in what order balances were set
 - `sends` intents, ids and outcomes
 - `runs` runs as such, and when each feed last got a file
 - `naming` how people name files
@@ -12,6 +13,7 @@
 - `group` commits many small changes as one
 """
 
+from pipeline.edge.ledger.balance_order import BalanceOrder
 from pipeline.edge.ledger.corrections import Corrections, Originals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
@@ -25,6 +27,7 @@ from pipeline.edge.ledger.times import Times
 
 __all__ = [
     "FINISHED_STATES",
+    "BalanceOrder",
     "Corrections",
     "Decisions",
     "Fate",

@@ -12,13 +12,12 @@ from typing import Any
 
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import Outcome
-from pipeline.core.wanted import Kind
 from pipeline.edge.ledger.corrections import Corrections, settle
 from pipeline.edge.ledger.database import transaction
 from pipeline.errors import FileRefused
 
 OPEN_STATES = ("landed", "unfinished", "held")
-_NEXT_LANDING = "(SELECT coalesce(max(landing), 0) + 1 FROM files)"
+NEXT_LANDING = "(SELECT coalesce(max(landing), 0) + 1 FROM files)"
 FINISHED_STATES = ("loaded", "loaded_with_rejects")
 ENDED_STATES = (*FINISHED_STATES, "refused")
 ALL_DIGITS = 64
@@ -112,7 +111,7 @@ class Files:
             self._db.execute(
                 "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"  # noqa: S608
                 " state, landed_at, as_of, landing) VALUES (?,?,?,?,?,?,?,?,'landed',?,?,"
-                f" {_NEXT_LANDING}) ON CONFLICT (sha256) DO UPDATE SET as_of = excluded.as_of,"
+                f" {NEXT_LANDING}) ON CONFLICT (sha256) DO UPDATE SET as_of = excluded.as_of,"
                 " name = excluded.name, source = excluded.source, feed = excluded.feed,"
                 " feed_print = excluded.feed_print, name_parts = excluded.name_parts,"
                 " rejects_of = excluded.rejects_of, state = 'landed', finished_at = NULL",
@@ -147,28 +146,9 @@ class Files:
                 (file_id,),
             )
             self._db.execute(
-                f"UPDATE files SET landed_at = ?, came_back = ?, landing = {_NEXT_LANDING} WHERE id = ?",  # noqa: S608
+                f"UPDATE files SET landed_at = ?, came_back = ?, landing = {NEXT_LANDING} WHERE id = ?",  # noqa: S608
                 (at, came_back, file_id),
             )
-
-    def is_overtaken(self, file_id: int, kind: Kind, *, after: str, before: str) -> bool:
-        """Whether a file has set a balance that this one had set, with a watermark between the two (exclusive).
-
-        Assumed once its outcomes are forgotten.
-        """
-        row = self._db.execute(
-            "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?1"
-            " AND entities.reference = outcomes.reference WHERE outcomes.file_id = ?2"
-            " AND entities.watermark > ?3 AND entities.watermark < ?4)"
-            " OR NOT EXISTS (SELECT 1 FROM outcomes WHERE file_id = ?2)",
-            (kind, file_id, after, before),
-        ).fetchone()
-        return bool(row[0])
-
-    def newest_day(self) -> str | None:
-        """The latest day that balances of a file are of."""
-        found: str | None = self._db.execute("SELECT max(as_of) FROM files").fetchone()[0]
-        return found
 
     def take_up_refused(self, file_id: int) -> int:
         """Make a finished file's refused records open again; how many there were."""
