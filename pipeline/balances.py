@@ -140,12 +140,7 @@ class BalanceFiles:
         return self.order.is_overtaken(row.id, kind, after=after, before=before)
 
     def _original(self, short_name: str) -> FileRow | None:
-        """The first original of a chain of corrections."""
-        row, seen = self.files.by_short_name(short_name) if self.files else None, set[int]()
-        while row is not None and row.rejects_of is not None and row.id not in seen and self.files:
-            seen.add(row.id)
-            row = self.files.by_short_name(row.rejects_of) or row
-        return row
+        return self.files.original_of(short_name) if self.files else None
 
     def _day_of_row(self, row: FileRow) -> str:
         """Rows of older versions know no day of their own."""
