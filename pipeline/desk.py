@@ -351,7 +351,7 @@ class Desk:
 
     def outcomes(self, file_id: int) -> Outcomes:
         sends = Sends(self._db)
-        return lambda first, last: sends.outcomes(file_id, first, last)
+        return lambda records: sends.outcomes(file_id, records)
 
     def left_to_send(self, checked: CheckedFile, file_id: int) -> int:
         """Accepted records without a final outcome."""

@@ -22,8 +22,8 @@ from pipeline.edge.reader.parts import findings_of, numbered, parts_of, scan, wi
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 
-Outcomes = Callable[[int, int], pl.DataFrame]
-"""First and last record (inclusive) → what the ledger knows of those that were to be sent, sorted by record.
+Outcomes = Callable[[pl.Series], pl.DataFrame]
+"""Records (Int64, ascending, each once) → what the ledger knows of those that were to be sent, sorted by record.
 
 Columns: `record` (Int64), `outcome` (String), `codes` (String, joined by `;`, or empty), `message` (String or
 null), `customer_id`, `account_id`, `bill_id` (String or null), `attempts` (Int64). A record without a row was
@@ -76,7 +76,7 @@ SHOWN_REJECTS = 20
 _LOST = "records are missing, doubled or out of order"
 
 
-def nothing_sent(_first: int, _last: int) -> pl.DataFrame:
+def nothing_sent(_records: pl.Series) -> pl.DataFrame:
     """The outcomes of a dry run, or of a refused file: none."""
     return OUTCOME_SCHEMA.to_frame()
 
@@ -247,10 +247,13 @@ def _with_outcomes(window: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
     """
     if window.is_empty():
         return window
-    first, last = window["record"][0], window["record"][-1]
-    known = outcomes(first, last).cast(OUTCOME_SCHEMA)
+    # Of a record that another one points at, alone: they may lie anywhere in the file.
+    asked = pl.concat([window["record"], window["duplicate_of"].drop_nulls()]).unique().sort()
+    known = outcomes(asked).cast(OUTCOME_SCHEMA)
     said = known.rename({name: f"api_{name}" for name in known.columns if name != "record"})
-    twins = _twins(window, known, outcomes)
+    twins = known.rename({name: f"twin_{name}" for name in known.columns}).rename(
+        {"twin_record": "duplicate_of"}
+    )
     rows = window.join(said, on="record", how="left", maintain_order="left")
     rows = rows.join(twins, on="duplicate_of", how="left", maintain_order="left")
     is_line = pl.col("verdict") == "line"
@@ -279,26 +282,6 @@ def _outcome_of_verdict() -> pl.Expr:
     return pl.col("verdict").replace_strict(
         {verdict: outcome.value for verdict, outcome in verdicts.items()}, return_dtype=pl.String
     )
-
-
-def _twins(window: pl.DataFrame, known: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
-    """What became of the records that duplicates and lines point at, by `duplicate_of`.
-
-    Such a record may stand in an earlier window: the ledger is asked for the narrowest span per
-    block of records, never for a whole file.
-    """
-    wanted = window.select("duplicate_of").drop_nulls().unique()
-    far = wanted.join(known, left_on="duplicate_of", right_on="record", how="anti")
-    far = far.filter(~pl.col("duplicate_of").is_between(window["record"][0], window["record"][-1]))
-    spans = far.group_by(pl.col("duplicate_of") // WINDOW_RECORDS).agg(
-        first=pl.col("duplicate_of").min(), last=pl.col("duplicate_of").max()
-    )
-    frames = [known, *(outcomes(first, last) for first, last in spans.select("first", "last").iter_rows())]
-    twins = pl.concat(
-        frame.cast(OUTCOME_SCHEMA).join(wanted, left_on="record", right_on="duplicate_of", how="semi")
-        for frame in frames
-    ).unique("record")  # a span may reach into the window
-    return twins.rename({"record": "duplicate_of"} | {name: f"twin_{name}" for name in twins.columns[1:]})
 
 
 def _assert_every_record_once(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -178,10 +177,9 @@ def _part(start: int, height: int, width: int, rejected_of_ten: int) -> pl.DataF
     )
 
 
-def _all_created(rejected_of_ten: int) -> Callable[[int, int], pl.DataFrame]:
-    def outcomes(first: int, last: int) -> pl.DataFrame:
-        record = pl.int_range(first, last + 1, dtype=pl.Int64)
-        known = pl.select(record=record).filter(pl.col("record") % 10 >= rejected_of_ten)
+def _all_created(rejected_of_ten: int) -> Outcomes:
+    def outcomes(records: pl.Series) -> pl.DataFrame:
+        known = records.to_frame("record").filter(pl.col("record") % 10 >= rejected_of_ten)
         ids = {name: pl.format(f"{name}-{{}}", "record") for name in ("customer_id", "account_id", "bill_id")}
         return known.with_columns(
             outcome=pl.lit("created"),

@@ -139,7 +139,7 @@ def outcomes_of(by_record: Mapping[int, Outcome | dict[str, Any]]) -> Outcomes:
         for record, said in sorted(by_record.items())
     ]
     known = pl.DataFrame(rows, schema=OUTCOME_SCHEMA)
-    return lambda first, last: known.filter(pl.col("record").is_between(first, last))
+    return lambda records: known.filter(pl.col("record").is_in(records.implode()))
 
 
 def _as_row(said: Outcome | dict[str, Any]) -> dict[str, Any]:

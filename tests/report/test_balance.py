@@ -136,7 +136,7 @@ def test_an_outcome_that_the_ledger_has_twice_is_a_loud_bug(tmp_path: Path) -> N
     with pytest.raises(UnbalancedReport, match="doubled"):
         write_report(
             checked_file(tmp_path, [Row()]),
-            lambda first, last: pl.concat([ledger(first, last)] * 2),
+            lambda records: pl.concat([ledger(records)] * 2),
             folder=tmp_path / "reports",
             run=RUN,
         )

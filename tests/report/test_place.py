@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
+import polars as pl
 import pytest
 
 from pipeline.core.outcomes import Outcome
@@ -107,7 +108,7 @@ def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_plainly_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    def out_of_room(first: int, last: int) -> None:
+    def out_of_room(records: pl.Series) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     checked = checked_file(tmp_path, [Row()])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
@@ -203,4 +204,4 @@ def test_times_are_told_in_utc() -> None:
 
 
 def test_nothing_is_sent_in_a_dry_run() -> None:
-    assert nothing_sent(1, 10).is_empty()
+    assert nothing_sent(pl.Series([1, 10])).is_empty()

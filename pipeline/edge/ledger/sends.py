@@ -78,12 +78,20 @@ class Sends:
         # Eight bytes each: there may be twenty millions of them.
         return pl.Series("record", array("q", (record for (record,) in rows)), dtype=pl.Int64)
 
-    def outcomes(self, file_id: int, first: int, last: int) -> pl.DataFrame:
-        """Outcomes of records `first` to `last` inclusive, sorted (columns: OUTCOME_SCHEMA)."""
+    def outcomes(self, file_id: int, records: pl.Series) -> pl.DataFrame:
+        """Outcomes of these records (ascending, each once) of a file, sorted (columns: OUTCOME_SCHEMA).
+
+        No others are read: what lies between records that are far apart costs nothing.
+        """
+        condition, asked = "IN (SELECT value FROM json_each(?))", [json.dumps(records.to_list())]
+        if (
+            records.len() and records[-1] - records[0] == records.len() - 1
+        ):  # no gap: as one range, in half the time
+            condition, asked = "BETWEEN ? AND ?", [records[0], records[-1]]
         columns = ", ".join(OUTCOME_SCHEMA)
         rows = self._db.execute(
-            f"SELECT {columns} FROM outcomes WHERE file_id = ? AND record BETWEEN ? AND ? ORDER BY record",  # noqa: S608
-            (file_id, first, last),
+            f"SELECT {columns} FROM outcomes WHERE file_id = ? AND record {condition} ORDER BY record",  # noqa: S608
+            (file_id, *asked),
         )
         rows.row_factory = None  # plain tuples
         return pl.DataFrame(rows.fetchall(), schema=OUTCOME_SCHEMA, orient="row")

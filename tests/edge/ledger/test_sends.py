@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pipeline.core.intents import Entity
@@ -142,7 +143,7 @@ def test_outcomes_come_sorted_in_columns_of_known_types(sends: Sends) -> None:
     )
     conclude(sends, 1, Outcome.REFUSED, codes=("api.402", "x.y"), message="no")
     conclude(sends, 9, Outcome.CREATED)
-    frame = sends.outcomes(1, 1, 3)
+    frame = sends.outcomes(1, pl.Series([1, 2, 3]))
     assert dict(frame.schema) == OUTCOME_SCHEMA
     assert frame.rows() == [
         (1, "refused", "api.402;x.y", "no", None, None, None, 0),
@@ -154,13 +155,13 @@ def test_outcomes_come_sorted_in_columns_of_known_types(sends: Sends) -> None:
 def test_the_columns_are_the_same_when_all_is_empty(sends: Sends, records: list[int]) -> None:
     for record in records:
         conclude(sends, record, Outcome.CREATED)
-    assert dict(sends.outcomes(1, 1, 10).schema) == OUTCOME_SCHEMA
+    assert dict(sends.outcomes(1, pl.Series([1, 10])).schema) == OUTCOME_SCHEMA
 
 
 def test_the_last_word_on_a_record_counts_and_all_attempts_are_added(sends: Sends) -> None:
     conclude(sends, 1, Outcome.IN_DOUBT, codes=("api.cut",), attempts=3)
     conclude(sends, 1, Outcome.CREATED, bill_id="bill_1", attempts=4)
-    assert sends.outcomes(1, 1, 1).rows() == [(1, "created", "", None, None, None, "bill_1", 7)]
+    assert sends.outcomes(1, pl.Series([1])).rows() == [(1, "created", "", None, None, None, "bill_1", 7)]
 
 
 def test_open_outcomes_are_not_settled(sends: Sends) -> None:
@@ -176,4 +177,4 @@ def test_only_an_unchanged_record_is_upgraded(sends: Sends) -> None:
     conclude(sends, 2, Outcome.CREATED)
     for record in (1, 2, 3):
         sends.write(Upgrade(1, record))
-    assert sends.outcomes(1, 1, 3)["outcome"].to_list() == ["updated", "created"]
+    assert sends.outcomes(1, pl.Series([1, 2, 3]))["outcome"].to_list() == ["updated", "created"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import polars as pl
 import pytest
 
 from pipeline.core.intents import Entity
@@ -58,7 +59,7 @@ def test_ids_and_references_are_one_to_one_within_one_group(sends: Sends) -> Non
 def test_the_last_word_on_a_record_counts_within_one_group_too(sends: Sends) -> None:
     said = [RecordOutcome(1, Outcome.IN_DOUBT, attempts=3), RecordOutcome(1, Outcome.UNCHANGED, attempts=4)]
     sends.write(*(Conclude(1, "B1", one) for one in said), Upgrade(1, 1))
-    assert sends.outcomes(1, 1, 1).select("outcome", "attempts").rows() == [("updated", 7)]
+    assert sends.outcomes(1, pl.Series([1])).select("outcome", "attempts").rows() == [("updated", 7)]
 
 
 @pytest.mark.parametrize("count", [1, MAX_ROWS - 1, MAX_ROWS, MAX_ROWS + 1, 3 * MAX_ROWS])
