@@ -17,8 +17,8 @@ from statistics import median
 
 from benchmarks.surroundings import surroundings
 from pipeline.core.files import RemoteFile
-from pipeline.edge.landing import land_blocks
-from pipeline.edge.sftp import SftpSource
+from pipeline.edge.local.landing import land_blocks
+from pipeline.edge.sftp.source import SftpSource
 from schemas.settings import Sftp
 from tests.servers.openssh import OpenSsh
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.core.wanted import encode
+from pipeline.core.api.requests import encode
 
 COLUMNS = (
     "customer_reference,customer_name,customer_email,customer_phone,account_reference,account_name,"

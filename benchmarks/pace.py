@@ -24,7 +24,7 @@ from benchmarks.simulated_api import (
     simulate,
 )
 from benchmarks.surroundings import surroundings
-from pipeline.core.pace import Pace
+from pipeline.core.api.rate_limiter import Pace
 
 WORKERS = 64
 SECONDS = 60.0

@@ -16,10 +16,10 @@ from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import ROOT
 from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
-from pipeline.check import check
+from pipeline.check.check import check
 from pipeline.core.files import LandedFile
 from pipeline.edge.ledger import Sends, open_ledger
-from pipeline.load.parts import Supply, buckets
+from pipeline.load.planner import Supply, buckets
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Limits
 

@@ -12,9 +12,9 @@ from statistics import median
 from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import Merchant, stub_api
 from benchmarks.surroundings import surroundings
-from pipeline.core.intents import Entity
+from pipeline.core.api.intents import Entity
+from pipeline.core.api.ledger_changes import Change, Conclude, Know
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Change, Conclude, Know
 from pipeline.edge.ledger import Sends, open_ledger
 
 RECORDS = 1_000_000

@@ -1,6 +1,6 @@
 """Other ways to answer 429s, for comparison on the simulated clock. None of them is used by Billferry.
 
-Each does the same job as `pipeline.core.pace.Pace`; constants are those of the sources.
+Each does the same job as `pipeline.core.api.rate_limiter.Pace`; constants are those of the sources.
 """
 
 # ruff: noqa: ARG002 (each looks at something else)

@@ -24,7 +24,7 @@ Takes = Callable[[float], bool]
 
 
 class Controller(Protocol):
-    """What `pipeline.core.pace.Pace` offers to the load."""
+    """What `pipeline.core.api.rate_limiter.Pace` offers to the load."""
 
     def reserve(self, now: float) -> float: ...
 

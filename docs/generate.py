@@ -16,10 +16,10 @@ from docs.events import log_events
 from docs.keys import feed_keys, settings_keys
 from docs.tables import table
 from pipeline import errors
-from pipeline.core.columns import CANONICAL, METADATA, REQUIRED
-from pipeline.core.examples import EXAMPLES, Story
-from pipeline.core.rules import RULES
-from pipeline.metrics import MEANINGS
+from pipeline.core.mapping.layout import CANONICAL, METADATA, REQUIRED
+from pipeline.core.rules.catalogue import RULES
+from pipeline.core.rules.examples import EXAMPLES, Story
+from pipeline.monitoring.metrics import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

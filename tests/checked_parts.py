@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.content import FINDINGS, Judged
-from pipeline.edge.reader.parts import Parts
+from pipeline.core.rules.evaluate import FINDINGS, Judged
+from pipeline.edge.reader.checked_parts import Parts
 
 
 def write_parts(folder: Path, records: pl.DataFrame, part_records: int) -> None:

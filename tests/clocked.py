@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.cli.ui import TerminalUi
-from pipeline.desk import Options
 from pipeline.edge.config import load_config
 from pipeline.run import load_named_files, run_pass
+from pipeline.run.context import Options
 from schemas.results import RunResult
 
 

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.deciding import refuse, release
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
     MOST,
@@ -27,7 +26,8 @@ from pipeline.cli.options import (
     finish,
     start,
 )
-from pipeline.cli.telling import one_line, pretty, print_error, print_json, printable_lines, say, tell
+from pipeline.cli.printing import one_line, pretty, print_error, print_json, printable_lines, say, tell
+from pipeline.cli.release import refuse, release
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
 app = typer.Typer(
@@ -85,8 +85,8 @@ def run(
     """One pass, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.desk import Options
     from pipeline.run import run_pass
+    from pipeline.run.context import Options
 
     result = run_pass(config_at(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
     finish(result, as_json=as_json)
@@ -97,7 +97,7 @@ def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None
     """Run again and again, until stopped. What is dropped is taken within seconds, the SFTP server is polled."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.watch import watch as watch_all
+    from pipeline.run.watch import watch as watch_all
 
     raise typer.Exit(watch_all(config_at(config), TerminalUi()))
 
@@ -125,8 +125,8 @@ def load(
     """Load the named files. The same as `run`, for files that stay where they are."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.desk import Options
     from pipeline.run import load_named_files
+    from pipeline.run.context import Options
 
     settings = config_at(config)
     options = Options(
@@ -163,7 +163,7 @@ def validate(
     """Check files only: no network, no ledger, no key. Says what a run would say, and can show its requests."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.cli.validating import validate_as_asked
+    from pipeline.cli.validate import validate_as_asked
 
     loaded = None if model else config_at(config)
     shown = sys.stderr if as_json else sys.stdout
@@ -206,8 +206,8 @@ def retry(
     """Send refused records of finished files again. When the cause of the refusal is gone."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.desk import Options
     from pipeline.run import retry_files
+    from pipeline.run.context import Options
 
     result = retry_files(config_at(config), files, TerminalUi(), Options(wait_s=wait))
     finish(result, as_json=as_json)
@@ -224,8 +224,8 @@ def report(
     """Write the reports of a file again. From the ledger and our copy; nothing is sent, uploaded or moved."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.desk import Options
     from pipeline.run import rewrite_reports
+    from pipeline.run.context import Options
 
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
@@ -296,10 +296,10 @@ def init(
 ) -> None:
     """Write a commented config.yaml to start from. With --from, its feed is proposed for a file."""
     start(verbose=verbose)
-    from pipeline.cli.shipped import write_config
+    from pipeline.cli.shipped_config import write_config
 
     if from_file is not None:
-        from pipeline.cli.proposing import write_proposal
+        from pipeline.cli.init import write_proposal
 
         left = ", ".join(write_proposal(path, from_file).open_keys)
         say(f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.edge.config import Config, is_within, own_place
 from pipeline.edge.ledger import copy_ledger, open_ledger
 from pipeline.errors import UsageError
-from pipeline.work_dir import ledger_path
+from pipeline.run.work_dir import ledger_path
 
 
 def back_up(config: Config, path: Path) -> str:

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from pipeline.cli.sandbox import sandbox_sftp, write_private
-from pipeline.cli.shipped import shipped
+from pipeline.cli.shipped_config import shipped
 from pipeline.cli.ui import TerminalUi
-from pipeline.desk import Options
 from pipeline.edge.config import Config, load_config
 from pipeline.errors import EX_BUG, EX_RECORDS, UsageError
 from pipeline.run import run_pass
+from pipeline.run.context import Options
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from schemas.results import RunResult
 

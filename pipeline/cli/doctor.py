@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.doctor import examine, worst
+from pipeline.diagnostics.api_probe import probe as ask_api
+from pipeline.diagnostics.doctor import examine, worst
 from pipeline.edge.config import Config
-from pipeline.probe import probe as ask_api
 
 
 def examine_as_asked(config: Config, *, probe: bool, say: Callable[[str], object] | None) -> dict[str, Any]:

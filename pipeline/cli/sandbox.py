@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pipeline.cli.telling import say
-from pipeline.disk import private_folders, replaced_file
+from pipeline.cli.printing import say
 from pipeline.edge.config import Config
+from pipeline.edge.disk import private_folders, replaced_file
 from pipeline.errors import Stopped, UsageError
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair

@@ -9,16 +9,16 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipeline.cli.telling import say, width_of
+from pipeline.cli.printing import say, width_of
 from pipeline.cli.terminal import cut_middle
-from pipeline.core.moments import rfc3339
-from pipeline.core.money import shown
 from pipeline.core.outcomes import FileState
-from pipeline.core.release import Decision
+from pipeline.core.release_decisions import Decision
+from pipeline.core.values.money import shown
+from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, RunRow
-from pipeline.standing import Standing, standing, state_of
-from pipeline.work_dir import existing_ledger
+from pipeline.monitoring.status import Standing, standing, state_of
+from pipeline.run.work_dir import existing_ledger
 
 SHOWN_FILES = 20
 SHOWN_NAMES = 5

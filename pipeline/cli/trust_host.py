@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import typer
 
-from pipeline.cli.telling import say
-from pipeline.edge.sftp_host_keys import PinnedKeys, fingerprint, key_type, pinned_keys
-from pipeline.edge.sftp_session import address
-from pipeline.edge.sftp_trust import pin, shown_keys
+from pipeline.cli.printing import say
+from pipeline.edge.sftp.known_hosts import PinnedKeys, fingerprint, key_type, pinned_keys
+from pipeline.edge.sftp.session import address
+from pipeline.edge.sftp.trust import pin, shown_keys
 from pipeline.errors import HostKeyNotPinned, HostKeyRevoked, UsageError
 from schemas.settings import Settings, Sftp
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.cli.telling import USUAL_WIDTH, printable_lines, width_of
-from pipeline.progress import Progress, Unit
+from pipeline.cli.printing import USUAL_WIDTH, printable_lines, width_of
 from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
+from pipeline.run.progress import Progress, Unit
 
 if TYPE_CHECKING:
     from rich.console import Console

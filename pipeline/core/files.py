@@ -13,7 +13,7 @@ from schemas.feed import Feed
 from schemas.results import ControlFacts
 
 if TYPE_CHECKING:
-    from pipeline.core.spread import Spread  # needs polars, and an idle run does not
+    from pipeline.core.values.amount_spread import Spread  # needs polars, and an idle run does not
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.core import money
-from pipeline.core.answers import Expected, Meaning, Reading
-from pipeline.core.compare import changed_details
-from pipeline.core.current import News, day_of
-from pipeline.core.intents import Entity, Intent
+from pipeline.core.api.compare import changed_details
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.ledger_changes import Close, Forget, Know, Open, Renew
+from pipeline.core.api.requests import PATH_OF, Json, encode
+from pipeline.core.api.responses import Expected, Meaning, Reading
+from pipeline.core.api.watermarks import News, day_of
 from pipeline.core.outcomes import Outcome
-from pipeline.core.remembered import Close, Forget, Know, Open, Renew
-from pipeline.core.wanted import PATH_OF, Json, encode
+from pipeline.core.values import money
+from pipeline.load.context import Scope, Settlement
+from pipeline.load.create import CreateSettler
 from pipeline.load.parents import entity_from
-from pipeline.load.scope import Scope, Settlement
-from pipeline.load.settle import CreateSettler
-from pipeline.load.wire import Doubt, Uncertain
+from pipeline.load.retrying_client import Doubt, Uncertain
 
 RESEND_WITHIN_S = 10.0
 """So long after a send the old balance shows that it did not work: time for some quick repetitions, and none for a

@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Iterator
 from typing import Literal
 
-from pipeline.core.answers import Expected, Meaning
-from pipeline.core.intents import Intent
-from pipeline.core.remembered import Change, Distrust, Forget
-from pipeline.core.wanted import PATH_OF, Json, Kind
+from pipeline.core.api.intents import Intent
+from pipeline.core.api.ledger_changes import Change, Distrust, Forget
+from pipeline.core.api.requests import PATH_OF, Json, Kind
+from pipeline.core.api.responses import Expected, Meaning
 from pipeline.errors import IdsMixedUp
-from pipeline.load.known import Known
-from pipeline.load.wire import Halted, Uncertain, Wire
+from pipeline.load.entity_cache import Known
+from pipeline.load.retrying_client import Halted, Uncertain, Wire
 
 ONE_IN = 100
 """Of the ids that a file uses for the first time, so many are looked up when it is a sample …"""

@@ -7,13 +7,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.core.current import News
+from pipeline.core.api.rate_limiter import Pace
+from pipeline.core.api.watermarks import News
 from pipeline.core.files import CheckedFile
-from pipeline.core.pace import Pace
 from pipeline.errors import BillferryError
-from pipeline.load.known import Memory
-from pipeline.load.scope import Commits
-from pipeline.load.wire import Sender
+from pipeline.load.context import Commits
+from pipeline.load.entity_cache import Memory
+from pipeline.load.retrying_client import Sender
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 

@@ -6,11 +6,11 @@ an account only when it belongs to the customer in the file.
 
 from __future__ import annotations
 
-from pipeline.core.compare import DETAIL_FIELDS
-from pipeline.core.intents import Entity, Intent
-from pipeline.core.remembered import Forget, Know
-from pipeline.core.wanted import Json, Kind, nested_parents
-from pipeline.load.scope import Scope
+from pipeline.core.api.compare import DETAIL_FIELDS
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.ledger_changes import Forget, Know
+from pipeline.core.api.requests import Json, Kind, nested_parents
+from pipeline.load.context import Scope
 
 
 class OtherCustomer(Exception):

@@ -1,6 +1,6 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
-from pipeline.report.place import (
+from pipeline.report.folders import (
     OVERVIEW,
     folder_name,
     half_written,
@@ -17,7 +17,7 @@ from pipeline.report.summary import (
     run_result,
     without_report,
 )
-from pipeline.report.words import SHOWN_REJECTS, describe, outcome_table
+from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table
 from pipeline.report.write import REPORT_NAMES, report_of_check, write_report
 
 __all__ = [

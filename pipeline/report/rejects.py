@@ -16,10 +16,10 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome
-from pipeline.disk import new_file, remove
-from pipeline.edge.reader.parts import findings_of, numbered, parts_of, scan
-from pipeline.report.dialect import Dialect
-from pipeline.report.json_lines import JsonLines
+from pipeline.edge.disk import new_file, remove
+from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan
+from pipeline.report.csv_dialect import Dialect
+from pipeline.report.rejects_json_lines import JsonLines
 from pipeline.report.results import rejected_rows
 
 

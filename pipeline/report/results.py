@@ -14,11 +14,11 @@ from typing import IO
 
 import polars as pl
 
-from pipeline.ahead import ahead
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
+from pipeline.core.prefetch import ahead
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
-from pipeline.edge.reader.parts import findings_of, numbered, parts_of, scan, with_verdicts
+from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan, with_verdicts
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.files import CheckedFile
-from pipeline.disk import new_file, private_folder, private_folders
-from pipeline.report.page_facts import PageFacts
-from pipeline.report.place import report_folder, written_whole
+from pipeline.edge.disk import new_file, private_folder, private_folders
+from pipeline.report.folders import report_folder, written_whole
+from pipeline.report.html.page_facts import PageFacts
 from pipeline.report.rejects import rejects_file, rejects_of_check
 from pipeline.report.results import Outcomes, tally_of_check, write_results
 from pipeline.report.summary import FileReport, summarise
@@ -46,7 +46,7 @@ def write_report(
         UnbalancedReport: records or minor units are lost or doubled; no new report stands then.
         DiskFull: there is no room for the report.
     """
-    from pipeline.report.page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
+    from pipeline.report.html.report_page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
 
     final = report_folder(folder, checked.landed, dry_run=run.dry_run)
     facts = PageFacts.of(checked)

@@ -12,18 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core import corrections
-from pipeline.core.corrections import COMPARED
+from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.files import CheckedFile, LandedFile, Refusal
-from pipeline.core.line_items import KEY
 from pipeline.core.outcomes import REJECTS, Outcome
-from pipeline.core.wanted import LEAF_OF
-from pipeline.desk import Desk
+from pipeline.core.rules import corrections
+from pipeline.core.rules.corrections import COMPARED
+from pipeline.core.rules.line_items import KEY
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Originals, Sends
-from pipeline.edge.reader.parts import accepted, count_lines, numbered, parts_of, scan, sendable
+from pipeline.edge.reader.checked_parts import accepted, count_lines, numbered, parts_of, scan, sendable
 from pipeline.errors import ConfigError
-from pipeline.progress import check_interruptibly
 from pipeline.report import write_results
+from pipeline.run.context import Desk
+from pipeline.run.progress import check_interruptibly
 from schemas.feed import Model
 from schemas.results import Summary
 

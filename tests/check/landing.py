@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pipeline.check import check
+from pipeline.check.check import check
 from pipeline.core.files import CheckedFile, LandedFile
-from pipeline.edge.reader.parts import parts_of, with_verdicts
+from pipeline.edge.reader.checked_parts import parts_of, with_verdicts
 from schemas.feed import Feed
 from schemas.settings import Limits
 

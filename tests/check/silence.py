@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pipeline.progress import Progress, Unit
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
+from pipeline.run.progress import Progress, Unit
 
 
 class Silence:

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.core import across
 from pipeline.core.outcomes import Outcome
+from pipeline.core.rules import across_records
 from schemas.settings import Limits
 from tests.check.landing import BILLS, checked, codes, records, verdicts
 
@@ -161,8 +161,8 @@ def test_buckets_do_not_change_what_is_found(
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))
     ]
-    monkeypatch.setattr(across, "HASHES_PER_BUCKET", per_bucket)
-    monkeypatch.setattr(across, "SUSPECTS_AT_ONCE", per_bucket)
+    monkeypatch.setattr(across_records, "HASHES_PER_BUCKET", per_bucket)
+    monkeypatch.setattr(across_records, "SUSPECTS_AT_ONCE", per_bucket)
     dealt = [
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.check import check
-from pipeline.core.control import MAX_SIDECAR_BYTES
+from pipeline.check.check import check
 from pipeline.core.files import CheckedFile
+from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.report import nothing_sent, write_report
 from schemas.settings import Limits
 from tests.check.landing import BILLS, codes, land

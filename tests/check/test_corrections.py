@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.check import check
-from pipeline.core.corrections import LOADED, ORIGINALS, concerned
+from pipeline.check.check import check
+from pipeline.core.api.requests import Kind
 from pipeline.core.files import CheckedFile
-from pipeline.core.wanted import Kind
+from pipeline.core.rules.corrections import LOADED, ORIGINALS, concerned
 from schemas.settings import Limits
 from tests.check.landing import BILLS, codes, land
 

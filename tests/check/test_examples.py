@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.examples import EXAMPLES, Example, Story
-from pipeline.core.rules import RULES
-from pipeline.progress import Ui
-from pipeline.validate import validate_files
+from pipeline.core.rules.catalogue import RULES
+from pipeline.core.rules.examples import EXAMPLES, Example, Story
+from pipeline.run.progress import Ui
+from pipeline.run.validate import validate_files
 from schemas.feed import Feed
 from schemas.results import Summary
 from schemas.settings import Limits

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.control import declared_totals
-from pipeline.core.proposal import propose
+from pipeline.core.mapping.feed_proposal import propose
+from pipeline.core.rules.control_totals import declared_totals
 from pipeline.errors import FileRefused, UsageError
 from schemas.results import ControlTotals
 from tests.check.landing import feed

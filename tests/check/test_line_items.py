@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.core import line_items
-from pipeline.core.feeds import feed_problems
+from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.outcomes import Outcome
-from pipeline.validate import _requests
+from pipeline.core.rules import line_items
+from pipeline.run.validate import _requests
 from tests.check.landing import checked, codes, feed, land, records, verdicts
 
 FILES = 1_000 if os.environ.get("SOAK") else 120

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.feeds import feed_problems
+from pipeline.core.mapping.feed_validation import feed_problems
 from tests.check.landing import BILLS, checked, codes, feed, records
 
 VENDOR = """\

@@ -63,7 +63,7 @@ def test_a_plain_file_is_not_copied(tmp_path: Path) -> None:
 
 
 def test_progress_ends_at_the_size_of_the_packed_file(tmp_path: Path) -> None:
-    from pipeline.check import check
+    from pipeline.check.check import check
     from tests.check.landing import land
 
     told: list[int] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.rules import RULES
+from pipeline.core.rules.catalogue import RULES
 from tests.check.landing import checked, codes, records
 
 COLUMNS: dict[str, dict[str, str]] = {

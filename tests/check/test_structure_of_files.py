@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.check import check
+from pipeline.check.check import check
 from schemas.settings import Limits
 from tests.check.landing import BILLS, checked, codes, land, records, texts, verdicts
 
@@ -177,7 +177,7 @@ def test_any_delimiter(tmp_path: Path, delimiter: str) -> None:
 
 def test_records_that_straddle_blocks_are_whole(tmp_path: Path) -> None:
     from pipeline.edge.reader.delimited import DelimitedFile
-    from pipeline.edge.reader.opening import open_records
+    from pipeline.edge.reader.open_records import open_records
 
     header = f"{BILLS},customer_name"
     lines = [f'C-{n},A-{n},B-{n},ZAR,1.00,"é{n}\n""x"""' if n % 3 else "" for n in range(1, 60)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from pipeline.core.match import match_name
+from pipeline.core.mapping.file_names import match_name
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, feed, records
 from tests.check.test_structure_of_files import rows

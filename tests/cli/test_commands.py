@@ -97,7 +97,9 @@ def test_one_missing_file_stops_a_load_before_the_others_are_sent(desk: Desk) ->
 
 def test_a_file_that_a_killed_run_left_is_unfinished_in_status(desk: Desk) -> None:
     path = desk.put("may_bills.csv")
-    killed = "import os, pipeline.check\npipeline.check.check = lambda *words, **named: os._exit(137)"
+    killed = (
+        "import os, pipeline.check.check\npipeline.check.check.check = lambda *words, **named: os._exit(137)"
+    )
     assert desk.billferry("load", path, code=killed).status == 137
     found = document(desk.billferry("status", "--json"))
     assert (found["states"], found["unfinished"]) == ({"unfinished": 1}, ["may_bills.csv"])
@@ -161,7 +163,7 @@ def test_a_bug_is_status_70_with_its_trace_on_stderr_and_json_on_stdout(desk: De
 
 def test_a_second_run_at_the_same_time_ends_with_4_within_a_second_of_its_start(desk: Desk) -> None:
     hold = (
-        "from pathlib import Path; from pipeline.edge.lock import only_run; import time\n"
+        "from pathlib import Path; from pipeline.edge.local.lock import only_run; import time\n"
         "with only_run(Path('var/lock')):\n print('held', flush=True); time.sleep(60)"
     )
     (desk.folder / "var").mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import run_command
-from tests.edge.config_place import TEST_KEY, Place
+from tests.edge.config.config_place import TEST_KEY, Place
 
 LONG = "a" * 300
 HALF = "\udce9"

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from pipeline.cli import run_command
-from pipeline.cli.proposing import write_proposal
-from pipeline.core.proposal import propose
+from pipeline.cli.init import write_proposal
+from pipeline.core.mapping.feed_proposal import propose
 from pipeline.errors import UsageError
 from tests.check.workbooks import DATE, number, row, sheet, workbook, zipped
 from tests.hostile import bombs

@@ -15,8 +15,8 @@ from tests.cli.watcher import Watcher, bill, until, watching
 from tests.servers.monitor import SECRET, Monitor
 
 OFTEN = """
-import pipeline.watch
-pipeline.watch.PING_S, pipeline.watch.DROP_S, pipeline.watch.UPKEEP_S = 0.7, 0.4, 0.6
+import pipeline.run.watch
+pipeline.run.watch.PING_S, pipeline.run.watch.DROP_S, pipeline.run.watch.UPKEEP_S = 0.7, 0.4, 0.6
 """
 """A day in seconds: signs of life, looks and upkeep."""
 FEED = {"model": "bill", "amount": {"unit": "major"}, "unusual": "load", "currency": "ZAR"}
@@ -62,7 +62,7 @@ def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, m
 
 
 def test_a_watch_with_nothing_to_look_at_for_long_gives_signs_of_life(desk: Desk, monitor: Monitor) -> None:
-    with watching(desk, code="import pipeline.watch; pipeline.watch.PING_S = 0.3") as watcher:
+    with watching(desk, code="import pipeline.run.watch; pipeline.run.watch.PING_S = 0.3") as watcher:
         until(lambda: len(monitor.asked) >= 5, 10)
         assert watcher.stop()[0] == 143
     assert set(monitor.asked) == {""}
@@ -150,6 +150,6 @@ def test_a_watch_that_ends_for_a_bug_or_a_damaged_ledger_says_so(desk: Desk, mon
     said = desk.billferry("watch")
     assert said.status == 70
     assert monitor.asked == ["/fail"]
-    bug = "import pipeline.watch\ndef pass_over(*_): raise LookupError('x')\npipeline.watch.pass_over = pass_over"
+    bug = "import pipeline.run.watch as watch\ndef pass_over(*_): raise LookupError('x')\nwatch.pass_over = pass_over"
     assert desk.billferry("watch", code=bug).status == 70
     assert monitor.asked == ["/fail"] * 2

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect import Matching, collect
-from pipeline.core.collected import Collected, Sighting
-from pipeline.edge.folder import DropFolder
+from pipeline.collect.collect import Matching, collect
+from pipeline.collect.model import Collected, Sighting
+from pipeline.edge.local import DropFolder
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Drop
 from tests.servers.places import openssh, openssh_place, place, sandbox_place

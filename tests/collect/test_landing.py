@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect import Matching, collect, land, land_named
-from pipeline.core.collected import Found
-from pipeline.edge.sftp import SftpSource
+from pipeline.collect.collect import Matching, collect, land, land_named
+from pipeline.collect.model import Found
+from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import FileRefused, FileTooLarge, SourceFileUnsettled, SourceInterrupted
 from tests.collect.conftest import BILLS, UNDATED, Desk
 from tests.servers.places import Place

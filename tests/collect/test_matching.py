@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from pipeline.collect import Matching, collect
-from pipeline.edge.sftp import SftpSource
+from pipeline.collect.collect import Matching, collect
+from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import (
     FileRefused,
     HostKeyUnknown,

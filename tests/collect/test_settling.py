@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.core.collected import Collected, Sighting
+from pipeline.collect.model import Collected, Sighting
 from tests.collect.conftest import SETTLE_S, Desk
 
 NAME = "za_bills_2026-11-20.csv"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.load import settle, wire
+from pipeline.load import create, retrying_client
 from pipeline.sandbox.faults import Faults
 from pipeline.sandbox.serve import SandboxApi
 from pipeline.sandbox.switches import Switches
@@ -37,8 +37,8 @@ def open_rig(tmp_path: Path) -> Iterator[Open]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the waiting, and as many attempts."""
-    monkeypatch.setattr(wire, "FIRST_BACKOFF_S", wire.FIRST_BACKOFF_S / 10)
-    monkeypatch.setattr(settle, "LAG_PAUSES_S", tuple(pause / 10 for pause in settle.LAG_PAUSES_S))
+    monkeypatch.setattr(retrying_client, "FIRST_BACKOFF_S", retrying_client.FIRST_BACKOFF_S / 10)
+    monkeypatch.setattr(create, "LAG_PAUSES_S", tuple(pause / 10 for pause in create.LAG_PAUSES_S))
     monkeypatch.setattr(
-        settle, "IN_FLIGHT_PAUSES_S", tuple(pause / 10 for pause in settle.IN_FLIGHT_PAUSES_S)
+        create, "IN_FLIGHT_PAUSES_S", tuple(pause / 10 for pause in create.IN_FLIGHT_PAUSES_S)
     )

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.core.columns import CANONICAL, REQUIRED
-from pipeline.core.date_formats import DIRECTIVES
-from pipeline.core.feeds import feed_problems
-from pipeline.core.money import exponents
-from pipeline.core.rules import RULES
+from pipeline.core.mapping.feed_validation import feed_problems
+from pipeline.core.mapping.layout import CANONICAL, REQUIRED
+from pipeline.core.rules.catalogue import RULES
+from pipeline.core.values.date_formats import DIRECTIVES
+from pipeline.core.values.money import exponents
 from schemas.feed import Feed, Model
 from tests.check import workbooks
 from tests.fuzz.fitting import value_for

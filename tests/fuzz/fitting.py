@@ -6,7 +6,7 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline.core.date_formats import ISO
+from pipeline.core.values.date_formats import ISO
 from schemas.feed import Feed
 
 REFERENCES = ("customer_reference", "account_reference", "bill_reference")

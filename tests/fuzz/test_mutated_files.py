@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.check import check
+from pipeline.check.check import check
 from pipeline.core.files import CheckedFile
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.json_lines import JsonLines

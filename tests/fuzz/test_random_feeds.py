@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BillferryError
-from pipeline.progress import Ui
-from pipeline.validate import validate_files
+from pipeline.run.progress import Ui
+from pipeline.run.validate import validate_files
 from schemas.settings import Limits
 from tests.check.silence import Silence
 from tests.fuzz.feeds import random_feed, random_file

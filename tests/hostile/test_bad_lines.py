@@ -13,10 +13,10 @@ from typing import Literal
 
 import pytest
 
-from pipeline.collect import Matching, collect, land
-from pipeline.core.collected import Found
-from pipeline.edge import sftp_transfer
-from pipeline.edge.sftp import MAX_BREAKS, MAX_TROUBLE_TIMEOUTS, SftpSource
+from pipeline.collect.collect import Matching, collect, land
+from pipeline.collect.model import Found
+from pipeline.edge.sftp import transfer
+from pipeline.edge.sftp.source import MAX_BREAKS, MAX_TROUBLE_TIMEOUTS, SftpSource
 from pipeline.errors import SourceInterrupted
 from schemas.settings import Sftp
 from tests.collect.conftest import BILLS
@@ -92,8 +92,8 @@ def test_a_line_that_slows_down_to_a_trickle_is_noticed_however_much_it_has_brou
 
 
 def test_patience_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sftp_transfer, "MIN_BYTES_PER_S", 1_000_000)
-    patience = sftp_transfer.Patience(0.1)
+    monkeypatch.setattr(transfer, "MIN_BYTES_PER_S", 1_000_000)
+    patience = transfer.Patience(0.1)
     for _ in range(3):  # within it, and filled up again
         with patience.waiting():
             time.sleep(0.08)

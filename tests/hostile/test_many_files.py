@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime
 
-from pipeline.disk import private_folder
+from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger import Files, open_ledger
 from tests.hostile.conftest import Enemy
 from tests.servers.raw import MODIFIED_S

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect import Matching, collect, land
-from pipeline.edge.sftp import SftpSource
+from pipeline.collect.collect import Matching, collect, land
+from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError
 from tests.collect.conftest import BILLS
 from tests.servers.places import Place, openssh, openssh_place

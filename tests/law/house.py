@@ -8,66 +8,46 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-GROUND = {"schemas", "errors"}
+BELOW_STAGES = {"schemas", "errors", "signals", "core", "edge"}
 STAGES = {"collect", "check", "load", "report"}
-BELOW_STAGES = GROUND | {"core", "disk", "edge", "signals", "ahead", "small_files"}
+BELOW_RUN = BELOW_STAGES | STAGES | {"monitoring"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "errors": set(),
     "signals": {"errors"},
-    "ahead": set(),
-    "disk": {"errors"},
-    "small_files": {"errors"},
-    "core": GROUND,
-    "edge": GROUND | {"core", "disk", "small_files"},
+    "core": {"schemas", "errors"},
+    "edge": {"schemas", "errors", "core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
-    "corrections": BELOW_STAGES,
-    "crossings": BELOW_STAGES,
-    "check": BELOW_STAGES | {"corrections", "crossings"},
-    "handover": BELOW_STAGES | STAGES,
-    "progress": BELOW_STAGES | {"check", "report"},
-    "work_dir": BELOW_STAGES | {"report"},
-    "timekeeping": BELOW_STAGES,
-    "retention": BELOW_STAGES | {"report", "timekeeping"},
-    "standing": BELOW_STAGES,
-    "metrics": BELOW_STAGES | {"standing"},
-    "diary": BELOW_STAGES | {"standing", "metrics"},
-    "places": BELOW_STAGES | STAGES | {"handover", "progress"},
-    "balances": BELOW_STAGES,
-    "desk": BELOW_STAGES
-    | STAGES
-    | {"balances", "handover", "places", "progress", "retention", "timekeeping", "work_dir"},
-    "run": BELOW_STAGES | STAGES | {"work_dir", "handover", "places", "progress", "desk", "diary"},
-    "watch": BELOW_STAGES | {"report", "progress", "desk", "diary", "run"},
-    "validate": BELOW_STAGES | STAGES | {"progress"},
-    "doctor": BELOW_STAGES | {"balances", "timekeeping", "work_dir"},
-    "probe": BELOW_STAGES,
+    "monitoring": BELOW_STAGES,
+    "run": BELOW_RUN,
+    "diagnostics": BELOW_RUN | {"run"},
     "sandbox": set(),
-    "cli": BELOW_STAGES
-    | STAGES
-    | {"progress", "work_dir", "standing", "desk", "run", "watch", "validate", "doctor", "probe", "sandbox"},
+    "cli": BELOW_RUN | {"run", "diagnostics", "sandbox"},
     "__main__": {"cli"},
 }
-"""Room → rooms below it. A room may always import itself, but for `edge`, whose rooms are strangers."""
+"""Room → rooms below it. A room may always import itself, but for `edge`, whose rooms do not know each other."""
+
+BELOW_EDGE = {"disk", "small_files"}
+"""What every room of `edge` may use: how files are written and read on this machine."""
 
 DOORS: dict[str, tuple[str, ...]] = {
-    "paramiko": ("pipeline/edge/sftp*.py",),
-    "socket": ("pipeline/edge/sftp*.py", "pipeline/edge/billing/*", "pipeline/sandbox/*"),
+    "paramiko": ("pipeline/edge/sftp/*",),
+    "socket": ("pipeline/edge/sftp/*", "pipeline/edge/billing/*", "pipeline/sandbox/*"),
     "httptools": ("pipeline/edge/billing/*",),
     "aiohappyeyeballs": ("pipeline/edge/billing/*",),
     "aiohttp": ("pipeline/sandbox/*",),
-    "http.client": ("pipeline/edge/ping.py",),
+    "http.client": ("pipeline/edge/monitoring/heartbeat.py",),
     "sqlite3": ("pipeline/edge/ledger/*",),
     "yaml": ("pipeline/edge/config/*",),
     "asyncssh": ("pipeline/sandbox/*",),
-    "fcntl": ("pipeline/edge/lock.py",),
+    "fcntl": ("pipeline/edge/local/lock.py",),
     "typer": ("pipeline/cli/*",),
     "rich": ("pipeline/cli/*",),
-    "jinja2": ("pipeline/report/page_template.py", "pipeline/report/page_charts.py"),
-    "prometheus_client": ("pipeline/metrics.py",),
+    "jinja2": ("pipeline/report/html/*",),
+    "prometheus_client": ("pipeline/monitoring/metrics.py",),
     "uvloop": ("pipeline/load/*",),
-    "watchfiles": ("pipeline/edge/changes.py",),
+    "watchfiles": ("pipeline/edge/local/folder_watcher.py",),
     **dict.fromkeys(
         ("http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
         (),
@@ -99,15 +79,17 @@ FRAMES_HAVE = frozenset({"rename", "remove", "copy", "move", "link"})
 """Also methods of frames, lists and sources: of `os` and `shutil` alone they write."""
 MODULES_THAT_WRITE = frozenset({"os", "shutil", "tempfile", "path", "Path"})
 MAY_WRITE = (
-    "pipeline/disk.py",  # the door
-    "pipeline/edge/lock.py",  # through it, with descriptors that stay open
+    "pipeline/edge/disk.py",  # the door
+    "pipeline/edge/local/lock.py",  # through it, with descriptors that stay open
     "pipeline/edge/ledger/database.py",  # SQLite writes by itself; its complaints are told as the door tells them
-    "pipeline/small_files.py",  # opens to read alone
-    "pipeline/edge/folder/*",  # moves at a source
-    "pipeline/edge/sftp*.py",  # at a source, and known_hosts
+    "pipeline/edge/small_files.py",  # opens to read alone
+    "pipeline/edge/local/atomic_move.py",  # moves at a source
+    "pipeline/edge/local/drop_folder.py",
+    "pipeline/edge/local/file_facts.py",
+    "pipeline/edge/sftp/*",  # at a source, and known_hosts
     "pipeline/sandbox/*",
     "pipeline/cli/demo.py",
-    "pipeline/cli/shipped.py",  # a new config.yaml, where a person wants it
+    "pipeline/cli/shipped_config.py",  # a new config.yaml, where a person wants it
 )
 """Files that write without the door."""
 
@@ -143,7 +125,7 @@ def _absolute(root: Path, path: Path, node: ast.ImportFrom) -> str:
 
 
 def room(module: str) -> tuple[str, str] | None:
-    """(room, sub-room) of one of our modules; None for others. Rooms of `edge` and of `sftp*` files are told apart."""
+    """(room, room within `edge`) of one of our modules; None for others."""
     parts = module.split(".")
     if parts[0] == "schemas":
         return "schemas", ""
@@ -152,7 +134,7 @@ def room(module: str) -> tuple[str, str] | None:
     if parts[0] != "pipeline" or len(parts) == 1:
         return None
     sub = parts[2] if parts[1] == "edge" and len(parts) > 2 else ""
-    return parts[1], "sftp" if sub.startswith("sftp") else sub
+    return parts[1], sub
 
 
 def upward_imports(root: Path) -> list[str]:
@@ -167,7 +149,11 @@ def upward_imports(root: Path) -> list[str]:
             continue
         for module, line in imported(root, path):
             there = room(module)
-            if there is None or there == here:
+            if (
+                there is None
+                or there == here
+                or (here[0] == "edge" and there[0] == "edge" and there[1] in BELOW_EDGE)
+            ):
                 continue
             if there[0] not in MAY_IMPORT[here[0]]:
                 problems.append(f"{path.relative_to(root)}:{line}: {here[0]} imports {module}")
@@ -226,7 +212,7 @@ def writes_beside_the_door(root: Path, allowed: tuple[str, ...] = MAY_WRITE) -> 
         through_it = {
             alias.asname or alias.name
             for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.ImportFrom) and node.module == "pipeline.disk"
+            if isinstance(node, ast.ImportFrom) and node.module == "pipeline.edge.disk"
             for alias in node.names
         }
         for node in ast.walk(ast.parse(text)):

@@ -15,10 +15,10 @@ from typer.main import get_command
 from docs import generate
 from pipeline import errors
 from pipeline.cli import app
-from pipeline.core.answers import Expected, Failure, read
-from pipeline.core.columns import CANONICAL, METADATA
+from pipeline.core.api.responses import Expected, Failure, read
+from pipeline.core.mapping.layout import CANONICAL, METADATA
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.core.rules import RULES
+from pipeline.core.rules.catalogue import RULES
 from pipeline.report.results import RESULT_COLUMNS
 from pipeline.report.write import REPORT_NAMES
 from schemas.feed import Feed

@@ -53,36 +53,37 @@ def test_nothing_is_named_for_nothing() -> None:
 # -- the checkers see what they are there for ----------------------------------------------------------------
 
 SEEN_AS_UPWARD = {
-    "pipeline/core/money.py": "from pipeline.edge.log import start_logging",
-    "pipeline/core/plan.py": "import pipeline.load",
-    "pipeline/core/pace.py": "from pipeline import desk",
+    "pipeline/core/values/money.py": "from pipeline.edge.log import start_logging",
+    "pipeline/core/api/scheduler.py": "import pipeline.load",
+    "pipeline/core/api/rate_limiter.py": "from pipeline import run",
     "schemas/feed.py": "from pipeline.errors import ConfigError",
-    "pipeline/report/words.py": "from pipeline.load.file import load",
-    "pipeline/collect.py": "def f():\n    from pipeline.report import describe",
-    "pipeline/check.py": "from pipeline.collect import Source",
-    "pipeline/edge/lock.py": "from pipeline.edge.log import mask",
-    "pipeline/edge/sftp.py": "from pipeline.edge.folder import DropFolder",
-    "pipeline/edge/folder/drop.py": "from pipeline.signals import stoppable",
+    "pipeline/report/summary_text.py": "from pipeline.load.loader import load",
+    "pipeline/collect/collect.py": "def f():\n    from pipeline.report import describe",
+    "pipeline/check/check.py": "from pipeline.collect import Source",
+    "pipeline/edge/local/lock.py": "from pipeline.edge.log import mask",
+    "pipeline/edge/sftp/source.py": "from pipeline.edge.local import DropFolder",
+    "pipeline/edge/local/drop_folder.py": "from pipeline.signals import stoppable",
     "pipeline/edge/ledger/files.py": "from ..config import Config",
-    "pipeline/load/wire.py": "from pipeline.desk import Desk",
-    "pipeline/handover.py": "from pipeline.desk import Desk",
-    "pipeline/desk.py": "import pipeline.run",
-    "pipeline/run.py": "from pipeline.sandbox.serve import SandboxApi",
-    "pipeline/validate.py": "from pipeline.cli.ui import TerminalUi",
-    "pipeline/sandbox/api.py": "from pipeline.core.money import exponents",
+    "pipeline/load/retrying_client.py": "from pipeline.run.context import Desk",
+    "pipeline/edge/disk.py": "from pipeline.edge.ledger import Ledger",
+    "pipeline/run/context.py": "import pipeline.cli",
+    "pipeline/monitoring/status.py": "from pipeline.run.context import Desk",
+    "pipeline/run/run_pass.py": "from pipeline.sandbox.serve import SandboxApi",
+    "pipeline/run/validate.py": "from pipeline.cli.ui import TerminalUi",
+    "pipeline/sandbox/api.py": "from pipeline.core.values.money import exponents",
     "pipeline/sandbox/state.py": "if TYPE_CHECKING:\n    from schemas.feed import Feed",
     "pipeline/edge/billing/api.py": "from tests.servers import proxy",
     "pipeline/tools.py": "",
 }
 SEEN_AT_THE_DOOR = {
-    "pipeline/collect.py": "import paramiko",
+    "pipeline/collect/collect.py": "import paramiko",
     "pipeline/edge/billing/api.py": "import sqlite3",
-    "pipeline/edge/folder/drop.py": "from paramiko.sftp_client import SFTPClient",
-    "pipeline/desk.py": "def f():\n    import sqlite3",
-    "pipeline/load/wire.py": "import httptools.parser",
+    "pipeline/edge/local/drop_folder.py": "from paramiko.sftp_client import SFTPClient",
+    "pipeline/run/context.py": "def f():\n    import sqlite3",
+    "pipeline/load/retrying_client.py": "import httptools.parser",
     "pipeline/edge/log.py": "from yaml import safe_load",
     "pipeline/cli/demo.py": "import asyncssh",
-    "pipeline/report/words.py": "from rich import print",
+    "pipeline/report/summary_text.py": "from rich import print",
     "schemas/feed.py": "import http.client",
 }
 SEEN_AS_IMPURE = (
@@ -129,7 +130,10 @@ def tree(root: Path, files: dict[str, str]) -> Path:
 
 @pytest.mark.parametrize("name", SEEN_AS_UPWARD)
 def test_an_import_that_goes_up_or_aside_is_seen(name: str, tmp_path: Path) -> None:
-    tree(tmp_path, {name: SEEN_AS_UPWARD[name], "pipeline/desk.py": SEEN_AS_UPWARD["pipeline/desk.py"]})
+    tree(
+        tmp_path,
+        {name: SEEN_AS_UPWARD[name], "pipeline/run/context.py": SEEN_AS_UPWARD["pipeline/run/context.py"]},
+    )
     assert any(problem.startswith(name) for problem in house.upward_imports(tmp_path))
 
 
@@ -140,7 +144,7 @@ def test_an_outside_thing_behind_its_door_is_seen(name: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text", SEEN_AS_IMPURE)
 def test_a_look_outside_from_core_is_seen(text: str, tmp_path: Path) -> None:
-    assert house.impurities(tree(tmp_path, {"pipeline/core/money.py": text}))
+    assert house.impurities(tree(tmp_path, {"pipeline/core/values/money.py": text}))
 
 
 @pytest.mark.parametrize("text", SEEN_AS_A_WRITE)
@@ -150,7 +154,7 @@ def test_a_write_beside_the_door_is_seen(text: str, tmp_path: Path) -> None:
 
 def test_what_only_looks_like_a_write_is_none(tmp_path: Path) -> None:
     texts = "x = 'a'.replace('a', 'b')\nf = frame.rename({'a': 'b'})\nd = path.open('rb')\ns.remove(1)"
-    through = "from pipeline.disk import remove\nremove(path)"
+    through = "from pipeline.edge.disk import remove\nremove(path)"
     tree(tmp_path, {"pipeline/a.py": texts, "pipeline/b.py": through})
     assert house.writes_beside_the_door(tmp_path) == []
 
@@ -180,12 +184,12 @@ def test_a_name_for_nothing_is_seen(name: str, text: str, tmp_path: Path) -> Non
 
 def test_what_is_lawful_is_not_seen(tmp_path: Path) -> None:
     lawful = {
-        "pipeline/edge/sftp.py": "import paramiko\nfrom pipeline.edge.sftp_wire import x\nfrom pipeline.core import y",
+        "pipeline/edge/sftp/source.py": "import paramiko\nfrom pipeline.edge.disk import x",
         "pipeline/edge/ledger/files.py": "import sqlite3\nfrom pipeline.edge.ledger.database import z",
-        "pipeline/core/dates.py": "from datetime import datetime\nfrom pathlib import Path\nx = datetime.strptime",
-        "pipeline/handover.py": "from pipeline.collect import Source",
+        "pipeline/core/values/dates.py": "from datetime import datetime\nx = datetime.strptime",
+        "pipeline/run/handover.py": "from pipeline.collect import Source",
         "pipeline/cli/demo.py": "from pipeline.sandbox.serve import SandboxApi\nfrom pipeline.run import run_pass",
-        "pipeline/load/wire.py": "from urllib.parse import quote\nfrom pipeline.load.scope import x",
+        "pipeline/load/retrying_client.py": "from urllib.parse import quote\nfrom pipeline.load.context import x",
     }
     tree(tmp_path, lawful)
     laws = (house.upward_imports, house.broken_doors, house.impurities, house.hidden_imports)

@@ -16,7 +16,7 @@ import pytest
 from pipeline.cli import run_command
 from pipeline.edge.ledger import database
 from pipeline.edge.ledger.migrations import MIGRATIONS
-from pipeline.edge.lock import only_run
+from pipeline.edge.local.lock import only_run
 from pipeline.sandbox.faults import Fault, Received
 from tests.load.conftest import Loaded, Merchant
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.core.plan import CustomerPart, Group, Turns
-from pipeline.core.wanted import Party, Wanted
-from pipeline.load.wire import BESIDE
+from pipeline.core.api.requests import Party, Wanted
+from pipeline.core.api.scheduler import CustomerPart, Group, Turns
+from pipeline.load.retrying_client import BESIDE
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import Received, Scripted
 from pipeline.sandbox.seeded import Seeded
@@ -42,7 +42,7 @@ def first_send_of(reference: str) -> Callable[[Received], bool]:
 
 
 def test_a_limit_of_the_api_is_kept_with_few_refusals_and_no_loss(open_merchant: Open) -> None:
-    """More of it on a simulated clock, in tests/core/test_pace.py, and by `make bench ONLY=pace`."""
+    """More of it on a simulated clock, in tests/core/api/test_rate_limiter.py, and by `make bench ONLY=pace`."""
     limit, count = 150, 1500
     merchant = open_merchant(Switches(requests_per_second=limit, retry_after="none"), max_in_flight=16)
     rows = [f"C{n},A{n},B{n},1.00" for n in range(count)]

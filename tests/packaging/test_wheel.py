@@ -53,7 +53,9 @@ def test_the_wheel_holds_both_packages_and_what_the_demo_needs(wheel: Path) -> N
         path.relative_to(ROOT).as_posix() for path in (ROOT / "sample_files").rglob("*") if path.is_file()
     }
     assert {f"pipeline/_shipped/{sample}" for sample in samples} <= held
-    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline/report/templates").iterdir()}
+    pages = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline/report/html/templates").iterdir()
+    }
     assert len(pages) >= 5
     assert pages <= held
     tops = {name.partition("/")[0] for name in held}

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
-from pipeline.core.rules import message
+from pipeline.core.rules.catalogue import message
 from pipeline.core.totals import Totals
 from pipeline.report import OUTCOME_SCHEMA, FileReport, Outcomes, write_report
 from schemas.results import ControlFacts, ControlTotals

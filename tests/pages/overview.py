@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.overview import write_overview
-from pipeline.report.place import folder_name
+from pipeline.report.folders import folder_name
+from pipeline.report.html.index_page import write_overview
 
 ODD_NAMES = (
     "za_citypower_bills_2026-12-01.csv",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.check import check
+from pipeline.check.check import check
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.report import FileReport, nothing_sent, write_report
 from schemas.settings import Limits

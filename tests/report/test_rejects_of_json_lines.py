@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.match import peek_rejects
-from pipeline.report.json_lines import JsonLines
+from pipeline.core.mapping.file_names import peek_rejects
+from pipeline.report.rejects_json_lines import JsonLines
 
 SOURCE = "zoë's bills.ndjson.0123abcd"
 FIRST = JsonLines("utf-8", b"\n", SOURCE)

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from pipeline.cli import run_command
-from tests.edge.test_feed_prints import BILLS, EARLIER
+from tests.edge.config.test_feed_prints import BILLS, EARLIER
 from tests.stories.merchant import Json, Merchant
 from tests.stories.test_corrections_stand_for_originals import BAD_EMAIL, MENDED, NAME, corrected, original
 

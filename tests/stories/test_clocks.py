@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import pipeline.desk
-import pipeline.doctor
+import pipeline.diagnostics.doctor
+import pipeline.run.context
 from pipeline.cli import run_command
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
@@ -25,8 +25,8 @@ def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
     """From now on this machine's clock is off by so much; files keep the times that the disk gives them."""
 
     def jumped(off: timedelta) -> None:
-        monkeypatch.setattr(pipeline.desk.Desk, "now", lambda _: datetime.now(UTC) + off)
-        monkeypatch.setattr(pipeline.doctor, "_now", lambda: datetime.now(UTC) + off)
+        monkeypatch.setattr(pipeline.run.context.Desk, "now", lambda _: datetime.now(UTC) + off)
+        monkeypatch.setattr(pipeline.diagnostics.doctor, "_now", lambda: datetime.now(UTC) + off)
 
     return jumped
 
@@ -118,9 +118,9 @@ def test_a_machine_that_was_off_for_a_year_forgets_what_is_old_once_the_api_conf
     loaded: Merchant, jump: Jump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jump(YEARS)
-    real = pipeline.timekeeping.Timekeeper.heard
+    real = pipeline.run.clock_check.Timekeeper.heard
     monkeypatch.setattr(  # the API's clock is as far on
-        pipeline.timekeeping.Timekeeper,
+        pipeline.run.clock_check.Timekeeper,
         "heard",
         lambda keeper, date: real(
             keeper, f"{datetime.now(UTC) + YEARS:%a, %d %b %Y %H:%M:%S} GMT" if date else None

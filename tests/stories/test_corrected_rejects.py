@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.rules import RULES
+from pipeline.core.rules.catalogue import RULES
 from tests.check import workbooks
 from tests.golden.regenerate import SAMPLES
 from tests.stories.merchant import Merchant, Row, Said, copied

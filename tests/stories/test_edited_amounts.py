@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.check import check
+from pipeline.check.check import check
 from schemas.settings import Limits
 from tests.check.landing import land
 from tests.stories.edits import SIDECAR, TRAILER, Edited, edited

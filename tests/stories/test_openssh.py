@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.files import RemoteFile
 from pipeline.edge.ledger import Files
-from pipeline.edge.sftp import SftpSource
+from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError
 from schemas.settings import Sftp
 from tests.servers.accounts import PASSWORD, AccountSsh, as_an_admin_would, require_accounts, uploaded

@@ -11,7 +11,7 @@ from itertools import cycle
 
 import pytest
 
-from pipeline.core.match import REJECT_COLUMNS
+from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from tests.check.workbooks import row, sheet, workbook, zipped
 from tests.stories.merchant import Merchant, Said
 

@@ -9,7 +9,7 @@ from socket import SOCK_STREAM
 
 import aiohappyeyeballs
 
-from pipeline.core.answers import Failure
+from pipeline.core.api.responses import Failure
 from pipeline.edge.billing.connection import Connection
 from pipeline.edge.billing.tls import failure_of
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Self
 from urllib.parse import quote, urlsplit
 
-from pipeline.core.answers import Answer, Failure
+from pipeline.core.api.responses import Answer, Failure
 from pipeline.edge.billing.address import Address
 from pipeline.edge.billing.connection import Connection
 from schemas.settings import Api

@@ -10,7 +10,7 @@ import asyncio
 
 import httptools
 
-from pipeline.core.answers import Answer, Failure
+from pipeline.core.api.responses import Answer, Failure
 
 MAX_ANSWER_BYTES = 1_048_576
 """An answer about one object is far smaller; more is cut off and so unreadable."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 
-from pipeline.core.answers import Failure
+from pipeline.core.api.responses import Failure
 
 _OF_CERTIFICATE = {
     9: Failure.NOT_VALID_YET,

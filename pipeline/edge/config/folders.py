@@ -11,8 +11,8 @@ from os import path as os_path
 from os import stat_result
 from pathlib import Path
 
+from pipeline.edge.small_files import check_secret, shortened, unreadable
 from pipeline.errors import ConfigError
-from pipeline.small_files import check_secret, shortened, unreadable
 
 DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")
 SECRETS = (

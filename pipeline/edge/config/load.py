@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.core.feeds import feed_problems
+from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.redact import redact_keys
 from pipeline.edge.config import document as yaml_text
 from pipeline.edge.config.addresses import url_mistake, zone_mistake
@@ -18,8 +18,8 @@ from pipeline.edge.config.document import MISTAKEN, Document, NotYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
 from pipeline.edge.config.mistakes import Places, model_in, raise_all, shape_mistakes
+from pipeline.edge.small_files import NotSmall, read_small
 from pipeline.errors import ConfigError
-from pipeline.small_files import NotSmall, read_small
 from schemas.feed import Feed
 from schemas.settings import Settings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipeline.edge.config.addresses import url_mistake
+from pipeline.edge.small_files import read_secret
 from pipeline.errors import ConfigError
-from pipeline.small_files import read_secret
 from schemas.settings import Settings
 
 KEY_PREFIX = {"test": "sk_test_", "live": "sk_"}

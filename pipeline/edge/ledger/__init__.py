@@ -21,8 +21,8 @@ from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import Lineage, Whence
 from pipeline.edge.ledger.naming import the_one_named
+from pipeline.edge.ledger.outcomes import Sends
 from pipeline.edge.ledger.runs import RunRow, Runs
-from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.times import Times
 
 __all__ = [

@@ -6,8 +6,8 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from pipeline.core.current import day_of
-from pipeline.core.wanted import Kind
+from pipeline.core.api.requests import Kind
+from pipeline.core.api.watermarks import day_of
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.files import NEXT_LANDING
 

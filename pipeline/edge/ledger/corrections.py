@@ -13,12 +13,12 @@ from statistics import median_low
 
 import polars as pl
 
-from pipeline.core.across import UNIQUENESS, Uniqueness
-from pipeline.core.corrections import COMPARED, LOADED, ORIGINALS, TAKEN
+from pipeline.core.api.ledger_changes import Conclude
+from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.proportion import MOST_COMPARED
-from pipeline.core.remembered import Conclude
-from pipeline.core.wanted import Kind
+from pipeline.core.rules.across_records import UNIQUENESS, Uniqueness
+from pipeline.core.rules.corrections import COMPARED, LOADED, ORIGINALS, TAKEN
+from pipeline.core.rules.plausibility import MOST_COMPARED
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.writes import write
 from schemas.feed import Model

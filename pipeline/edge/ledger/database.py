@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.disk import new_file, put_in_place, remove, sync_file
+from pipeline.edge.disk import new_file, put_in_place, remove, sync_file
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import (
     BillferryError,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Literal
 
-from pipeline.core.proportion import MOST_COMPARED, Past
-from pipeline.core.release import Basis, Decision, Person
-from pipeline.core.spread import Spread
+from pipeline.core.release_decisions import Basis, Decision, Person
+from pipeline.core.rules.plausibility import MOST_COMPARED, Past
+from pipeline.core.values.amount_spread import Spread
 from pipeline.edge.ledger.database import transaction
 
 Fate = Literal["pending", "taken", "void", "replaced"]

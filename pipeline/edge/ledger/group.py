@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Self
 
-from pipeline.core.remembered import Change
+from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
 from pipeline.edge.ledger.writes import write
 

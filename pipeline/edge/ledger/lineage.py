@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from pipeline.core.current import Doubts
-from pipeline.disk import replaced_file
+from pipeline.core.api.watermarks import Doubts
+from pipeline.edge.disk import replaced_file
 from pipeline.edge.ledger.database import transaction
 
 NAME = "lineage.json"

@@ -14,9 +14,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from pipeline.core.intents import Entity, Intent
-from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import (
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.ledger_changes import (
     Change,
     Close,
     Conclude,
@@ -28,7 +27,8 @@ from pipeline.core.remembered import (
     Spend,
     Upgrade,
 )
-from pipeline.core.wanted import encode
+from pipeline.core.api.requests import encode
+from pipeline.core.outcomes import Outcome, RecordOutcome
 
 MAX_ROWS = 128
 """Rows of one statement: SQLite keeps each number of rows as a statement of its own."""

@@ -14,10 +14,10 @@ from typing import NoReturn
 
 import polars as pl
 
-from pipeline.core import structure
+from pipeline.core import csv_structure
+from pipeline.core.csv_structure import SUBSTITUTE, Dialect
 from pipeline.core.files import LandedFile
-from pipeline.core.structure import SUBSTITUTE, Dialect
-from pipeline.edge.reader.stretches import Body, IsTrailer, no_trailer
+from pipeline.edge.reader.record_batches import Body, IsTrailer, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
@@ -74,8 +74,8 @@ class DelimitedFile:
         )
         return body.stretches(self._find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
 
-    def _find(self, lines: pl.DataFrame, final: bool) -> structure.Scan:
-        return structure.scan(lines, self.dialect, final=final)
+    def _find(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
+        return csv_structure.scan(lines, self.dialect, final=final)
 
     def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """As `opening.Records` says."""

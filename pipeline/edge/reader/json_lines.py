@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from pipeline.core.columns import AMOUNT
+from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.core.files import LandedFile
-from pipeline.core.match import REJECT_COLUMNS
-from pipeline.core.structure import DAMAGE, SUBSTITUTE, Scan, patterns
-from pipeline.edge.reader.stretches import Body, IsTrailer, no_trailer
+from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from pipeline.core.mapping.layout import AMOUNT
+from pipeline.edge.reader.record_batches import Body, IsTrailer, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.feed import Feed, columns_of

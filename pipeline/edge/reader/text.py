@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import polars as pl
 
-from pipeline.core.structure import SUBSTITUTE
+from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.errors import FileRefused
 from schemas.feed import Encoding
 

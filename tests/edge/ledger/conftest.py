@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.intents import Intent
+from pipeline.core.api.intents import Intent
 from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
 
 AT = "2026-11-20T06:00:00Z"

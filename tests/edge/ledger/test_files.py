@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.core.api.ledger_changes import Conclude, Open
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Conclude, Open
 from pipeline.edge.ledger import Files, Sends
 from tests.edge.ledger.conftest import AT, intent, land
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.api.ledger_changes import Conclude, Forget, Open
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Conclude, Forget, Open
 from pipeline.edge.ledger import Files, GroupCommit, Ledger, Sends
 from pipeline.errors import DiskFull
 from tests.edge.ledger.conftest import intent, land, opened
@@ -157,7 +157,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Conclude
+from pipeline.core.api.ledger_changes import Conclude
 from pipeline.edge.ledger import GroupCommit, open_ledger
 
 async def main():

@@ -17,7 +17,7 @@ from pipeline.edge.ledger import Decisions, Files, Runs, Sends
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import LedgerOutdated
 from pipeline.sandbox.serve import TEST_KEY
-from tests.edge.config_place import GOOD
+from tests.edge.config.config_place import GOOD
 from tests.edge.ledger.conftest import opened
 
 AT = "2026-11-{day:02}T06:00:00Z"

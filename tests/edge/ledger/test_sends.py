@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.core.intents import Entity
+from pipeline.core.api.intents import Entity
+from pipeline.core.api.ledger_changes import Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
 from pipeline.edge.ledger import Files, Sends
-from pipeline.edge.ledger.sends import OUTCOME_SCHEMA
+from pipeline.edge.ledger.outcomes import OUTCOME_SCHEMA
 from tests.edge.ledger.conftest import intent, land
 
 

@@ -7,9 +7,9 @@ import sqlite3
 import polars as pl
 import pytest
 
-from pipeline.core.intents import Entity
+from pipeline.core.api.intents import Entity
+from pipeline.core.api.ledger_changes import Close, Conclude, Forget, Know, Open, Renew, Upgrade
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.remembered import Close, Conclude, Forget, Know, Open, Renew, Upgrade
 from pipeline.edge.ledger import Ledger, Sends
 from pipeline.edge.ledger.writes import MAX_ROWS
 from tests.edge.ledger.conftest import intent

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.files import LandedFile
 from pipeline.edge.reader.delimited import DelimitedFile
-from pipeline.edge.reader.opening import open_records
+from pipeline.edge.reader.open_records import open_records
 from schemas.settings import Limits
 from tests.check.landing import land
 

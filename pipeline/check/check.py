@@ -1,0 +1,312 @@
+"""Check: a landed file becomes a checked file: each record accepted, rejected or a duplicate, all of it counted.
+
+Memory is bounded: records pass in batches into Parquet parts; rules across records work on one bucket at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.check.corrections import Review
+from pipeline.check.cross_record_rules import Crossings, write_found
+from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
+from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from pipeline.core.mapping.layout import Layout, lay_out
+from pipeline.core.mapping.normalise import canonical
+from pipeline.core.outcomes import Outcome
+from pipeline.core.prefetch import ahead
+from pipeline.core.rules import across_records, catalogue
+from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, hash_sum, is_trailer
+from pipeline.core.rules.corrections import Originals
+from pipeline.core.rules.evaluate import judge
+from pipeline.core.rules.plausibility import refuse_out_of_proportion
+from pipeline.core.totals import Totals
+from pipeline.core.values.amount_spread import Spread, spreads
+from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan, with_verdicts
+from pipeline.edge.reader.corrected_rejects import as_written
+from pipeline.edge.reader.open_records import BillFile, Records, open_records
+from pipeline.errors import FileRefused
+from schemas.results import ControlFacts
+from schemas.settings import Limits
+
+MANY_RECORDS = 20
+"""Of fewer records a single one is a large share."""
+SHARE_OF_FEW = 0.5
+_OUTCOMES = {
+    "accepted": Outcome.NOT_ATTEMPTED,
+    "rejected": Outcome.REJECTED,
+    "duplicate": Outcome.DUPLICATE,
+    "line": Outcome.NOT_ATTEMPTED,
+}
+
+
+def check(
+    landed: LandedFile,
+    workspace: Path,
+    *,
+    limits: Limits,
+    originals: Originals | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> CheckedFile:
+    """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
+
+    `originals`: for a corrected rejects file, what is known of its original; without it nothing is compared.
+    Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
+    `progress` is told the bytes of the file read so far.
+    """
+    landed = as_written(landed)
+    work = _Check(landed, workspace, Parts(workspace / "records"), limits, originals)
+    try:
+        work.run(progress)
+    except FileRefused as refused:
+        work.refusal = Refusal(refused.rule, refused.reason)
+    return work.result()
+
+
+@dataclass(slots=True)
+class _Check:
+    """One file being checked."""
+
+    landed: LandedFile
+    workspace: Path
+    parts: Parts
+    limits: Limits
+    originals: Originals | None = None
+    file: BillFile | None = None
+    notes: list[str] = field(default_factory=list)
+    holds: tuple[Hold, ...] = ()
+    refusal: Refusal | None = None
+    trailer: str | None = None
+    hashed: int | None = None
+    totals: Totals | None = None
+    """Once all records have their verdict; counted at the end else."""
+    control: ControlFacts | None = None
+    spreads: tuple[Spread, ...] = ()
+    own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def run(self, progress: Callable[[int], None] | None) -> None:
+        self.file = open_records(self.landed, self.limits, self.workspace)
+        self.notes += self.file.notes
+        layout = lay_out(
+            self.landed.feed,
+            self.file.records.names,
+            self.landed.name_parts,
+            file_name=self.landed.name,
+            rejects_of=self.landed.rejects_of,
+        )
+        self._refuse_strange_rejects(self.file.records.names)
+        self.notes += layout.notes
+        self.own_names = layout.own_names
+        self._records(self.file.records, layout, progress and self._scaled(progress))
+        if self.landed.feed.line_items is None:
+            self._crossings(self.file.records, layout)
+        if layout.is_correction and self.originals is not None and self.parts.paths():
+            self._review(layout, self.originals)
+        if self.landed.feed.line_items is not None:  # a line that is wrong for any reason rejects its bill
+            self._crossings(self.file.records, layout)
+        if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
+            self._confirm_totals()
+        self._refuse_empty()
+        if self.landed.rejects_of is None:
+            self._refuse_out_of_proportion()
+        self._refuse_for_rejects()
+        self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
+
+    def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
+        stretches = file.stretches(progress=progress, is_trailer=self._take_trailer)
+        positions = layout.positions()
+        digits = self._hash_digits(layout)
+
+        def write(numbered: tuple[int, pl.DataFrame]) -> int:
+            number, stretch = numbered
+            fields = file.fields(stretch, positions)
+            self.parts.write(number, judge(canonical(fields, layout), layout))
+            return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
+
+        hashed = sum(ahead(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
+        self.hashed = hashed % 10**digits if digits else None
+
+    def _refuse_strange_rejects(self, names: Iterable[str]) -> None:
+        """A rejects file that does not say where it came from would be taken for a bill file of its own."""
+        ours = {name.strip() for name in names} & set(REJECT_COLUMNS)
+        if self.landed.rejects_of is None and len(ours) > 1:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.rejects_unknown",
+                problem="it is a rejects file, and does not say of which file that is known here",
+                remedy="save it as plain CSV (not packed, no XLSX), keep the column reject_source as it was written,"
+                " and drop it where the original was loaded",
+            )
+
+    def _review(self, layout: Layout, originals: Originals) -> None:
+        review = Review(
+            self.landed.name,
+            layout.feed.model,
+            self.parts,
+            originals,
+            numbered="reject_record" in layout.rejects,
+            lines=layout.feed.line_items is not None,
+        )
+        write_found(self.parts, review.run(), layout)
+        self.holds, self.notes = review.holds, [*self.notes, *review.notes]
+
+    def _take_trailer(self, text: str) -> bool:
+        """Whether the last record is the trailer that the feed declares; a corrected rejects file has none."""
+        control = self.landed.feed.control
+        if control is None or control.marker is None or self.landed.rejects_of is not None:
+            return False
+        if not is_trailer(text, control.marker, self.landed.feed.delimiter):
+            return False
+        self.trailer = text
+        return True
+
+    def _hash_digits(self, layout: Layout) -> int | None:
+        """Digits of the hash total that the feed declares; a corrected rejects file has none."""
+        control = self.landed.feed.control
+        if layout.hash_column is None or control is None or control.hash_total is None:
+            return None
+        return control.hash_total.digits
+
+    def _confirm_totals(self) -> None:
+        feed, name = self.landed.feed, self.landed.name
+        if feed.control is None:
+            return
+        self.totals = totals = self._totals()
+        hashed = self.hashed or 0 if feed.control.hash_total else None
+        self.control = ControlFacts(counted=counted_totals(totals, hashed))
+        declared = declared_totals(feed, name, trailer=self.trailer, sidecar=self.landed.control)
+        self.control = ControlFacts(declared=declared, counted=self.control.counted)
+        if declared is None:
+            self.notes.append("it declares no control totals, so nothing confirms that it is whole")
+        else:
+            confirm(declared, self.control.counted, totals, name)
+
+    def _refuse_out_of_proportion(self) -> None:
+        expect, paths = self.landed.feed.expect, self.parts.paths()
+        if expect is not None:
+            refuse_out_of_proportion(
+                scan(*paths) if paths else None, self.parts.records(), expect, self.landed.name
+            )
+
+    def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:
+        """Bytes of our plain copy as bytes of the landed file."""
+        if self.file is None or self.file.plain_copy is None:
+            return progress
+        copy_bytes = max(1, self.file.plain_copy.stat().st_size)
+        return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
+
+    def _crossings(self, file: Records, layout: Layout) -> None:
+        if not self.parts.paths():
+            return
+        seed = across_records.seed_of(self.landed.sha256)
+        crossings = Crossings(file, layout, self.parts, self._take_trailer, seed)
+        crossings.run()
+        self.notes += crossings.notes()
+
+    def _refuse_empty(self) -> None:
+        if not self.parts.records() and not self.landed.feed.may_be_empty:
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.no_records",
+                problem="it has a header and no records",
+                remedy="export it again, or set feed.may_be_empty where an empty file is a good one",
+            )
+
+    def _refuse_for_rejects(self) -> None:
+        rejects, records = self._unexpected_rejects()
+        feed = self.landed.feed
+        if rejects and (feed.on_reject or self.limits.on_reject) == "refuse_file":
+            raise FileRefused(
+                name=self.landed.name,
+                rule="file.rejects_not_allowed",
+                problem=f"{rejects} of {records} records are rejected, and on_reject is refuse_file",
+                remedy="correct them; nothing was sent",
+            )
+        if self.landed.rejects_of is None:  # a correction holds what is hard to correct
+            self._refuse_for_share(rejects, records)
+
+    def _refuse_for_share(self, rejects: int, records: int) -> None:
+        feed = self.landed.feed
+        ratio = self.limits.max_reject_ratio if feed.max_reject_ratio is None else feed.max_reject_ratio
+        most = self.limits.max_rejects if feed.max_rejects is None else feed.max_rejects
+        if ratio >= 1:
+            return
+        if records < MANY_RECORDS:
+            ratio = SHARE_OF_FEW
+        if rejects > ratio * records:
+            allowed = f"{ratio:.0%} of them"
+        elif most is not None and rejects > most:
+            allowed = f"{most}"
+        else:
+            return
+        raise FileRefused(
+            name=self.landed.name,
+            rule="file.too_many_rejects",
+            problem=f"{rejects} of {records} records are rejected, at most {allowed} may be",
+            remedy="correct the feed or the file; nothing was sent",
+        )
+
+    def _unexpected_rejects(self) -> tuple[int, int]:
+        """Rejected records that count against the limits, and all records."""
+        expected = pl.col("codes").list.set_difference(self.landed.feed.expected_codes).list.len() == 0
+        unexpected = (pl.col("verdict") == "rejected") & ~expected
+        found = findings_of(*self.parts.paths()).select(unexpected.sum())
+        return int(found.collect(engine="streaming").item()), self.parts.records()
+
+    def result(self) -> CheckedFile:
+        checked = CheckedFile(
+            landed=self.landed,
+            records=self.parts.folder,
+            totals=self.totals or self._totals(),
+            refusal=self.refusal,
+            spreads=self.spreads,
+            holds=self.holds,
+            notes=tuple(self.notes),
+            code_counts=self._code_counts(),
+            control=self.control,
+            own_names=self.own_names,
+        )
+        if self.file is None:
+            return checked
+        return replace(
+            checked,
+            header=self.file.header,
+            line_end=self.file.line_end,
+            byte_order_mark=self.file.text.byte_order_mark,
+            codec=self.file.text.codec,
+            text_format=self.file.text_format,
+            plain_copy=self.file.plain_copy,
+        )
+
+    def _totals(self) -> Totals:
+        totals = Totals()
+        currency = pl.when(pl.col("currency_readable")).then(pl.col("currency")).alias("currency")
+        for path in self.parts.paths():  # of a whole file at once, what is said of its records may be much
+            groups = (
+                with_verdicts(path)
+                .group_by(currency, "verdict")
+                .agg(
+                    pl.len().alias("records"),
+                    # Int64 sums wrap without a word.
+                    pl.col("amount_minor").cast(pl.Int128).sum().alias("amount_minor"),
+                    pl.col("amount_minor").null_count().alias("unreadable"),
+                )
+            )
+            for name, verdict, count, amount, unreadable in groups.collect().iter_rows():
+                totals.add(
+                    name,
+                    _OUTCOMES[verdict],
+                    records=count,
+                    amount_minor=int(amount or 0),
+                    unreadable=unreadable,
+                )
+        return totals
+
+    def _code_counts(self) -> dict[str, int]:
+        codes = findings_of(*self.parts.paths()).select(pl.col("codes").explode().drop_nulls())
+        found = dict(codes.group_by("codes").len().collect(engine="streaming").iter_rows())
+        return {code: found[code] for code in catalogue.RULES if code in found}

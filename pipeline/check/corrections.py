@@ -1,0 +1,197 @@
+"""A corrected rejects file beside its original: each record to the one that it stands for, and what changed on the way.
+
+Nothing is decided here that a look at two records does not tell (`core.corrections`); what was loaded by now is taken
+from the ledger, part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+import polars as pl
+
+from pipeline.core.api.requests import LEAF_OF, Kind
+from pipeline.core.files import Hold
+from pipeline.core.mapping.layout import AMOUNT
+from pipeline.core.rules import across_records, corrections
+from pipeline.core.rules.corrections import COMPARED, FACTOR, Originals
+from pipeline.core.values.money import plain
+from pipeline.edge.reader.checked_parts import Parts, scan
+from pipeline.errors import FileRefused
+from schemas.feed import Model
+
+SHOWN_CHANGES = 1_000
+"""Spelled out for a person; of more than these their number is told."""
+SHOWN_AMOUNTS = 5
+_HASH_SEED = 0
+
+
+@dataclass(slots=True)
+class Review:
+    """Records of one corrected rejects file beside those of its original. Use `run` once all have their verdict."""
+
+    name: str
+    model: Model
+    parts: Parts
+    originals: Originals
+    numbered: bool
+    """Whether the file has `reject_record`; those of earlier versions do not."""
+    lines: bool
+    """Whether its records are lines of bills, which come back whole."""
+    holds: tuple[Hold, ...] = ()
+    notes: tuple[str, ...] = ()
+    _changed: int = 0
+    _changes: list[str] = field(default_factory=list)
+    _far: list[pl.DataFrame] = field(default_factory=list)
+    _far_count: int = 0
+    _unmeasured: int = 0
+    _repeated: int = 0
+    _seen: list[pl.Series] = field(default_factory=list)
+    """Numbers of the original's records that accepted ones of this file stand for."""
+
+    def run(self) -> across_records.Found:
+        """What is found against records, in addition to what was found before; `holds` and `notes` are set then.
+
+        Raises FileRefused when records of a rejects file without numbers fit none of the original for certain.
+        """
+        if not self.numbered:
+            self._number()
+        loaded = self._loaded_elsewhere()
+        found = [across_records.nothing_found()]
+        for part in range(len(self.parts.bounds())):
+            found += self._part(part, loaded)
+        if self.lines:
+            found.append(self._incomplete())
+        self.holds = tuple(self._holds())
+        self.notes = tuple(self._notes())
+        return pl.concat(found)
+
+    def _incomplete(self) -> across_records.Found:
+        """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
+        given = scan(*self.parts.paths()).select("record", "line", "reject_record").collect()
+        lacking = self.originals.incomplete(given["reject_record"])
+        return given.filter(pl.col("reject_record").is_in(lacking.implode())).select(
+            "record", "line", code=pl.lit("line_items.incomplete"), duplicate_of=pl.lit(None, pl.Int64)
+        )
+
+    @property
+    def _leaf(self) -> Kind:
+        return LEAF_OF[self.model]
+
+    def _number(self) -> None:
+        """Tell by its reference which record of the original each one stands for."""
+        lost = 0
+        for part, path in enumerate(self.parts.paths()):
+            values = scan(path).drop("reject_record").collect()
+            references = values[f"{self._leaf}_reference"]
+            numbers = self.originals.numbered(self._leaf, references)
+            values = values.join(
+                numbers,
+                left_on=f"{self._leaf}_reference",
+                right_on="reference",
+                how="left",
+                maintain_order="left",
+            )
+            self.parts.write_values(part, values)
+            accepted = values.join(self.parts.findings(part), on="record", how="anti")
+            lost += accepted["reject_record"].null_count()
+        if lost:
+            raise FileRefused(
+                name=self.name,
+                rule="file.rejects_unnumbered",
+                problem=f"it has no column reject_record, and {lost} of its records cannot be told by their reference",
+                remedy=f"write the rejects again (billferry report {self.originals.source}) and correct those",
+            )
+
+    def _loaded_elsewhere(self) -> pl.DataFrame:
+        """References of this file that the original or another correction loaded (columns of `LOADED`)."""
+        leaf = f"{self._leaf}_reference"
+        hashes = [
+            scan(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
+            for path in self.parts.paths()
+        ]
+        mine = pl.concat(hashes).unique() if hashes else pl.Series(dtype=pl.UInt64)
+        found = [pl.DataFrame(schema=corrections.LOADED)]
+        for some in self.originals.loaded():
+            found.append(some.filter(pl.col("reference").hash(_HASH_SEED).is_in(mine.implode())))
+        return pl.concat(found)
+
+    def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.Found]:
+        columns = ("record", "line", "reject_record", *COMPARED)
+        rows = scan(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
+        values = rows.collect()
+        both = corrections.compared(values, self.originals.rejected(values["reject_record"]))
+        leaf = f"{self._leaf}_reference"
+        elsewhere = (
+            both.filter("known", ~pl.col("taken"))
+            .join(loaded, left_on=leaf, right_on="reference", how="inner", suffix="_loaded")
+            .filter(pl.col("record_loaded") != pl.col("reject_record"))["record"]
+            .unique()
+        )
+        wrong = {
+            "record.not_rejected_there": ~pl.col("known") | pl.col("record").is_in(elsewhere.implode()),
+            "correction.spreadsheet": corrections.mangled(both),
+        }
+        for code, bad in wrong.items():
+            yield both.filter(bad).select(
+                "record", "line", code=pl.lit(code), duplicate_of=pl.lit(None, pl.Int64)
+            )
+        refused = self.parts.findings(part)["record"]
+        good = both.filter(~pl.any_horizontal(*wrong.values()) & ~pl.col("record").is_in(refused.implode()))
+        self._weigh(self._first(good))
+
+    def _first(self, good: pl.DataFrame) -> pl.DataFrame:
+        """Without records whose original is corrected already, by another file or further up in this one."""
+        free = good.filter(
+            ~pl.col("taken"),
+            pl.col("reject_record").is_first_distinct(),
+            *(~pl.col("reject_record").is_in(some.implode()) for some in self._seen),
+        )
+        self._seen.append(free["reject_record"])
+        self._repeated += good.height - free.height
+        return free
+
+    def _weigh(self, good: pl.DataFrame) -> None:
+        """What of the records that are to be sent a person must look at."""
+        room = SHOWN_CHANGES - len(self._changes)
+        self._changes += islice(corrections.changes(good, amount=AMOUNT[self.model]), room)
+        self._changed += int(sum(good[f"{name}:changed"].sum() for name in COMPARED))
+        far = corrections.out_of_proportion(good, self.originals.medians)
+        self._far_count += far.height
+        if len(self._far) < SHOWN_AMOUNTS:
+            self._far.append(far.head(SHOWN_AMOUNTS))
+        known = pl.col("currency").is_in(list(self.originals.medians))
+        self._unmeasured += good.filter(corrections.unlike() & ~known).height
+
+    def _holds(self) -> Iterable[Hold]:
+        if self._changed:
+            more = self._changed - len(self._changes)
+            told = (*self._changes, *([f"and {more} more"] if more else []))
+            what = "1 value" if self._changed == 1 else f"{self._changed} values"
+            yield Hold(
+                "correction.changed",
+                f"it changes {what} that {'was' if self._changed == 1 else 'were'} right in {self.originals.source}",
+                told,
+            )
+        if self._far_count:
+            shown = pl.concat(self._far).head(SHOWN_AMOUNTS)
+            lines = [
+                f"line {line}: {plain(currency, amount)}, median {plain(currency, median)}"
+                for line, currency, amount, median in shown.iter_rows()
+            ]
+            many = f"{self._far_count} amounts are" if self._far_count > 1 else "1 amount is"
+            yield Hold(
+                "correction.out_of_proportion",
+                f"{many} more than {FACTOR} times, or less than a twentieth of, what {self.originals.source} or its"
+                f" feed loaded ({'; '.join(lines)}{'; …' if self._far_count > len(lines) else ''})",
+            )
+
+    def _notes(self) -> Iterable[str]:
+        if self._unmeasured:
+            what = "1 amount" if self._unmeasured == 1 else f"{self._unmeasured} amounts"
+            yield f"{what} could not be compared with the original, nor with anything that its feed loaded"
+        if self._repeated:
+            what = "1 record was" if self._repeated == 1 else f"{self._repeated} records were"
+            yield f"{what} corrected before; nothing is sent for {'it' if self._repeated == 1 else 'them'} again"

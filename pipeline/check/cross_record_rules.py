@@ -1,0 +1,126 @@
+"""Rules across the records of a file that is checked: contradictions, duplicates, and the lines of one bill.
+
+What is looked at closely is few: records whose reference is there more than once. They are read a second time, with all
+their columns, and stand beside the others while they are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.core.mapping.layout import Layout
+from pipeline.core.rules import across_records, line_items
+from pipeline.core.rules.across_records import PRINT, Found, Uniqueness
+from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan
+from pipeline.edge.reader.open_records import Records
+
+
+@dataclass(slots=True)
+class Crossings:
+    """The records of one file, each of them judged by itself. Use `run` once."""
+
+    file: Records
+    layout: Layout
+    parts: Parts
+    is_trailer: Callable[[str], bool]
+    seed: int
+
+    def run(self) -> None:
+        """Write what is found across records beside them."""
+        model, paths = self.layout.feed.model, self.parts.paths()
+        one_by_one, found = [scan(path) for path in paths], [across_records.nothing_found()]
+        rules = (*across_records.UNIQUENESS[model], *across_records.collisions(self.layout.blended()))
+        for rule in (rule for rule in rules if not rule.repeats):
+            suspects = across_records.suspects(one_by_one, rule, seed=self.seed)
+            found += across_records.contradictions(scan(*paths), rule, suspects, seed=self.seed)
+        crossed = pl.concat(found)
+        write_found(self.parts, crossed, self.layout)
+        for rule in (rule for rule in rules if rule.repeats):
+            suspects = across_records.suspects(one_by_one, rule, seed=self.seed)
+            count = self._read_again(rule.key, suspects)
+            if self.layout.feed.line_items is not None:
+                self._lines(suspects, count, identical=self.layout.feed.line_items.identical == "sum")
+            elif count:
+                self._repeated(rule, suspects, crossed["record"])
+            self.parts.forget_repeated()
+
+    def _read_again(self, key: str, suspects: pl.Series) -> int:
+        """Put the records whose key has one of the hashes, with a print of all their columns, beside the others."""
+        if suspects.is_empty():
+            return 0
+        count = 0
+        own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
+        for number, stretch in enumerate(self.file.stretches(is_trailer=self.is_trailer)):
+            chosen = pl.col(key).hash(self.seed).is_in(suspects.implode())
+            mine = scan(self.parts.paths()[number]).filter(chosen).collect()
+            if mine.is_empty():
+                continue
+            texts = stretch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
+            fields = self.file.fields(texts, own).select("record", _print(own, self.seed))
+            self.parts.write_repeated(number, mine.join(fields, on="record", maintain_order="left"))
+            count += mine.height
+        return count
+
+    def _repeated(self, rule: Uniqueness, suspects: pl.Series, crossed: pl.Series) -> None:
+        """Records of one reference are the same again, or contradict each other; `crossed` are told why already."""
+        repeated = scan(*self.parts.repeated()).filter(~pl.col("record").is_in(crossed.implode()))
+        found = [
+            across_records.nothing_found(),
+            *across_records.contradictions(repeated, rule, suspects, seed=self.seed),
+        ]
+        contradicting = pl.concat(found)["record"].unique()
+        good = repeated.join(findings_of(*self.parts.paths()).select("record"), on="record", how="anti")
+        found += across_records.duplicates(good, rule, suspects, contradicting, seed=self.seed)
+        write_found(self.parts, pl.concat(found), self.layout)
+
+    def _lines(self, suspects: pl.Series, count: int, *, identical: bool) -> None:
+        """Records of one bill reference are its lines."""
+        paths = self.parts.paths()
+        found = [line_items.singles_out_of_range(scan(*paths), suspects, seed=self.seed)]
+        following = pl.DataFrame(schema=line_items.LINES)
+        if count:
+            rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
+            repeated = scan(*self.parts.repeated())
+            for wrong, lines in line_items.judged(
+                repeated, count, rejected, identical=identical, seed=self.seed
+            ):
+                found.append(wrong)
+                following.extend(lines)
+        write_found(self.parts, pl.concat(found), self.layout, following)
+
+    def notes(self) -> list[str]:
+        """What is worth a note across the records that are accepted."""
+        paths, feed, blended = self.parts.paths(), self.layout.feed, self.layout.blended()
+        one_by_one = [accepted(path) for path in paths]
+        notes = [*across_records.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
+        notes += across_records.replaced_notes(scan(*paths), blended if feed.reference_replace else ())
+        if feed.due_before_bill_date == "note":
+            notes += across_records.early_due_notes(accepted(*paths))
+        return notes
+
+
+def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame | None = None) -> None:
+    """Say what was found, and which records are lines of another one, beside what was said of each record before."""
+    for number, (first, last) in enumerate(parts.bounds()):
+        here = pl.col("record").is_between(first, last)
+        mine = found.filter(here)
+        following = lines.filter(here) if lines is not None else pl.DataFrame()
+        if mine.is_empty() and following.is_empty():
+            continue
+        told = parts.findings(number)
+        if not mine.is_empty():
+            told = across_records.told_with(told, mine, layout.message)
+        if not following.is_empty():
+            places = scan(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
+            told = across_records.with_lines(told, following.join(places, on="record", maintain_order="left"))
+        parts.write_findings(number, told)
+
+
+def _print(positions: tuple[int, ...], seed: int) -> pl.Expr:
+    """Of all columns, blanks around their texts apart; empty is absent."""
+    stripped = [pl.col(f"field_{position}").str.strip_chars() for position in positions]
+    filled = [pl.when(text != "").then(text).alias(str(number)) for number, text in enumerate(stripped)]
+    return pl.struct(filled).hash(seed).alias(PRINT)

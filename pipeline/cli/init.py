@@ -1,0 +1,37 @@
+"""`init --from`: a config with a feed proposed for an unknown file, to be confirmed by a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.cli.shipped_config import shipped, write_new
+from pipeline.core.mapping.feed_proposal import Proposal, propose
+from pipeline.core.names import shown_name
+from pipeline.edge.disk import scratch_folder
+from pipeline.edge.reader.sample import Beginning, beginning_of
+from pipeline.errors import FileRefused, UsageError
+from schemas.settings import Limits
+
+
+def write_proposal(path: Path, file: Path) -> Proposal:
+    """Write the commented config with one feed, proposed for `file`. Raises UsageError, DiskFull."""
+    name = shown_name(file.name)
+    seen = _beginning(file, name)
+    proposal = propose(name, seen.head, whole=seen.whole, is_sheet=seen.is_sheet, notes=seen.notes)
+    before, _, _ = shipped("config.yaml").read_text(encoding="utf-8").partition("\nfeeds:\n")
+    write_new(path, f"{before}\nfeeds:\n{proposal.yaml}")
+    return proposal
+
+
+def _beginning(file: Path, name: str) -> Beginning:
+    try:
+        if file.exists() and not file.is_file():
+            raise UsageError(problem=f"{file} is no file", remedy="name another")
+        with scratch_folder("billferry-init-") as folder:
+            return beginning_of(file, name, Limits(), folder)
+    except OSError as error:
+        raise UsageError(problem=f"{file} cannot be read ({error.strerror})", remedy="name another") from None
+    except FileRefused as refused:
+        raise UsageError(
+            problem=f"{name}: {refused.facts['problem']}", remedy=refused.facts["remedy"]
+        ) from None

@@ -1,0 +1,65 @@
+"""`release` and `refuse`: what a person decides about a held file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import (
+    DEFAULT_CONFIG,
+    MOST,
+    AsJson,
+    ConfigPath,
+    KnownFile,
+    Verbose,
+    Wait,
+    config_at,
+    finish,
+    start,
+)
+
+
+def release(
+    file: KnownFile,
+    config: ConfigPath = DEFAULT_CONFIG,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Send only N records more; the rest is held again.")
+    ] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option("--accept-changes", help="A correction may change what was right in its original."),
+    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Send it at once, not with the next run.")] = False,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Let a held file go on. The next run sends it, unless the file, its feed or its totals change before."""
+    start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.edge.local.operator import person
+    from pipeline.run import Release, release_file
+    from pipeline.run.context import Options
+
+    how = Release(person(), limit=limit, accept_changes=accept_changes, now=now)
+    finish(release_file(config_at(config), file, TerminalUi(), Options(wait_s=wait), how), as_json=as_json)
+
+
+def refuse(
+    file: KnownFile,
+    why: Annotated[str, typer.Option("--why", help="The reason, for the reports.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """End a held file. Nothing more of it is sent; at its source it goes to the quarantine."""
+    start(verbose=verbose)
+    from pipeline.cli.ui import TerminalUi
+    from pipeline.edge.local.operator import person
+    from pipeline.run import refuse_file
+    from pipeline.run.context import Options
+
+    result = refuse_file(config_at(config), file, TerminalUi(), Options(wait_s=wait), by=person(), why=why)
+    finish(result, as_json=as_json)

@@ -1,0 +1,399 @@
+"""Collect: what stands still at a source is matched to its feed, fetched whole, and landed under its SHA-256.
+
+Nothing here decides what is loaded, and nothing is moved: the run does that once outcomes are durable. What earlier
+runs saw is given and handed back, so that the ledger stays with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from pipeline.collect.companions import Companions
+from pipeline.collect.model import (
+    Collected,
+    Found,
+    Known,
+    Matched,
+    Sighting,
+    Troubled,
+    Unmatched,
+    Waiting,
+    odd_sightings,
+)
+from pipeline.core.csv_structure import PACKED, with_short_lines
+from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
+from pipeline.core.mapping.file_names import is_ignored, match_name, peek_rejects
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
+from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
+from pipeline.edge.local import named_beside, named_blocks
+from pipeline.edge.local.landing import land_blocks
+from pipeline.errors import (
+    BillferryError,
+    FileRefused,
+    FileTooLarge,
+    SourceInterrupted,
+    concerns_whole_source,
+)
+from schemas.feed import Feed
+
+HEAD_BYTES = 65_536
+ATTEMPTS = 3
+RETRY_S = 600
+"""No attempt starts later than this after the first; how long one may take is bounded by its progress."""
+MAX_STRANGERS = 1_000
+"""Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
+and somebody may have put any number of them there."""
+CLOCK_SLACK_S = 0.05
+"""Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
+
+UNMATCHED = "its name fits no feed and no ignore pattern"
+SAVE_AS_CSV = (
+    "if it is a corrected rejects file, save it as CSV: as a workbook or packed file it is not taken"
+)
+"""Said of unmatched files that begin as they do: what a spreadsheet saves by itself is a workbook."""
+
+T = TypeVar("T")
+Place = Literal["archive", "quarantine"]
+Progress = Callable[[int], None]
+FeedOfRejects = Callable[[str], tuple[Feed, dict[str, str]] | None]
+"""`reject_source` → feed and name parts of the file it came from; None when the ledger does not know it."""
+
+
+class Source(Protocol):
+    """Where files come from. Every method may raise SourceError.
+
+    SourceInterrupted concerns one file, and the next call connects afresh; any other SourceUnreachable, a refused
+    login and a wrong host key concern the whole source. One that broke too often is unreachable, until it is closed.
+    """
+
+    @property
+    def name(self) -> SourceName: ...
+    @property
+    def where(self) -> str:
+        """For messages: the server without user, or the folder."""
+
+    @property
+    def settle_s(self) -> float: ...
+    @property
+    def done_marker(self) -> str | None: ...
+    def list(self) -> Listing:
+        """Regular files with usable names; everything else as oddities."""
+
+    def put_back(self, aside: Sequence[bytes]) -> None:
+        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+
+    def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
+        """The first bytes, to tell what it is."""
+
+    def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
+        """The whole file; SourceFileUnsettled when it is not, to the end, what was listed."""
+
+    def move(self, remote: RemoteFile, place: Place, as_name: str) -> str | None:
+        """Move it there without overwriting; None when that folder is not configured. Moving twice is no error."""
+
+    def upload(self, local: Path, folder: str, name: str) -> None:
+        """Put a report into a folder below the reports folder, replacing an earlier one whole."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How names are recognised: the feeds, what is none of ours, and where rejects files came from."""
+
+    feeds: Sequence[Feed]
+    ignore: Sequence[str] = ()
+    feed_of_rejects: FeedOfRejects = field(default=lambda _: None)
+
+
+def collect(
+    source: Source,
+    matching: Matching,
+    sightings: Mapping[str, Sighting],
+    *,
+    clock: Callable[[], datetime],
+    wait: Callable[[float], None] | None,
+    put_back: bool = False,
+) -> Collected:
+    """Look, wait `settle_s` when something still moves, look again, and sort what is there.
+
+    `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop. Without
+    it there is one look, for those who will look again anyway. `put_back`: first finish what a killed run left aside.
+    """
+    now = first_look = clock()
+    seen, listing = look(source, sightings, now)
+    if put_back and listing.aside:
+        source.put_back(listing.aside)
+        seen, listing = look(source, sightings, now)
+    if wait and any(_moving(sighting, source, now) for sighting in seen):
+        left_s = source.settle_s - (clock() - first_look).total_seconds()
+        wait(max(0.0, left_s) + CLOCK_SLACK_S)
+        now = clock()
+        seen, listing = look(source, {sighting.name: sighting for sighting in seen}, now)
+    return _sorted_out(source, matching, seen, listing, now)
+
+
+def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tuple[list[Sighting], Listing]:
+    """What is there now, remembering since when each file has had its size and time; and the listing itself."""
+    listing = _afresh(source.list)
+    seen = []
+    for file in listing.files:
+        before = sightings.get(file.name)
+        if before is None or (before.size_bytes, before.modified_at) != (file.size_bytes, file.modified_at):
+            before = Sighting(source.name, file.name, file.size_bytes, file.modified_at, now)
+        seen.append(before)
+    return seen, listing
+
+
+def land(
+    found: Found, source: Source, landing: Path, *, max_file_bytes: int, progress: Progress | None = None
+) -> LandedFile:
+    """Fetch a file whole into the landing folder; one that broke on its way starts afresh, a few times.
+
+    Raises:
+        FileTooLarge: before or while it is fetched.
+        SourceFileUnsettled: it is not what was listed any more.
+        SourceInterrupted: this file cannot be fetched now; other SourceErrors: the source is gone.
+        DiskFull: no room here.
+    """
+    remote = found.remote
+    if remote.size_bytes > max_file_bytes:
+        raise FileTooLarge(source=source.where, name=shown_name(remote.name), limit_bytes=max_file_bytes)
+    landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    control = _afresh(lambda: control_of(found.companions, remote.name, source))
+    return LandedFile(
+        sha256=landed.sha256,
+        path=landed.path,
+        name=remote.name,
+        name_parts=dict(found.name_parts),
+        size_bytes=landed.size_bytes,
+        origin=remote.source,
+        feed=found.feed,
+        rejects_of=found.rejects_of,
+        control=control,
+    )
+
+
+def control_of(companions: Sequence[RemoteFile], name: str, source: Source) -> bytes | None:
+    """The control file of a bill file, whole as it was listed, or enough of it to see that it is too large."""
+    for remote in companions:
+        if remote.name == name + SIDECAR_ENDING:
+            if remote.size_bytes > MAX_SIDECAR_BYTES:
+                return source.read_head(remote, MAX_SIDECAR_BYTES + 1)
+            return b"".join(source.blocks(remote))
+    return None
+
+
+def land_named(
+    path: Path,
+    matching: Matching,
+    landing: Path,
+    *,
+    max_file_bytes: int,
+    max_record_bytes: int,
+    feed: Feed | None = None,
+    durable: bool = True,
+    progress: Progress | None = None,
+) -> LandedFile:
+    """Copy a file named on the command line into the landing folder and tell its feed; it is left where it is.
+
+    `feed` overrules what the name says. A copy that need not be `durable` is one that nobody looks for after a crash.
+
+    Raises:
+        FileRefused: it fits no feed, or two, or has an endless line. FileTooLarge, SourceFileUnsettled, SourceError,
+            DiskFull: as `land`.
+    """
+    name = label_of_path(path.name)
+    blocks = _bounded(named_blocks(path), name, max_file_bytes)
+    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name))
+    landed = land_blocks(blocks, landing, durable=durable, progress=progress)
+    with landed.path.open("rb") as content:
+        head = content.read(HEAD_BYTES)
+    if feed is not None:
+        matching = Matching((feed,), feed_of_rejects=matching.feed_of_rejects)
+    matched = match_file(name, head, matching)
+    if matched is None and feed is not None:
+        matched = Matched(feed, {})
+    if matched is None:
+        raise FileRefused(
+            name=shown_name(name),
+            rule="file.unmatched",
+            problem="its name fits no feed",
+            remedy="use --feed NAME, or add a feed" + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
+        )
+    return LandedFile(
+        sha256=landed.sha256,
+        path=landed.path,
+        name=name,
+        name_parts=dict(matched.name_parts),
+        size_bytes=landed.size_bytes,
+        origin="named",
+        feed=matched.feed,
+        rejects_of=matched.rejects_of,
+        control=named_beside(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
+    )
+
+
+def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
+    """The feed of a file by its name, or, for a corrected rejects file, that of the file it came from.
+
+    Raises:
+        FileRefused: two feeds fit, or a rejects file does not say where it came from.
+    """
+    rejects_of = peek_rejects(head)
+    if rejects_of is None:
+        fit = match_name(name, matching.feeds)
+        return None if fit is None else Matched(fit.feed, fit.name_parts)
+    origin = matching.feed_of_rejects(rejects_of) if rejects_of else None
+    if origin is None:
+        raise FileRefused(
+            name=shown_name(name),
+            rule="file.rejects_unknown",
+            problem="it is a rejects file, and its reject_source names no file that is known here",
+            remedy="keep that column as it was written, and drop it where the original was loaded",
+        )
+    feed, name_parts = origin
+    return Matched(feed, name_parts, peek_rejects(head, feed.encoding) or rejects_of)
+
+
+def _afresh(work: Callable[[], T]) -> T:
+    """Do it again when its connection broke, bounded in number and time.
+
+    Only after one that had served us: a connection that broke at once will do so again.
+    """
+    again = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere),
+        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(RETRY_S),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    return again(work)
+
+
+def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
+    if source.done_marker is not None or is_unfinished(sighting.name) or sighting.sha256 is not None:
+        return False
+    return (now - sighting.first_seen_at).total_seconds() < source.settle_s
+
+
+def _settling(remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime) -> Waiting:
+    left_s = source.settle_s - (now - moving.first_seen_at).total_seconds()
+    return Waiting(remote, f"{what} has not stood still for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
+
+
+def _sorted_out(
+    source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
+) -> Collected:
+    by_name = {sighting.name: sighting for sighting in seen}
+    companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
+    found: list[Found] = []
+    known: list[Known] = []
+    unmatched = [
+        Unmatched(odd.name, odd.problem)
+        for odd in sorted(listing.oddities, key=lambda odd: odd.name)
+        if not is_unfinished(odd.name) and not is_ignored(odd.name, matching.ignore)
+    ]
+    waiting: list[Waiting] = []
+    troubled: list[Troubled] = []
+    ignored: list[str] = []
+    strangers = 0
+    for sighting in sorted(seen, key=lambda sighting: sighting.name):
+        remote = sighting.remote
+        if is_unfinished(remote.name) or companions.is_one(remote.name):
+            continue
+        if is_ignored(remote.name, matching.ignore):
+            ignored.append(remote.name)
+        elif sighting.sha256 is not None:
+            known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
+        elif missing := companions.missing(remote.name):
+            waiting.append(Waiting(remote, missing))
+        elif _moving(sighting, source, now):
+            waiting.append(_settling(remote, "it", sighting, source, now))
+        elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
+            reason = f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not"
+            unmatched.append(Unmatched(remote.name, reason, remote.size_bytes))
+        else:
+            strangers += _is_stranger(remote.name, matching)
+            match _recognised(source, matching, remote, companions):
+                case Found() as file if wait := _control_to_come(file, by_name, source, now):
+                    waiting.append(wait)
+                case Found() as file:
+                    found.append(file)
+                case Unmatched() as file:
+                    unmatched.append(file)
+                case Troubled() as file:
+                    troubled.append(file)
+    found.sort(key=lambda file: (file.name_parts.get("date", ""), file.remote.name))
+    return Collected(
+        found=tuple(found),
+        known=tuple(known),
+        unmatched=tuple(unmatched),
+        waiting=tuple(waiting),
+        troubled=tuple(troubled),
+        ignored=tuple(ignored),
+        notes=listing.notes,
+        cut=listing.cut,
+        sightings=(*seen, *odd_sightings(source.name, listing, by_name, now)),
+        again_in_s=min((each.ripe_in_s for each in waiting if each.ripe_in_s is not None), default=None),
+    )
+
+
+def _is_stranger(name: str, matching: Matching) -> bool:
+    try:
+        return match_name(name, matching.feeds) is None
+    except FileRefused:
+        return False
+
+
+def _control_to_come(
+    found: Found, seen: Mapping[str, Sighting], source: Source, now: datetime
+) -> Waiting | None:
+    """A bill file waits for the file in which its totals stand, if any; a corrected rejects file has none."""
+    control = found.feed.control
+    if control is None or control.kind != "sidecar" or found.rejects_of is not None:
+        return None
+    beside = seen.get(found.remote.name + SIDECAR_ENDING)
+    if beside is None:
+        return Waiting(found.remote, "its control file is not there") if control.required else None
+    return (
+        _settling(found.remote, "its control file", beside, source, now)
+        if _moving(beside, source, now)
+        else None
+    )
+
+
+def _recognised(
+    source: Source, matching: Matching, remote: RemoteFile, companions: Companions
+) -> Found | Unmatched | Troubled:
+    try:
+        head = _afresh(lambda: source.read_head(remote, HEAD_BYTES))
+        matched = match_file(remote.name, head, matching)
+    except BillferryError as error:
+        if concerns_whole_source(error):
+            raise
+        return Troubled(remote, error)
+    if matched is None:
+        reason = f"{UNMATCHED}; {SAVE_AS_CSV}" if head.startswith(PACKED) else UNMATCHED
+        return Unmatched(remote.name, reason, remote.size_bytes)
+    return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
+
+
+def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:
+    got_bytes = 0
+    for block in blocks:
+        got_bytes += len(block)
+        if got_bytes > max_file_bytes:
+            raise FileTooLarge(source="named file", name=shown_name(name), limit_bytes=max_file_bytes)
+        yield block

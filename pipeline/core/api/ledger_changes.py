@@ -1,0 +1,79 @@
+"""What the loader tells the ledger, as data: so that many of them can be written as a handful of statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.requests import Kind
+from pipeline.core.outcomes import RecordOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A request is about to be sent. One unsettled intent per business key: a second one fails."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An intent is settled."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The next generation of an intent takes the place of a spent one."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The key of this intent is spent for good: the next attempt starts one generation later."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Know:
+    """The API holds an entity. Its id and its reference both replace what was known under either."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The API no longer has it."""
+
+    kind: Kind
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Ids that a file's records show may be others': they are forgotten, but for those that carry a balance."""
+
+    file_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """What became of a record; attempts of earlier runs, which left it in doubt, are added."""
+
+    file_id: int
+    reference: str
+    outcome: RecordOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An unchanged record whose customer's or account's details were patched after it counts as updated."""
+
+    file_id: int
+    record: int
+
+
+Change = Open | Close | Renew | Spend | Know | Forget | Distrust | Conclude | Upgrade

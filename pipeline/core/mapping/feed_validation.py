@@ -1,0 +1,128 @@
+"""What is wrong with a feed before any file is seen; each is a config error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.core.mapping.file_names import match_problems
+from pipeline.core.mapping.layout import AMOUNT, CANONICAL, METADATA, PART, REQUIRED, is_canonical, nearest
+from pipeline.core.rules import catalogue
+from pipeline.core.values import date_formats
+from pipeline.core.values.money import exponents
+from pipeline.core.values.phones import is_region
+from schemas.feed import NAME_PART, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
+
+OPEN = "?"
+"""What `init --from` writes where a person has to decide."""
+
+
+def feed_problems(feed: Feed) -> list[str]:
+    """What is wrong with a feed before any file is seen; each a config error. Empty when all is well."""
+    problems = [*match_problems(feed.match), *_format_problems(feed), *_contradictions(feed)]
+    if feed.columns is None:
+        return problems
+    for column, source in feed.columns.items():
+        problems += _unknown_column(column, feed.model)
+        problems += _part_problems(column, source, feed)
+    for column in REQUIRED[feed.model]:
+        if column not in feed.columns and not (column == "currency" and feed.currency):
+            problems.append(f"columns: {column} is required for model {feed.model} and not mapped")
+    if _cycles(feed.columns):
+        problems.append("columns: templates refer to each other in a circle")
+    return problems
+
+
+def _unknown_column(column: str, model: Model) -> Iterator[str]:
+    if not is_canonical(column, model):
+        meant = nearest(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
+        yield f"columns: {column} is no column of model {model}{meant}"
+    key = column.partition(".")[2]
+    if len(key) > catalogue.MAX_METADATA_KEY_CHARACTERS:
+        yield f"columns: {column}: a metadata key has at most {catalogue.MAX_METADATA_KEY_CHARACTERS} characters"
+
+
+def _format_problems(feed: Feed) -> Iterator[str]:
+    for date_format in feed.date_formats:
+        yield from (f"date_formats: {each}" for each in date_formats.problems(date_format))
+    yield from _unknown_places(feed)
+    for code in feed.expected_codes:
+        if code not in catalogue.RULES or code.startswith("file."):
+            yield f"expected_codes: {code} is no code of a record{nearest(code, list(catalogue.RULES))}"
+
+
+def _unknown_places(feed: Feed) -> Iterator[str]:
+    """A currency or region that nobody knows: every record would be rejected, or every national number."""
+    mapped = (feed.columns or {}).get("currency")
+    for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
+        if currency and currency not in exponents():
+            yield f"currency: {currency} is no ISO 4217 code with minor units{nearest(currency, list(exponents()))}"
+    if feed.phone_region and not is_region(feed.phone_region):
+        yield f"phone_region: {feed.phone_region} is no ISO 3166 region with phone numbers"
+
+
+def _contradictions(feed: Feed) -> Iterator[str]:
+    """Settings that are right by themselves and cannot both be meant."""
+    sign = feed.amount.currency_sign
+    if sign in exponents() and feed.currency is not None and feed.currency != sign:
+        yield f"amount.currency_sign: {sign} is not the feed's currency {feed.currency}"
+    if sign and feed.amount.negative == "cr" and sign.endswith(("CR", "DR")):
+        yield f"amount.currency_sign: {sign} cannot be told from the CR and DR of amount.negative"
+    if feed.due_before_bill_date == "note" and feed.model != "bill":
+        yield f"due_before_bill_date: records of model {feed.model} have no due date"
+    if feed.line_items is not None and feed.model != "bill":
+        yield f"line_items: records of model {feed.model} are balances, which have no lines"
+    for column, checks in feed.checks.items():
+        if not checks:
+            yield f"checks: {column} has an empty list of checks"
+    control = feed.control
+    if control is None:
+        return
+    if control.kind == "trailer" and feed.format == "ndjson":
+        yield "control.kind: NDJSON has no trailer, for every line is an object; use sidecar"
+    for each in control.sums:
+        if each.currency is not None and each.currency not in exponents():
+            yield f"control.sums: {each.currency} is no ISO 4217 code with minor units"
+    if control.marker and (feed.delimiter in control.marker or set(control.marker) & set('"\r\n')):
+        yield "control.marker: it holds the delimiter, a quote or a line break"
+    if control.marker and control.marker != control.marker.strip():
+        yield "control.marker: it begins or ends with a space"
+
+
+def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[str]:
+    name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
+    if isinstance(source, list) and not source:
+        yield f"columns: {column} has an empty list of sources"
+    if column in AMOUNT.values() and isinstance(source, list):
+        yield (
+            f"columns: {column} is one column: a list would take a credit for a debt;"
+            " write {debit: …, credit: …} or {value: …, sign: …, negative: […], positive: […]}"
+        )
+    if column not in AMOUNT.values() and isinstance(source, DebitCredit | SignedValue):
+        yield f"columns: {column} is no amount; only amounts have two columns"
+    if column in AMOUNT.values() and any(PART.search(text) for text in columns_of(source)):
+        yield f"columns: {column} is one column; an amount is never put together, since 10 and 5 may be 10.5 or 10.05"
+    if source == OPEN:
+        yield f"columns: {column} is not set yet"
+    for part in _all_parts(source):
+        if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
+            yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"
+
+
+def _all_parts(source: ColumnSource) -> list[str]:
+    return [part for text in columns_of(source) for part in PART.findall(text)]
+
+
+def _cycles(columns: Mapping[str, ColumnSource]) -> bool:
+    def reaches(column: str, seen: frozenset[str]) -> bool:
+        if column in seen:
+            return True
+        source = columns.get(column)
+        return source is not None and any(reaches(part, seen | {column}) for part in _all_parts(source))
+
+    # A template may name a source column that is called like the canonical one it fills: no circle.
+    return any(
+        reaches(part, frozenset({column}))
+        for column in columns
+        for part in _all_parts(columns[column])
+        if part != column
+    )

@@ -1,0 +1,127 @@
+"""From a file's own fields to canonical columns: mapped, stripped, empty is absent; nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from pipeline.core.mapping.layout import (
+    AMOUNT,
+    CANONICAL,
+    METADATA,
+    Field,
+    FirstOf,
+    Joined,
+    Layout,
+    Source,
+    Text,
+    TwoColumns,
+)
+
+PLACE = ("record", "line", "byte_start", "byte_end", "damage")
+
+
+def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Map a batch of records (`field_<position>`, all text) onto canonical columns.
+
+    Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
+    metadata key, `stated_<name>` for each reference of `Layout.blended` (as its columns state it, U+001F between
+    them), `<amount>:first` and `<amount>:second` where the amount has two columns, `checked_<position>` for each column
+    of `Layout.checks`, and for a corrected rejects file `reject_source` and `reject_record` (Int64, null where it is no
+    number).
+    """
+    own = [name for name in fields.columns if name.startswith("field_")]
+    stripped = [pl.col(name).str.strip_chars() for name in own]
+    fields = fields.with_columns(stripped).with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own
+    )
+    columns = [_value(name, layout).alias(name) for name in layout.sources]
+    columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.blended()]
+    columns += [each.alias(f"{name}:{part}") for name, part, each in _parts_of_amount(layout)]
+    checked = {position for positions in layout.checks.values() for position in positions}
+    columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
+    absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
+    columns += [pl.lit(None, pl.String).alias(name) for name in absent]
+    if layout.is_correction:
+        columns.append(pl.col(f"field_{layout.rejects['reject_source']}").alias("reject_source"))
+        columns.append(_number(layout.rejects.get("reject_record")).alias("reject_record"))
+    mapped = fields.select(*PLACE, *columns)
+    if layout.feed.currency:
+        mapped = mapped.with_columns(pl.col("currency").fill_null(pl.lit(layout.feed.currency)))
+    # A damaged record states nothing, not even what the feed says of every record.
+    values = pl.exclude(*PLACE)
+    return mapped.with_columns(pl.when(pl.col("damage").is_null()).then(values))
+
+
+def _number(position: int | None) -> pl.Expr:
+    """A whole number, as a spreadsheet may write it; null for anything else."""
+    if position is None:
+        return pl.lit(None, pl.Int64)
+    return pl.col(f"field_{position}").str.extract(r"^0*([0-9]{1,15})(?:[.,]0+)?$").cast(pl.Int64)
+
+
+def _value(name: str, layout: Layout) -> pl.Expr:
+    value = _expression(layout.sources[name])
+    replace = layout.feed.reference_replace
+    return value.str.replace_many(replace) if replace and name in layout.blended() else value
+
+
+def _parts_of_amount(layout: Layout) -> Iterator[tuple[str, str, pl.Expr]]:
+    name = AMOUNT[layout.feed.model]
+    source = layout.sources.get(name)
+    if isinstance(source, TwoColumns):
+        yield name, "first", _expression(source.first)
+        yield name, "second", _expression(source.second)
+
+
+def _stated(source: Source) -> pl.Expr:
+    """What the file states for a reference, so that no two texts of several columns look alike."""
+    match source:
+        case FirstOf(sources):
+            return pl.coalesce([_stated(each) for each in sources])
+        case Joined(pieces):
+            texts = [pl.lit(each.text) if isinstance(each, Text) else _stated(each) for each in pieces]
+            return pl.concat_str(texts, separator="\x1f", ignore_nulls=False)
+        case _:
+            return _expression(source)
+
+
+def _expression(source: Source) -> pl.Expr:
+    match source:
+        case Field(position):
+            return pl.col(f"field_{position}")
+        case Text(text):
+            return pl.lit(text.strip() or None, pl.String)
+        case FirstOf(sources):
+            return pl.coalesce([_expression(each) for each in sources])
+        case Joined(pieces, lenient):
+            return _joined(pieces, lenient=lenient)
+        case TwoColumns(first, second, signs):
+            return _expression(first) if signs else pl.coalesce(_expression(first), _expression(second))
+
+
+def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:
+    texts = [pl.lit(each.text) if isinstance(each, Text) else _expression(each) for each in pieces]
+    if not lenient:
+        return _filled(pl.concat_str(texts, ignore_nulls=False))
+    stated = [
+        text.is_not_null() for text, each in zip(texts, pieces, strict=True) if not isinstance(each, Text)
+    ]
+    joined = pl.concat_str(texts, ignore_nulls=True).str.replace_all(r"\s+", " ")
+    return pl.when(pl.any_horizontal(stated) if stated else pl.lit(value=True)).then(_filled(joined))
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def metadata_json(layout: Layout, family: str) -> pl.Expr:
+    """A record's metadata as one JSON object; null when no key is filled. Absent keys are null inside."""
+    names = [f"{family}.{key}" for key in layout.metadata_keys(family)]
+    if family not in METADATA[layout.feed.model] or not names:
+        return pl.lit(None, pl.String).alias(family)
+    pairs = pl.struct(pl.col(name).alias(name.removeprefix(f"{family}.")) for name in names)
+    filled = pl.any_horizontal(pl.col(name).is_not_null() for name in names)
+    return pl.when(filled).then(pairs.struct.json_encode()).alias(family)

@@ -1,0 +1,205 @@
+"""Control totals: what a file, or the control file beside it, declares of itself, against what we count.
+
+Declared amounts are written as `feed.amount` says, as those of the records are. The trailer and the control file come
+from outside like everything else: whatever cannot be read exactly refuses the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+import polars as pl
+
+from pipeline.core.names import SIDECAR_ENDING
+from pipeline.core.totals import Totals
+from pipeline.core.values.money import exponents, read_total, shown
+from pipeline.errors import FileRefused
+from schemas.control import Control
+from schemas.feed import Feed
+from schemas.results import ControlTotals
+
+MAX_SIDECAR_BYTES = 65_536
+MAX_COUNT_DIGITS = 15
+_COUNT = re.compile(rf"[0-9]{{1,{MAX_COUNT_DIGITS}}}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class _Unreadable(Exception):
+    """Why declared totals cannot be read; never with what stands there."""
+
+
+def is_trailer(text: str, marker: str, delimiter: str) -> bool:
+    """Whether a record's first field is the trailer's marker."""
+    first = text.partition(delimiter)[0].strip()
+    return marker in {first, first.removeprefix('"').removesuffix('"')}
+
+
+def declared_totals(
+    feed: Feed, name: str, *, trailer: str | None, sidecar: bytes | None
+) -> ControlTotals | None:
+    """What a file declares; None when it may and does declare nothing. Raises FileRefused.
+
+    `trailer`: the text of its last record where that is a trailer. `sidecar`: the content of the file beside it, of
+    which one byte more than `MAX_SIDECAR_BYTES` is enough.
+    """
+    control = feed.control
+    if control is None:
+        return None
+    try:
+        if control.kind == "trailer" and trailer is not None:
+            return _from_trailer(trailer, control, feed)
+        if control.kind == "sidecar" and sidecar is not None:
+            return _from_sidecar(sidecar, control, feed)
+    except _Unreadable as problem:
+        thing = "trailer" if control.kind == "trailer" else "control file"
+        _refuse(
+            name, "file.control_unreadable", f"its {thing} {problem}", "correct feed.control or the export"
+        )
+    if control.required:
+        missing = (
+            "its last record does not begin with feed.control.marker"
+            if control.kind == "trailer"
+            else f"there is no {SIDECAR_ENDING} file beside it"
+        )
+        _refuse(name, "file.control_missing", missing, "export it again whole, with its control totals")
+    return None
+
+
+def confirm(declared: ControlTotals, counted: ControlTotals, totals: Totals, name: str) -> None:
+    """FileRefused unless what was declared is what the file holds, to the record and to the minor unit."""
+    differences = "; ".join(_differences(declared, counted))
+    if totals.amount_unreadable:
+        some = totals.amount_unreadable
+        problem = f"{some} amount{'s' if some > 1 else ''} cannot be read, so the declared totals cannot be confirmed"
+        if differences:
+            problem += f" ({differences})"
+        _refuse(
+            name,
+            "file.control_unconfirmed",
+            problem,
+            "correct those records and the export; nothing was sent",
+        )
+    if differences:
+        remedy = "fetch or export it again: it is cut, doubled or changed; nothing was sent"
+        _refuse(name, "file.control_mismatch", differences, remedy)
+
+
+def counted_totals(totals: Totals, hash_total: int | None) -> ControlTotals:
+    """What the file holds: every record of it, whatever becomes of it."""
+    sums = {currency: sum(by_outcome.values()) for currency, by_outcome in totals.amounts_minor.items()}
+    return ControlTotals(
+        records=totals.total_records, amounts_minor=dict(sorted(sums.items())), hash_total=hash_total
+    )
+
+
+def hash_sum(column: pl.Series, digits: int) -> int:
+    """The numbers that the digits of each value make, added up; of each only the last `digits` can count."""
+    numbers = column.str.replace_all("[^0-9]", "").str.tail(digits).cast(pl.Int64, strict=False)
+    return int(numbers.cast(pl.Int128).sum() or 0)
+
+
+def _differences(declared: ControlTotals, counted: ControlTotals) -> Iterator[str]:
+    if declared.records != counted.records:
+        yield f"{declared.records} records declared, {counted.records} found"
+    for currency in sorted({*declared.amounts_minor, *counted.amounts_minor}):
+        said, found = declared.amounts_minor.get(currency), counted.amounts_minor.get(currency, 0)
+        if said is None:
+            yield f"no sum of {currency} declared, {shown(currency, found)} found"
+        elif said != found:
+            yield f"{shown(currency, said)} declared, {shown(currency, found)} found"
+    if declared.hash_total != counted.hash_total:
+        yield f"hash total {declared.hash_total} declared, {counted.hash_total} found"
+
+
+def _from_trailer(text: str, control: Control, feed: Feed) -> ControlTotals:
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=feed.delimiter, strict=True))
+    except csv.Error:
+        raise _Unreadable("has broken quotes") from None
+    fields = [field.strip() for field in rows[0]] if len(rows) == 1 else []
+    if len(fields) < max(control.fields()):
+        raise _Unreadable(f"has {len(fields)} fields, and feed.control names field {max(control.fields())}")
+    amounts: dict[str, int] = {}
+    for each in control.sums:
+        stated, code = fields[each.field - 1], each.currency or fields[(each.currency_field or 1) - 1]
+        if stated == "" and (each.currency or code == ""):
+            continue
+        if code in amounts:
+            raise _Unreadable("declares two sums of one currency")
+        amounts[code] = _amount(stated, code, feed, f"field {each.field}")
+    hashed = control.hash_total
+    return ControlTotals(
+        records=_number(fields[(control.records or 1) - 1], _COUNT, f"field {control.records}"),
+        amounts_minor=amounts,
+        hash_total=_number(fields[(hashed.field or 1) - 1], _DIGITS, f"field {hashed.field}")
+        if hashed
+        else None,
+    )
+
+
+def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals:
+    document = _document(content)
+    wanted = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
+    if not isinstance(document, dict) or document.keys() != wanted:
+        raise _Unreadable(f"is no JSON object of {', '.join(sorted(wanted))} and nothing else")
+    records, amounts = document["records"], document["amounts"]
+    if type(records) is not int or not 0 <= records < 10**MAX_COUNT_DIGITS:
+        raise _Unreadable("has records that are no whole number")
+    if not isinstance(amounts, dict):
+        raise _Unreadable("has amounts that are no object of currency and text")
+    hashed = document.get("hash_total")
+    return ControlTotals(
+        records=records,
+        amounts_minor={code: _amount(text, code, feed, "an amount") for code, text in amounts.items()},
+        hash_total=_number(hashed, _DIGITS, "hash_total") if control.hash_total else None,
+    )
+
+
+def _document(content: bytes) -> object:
+    """Strict JSON: no key twice, no number with a point or an exponent, no NaN."""
+    if len(content) > MAX_SIDECAR_BYTES:
+        raise _Unreadable(f"is larger than {MAX_SIDECAR_BYTES} bytes")
+    try:
+        return json.loads(
+            content.decode("utf-8-sig"),
+            object_pairs_hook=_once_only,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+    except (ValueError, RecursionError):
+        raise _Unreadable("is no JSON") from None
+
+
+def _once_only(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Unreadable("has a key twice")
+    return found
+
+
+def _no_float(_: str) -> NoReturn:
+    raise _Unreadable("has a number that is no whole one; amounts are text there")
+
+
+def _amount(text: object, currency: str, feed: Feed, where: str) -> int:
+    if currency not in exponents():
+        raise _Unreadable(f"has {where} whose currency is no ISO 4217 code with minor units")
+    amount = read_total(text.strip(), currency, feed.amount) if isinstance(text, str) else None
+    if amount is None:
+        raise _Unreadable(f"has {where} that is no {currency} amount as feed.amount declares them, in text")
+    return amount
+
+
+def _number(text: object, pattern: re.Pattern[str], where: str) -> int:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise _Unreadable(f"has no whole number in {where}, as text of digits")
+    return int(text)
+
+
+def _refuse(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
+    raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)

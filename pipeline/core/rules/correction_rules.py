@@ -1,0 +1,68 @@
+"""Rules of corrected rejects files, of their records and as a whole (design, law 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.core.rules.rule import Rule
+
+
+def correction_rules() -> Iterator[Rule]:
+    """In the order of the documentation."""
+    yield Rule("file.more_than_rejected", "more records than were rejected", "keep one row each")
+    yield Rule(
+        "correction.changed",
+        "a corrected rejects file changes references, currency, amount or dates that were right in the original",
+        "put them back, or, if the original was wrong, billferry release FILE --accept-changes",
+    )
+    yield Rule(
+        "correction.out_of_proportion",
+        "amounts that could not be read before are more than 20 times, or less than a twentieth of, what is usual",
+        "look at them; billferry release FILE if they are right",
+    )
+    yield Rule(
+        "file.original_not_loaded",
+        "a corrected rejects file of an original that was refused, or that is held",
+        "correct the original and send it again, or release it first",
+    )
+    yield Rule(
+        "file.original_forgotten",
+        "the original was loaded by an earlier version, and what it rejected is not known any more",
+        "send the corrected records in a bill file of their own, once",
+    )
+    yield Rule(
+        "file.rejects_unnumbered",
+        "rejects of an earlier version, without reject_record, whose records cannot be told by their reference",
+        "write them again with billferry report, and correct those",
+    )
+    yield Rule(
+        "file.rejects_unknown",
+        "a corrected rejects file of a file that is not known here",
+        "drop it back where the original was loaded",
+    )
+    yield Rule(
+        "record.reject_source",
+        "reject_source is not that of the file's first record",
+        "correct one rejects.csv at a time",
+    )
+    yield Rule(
+        "record.reject_record",
+        "in a corrected rejects file, and reject_record is not a record number",
+        "keep reject_record as it was written: it says which record of the original this one corrects",
+    )
+    yield Rule(
+        "record.not_rejected_there",
+        "in a corrected rejects file, but the original did not reject that record, or this reference is loaded for"
+        " another one",
+        "keep only records that were rejected, each with its own reject_record",
+    )
+    yield Rule(
+        "correction.spreadsheet",
+        "a spreadsheet has changed a reference on the way: leading zeros are lost, or digits",
+        "put the reference back as results.csv shows it, and import rejects.csv with its reference columns as text",
+    )
+    yield Rule(
+        "correction.repeated",
+        "the record of the original was corrected before, with other content, or another file corrects it",
+        "nothing, if the first correction is right; else void that bill at the API and send it in a file of its own",
+    )

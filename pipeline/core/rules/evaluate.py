@@ -1,0 +1,182 @@
+"""What the values of one record must be: every rule over every record of a batch, all faults at once.
+
+Values are read for all records. One look says which records are sound; the faults of the others are looked for closely,
+and their codes and messages spelled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.core.csv_structure import DAMAGE
+from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
+from pipeline.core.mapping.normalise import metadata_json
+from pipeline.core.rules.field_rules import Group, groups
+from pipeline.core.values import dates, money, phones
+from pipeline.core.values.date_formats import ISO
+
+VALUES: dict[str, pl.DataType] = {
+    "record": pl.Int64(),
+    "line": pl.Int64(),
+    "byte_start": pl.Int64(),
+    "byte_end": pl.Int64(),
+    **{
+        name: pl.String()
+        for name in (
+            "customer_reference",
+            "customer_name",
+            "customer_email",
+            "customer_phone",
+            "customer_metadata",
+            "account_reference",
+            "account_name",
+            "account_metadata",
+            "bill_reference",
+            "currency",
+            "bill_date",
+            "due_date",
+            "metadata",
+        )
+    },
+    "amount_minor": pl.Int64(),
+    "currency_readable": pl.Boolean(),
+}
+"""Columns of every checked record, as `CheckedFile` describes them."""
+FINDINGS: dict[str, pl.DataType] = {
+    "record": pl.Int64(),
+    "line": pl.Int64(),
+    "verdict": pl.String(),
+    "codes": pl.List(pl.String()),
+    "message": pl.String(),
+    "duplicate_of": pl.Int64(),
+}
+"""Columns of what is said of records that are not simply accepted."""
+
+
+class Judged(NamedTuple):
+    """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that break a rule."""
+
+    values: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def judge(records: pl.DataFrame, layout: Layout) -> Judged:
+    """Apply every rule to canonical text (of `normalise.canonical`).
+
+    `stated_<name>` (String) stays in the values for each reference of `Layout.blended`, for the rules across records,
+    and `reject_record` (Int64) of a corrected rejects file.
+    """
+    records = records.with_columns(_read(records, layout))
+    rules = list(groups(layout))
+    sound = reduce(and_, (group.sound for group in rules), pl.col("damage").is_null())
+    stated = [f"stated_{name}" for name in layout.blended()]
+    stated += ["reject_record"] if layout.is_correction else []
+    judged = (
+        records.lazy()
+        .with_columns(sound=sound.fill_null(value=False))
+        .select(pl.col("sound"), *_values(records, layout), *stated)
+        .collect()
+    )
+    doubtful = records.filter(~judged["sound"])
+    return Judged(judged.drop("sound"), _findings(doubtful, rules, layout))
+
+
+def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
+    """What is read out of text before it is judged: `<column>:<what>` of each amount and date, and `phone_e164`."""
+    yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
+    column = AMOUNT[layout.feed.model]
+    read = {column: _amounts(records, column, layout)}
+    for name in DATES[layout.feed.model]:
+        formats = _date_formats(layout, name)
+        read[name] = dates.reading(records[name], formats, layout.feed.date_language)
+    for name, found in read.items():
+        yield from (each.alias(f"{name}:{each.name}") for each in found.iter_columns())
+
+
+def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame:
+    """What `money` reads of the amounts, wherever their feed has them."""
+    source, style, currencies = layout.sources.get(column), layout.feed.amount, records["currency"]
+    if not isinstance(source, TwoColumns):
+        return money.reading(records[column], currencies, style)
+    first, second = records[f"{column}:first"], records[f"{column}:second"]
+    if source.signs is None:
+        return money.less(first, second, currencies, style)
+    return money.signed(first, second, currencies, style, source.signs)
+
+
+def _date_formats(layout: Layout, name: str) -> list[str]:
+    source = layout.sources.get(name)
+    # A date from the file's name or the config is ISO already, however the records write theirs.
+    return [ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
+
+
+def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
+    """`VALUES`, from the text that is stated and from what was read out of it."""
+    made = {
+        "amount_minor": pl.col(f"{AMOUNT[layout.feed.model]}:minor"),
+        "currency_readable": pl.col("currency").is_in(list(money.exponents())).fill_null(value=False),
+        "customer_phone": pl.col("phone_e164"),
+        **{family: metadata_json(layout, family) for family in _FAMILIES},
+        **{name: pl.col(f"{name}:day") for name in DATES[layout.feed.model]},
+    }
+    for name, dtype in VALUES.items():
+        stated = pl.col(name) if name in records.columns else pl.lit(None, dtype)
+        yield made.get(name, stated).cast(dtype).alias(name)
+
+
+_FAMILIES = ("metadata", "customer_metadata", "account_metadata")
+
+
+def _findings(doubtful: pl.DataFrame, rules: list[Group], layout: Layout) -> pl.DataFrame:
+    """What is wrong with records that one look did not find sound."""
+    if doubtful.is_empty():
+        return pl.DataFrame(schema=FINDINGS)
+    faults = [fault for group in rules for fault in group.faults]
+    whole = pl.col("damage").is_null()
+    flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
+    told = {f"bad_{i}": fault.told for i, fault in enumerate(faults) if fault.told is not None}
+    flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
+    frame = doubtful.select(
+        "record",
+        "line",
+        *((fault.bad & whole).fill_null(value=False).alias(f"bad_{i}") for i, fault in enumerate(faults)),
+        *((pl.col("damage") == i).fill_null(value=False).alias(f"damage_{i}") for i in range(len(DAMAGE))),
+        *set(told.values()),
+    )
+    return _spell_out(frame, flags, told, layout)
+
+
+def _spell_out(
+    frame: pl.DataFrame, flags: dict[str, str], told: dict[str, str], layout: Layout
+) -> pl.DataFrame:
+    """`told`: by flag, the column of what is seen of each record beside what the code says of all."""
+    hit = frame.select(pl.col(name).any() for name in flags).row(0)
+    active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
+    if not active:
+        return pl.DataFrame(schema=FINDINGS)
+    return frame.filter(pl.any_horizontal(*active)).select(
+        "record",
+        "line",
+        pl.lit("rejected").alias("verdict"),
+        codes=_listed({name: pl.lit(code) for name, code in active.items()}),
+        message=_listed(
+            {name: _said(layout.message(code), told.get(name)) for name, code in active.items()}
+        ).list.join("; "),
+        duplicate_of=pl.lit(None, pl.Int64),
+    )
+
+
+def _said(message: str, told: str | None) -> pl.Expr:
+    if told is None:
+        return pl.lit(message)
+    return pl.lit(message) + pl.coalesce(pl.lit(": ") + pl.col(told), pl.lit(""))
+
+
+def _listed(texts: dict[str, pl.Expr]) -> pl.Expr:
+    """The texts of the flags that are set."""
+    return pl.concat_list(pl.when(pl.col(name)).then(text) for name, text in texts.items()).list.drop_nulls()

@@ -1,0 +1,148 @@
+"""The part of the catalogue that is about whole files: why one is refused, or held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.core.rules.rule import Rule
+
+
+def file_rules() -> Iterator[Rule]:
+    """In the order of the documentation."""
+    yield from _unreadable_file_rules()
+    yield from _unfit_file_rules()
+    yield from _held_file_rules()
+
+
+def _content_rules() -> Iterator[Rule]:
+    yield Rule(
+        "file.format",
+        "content of another format than feed.format says, or of one that is not read here",
+        "export it as CSV, XLSX or NDJSON, or correct feed.format",
+    )
+    yield Rule(
+        "file.archive_damaged",
+        "gzip or zip content that is cut off, altered, or followed by other bytes",
+        "send it again",
+    )
+    yield Rule(
+        "file.archive_members", "an archive of none or of several files", "pack each bill file by itself"
+    )
+    yield Rule("file.archive_nested", "an archive inside an archive", "pack it once, or not at all")
+    yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
+    yield Rule(
+        "file.archive_too_large",
+        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow",
+        "send it unpacked or raise the limit",
+    )
+    yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again")
+    yield Rule(
+        "file.workbook_active",
+        "a workbook with macros, or with links to other workbooks",
+        "save it as a plain workbook of values",
+    )
+    yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
+    yield Rule(
+        "file.merged_cells",
+        "merged cells in the header or among the records",
+        "unmerge them and fill in every row",
+    )
+
+
+def _unreadable_file_rules() -> Iterator[Rule]:
+    yield Rule("file.empty", "the file holds nothing, not even a header", "export again")
+    yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
+    yield Rule("file.too_many_records", "more records than limits.max_records", "split it or raise the limit")
+    yield Rule(
+        "file.record_too_long",
+        "a line longer than limits.max_record_bytes",
+        "export again or raise the limit",
+    )
+    yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
+    yield from _content_rules()
+    yield Rule("file.encoding", "not in feed.encoding", "export again, or correct feed.encoding")
+    yield Rule("file.header", "a header that cannot be read", "export again")
+    yield Rule("file.duplicate_column", "a column stands twice in the header", "name columns once")
+    yield Rule("file.missing_column", "a required column is not in the header", "add it or map it")
+    yield Rule(
+        "file.unmatched",
+        "the name fits no feed and no ignore pattern",
+        "rename it, add a feed, or use --feed",
+    )
+    yield Rule("file.two_feeds", "the name fits two feeds", "make feeds' match differ")
+
+
+def _unfit_file_rules() -> Iterator[Rule]:
+    yield Rule(
+        "file.no_records",
+        "a header and no records",
+        "export it again, or set feed.may_be_empty where an empty file is a good one",
+    )
+    yield Rule(
+        "file.too_many_rejects",
+        "more rejected records than limits allow",
+        "correct the feed or the file; nothing was sent",
+    )
+    yield Rule(
+        "file.rejects_not_allowed",
+        "rejected records in a feed with on_reject: refuse_file",
+        "correct them",
+    )
+    yield Rule(
+        "file.dated_ahead",
+        "balances dated later than tomorrow",
+        "correct the date in its name, or billferry load --force if they are those of today",
+    )
+    yield Rule(
+        "file.control_missing",
+        "no control totals, and feed.control.required is true",
+        "export it again whole, with its trailer or control file",
+    )
+    yield Rule(
+        "file.control_unreadable",
+        "control totals that are not as feed.control says",
+        "correct feed.control or the export",
+    )
+    yield Rule(
+        "file.control_mismatch",
+        "the declared totals are not what the file holds",
+        "fetch the file again, or have it exported again: it is cut, doubled or changed",
+    )
+    yield Rule(
+        "file.control_unconfirmed",
+        "amounts that cannot be read, so that the declared totals cannot be confirmed",
+        "correct those records and the export; nothing was sent",
+    )
+    yield Rule(
+        "file.unexpected_records",
+        "fewer or more records than feed.expect.records",
+        "look at the export, then correct feed.expect if the file is right",
+    )
+    yield Rule(
+        "file.unexpected_amounts",
+        "amounts whose median is not within feed.expect.amount_median",
+        "check feed.amount.unit against the file",
+    )
+
+
+def _held_file_rules() -> Iterator[Rule]:
+    look = "compare its records and sums with the merchant's figures, then billferry release or refuse it"
+    check = "check feed.amount.unit and the export, then billferry release or refuse it"
+    yield Rule("file.first_of_feed", "held: the first file of a feed with release: first", look)
+    yield Rule("file.release_always", "held: the feed says release: always", look)
+    yield Rule(
+        "file.out_of_proportion",
+        "held: the median amount is more than 20 times that of the feed's last ten loaded files, or less than 1/20",
+        check,
+    )
+    yield Rule(
+        "file.unit_suspicious",
+        "held: none of 20 amounts or more has decimals, and amounts that the feed loaded before had",
+        check,
+    )
+    yield Rule(
+        "file.limited",
+        "held: what --limit has left",
+        "look at what was sent, then billferry release or refuse the rest",
+    )
+    yield Rule("file.refused_by_person", "refused with billferry refuse", "see the reason that was given")

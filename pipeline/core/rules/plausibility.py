@@ -1,0 +1,110 @@
+"""Whether a file is in proportion: to what its feed expects, and to what its feed loaded before.
+
+Against a range no median is computed: it lies within when at most half of the amounts are below and at most half above,
+which counts of whole numbers tell exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from pipeline.core.files import Hold
+from pipeline.core.values.amount_spread import Spread
+from pipeline.core.values.money import exponents
+from pipeline.errors import FileRefused
+from schemas.control import Expect
+from schemas.feed import Unit
+
+
+def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: Expect, name: str) -> None:
+    """FileRefused when a file is not what its feed expects. `parts` as `CheckedFile.records`."""
+    if expect.records is not None and not expect.records[0] <= records <= expect.records[1]:
+        low, high = expect.records
+        raise FileRefused(
+            name=name,
+            rule="file.unexpected_records",
+            problem=f"{records} records, and feed.expect.records is {low} to {high}",
+            remedy="look at the export, then correct feed.expect if the file is right; nothing was sent",
+        )
+    if expect.amount_median is None or parts is None:
+        return
+    lowest, highest = expect.amount_median
+    for currency, count, below, above in _shares(parts, Decimal(lowest), Decimal(highest)):
+        side = f"{below} are below {lowest}" if 2 * below > count else f"{above} are above {highest}"
+        if 2 * max(below, above) > count:
+            raise FileRefused(
+                name=name,
+                rule="file.unexpected_amounts",
+                problem=f"of {count} amounts in {currency} {side}; feed.expect.amount_median is {lowest} to {highest}",
+                remedy="check feed.amount.unit against the file; nothing was sent",
+            )
+
+
+def _shares(parts: pl.LazyFrame, low: Decimal, high: Decimal) -> list[tuple[str, int, int, int]]:
+    """Per currency: readable amounts, those below the range, those above it."""
+    lows = {code: math.ceil(low.scaleb(exponent)) for code, exponent in exponents().items()}
+    highs = {code: math.floor(high.scaleb(exponent)) for code, exponent in exponents().items()}
+    currency, amount = pl.col("currency"), pl.col("amount_minor")
+    shares = (
+        parts.filter(amount.is_not_null() & pl.col("currency_readable"))
+        .group_by("currency")
+        .agg(
+            pl.len().alias("count"),
+            (amount < currency.replace_strict(lows, return_dtype=pl.Int64)).sum().alias("below"),
+            (amount > currency.replace_strict(highs, return_dtype=pl.Int64)).sum().alias("above"),
+        )
+        .sort("currency")
+        .collect(engine="streaming")
+    )
+    return shares.rows()
+
+
+# -- compared with what the feed loaded before --
+
+FACTOR = 20
+"""So many times the usual amount, or so small a part of it, is no change of prices."""
+MOST_COMPARED = 10
+"""Loaded files that a file is compared with, for each currency."""
+MANY_AMOUNTS = 20
+"""Fewer may well be whole by chance."""
+OUT_OF_PROPORTION = "file.out_of_proportion"
+UNIT_SUSPICIOUS = "file.unit_suspicious"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The amounts of one currency in a file that was loaded."""
+
+    usual_twice_minor: int
+    """As in `Spread`."""
+    with_decimals: int
+
+
+def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[Hold]:
+    """Why the amounts of one currency are unlike those of the feed's last loaded files."""
+    usual = sorted(each.usual_twice_minor for each in past if each.usual_twice_minor)
+    if usual and spread.usual_twice_minor:
+        # The median of doubled medians, doubled once more where it lies between two of them.
+        before = usual[(len(usual) - 1) // 2] + usual[len(usual) // 2]
+        now = 2 * spread.usual_twice_minor
+        if now > FACTOR * before or FACTOR * now < before:
+            yield Hold(OUT_OF_PROPORTION, _proportion(spread.currency, now, before, len(usual)))
+    is_whole = spread.records >= MANY_AMOUNTS and not spread.with_decimals
+    if unit == "major" and is_whole and any(each.with_decimals for each in past):
+        yield Hold(
+            UNIT_SUSPICIOUS,
+            f"none of {spread.records} amounts in {spread.currency} has decimals, and those loaded before had:"
+            " feed.amount.unit is major, and these may be minor units",
+        )
+
+
+def _proportion(currency: str, now: int, before: int, files: int) -> str:
+    """`now` and `before` are four times a median."""
+    how = f"{now // before} times" if now > before else f"1/{before // now} of"
+    loaded = "the last loaded file" if files == 1 else f"the last {files} loaded files"
+    return f"the median amount in {currency} is {how} that of {loaded} of this feed"

@@ -1,0 +1,152 @@
+"""Dates as declared formats write them, column by column; what a format is, `date_formats` says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipeline.core.values.date_formats import HIGHEST, ISO, groups
+from pipeline.core.values.fast_path import put_in_place
+from pipeline.core.values.month_names import LANGUAGES, months
+from schemas.feed import DateLanguage
+
+_EVERY_YEAR = (
+    r"^[1-9][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)$"
+)
+"""ISO dates, without 29 February."""
+
+_PROBLEMS = ("format", "impossible", "ambiguous")
+_PLAIN = {
+    "Y": (4, "[0-9]{4}"),
+    "y": (2, "[0-9]{2}"),
+    "m": (2, "[0-9]{2}"),
+    "d": (2, "[0-9]{2}"),
+    "b": (3, "[A-Za-z]{3}"),
+    "H": (2, "(?:[01][0-9]|2[0-3])"),
+    "M": (2, "[0-5][0-9]"),
+    "S": (2, "[0-5][0-9]"),
+}
+"""Directive → characters that it mostly takes, and a pattern of them."""
+
+
+def reading(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "en") -> pl.DataFrame:
+    """Read a column by the formats: the day, and what is wrong with the text.
+
+    Columns: `day` (String, YYYY-MM-DD), `told` (String: what a text of no declared format is, where that is known), and
+    true or false `format`, `impossible` and `ambiguous`. Null text is neither a day nor a fault. Plain dates that every
+    year has are read at once, only the rest is read closely.
+    """
+    frame = pl.DataFrame({"text": texts})
+    plain = pl.lit(None, pl.String)
+    if list(formats) == [ISO]:
+        plain = pl.when(pl.col("text").str.contains(_EVERY_YEAR)).then("text")
+    elif len(formats) == 1:
+        plain = _plainly(formats[0], language)
+    read = frame.with_columns(day=plain, told=pl.lit(None, pl.String)).drop("text")
+    rest = read["day"].is_null() & texts.is_not_null()
+    return put_in_place(read, _PROBLEMS, rest, lambda: _closely(frame.filter(rest), formats, language))
+
+
+def _plainly(date_format: str, language: DateLanguage) -> pl.Expr:
+    """Days of texts in which everything has its usual width; null elsewhere."""
+    text, none = pl.col("text"), pl.lit(None, pl.String)
+    parts: dict[str, pl.Expr] = {}
+    gate, position = "", 0
+    for literal, directive in re.findall("([^%])|%(.)", date_format):
+        if not literal.isascii() or (directive and directive not in _PLAIN):
+            return none
+        width, pattern = _PLAIN[directive] if directive else (1, re.escape(literal))
+        parts[directive] = text.str.slice(position, width)
+        position, gate = position + width, gate + pattern
+    if "b" in parts:
+        numbers = {name: f"{number:02}" for name, number in months(language, short=True).items()}
+        name = parts["b"].str.to_lowercase()
+        parts["m"] = name.replace_strict(numbers, default=None, return_dtype=pl.String)
+    if "y" in parts:
+        parts["Y"] = pl.when(parts["y"] >= "69").then(pl.lit("19")).otherwise(pl.lit("20")) + parts["y"]
+    if not {"Y", "m", "d"} <= set(parts):
+        return none
+    day = pl.concat_str(parts["Y"], parts["m"], parts["d"], separator="-")
+    return pl.when(text.str.contains(f"^{gate}$") & day.str.contains(_EVERY_YEAR)).then(day)
+
+
+def _closely(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage) -> pl.DataFrame:
+    """What `reading` says, of `text`."""
+    first, last = pl.col("first"), pl.col("last")
+    text = pl.col("text")
+    found = [dates.lazy().select(**_read(text, each, language)).collect() for each in formats]
+    days = pl.DataFrame({str(i): each["day"] for i, each in enumerate(found)})
+    fits = pl.DataFrame({str(i): each["fits"] for i, each in enumerate(found)})
+    return (
+        days.select(first=pl.min_horizontal(pl.all()), last=pl.max_horizontal(pl.all()))
+        .with_columns(text=dates["text"], fits=fits.select(pl.any_horizontal(pl.all())).to_series())
+        .select(
+            day=pl.when(first == last).then(first),
+            told=pl.when(first.is_null()).then(_notation(formats, language)),
+            format=first.is_null() & ~pl.col("fits"),
+            impossible=first.is_null() & pl.col("fits"),
+            ambiguous=(first != last).fill_null(value=False),
+        )
+    )
+
+
+def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
+    """What a text that fits no format is nevertheless, and the key to set; null where that is not known."""
+    text, said = pl.col("text"), pl.lit(None, pl.String)
+    named = [each for each in formats if {"b", "B"} & set(re.findall("%(.)", each))]
+    for other in reversed(LANGUAGES if named else ()):
+        fits = pl.any_horizontal(_read(text, each, other)["day"].is_not_null() for each in named)
+        told = (
+            "the name of the month is in another language."
+            f" Ask whoever maintains the config to set feed.date_language: {other}"
+        )
+        said = pl.when(fits & pl.lit(other != language)).then(pl.lit(told)).otherwise(said)
+    return said
+
+
+def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:
+    """`day`, and whether the text `fits`: it looks like the format, and its month is one."""
+    found = text.str.extract_groups(f"^(?:{groups(date_format)})$")
+    names = re.findall(r"\(\?P<(\w)>", groups(date_format))
+    part = {name: found.struct.field(name) for name in names}
+    number = {
+        name: each.cast(pl.Int32, strict=False) for name, each in part.items() if name not in ("b", "B")
+    }
+    for name in {"b", "B"} & set(names):
+        number["m"] = _month(part[name], months(language, short=name == "b"))
+    year = number["Y"] if "Y" in number else _century(number["y"])
+    valid = pl.all_horizontal(
+        year >= 1, *(number[name].is_between(*span) for name, span in HIGHEST.items() if name in number)
+    )
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    if "j" in number:
+        day, fits = number["j"], year.is_not_null()
+        valid &= day.is_between(1, pl.when(leap).then(366).otherwise(365))
+        first = pl.date(pl.when(valid).then(year), 1, 1)
+        return {"day": _iso(first + pl.duration(days=day - 1)), "fits": fits}
+    month, day = number["m"], number["d"]
+    february = pl.when(leap).then(29).otherwise(28)
+    last = pl.when(month == 2).then(february).when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
+    valid &= month.is_between(1, 12) & day.is_between(1, last)
+    return {
+        "day": _iso(pl.date(pl.when(valid).then(year), month, day)),
+        "fits": month.is_not_null() & year.is_not_null(),
+    }
+
+
+def _iso(day: pl.Expr) -> pl.Expr:
+    return day.dt.to_string("iso")
+
+
+def _century(year: pl.Expr) -> pl.Expr:
+    """As `date_formats.century`."""
+    return year + pl.when(year >= 69).then(1900).otherwise(2000)
+
+
+def _month(name: pl.Expr, known: dict[str, int]) -> pl.Expr:
+    """As `month_names.folded` looks it up."""
+    folded = name.str.to_lowercase().str.strip_suffix(".")
+    return folded.replace_strict(known, default=None, return_dtype=pl.Int32)

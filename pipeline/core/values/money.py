@@ -1,0 +1,300 @@
+"""Amounts from text to integer minor units, exactly or not at all.
+
+Every text passes an anchored pattern first and is then computed in integers: polars' own decimal parsing rounds
+without a word and takes `1E+12`, `.5` and `5.`. Source of exponents: ISO 4217, through the `iso4217` package.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import polars as pl
+
+from pipeline.core.values.amount_notation import notation
+from pipeline.core.values.fast_path import put_in_place
+from schemas.feed import CURRENCY_CODE, AmountFormat, SignedValue
+
+MAX_DIGITS = 18
+"""An amount of more digits (in minor units) is out of any range and not representable; all others fit Int64."""
+_PLAIN_DIGITS = 13
+"""Before the decimal separator; with the 4 decimals that a currency may have they fit into `MAX_DIGITS`."""
+MAX_TOTAL_DIGITS = 36
+"""Of a declared sum: every record of a file may have `MAX_DIGITS`, and Int128 holds it."""
+
+_PROBLEMS = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise", "too_long")
+_SPACE = "[ \u00a0\u202f]"
+_SEPARATORS = " \u00a0\u202f.,'\u2019"
+_SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+
+
+@cache
+def exponents() -> dict[str, int]:
+    """Currencies with minor units: alphabetic code → number of decimals (0 to 4)."""
+    from iso4217 import Currency  # noqa: PLC0415 - reads ISO's table when first imported
+
+    return {each.code: each.exponent for each in Currency if each.exponent is not None}
+
+
+def shown(currency: str, amount_minor: int) -> str:
+    """`ZAR 1 234.50`: major units, exact, with as many decimals as the currency has.
+
+    An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
+    """
+    exponent = exponents().get(currency)
+    if exponent is None:
+        return f"{currency} {grouped(amount_minor)} minor units"
+    sign = "-" if amount_minor < 0 else ""
+    whole, fraction = divmod(abs(amount_minor), 10**exponent)
+    decimals = f".{fraction:0{exponent}d}" if exponent else ""
+    return f"{currency} {sign}{grouped(whole)}{decimals}"
+
+
+def plain(currency: str, amount_minor: int) -> str:
+    """`1234.50`: major units as a bill file may write them; minor units where the currency has no known exponent."""
+    exponent = exponents().get(currency, 0)
+    whole, fraction = divmod(abs(amount_minor), 10**exponent)
+    decimals = f".{fraction:0{exponent}d}" if exponent else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole}{decimals}"
+
+
+def grouped(number: int) -> str:
+    """A number for people, with spaces between thousands."""
+    return f"{number:,}".replace(",", " ")
+
+
+def reading(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
+    """Read a column of amounts: in minor units, and what is wrong with the text.
+
+    Columns: `minor` (Int64), `told` (String: what an undeclared form is, where that is known), and true or false
+    `format`, `ambiguous`, `spreadsheet`, `other_currency` (the code beside the number is not that of the record),
+    `too_precise` and `too_long` (more digits than any amount has). Null text is neither an amount nor a fault. With
+    `unit: major` a record whose currency is not in `exponents()` has no amount, and no fault for it. What is written
+    plainly is read at once, only the rest closely.
+    """
+    frame = pl.DataFrame({"text": texts, "currency": currencies})
+    plain = frame.with_columns(minor=_plainly(currencies, style), told=pl.lit(None, pl.String))
+    plain = plain.drop("text", "currency")
+    rest = plain["minor"].is_null() & texts.is_not_null()
+    return put_in_place(plain, _PROBLEMS, rest, lambda: _told(frame.filter(rest), style))
+
+
+def less(debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
+    """Read debits less credits, as `reading` does; an empty one is nothing, and two are no amount.
+
+    `sign` (Boolean) is one problem more: a minus in a column of debits or credits may be meant in two ways.
+    """
+    both = pl.DataFrame({"debit": debits.is_null(), "credit": credits.is_null()})
+    for name, texts in (("debit", debits), ("credit", credits)):
+        read = reading(texts, currencies, style)
+        both.hstack([each.alias(f"{name}:{each.name}") for each in read], in_place=True)
+    debit, credit = (pl.when(name).then(0).otherwise(f"{name}:minor") for name in ("debit", "credit"))
+    sign = ((pl.col("debit:minor") < 0) | (pl.col("credit:minor") < 0)).fill_null(value=False)
+    return both.select(
+        minor=pl.when(~sign & ~(pl.col("debit") & pl.col("credit"))).then(debit - credit),
+        told=pl.coalesce("debit:told", "credit:told"),
+        **{each: pl.col(f"debit:{each}") | pl.col(f"credit:{each}") for each in _PROBLEMS},
+        sign=sign,
+    )
+
+
+def signed(
+    values: pl.Series, signs: pl.Series, currencies: pl.Series, style: AmountFormat, meaning: SignedValue
+) -> pl.DataFrame:
+    """Read numbers whose sign is another column's, as `reading` does.
+
+    `sign` (Boolean) is one problem more: a sign that nobody declared, or a number that has one of its own.
+    """
+    credits, debits = ([each.strip() for each in some] for some in (meaning.negative, meaning.positive))
+    sign, minor = pl.col("stated").fill_null(""), pl.col("minor")
+    wrong = pl.col("filled") & (~sign.is_in([*credits, *debits]) | (minor < 0).fill_null(value=False))
+    return (
+        reading(values, currencies, style)
+        .with_columns(stated=signs, filled=values.is_not_null())
+        .with_columns(
+            minor=pl.when(~wrong).then(pl.when(sign.is_in(credits)).then(-minor).otherwise(minor)),
+            sign=wrong,
+        )
+        .drop("stated", "filled")
+    )
+
+
+def _told(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
+    """What `_closely` finds and, of texts that are an amount in no declared form, what they are."""
+    found = _closely(amounts, style)
+    odd = (found["format"] | found["ambiguous"]).fill_null(value=False)
+    told = pl.repeat(None, len(found), dtype=pl.String, eager=True)
+    if odd.any():
+        told = told.scatter(odd.arg_true(), notation(amounts.filter(odd)["text"], style))
+    return found.with_columns(told=told)
+
+
+def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
+    """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
+    text = pl.col("text")
+    number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
+    if style.unit == "minor":
+        return pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
+    found = pl.lit(None, pl.Int64)
+    by_exponent: dict[int, list[str]] = {}
+    for currency in currencies.unique().drop_nulls():
+        if currency in exponents():
+            by_exponent.setdefault(exponents()[currency], []).append(currency)
+    for exponent, codes in by_exponent.items():
+        decimals = f"{re.escape(style.decimal)}[0-9]{{{exponent}}}" if exponent else ""
+        fits = pl.col("currency").is_in(codes) & text.str.contains(f"^{number}{decimals}$")
+        digits = text.str.replace(style.decimal, "", literal=True) if exponent else text
+        found = pl.when(fits).then(digits.cast(pl.Int64, strict=False)).otherwise(found)
+    return found
+
+
+def _closely(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_DIGITS) -> pl.DataFrame:
+    """What `reading` says, of `text` and `currency`; `minor` is Int128 where `max_digits` is more than Int64 holds."""
+    whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
+    stated, text, currency = pl.col("text"), pl.col("plain"), pl.col("currency")
+    written = pl.col("written")
+    stated_places = (written.str.len_bytes().cast(pl.Int64) - _point(written, style) - 1).fill_null(0)
+    plain, other = _without_sign(stated, currency, style.currency_sign)
+    exponent = currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
+    if style.unit == "minor":
+        exponent = pl.lit(0, pl.Int64)
+    number, digits = pl.col("number"), pl.col("digits")
+    places = (pl.col("length") - pl.col("point") - 1).fill_null(0)
+    units = pl.when(digits == "").then(pl.lit("0")).otherwise(digits).cast(whole_number, strict=False)
+    powers = {n: 10**n for n in range(5)}
+    factor = pl.col("shift").replace_strict(powers, default=None, return_dtype=whole_number)
+    sized, nothing = pl.col("sized"), pl.lit(0, whole_number)
+    signed = pl.when(_is_credit(text, style)).then(nothing - sized).otherwise(sized)
+    fits, precise, short = pl.col("fits"), pl.col("precise"), pl.col("short")
+    zeros = pl.lit(value=False) if style.extra_zeros else stated_places > pl.col("exponent")
+    right = fits & ~pl.col("other")
+    # In steps, so that nothing is computed twice.
+    return (
+        amounts.lazy()
+        .select("currency", plain=plain, other=other, exponent=exponent)
+        .with_columns(fits=text.str.contains(_gate(style)), written=_number_only(text, style))
+        .with_columns(number=_without_closing_zeros(written, style))
+        .with_columns(
+            length=number.str.len_bytes().cast(pl.Int64),
+            point=_point(number, style),
+            digits=number.str.replace(style.decimal, "", literal=True),
+            spreadsheet=text.str.contains(_SPREADSHEET),
+            ambiguous=text.str.contains(_ambiguous()),
+        )
+        .with_columns(
+            shift=pl.col("exponent") - places,
+            precise=places <= pl.col("exponent"),
+            short=pl.coalesce("point", "length") + pl.col("exponent") <= max_digits,
+        )
+        .with_columns(sized=units * factor)
+        .select(
+            minor=pl.when(right & precise & ~zeros & short).then(signed),
+            format=~fits & ~pl.col("spreadsheet") & ~pl.col("ambiguous"),
+            ambiguous=(~fits & pl.col("ambiguous")) | (right & precise & zeros),
+            spreadsheet=~fits & pl.col("spreadsheet"),
+            other_currency=fits & pl.col("other"),
+            too_precise=right & ~precise,
+            too_long=right & precise & ~zeros & ~short,
+        )
+        .collect()
+    )
+
+
+def read_total(text: str, currency: str, style: AmountFormat) -> int | None:
+    """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency.
+
+    Zeros too many are taken here: a sum only confirms what was counted, so a wrong reading of it cannot pass.
+    """
+    style = style.model_copy(update={"extra_zeros": True})
+    amount = pl.DataFrame({"text": [text], "currency": [currency]})
+    found: int | None = _closely(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
+    return found
+
+
+def _without_sign(text: pl.Expr, currency: pl.Expr, sign: str | None) -> tuple[pl.Expr, pl.Expr]:
+    """The text without one declared sign in front of or behind its number, and whether the sign is another currency's.
+
+    `-R 5.00`, `R-5.00`, `(R5.00)`, `5.00 R-`, `5.00 R CR`: a minus, parentheses and CR stay for the gate to judge.
+    """
+    if sign is None:
+        return text, pl.lit(value=False)
+    is_code = sign == CURRENCY_CODE or sign in exponents()
+    mark = "[A-Z]{3}" if sign == CURRENCY_CODE else re.escape(sign)
+    before = f"^([-\u2212(]?)({mark}){_SPACE}?"
+    behind = f"([0-9][-)]?){_SPACE}?({mark})((?:-|\\)| ?(?:CR|DR))?)$"
+    in_front = text.str.contains(before)
+    plain = (
+        pl.when(in_front)
+        .then(text.str.replace(before, "${1}"))
+        .otherwise(text.str.replace(behind, "${1}${3}"))
+    )
+    stated = pl.when(in_front).then(text.str.extract(before, 2)).otherwise(text.str.extract(behind, 2))
+    other = (stated != currency).fill_null(value=False) if is_code else pl.lit(value=False)
+    return plain, other
+
+
+def _number(style: AmountFormat) -> str:
+    if style.unit == "minor":
+        return "[0-9]+"
+    whole = "[0-9]+"
+    if style.thousands:
+        mark = re.escape(style.thousands)
+        grouped = f"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+"
+        if style.grouping == "lakh":
+            grouped = f"[0-9]{{1,2}}(?:{mark}[0-9]{{2}})*{mark}[0-9]{{3}}"
+        whole = f"(?:{grouped}|[0-9]+)"
+    return f"{whole}(?:{re.escape(style.decimal)}[0-9]+)?"
+
+
+def _gate(style: AmountFormat) -> str:
+    number = _number(style)
+    match style.negative:
+        case "leading_minus":
+            return f"^-?{number}$"
+        case "trailing_minus":
+            return f"^{number}-?$"
+        case "parentheses":
+            return rf"^(?:\({number}\)|{number})$"
+        case "cr":
+            return f"^{number}(?: ?(?:CR|DR))?$"
+        case "unicode_minus":
+            return f"^\u2212?{number}$"
+
+
+def _is_credit(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    match style.negative:
+        case "leading_minus":
+            return text.str.starts_with("-")
+        case "trailing_minus":
+            return text.str.ends_with("-")
+        case "parentheses":
+            return text.str.starts_with("(")
+        case "cr":
+            return text.str.ends_with("CR")
+        case "unicode_minus":
+            return text.str.starts_with("\u2212")
+
+
+def _number_only(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Digits and decimal separator, without zeros at their beginning. Only sound for text that fits the gate."""
+    number = text.str.strip_chars("-\u2212() CRD")
+    if style.unit == "major" and style.thousands:
+        number = number.str.replace_all(style.thousands, "", literal=True)
+    return number.str.strip_chars_start("0")
+
+
+def _without_closing_zeros(number: pl.Expr, style: AmountFormat) -> pl.Expr:
+    if style.unit == "minor":
+        return number
+    stated = number.str.contains(style.decimal, literal=True)
+    return pl.when(stated).then(number.str.strip_chars_end("0")).otherwise(number)
+
+
+def _point(number: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Where the decimal separator is; null where there is none."""
+    return number.str.find(style.decimal, literal=True).cast(pl.Int64)
+
+
+def _ambiguous() -> str:
+    separators = "[" + re.escape(_SEPARATORS) + "]"
+    return rf"^[-(]?[0-9]+(?:{separators}[0-9]+)+(?:[-)]| ?(?:CR|DR))?$"

@@ -1,0 +1,242 @@
+"""doctor: is everything in place for a run? Looks only; each finding is one line: ok, or what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pipeline.core.api.responses import Answer, Failure, unanswered
+from pipeline.core.values.clock_offset import http_date
+from pipeline.edge.config import Config, api_key, ping_url
+from pipeline.edge.ledger import Decisions, Lineage, open_ledger
+from pipeline.errors import (
+    EX_OK,
+    ApiUnauthorised,
+    ApiUnavailable,
+    BillferryError,
+    ConfigError,
+    DiskFull,
+    badness,
+)
+from pipeline.run.balance_files import LEDGER_MAY_BE_BEHIND, undated
+from pipeline.run.clock_check import Timekeeper, ask_for_nothing
+from pipeline.run.work_dir import existing_ledger, ledger_path
+from schemas.settings import Settings, Sftp
+
+ROOM_BYTES = 256 * 2**20
+"""With less room than this a run of ordinary files may not end."""
+CLOCK_OFF_S = 120
+"""A clock that is further off than this makes dates and key lives wrong."""
+
+
+UNDATED = (
+    "file names without a {date} part, so that the order in which files land decides which balance is current:"
+    " one that is late or sent twice is taken for the news of its day"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: `exit_status` 0 is ok, else what a run would exit with. A warning is ok, and worth a thought."""
+
+    check: str
+    exit_status: int
+    text: str
+    warning: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_status == EX_OK
+
+    def line(self) -> str:
+        word = "PROBLEM" if not self.ok else "warning" if self.warning else "ok"
+        return f"{word:<8} {self.check}: {self.text}"
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Every check, one after another; none changes anything."""
+    settings = config.settings
+    yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
+    yield _found("work_dir", lambda: _work_dir(settings.work_dir))
+    yield _found("ledger", lambda: _ledger(settings))
+    yield _feeds(settings)
+    for feed in filter(undated, settings.feeds):
+        yield Finding(f"feeds.{feed.name}", EX_OK, UNDATED, warning=True)
+    yield from _api(settings)
+    if settings.ping is not None:
+        yield _found("ping", lambda: _ping(settings))
+    if (path := settings.metrics_file) is not None:
+        yield _found("metrics_file", partial(_metrics_file, path))
+    if settings.sftp is not None:
+        yield from _sftp(settings.sftp)
+    if settings.drop is not None:
+        for key in ("folder", "archive", "quarantine"):
+            if (folder := getattr(settings.drop, key)) is not None:
+                yield _found(f"drop.{key}", partial(_folder, f"drop.{key}", folder))
+
+
+def worst(findings: list[Finding]) -> int:
+    """The exit status of all findings together."""
+    return max((finding.exit_status for finding in findings), key=badness, default=EX_OK)
+
+
+def _found(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, EX_OK, look())
+    except BillferryError as error:
+        return Finding(check, error.exit_status, str(error))
+
+
+def _work_dir(folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder} will be made by the first run"
+    if folder.stat().st_mode & 0o077:
+        return f"{folder} can be entered by others; the next run closes it"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(where="work_dir", problem=f"{folder} cannot be written", remedy="correct its owner")
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < ROOM_BYTES:
+        raise DiskFull(where=folder, problem=f"only {free_bytes // 2**20} MiB are free")
+    return f"{folder} is private and writable, {free_bytes // 2**20} MiB free"
+
+
+def _ledger(settings: Settings) -> str:
+    path = ledger_path(settings)
+    if not path.exists():
+        return "there is none yet; the first run makes it"
+    with closing(
+        open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
+    ) as ledger:
+        problem = ledger.execute("PRAGMA quick_check").fetchone()[0]
+        whence = Lineage(ledger, settings.work_dir).look()
+    told = LEDGER_MAY_BE_BEHIND.get(whence)
+    return f"{path}: {problem}" + (f"; {told}" if told else "")
+
+
+def _feeds(settings: Settings) -> Finding:
+    """Names feeds of which nothing would notice that every amount is off by a hundred."""
+    try:
+        with existing_ledger(settings) as ledger:
+            loaded = Decisions(ledger).feeds_loaded() if ledger else frozenset[str]()
+    except BillferryError:
+        loaded = frozenset()  # told by the check of the ledger
+    unguarded = [
+        feed.name
+        for feed in settings.feeds
+        if feed.expect is None
+        and feed.control is None
+        and (feed.name not in loaded or (settings.environment == "live" and feed.unusual == "load"))
+    ]
+    if not unguarded:
+        return Finding("feeds", EX_OK, "each has expect, control or a file that was loaded before")
+    text = (
+        "no expect, no control and no comparison with loaded files, so a wrong unit would not be noticed:"
+        f" {', '.join(unguarded)};"
+        " set expect (billferry init --from FILE proposes it)"
+    )
+    return Finding("feeds", EX_OK, text, warning=True)
+
+
+def _api(settings: Settings) -> Iterator[Finding]:
+    """The key is proved by asking for something that cannot exist: 404 is good."""
+    answers: list[Answer] = []
+
+    def key() -> str:
+        answer = asyncio.run(ask_for_nothing(settings, api_key(settings), "billferry-doctor"))
+        if isinstance(answer, Failure):
+            raise unanswered(settings.api.base_url, answer)
+        answers.append(answer)
+        if answer.status in {401, 403}:
+            raise ApiUnauthorised(base_url=settings.api.base_url, status=answer.status)
+        if answer.status != 404:
+            raise ApiUnavailable(
+                base_url=settings.api.base_url, problem=f"it answers {answer.status} where 404 was expected"
+            )
+        return f"{settings.api.base_url} takes the key"
+
+    yield _found("api", key)
+    if answers and (off_s := _clock_off_s(answers[0])) is not None:
+        yield _found("clock", partial(_clock, off_s))
+    else:
+        yield _found("clock", partial(_clock_by_the_ledger, settings))
+
+
+def _ping(settings: Settings) -> str:
+    ping_url(settings)
+    return "its address is read; nothing is sent there, for that would say that all is well"
+
+
+def _metrics_file(path: Path) -> str:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise DiskFull(where=path, problem="no right to write into its folder")
+    return f"{path} can be written"
+
+
+def _clock(off_s: float) -> str:
+    if off_s > CLOCK_OFF_S:
+        raise ConfigError(
+            where="clock",
+            problem=f"this machine's clock is {off_s:.0f} s off the API's",
+            remedy="set it by NTP",
+        )
+    return f"agrees with the API's to {off_s:.0f} s"
+
+
+def _clock_by_the_ledger(settings: Settings) -> str:
+    """Where the API tells no time, as a run would look at it."""
+    with existing_ledger(settings) as ledger:
+        if ledger is None:
+            return "the API tells no time to compare it with"
+        if (trouble := Timekeeper(_now, ledger).trouble()) is not None:
+            raise trouble
+    return "agrees with the last time that was confirmed"
+
+
+def _clock_off_s(answer: Answer) -> float | None:
+    theirs = http_date(answer.headers.get("date"))
+    return None if theirs is None else abs((_now() - theirs).total_seconds())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sftp(settings: Sftp) -> Iterator[Finding]:
+    """Log-in first; then each folder, as far as its rights can be seen without using them."""
+    from pipeline.edge.sftp.source import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
+
+    source = SftpSource(settings)
+
+    def log_in() -> str:
+        source.connect()
+        return f"{source.where} shows the pinned host key and lets {settings.username} in"
+
+    def folder(path: str, *, writes: bool) -> str:
+        source.examine(path, writes=writes)
+        return f"{path} is there"
+
+    try:
+        reached = _found("sftp", log_in)
+        yield reached
+        for key in ("incoming", "archive", "quarantine", "reports") if reached.ok else ():
+            if (path := getattr(settings, key)) is not None:
+                yield _found(f"sftp.{key}", partial(folder, path, writes=key != "incoming"))
+    finally:
+        source.close()
+
+
+def _folder(key: str, folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder} will be made by the first run"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(
+            where=key, problem=f"{folder} cannot be read and written", remedy="correct its rights"
+        )
+    return f"{folder} is there"

@@ -1,0 +1,103 @@
+"""Intents, ids and outcomes in the ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterable
+
+import polars as pl
+
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.ledger_changes import Change
+from pipeline.core.api.requests import Kind
+from pipeline.core.outcomes import OPEN
+from pipeline.edge.ledger.writes import write
+
+_OPEN_OUTCOMES = tuple(sorted(OPEN))
+
+OUTCOME_SCHEMA = {
+    "record": pl.Int64,
+    "outcome": pl.String,
+    "codes": pl.String,
+    "message": pl.String,
+    "customer_id": pl.String,
+    "account_id": pl.String,
+    "bill_id": pl.String,
+    "attempts": pl.Int64,
+}
+
+
+class Sends:
+    """Intents, ids and outcomes over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # -- reading --
+
+    def open_intents(self) -> list[Intent]:
+        """Every unsettled intent, oldest first."""
+        rows = self._db.execute("SELECT * FROM intents ORDER BY first_sent_at, kind, reference")
+        return [Intent(**dict(row)) for row in rows]
+
+    def entities(self, kind: Kind, references: Iterable[str]) -> dict[str, Entity]:
+        """Known entities of one kind by reference."""
+        rows = self._db.execute(
+            "SELECT * FROM entities WHERE kind = ? AND reference IN (SELECT value FROM json_each(?))",
+            (kind, json.dumps(list(references))),
+        )
+        return {
+            row["reference"]: Entity(**{**dict(row), "details": json.loads(row["details"])}) for row in rows
+        }
+
+    def references(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
+        """id → the reference it is known under, where it is known."""
+        rows = self._db.execute(
+            "SELECT id, reference FROM entities WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",
+            (kind, json.dumps(list(ids))),
+        )
+        return dict(tuple(row) for row in rows)
+
+    def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]:
+        """(reference, content) → generation, where keys are spent."""
+        rows = self._db.execute(
+            "SELECT reference, content, generation FROM generations"
+            " WHERE kind = ? AND reference IN (SELECT value FROM json_each(?))",
+            (kind, json.dumps(list(references))),
+        )
+        return {(row["reference"], row["content"]): row["generation"] for row in rows}
+
+    def settled_records(self, file_id: int) -> pl.Series:
+        """Records of a file whose outcome is final (Int64)."""
+        rows = self._db.execute(
+            "SELECT record FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)",
+            (file_id, *_OPEN_OUTCOMES),
+        )
+        # Eight bytes each: there may be twenty millions of them.
+        return pl.Series("record", array("q", (record for (record,) in rows)), dtype=pl.Int64)
+
+    def outcomes(self, file_id: int, records: pl.Series) -> pl.DataFrame:
+        """Outcomes of these records (ascending, each once) of a file, sorted (columns: OUTCOME_SCHEMA).
+
+        No others are read: what lies between records that are far apart costs nothing.
+        """
+        condition, asked = "IN (SELECT value FROM json_each(?))", [json.dumps(records.to_list())]
+        if (
+            records.len() and records[-1] - records[0] == records.len() - 1
+        ):  # no gap: as one range, in half the time
+            condition, asked = "BETWEEN ? AND ?", [records[0], records[-1]]
+        columns = ", ".join(OUTCOME_SCHEMA)
+        rows = self._db.execute(
+            f"SELECT {columns} FROM outcomes WHERE file_id = ? AND record {condition} ORDER BY record",  # noqa: S608
+            (file_id, *asked),
+        )
+        rows.row_factory = None  # plain tuples
+        return pl.DataFrame(rows.fetchall(), schema=OUTCOME_SCHEMA, orient="row")
+
+    # -- writing --
+
+    def write(self, *changes: Change) -> None:
+        """Execute changes; the caller groups them into one transaction (`GroupCommit` while loading)."""
+        write(self._db, changes)

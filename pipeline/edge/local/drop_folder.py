@@ -1,0 +1,212 @@
+"""The drop folder: where people and programs put bill files."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.files import ASIDE, LINK, NOT_REGULAR, Listed, Listing, Oddity, RemoteFile, SourceName
+from pipeline.core.names import free_names, label, name_problem, name_set_aside, raw_name, shown_name
+from pipeline.edge.local.atomic_move import (
+    ChangedMeanwhile,
+    move_exclusively,
+    rename_exclusively,
+    set_aside,
+    sweep,
+)
+from pipeline.edge.local.file_facts import facts_of, modified_at, opened, whole
+from pipeline.errors import ConfigError, SourceError, SourceFileGone, SourceFileUnsettled
+from schemas.settings import Drop
+
+MAX_PUT_BACK = 1_000
+"""Far more than killed runs can leave; but somebody may have given files such names."""
+TAG_DIGITS = 12
+_NAME_REFUSED = {errno.EINVAL, errno.EILSEQ}
+"""What drives of other systems answer to names that they cannot keep: then the file goes by its label there."""
+
+
+class DropFolder:
+    """Where people and programs put bill files. Links are never followed, nothing is ever overwritten."""
+
+    name: SourceName = "drop"
+
+    def __init__(self, settings: Drop, *, done_marker: str | None = None) -> None:
+        self.settle_s: float = settings.settle_s
+        self.done_marker = done_marker
+        self.where = f"drop folder {settings.folder}"
+        self._folder = settings.folder
+        self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
+        self._facts: dict[str, os.stat_result] = {}
+        """Of each file when it was read, or else listed: a name may pass to another file of that size and time."""
+        self._swept: set[Path] = set()
+
+    def list(self) -> Listing:
+        """Its regular files. Folders in it are left alone; anything else is an oddity. Raises SourceError."""
+        _make_folder(self._folder, "drop.folder")
+        files, oddities, aside = [], [], []
+        with self._reported("it"), os.scandir(os.fsencode(self._folder)) as entries:
+            for entry in entries:
+                try:
+                    facts = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # taken away while we looked
+                if stat.S_ISDIR(facts.st_mode):
+                    continue
+                name, kept_name = label(entry.name), name_set_aside(entry.name)
+                if kept_name is not None:
+                    aside.append(entry.name)
+                    oddities.append(Oddity(label(kept_name), ASIDE))
+                elif problem := name_problem(entry.name) or _kind_problem(facts.st_mode):
+                    oddities.append(Oddity(name, f"{problem}; it is left in the {self.where}"))
+                else:
+                    self._facts[name] = facts
+                    files.append(Listed(name, facts.st_size, modified_at(facts)))
+        return Listing(tuple(files), tuple(oddities), tuple(aside))
+
+    def put_back(self, aside: Sequence[bytes]) -> None:
+        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+        for raw in aside[:MAX_PUT_BACK]:
+            kept_name = name_set_aside(raw)
+            if kept_name is not None:
+                with suppress(OSError):
+                    rename_exclusively(self._folder / os.fsdecode(raw), self._folder / os.fsdecode(kept_name))
+
+    def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
+        """The first bytes of a file, to tell what it is."""
+        with opened(self._path(remote.name), self.where, remote.name) as handle:
+            return os.read(handle.number, size_bytes)
+
+    def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
+        """The whole file as it was when it was listed.
+
+        Raises:
+            SourceFileUnsettled: it changed since, or while it was read.
+        """
+        path = self._path(remote.name)
+        with self._reported(shown_name(remote.name)), opened(path, self.where, remote.name) as handle:
+            facts = handle.facts()
+            if not _is_as_listed(remote, facts):
+                raise self._unsettled(remote)
+            yield from whole(handle, path, self.where, remote.name)
+            self._facts[remote.name] = facts
+
+    def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
+        """Move the file as it was listed; the name it has there, or None when no such folder is configured.
+
+        Raises:
+            SourceFileUnsettled: another file has that name by now; it stays.
+        """
+        folder = self._places[place]
+        if folder is None:
+            return None
+        _make_folder(folder, f"drop.{place}")
+        source = self._path(remote.name)
+        with self._reported(shown_name(remote.name)):
+            self._sweep(folder)
+            here = facts_of(source)
+            if here is None:
+                return self._moved_before(remote, folder, as_name)
+            self._expect(remote, here)
+            aside = set_aside(source)
+            if aside is None:
+                raise self._unsettled(remote)
+            try:
+                self._expect(remote, facts_of(aside))
+                return self._into(folder, aside, as_name)
+            except BaseException as error:
+                with suppress(OSError):
+                    rename_exclusively(aside, source)
+                if isinstance(error, ChangedMeanwhile):
+                    raise self._unsettled(remote) from error
+                raise
+
+    def _into(self, folder: Path, aside: Path, as_name: str) -> str:
+        for name in free_names(as_name):
+            try:
+                moved = move_exclusively(aside, folder / os.fsdecode(raw_name(name)), self._tag)
+            except OSError as error:
+                if error.errno not in _NAME_REFUSED:
+                    raise
+                moved = move_exclusively(aside, folder / name, self._tag)
+            if moved:
+                return name
+        raise SourceError(
+            source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
+        )
+
+    def _moved_before(self, remote: RemoteFile, folder: Path, as_name: str) -> str:
+        there = facts_of(folder / os.fsdecode(raw_name(as_name)))
+        if there is not None and there.st_size == remote.size_bytes:
+            return as_name
+        raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
+
+    def _expect(self, remote: RemoteFile, here: os.stat_result | None) -> None:
+        """Raise SourceFileUnsettled unless this is the file that was read, or else listed."""
+        known = self._facts.get(remote.name)
+        if here is None or not _is_as_listed(remote, here):
+            raise self._unsettled(remote)
+        if known is not None and _is_as_listed(remote, known) and not os.path.samestat(known, here):
+            raise self._unsettled(remote)
+
+    def _unsettled(self, remote: RemoteFile) -> SourceFileUnsettled:
+        return SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / os.fsdecode(raw_name(name))
+
+    @property
+    def _tag(self) -> str:
+        """Marks copies that are made for this folder, since another one may share its archive."""
+        return hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:TAG_DIGITS]
+
+    def _sweep(self, folder: Path) -> None:
+        """Once for each folder: a run that was killed while it moved a file still owes that move."""
+        if folder not in self._swept:
+            self._swept.add(folder)
+            sweep(folder, self._tag)
+
+    def upload(self, local: Path, folder: str, name: str) -> None:
+        """Reports of the drop folder stay in work_dir: nothing to do."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    @contextmanager
+    def _reported(self, what: str) -> Iterator[None]:
+        """The system's refusals as a trouble of this source, which is tried again by the next run."""
+        try:
+            yield
+        except OSError as error:
+            raise SourceError(
+                source=self.where,
+                problem=f"{what} cannot be read or moved ({os.strerror(error.errno or 0)})",
+                remedy="check the rights of the folders, and the room on their disk",
+            ) from error
+
+
+def _is_as_listed(remote: RemoteFile, facts: os.stat_result) -> bool:
+    same = (facts.st_size, modified_at(facts)) == (remote.size_bytes, remote.modified_at)
+    return same and stat.S_ISREG(facts.st_mode)
+
+
+def _kind_problem(mode: int) -> str | None:
+    if stat.S_ISLNK(mode):
+        return LINK
+    return None if stat.S_ISREG(mode) else NOT_REGULAR
+
+
+def _make_folder(folder: Path, key: str) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            where=key,
+            problem=f"{folder} cannot be created ({os.strerror(error.errno or 0)})",
+            remedy="create it or name another",
+        ) from error

@@ -1,0 +1,105 @@
+"""The landing folder: our verified copies of bill files, named by their SHA-256, readable by nobody else.
+
+`<landing>/<sha256>/content`, and `control` beside it where a control file came along. A copy is written beside, synced
+and renamed, so that what stands there is whole. Names from outside are never part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.edge.disk import (
+    new_file,
+    private_folder,
+    put_in_place,
+    remove,
+    remove_tree,
+    replaced_file,
+    scratch_folder,
+    sync_folder,
+)
+
+_STAGED = "fetch-"
+_CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A whole file on our disk."""
+
+    sha256: str
+    path: Path
+    size_bytes: int
+
+
+def land_blocks(
+    blocks: Iterable[bytes],
+    landing: Path,
+    *,
+    durable: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Landed:
+    """Write the blocks to the folder of their SHA-256; `durable`: on the disk before this returns.
+
+    `progress` hears the bytes landed so far.
+
+    Nothing stays when `blocks` raises. The same bytes landed before are replaced by themselves, which heals a
+    damaged copy.
+
+    Raises:
+        DiskFull: no room.
+    """
+    private_folder(landing)
+    with scratch_folder(_STAGED, landing) as staged:
+        part = staged / "content.part"
+        sha256, size_bytes = _write(blocks, part, progress, durable=durable)
+        folder = landing / sha256
+        private_folder(folder)
+        put_in_place(part, folder / "content")
+        if durable:
+            sync_folder(folder)
+            sync_folder(landing)
+    return Landed(sha256, folder / "content", size_bytes)
+
+
+def land_beside(content: Path, control: bytes | None) -> None:
+    """Keep the control file of a landed file beside it; an earlier one is replaced, or removed when there is none.
+
+    Raises:
+        DiskFull: no room.
+    """
+    kept = content.parent / _CONTROL
+    if control is None:
+        remove(kept)
+        return
+    with replaced_file(kept) as file:
+        file.write(control)
+
+
+def landed_beside(content: Path) -> bytes | None:
+    """The control file of a landed file, if there is one."""
+    kept = content.parent / _CONTROL
+    return kept.read_bytes() if kept.exists() else None
+
+
+def sweep(landing: Path) -> None:
+    """Remove what a killed run left half written. Only while the run's lock is held."""
+    for left in landing.glob(f"{_STAGED}*"):
+        remove_tree(left)
+
+
+def _write(
+    blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] | None, *, durable: bool
+) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    with new_file(part, durable=durable) as file:
+        for block in blocks:
+            digest.update(block)
+            file.write(block)
+            size_bytes += len(block)
+            if progress is not None:
+                progress(size_bytes)
+    return digest.hexdigest(), size_bytes

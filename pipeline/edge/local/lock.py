@@ -1,0 +1,118 @@
+"""One run at a time per work_dir: a lock that the kernel gives back when its holder dies.
+
+What is locked is the folder itself, so that nothing can be deleted to make room for a second run, and a file in it,
+which names the holder, keeps out earlier versions, and is what counts on a network drive that locks no folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.edge.disk import PRIVATE_FILE, writing
+from pipeline.errors import AnotherRun
+
+POLL_S = 0.1
+_TAKEN = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+
+
+@contextmanager
+def only_run(path: Path, *, wait_s: float = 0.0) -> Iterator[Callable[[], bool]]:
+    """Hold the lock at `path` and its folder; what is given tells whether that is still the folder of that name.
+
+    Raises AnotherRun when one of them is still taken after `wait_s` seconds, DiskFull when there is no room for it.
+    """
+    deadline = time.monotonic() + wait_s
+    with writing(path):
+        while (held := _taken(path)) is None:
+            if time.monotonic() >= deadline:
+                raise AnotherRun(where=path.parent, pid=_holder(path))
+            time.sleep(POLL_S)
+    folder, file = held
+    try:
+        with writing(path):
+            os.fchmod(file, PRIVATE_FILE)
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield lambda: _is_at(folder, path.parent)
+    finally:
+        os.close(file)  # also gives the lock back
+        os.close(folder)
+
+
+@contextmanager
+def held_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder from being taken for an abandoned one while the block lasts."""
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_abandoned(folder: Path, after_s: float) -> bool:
+    """Whether nobody holds a folder that is older than that; whoever made it may be about to take hold of it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _lock(descriptor) is not False and time.time() - os.fstat(descriptor).st_mtime > after_s
+    finally:
+        os.close(descriptor)
+
+
+def _taken(path: Path) -> tuple[int, int] | None:
+    """Both descriptors, locked; None when another has one of them, or somebody put another in its place meanwhile."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    file = None
+    try:
+        if _lock(folder) is not False and _is_at(folder, path.parent):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+            if _lock(file, or_raise=True) is not False and _is_at(file, path):
+                return folder, file
+    except BaseException:
+        os.close(folder)
+        if file is not None:
+            os.close(file)
+        raise
+    os.close(folder)
+    if file is not None:
+        os.close(file)
+    return None
+
+
+def _lock(descriptor: int, *, or_raise: bool = False) -> bool | None:
+    """Whether it is ours now; None where such a thing cannot be locked, as folders on NFS."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        if or_raise:
+            raise
+        return None
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    ours = os.fstat(descriptor)
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")[:32].strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Where other programs watch: the metrics file of node_exporter, and a heartbeat URL."""

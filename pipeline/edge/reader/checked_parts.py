@@ -1,0 +1,156 @@
+"""Checked records on disk: a folder of Parquet parts in record order, readable by us alone.
+
+`NNNNN.parquet` holds the values of every record, `findings/NNNNN.parquet` what is said of those that are not simply
+accepted. They are few, so what is found later is written beside the values without touching them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.core.rules.evaluate import FINDINGS, Judged
+from pipeline.edge.disk import private_folder, remove, replaced_file, staged_name
+from pipeline.errors import DiskFull
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The parts of a checked file, in record order."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def scan(*parts: Path) -> pl.LazyFrame:
+    """Parts as one frame of values. To polars `[`, `*` and `?` in a folder's name would else be a pattern."""
+    return pl.scan_parquet(list(parts), glob=False)
+
+
+def findings_of(*parts: Path) -> pl.LazyFrame:
+    """What is said of records of these parts, in record order."""
+    there = [beside for part in parts if (beside := _beside(part)).exists()]
+    return scan(*there) if there else pl.LazyFrame(schema=FINDINGS)
+
+
+def with_verdicts(*parts: Path) -> pl.LazyFrame:
+    """Values and, in `verdict`, `codes`, `message` and `duplicate_of`, what is said of each record; in record order."""
+    found = findings_of(*parts).drop("line")
+    return (
+        scan(*parts)
+        .join(found, on="record", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("verdict").fill_null("accepted"),
+            pl.col("codes").fill_null(pl.lit([], pl.List(pl.String))),
+        )
+    )
+
+
+def numbered(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Values with `reject_record`: in a file that corrects none, each record stands for itself."""
+    if "reject_record" in records.collect_schema():
+        return records
+    return records.with_columns(reject_record="record")
+
+
+def accepted(*parts: Path) -> pl.LazyFrame:
+    """Values of the records that are to be sent."""
+    return scan(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
+
+
+def sendable(*parts: Path) -> pl.LazyFrame:
+    """Values of the records that are to be sent, and of the lines that are added to them."""
+    left_out = findings_of(*parts).filter(pl.col("verdict") != "line").select("record")
+    return scan(*parts).join(left_out, on="record", how="anti")
+
+
+def count_lines(*parts: Path) -> int:
+    """How many records are only lines that are added to another one."""
+    lines = findings_of(*parts).filter(verdict="line").select(pl.len())
+    return int(lines.collect(engine="streaming").item())
+
+
+class Parts:
+    """The parts `00000`, `00001`, … of one checked file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start afresh: parts of an earlier check of the same file are removed."""
+        self.folder = folder
+        private_folder(folder.parent)
+        for inside in (folder, folder / _FINDINGS, folder / _REPEATED):
+            private_folder(inside)
+            for old in (*inside.glob("*.parquet*"), *inside.glob(staged_name("*.parquet"))):
+                remove(old)
+        self._bounds: list[tuple[int, int]] = []
+
+    def reserve(self) -> int:
+        """The number of the next part, which must be written before anything is read."""
+        self._bounds.append((0, 0))
+        return len(self._bounds) - 1
+
+    def write(self, number: int, judged: Judged) -> None:
+        """Write a part, which holds at least one record."""
+        records = judged.values["record"]
+        self._bounds[number] = records[0], records[-1]
+        self.write_values(number, judged.values)
+        self.write_findings(number, judged.findings)
+
+    def write_values(self, number: int, values: pl.DataFrame) -> None:
+        """Take these values of the records of a part; a reader sees those before or these."""
+        _write(values, self._path(number))
+
+    def paths(self) -> list[Path]:
+        """The parts in record order."""
+        return [self._path(number) for number in range(len(self._bounds))]
+
+    def records(self) -> int:
+        """How many there are."""
+        return max((last for _, last in self._bounds), default=0)
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and last record of each part."""
+        return self._bounds
+
+    def findings(self, number: int) -> pl.DataFrame:
+        """What is said of records of a part."""
+        return findings_of(self._path(number)).collect()
+
+    def write_findings(self, number: int, findings: pl.DataFrame) -> None:
+        """Say this of records of a part; a reader sees what was said before or this, never half of it."""
+        if not findings.is_empty():
+            _write(findings, _beside(self._path(number)))
+
+    def write_repeated(self, number: int, values: pl.DataFrame) -> None:
+        """Records of a part whose reference is there more than once, for as long as they are compared."""
+        _write(values, self.folder / _REPEATED / f"{number:05d}.parquet")
+
+    def repeated(self) -> list[Path]:
+        """All of them."""
+        return parts_of(self.folder / _REPEATED)
+
+    def forget_repeated(self) -> None:
+        """They have been compared."""
+        for path in self.repeated():
+            remove(path)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.parquet"
+
+
+_FINDINGS = "findings"
+_REPEATED = "repeated"
+
+
+def _beside(part: Path) -> Path:
+    return part.parent / _FINDINGS / part.name
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    with replaced_file(path, durable=False) as file:
+        try:
+            frame.write_parquet(file, compression="lz4", statistics=False)
+        except pl.exceptions.ComputeError as error:
+            # Where a full disk cuts the footer off, polars loses the system's words.
+            if "transport error" not in str(error):
+                raise
+            raise DiskFull(where=path.parent, problem=os.strerror(errno.ENOSPC)) from error

@@ -1,0 +1,60 @@
+"""How a corrected rejects file is written now: what it was saved with may have its own delimiter and encoding."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import replace
+
+from pipeline.core.csv_structure import PACKED
+from pipeline.core.files import LandedFile
+from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
+from schemas.feed import Encoding
+
+HEAD_BYTES = 65_536
+_BLOCK_BYTES = 1 << 20
+_DAMAGE = b"record.undecodable"
+
+
+def as_written(landed: LandedFile) -> LandedFile:
+    """A corrected rejects file under its feed, with the delimiter and encoding that its own bytes show."""
+    if landed.rejects_of is None:
+        return landed
+    with landed.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(PACKED):
+        return replace(landed, feed=landed.feed.model_copy(update={"format": None, "sheet": None}))
+    encoding = _encoding(landed, head)
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    changes: dict[str, object] = {"encoding": encoding}
+    header = None if are_json_rejects(text) else rejects_header(text)
+    if header is not None:
+        changes |= {"delimiter": header.delimiter}
+    return replace(landed, feed=landed.feed.model_copy(update=changes))
+
+
+def _encoding(landed: LandedFile, head: bytes) -> Encoding:
+    """By its mark, or as UTF-8 where it is that, else the code page that spreadsheets save in."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8"
+    declared = landed.feed.encoding
+    whole, wrong, told = 0, 0, 0
+    with landed.path.open("rb") as file:
+        while lines := file.readlines(_BLOCK_BYTES):
+            for line in lines:
+                if line.isascii():
+                    told += _DAMAGE in line
+                    continue
+                try:
+                    line.decode()
+                    whole += 1
+                except UnicodeDecodeError:
+                    wrong += 1
+                told += _DAMAGE in line
+    if not whole and not wrong:
+        return "utf-8" if declared == "utf-16" else declared
+    if declared in ("cp1252", "latin-1"):
+        return declared if wrong else "utf-8"
+    # A rejects file says itself which of its records hold bytes of no encoding.
+    return "utf-8" if whole or wrong <= told else "cp1252"

@@ -1,0 +1,119 @@
+"""Open a landed file as what its content is, plain or packed: CSV, NDJSON or XLSX; its name does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from pipeline.core.files import LandedFile, TextFormat
+from pipeline.core.mapping.file_names import are_json_rejects
+from pipeline.edge.reader.compressed import Allowance, packing_of, refuse, unpacked
+from pipeline.edge.reader.delimited import open_delimited
+from pipeline.edge.reader.json_lines import open_json_lines
+from pipeline.edge.reader.record_batches import IsTrailer, no_trailer
+from pipeline.edge.reader.text import TextFile, open_text
+from pipeline.edge.reader.xlsx.sheet import copy_sheet
+from schemas.settings import Limits
+
+SNIFFED_BYTES = 65_536
+
+
+class Records(Protocol):
+    """A text whose columns are known."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called."""
+
+    def stretches(
+        self, *, is_trailer: IsTrailer = no_trailer, progress: Callable[[int], None] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Records in order, as text: `record`, `line`, `byte_start`, `byte_end`, `text`, `damage`.
+
+        `damage` is an index into `structure.DAMAGE`, or null. `progress` is told the bytes read so far. `is_trailer` is
+        given the text of the last record, which is none when it says so. FileRefused when the file breaks its limits.
+        """
+
+    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """A stretch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
+
+        Damaged records have null fields. Stretches do not depend on each other here.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BillFile:
+    """A landed file, opened: its records, and how their original text is written."""
+
+    records: Records
+    text: TextFile
+    text_format: TextFormat
+    header: bytes = b""
+    line_end: bytes = b"\n"
+    plain_copy: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
+    """Open a landed file; our plain copy of one that is packed, or of a sheet, stands in `folder`.
+
+    Raises:
+        FileRefused: it is not what its feed declares, cannot be read for certain, or is larger than `limits` allow.
+        DiskFull: no room for the copy.
+    """
+    if landed.size_bytes > limits.max_file_bytes:
+        problem = f"larger than limits.max_file_bytes ({limits.max_file_bytes})"
+        refuse(landed.name, "file.too_large", problem, "split it, or raise the limit")
+    packing = packing_of(landed.path, landed.name)
+    copy = folder / "plain"
+    if packing == "xlsx":
+        return _spreadsheet(landed, limits, copy)
+    if packing is not None:
+        unpacked(landed.path, packing, copy, Allowance(landed.name, landed.size_bytes, limits))
+    text = open_text(
+        copy if packing else landed.path,
+        landed.feed.encoding,
+        name=landed.name,
+        corrected=landed.rejects_of is not None,
+    )
+    return _text(landed, limits, text, copy if packing else None)
+
+
+def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
+    if landed.feed.format not in (None, "xlsx"):
+        _unfit(landed, "XLSX")
+    copied = copy_sheet(landed, limits, copy)
+    text = open_text(copy, "utf-8", name=landed.name)
+    file = open_delimited(landed, limits, text, sheet_row=copied.header_row)
+    return BillFile(file, text, "csv", file.header.raw, file.header.line_end, copy, copied.notes)
+
+
+def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
+    wanted = landed.feed.format
+    if wanted == "xlsx" and landed.rejects_of is None:
+        _unfit(landed, "text")
+    # What comes back from a spreadsheet is our CSV of it.
+    if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):
+        if landed.feed.control is not None and landed.feed.control.kind == "trailer":
+            problem = f"its content is NDJSON, which has no trailer, and feed {landed.feed.name} declares one"
+            refuse(landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar")
+        lines = open_json_lines(landed, limits, text)
+        return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
+    file = open_delimited(landed, limits, text)
+    return BillFile(file, text, "csv", file.header.raw, file.header.line_end, copy)
+
+
+def _is_json(text: TextFile, *, rejects: bool) -> bool:
+    """By its first character; a rejects file may begin with what is no object, and our keys behind it."""
+    head = text.head(SNIFFED_BYTES)
+    return head.lstrip().startswith("{") or (rejects and are_json_rejects(head))
+
+
+def _unfit(landed: LandedFile, content: str) -> None:
+    problem = f"its content is {content}, and feed {landed.feed.name} reads {landed.feed.format}"
+    refuse(landed.name, "file.format", problem, "send what was agreed, or correct feed.format")

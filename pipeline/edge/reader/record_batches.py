@@ -1,0 +1,189 @@
+"""A text file as stretches of whole records, each with its place in the file; what a record is, a format says.
+
+Memory is bounded: by the block, by the longest record allowed, and by the number of lines at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import polars as pl
+
+from pipeline.core.csv_structure import Scan, lines_of
+from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.errors import FileRefused
+from schemas.settings import Limits
+
+DENSE_LINES = 65_536
+"""A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
+
+_TAIL_BYTES = 4096
+
+Find = Callable[[pl.DataFrame, bool], Scan]
+"""The records in physical lines (of `structure.lines_of`); true when the file ends with them."""
+
+IsTrailer = Callable[[str], bool]
+
+
+def no_trailer(_: str) -> bool:
+    """For files whose last record is one like the others."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What follows the header of a text file."""
+
+    name: str
+    limits: Limits
+    file: TextFile
+    head: str
+    """Text of the header with its line end; empty where there is none."""
+    head_lines: int
+    line_end: str
+    """`"\\n"` (which covers CRLF) or `"\\r"`."""
+
+    def stretches(
+        self,
+        find: Find,
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[pl.DataFrame]:
+        """Records in order: `record`, `line`, `text`, `carriage`, `byte_start`, `byte_end`, `damage`; none is empty.
+
+        `is_trailer` is given the text of the last record, which is none when it says so. `progress` is told the
+        bytes read so far. FileRefused when the file breaks `limits`.
+        """
+        held: pl.DataFrame | None = None
+        for records in self._placed(find, progress, block_bytes):
+            if held is not None:
+                yield held
+            held = records
+        if held is not None and is_trailer(held["text"][-1]):
+            held = held.head(-1)
+        if held is not None and not held.is_empty():
+            yield held
+
+    def _placed(
+        self, find: Find, progress: Callable[[int], None] | None, block_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        head = self.head.encode()
+        cursor = _Cursor(
+            record=1,
+            line=1 + self.head_lines,
+            byte=len(self.file.byte_order_mark) + self.file.own_bytes(head),
+        )
+        rest = b""
+        skip = len(head)
+        previous: tuple[bytes, int] | None = None
+        for block in self.file.blocks(block_bytes):
+            if previous is not None:
+                rest = yield from self._advance(rest + previous[0][skip:], cursor, find)
+                skip = max(0, skip - len(previous[0]))
+                if progress:
+                    progress(previous[1])
+            previous = block
+        text, position = previous or (b"", 0)
+        for records in self._last(rest + text[skip:], cursor, find):
+            # Half a character at the end was counted as a whole one.
+            yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
+        if progress:
+            progress(position)
+
+    def _advance(self, text: bytes, cursor: _Cursor, find: Find) -> Generator[pl.DataFrame, None, bytes]:
+        """Yield the whole records of a text; what is left of it, and returned, comes first next time."""
+        body = self._whole_lines(text)
+        left = text[len(body) :]
+        if len(left) > self.limits.max_record_bytes < self.file.own_bytes(left):
+            self._refuse(
+                "file.record_too_long", f"more than {self.limits.max_record_bytes} bytes without a record"
+            )
+        rest = b""
+        for piece in self._pieces(body):
+            rest = yield from self._take(rest + piece, cursor, find, final=False)
+        return rest + left
+
+    def _last(self, text: bytes, cursor: _Cursor, find: Find) -> Iterator[pl.DataFrame]:
+        """The records up to the end of the file; line ends after the last one are none."""
+        rest = b""
+        *pieces, last = self._pieces(text.rstrip(b"\r\n"))
+        for piece in pieces:
+            rest = yield from self._take(rest + piece, cursor, find, final=False)
+        if rest + last:
+            yield from self._take(rest + last, cursor, find, final=True)
+
+    def _pieces(self, text: bytes) -> Iterator[bytes]:
+        """A text in halves of halves, cut at line ends, until each has few lines."""
+        half, line_end = len(text) // 2, self.line_end.encode()
+        middle = (text.rfind(line_end, 0, half) + 1) or (text.find(line_end, half) + 1)
+        if 0 < middle < len(text) and text.count(line_end) > DENSE_LINES:
+            yield from self._pieces(text[:middle])
+            yield from self._pieces(text[middle:])
+        else:
+            yield text
+
+    def _take(
+        self, body: bytes, cursor: _Cursor, find: Find, *, final: bool
+    ) -> Generator[pl.DataFrame, None, bytes]:
+        """Yield the records of whole lines; a record that their end cuts is returned."""
+        rest = b""
+        if not body:
+            return rest
+        lines = lines_of(body, self.line_end, self.file.size_bytes(pl.col("raw")))
+        longest = lines.select((pl.col("end") - pl.col("start")).max()).item()
+        if longest > self.limits.max_record_bytes:
+            self._refuse("file.record_too_long", f"a line of more than {self.limits.max_record_bytes} bytes")
+        found = find(lines, final)
+        if found.open_line is not None:
+            lines = lines.head(found.open_line)
+            taken = pl.col("text").str.len_bytes().sum() + pl.col("carriage").sum() + pl.len()
+            rest = body[lines.select(taken).item() :]
+            body = body[: len(body) - len(rest)]
+        records = cursor.place(found.records)
+        if cursor.record - 1 > self.limits.max_records:
+            self._refuse("file.too_many_records", f"more than {self.limits.max_records} records")
+        cursor.line += lines.height
+        cursor.byte += self.file.own_bytes(body)
+        if not records.is_empty():
+            yield from records.iter_slices(DENSE_LINES)
+        return rest
+
+    def _whole_lines(self, text: bytes) -> bytes:
+        """Text up to the last whole line that holds something; line ends after the last record are no records."""
+        line_end = self.line_end.encode()
+        filled = _filled(text, text.rfind(line_end) + 1)
+        return text[: text.find(line_end, filled) + 1] if filled else b""
+
+    def _refuse(self, rule: str, problem: str) -> NoReturn:
+        raise FileRefused(name=self.name, rule=rule, problem=problem, remedy="split it, or raise the limit")
+
+
+def _filled(text: bytes, end: int) -> int:
+    """Where the line ends at the end of `text[:end]` begin. Mostly they are few, and a copy of it all is not needed."""
+    start = max(0, end - _TAIL_BYTES)
+    tail = text[start:end].rstrip(b"\r\n")
+    return start + len(tail) if tail or not start else len(text[:start].rstrip(b"\r\n"))
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where the next stretch starts."""
+
+    record: int
+    line: int
+    byte: int
+
+    def place(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Number the records of a stretch within the file."""
+        placed = records.with_row_index("record").with_columns(
+            (pl.col("record").cast(pl.Int64) + self.record).alias("record"),
+            pl.col("line") + self.line,
+            (pl.col("start") + self.byte).alias("byte_start"),
+            (pl.col("end") + self.byte).alias("byte_end"),
+        )
+        self.record += records.height
+        return placed.drop("start", "end")

@@ -1,0 +1,50 @@
+"""How an unknown file begins, whatever it is packed in: enough to propose a feed for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.files import LandedFile
+from pipeline.edge.reader.compressed import Allowance, packing_of, unpacked
+from pipeline.edge.reader.xlsx.sheet import copy_sheet
+from schemas.feed import AmountFormat, Feed
+from schemas.settings import Limits
+
+HEAD_BYTES = 1 << 20
+_ANY = Feed(name="any", match="*", model="bill", amount=AmountFormat(unit="major"))
+"""How a sheet is copied: commas between fields, a point in numbers, ISO dates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first bytes of a file, as plain text."""
+
+    head: bytes
+    whole: bool
+    """Whether that is all of it."""
+    is_sheet: bool
+    """Whether it is our copy of a spreadsheet: CSV with commas, in UTF-8."""
+    notes: tuple[str, ...] = ()
+
+
+def beginning_of(path: Path, name: str, limits: Limits, folder: Path) -> Beginning:
+    """Read how a file begins; one that is packed is unpacked into `folder` first, as for a load and within `limits`.
+
+    Raises:
+        FileRefused: it is packed and cannot be unpacked for certain, or is of a format that is not read here.
+        DiskFull: no room for the copy.
+        OSError: it cannot be read.
+    """
+    size_bytes = path.stat().st_size
+    packing = packing_of(path, name)
+    plain = folder / "plain"
+    notes: tuple[str, ...] = ()
+    if packing == "xlsx":
+        landed = LandedFile("", path, name, {}, size_bytes, "named", _ANY)
+        notes = copy_sheet(landed, limits, plain).notes
+    elif packing is not None:
+        unpacked(path, packing, plain, Allowance(name, size_bytes, limits))
+    with (plain if packing else path).open("rb") as text:
+        head = text.read(HEAD_BYTES + 1)
+    return Beginning(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, packing == "xlsx", notes)

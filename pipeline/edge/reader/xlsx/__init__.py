@@ -1,0 +1,1 @@
+"""Workbooks → CSV, read as a stream within fixed bounds. Only `edge/reader` calls it."""

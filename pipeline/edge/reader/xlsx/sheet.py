@@ -1,0 +1,313 @@
+"""One sheet of a workbook as rows of text, and our copy of it as CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from pipeline.core.files import LandedFile
+from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
+from pipeline.edge.reader.compressed import Allowance, plain_copy, refuse, zip_archive
+from pipeline.edge.reader.xlsx.workbook import (
+    Attributes,
+    SharedTexts,
+    Sheet,
+    Text,
+    Workbook,
+    broken,
+    read_texts,
+    read_workbook,
+    stream,
+    unescaped,
+)
+from schemas.feed import Feed
+from schemas.settings import Limits
+
+MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
+"""Of any XLSX sheet."""
+MAX_MERGED = 100_000
+MARK = b"\xef\xbb\xbf"
+"""Spreadsheets know UTF-8 by it, and rejects.csv is opened in one."""
+_CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
+_RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})", re.ASCII)
+
+OnRow = Callable[[int, dict[int, str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Our CSV of a sheet."""
+
+    header_row: int
+    notes: tuple[str, ...]
+
+
+def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
+    """Write the sheet that the feed reads as CSV: one record for each row from the header down to the last filled one.
+
+    FileRefused when the workbook cannot be read for certain, or is larger than `limits` allow.
+    """
+    name = landed.name
+    foretold = Allowance(name, landed.size_bytes, limits)
+    with zip_archive(landed.path, name) as archive:
+        for member in archive.infolist():
+            foretold.spend(member.file_size)
+        book = read_workbook(archive, name)
+        sheet, notes = _chosen(book, landed.feed, name)
+        with (
+            read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
+            plain_copy(copy) as file,
+        ):
+            rows = _Csv(file, landed.feed.delimiter, Allowance(name, landed.size_bytes, limits))
+            cells = _Cells(
+                name, landed.feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
+            )
+            stream(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
+    if not rows.header_row:
+        refuse(name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again")
+    if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
+        problem = f"sheet {sheet.name} has merged cells, which say only once what belongs to many rows"
+        refuse(name, "file.merged_cells", problem, "unmerge them and fill in every row")
+    if cells.hidden_rows:
+        notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
+    return Copied(rows.header_row, notes)
+
+
+def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ...]]:
+    """The sheet that the feed names, else the first that people see."""
+    fits = [each for each in book.sheets if (each.visible if feed.sheet is None else each.name == feed.sheet)]
+    if not fits:
+        problem = (
+            "the workbook has no visible sheet" if feed.sheet is None else f"it has no sheet {feed.sheet}"
+        )
+        refuse(name, "file.sheet", problem, "add the sheet, or correct feed.sheet")
+    others = [each.name for each in book.sheets if each is not fits[0]]
+    return fits[0], (f"sheets ignored: {', '.join(others)}",) if others else ()
+
+
+@dataclass(slots=True)
+class _Csv:
+    """Rows as they are written. Rows of nothing are kept back: behind the last filled one they are no records."""
+
+    file: IO[bytes]
+    delimiter: str
+    allowance: Allowance
+    header_row: int = 0
+    last_row: int = 0
+    width: int = 0
+    special: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.special = re.compile(f'["\\r\\n{re.escape(self.delimiter)}]')
+
+    def add(self, row: int, cells: dict[int, str]) -> None:
+        if not cells:
+            return
+        if not self.header_row:
+            self.header_row, self.width = row, max(cells) + 1
+            self._write(MARK)
+        else:
+            self._write(b"\n" * (row - self.last_row))
+        self.last_row = row
+        fields = [""] * max(self.width, max(cells) + 1)
+        for column, text in cells.items():
+            fields[column] = self._quoted(text) if self.special.search(text) else text
+        self._write(self.delimiter.join(fields).encode())
+
+    def _write(self, line: bytes) -> None:
+        self.allowance.spend(len(line))
+        self.file.write(line)
+
+    def _quoted(self, text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+
+class _Cells:
+    """What expat tells of a sheet, gathered into rows."""
+
+    def __init__(
+        self,
+        name: str,
+        feed: Feed,
+        book: Workbook,
+        texts: SharedTexts,
+        *,
+        max_text_bytes: int,
+        on_row: OnRow,
+    ) -> None:
+        self.merged: list[tuple[int, int]] = []
+        """First and last row of each merged range."""
+        self.hidden_rows = 0
+        """Filled ones."""
+        self._name, self._book, self._texts, self._on_row = name, book, texts, on_row
+        self._number = partial(number_text, decimal=feed.amount.decimal)
+        self._formats, self._language = tuple(feed.date_formats), feed.date_language
+        self._max = max_text_bytes
+        self._inline = Text(name, max_text_bytes)
+        self._columns: dict[str, int] = {}
+        self._within = ""
+        """What is open of sheet, row and cell."""
+        self._row = 0
+        self._is_hidden = False
+        self._cells: dict[int, str] = {}
+        self._column = -1
+        self._kind, self._style = "n", "0"
+        self._formula = self._in_value = self._valued = False
+        self._value: list[str] = []
+        self._length = 0
+
+    def start(self, element: str, attributes: Attributes) -> None:
+        if element == "c":
+            self._enter("row", "c")
+            self._column = self._place(attributes.get("r"))
+            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
+            self._formula = self._valued = False
+            self._value.clear()
+            self._length = 0
+        elif element in ("v", "is") and self._within == "c":
+            self._only_value()
+            self._in_value = element == "v"
+        elif element == "f":
+            self._formula = True
+        elif element == "row":
+            if self._within:  # anchors of drawings have a row as well
+                self._enter("sheetData", "row")
+                self._start_row(attributes)
+        elif element == "sheetData":
+            self._enter("", "sheetData")
+        elif element == "mergeCell":
+            self._merge(attributes.get("ref", ""))
+        elif self._kind == "inlineStr":
+            self._inline.start(element)
+
+    def text(self, piece: str) -> None:
+        if self._in_value:
+            self._length += len(piece)
+            self._refuse_longer(self._length)  # now: what becomes of a text of megabytes takes gigabytes
+            self._value.append(piece)
+        elif self._kind == "inlineStr":
+            self._inline.add(piece)
+
+    def end(self, element: str) -> None:
+        if element == "v":
+            self._in_value = False
+        elif element == "c":
+            self._end_cell()
+            self._within = "row"
+        elif element == "row":
+            if self._within:
+                self._end_row()
+        elif element == "sheetData":
+            self._within = ""
+        elif self._kind == "inlineStr":
+            self._inline.end(element)
+
+    def _enter(self, outer: str, inner: str) -> None:
+        """Rows stand in the sheet and cells in rows; elsewhere they would be lost, or run into each other."""
+        if self._within != outer:
+            broken(self._name, f"rows or cells stand inside of others behind row {self._row}")
+        self._within = inner
+
+    def _only_value(self) -> None:
+        if self._valued:
+            broken(self._name, f"a cell of row {self._row} has two values")
+        self._valued = True
+
+    def _end_row(self) -> None:
+        self.hidden_rows += self._is_hidden and bool(self._cells)
+        self._on_row(self._row, self._cells)
+        self._cells = {}
+        self._within = "sheetData"
+
+    def _start_row(self, attributes: Attributes) -> None:
+        number = attributes.get("r")
+        self._is_hidden = attributes.get("hidden") in ("1", "true")
+        row = (
+            self._row + 1 if number is None else int(number) if number.isdecimal() and len(number) < 8 else 0
+        )
+        if not self._row < row <= MAX_ROW:
+            broken(self._name, f"the rows after {self._row} are out of order")
+        self._row, self._column = row, -1
+
+    def _place(self, reference: str | None) -> int:
+        if reference is None:
+            column = self._column + 1
+        else:
+            letters = reference.rstrip("0123456789")
+            column = self._columns.get(letters, -1)
+            if column < 0:
+                column = self._columns[letters] = _column_of(reference)
+        if not self._column < column < MAX_COLUMN:
+            broken(self._name, f"the cells of row {self._row} are out of order")
+        return column
+
+    def _merge(self, reference: str) -> None:
+        found = _RANGE.fullmatch(reference)
+        if found is None:
+            broken(self._name, "a merged range is none")
+        if len(self.merged) >= MAX_MERGED:
+            problem = f"a sheet of more than {MAX_MERGED} merged ranges"
+            refuse(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
+        self.merged.append((int(found[2]), int(found[3])))
+
+    def _end_cell(self) -> None:
+        raw = "".join(self._value)
+        text = self._inline.take() if self._kind == "inlineStr" else self._text_of(raw)
+        self._kind = "n"
+        self._refuse_longer(len(text))
+        if text:
+            self._cells[self._column] = text
+
+    def _refuse_longer(self, length: int) -> None:
+        if length > self._max:
+            problem = f"a cell of more than {self._max} characters"
+            refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+
+    def _text_of(self, raw: str) -> str:
+        if not raw:
+            return NOT_COMPUTED if self._formula else ""
+        match self._kind:
+            case "s":
+                if not (raw.isdecimal() and len(raw) < 10 and int(raw) < len(self._texts)):
+                    broken(self._name, f"row {self._row} refers to a text that is not there")
+                return self._texts[int(raw)]
+            case "str":
+                return unescaped(raw)
+            case "b":
+                return "TRUE" if raw.strip() == "1" else "FALSE"
+            case "e":
+                return raw if raw.startswith("#") else NOT_A_NUMBER
+            case "d":
+                return self._iso(raw.strip())
+            case _:
+                return self._number_or_date(raw.strip())
+
+    def _number_or_date(self, raw: str) -> str:
+        style = int(self._style) if self._style.isdecimal() and len(self._style) < 7 else -1
+        if 0 <= style < len(self._book.dates) and self._book.dates[style]:
+            return date_text(
+                raw, since_1904=self._book.since_1904, formats=self._formats, language=self._language
+            )
+        return self._number(raw)
+
+    def _iso(self, raw: str) -> str:
+        try:
+            moment = datetime.fromisoformat(raw)
+        except ValueError:
+            return NOT_A_NUMBER
+        return moment_text(moment, self._formats, self._language)
+
+
+def _column_of(reference: str) -> int:
+    found = _CELL.fullmatch(reference)
+    if found is None:
+        return MAX_COLUMN
+    column = 0
+    for letter in found[1]:
+        column = column * 26 + ord(letter) - 64
+    return column - 1

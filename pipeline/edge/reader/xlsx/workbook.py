@@ -1,0 +1,283 @@
+"""An XLSX workbook: which sheet is read, what its styles and shared texts are. Source: ECMA-376 part 1.
+
+XML is parsed as a stream by expat, without building trees: libraries for spreadsheets hold all of a sheet's texts, or
+a cell for each place of its stated extent, so that a file of 5 KB can take all memory. Entities, document types and
+absurd nesting are refused.
+"""
+
+from __future__ import annotations
+
+import mmap
+import posixpath
+import re
+import zipfile
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import IO, NoReturn
+from xml.parsers import expat  # bounded below: no document type, no depth, no endless token
+
+from pipeline.core.csv_structure import SUBSTITUTE
+from pipeline.core.values.xlsx_cells import is_date_format
+from pipeline.edge.disk import nameless_file
+from pipeline.edge.reader.compressed import STEP_BYTES, opened, refuse
+
+MAX_TOKEN_BYTES = 4 << 20
+MAX_DEPTH = 64
+MAX_NAMES = 1000
+MAX_ELEMENTS = 250_000
+"""Of a part that is remembered whole: relations, sheets, styles (of which Excel allows some 64 000)."""
+_SHEETS = ("worksheet", "chartsheet", "dialogsheet", "macrosheet")
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Attributes = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet as the workbook lists it."""
+
+    name: str
+    part: str
+    """Its name in the archive."""
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """What has to be known before a sheet is read."""
+
+    sheets: tuple[Sheet, ...]
+    since_1904: bool
+    dates: tuple[bool, ...]
+    """By style: whether it shows dates."""
+    texts_part: str | None
+
+
+class _LocalNames(dict[str, str]):
+    """Elements without their namespaces. A workbook has a few dozen."""
+
+    def __missing__(self, element: str) -> str:
+        name = element.rpartition(" ")[2]
+        if len(self) < MAX_NAMES:
+            self[element] = name
+        return name
+
+
+def stream(
+    archive: zipfile.ZipFile,
+    part: str,
+    name: str,
+    *,
+    start: Callable[[str, Attributes], None],
+    end: Callable[[str], None] = lambda _: None,
+    text: Callable[[str], None] = lambda _: None,
+    max_elements: float = inf,
+) -> None:
+    """Parse one part; elements are told by their local names. FileRefused when it is no sane XML."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    local = _LocalNames()
+    depth = elements = 0
+
+    def on_start(element: str, attributes: Attributes) -> None:
+        nonlocal depth, elements
+        depth += 1
+        elements += 1
+        if depth > MAX_DEPTH:
+            broken(name, f"{part} is nested too deeply")
+        if elements > max_elements:
+            broken(name, f"{part} has more than {max_elements} elements")
+        start(local[element], attributes)
+
+    def on_end(element: str) -> None:
+        nonlocal depth
+        depth -= 1
+        end(local[element])
+
+    def on_doctype(*_: object) -> NoReturn:
+        broken(name, f"{part} declares a document type")
+
+    parser.StartElementHandler = on_start
+    parser.EndElementHandler = on_end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = on_doctype
+    try:
+        with opened(archive, part) as content:
+            fed = 0
+            while block := content.read(STEP_BYTES):
+                fed += len(block)
+                parser.Parse(block, False)
+                if fed - parser.CurrentByteIndex > MAX_TOKEN_BYTES:
+                    broken(name, f"{part} has an endless tag")
+            parser.Parse(b"", True)
+    except (expat.ExpatError, KeyError):
+        broken(name, f"{part} is missing or no well-formed XML")
+
+
+def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
+    """The workbook's own part, its relations and its styles. FileRefused when it holds programs or links."""
+    names = [each.lower() for each in archive.namelist()]
+    if any(each.endswith("vbaproject.bin") or each.startswith("xl/externallinks/") for each in names):
+        problem = "the workbook holds macros, or links to other workbooks"
+        refuse(name, "file.workbook_active", problem, "save it as a plain workbook of values, or as CSV")
+    parts: dict[str, tuple[str, str]] = {}
+
+    def on_relation(element: str, attributes: Attributes) -> None:
+        if element == "Relationship":
+            target = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", "")))
+            kind = attributes.get("Type", "").rpartition("/")[2]
+            parts[attributes.get("Id", "")] = (kind, target.removeprefix("/"))
+
+    stream(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation, max_elements=MAX_ELEMENTS)
+    sheets: list[Sheet] = []
+    since_1904 = False
+
+    def on_workbook(element: str, attributes: Attributes) -> None:
+        nonlocal since_1904
+        if element == "workbookPr":
+            since_1904 = attributes.get("date1904") in ("1", "true")
+        elif element == "sheet":
+            relation = next((each for key, each in attributes.items() if key.endswith(" id")), "")
+            kind, part = parts.get(relation, ("", ""))
+            if kind == "worksheet":
+                visible = attributes.get("state", "visible") == "visible"
+                sheets.append(Sheet(attributes.get("name", ""), part, visible))
+            elif kind not in _SHEETS:
+                broken(name, "a sheet of the workbook is missing")
+
+    stream(archive, "xl/workbook.xml", name, start=on_workbook, max_elements=MAX_ELEMENTS)
+    by_kind = dict(parts.values())
+    dates = _date_styles(archive, by_kind["styles"], name) if "styles" in by_kind else ()
+    return Workbook(tuple(sheets), since_1904, dates, by_kind.get("sharedStrings"))
+
+
+def _date_styles(archive: zipfile.ZipFile, part: str, name: str) -> tuple[bool, ...]:
+    codes: dict[int, str] = {}
+    dates: list[bool] = []
+    inside = False
+
+    def on_start(element: str, attributes: Attributes) -> None:
+        nonlocal inside
+        if element == "numFmt":
+            codes[_number(attributes.get("numFmtId"), name)] = attributes.get("formatCode", "")
+        elif element == "cellXfs":
+            inside = True
+        elif element == "xf" and inside:
+            number = _number(attributes.get("numFmtId", "0"), name)
+            dates.append(is_date_format(number, codes.get(number)))
+
+    def on_end(element: str) -> None:
+        nonlocal inside
+        if element == "cellXfs":
+            inside = False
+
+    stream(archive, part, name, start=on_start, end=on_end, max_elements=MAX_ELEMENTS)
+    return tuple(dates)
+
+
+class SharedTexts:
+    """The texts that cells refer to by number, kept in a file: there may be millions."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._ends = array("Q", [0])
+        self._bytes: mmap.mmap | bytes = b""
+
+    def add(self, text: str) -> None:
+        self._ends.append(self._ends[-1] + self._file.write(text.encode()))
+
+    def finish(self) -> None:
+        """No more are added; from now on they can be read."""
+        self._file.flush()
+        if self._ends[-1]:
+            self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def close(self) -> None:
+        if isinstance(self._bytes, mmap.mmap):
+            self._bytes.close()
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> str:
+        return self._bytes[self._ends[number] : self._ends[number + 1]].decode()
+
+
+@contextmanager
+def read_texts(
+    archive: zipfile.ZipFile, part: str | None, name: str, folder: Path, max_text_bytes: int
+) -> Iterator[SharedTexts]:
+    """All shared texts, in a nameless file below `folder`."""
+    with nameless_file(folder) as file, closing(SharedTexts(file)) as texts:
+        collected = Text(name, max_text_bytes)
+
+        def on_end(element: str) -> None:
+            collected.end(element)
+            if element == "si":
+                texts.add(collected.take())
+
+        if part is not None:
+            stream(archive, part, name, start=collected.start, end=on_end, text=collected.add)
+        texts.finish()
+        yield texts
+
+
+class Text:
+    """A text that is told in pieces: `t` elements, those for pronunciation (`rPh`) left out."""
+
+    def __init__(self, name: str, max_text_bytes: int) -> None:
+        self._name, self._max = name, max_text_bytes
+        self._pieces: list[str] = []
+        self._length = 0
+        self._open = self._spoken = False
+
+    def start(self, element: str, _: Attributes | None = None) -> None:
+        if element == "t":
+            self._open = not self._spoken
+        elif element == "rPh":
+            self._spoken = True
+
+    def end(self, element: str) -> None:
+        if element == "t":
+            self._open = False
+        elif element == "rPh":
+            self._spoken = False
+
+    def add(self, piece: str) -> None:
+        if self._open:
+            self._length += len(piece)
+            if self._length > self._max:
+                problem = f"a cell of more than {self._max} characters"
+                refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+            self._pieces.append(piece)
+
+    def take(self) -> str:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        self._length = 0
+        return unescaped(text)
+
+
+def unescaped(text: str) -> str:
+    """`_x000D_` is how XLSX writes characters that XML cannot hold (ECMA-376 part 1, 22.9.2.19)."""
+    if "_x" not in text:
+        return text
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _SURROGATE.sub(SUBSTITUTE, whole)
+
+
+def _number(text: str | None, name: str) -> int:
+    if text is None or not re.fullmatch("[0-9]{1,9}", text):
+        broken(name, "a style has no number format")
+    return int(text)
+
+
+def broken(name: str, problem: str) -> NoReturn:
+    refuse(name, "file.workbook", problem, "save it again as XLSX, or as CSV")

@@ -1,0 +1,194 @@
+"""From the records Parquet to customers at work, a bounded window at a time.
+
+Records are taken per hash bucket of customers: no sort of the whole file, no dict of all references. Within a
+bucket customers come in file order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.core.api.intents import Entity
+from pipeline.core.api.requests import LEAF_OF, ROW, Wanted, wanted_from_row
+from pipeline.core.api.scheduler import CustomerPart, Group
+from pipeline.core.rules.line_items import summed
+from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable
+from pipeline.load.entity_cache import Memory
+from schemas.feed import Model
+
+BUCKET_RECORDS = 100_000
+BATCH_ROWS = 1024
+CACHED_BATCHES = 64
+
+CUSTOMER_DETAILS = ("customer_name", "customer_email", "customer_phone", "customer_metadata")
+ACCOUNT_DETAILS = ("account_name", "account_metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Customers of one hash bucket, with what the ledger knows of them and of their records."""
+
+    parts: Iterator[CustomerPart]
+    """Made as they are taken: a hundred thousand of them at once would be most of the memory."""
+    entities: list[Entity]
+    """Known customers, accounts and, for bills, the bills."""
+    generations: dict[tuple[str, str], int]
+
+
+class Rows:
+    """Rows of a frame as wishes, converted batch by batch so that few Python objects exist at once."""
+
+    def __init__(self, frame: pl.DataFrame, model: Model) -> None:
+        self._frame = frame.select(ROW)
+        self._model = model
+        self._batches: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
+
+    def __call__(self, number: int) -> Wanted:
+        batch, offset = divmod(number, BATCH_ROWS)
+        rows = self._batches.get(batch)
+        if rows is None:
+            rows = self._frame.slice(batch * BATCH_ROWS, BATCH_ROWS).to_dicts()
+            self._batches[batch] = rows
+            if len(self._batches) > CACHED_BATCHES:
+                self._batches.popitem(last=False)
+        return wanted_from_row(rows[offset], self._model)
+
+
+def count_to_send(records: Path) -> int:
+    """Accepted records of a checked file (which may hold no records at all)."""
+    if not parts_of(records):
+        return 0
+    return int(_accepted(records).select(pl.len()).collect().item())
+
+
+def buckets(
+    records: Path, model: Model, memory: Memory, file_id: int, *, up_to: int | None = None
+) -> Iterator[Bucket]:
+    """The accepted records that have no final outcome yet, bucket by bucket.
+
+    Within a file the last record's names, e-mails and phones count, so every row carries those. `up_to` takes
+    only the first of them, until so many records of the file have a final outcome.
+    """
+    number = -(-count_to_send(records) // BUCKET_RECORDS)
+    if not number:
+        return
+    settled = memory.settled_records(file_id)
+    if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
+        return  # a run that was killed after its last record looks no further
+    last_record = _last_record(records, settled, up_to)
+    lines = count_lines(*parts_of(records))
+    number += lines // BUCKET_RECORDS
+    for index in range(number):
+        frame = sendable(*parts_of(records)) if lines else _accepted(records)
+        if number > 1:
+            frame = frame.filter(pl.col("customer_reference").hash(seed=0) % number == index)
+        if lines:
+            frame = summed(frame)
+        frame = (
+            frame.with_columns(
+                *[_last(column, "customer_reference") for column in CUSTOMER_DETAILS],
+                *[_last(column, "account_reference") for column in ACCOUNT_DETAILS],
+            )
+            .pipe(_unsettled, settled)
+            .filter(pl.col("record") <= last_record)
+            .sort(
+                pl.col("record").min().over("customer_reference"),
+                pl.col("record").min().over("customer_reference", "account_reference"),
+                "record",
+            )
+        )
+        yield _bucket(frame.collect(), model, memory)
+
+
+def _bucket(frame: pl.DataFrame, model: Model, memory: Memory) -> Bucket:
+    kind = LEAF_OF[model]
+    customers = memory.entities("customer", frame["customer_reference"].unique())
+    accounts: dict[str, Entity] = {}
+    if kind != "customer":
+        accounts = memory.entities("account", frame["account_reference"].drop_nulls().unique())
+    leaves = frame[f"{kind}_reference"]
+    bills = memory.entities("bill", leaves) if kind == "bill" else {}
+    return Bucket(
+        parts=_parts(frame, model, customers, accounts),
+        entities=[*customers.values(), *accounts.values(), *bills.values()],
+        generations=memory.generations(kind, leaves),
+    )
+
+
+def _parts(
+    frame: pl.DataFrame, model: Model, customers: dict[str, Entity], accounts: dict[str, Entity]
+) -> Iterator[CustomerPart]:
+    rows = Rows(frame, model)
+    sizes = frame.group_by("customer_reference", "account_reference", maintain_order=True).len()
+    start = 0
+    customer: str | None = None
+    groups: list[Group] = []
+
+    def part(reference: str, groups: list[Group]) -> CustomerPart:
+        known = customers.get(reference)
+        return CustomerPart(reference, LEAF_OF[model], groups, rows, customer_id=known.id if known else None)
+
+    for reference, account, size in sizes.iter_rows():
+        if customer is not None and reference != customer:
+            yield part(customer, groups)
+            groups = []
+        customer = reference
+        known = accounts.get(account) if account else None
+        groups.append(Group(account, range(start, start + size), account_id=known.id if known else None))
+        start += size
+    if customer is not None:
+        yield part(customer, groups)
+
+
+def _accepted(records: Path) -> pl.LazyFrame:
+    return accepted(*parts_of(records))
+
+
+def _unsettled(frame: pl.LazyFrame, settled: pl.Series) -> pl.LazyFrame:
+    return frame.join(pl.LazyFrame({"record": settled}), on="record", how="anti")
+
+
+def _last(column: str, owner: str) -> pl.Expr:
+    return pl.col(column).drop_nulls().last().over(owner)
+
+
+def _last_record(records: Path, settled: pl.Series, up_to: int | None) -> int:
+    if up_to is None:
+        return 2**62
+    limit = max(0, up_to - settled.len())
+    first = _accepted(records).select("record").pipe(_unsettled, settled).sort("record").head(limit).collect()
+    return int(first["record"].max() or 0) if limit else 0  # type: ignore[arg-type]
+
+
+class Supply:
+    """Parts one by one, the next bucket being read while the last one is at work."""
+
+    def __init__(self, buckets: Iterator[Bucket]) -> None:
+        self._buckets = buckets
+        self._parts: Iterator[CustomerPart] = iter(())
+        self._ahead: asyncio.Task[Bucket | None] | None = self._read_ahead()
+
+    async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerPart | None:
+        """The next customer, or None when there is none left; `take_up` is told of each new bucket."""
+        while (part := next(self._parts, None)) is None and self._ahead is not None:
+            bucket = await self._ahead
+            self._ahead = self._read_ahead() if bucket is not None else None
+            if bucket is not None:
+                take_up(bucket)
+                self._parts = bucket.parts
+        return part
+
+    async def close(self) -> None:
+        """Wait for a read under way: its thread uses the ledger."""
+        if self._ahead is not None:
+            await asyncio.wait([self._ahead])
+
+    def _read_ahead(self) -> asyncio.Task[Bucket | None]:
+        return asyncio.create_task(asyncio.to_thread(next, self._buckets, None))

@@ -1,0 +1,126 @@
+"""How things stand, as metrics. The table in docs/monitoring.md is generated from `MEANINGS`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pipeline.core.outcomes import FileState, Outcome
+from pipeline.edge.ledger import FileRow, RunRow
+from pipeline.monitoring.status import Standing
+from schemas.settings import Settings
+
+MEANINGS = {
+    "billferry_last_run_timestamp_seconds": "When the last run ended, whatever became of it.",
+    "billferry_last_run_duration_seconds": "How long it took.",
+    "billferry_last_run_exit_status": "Its exit status.",
+    "billferry_last_run_files": "Its files, by the state they ended in.",
+    "billferry_last_success_timestamp_seconds": "When a run last came to its end (exit status 0 or 1).",
+    "billferry_files": "Files that the ledger knows, by state.",
+    "billferry_records": "Records of those files, by outcome.",
+    "billferry_amount_minor": "Their amounts in minor units, by currency and outcome.",
+    "billferry_files_unfinished": "Files that a run must take up again.",
+    "billferry_files_held": "Files that wait for a person to release or refuse them.",
+    "billferry_files_waiting": "Files that no run has taken, by source.",
+    "billferry_records_in_doubt": "Records that were sent and whose outcome is unknown.",
+    "billferry_in_doubt_since_timestamp_seconds": "When the oldest request in doubt was first sent.",
+    "billferry_handovers_owed": "Moves and uploads owed to a source.",
+    "billferry_feed_late": "1 where the hour of a feed's expect_by has passed without a file, else 0.",
+    "billferry_feed_last_file_timestamp_seconds": "When a feed last got a file.",
+}
+"""Name → meaning. All are gauges with the labels `merchant` and `environment`."""
+
+Sample = tuple[str, Mapping[str, str], int | float]
+"""Name of the metric, its own labels, its value."""
+
+
+def metrics_text(settings: Settings, stands: Standing) -> str:
+    """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out."""
+    labels = {"merchant": settings.merchant, "environment": settings.environment}
+    return exposition(_samples(settings, stands), MEANINGS, labels)
+
+
+def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Gauges in Prometheus' text format; `labels` are put on every sample, whose own labels win.
+
+    Values are 64-bit floats there, as in Prometheus itself: beyond 2**53 minor units a sum is not exact.
+    """
+    # Only a run that writes metrics needs the library.
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+    from prometheus_client.core import GaugeMetricFamily, Metric  # noqa: PLC0415
+    from prometheus_client.registry import Collector  # noqa: PLC0415
+
+    families = {name: GaugeMetricFamily(name, meaning) for name, meaning in meanings.items()}
+    for name, own, value in samples:
+        families[name].add_sample(name, {**labels, **own}, value)
+
+    class Families(Collector):
+        def collect(self) -> Iterable[Metric]:
+            return [family for family in families.values() if family.samples]
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Families())
+    return generate_latest(registry).decode()
+
+
+def _samples(settings: Settings, stands: Standing) -> Iterator[Sample]:
+    yield from _last_run(stands.last_run)
+    if (finished := stands.last_finished) is not None and finished.finished_at is not None:
+        yield "billferry_last_success_timestamp_seconds", {}, _seconds(finished.finished_at)
+    states = stands.states()
+    for state in FileState:
+        if state in states:
+            yield "billferry_files", {"state": state}, states[state]
+    yield from _sums(stands.files)
+    yield "billferry_files_unfinished", {}, len(stands.unfinished)
+    undecided = [row for row in stands.held if row.sha256 not in stands.decided]
+    yield "billferry_files_held", {}, len(undecided)
+    for source, names in stands.waiting.items():
+        yield "billferry_files_waiting", {"source": source}, len(names)
+    yield "billferry_records_in_doubt", {}, stands.records_in_doubt
+    if stands.in_doubt_since is not None:
+        yield "billferry_in_doubt_since_timestamp_seconds", {}, _seconds(stands.in_doubt_since)
+    for source, owed in stands.owed.items():
+        yield "billferry_handovers_owed", {"source": source}, owed
+    late = {each.feed for each in stands.late}
+    for feed in settings.feeds:
+        if feed.expect_by is not None:
+            yield "billferry_feed_late", {"feed": feed.name}, int(feed.name in late)
+        if feed.name in stands.arrivals:
+            last_at = stands.arrivals[feed.name].timestamp()
+            yield "billferry_feed_last_file_timestamp_seconds", {"feed": feed.name}, last_at
+
+
+def _last_run(run: RunRow | None) -> Iterator[Sample]:
+    if run is None or run.finished_at is None or run.exit_status is None:
+        return
+    ended = _seconds(run.finished_at)
+    yield "billferry_last_run_timestamp_seconds", {}, ended
+    yield "billferry_last_run_duration_seconds", {}, ended - _seconds(run.started_at)
+    yield "billferry_last_run_exit_status", {}, run.exit_status
+    for state, count in run.states.items():
+        yield "billferry_last_run_files", {"state": state}, count
+
+
+def _sums(files: Sequence[FileRow]) -> Iterator[Sample]:
+    records: Counter[str] = Counter()
+    amounts: dict[str, Counter[str]] = {}
+    for row in files:
+        summary = row.summary or {}
+        records.update({each: summary.get("records", {}).get(each, 0) for each in Outcome})
+        for currency, parts in summary.get("amounts_minor", {}).items():
+            amounts.setdefault(currency, Counter()).update({each: parts.get(each, 0) for each in Outcome})
+    for outcome in Outcome:
+        yield "billferry_records", {"outcome": outcome}, records[outcome]
+    for currency in sorted(amounts):
+        for outcome in Outcome:
+            yield (
+                "billferry_amount_minor",
+                {"currency": currency, "outcome": outcome},
+                amounts[currency][outcome],
+            )
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()

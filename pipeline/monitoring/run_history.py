@@ -1,0 +1,138 @@
+"""What is remembered of a run itself, and told to those who watch from outside: the metrics file and the ping.
+
+What fails here is a warning: it never changes what became of a file, nor the exit status.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from pipeline.core.values.timestamps import rfc3339
+from pipeline.edge.config import ping_url
+from pipeline.edge.ledger import Ledger, Runs
+from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, badness
+from pipeline.monitoring.metrics import metrics_text
+from pipeline.monitoring.status import late_now, standing
+from schemas.results import RunResult
+from schemas.settings import Settings
+
+log = structlog.get_logger()
+
+Warn = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Diary:
+    """One run's entry in the ledger; without a ledger (a dry run) nothing is written."""
+
+    settings: Settings
+    ledger: Ledger | None
+    warn: Warn
+    elsewhere: int = EX_OK
+    """What a watch knows to be wrong at places that this pass does not look at."""
+    _number: int = field(default=0, init=False)
+
+    def begin(self, run_id: str, now: datetime) -> None:
+        if self.ledger is not None:
+            self._number = Runs(self.ledger).begin(run_id, at=rfc3339(now))
+
+    def arrived(self, feed: str, now: datetime) -> None:
+        """A file of that feed came."""
+        if self.ledger is not None:
+            Runs(self.ledger).arrived(feed, at=rfc3339(now))
+
+    def late(self, now: datetime) -> list[FeedLate]:
+        """What to say of feeds whose hour has passed without a file."""
+        if self.ledger is None or not any(feed.expect_by for feed in self.settings.feeds):
+            return []
+        return [
+            FeedLate(
+                feed=each.feed,
+                day=f"{each.due_at:%Y-%m-%d}",
+                hour=f"{each.due_at:%H:%M}",
+                timezone=self.settings.timezone,
+            )
+            for each in late_now(self.settings, Runs(self.ledger).arrivals(), now)
+        ]
+
+    def end(self, result: RunResult, now: datetime) -> None:
+        """Remember how it ended, and write the metrics."""
+        if self.ledger is None:
+            return
+        states: Counter[str] = Counter(file.state for file in result.files)
+        worst = max(result.exit_status, self.elsewhere, key=badness)
+        Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
+        if self.settings.metrics_file is None:
+            return
+        from pipeline.edge.monitoring.metrics_file import write_metrics  # noqa: PLC0415 (only where they are wanted)
+
+        try:
+            write_metrics(
+                self.settings.metrics_file,
+                metrics_text(self.settings, standing(self.settings, self.ledger, now)),
+            )
+            log.info("metrics.written")
+        except Stopped:
+            raise
+        except BillferryError as error:
+            self.warn(f"{error}; the metrics are those of an earlier run")
+
+
+class Monitor:
+    """The monitor of the config's `ping`, or nobody. Raises ConfigError where its address is none."""
+
+    def __init__(self, settings: Settings, warn: Warn) -> None:
+        self._url = ping_url(settings)
+        self._timeout_s = settings.ping.timeout_s if settings.ping else 0.0
+        self._warn = warn
+        self._told: set[tuple[str, str]] = set()
+        """What failed since a ping last worked: a watch says it once."""
+
+    def tell_start(self) -> None:
+        self._tell("start", "/start")
+
+    def tell_end(self, exit_status: int) -> None:
+        """Good is 0 alone: whatever else needs somebody, now or with the next run."""
+        self._tell("success" if exit_status == EX_OK else "failure", "" if exit_status == EX_OK else "/fail")
+
+    def _tell(self, what: str, path: str) -> None:
+        if self._url is None:
+            return
+        from pipeline.edge.monitoring.heartbeat import ping  # noqa: PLC0415
+
+        problem = ping(self._url + path, timeout_s=self._timeout_s)
+        log.info("pinged", what=what, problem=problem)
+        if problem is None:
+            self._told.clear()
+        elif (what, problem) not in self._told:
+            self._told.add((what, problem))
+            self._warn(f"the ping of {what} failed ({problem}); the run is not concerned")
+
+
+@contextmanager
+def monitored(monitor: Monitor) -> Iterator[Callable[[RunResult], RunResult]]:
+    """Tell how the work ends: by its result, or by what it raises. Who finds another run at work tells nothing."""
+    ended = []
+
+    def note(result: RunResult) -> RunResult:
+        ended.append(result.exit_status)
+        return result
+
+    try:
+        yield note
+    except AnotherRun:
+        raise
+    except BillferryError as error:
+        monitor.tell_end(error.exit_status)
+        raise
+    except BaseException:
+        monitor.tell_end(-1)
+        raise
+    if ended:
+        monitor.tell_end(ended[0])

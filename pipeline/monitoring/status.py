@@ -1,0 +1,114 @@
+"""How things stand: what the ledger and the drop folder show, for `status` and the metrics file. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pipeline.core.files import SOURCES, Listing
+from pipeline.core.mapping.file_names import is_ignored
+from pipeline.core.names import is_unfinished
+from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.release_decisions import Decision
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, RunRow, Runs, Sends
+from pipeline.edge.local import DropFolder
+from pipeline.errors import BillferryError
+from pipeline.monitoring.late_feeds import LateFeed, late_feeds
+from schemas.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand at one moment."""
+
+    files: Sequence[FileRow]
+    """Oldest first."""
+    last_run: RunRow | None
+    last_finished: RunRow | None
+    records_in_doubt: int
+    requests_in_doubt: int
+    in_doubt_since: str | None
+    """When the oldest request in doubt was first sent."""
+    owed: Mapping[str, int]
+    """Moves and uploads owed, by source."""
+    waiting: Mapping[str, Sequence[str]]
+    """Names that no run has taken: in the drop folder now, on the SFTP server when it was last looked at."""
+    late: Sequence[LateFeed]
+    arrivals: Mapping[str, datetime]
+    decided: Mapping[str, Decision]
+    """SHA-256 → what a person decided about a held file, as far as no run has taken it up."""
+
+    @property
+    def unfinished(self) -> list[FileRow]:
+        return [row for row in self.files if row.is_open and not row.held]
+
+    @property
+    def held(self) -> list[FileRow]:
+        """Files that wait for a person, or, where one has released them, for the next run."""
+        return [row for row in self.files if row.held]
+
+    def states(self) -> Counter[str]:
+        return Counter(state_of(row) for row in self.files)
+
+
+def standing(settings: Settings, ledger: Ledger | None, now: datetime) -> Standing:
+    """Look at the ledger (None: there is none yet) and into the drop folder; `now` in UTC."""
+    if ledger is None:
+        late = late_now(settings, {}, now)
+        return Standing((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
+    files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
+    arrivals = runs.arrivals()
+    return Standing(
+        files=files.all(),
+        last_run=runs.last(),
+        last_finished=runs.last_finished(),
+        records_in_doubt=files.count_outcomes(Outcome.IN_DOUBT),
+        requests_in_doubt=len(intents),
+        in_doubt_since=intents[0].first_sent_at if intents else None,
+        owed={source: len(files.owed(source)) for source in SOURCES},
+        waiting=_waiting(settings, files),
+        late=late_now(settings, arrivals, now),
+        arrivals=arrivals,
+        decided=Decisions(ledger).all_pending(),
+    )
+
+
+def late_now(settings: Settings, arrivals: Mapping[str, datetime], now: datetime) -> list[LateFeed]:
+    """Feeds whose hour has passed without a file."""
+    return late_feeds(settings.feeds, arrivals, now, ZoneInfo(settings.timezone))
+
+
+def state_of(row: FileRow) -> str:
+    """A file that was landed and not finished is one that a run works on now, or that a killed run left."""
+    return FileState.UNFINISHED if row.state == "landed" else row.state
+
+
+def _waiting(settings: Settings, files: Files | None) -> dict[str, list[str]]:
+    fetched = {
+        (source, row["name"], row["size_bytes"], row["modified_at"])
+        for source in SOURCES
+        for row in (files.sightings(source) if files else [])
+        if row["sha256"]
+    }
+    waiting: dict[str, list[str]] = {}
+    if settings.sftp is not None and files is not None:
+        waiting["sftp"] = sorted(row["name"] for row in files.sightings("sftp") if not row["sha256"])
+    drop = settings.drop
+    if drop is not None and drop.folder.is_dir():
+        try:
+            listing = DropFolder(drop).list()
+        except (BillferryError, OSError):
+            listing = Listing(())
+        new = (
+            file.name
+            for file in listing.files
+            if ("drop", file.name, file.size_bytes, file.modified_at.isoformat()) not in fetched
+        )
+        waiting["drop"] = sorted({*new, *(odd.name for odd in listing.oddities)})
+    return {
+        source: [name for name in names if not is_unfinished(name) and not is_ignored(name, settings.ignore)]
+        for source, names in waiting.items()
+    }

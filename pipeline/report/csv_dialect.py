@@ -1,0 +1,157 @@
+"""How a delimited bill file is written, and how our columns join its lines without touching what stood there."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
+
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Delimiter, encoding and line end of one bill file.
+
+    Text is searched in a decoding that maps back onto the very same bytes (`_codec`), whatever the encoding.
+    """
+
+    header: bytes
+    delimiter: str
+    encoding: str
+    """Of what we write: without a byte order mark of its own."""
+    line_end: bytes
+    source: str
+    """What `reject_source` says: the file that rejected the record last."""
+    is_rejects_file: bool = False
+    """Whether the file is itself a corrected rejects file; there our columns take the place of its own."""
+
+    @classmethod
+    def of(cls, checked: CheckedFile) -> Dialect:
+        """The dialect that a file was read in."""
+        feed = checked.landed.feed
+        return cls(
+            header=checked.header,
+            delimiter=feed.delimiter,
+            encoding=checked.codec,
+            line_end=checked.line_end,
+            source=checked.landed.short_name,
+            is_rejects_file=checked.landed.rejects_of is not None,
+        )
+
+    def header_line(self) -> bytes:
+        """The original header and the names of our columns."""
+        kept = self._encoded(self._without(self._earlier, self._decoded(self.header)))
+        names = self.delimiter.join(REJECT_COLUMNS)
+        return kept + self._written(self.delimiter + names if kept else names) + self.line_end
+
+    def record_line(self, original: bytes, codes: str, message: str, number: int | None) -> bytes:
+        """The original record and our columns; `number` is that of the first original's record, where it is known.
+
+        They are always quoted: a quote left open in the original ends there, and does not swallow the next record.
+        """
+        if self._earlier:
+            original, stated = self._without_earlier_columns(original)
+            number = stated if number is None else number
+        before, behind = _ours(codes, message, self.source, self.delimiter, self.encoding)
+        written = self._written(str(number)) if number is not None else b""
+        return original + before + written + behind + self.line_end
+
+    def _without_earlier_columns(self, original: bytes) -> tuple[bytes, int | None]:
+        """Cut the columns of an earlier rejects file off, where they surely are ours; and the number they stated.
+
+        They are, when they end the record exactly as we write them (even a damaged one), or when a record that
+        a spreadsheet has written anew has as many fields as the header. Otherwise everything is kept.
+        """
+        try:
+            text = self._decoded(original)
+        except UnicodeDecodeError:  # half a UTF-16 unit
+            return original, None
+        tail = self._earlier_columns.search(text) if text.endswith('"') else None
+        if tail is not None:
+            return self._encoded(text[: tail.start()]), int(tail["number"]) if tail["number"] else None
+        if len(self._field_starts(text)) == len(self._header_fields):
+            return self._encoded(self._without(self._earlier, text)), None
+        return original, None
+
+    @cached_property
+    def _earlier(self) -> tuple[int, ...]:
+        """Places of our own columns in the header of a file that is itself a corrected rejects file."""
+        if not self.is_rejects_file:
+            return ()
+        rows = csv.reader([self._decoded(self.header)], delimiter=self.delimiter)
+        names = [name.strip() for name in next(rows, [])]
+        if not is_rejects_header(names):
+            return ()
+        return tuple(place for place, name in enumerate(names) if name in REJECT_COLUMNS)
+
+    def _without(self, places: tuple[int, ...], text: str) -> str:
+        """A record without the fields at these places."""
+        if not places:
+            return text
+        starts = [*self._field_starts(text), len(text)]
+        fields = [text[start:end] for start, end in pairwise(starts)]
+        kept = "".join(field for place, field in enumerate(fields) if place not in places)
+        return kept.removeprefix(self.delimiter) if 0 in places else kept
+
+    @cached_property
+    def _header_fields(self) -> list[int]:
+        return self._field_starts(self._decoded(self.header))
+
+    @cached_property
+    def _earlier_columns(self) -> re.Pattern[str]:
+        mark = re.escape(self.delimiter)
+        return re.compile(
+            rf'{mark}"[A-Za-z0-9_.;<>-]*+"{mark}"[^"]*+(?:""[^"]*+)*+"'
+            rf'(?:{mark}"(?P<number>[0-9]*+)")?{mark}"[^"]*+(?:""[^"]*+)*+'
+            r'(?:(?<=\.[0-9a-f]{8})|(?<=\.[0-9a-f]{64}))"\Z'
+        )
+
+    def _field_starts(self, text: str) -> list[int]:
+        """Where each field starts, its delimiter included (the first: 0). A quote left open takes all the rest."""
+        starts, at = [0], 0
+        while at < len(text):
+            if text[at] == '"':
+                quoted = _QUOTED.match(text, at)
+                if quoted is None:
+                    break
+                at = quoted.end()
+            at = text.find(self.delimiter, at)
+            if at == -1:
+                break
+            starts.append(at)
+            at += 1
+        return starts
+
+    @property
+    def _codec(self) -> str:
+        return self.encoding if self.encoding.startswith("utf-16") else "latin-1"
+
+    def _decoded(self, raw: bytes) -> str:
+        return raw.decode(self._codec, "surrogatepass")
+
+    def _encoded(self, text: str) -> bytes:
+        return text.encode(self._codec, "surrogatepass")
+
+    def _written(self, text: str) -> bytes:
+        return text.encode(self.encoding, "replace")
+
+
+@lru_cache(maxsize=256)
+def _ours(codes: str, message: str, source: str, delimiter: str, encoding: str) -> tuple[bytes, bytes]:
+    """Our columns as they are written, before and behind the number. A million records may be rejected, for the same
+    few reasons."""
+    before = "".join(delimiter + _quoted(text) for text in (codes, message)) + f'{delimiter}"'
+    behind = f'"{delimiter}{_quoted(source)}'
+    return before.encode(encoding, "replace"), behind.encode(encoding, "replace")
+
+
+def _quoted(text: str) -> str:
+    """A field of ours: quoted, on one line."""
+    return '"' + _LINE_BREAKS.sub(" ", text).replace('"', '""') + '"'

@@ -1,0 +1,108 @@
+"""Where a report stands, and how it gets there whole: written beside, made durable, then renamed.
+
+Everything is 0700 (folders) or 0600 (files) under any umask, because a report names a merchant's customers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline.core.files import LandedFile
+from pipeline.core.names import SHORT_DIGITS
+from pipeline.edge.disk import private_folder, remove_tree, scratch_folder, staged_name, sync_folder, writing
+
+NAME_BYTES = 200
+"""Room for suffixes is left below the 255 bytes that file systems take."""
+DRY_RUNS = "dry-run"
+OVERVIEW = "index.html"
+_STAGED = ".writing-"
+
+
+def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
+    """The folder of one file's report below the folder of all reports."""
+    name = folder_name(landed.name, landed.sha256, landed.digits)
+    return (folder / DRY_RUNS if dry_run else folder) / name
+
+
+def folder_name(name: str, sha256: str, digits: int = SHORT_DIGITS) -> str:
+    """`<file name>.<first digits of sha256>`, odd characters percent-encoded, at most 200 bytes.
+
+    Of a longer name whole characters are kept, then 8 digits of its own SHA-256: names that begin alike stay apart.
+    """
+    suffix = f".{sha256[:digits]}"
+    encoded = [quote(char, safe="", errors="surrogateescape") for char in name]
+    if encoded[:1] == ["."]:
+        encoded[0] = "%2E"  # a report is not a hidden folder
+    whole = "".join(encoded) + suffix
+    if len(whole) <= NAME_BYTES:
+        return whole
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    suffix = f"~{digest[:8]}{suffix}"
+    kept = ""
+    for char in encoded:
+        if len(kept) + len(char) + len(suffix) > NAME_BYTES:
+            break
+        kept += char
+    return kept + suffix
+
+
+def is_anothers(folder: Path, sha256: str) -> bool:
+    """Whether a report folder belongs to another file, as its summary says. A lost ledger does not know that one."""
+    try:
+        summary = json.loads((folder / "summary.json").read_bytes())
+        return bool(summary["file"]["sha256"] != sha256)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextmanager
+def written_whole(final: Path) -> Iterator[Path]:
+    """A private folder to write into, which takes the name `final` when the block ends well.
+
+    A reader sees the earlier report or this one, never a mixture; after an error nothing new stands there.
+
+    Raises:
+        DiskFull: there is no room for the report.
+    """
+    private_folder(final.parent)
+    with scratch_folder(_STAGED, final.parent) as staged:
+        yield staged
+        sync_folder(staged)
+        with writing(final.parent):
+            _put_in_place(staged, final)
+        sync_folder(final.parent)
+
+
+def report_folders(folder: Path) -> list[Path]:
+    """Every report that stands below the folder of all reports, those of dry runs too."""
+    found = [*folder.glob("*"), *folder.glob(f"{DRY_RUNS}/*")]
+    return [
+        each for each in found if each.is_dir() and each.name != DRY_RUNS and not each.name.startswith(".")
+    ]
+
+
+def half_written(folder: Path) -> list[Path]:
+    """What killed runs left beside reports: folders, and the overview."""
+    overview = folder / staged_name(OVERVIEW)
+    left = [overview] if overview.exists() else []
+    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
+
+
+def _put_in_place(staged: Path, final: Path) -> None:
+    """Rename `staged` to `final`. A folder cannot be renamed over a full one: the earlier one steps aside first."""
+    if not final.exists():
+        staged.rename(final)
+        return
+    aside = staged.with_name(f"{staged.name}.earlier")
+    final.rename(aside)
+    try:
+        staged.rename(final)
+    except OSError:
+        aside.rename(final)
+        raise
+    remove_tree(aside)

@@ -1,0 +1,141 @@
+"""index.html: every file that the ledger knows, newest first, with the way to its report.
+
+Written again after each run that worked on a file. However many files there are, the page has room for the newest ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from pipeline.core.outcomes import OPEN, REJECTS
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.money import grouped, shown
+from pipeline.edge.disk import private_folder, replaced_file
+from pipeline.report.folders import OVERVIEW, folder_name
+from pipeline.report.html.template import rendered
+from pipeline.report.html.wording import Tone, named, tone
+from pipeline.report.write import REPORT_NAMES
+
+SHOWN_FILES = 1000
+SHOWN_CURRENCIES = 3
+_AT_WORK = "landed"
+"""In the ledger: a file that a killed run left. People know it as unfinished."""
+
+
+class KnownFile(Protocol):
+    """A file as the ledger knows it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def digits(self) -> int: ...
+    @property
+    def feed(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def landed_at(self) -> str: ...
+    @property
+    def finished_at(self) -> str | None: ...
+    @property
+    def summary(self) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file on the overview."""
+
+    name: str
+    link: str | None
+    feed: str
+    state: str
+    tone: Tone
+    at: datetime
+    records: int | None
+    rejects: int
+    open: int
+    amounts: Sequence[str]
+    amounts_left_out: int
+
+
+def write_overview(
+    newest: Iterable[KnownFile], total: int, reports: Path, *, merchant: str, environment: str, timezone: str
+) -> Path:
+    """Write the overview of `newest` (newest first, at most `SHOWN_FILES`) of `total` files into `reports`."""
+    rows = [_row(file, reports) for file in newest]
+    context = {
+        "merchant": merchant,
+        "environment": environment,
+        "rows": rows,
+        "total": total,
+        "left_out": total - len(rows),
+        "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
+        "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
+        "figures": list(_figures(rows)),
+    }
+    path = reports / OVERVIEW
+    private_folder(reports)
+    with replaced_file(path) as file:
+        file.writelines(rendered("index.html", context, timezone=timezone))
+    return path
+
+
+def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
+    """CSS class, what, how many: the files that somebody should look at."""
+    unfinished = sum(row.state == "unfinished" for row in rows)
+    held = sum(row.state == "held" for row in rows)
+    rejects, refused = sum(row.rejects > 0 for row in rows), sum(row.state == "refused" for row in rows)
+    for css, title, number in (
+        ("total", "Files", len(rows)),
+        ("open", "Unfinished", unfinished),
+        ("open", "Held", held),
+        ("rejects", "With records not loaded", rejects),
+        ("rejects", "Refused", refused),
+    ):
+        yield css if number else "none", title, grouped(number)
+
+
+def _row(file: KnownFile, reports: Path) -> Row:
+    summary = file.summary or {}
+    records, amounts = summary.get("records"), summary.get("amounts_minor", {})
+    said = [
+        shown(currency, parts["total"])
+        for currency, parts in amounts.items()
+        if currency != UNREADABLE_CURRENCY
+    ]
+    state = "unfinished" if file.state == _AT_WORK else file.state
+    return Row(
+        name=file.name,
+        link=_link(summary, file, reports),
+        feed=file.feed,
+        state=state,
+        tone=tone(state),
+        at=datetime.fromisoformat(file.finished_at or file.landed_at),
+        records=records["total"] if records else None,
+        rejects=sum(records[outcome] for outcome in REJECTS) if records else 0,
+        open=sum(records[outcome] for outcome in OPEN) if records else 0,
+        amounts=said[:SHOWN_CURRENCIES],
+        amounts_left_out=max(0, len(said) - SHOWN_CURRENCIES),
+    )
+
+
+def _link(summary: Mapping[str, Any], file: KnownFile, reports: Path) -> str | None:
+    """The way to a file's page, or to its summary where there is no page; None where there is no report any more.
+
+    The report stands under the name that the file had then. Folder names hold percent signs, which a link escapes.
+    """
+    name = summary.get("file", {}).get("name", file.name)
+    for digits in (len(file.sha256), file.digits):  # all of them after a ledger was lost, perhaps
+        folder = folder_name(name, file.sha256, digits)
+        for kind in ("page", "summary"):
+            for called in REPORT_NAMES[kind]:
+                if (reports / folder / called).exists():
+                    return f"./{quote(folder)}/{called}"
+    return None

@@ -1,0 +1,339 @@
+"""report.html: what became of one file, for people. One page that needs neither a network nor JavaScript.
+
+Names, e-mail addresses and phone numbers never get here; references do, because without them nobody could act, but
+those that look like a number of a person are masked: results.csv beside the page has them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from markupsafe import Markup
+
+from pipeline.core.outcomes import OPEN, REJECTS, Outcome
+from pipeline.core.rules.catalogue import RULES
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.money import grouped, shown
+from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
+from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
+from pipeline.report.html.template import rendered
+from pipeline.report.html.wording import LOADED, MEANINGS, count, named, records, verdict
+from pipeline.report.results import Tally
+from schemas.results import ControlTotals, Summary
+
+SHOWN_CURRENCIES = 6
+"""Of those with due dates, by records. The control totals have all of them."""
+FEWEST_COLUMNS = 2
+"""Fewer make no chart."""
+SHOWN_NOTES = 50
+_NO_CODE = "no code"
+_GROUPS: tuple[tuple[Group, str], ...] = (
+    ("loaded", "Loaded"),
+    ("duplicate", "Duplicates"),
+    ("open", "Open"),
+    ("rejects", "Not loaded"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of control totals. `money` is empty where a sum over currencies would mean nothing."""
+
+    name: str
+    css: str
+    records: int
+    money: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control totals of one currency, or of all records."""
+
+    title: str
+    parts: list[Line]
+    outcomes: Line
+    counted: Line
+    balances: bool
+    declared: Line | None = None
+    declared_agrees: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule, the records that broke it, and the way out."""
+
+    outcome: str
+    code: str
+    meaning: str
+    remedy: str
+    records: int
+    lines: str
+    messages: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DueDates:
+    """One currency by due date: a chart of what is or will be loaded, and a table of everything."""
+
+    currency: str
+    groups: list[str]
+    rows: list[tuple[str, int, list[str], str]]
+    total: tuple[int, list[str], str]
+    chart: Markup | None
+    legend: list[tuple[str, str]]
+    """CSS class and name of the chart's colours."""
+
+
+def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes], *, timezone: str) -> None:
+    """Write the page of one file. `timezone` is the one that times are told in."""
+    reasons = list(_broken(facts))
+    context = {
+        "amount_text": amount_text,
+        "summary": summary,
+        "notes": summary.notes[:SHOWN_NOTES],
+        "verdict": verdict(summary),
+        "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
+        "meanings": MEANINGS,
+        "bar": _outcome_bar(summary),
+        "facts": list(_facts(summary)),
+        "controls": list(_controls(summary, tally)),
+        "broken": [one for one in reasons if one.outcome in {Outcome.REJECTED, Outcome.CONFLICT}],
+        "refused": [one for one in reasons if one.outcome == Outcome.REFUSED],
+        "in_doubt": [one for one in reasons if one.outcome == Outcome.IN_DOUBT],
+        "codes_left_out": facts.codes_left_out,
+        "due": list(_due_dates(facts)),
+        "currencies_left_out": max(0, len(_with_due_dates(facts)) - SHOWN_CURRENCIES),
+        "unit": facts.unit,
+        "records": sorted(facts.records, key=lambda record: record.line),
+        "kinds": [(name, named(name)) for name in dict.fromkeys(one.outcome for one in facts.records)],
+        "codes": [(code, code) for code in sorted({one.code for one in reasons} - {_NO_CODE})],
+        "needing": count(summary.records, *REJECTS, Outcome.IN_DOUBT),
+    }
+    file.writelines(rendered("report.html", context, timezone=timezone))
+
+
+def _outcome_bar(summary: Summary) -> Markup | None:
+    found, total = summary.records.parts(), summary.records.total
+    parts = {name: number for name, number in found.items() if number}
+    if not parts:
+        return None
+    told = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
+    series = [Series(f"o-{name}", [number], [told[name]]) for name, number in parts.items()]
+    description = f"{records(total)}. " + ". ".join(told.values()) + "."
+    return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
+
+
+def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
+    """The figures on top: CSS class, what, its money, and how many."""
+    found = summary.records
+    groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
+        ("total", "In the file", tuple(Outcome)),
+        ("loaded", "Loaded", LOADED),
+        ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
+        ("rejects", "Not loaded", tuple(REJECTS)),
+        ("open", "Open", tuple(OPEN)),
+    )
+    for css, title, outcomes in groups:
+        number = count(found, *outcomes)
+        amounts = [
+            shown(currency, count(amount, *outcomes))
+            for currency, amount in summary.amounts_minor.items()
+            if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
+        ]
+        if number or css != "duplicate":
+            yield css if number else "none", title, amounts if number else [], grouped(number)
+
+
+def amount_text(currency: str, amount_minor: int) -> str:
+    """Money; a number alone where nobody knows of which currency."""
+    return grouped(amount_minor) if currency == UNREADABLE_CURRENCY else shown(currency, amount_minor)
+
+
+# -- control totals --
+
+
+def _controls(summary: Summary, tally: Tally) -> Iterator[Control]:
+    currencies = sorted(tally.totals.records, key=lambda name: (name == UNREADABLE_CURRENCY, name))
+    if len(currencies) != 1:
+        yield _all_records(summary, tally)
+    for currency in currencies:
+        yield _of_currency(currency, summary, tally, alone=len(currencies) == 1)
+
+
+def _all_records(summary: Summary, tally: Tally) -> Control:
+    parts = {Outcome(name): number for name, number in summary.records.parts().items()}
+    counted = sum(number for number, _ in tally.counted.values())
+    stated = _stated(summary)
+    declared = stated.records if stated else None
+    return Control(
+        title="All records",
+        parts=[Line(named(name), f"o-{name}", number, "") for name, number in parts.items() if number],
+        outcomes=Line("Sum of outcomes", "", sum(parts.values()), ""),
+        counted=Line("In the file", "", counted, ""),
+        balances=sum(parts.values()) == counted,
+        declared=Line("Declared by the file", "", declared, "") if declared is not None else None,
+        declared_agrees=declared in {None, counted},
+    )
+
+
+def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) -> Control:
+    by_outcome, amounts = tally.totals.records[currency], tally.totals.amounts_minor[currency]
+    parts = [
+        Line(
+            named(outcome),
+            f"o-{outcome}",
+            by_outcome[outcome],
+            amount_text(currency, amounts.get(outcome, 0)),
+        )
+        for outcome in Outcome
+        if by_outcome.get(outcome)
+    ]
+    total, amount = sum(by_outcome.values()), sum(amounts.values())
+    counted, counted_amount = tally.counted[currency]
+    stated = _stated(summary)
+    declared = stated.amounts_minor.get(currency) if stated else None
+    declared_records = stated.records if stated and alone else None
+    return Control(
+        title="Currency not readable" if currency == UNREADABLE_CURRENCY else currency,
+        parts=parts,
+        outcomes=Line("Sum of outcomes", "", total, amount_text(currency, amount)),
+        counted=Line("In the file", "", counted, amount_text(currency, counted_amount)),
+        balances=(total, amount) == (counted, counted_amount),
+        declared=_declared(currency, declared_records, declared),
+        declared_agrees=declared in {None, counted_amount} and declared_records in {None, counted},
+    )
+
+
+def _stated(summary: Summary) -> ControlTotals | None:
+    """What the file declares about itself."""
+    return summary.control.declared if summary.control else None
+
+
+def _declared(currency: str, number: int | None, amount: int | None) -> Line | None:
+    if number is None and amount is None:
+        return None
+    return Line(
+        "Declared by the file",
+        "",
+        -1 if number is None else number,
+        "" if amount is None else amount_text(currency, amount),
+    )
+
+
+# -- rules, and what the API refused --
+
+
+def _broken(facts: PageFacts) -> Iterator[Broken]:
+    """What concerns most records first."""
+    order = sorted(facts.reasons.items(), key=lambda item: (-item[1].records, item[0]))
+    for (outcome, code), reason in order:
+        rule = RULES.get(code)
+        yield Broken(
+            outcome=outcome,
+            code=code or _NO_CODE,
+            meaning=rule.meaning if rule else "",
+            remedy=rule.remedy if rule else "",
+            records=reason.records,
+            lines=_lines(reason),
+            messages=reason.messages,
+        )
+
+
+def _lines(reason: Reason) -> str:
+    """`line 2`, `lines 2, 5 and 7`, `lines 2, 3, 4, 5, 6 and 12 more`."""
+    told = [str(line) for line in reason.lines]
+    more = reason.records - len(told)
+    if more > 0:
+        told.append(f"{grouped(more)} more")
+    word = "line" if len(told) == 1 else "lines"
+    return f"{word} {told[0]}" if len(told) == 1 else f"{word} {', '.join(told[:-1])} and {told[-1]}"
+
+
+# -- due dates --
+
+
+def _due_dates(facts: PageFacts) -> Iterator[DueDates]:
+    """Of the currencies with most records. Amounts of no known currency are not added up."""
+    for currency in _with_due_dates(facts)[:SHOWN_CURRENCIES]:
+        dated = dict(sorted(facts.due[currency].items(), key=lambda item: _in_time(item[0])))
+        groups = [group for group in _GROUPS if any(group[0] in found for found in dated.values())]
+        everything: dict[Group, Sum] = {}
+        for found in dated.values():
+            for name, one in found.items():
+                everything.setdefault(name, Sum()).add(one.records, one.amount_minor)
+        charted = [group for group in groups if group[0] in {"loaded", "open"}]
+        chart = _due_chart(currency, dated, charted)
+        yield DueDates(
+            currency=currency,
+            groups=[title for _, title in groups],
+            rows=[(_told(period), *_row(currency, found, groups)) for period, found in dated.items()],
+            total=_row(currency, everything, groups),
+            chart=chart,
+            legend=[(f"g-{name}", title) for name, title in charted],
+        )
+
+
+def _with_due_dates(facts: PageFacts) -> list[str]:
+    """Most records first."""
+    sizes = {
+        currency: sum(one.records for groups in periods.values() for one in groups.values())
+        for currency, periods in facts.due.items()
+        if currency != UNREADABLE_CURRENCY
+    }
+    return sorted(sizes, key=lambda currency: (-sizes[currency], currency))
+
+
+def _row(
+    currency: str, found: Mapping[Group, Sum], groups: list[tuple[Group, str]]
+) -> tuple[int, list[str], str]:
+    """Records, money by group, money in all."""
+    sums = [found.get(name, Sum()) for name, _ in groups]
+    cells = [shown(currency, one.amount_minor) if one.records else "–" for one in sums]
+    return (
+        sum(one.records for one in sums),
+        cells,
+        shown(currency, sum(one.amount_minor for one in sums)),
+    )
+
+
+def _due_chart(
+    currency: str, dated: Mapping[str | None, Mapping[Group, Sum]], charted: list[tuple[Group, str]]
+) -> Markup | None:
+    """What is or may yet be loaded; an amount that was rejected for its size would dwarf all others."""
+    periods = [
+        period
+        for period, found in dated.items()
+        if period is not None and any(found.get(name, Sum()).amount_minor for name, _ in charted)
+    ]
+    if len(periods) < FEWEST_COLUMNS:
+        return None
+    series = []
+    for name, title in charted:
+        values = [dated[period].get(name, Sum()).amount_minor for period in periods]
+        labels = [
+            f"{_told(period)}, {title.lower()}: {shown(currency, value)}"
+            for period, value in zip(periods, values, strict=True)
+        ]
+        series.append(Series(f"g-{name}", values, labels))
+    return columns(
+        series,
+        [_told(period) for period in periods],
+        lambda value: shown(currency, value),
+        Caption(
+            f"due-{currency}",
+            f"{currency} by due date",
+            f"What is loaded or open, from {_told(periods[0])} to {_told(periods[-1])}."
+            " The table below has the same figures.",
+        ),
+    )
+
+
+def _in_time(period: str | None) -> tuple[int, str]:
+    rank = {EARLIER: 0, LATER: 2, None: 3}.get(period, 1)
+    return rank, period or ""
+
+
+def _told(period: str | None) -> str:
+    return "no due date" if period is None else period

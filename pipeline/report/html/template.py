@@ -1,0 +1,95 @@
+"""From what is to be said to one self-contained HTML page: escaped, without network, with a strict policy.
+
+The page's only style and script are named by their hashes, so that nothing that came in with a text can run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.core.names import printable
+from pipeline.core.redact import is_reference, masked_reference, redact
+from pipeline.core.values.money import grouped
+from pipeline.report.formulas import defused
+from pipeline.report.html.wording import named, records
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+MAX_SHOWN = 300
+MAX_ODD = 80
+
+
+def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Iterator[bytes]:
+    """The page in pieces, in UTF-8."""
+    zone = ZoneInfo(timezone)
+    page = _environment().get_template(template)
+    assets = {"style": _asset("page.css"), "script": _asset("page.js")}
+    hashes = {f"{name}_hash": _hash(text) for name, text in assets.items()}
+
+    def local(moment: datetime) -> str:
+        return f"{moment.astimezone(zone):%-d %b %Y, %H:%M}"
+
+    said = page.generate(**context, **assets, **hashes, timezone=timezone, local=local)
+    return (piece.encode() for piece in said)
+
+
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """Text from outside: on a screen it cannot hide or turn letters around, in a spreadsheet it cannot run.
+
+    Cut after escaping, so that a page stays small whatever its texts are made of.
+    """
+    told = printable(defused(text))
+    return told if len(told) <= most else told[:most] + "…"
+
+
+def message(text: str, most: int = MAX_SHOWN) -> str:
+    """A message, which may come from the API: without what looks like a person's data."""
+    return shown(redact(text), most)
+
+
+def reference(text: str | None) -> str:
+    """A reference, or a dash where there is none. One that breaks the rules may be anything, so it is cut early."""
+    if not text:
+        return "–"
+    return shown(masked_reference(text), MAX_SHOWN if is_reference(text) else MAX_ODD)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "shown": shown,
+        "message": message,
+        "reference": reference,
+        "named": named,
+        "grouped": grouped,
+        "records": records,
+    }
+    return environment
+
+
+@cache
+def _asset(name: str) -> Markup:
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of ours)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

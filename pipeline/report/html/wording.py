@@ -1,0 +1,169 @@
+"""What a page says in sentences: the verdict, what to do next, and names for outcomes and states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
+from pipeline.core.redact import redact
+from pipeline.core.values.money import grouped
+from pipeline.report.summary_text import SHOWN_CHANGES, to_send
+from schemas.results import Breakdown, Summary
+
+Tone = Literal["good", "attention", "stop"]
+
+LOADED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
+MEANINGS: dict[Outcome, str] = {
+    Outcome.CREATED: "new at the API, by this file",
+    Outcome.UPDATED: "existed, and was changed by this file",
+    Outcome.UNCHANGED: "existed with the same content",
+    Outcome.DUPLICATE: "the same record again in this file; sent once",
+    Outcome.REJECTED: "broke a rule and was never sent",
+    Outcome.CONFLICT: "the API holds it with other content",
+    Outcome.REFUSED: "the API refused it for good",
+    Outcome.IN_DOUBT: "sent, but no answer said whether it arrived",
+    Outcome.NOT_ATTEMPTED: "not sent yet",
+}
+_TONES: dict[FileState, Tone] = {
+    FileState.LOADED: "good",
+    FileState.ALREADY_LOADED: "good",
+    FileState.VALIDATED: "good",
+    FileState.REFUSED: "stop",
+}
+_MEND = (
+    "Correct the records in rejects.csv and drop it back where bill files go, with its reject_… columns as they"
+    " are. See below for what to correct."
+)
+_RETRY = "When the cause of a refusal is gone, billferry retry sends the refused records again."
+_DECIDE = (
+    "Compare number, sum and amounts with what the merchant says. Then billferry release lets the file go on, or"
+    " billferry refuse ends it."
+)
+_GO_ON = (
+    "Run billferry again: it goes on where this run stopped, and nothing is created twice. Until then, do not send"
+    " these records in another way."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One sentence on a file, and what to do next."""
+
+    tone: Tone
+    sentence: str
+    steps: tuple[str, ...]
+
+
+def named(outcome_or_state: str) -> str:
+    """`in_doubt` → `In doubt`."""
+    return outcome_or_state.replace("_", " ").capitalize()
+
+
+def tone(state: str) -> Tone:
+    """How a state is to be taken."""
+    known = state in set(FileState)
+    return _TONES.get(FileState(state), "attention") if known else "attention"
+
+
+def records(number: int) -> str:
+    """`1 record`, `2 000 records`."""
+    return f"{grouped(number)} record{'' if number == 1 else 's'}"
+
+
+def count(breakdown: Breakdown, *outcomes: Outcome) -> int:
+    """The sum of some outcomes."""
+    parts = breakdown.parts()
+    return sum(parts[outcome] for outcome in outcomes)
+
+
+def verdict(summary: Summary) -> Verdict:
+    """What a person needs to know first."""
+    sentence, *steps = _said(summary)
+    return Verdict(tone(summary.state), sentence, tuple(steps))
+
+
+def _said(summary: Summary) -> list[str]:
+    found = summary.records
+    rejects = count(found, *REJECTS)
+    match FileState(summary.state):
+        case FileState.REFUSED:
+            why = [redact(summary.refusal.message)] if summary.refusal else []
+            return [_refused(found), *why]
+        case FileState.HELD:
+            held = [_held_sentence(found), *_reasons(summary), _DECIDE]
+            return [*held, *([_MEND] if rejects else [])]
+        case FileState.UNFINISHED:
+            return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
+        case FileState.VALIDATED:
+            return [
+                _all(found, "fit to be loaded"),
+                "This was a dry run: nothing was sent. Load the file now.",
+            ]
+        case FileState.VALIDATED_WITH_REJECTS:
+            dry = "This was a dry run: nothing was sent. Correct the records that are named below, then load the file."
+            return [_some(found, (Outcome.NOT_ATTEMPTED,), "fit to be loaded"), dry]
+        case FileState.LOADED_WITH_REJECTS:
+            retry = [_RETRY] if found.refused else []
+            return [_some(found, LOADED, "loaded"), _MEND, *retry]
+        case _:
+            return [_all(found, "loaded"), "There is nothing to do."]
+
+
+def _refused(found: Breakdown) -> str:
+    sent = found.total - count(found, Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+    if not sent:
+        return "The file was refused. Nothing of it was sent."
+    return f"The file was refused. {records(sent).capitalize()} {_is(sent)} sent; nothing more of it will be."
+
+
+def _held_sentence(found: Breakdown) -> str:
+    left = found.not_attempted
+    return f"The file is held: {grouped(left)} of {records(found.total)} {_is(left)} not sent before a person decides."
+
+
+def _reasons(summary: Summary) -> list[str]:
+    """Each reason with what it changes, and the figures to judge it by.
+
+    Amounts and dates are shown whole, for they are what a person must compare; references are masked as elsewhere.
+    """
+    said = []
+    for hold in summary.holds:
+        changes = [redact(each) if "_reference" in each else each for each in hold.changes[:SHOWN_CHANGES]]
+        if (more := len(hold.changes) - SHOWN_CHANGES) > 0:
+            changes.append(f"and {grouped(more)} more")
+        said.append(": ".join([hold.message, *(["; ".join(changes)] if changes else [])]))
+    return [*said, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
+
+
+def _all(found: Breakdown, what: str) -> str:
+    if not found.total:
+        return "The file holds no records."
+    if found.total == 1:
+        return f"The one record is {what}."
+    again = f"; {_duplicates(found)}, sent once" if found.duplicate else ""
+    return f"All {records(found.total)} are {what}{again}."
+
+
+def _some(found: Breakdown, good: tuple[Outcome, ...], what: str) -> str:
+    """The parts are named one by one, so that they add up to the whole."""
+    fine, bad = count(found, *good), count(found, *REJECTS)
+    twice = f"{_duplicates(found)}, " if found.duplicate else ""
+    return (
+        f"{grouped(fine)} of {records(found.total)} {_is(fine)} {what}, {twice}{grouped(bad)} {_is(bad)} not."
+    )
+
+
+def _duplicates(found: Breakdown) -> str:
+    number = found.duplicate
+    return "1 is a duplicate" if number == 1 else f"{grouped(number)} are duplicates"
+
+
+def _open(found: Breakdown) -> str:
+    left, rejects = count(found, *OPEN), count(found, *REJECTS)
+    also = f", and {grouped(rejects)} {_is(rejects)} not loaded" if rejects else ""
+    return f"The file is unfinished: {grouped(left)} of {records(found.total)} {_is(left)} open{also}."
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -1,0 +1,91 @@
+"""How our keys join the lines of an NDJSON file without touching what stood there."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.mapping.file_names import REJECT_COLUMNS
+
+_TEXT = r'"(?:[^"\\]|\\.)*+"'
+_NUMBER = r'(?:"reject_record"\s*:\s*"?(?P<number>[0-9]*+)"?\s*,\s*)?'
+_OURS = (
+    rf'"reject_codes"\s*:\s*{_TEXT}\s*,\s*"reject_messages"\s*:\s*{_TEXT}\s*,\s*{_NUMBER}'
+    rf'"reject_source"\s*:\s*{_TEXT}'
+)
+_INSIDE = re.compile(rf"(?:,\s*|(?<=\{{)\s*){_OURS}\s*(?=\}}\s*\Z)", re.DOTALL)
+_BEHIND = re.compile(rf" \{{{_OURS}\}}\s*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Encoding and line end of one NDJSON file."""
+
+    encoding: str
+    line_end: bytes
+    source: str
+    """What `reject_source` says: the file that rejected the record last."""
+    is_rejects_file: bool = False
+    """Whether the file is itself a corrected rejects file; then our keys take the place of its own."""
+
+    @classmethod
+    def of(cls, checked: CheckedFile) -> JsonLines:
+        """The dialect that a file was read in."""
+        return cls(
+            encoding=checked.codec,
+            line_end=checked.line_end,
+            source=checked.landed.short_name,
+            is_rejects_file=checked.landed.rejects_of is not None,
+        )
+
+    def header_line(self) -> bytes:
+        """There is none."""
+        return b""
+
+    def record_line(self, original: bytes, codes: str, message: str, number: int | None) -> bytes:
+        """The original object with our keys at its end; `number` is that of the first original's record, if known.
+
+        What is no object must not become one by our hand (a line that was cut off, say): our keys follow it in an
+        object of their own, and it stays damaged until somebody has mended it.
+        """
+        text = original.decode(self._codec, "surrogatepass") if self._is_whole(original) else None
+        if text is None:
+            return original + self._written(f" {{{self._ours(codes, message, number)}}}") + self.line_end
+        earlier = (_BEHIND.search(text) or _INSIDE.search(text)) if self.is_rejects_file else None
+        if earlier is not None:
+            text = text[: earlier.start()] + text[earlier.end() :]
+            number = int(earlier["number"]) if number is None and earlier["number"] else number
+        ours = self._ours(codes, message, number)
+        if not _is_object(text):
+            line = f"{text} {{{ours}}}"
+        else:
+            end = text.rindex("}")
+            comma = "" if text[:end].rstrip().endswith("{") else ","
+            line = text[:end] + comma + ours + text[end:]
+        return line.encode(self._codec, "surrogatepass") + self.line_end
+
+    def _ours(self, codes: str, message: str, number: int | None) -> str:
+        """Our keys, in ASCII: they fit every encoding."""
+        stated = "" if number is None else str(number)
+        values = zip(REJECT_COLUMNS, (codes, message, stated, self.source), strict=True)
+        return ",".join(f"{json.dumps(name)}:{json.dumps(text)}" for name, text in values)
+
+    def _is_whole(self, original: bytes) -> bool:
+        return not (self._codec.startswith("utf-16") and len(original) % 2)
+
+    @property
+    def _codec(self) -> str:
+        """A decoding that maps back onto the very same bytes."""
+        return self.encoding if self.encoding.startswith("utf-16") else "latin-1"
+
+    def _written(self, text: str) -> bytes:
+        return text.encode(self.encoding)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text, parse_int=str, parse_float=str), dict)
+    except (ValueError, RecursionError):
+        return False

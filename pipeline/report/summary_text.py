@@ -1,0 +1,130 @@
+"""A report in plain lines for people. No markup: whoever prints them must not read `[…]` as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.core.names import printable
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.money import grouped, shown
+from pipeline.report.results import RejectedRow
+from pipeline.report.summary import FileReport
+from schemas.results import AmountFacts, Breakdown, Summary
+
+SHOWN_REJECTS = 5
+SHOWN_CHANGES = 20
+
+
+def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
+    """What became of one file, its records and its money, and the first of its rejected rows."""
+    return [printable(line) for line in _lines(report, shown_rejects)]
+
+
+def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
+    summary = report.summary
+    feed = f" (feed {summary.file.feed})" if summary.file.feed else ""
+    yield f"{summary.file.name}: {_words(summary.state)}{feed}"
+    if summary.refusal is not None:
+        yield f"  {summary.refusal.code}: {summary.refusal.message}"
+    yield from _held(summary)
+    if summary.records.total:
+        yield f"  records: {_counts(summary.records)}"
+    for currency, amounts in summary.amounts_minor.items():
+        if any(amounts.parts().values()):
+            yield f"  {_amounts(currency, amounts)}"
+    if summary.amount_unreadable:
+        yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
+    if summary.control is not None and summary.control.declared == summary.control.counted:
+        yield "  control totals: as declared"
+    for note in summary.notes:
+        yield f"  note: {note}"
+    yield from _rejects(summary, report.first_rejects[:shown_rejects])
+
+
+def _held(summary: Summary) -> Iterator[str]:
+    """Why a file waits, and what a person needs to judge it by."""
+    for hold in summary.holds:
+        yield f"  {'would be held: ' if summary.run.dry_run else ''}{hold.code}: {hold.message}"
+        for change in hold.changes[:SHOWN_CHANGES]:
+            yield f"    {change}"
+        if (left := len(hold.changes) - SHOWN_CHANGES) > 0:
+            yield f"    and {grouped(left)} more, all in summary.json"
+    for currency, amounts in summary.held_amounts.items():
+        yield f"  to send: {to_send(currency, amounts)}"
+    if summary.holds and not summary.run.dry_run:
+        digits = (summary.file.sha256 or "")[:8]
+        accepting = " --accept-changes" if any(hold.changes for hold in summary.holds) else ""
+        yield f"  billferry release {digits}{accepting} lets it go on; billferry refuse {digits} --why TEXT ends it"
+
+
+def to_send(currency: str, amounts: AmountFacts) -> str:
+    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`."""
+    one = "1 record" if amounts.records == 1 else f"{grouped(amounts.records)} records"
+    sizes = (
+        f"smallest {shown(currency, amounts.smallest_minor)}, median {shown(currency, amounts.median_minor)},"
+        f" largest {shown(currency, amounts.largest_minor)}"
+    )
+    return f"{one}, {shown(currency, amounts.total_minor)} ({sizes})"
+
+
+def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
+    for row in shown:
+        yield f"  line {row.line}: {row.codes.replace(';', ', ')}" + (
+            f": {row.message}" if row.message else ""
+        )
+    records = summary.records
+    left = records.rejected + records.conflict + records.refused - len(shown)
+    if shown and left > 0:
+        file = next((name for name in summary.reports if name.startswith("rejects.")), "the rejects file")
+        yield f"  and {grouped(left)} more, all in {file}"
+
+
+def _counts(records: Breakdown) -> str:
+    parts = (f"{grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
+    return f"{grouped(records.total)} = {' + '.join(parts)}"
+
+
+def _amounts(currency: str, amounts: Breakdown) -> str:
+    name = "unreadable currency" if currency == UNREADABLE_CURRENCY else "amount"
+    parts = [
+        f"{shown(currency, part)} {_words(outcome)}" for outcome, part in amounts.parts().items() if part
+    ]
+    total = f"{name}: {shown(currency, amounts.total)}"
+    return f"{total} = {' + '.join(parts)}" if parts else total
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def outcome_table(
+    report: FileReport, *, shown_rejects: int = SHOWN_REJECTS
+) -> tuple[list[str], list[list[str]]]:
+    """The lines around, and a table of records and money by outcome with its head and its total; for a terminal."""
+    summary = report.summary
+    amounts = {
+        currency: parts for currency, parts in summary.amounts_minor.items() if any(parts.parts().values())
+    }
+    lines = [
+        line
+        for line in describe(report, shown_rejects=shown_rejects)
+        if not line.startswith(("  records: ", "  amount: ", "  unreadable currency: "))
+    ]
+    if not summary.records.total:
+        return lines, []
+    rows = [
+        ["outcome", "records", *("unreadable" if name == UNREADABLE_CURRENCY else name for name in amounts)]
+    ]
+    for outcome, count in [*summary.records.parts().items(), ("total", summary.records.total)]:
+        if count:
+            sums = [
+                _sum(currency, getattr(parts, outcome)) if getattr(parts, outcome) else ""
+                for currency, parts in amounts.items()
+            ]
+            rows.append([_words(outcome), grouped(count), *sums])
+    return lines, rows
+
+
+def _sum(currency: str, amount_minor: int) -> str:
+    """The amount without the currency, which heads the column."""
+    return shown(currency, amount_minor).removeprefix(f"{currency} ").removesuffix(" minor units")

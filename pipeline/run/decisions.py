@@ -1,0 +1,96 @@
+"""What a person decides about a held file: it goes on, or it ends. A word in the ledger, bound to what was held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pipeline.core.files import Hold
+from pipeline.core.release_decisions import Basis, Decision, Person, print_of
+from pipeline.core.values.timestamps import rfc3339
+from pipeline.edge.config import Config, same_feed
+from pipeline.edge.ledger import FileRow, Files, the_one_named
+from pipeline.errors import UsageError
+from pipeline.report import FileReport
+from pipeline.run.context import Desk, Options
+from pipeline.run.progress import Ui
+from pipeline.run.run_pass import Run
+from schemas.results import RunResult, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a held file goes on."""
+
+    by: Person
+    limit: int | None = None
+    """So many records more, then it is held again."""
+    accept_changes: bool = False
+    now: bool = False
+    """At once, not with the next pass."""
+
+
+def release_file(config: Config, name: str, ui: Ui, options: Options, release: Release) -> RunResult:
+    """Let a held file go on. Raises UsageError when it is not held, or may not go on like that."""
+    with Desk.opened(config, ui, replace(options, reports_only=not release.now)) as desk:
+        row = _held(desk, name)
+        summary = Summary.model_validate(row.summary, strict=False)
+        if any(hold.changes for hold in summary.holds) and not release.accept_changes:
+            raise UsageError(
+                problem=f"{row.name} changes what was right in its original",
+                remedy="compare each change in its report, then add --accept-changes",
+            )
+        up_to = None if release.limit is None else desk.settled(row.id) + release.limit
+        decision = _decision(desk, row, summary, release.by)
+        _decide(desk, replace(decision, accept_changes=release.accept_changes, up_to=up_to))
+        if release.now:
+            run = Run(desk)
+            return run.result_of(partial(run.decided, row))
+        said = summary.model_copy(update={"run": desk.facts(), "notes": [*summary.notes, f"{decision}"]})
+        ui.file(FileReport(said))
+        ui.line(f"{row.name}: released; the next run sends {_how_much(release.limit)}")
+        return RunResult(run_id=desk.run_id, exit_status=desk.status, files=[said])
+
+
+def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:
+    """End a held file: nothing more of it is sent. Raises UsageError when it is not held."""
+    with Desk.opened(config, ui, replace(options, reports_only=True)) as desk:
+        row = _held(desk, name)
+        summary = Summary.model_validate(row.summary, strict=False)
+        _decide(desk, replace(_decision(desk, row, summary, by), word="refuse", why=why))
+        run = Run(desk)
+        result = run.result_of(partial(run.decided, row))
+        return result.model_copy(update={"exit_status": desk.status})
+
+
+def _held(desk: Desk, name: str) -> FileRow:
+    """The held file of that name or SHA-256; others of the same name do not matter."""
+    rows = Files(desk.connection()).named(name)
+    if len(rows) == 1 and not rows[0].held:
+        state = rows[0].state.replace("_", " ")
+        raise UsageError(problem=f"{rows[0].name} is not held, but {state}", remedy="see billferry status")
+    return the_one_named(name, [row for row in rows if row.held] or rows)
+
+
+def _decision(desk: Desk, row: FileRow, summary: Summary, by: Person) -> Decision:
+    """A release of all that its report shows. Raises UsageError where the report shows the file no more."""
+    gate = desk.decisions.gate(row.id) if desk.decisions else None
+    if gate is None or not same_feed(gate.basis.feed_print, desk.landed_from(row).feed):
+        raise UsageError(
+            problem=f"the feed of {row.name} has changed since it was held",
+            remedy="billferry run checks the file again; look at it then",
+        )
+    prints = frozenset(print_of(Hold(hold.code, hold.message, tuple(hold.changes))) for hold in summary.holds)
+    basis = Basis(gate.basis.feed_print, gate.basis.totals)
+    return Decision(row.sha256, "release", rfc3339(desk.now()), by, basis, prints)
+
+
+def _decide(desk: Desk, decision: Decision) -> None:
+    if desk.decisions is None or not desk.decisions.decide(decision):
+        raise UsageError(problem="the file is not held any more", remedy="see billferry status")
+
+
+def _how_much(limit: int | None) -> str:
+    if limit is None:
+        return "it"
+    return "1 record of it" if limit == 1 else f"{limit} records of it"

@@ -1,0 +1,131 @@
+"""Hand-over: once a file's outcomes and reports are durable, its reports go to the source and the file is moved.
+
+The source is touched last and nothing is deleted. What is owed stands in the ledger; what fails is a warning, and
+the next run tries again. A failed move is never a reason to load again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from pipeline.collect.collect import Source
+from pipeline.core.files import RemoteFile, SourceName
+from pipeline.core.names import moved_name
+from pipeline.core.truncate import brief
+from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
+
+Place = Literal["archive", "quarantine"]
+NEVER = "1970-01-01T00:00:00+00:00"
+"""No file is of that time: what is owed without a move names none at the source."""
+
+
+class Debt(Protocol):
+    """One owed move, with an upload where `report` names a report folder."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def modified_at(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def report(self) -> str | None: ...
+
+
+class Debts(Protocol):
+    """The ledger's hand-overs."""
+
+    def owe(
+        self,
+        *,
+        sha256: str,
+        source: str,
+        name: str,
+        size_bytes: int,
+        modified_at: str,
+        place: str,
+        report: str | None,
+    ) -> None: ...
+    def owed(self, source: str) -> Sequence[Debt]: ...
+    def paid(self, handover_id: int, *, stays: bool) -> None: ...
+
+
+def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:
+    """Owe the move of a file and of what belongs to it; the reports go along with the first."""
+    for number, remote in enumerate(files):
+        debts.owe(
+            sha256=sha256,
+            source=remote.source,
+            name=remote.name,
+            size_bytes=remote.size_bytes,
+            modified_at=remote.modified_at.isoformat(),
+            place=place,
+            report=report if number == 0 else None,
+        )
+
+
+def owe_reports(debts: Debts, sha256: str, name: str, source: SourceName, report: str) -> None:
+    """Owe the upload of a report alone: its file has been moved already."""
+    debts.owe(
+        sha256=sha256,
+        source=source,
+        name=name,
+        size_bytes=0,
+        modified_at=NEVER,
+        place="reports",
+        report=report,
+    )
+
+
+def pay(
+    debts: Debts, source: Source, reports: Path, uploads: Sequence[str], warn: Callable[[str], None]
+) -> None:
+    """Upload and move all that is owed to a source. `uploads` names report files.
+
+    Raises the source's error when the whole source cannot be reached; troubles of one file are warnings.
+    """
+    troubles: list[str] = []
+    try:
+        for debt in debts.owed(source.name):
+            if trouble := _pay_one(debts, debt, source, reports, uploads):
+                troubles.append(trouble)
+    finally:
+        for text in brief(troubles):
+            warn(text)
+
+
+def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: Sequence[str]) -> str | None:
+    """What went wrong, if anything did."""
+    stays, trouble = True, None
+    try:
+        for name in uploads if debt.report is not None else ():
+            local = reports / str(debt.report) / name
+            if local.exists():
+                source.upload(local, str(debt.report), name)
+        if debt.place != "reports":
+            as_name = moved_name(debt.name, debt.sha256)
+            stays = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name) is None
+    except (SourceFileUnsettled, SourceFileGone) as gone:
+        stays = False
+        trouble = f"{gone}; it is not moved by us any more"
+    except BillferryError as error:
+        if concerns_whole_source(error):
+            raise
+        what = "upload" if debt.place == "reports" else "move"
+        return f"{error}; the {what} is tried again by the next run"
+    debts.paid(debt.id, stays=stays)
+    return trouble
+
+
+def _remote(debt: Debt, source: SourceName) -> RemoteFile:
+    modified_at = datetime.fromisoformat(debt.modified_at)
+    return RemoteFile(source, debt.name, debt.size_bytes, modified_at, first_seen_at=modified_at)

@@ -1,0 +1,184 @@
+"""The gate before money: which checked files are sent, and which wait for a person first.
+
+What lets a file through is durable before its first byte is sent, so that neither a kill nor a later pass sends more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
+from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.release_decisions import (
+    FIRST,
+    REFUSED,
+    Basis,
+    Decision,
+    always,
+    first_of_feed,
+    limited,
+    totals_text,
+)
+from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
+from pipeline.core.values.timestamps import rfc3339
+from pipeline.edge.config import feed_print
+from pipeline.edge.ledger import FINISHED_STATES, Fate, FileRow, Gate
+from pipeline.run.context import Desk
+from schemas.results import Breakdown, Summary
+
+_BY_HISTORY = frozenset({FIRST, OUT_OF_PROPORTION, UNIT_SUSPICIOUS})
+"""Reasons that another file of the feed may do away with when it is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A checked file and how far it may go: not at all with `checked.holds` or a refusal."""
+
+    checked: CheckedFile
+    up_to: int | None = None
+    """So many of its records may be settled in all; None: every one."""
+
+
+class GateKeeper:
+    """Judges the files of one run. In a dry run nothing is remembered and no decision is taken up."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> Judged:
+        """Hold a checked file, refuse it, or let it through, and remember which.
+
+        `landed` has its feed as the config has it: a correction was checked as a spreadsheet has saved it.
+        """
+        if checked.refusal is not None:
+            return Judged(checked)
+        decisions = self._desk.decisions
+        row = self._desk.row(landed.sha256)
+        basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
+        gate = decisions.gate(row.id) if row and decisions else None
+        passed = gate is not None and gate.is_open and gate.basis == basis and self._accepted(checked, basis)
+        holds = (*(() if passed else self._reasons(checked, row)), *self._limit_reached(checked, row, gate))
+        new = Gate(basis, passed or not holds, gate.up_to if gate else None)
+        decision = decisions.pending(landed.sha256) if decisions else None
+        if decision is None:
+            new = self._canary(new, row) if not holds else new
+            self._remember(new, file_id, landed)
+            return Judged(replace(checked, holds=holds), new.up_to)
+        if not decision.covers(basis, holds):
+            self._remember(new, file_id, landed, "void")
+            void = f"{decision}; void, because the file, its feed or what it is held for has changed since"
+            return Judged(_noted(replace(checked, holds=holds), void), new.up_to)
+        new = Gate(basis, decision.word == "release", decision.up_to)
+        self._remember(new, file_id, landed, "taken")
+        if decision.word == "refuse":
+            return Judged(replace(checked, holds=(), refusal=_refusal(decision)))
+        return Judged(_noted(replace(checked, holds=()), f"{decision}"), decision.up_to)
+
+    def after_load(self, judged: Judged, file_id: int) -> CheckedFile:
+        """Hold what a limit has left, once nothing more goes under it and nothing is in doubt."""
+        checked, settled = judged.checked, self._desk.settled(file_id)
+        left = self._desk.left_to_send(checked, file_id)
+        reached = judged.up_to is not None and settled >= judged.up_to
+        if reached and left and not checked.holds and not self.in_doubt(file_id):
+            return replace(checked, holds=(limited(settled, left),))
+        return checked
+
+    def in_doubt(self, file_id: int) -> bool:
+        """Whether records were sent whose outcome is unknown."""
+        return self._desk.kept_outcomes(file_id) > self._desk.settled(file_id)
+
+    def remember_loaded(self, checked: CheckedFile, file_id: int, state: str, records: Breakdown) -> None:
+        """A feed is new no more, and later files are compared with this one: whole files alone, not corrections."""
+        decisions = self._desk.decisions
+        if decisions and state in FINISHED_STATES and records.created + records.updated + records.unchanged:
+            whole = checked.landed.rejects_of is None
+            at = rfc3339(self._desk.now())
+            decisions.loaded(file_id, checked.landed.feed.name, checked.spreads if whole else (), at=at)
+
+    # -- files that wait, or were ended by a person --
+
+    def says_as_before(self, landed: LandedFile, row: FileRow) -> bool:
+        """Whether nothing has changed for a held file, or one that a person refused: it is not even checked again."""
+        decisions = self._desk.decisions
+        if decisions is None or row.summary is None or self._desk.feed_changed(landed, row):
+            return False
+        if row.held and self._desk.options.dry_run:
+            return False  # it says of each file what a run would
+        if row.held:
+            codes = {hold["code"] for hold in row.summary.get("holds", ())}
+            gate = decisions.gate(row.id)
+            moved = gate is None or gate.last_load != decisions.last_load(landed.feed.name)
+            return decisions.pending(row.sha256) is None and not (moved and codes & _BY_HISTORY)
+        by_person = (row.summary.get("refusal") or {}).get("code") == REFUSED
+        return row.state == FileState.REFUSED and by_person and not self._desk.options.force
+
+    # -- reasons --
+
+    def _reasons(self, checked: CheckedFile, row: FileRow | None) -> Iterator[Hold]:
+        """Why a file that was not let through yet waits. One that would send nothing waits for nobody."""
+        if not checked.totals.count(Outcome.NOT_ATTEMPTED):
+            return
+        yield from checked.holds
+        feed, decisions = checked.landed.feed, self._desk.decisions
+        usually = "first" if self._desk.settings.environment == "live" else "never"
+        release = feed.release or usually
+        if release == "always":
+            yield always()
+        elif release == "first" and (decisions is None or decisions.last_load(feed.name) is None):
+            yield first_of_feed(feed.name)
+        if decisions is None or feed.unusual == "load" or checked.landed.rejects_of is not None:
+            return  # part of a file is in no proportion
+        for spread in checked.spreads:
+            past = decisions.past(feed.name, spread.currency, beside=row.id if row else None)
+            yield from unlike_before(spread, past, feed.amount.unit)
+
+    def _accepted(self, checked: CheckedFile, basis: Basis) -> bool:
+        """Whether people accepted all that the check holds it for: it may have been let through without that.
+
+        Nothing is compared for a record that another correction has taken, until the API refuses that one.
+        """
+        decisions = self._desk.decisions
+        releases = decisions.releases(checked.landed.sha256) if checked.holds and decisions else []
+        return all(any(each.covers(basis, [hold]) for each in releases) for hold in checked.holds)
+
+    def _limit_reached(
+        self, checked: CheckedFile, row: FileRow | None, gate: Gate | None
+    ) -> tuple[Hold, ...]:
+        if row is None or gate is None or gate.up_to is None:
+            return ()
+        settled, left = self._desk.settled(row.id), self._desk.left_to_send(checked, row.id)
+        return (limited(settled, left),) if left and settled >= gate.up_to else ()
+
+    def _canary(self, gate: Gate, row: FileRow | None) -> Gate:
+        """What `--limit` of the command line allows; it never allows more than an earlier one does."""
+        limit = self._desk.options.limit
+        if limit is None or row is None:
+            return gate
+        up_to = self._desk.settled(row.id) + limit
+        return replace(gate, up_to=up_to if gate.up_to is None else min(up_to, gate.up_to))
+
+    def _remember(
+        self, gate: Gate, file_id: int | None, landed: LandedFile, fate: Fate | None = None
+    ) -> None:
+        decisions = self._desk.decisions
+        if file_id is None or decisions is None:
+            return
+        gate = replace(gate, last_load=decisions.last_load(landed.feed.name))
+        decisions.set_gate(file_id, gate, sha256=landed.sha256, fate=fate)
+
+
+def _noted(checked: CheckedFile, note: str) -> CheckedFile:
+    return replace(checked, notes=(*checked.notes, note))
+
+
+def _refusal(decision: Decision) -> Refusal:
+    return Refusal(REFUSED, f"{decision}: {decision.why}")
+
+
+def as_reported(checked: CheckedFile, then: Summary) -> CheckedFile:
+    """A file checked again as its report told it: what the gate and people decided is not decided anew."""
+    holds = tuple(Hold(hold.code, hold.message, tuple(hold.changes)) for hold in then.holds)
+    if then.refusal is not None and then.refusal.code == REFUSED:
+        return replace(checked, holds=(), refusal=Refusal(REFUSED, then.refusal.message))
+    return replace(checked, holds=holds)

@@ -1,0 +1,102 @@
+"""Retention: after a run, what is older than the config says is forgotten: our copies, report folders, outcomes.
+
+Kept for good are the SHA-256s and summaries of files, open intents, ids and generations: what keeps a bill from being
+created twice. Nothing of a file that is not finished is touched, and no report that is still owed to a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipeline.core.files import SOURCES
+from pipeline.core.values.timestamps import rfc3339
+from pipeline.edge.disk import remove_tree
+from pipeline.edge.ledger import Files, Ledger
+from pipeline.report import folder_name, report_folders
+from pipeline.run.clock_check import Timekeeper
+from schemas.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much is gone: landed copies, report folders, and files whose outcomes are."""
+
+    copies: int
+    reports: int
+    outcomes: int
+
+    def __str__(self) -> str:
+        return (
+            f"retention: forgot {self.copies} landed copies, {self.reports} reports,"
+            f" the outcomes of {self.outcomes} files"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What is older than the config wants it kept, if the clock is right."""
+
+    copies: Sequence[Path]
+    reports: Sequence[Path]
+    outcomes: Sequence[int]
+    """Files (ids of the ledger) whose outcomes are."""
+
+    def __bool__(self) -> bool:
+        return bool(self.copies or self.reports or self.outcomes)
+
+    def forget(self, ledger: Ledger) -> Forgotten:
+        """Forget it. Only while the lock is held."""
+        copies = sum(remove_tree(folder) for folder in self.copies)
+        reports = sum(remove_tree(folder) for folder in self.reports)
+        Files(ledger).forget_outcomes(self.outcomes)
+        return Forgotten(copies, reports, len(self.outcomes))
+
+
+def forget_old(
+    settings: Settings, ledger: Ledger, clock: Timekeeper, api_key: Callable[[], str]
+) -> Forgotten | None:
+    """Forget what is older than `settings.retention`, once the time is confirmed; None: nothing. Lock held."""
+    old = _what_is_old(settings, ledger, clock.now())
+    if not old or not clock.is_confirmed(settings, api_key):
+        return None
+    return old.forget(ledger)
+
+
+def _what_is_old(settings: Settings, ledger: Ledger, now: datetime) -> Old:
+    keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
+    return Old(
+        copies=list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days))),
+        reports=_old_reports(work_dir / "reports", files, now - timedelta(days=keep.reports_days)),
+        outcomes=files.with_outcomes(finished_before=rfc3339(now - timedelta(days=keep.outcomes_days))),
+    )
+
+
+def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]:
+    """Copies of finished and refused files, and of files that nobody took up. A copy that came again is young."""
+    for folder in landing.glob("*"):
+        row = files.by_sha256(folder.name)
+        open_still = row is not None and row.is_open
+        finished_at = row.finished_at if row is not None else None
+        if not open_still and (finished_at or "") < rfc3339(before) and _older(folder / "content", before):
+            yield folder
+
+
+def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
+    """By the time of the folder and, where it was written while the clock was behind, by that of the ledger."""
+    old = [folder for folder in report_folders(reports) if _older(folder, before)]
+    if not old:
+        return []
+    kept = {debt.report for source in SOURCES for debt in files.owed(source)}
+    for row in files.finished_since(rfc3339(before)):
+        kept |= {folder_name(row.name, row.sha256, digits) for digits in (len(row.sha256), row.digits)}
+    return [folder for folder in old if folder.name not in kept]
+
+
+def _older(path: Path, before: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,174 @@
+"""Check files without network, ledger or API key: what a run would say of them, and what it would send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipeline.collect.collect import Matching, land_named
+from pipeline.core.api.requests import PATH_OF, Wanted, create_body, wanted_from_row
+from pipeline.core.api.watermarks import dated_ahead
+from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.names import label_of_path
+from pipeline.core.rules import catalogue
+from pipeline.core.rules.line_items import summed
+from pipeline.edge.disk import scratch_folder
+from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
+from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
+from pipeline.report import FileReport, refused_unread, report_of_check, run_result
+from pipeline.run.progress import Ui, check_interruptibly
+from pipeline.signals import stoppable
+from schemas.feed import AmountFormat, Feed, Model
+from schemas.results import RunFacts, RunResult
+from schemas.settings import Environment, Limits
+
+SHOWN_LINES = 5
+"""Of each rule that is broken."""
+
+
+def canonical_feed(model: Model) -> Feed:
+    """The feed of files in the canonical columns: major units, `.`, ISO dates."""
+    return Feed(name="canonical", match="*", model=model, amount=AmountFormat(unit="major"))
+
+
+def validate_files(
+    paths: Sequence[Path],
+    ui: Ui,
+    *,
+    feeds: Sequence[Feed],
+    feed: Feed | None,
+    limits: Limits,
+    merchant: str = "none",
+    environment: Environment = "test",
+    timezone: str = "UTC",
+    rejects_below: Path | None = None,
+    show: int = 0,
+    on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> RunResult:
+    """Check each file; `feed` overrules the names. `on_request` is given the first `show` requests.
+
+    Rejected records are written below `rejects_below`, in a folder for each file, when that is named.
+    """
+    now = datetime.now(UTC)
+    run = RunFacts(
+        id=str(uuid4()),
+        started_at=now,
+        finished_at=now,
+        merchant=merchant,
+        environment=environment,
+        dry_run=True,
+    )
+    today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
+    matching = Matching(feeds, feed_of_rejects=lambda _: (feed, {}) if feed else None)
+    reports, status = list[FileReport](), EX_OK
+    for path in paths:
+        try:
+            with stoppable(), scratch_folder("billferry-validate-") as folder:
+                landed = land_named(
+                    path,
+                    matching,
+                    folder,
+                    max_file_bytes=limits.max_file_bytes,
+                    max_record_bytes=limits.max_record_bytes,
+                    feed=feed,
+                    durable=False,
+                )
+                checked = _checked(landed, ui, limits, today)
+                report = report_of_check(checked, run=run, rejects_below=rejects_below)
+                ui.file(report, shown_rejects=0)
+                for text in explain(checked):
+                    ui.line(text)
+                for request in _requests(checked, show):
+                    on_request(request)
+        except (FileRefused, FileTooLarge) as refused:
+            report = refused_unread(label_of_path(path.name), refused, run=run)
+            ui.file(report, shown_rejects=0)
+        except BillferryError as error:
+            ui.warn(str(error))
+            status = max(status, error.exit_status, key=badness)
+            if isinstance(error, ENDS_THE_RUN):
+                break
+            continue
+        reports.append(report)
+    return run_result(run.id, reports, at_least=status)
+
+
+def _noted(checked: CheckedFile) -> CheckedFile:
+    """With what a run does to each file of its feed; what it does to the first one, only the ledger tells."""
+    if checked.refusal is not None or checked.landed.feed.release != "always":
+        return checked
+    note = "feed.release is always: a run holds this file until it is released"
+    return replace(checked, notes=(*checked.notes, note))
+
+
+def _checked(landed: LandedFile, ui: Ui, limits: Limits, today: str) -> CheckedFile:
+    checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
+    return _noted(replace(checked, refusal=checked.refusal or dated_ahead(landed, today)))
+
+
+def explain(checked: CheckedFile) -> Iterator[str]:
+    """Each rule that records break: how many do, on which lines the first of them start, and what to do."""
+    if not checked.code_counts:
+        return
+    first = _first_broken(checked)
+    for code, count in checked.code_counts.items():
+        shown = ", ".join(str(line) for line, _ in first[code])
+        more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
+        where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
+        said = catalogue.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
+        yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
+        yield f"    {said}; {catalogue.RULES[code].remedy}"
+        yield from (f"    seen: {each}" for each in _seen(said, [message for _, message in first[code]]))
+
+
+def _seen(said: str, messages: Iterable[str]) -> Iterable[str]:
+    """What messages tell of their records beyond what the rule says, each once."""
+    found = (re.search(f"{re.escape(said)}: ([^;]+)", message) for message in messages)
+    return dict.fromkeys(each[1] for each in found if each)
+
+
+def _first_broken(checked: CheckedFile) -> dict[str, list[tuple[int, str]]]:
+    """Of each rule the first lines that break it, with their messages. Part by part: all together may be much."""
+    found: dict[str, list[tuple[int, str]]] = {code: [] for code in checked.code_counts}
+    for part in parts_of(checked.records):
+        broken = findings_of(part).select("line", "codes", "message").explode("codes").drop_nulls("codes")
+        by_code = broken.group_by("codes").agg(pl.col("line", "message").head(SHOWN_LINES))
+        for code, lines, messages in by_code.collect().iter_rows():
+            found[code] += list(zip(lines, messages, strict=True))[: SHOWN_LINES - len(found[code])]
+        if all(len(found[code]) == min(count, SHOWN_LINES) for code, count in checked.code_counts.items()):
+            break
+    return found
+
+
+def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
+    """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
+    if not show or checked.refusal is not None or not parts_of(checked.records):
+        return
+    lines = sendable(*parts_of(checked.records))
+    records = summed(lines) if checked.landed.feed.line_items is not None else lines
+    rows = records.sort("record").head(show).collect()
+    customers: set[str] = set()
+    accounts: set[str] = set()
+    for row in rows.iter_rows(named=True):
+        wanted = wanted_from_row(row, checked.landed.feed.model)
+        yield {"method": "POST", "path": PATH_OF[wanted.kind], "body": _body(wanted, customers, accounts)}
+        customers.add(wanted.customer.reference)
+        if wanted.account is not None:
+            accounts.add(wanted.account.reference)
+
+
+def _body(wanted: Wanted, customers: set[str], accounts: set[str]) -> dict[str, Any]:
+    customer, account = wanted.customer.reference, wanted.account.reference if wanted.account else None
+    return create_body(
+        wanted,
+        customer_id=f"<id of customer {customer}>" if customer in customers else None,
+        account_id=f"<id of account {account}>" if account in accounts else None,
+    )

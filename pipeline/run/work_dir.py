@@ -1,0 +1,87 @@
+"""The work_dir of a merchant: what stands where in it, private to its owner, and cleared of what killed runs left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.core.files import LandedFile
+from pipeline.edge.disk import remove, remove_tree
+from pipeline.edge.ledger import Files, Ledger, open_ledger
+from pipeline.edge.local.landing import sweep
+from pipeline.edge.local.lock import is_abandoned
+from pipeline.report import OVERVIEW, half_written, is_anothers, report_folder
+from schemas.settings import Settings
+
+DRY_RUN = "dry-run-"
+ABANDONED_S = 86_400
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where a merchant's ledger stands."""
+    return settings.work_dir / "ledger.sqlite"
+
+
+def open_for(settings: Settings, *, read_only: bool) -> Ledger:
+    return open_ledger(
+        ledger_path(settings),
+        merchant=settings.merchant,
+        environment=settings.environment,
+        read_only=read_only,
+    )
+
+
+def sweep_leftovers(work_dir: Path) -> None:
+    """Remove what a killed run left half written. Only while the lock is held."""
+    sweep(work_dir / "landing")
+    for left in half_written(work_dir / "reports"):
+        if left.is_dir():
+            remove_tree(left)
+        else:
+            remove(left)
+    for left in work_dir.glob(f"{DRY_RUN}*"):
+        if is_abandoned(left, ABANDONED_S):
+            remove_tree(left)
+
+
+def named_apart(landed: LandedFile, ledger: Ledger | None, reports: Path, *, dry_run: bool) -> LandedFile:
+    """With so many digits in the name of its reports that they are no other file's."""
+    if ledger is not None:
+        landed = replace(landed, digits=Files(ledger).digits_of(landed.sha256))
+    taken = is_anothers(report_folder(reports, landed, dry_run=dry_run), landed.sha256)
+    return replace(landed, digits=len(landed.sha256)) if taken else landed
+
+
+@contextmanager
+def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
+    if not ledger_path(settings).exists():
+        yield None
+        return
+    with closing(open_for(settings, read_only=True)) as ledger:
+        yield ledger
+
+
+def refresh_overview(settings: Settings, files: Files, *, worked: bool) -> None:
+    """Write the page over all files after work, or when a killed run did not get to it. Only while the lock is held."""
+    reports = settings.work_dir / "reports"
+    if not worked and not _is_older(reports / OVERVIEW, files.last_finished()):
+        return
+    from pipeline.report.html.index_page import SHOWN_FILES, write_overview  # noqa: PLC0415 (an idle run needs none)
+
+    write_overview(
+        files.newest(SHOWN_FILES),
+        files.count(),
+        reports,
+        merchant=settings.merchant,
+        environment=settings.environment,
+        timezone=settings.timezone,
+    )
+
+
+def _is_older(page: Path, last: str | None) -> bool:
+    if last is None:
+        return False
+    return not page.exists() or page.stat().st_mtime < datetime.fromisoformat(last).timestamp()
