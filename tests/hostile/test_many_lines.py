@@ -13,14 +13,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from pipeline.core.remembered import Conclude
-from pipeline.edge.reader.parts import accepted, parts_of
 
 from benchmarks.process import run
+from pipeline.core.api.ledger_changes import Conclude
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Sends
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.reader.checked_parts import accepted, parts_of
 from pipeline.report import write_results
 from tests.check.landing import checked
 from tests.edge.ledger.conftest import opened
