@@ -19,7 +19,7 @@ from benchmarks.surroundings import surroundings
 from pipeline.check.check import check
 from pipeline.core.files import LandedFile
 from pipeline.edge.ledger import Sends, open_ledger
-from pipeline.load.planner import Supply, buckets
+from pipeline.load.planner import BucketPrefetcher, buckets
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Limits
 
@@ -64,7 +64,7 @@ def check_file(folder: Path) -> None:
 
 async def plan_all(folder: Path) -> None:
     with closing(open_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
-        supply = Supply(buckets(folder / "records", "bill", Sends(ledger), 1))
+        supply = BucketPrefetcher(buckets(folder / "records", "bill", Sends(ledger), 1))
         planned = 0
         while (part := await supply.next_part(lambda _: None)) is not None:
             planned += sum(part.row(row).amount_minor > 0 for group in part.groups for row in group.rows)

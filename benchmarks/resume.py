@@ -13,7 +13,7 @@ from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import Merchant, stub_api
 from benchmarks.surroundings import surroundings
 from pipeline.core.api.intents import Entity
-from pipeline.core.api.ledger_changes import Change, Conclude, Know
+from pipeline.core.api.ledger_changes import Change, StoreOutcome, UpsertEntity
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Sends, open_ledger
 
@@ -75,13 +75,13 @@ def _changes(first: int, last: int) -> Iterator[Change]:
     for record in range(first, last + 1):
         number = f"{record - 1:08d}"
         customer, account, bill = f"bcus_C-{number}", f"bacc_A-{number}.bcus_C-{number}", f"bill_B-{number}"
-        yield Know(Entity("customer", f"C-{number}", customer))
-        yield Know(Entity("account", f"A-{number}", account, owner=f"C-{number}"))
-        yield Know(Entity("bill", f"B-{number}", bill, owner=f"C-{number}", currency="ZAR"))
+        yield UpsertEntity(Entity("customer", f"C-{number}", customer))
+        yield UpsertEntity(Entity("account", f"A-{number}", account, owner=f"C-{number}"))
+        yield UpsertEntity(Entity("bill", f"B-{number}", bill, owner=f"C-{number}", currency="ZAR"))
         outcome = RecordOutcome(
             record, Outcome.CREATED, customer_id=customer, account_id=account, bill_id=bill, attempts=1
         )
-        yield Conclude(1, f"B-{number}", outcome)
+        yield StoreOutcome(1, f"B-{number}", outcome)
 
 
 def _require_reports(merchant: Merchant) -> None:

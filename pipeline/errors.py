@@ -33,7 +33,7 @@ EXIT_STATUSES = {
 """What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""
 
 
-def badness(exit_status: int) -> int:
+def severity(exit_status: int) -> int:
     """Rank of an exit status; the worst of several wins."""
     best_first = list(reversed(EXIT_STATUSES))
     return best_first.index(SIGNAL_BASE if exit_status > SIGNAL_BASE else exit_status)

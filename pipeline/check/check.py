@@ -18,15 +18,15 @@ from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.layout import Layout, lay_out
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.outcomes import Outcome
-from pipeline.core.prefetch import ahead
+from pipeline.core.prefetch import prefetched
 from pipeline.core.rules import across_records, catalogue
 from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, hash_sum, is_trailer
 from pipeline.core.rules.corrections import Originals
-from pipeline.core.rules.evaluate import judge
+from pipeline.core.rules.evaluate import evaluate_rules
 from pipeline.core.rules.plausibility import refuse_out_of_proportion
 from pipeline.core.totals import Totals
 from pipeline.core.values.amount_spread import Spread, spreads
-from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan, with_verdicts
+from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts, with_verdicts
 from pipeline.edge.reader.corrected_rejects import as_written
 from pipeline.edge.reader.open_records import BillFile, Records, open_records
 from pipeline.errors import FileRefused
@@ -124,10 +124,10 @@ class _Check:
         def write(numbered: tuple[int, pl.DataFrame]) -> int:
             number, stretch = numbered
             fields = file.fields(stretch, positions)
-            self.parts.write(number, judge(canonical(fields, layout), layout))
+            self.parts.write(number, evaluate_rules(canonical(fields, layout), layout))
             return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
 
-        hashed = sum(ahead(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
+        hashed = sum(prefetched(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
         self.hashed = hashed % 10**digits if digits else None
 
     def _refuse_strange_rejects(self, names: Iterable[str]) -> None:
@@ -189,7 +189,7 @@ class _Check:
         expect, paths = self.landed.feed.expect, self.parts.paths()
         if expect is not None:
             refuse_out_of_proportion(
-                scan(*paths) if paths else None, self.parts.records(), expect, self.landed.name
+                scan_parts(*paths) if paths else None, self.parts.records(), expect, self.landed.name
             )
 
     def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:

@@ -18,7 +18,7 @@ from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.rules import across_records, corrections
 from pipeline.core.rules.corrections import COMPARED, FACTOR, Originals
 from pipeline.core.values.money import plain
-from pipeline.edge.reader.checked_parts import Parts, scan
+from pipeline.edge.reader.checked_parts import Parts, scan_parts
 from pipeline.errors import FileRefused
 from schemas.feed import Model
 
@@ -70,7 +70,7 @@ class Review:
 
     def _incomplete(self) -> across_records.Found:
         """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
-        given = scan(*self.parts.paths()).select("record", "line", "reject_record").collect()
+        given = scan_parts(*self.parts.paths()).select("record", "line", "reject_record").collect()
         lacking = self.originals.incomplete(given["reject_record"])
         return given.filter(pl.col("reject_record").is_in(lacking.implode())).select(
             "record", "line", code=pl.lit("line_items.incomplete"), duplicate_of=pl.lit(None, pl.Int64)
@@ -84,7 +84,7 @@ class Review:
         """Tell by its reference which record of the original each one stands for."""
         lost = 0
         for part, path in enumerate(self.parts.paths()):
-            values = scan(path).drop("reject_record").collect()
+            values = scan_parts(path).drop("reject_record").collect()
             references = values[f"{self._leaf}_reference"]
             numbers = self.originals.numbered(self._leaf, references)
             values = values.join(
@@ -109,7 +109,7 @@ class Review:
         """References of this file that the original or another correction loaded (columns of `LOADED`)."""
         leaf = f"{self._leaf}_reference"
         hashes = [
-            scan(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
+            scan_parts(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
             for path in self.parts.paths()
         ]
         mine = pl.concat(hashes).unique() if hashes else pl.Series(dtype=pl.UInt64)
@@ -120,7 +120,9 @@ class Review:
 
     def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.Found]:
         columns = ("record", "line", "reject_record", *COMPARED)
-        rows = scan(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
+        rows = (
+            scan_parts(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
+        )
         values = rows.collect()
         both = corrections.compared(values, self.originals.rejected(values["reject_record"]))
         leaf = f"{self._leaf}_reference"

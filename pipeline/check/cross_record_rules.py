@@ -14,7 +14,7 @@ import polars as pl
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import across_records, line_items
 from pipeline.core.rules.across_records import PRINT, Found, Uniqueness
-from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan
+from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
 
 
@@ -31,11 +31,11 @@ class Crossings:
     def run(self) -> None:
         """Write what is found across records beside them."""
         model, paths = self.layout.feed.model, self.parts.paths()
-        one_by_one, found = [scan(path) for path in paths], [across_records.nothing_found()]
+        one_by_one, found = [scan_parts(path) for path in paths], [across_records.nothing_found()]
         rules = (*across_records.UNIQUENESS[model], *across_records.collisions(self.layout.blended()))
         for rule in (rule for rule in rules if not rule.repeats):
             suspects = across_records.suspects(one_by_one, rule, seed=self.seed)
-            found += across_records.contradictions(scan(*paths), rule, suspects, seed=self.seed)
+            found += across_records.contradictions(scan_parts(*paths), rule, suspects, seed=self.seed)
         crossed = pl.concat(found)
         write_found(self.parts, crossed, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
@@ -55,7 +55,7 @@ class Crossings:
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
         for number, stretch in enumerate(self.file.stretches(is_trailer=self.is_trailer)):
             chosen = pl.col(key).hash(self.seed).is_in(suspects.implode())
-            mine = scan(self.parts.paths()[number]).filter(chosen).collect()
+            mine = scan_parts(self.parts.paths()[number]).filter(chosen).collect()
             if mine.is_empty():
                 continue
             texts = stretch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
@@ -66,7 +66,7 @@ class Crossings:
 
     def _repeated(self, rule: Uniqueness, suspects: pl.Series, crossed: pl.Series) -> None:
         """Records of one reference are the same again, or contradict each other; `crossed` are told why already."""
-        repeated = scan(*self.parts.repeated()).filter(~pl.col("record").is_in(crossed.implode()))
+        repeated = scan_parts(*self.parts.repeated()).filter(~pl.col("record").is_in(crossed.implode()))
         found = [
             across_records.nothing_found(),
             *across_records.contradictions(repeated, rule, suspects, seed=self.seed),
@@ -79,11 +79,11 @@ class Crossings:
     def _lines(self, suspects: pl.Series, count: int, *, identical: bool) -> None:
         """Records of one bill reference are its lines."""
         paths = self.parts.paths()
-        found = [line_items.singles_out_of_range(scan(*paths), suspects, seed=self.seed)]
+        found = [line_items.singles_out_of_range(scan_parts(*paths), suspects, seed=self.seed)]
         following = pl.DataFrame(schema=line_items.LINES)
         if count:
             rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
-            repeated = scan(*self.parts.repeated())
+            repeated = scan_parts(*self.parts.repeated())
             for wrong, lines in line_items.judged(
                 repeated, count, rejected, identical=identical, seed=self.seed
             ):
@@ -96,7 +96,7 @@ class Crossings:
         paths, feed, blended = self.parts.paths(), self.layout.feed, self.layout.blended()
         one_by_one = [accepted(path) for path in paths]
         notes = [*across_records.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
-        notes += across_records.replaced_notes(scan(*paths), blended if feed.reference_replace else ())
+        notes += across_records.replaced_notes(scan_parts(*paths), blended if feed.reference_replace else ())
         if feed.due_before_bill_date == "note":
             notes += across_records.early_due_notes(accepted(*paths))
         return notes
@@ -112,9 +112,11 @@ def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame 
             continue
         told = parts.findings(number)
         if not mine.is_empty():
-            told = across_records.told_with(told, mine, layout.message)
+            told = across_records.merge_findings(told, mine, layout.message)
         if not following.is_empty():
-            places = scan(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
+            places = (
+                scan_parts(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
+            )
             told = across_records.with_lines(told, following.join(places, on="record", maintain_order="left"))
         parts.write_findings(number, told)
 

@@ -97,7 +97,7 @@ def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None
     """Run again and again, until stopped. What is dropped is taken within seconds, the SFTP server is polled."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.run.watch import watch as watch_all
+    from pipeline.run.watch import watch_sources as watch_all
 
     raise typer.Exit(watch_all(config_at(config), TerminalUi()))
 

@@ -13,11 +13,11 @@ from pipeline.cli.printing import say, width_of
 from pipeline.cli.terminal import cut_middle
 from pipeline.core.outcomes import FileState
 from pipeline.core.release_decisions import Decision
-from pipeline.core.values.money import shown
+from pipeline.core.values.money import format_amount
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, RunRow
-from pipeline.monitoring.status import Standing, standing, state_of
+from pipeline.monitoring.status import SystemStatus, state_of, system_status
 from pipeline.run.work_dir import existing_ledger
 
 SHOWN_FILES = 20
@@ -29,7 +29,7 @@ def status_document(config: Config) -> dict[str, Any]:
     """Everything that `status` knows: times in UTC, amounts in minor units, `files` oldest first."""
     settings = config.settings
     with existing_ledger(settings) as ledger:
-        stands = standing(settings, ledger, datetime.now(UTC))
+        stands = system_status(settings, ledger, datetime.now(UTC))
     return {
         "merchant": settings.merchant,
         "environment": settings.environment,
@@ -110,7 +110,7 @@ def _held(file: dict[str, Any], short: Callable[[str], str]) -> str:
     return f"HELD: {short(file['name'])} ({file['sha256'][:8]}): {why}; billferry release or refuse it"
 
 
-def _late(stands: Standing) -> list[dict[str, Any]]:
+def _late(stands: SystemStatus) -> list[dict[str, Any]]:
     return [
         {
             "feed": each.feed,
@@ -162,7 +162,7 @@ def _file(row: FileRow, decision: Decision | None) -> dict[str, Any]:
 def _outcomes(file: dict[str, Any]) -> str:
     records = {name: count for name, count in (file["records"] or {}).items() if count and name != "total"}
     amounts = [
-        shown(currency, parts["total"])
+        format_amount(currency, parts["total"])
         for currency, parts in (file["amounts_minor"] or {}).items()
         if any(parts.values())
     ]

@@ -1,7 +1,6 @@
-"""Collect: what stands still at a source is matched to its feed, fetched whole, and landed under its SHA-256.
+"""What has settled at a source is matched to its feed, fetched whole, and landed under its SHA-256.
 
-Nothing here decides what is loaded, and nothing is moved: the run does that once outcomes are durable. What earlier
-runs saw is given and handed back, so that the ledger stays with the run.
+Nothing here decides what is loaded, and nothing is moved: the run does that once outcomes are durable.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from pipeline.collect.companions import Companions
 from pipeline.collect.model import (
     Collected,
     Found,
-    Known,
     Matched,
+    RememberedFile,
     Sighting,
     Troubled,
     Unmatched,
@@ -299,7 +298,7 @@ def _sorted_out(
     by_name = {sighting.name: sighting for sighting in seen}
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
-    known: list[Known] = []
+    known: list[RememberedFile] = []
     unmatched = [
         Unmatched(odd.name, odd.problem)
         for odd in sorted(listing.oddities, key=lambda odd: odd.name)
@@ -316,7 +315,9 @@ def _sorted_out(
         if is_ignored(remote.name, matching.ignore):
             ignored.append(remote.name)
         elif sighting.sha256 is not None:
-            known.append(Known(remote, sighting.sha256, sighting.finished, companions.of(remote.name)))
+            known.append(
+                RememberedFile(remote, sighting.sha256, sighting.finished, companions.of(remote.name))
+            )
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
         elif _moving(sighting, source, now):

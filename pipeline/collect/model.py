@@ -49,7 +49,7 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RememberedFile:
     """A file that was worked on before and is still, or again, at its source with the same size and time."""
 
     remote: RemoteFile
@@ -93,7 +93,7 @@ class Collected:
     """
 
     found: tuple[Found, ...] = ()
-    known: tuple[Known, ...] = ()
+    known: tuple[RememberedFile, ...] = ()
     unmatched: tuple[Unmatched, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     troubled: tuple[Troubled, ...] = ()

@@ -67,7 +67,7 @@ def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: st
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class CsvDialect:
     """How a file separates fields and lines."""
 
     delimiter: str
@@ -161,7 +161,7 @@ def lines_of(text: bytes, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
     )
 
 
-def scan(lines: pl.DataFrame, dialect: Dialect, *, final: bool) -> Scan:
+def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan:
     """Find the records in physical lines (of `lines_of`); `final` when the file ends with them.
 
     Most lines are plain: a whole record without quotes. One pattern says so, and all else looks at the others only.
@@ -177,7 +177,7 @@ def scan(lines: pl.DataFrame, dialect: Dialect, *, final: bool) -> Scan:
 
 
 @cache
-def _plain(dialect: Dialect) -> str:
+def _plain(dialect: CsvDialect) -> str:
     """A pattern of lines that are a whole record without quotes or damage; of none where records are very wide."""
     if dialect.width > _COUNTED_FIELDS:
         return _NOTHING
@@ -190,7 +190,7 @@ def _plain(dialect: Dialect) -> str:
 
 
 def _spans(
-    quoted: pl.DataFrame, dialect: Dialect, *, final: bool, size_bytes: int
+    quoted: pl.DataFrame, dialect: CsvDialect, *, final: bool, size_bytes: int
 ) -> tuple[list[tuple[int, int]], dict[int, int], int | None]:
     """First and last line of each record over several lines, damaged lines, and the line that is cut by the end.
 
@@ -258,7 +258,7 @@ def _join(lines: pl.DataFrame, spans: list[tuple[int, int]], line_end: str) -> p
     return pl.concat([single, joined]).sort("line")
 
 
-def _judge(records: pl.DataFrame, damaged: dict[int, int], dialect: Dialect) -> pl.DataFrame:
+def _judge(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDialect) -> pl.DataFrame:
     """`line` and `damage`: by quotes, or by what every record must be: filled, decodable, free of controls, as wide
     as the header."""
     marks = pl.DataFrame(

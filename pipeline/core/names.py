@@ -76,7 +76,7 @@ def is_unfinished(name: str) -> bool:
     return name.startswith((".", "~$")) or name.lower().endswith(UNFINISHED_ENDINGS)
 
 
-def shown(raw: bytes, max_chars: int = 80) -> str:
+def printable_bytes(raw: bytes, max_chars: int = 80) -> str:
     """A name as it can be printed and logged: printable ASCII, all else escaped, cut with an ellipsis."""
     text = raw.decode(errors="surrogateescape").encode("ascii", "backslashreplace").decode()
     text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
@@ -85,7 +85,7 @@ def shown(raw: bytes, max_chars: int = 80) -> str:
 
 def shown_name(name: str) -> str:
     """The same of a name that came as text, bytes that are no UTF-8 included."""
-    return shown(name.encode(errors="surrogateescape"))
+    return printable_bytes(name.encode(errors="surrogateescape"))
 
 
 def printable(line: str) -> str:

@@ -17,7 +17,7 @@ WORKERS = 2
 """More of them would hold more in memory; what they call is parallel in itself."""
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def prefetched(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """The results of `work`, in the order of the items.
 
     Items are taken in the caller's thread, and never more than `WORKERS` of them beyond the result that is waited for.

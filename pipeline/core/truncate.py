@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 MOST_LINES = 20
 
 
-def brief(texts: Sequence[str]) -> Iterator[str]:
+def truncate_messages(texts: Sequence[str]) -> Iterator[str]:
     """The first of them, and how many more there are."""
     yield from texts[:MOST_LINES]
     if len(texts) > MOST_LINES:

@@ -23,7 +23,7 @@ from pipeline.errors import (
     BillferryError,
     ConfigError,
     DiskFull,
-    badness,
+    severity,
 )
 from pipeline.run.balance_files import LEDGER_MAY_BE_BEHIND, undated
 from pipeline.run.clock_check import Timekeeper, ask_for_nothing
@@ -84,7 +84,7 @@ def examine(config: Config) -> Iterator[Finding]:
 
 def worst(findings: list[Finding]) -> int:
     """The exit status of all findings together."""
-    return max((finding.exit_status for finding in findings), key=badness, default=EX_OK)
+    return max((finding.exit_status for finding in findings), key=severity, default=EX_OK)
 
 
 def _found(check: str, look: Callable[[], str]) -> Finding:

@@ -1,7 +1,7 @@
 """Checked file → requests sent, each remembered. Owns the event loop."""
 
 from pipeline.load.job import LoadJob, LoadResult
-from pipeline.load.loader import load
+from pipeline.load.loader import load_file
 from pipeline.load.planner import count_to_send
 
-__all__ = ["LoadJob", "LoadResult", "count_to_send", "load"]
+__all__ = ["LoadJob", "LoadResult", "count_to_send", "load_file"]

@@ -14,16 +14,16 @@ from dataclasses import replace
 
 from pipeline.core.api.compare import changed_details
 from pipeline.core.api.intents import Entity, Intent
-from pipeline.core.api.ledger_changes import Close, Forget, Know, Open, Renew
+from pipeline.core.api.ledger_changes import CloseIntent, ForgetEntity, OpenIntent, RenewIntent, UpsertEntity
 from pipeline.core.api.requests import PATH_OF, Json, encode
 from pipeline.core.api.responses import Expected, Meaning, Reading
-from pipeline.core.api.watermarks import News, day_of
+from pipeline.core.api.watermarks import Recency, day_of
 from pipeline.core.outcomes import Outcome
 from pipeline.core.values import money
-from pipeline.load.context import Scope, Settlement
+from pipeline.load.context import LoadContext, Settlement
 from pipeline.load.create import CreateSettler
 from pipeline.load.parents import entity_from
-from pipeline.load.retrying_client import Doubt, Uncertain
+from pipeline.load.retrying_client import SendState, Uncertain
 
 RESEND_WITHIN_S = 10.0
 """So long after a send the old balance shows that it did not work: time for some quick repetitions, and none for a
@@ -34,12 +34,12 @@ customer to be told of the new balance and to pay just that. After a time-out (3
 class BalanceSettler(CreateSettler):
     """Settles POST and PATCH intents of accounts and customers that carry a balance."""
 
-    def __init__(self, scope: Scope, *, update_details: bool, news: News) -> None:
+    def __init__(self, scope: LoadContext, *, update_details: bool, news: Recency) -> None:
         super().__init__(scope)
         self._update_details = update_details
         self._news = news
 
-    async def settle(self, intent: Intent, doubt: Doubt) -> Settlement:
+    async def settle(self, intent: Intent, doubt: SendState) -> Settlement:
         if intent.method == "POST":
             return await super().settle(intent, doubt)
         try:
@@ -47,7 +47,7 @@ class BalanceSettler(CreateSettler):
         except Uncertain:
             return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
 
-    async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
+    async def settle_found(self, intent: Intent, found: Json, doubt: SendState) -> Settlement:
         """An entity that was to be created exists: set its balance, unless that could undo something newer."""
         body = intent.stated
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
@@ -62,7 +62,7 @@ class BalanceSettler(CreateSettler):
         return await self.apply(intent, None, entity, doubt)
 
     async def apply(
-        self, intent: Intent, known: Entity | None, shown: Entity | None, doubt: Doubt
+        self, intent: Intent, known: Entity | None, shown: Entity | None, doubt: SendState
     ) -> Settlement:
         """Set the balance of an existing entity to what the intent states.
 
@@ -91,7 +91,9 @@ class BalanceSettler(CreateSettler):
             if judged and not self._may_replace(shown.balance, known, body["balance"]):
                 return self._not_ours(doubt, known or shown, shown.balance, body)
         renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
-        await self._scope.commits.durable(Close(renewed), Open(renewed), Know(shown or entity))
+        await self._scope.commits.durable(
+            CloseIntent(renewed), OpenIntent(renewed), UpsertEntity(shown or entity)
+        )
         self._scope.known.add(shown or entity)
         doubt.doubtful = False  # what was sent before is settled by the look that found the entity
         settled = await self._patch(renewed, doubt)
@@ -115,7 +117,7 @@ class BalanceSettler(CreateSettler):
             sure=sure,
         )
 
-    def _must_not(self, entity: Entity, doubt: Doubt, body: Json) -> Settlement | None:
+    def _must_not(self, entity: Entity, doubt: SendState, body: Json) -> Settlement | None:
         if entity.currency not in {None, body["currency"]}:
             return self._conflict(
                 doubt,
@@ -145,9 +147,9 @@ class BalanceSettler(CreateSettler):
         ours = known.balance if known is not None and known.watermark is not None else None
         return shown == ours and known is not None and (bool(known.sure) or self._news.fresh)
 
-    def _not_ours(self, doubt: Doubt, entity: Entity, shown: int | None, body: Json) -> Settlement:
-        there = money.shown(body["currency"], shown or 0)
-        wanted = money.shown(body["currency"], body["balance"])
+    def _not_ours(self, doubt: SendState, entity: Entity, shown: int | None, body: Json) -> Settlement:
+        there = money.format_amount(body["currency"], shown or 0)
+        wanted = money.format_amount(body["currency"], body["balance"])
         return self._conflict(
             doubt,
             entity,
@@ -160,9 +162,9 @@ class BalanceSettler(CreateSettler):
         """What to say where --force replaced a balance that was not known to be ours."""
         if not self._news.forced or shown in {None, body["balance"]}:
             return None
-        return f"{money.shown(body['currency'], shown or 0)} was there, and was replaced because of --force"
+        return f"{money.format_amount(body['currency'], shown or 0)} was there, and was replaced because of --force"
 
-    async def _patch(self, intent: Intent, doubt: Doubt) -> Settlement:
+    async def _patch(self, intent: Intent, doubt: SendState) -> Settlement:
         body = intent.stated
         expected = Expected(
             {
@@ -198,7 +200,7 @@ class BalanceSettler(CreateSettler):
             case _:
                 return self._refused(doubt, reading)
 
-    async def _look_before_resending(self, intent: Intent, body: Json, doubt: Doubt) -> Settlement | None:
+    async def _look_before_resending(self, intent: Intent, body: Json, doubt: SendState) -> Settlement | None:
         """None when the balance is still the old one, so that sending again is safe."""
         found = await self._wire.look_up(intent.kind, intent.reference)
         if found is None:
@@ -210,7 +212,7 @@ class BalanceSettler(CreateSettler):
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
         return self._moved(doubt, entity._replace(watermark=intent.watermark, sure=intent.sure))
 
-    def _did_not_work(self, intent: Intent, shown: int | None, doubt: Doubt) -> bool:
+    def _did_not_work(self, intent: Intent, shown: int | None, doubt: SendState) -> bool:
         """Whether the old balance is proof: where there was none, which no payment brings back; or within seconds.
 
         A person who forces the file says so of a request of an earlier run.
@@ -220,7 +222,7 @@ class BalanceSettler(CreateSettler):
         recent = self._wire.now - doubt.sent_at <= RESEND_WITHIN_S
         return shown == intent.balance_before and (shown is None or recent)
 
-    async def _stale(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
+    async def _stale(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement:
         """404 on a remembered id: the reference may have a new one; if not, the entity is gone and is made again."""
         found = await self._wire.look_up(intent.kind, intent.reference)
         if found is not None and not intent.path.endswith(f"/{found['id']}"):
@@ -229,7 +231,7 @@ class BalanceSettler(CreateSettler):
         if found is not None:
             return self._refused(doubt, reading)
         self._scope.known.drop(intent.kind, intent.reference)
-        await self._scope.commits.soon(Forget(intent.kind, intent.reference))
+        await self._scope.commits.soon(ForgetEntity(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.stated}
         if intent.kind == "account":
             body = await self._parents.with_current_customer(intent, body)
@@ -244,11 +246,11 @@ class BalanceSettler(CreateSettler):
             balance_before=None,
             sure=True,
         )
-        await self._scope.commits.durable(Renew(renewed))
+        await self._scope.commits.durable(RenewIntent(renewed))
         doubt.doubtful = False  # the PATCH changed nothing: there is nothing that it could have changed
         return await super().settle(renewed, doubt)
 
-    def _applied(self, intent: Intent, shown: Json, doubt: Doubt) -> Settlement:
+    def _applied(self, intent: Intent, shown: Json, doubt: SendState) -> Settlement:
         known = self._scope.known.get(intent.kind, intent.reference)
         sent = {name: value for name, value in intent.stated.items() if name not in {"balance", "currency"}}
         last_sent = known.details if known else {}
@@ -260,7 +262,7 @@ class BalanceSettler(CreateSettler):
         )
         return self._settled(doubt, entity, Outcome.UPDATED)
 
-    def _settled(self, doubt: Doubt, entity: Entity, outcome: Outcome) -> Settlement:
+    def _settled(self, doubt: SendState, entity: Entity, outcome: Outcome) -> Settlement:
         customer = self._scope.known.get("customer", entity.owner) if entity.owner else None
         return Settlement(
             outcome,
@@ -271,7 +273,7 @@ class BalanceSettler(CreateSettler):
             entities=(entity,),
         )
 
-    def _moved(self, doubt: Doubt, entity: Entity) -> Settlement:
+    def _moved(self, doubt: SendState, entity: Entity) -> Settlement:
         return self._conflict(
             doubt,
             entity,
@@ -280,7 +282,7 @@ class BalanceSettler(CreateSettler):
             " The next file sets it, or billferry load --force",
         )
 
-    def _conflict(self, doubt: Doubt, entity: Entity, code: str, message: str) -> Settlement:
+    def _conflict(self, doubt: SendState, entity: Entity, code: str, message: str) -> Settlement:
         return self._settled(doubt, entity, Outcome.CONFLICT)._replace(codes=(code,), message=message)
 
     def _owner(self, intent: Intent) -> str | None:

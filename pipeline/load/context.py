@@ -12,9 +12,9 @@ from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import Outcome
-from pipeline.load.entity_cache import Known
+from pipeline.load.entity_cache import EntityCache
 from pipeline.load.id_checks import IdChecks
-from pipeline.load.retrying_client import Wire
+from pipeline.load.retrying_client import RetryingClient
 
 
 class Commits(Protocol):
@@ -47,14 +47,14 @@ class Settlement(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class LoadContext:
     """What all settling of one load shares."""
 
     merchant: str
     environment: str
-    wire: Wire
+    wire: RetryingClient
     commits: Commits
-    known: Known
+    known: EntityCache
     ids: IdChecks
     max_retry_s: float
     key_life_s: float

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from pipeline.core.api.compare import bill_differences, missing_metadata, union_metadata
 from pipeline.core.api.idempotency import MAX_GENERATIONS
 from pipeline.core.api.intents import Entity, Intent
-from pipeline.core.api.ledger_changes import Renew
+from pipeline.core.api.ledger_changes import RenewIntent
 from pipeline.core.api.requests import PATH_OF, Json, Kind, encode, nested_parents, with_parent_ids
 from pipeline.core.api.responses import Expected, Meaning, Reading, names_key_reuse
 from pipeline.core.outcomes import Outcome
-from pipeline.load.context import Scope, Settlement
+from pipeline.load.context import LoadContext, Settlement
 from pipeline.load.parents import OtherCustomer, Parents, details_of, entity_from
-from pipeline.load.retrying_client import Doubt, Halted, Uncertain
+from pipeline.load.retrying_client import Halted, SendState, Uncertain
 
 IN_FLIGHT_PAUSES_S = (0.1, 0.3, 0.6)
 """Waits after a 409 for a key that we know of no earlier send of: another sender may be at work on it."""
@@ -39,12 +39,12 @@ class Ids(NamedTuple):
 class CreateSettler:
     """Settles POST intents of bills, and of accounts and customers that do not exist yet."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: LoadContext) -> None:
         self._scope = scope
         self._wire = scope.wire
         self._parents = Parents(scope)
 
-    async def settle(self, intent: Intent, doubt: Doubt) -> Settlement:
+    async def settle(self, intent: Intent, doubt: SendState) -> Settlement:
         """Send until settled. A Settlement of IN_DOUBT leaves the intent open.
 
         Raises Halted; the caller then tells by `doubt` whether the intent is in doubt or was never sent.
@@ -62,7 +62,7 @@ class CreateSettler:
         except OtherCustomer:
             return of_another_customer(attempts=doubt.sends)
 
-    async def _generations(self, intent: Intent, doubt: Doubt) -> Settlement:
+    async def _generations(self, intent: Intent, doubt: SendState) -> Settlement:
         clashes = tried = 0
         clashing_since = self._wire.now
         while True:
@@ -85,7 +85,7 @@ class CreateSettler:
                 return self._in_doubt(doubt, reading.code, f"{reading.message} (after {tried} keys)")
             intent, clashes = renewed, 0
 
-    async def _said(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement | None:
+    async def _said(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement | None:
         """The settlement that the answer alone gives; None when only a look-up tells."""
         match reading.meaning:
             case Meaning.DONE:
@@ -100,7 +100,7 @@ class CreateSettler:
             case _:
                 return None
 
-    async def _looked(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement | None:
+    async def _looked(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement | None:
         """The settlement that a look-up gives; None when there is nothing, and another send may help."""
         found = await self.look_up_patiently(intent, _lag_pauses(reading, doubt))
         if found is not None:
@@ -111,7 +111,7 @@ class CreateSettler:
             return self._in_doubt(doubt, reading.code, reading.message)
         return None
 
-    async def _send(self, intent: Intent, doubt: Doubt) -> Reading:
+    async def _send(self, intent: Intent, doubt: SendState) -> Reading:
         body = intent.stated
         fields = {"external_reference": intent.reference, "currency": body["currency"]}
         amount = "amount_due" if intent.kind == "bill" else "balance"
@@ -126,7 +126,7 @@ class CreateSettler:
             )
         )
 
-    async def _after_patience(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
+    async def _after_patience(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement:
         """Every answer was nonsense or none came: one last look may still settle it, an absence proves nothing."""
         in_doubt = self._in_doubt(doubt, reading.code, reading.message)
         if self._wire.halt_reason is not None:
@@ -147,7 +147,7 @@ class CreateSettler:
             found = await self._wire.look_up(intent.kind, intent.reference)
         return found
 
-    async def _may_be_in_flight(self, clashes: int, since: float, doubt: Doubt) -> bool:
+    async def _may_be_in_flight(self, clashes: int, since: float, doubt: SendState) -> bool:
         """After a 409 for something that is not there: the same key may still be worked on. Waits, then says so."""
         if clashes < len(IN_FLIGHT_PAUSES_S):
             await self._wire.pause(IN_FLIGHT_PAUSES_S[clashes])
@@ -178,10 +178,10 @@ class CreateSettler:
             generation=generation,
             key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
         )
-        await self._scope.commits.durable(Renew(renewed))
+        await self._scope.commits.durable(RenewIntent(renewed))
         return renewed
 
-    async def _done(self, intent: Intent, reading: Reading, doubt: Doubt) -> Settlement:
+    async def _done(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement:
         entity = reading.entity or {}
         ours = not reading.replayed or doubt.doubtful
         if reading.replayed and intent.kind != "bill" and not doubt.doubtful:
@@ -267,7 +267,7 @@ class CreateSettler:
             )
         return [*entities, leaf_entity]
 
-    async def settle_found(self, intent: Intent, found: Json, doubt: Doubt) -> Settlement:
+    async def settle_found(self, intent: Intent, found: Json, doubt: SendState) -> Settlement:
         """A bill that exists already: the same, the same but for metadata, or a conflict."""
         ids = {
             "customer_id": found.get("customer_id"),
@@ -331,14 +331,14 @@ class CreateSettler:
             return False
         return True
 
-    def _refused(self, doubt: Doubt, reading: Reading) -> Settlement:
+    def _refused(self, doubt: SendState, reading: Reading) -> Settlement:
         return Settlement(Outcome.REFUSED, (reading.code,), reading.message, attempts=doubt.sends)
 
-    def _in_doubt(self, doubt: Doubt, code: str, message: str) -> Settlement:
+    def _in_doubt(self, doubt: SendState, code: str, message: str) -> Settlement:
         doubt.doubtful = True
         return Settlement(Outcome.IN_DOUBT, (code,), message, attempts=doubt.sends)
 
-    def _not_sent(self, doubt: Doubt, reading: Reading) -> Settlement:
+    def _not_sent(self, doubt: SendState, reading: Reading) -> Settlement:
         outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
         return Settlement(outcome, (reading.code,), reading.message, attempts=doubt.sends)
 
@@ -353,7 +353,7 @@ def of_another_customer(*, attempts: int = 0) -> Settlement:
     )
 
 
-def broken_off(doubt: Doubt) -> Settlement:
+def broken_off(doubt: SendState) -> Settlement:
     """What becomes of a record when the load stops over it."""
     outcome = Outcome.IN_DOUBT if doubt.doubtful else Outcome.NOT_ATTEMPTED
     return Settlement(outcome, attempts=doubt.sends)
@@ -363,7 +363,7 @@ def _parent(kind: Kind, reference: str, id_: str, sent: Json | None, *, owner: s
     return Entity(kind, reference, id_, owner=owner, details=details_of(sent or {}))
 
 
-def _lag_pauses(reading: Reading, doubt: Doubt) -> Sequence[float]:
+def _lag_pauses(reading: Reading, doubt: SendState) -> Sequence[float]:
     """How long "missing" is not believed where an earlier send, perhaps the one of a stored answer, may have worked.
 
     A 409 has waits of its own. Source: billing-api.md, open question 7.

@@ -27,7 +27,7 @@ class Memory(Protocol):
 _Question = tuple[tuple[tuple[Kind, str], ...], dict[tuple[Kind, str], str], asyncio.Future[None]]
 
 
-class Known:
+class EntityCache:
     """Entities by reference: those of the customers at work in memory, the others asked from the ledger.
 
     Each bucket brings all that the ledger knows of its customers. From the first one on nothing else is asked for,

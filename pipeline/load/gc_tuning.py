@@ -11,7 +11,7 @@ YOUNG_OBJECTS = 50_000
 
 
 @contextmanager
-def seldom_swept() -> Iterator[None]:
+def gc_threshold() -> Iterator[None]:
     """Look for garbage in cycles seldom: a load makes little of it, and looks took a sixth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(YOUNG_OBJECTS, *before[1:])

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pipeline.core.api.intents import Intent
-from pipeline.core.api.ledger_changes import Change, Distrust, Forget
+from pipeline.core.api.ledger_changes import Change, DistrustEntities, ForgetEntity
 from pipeline.core.api.requests import PATH_OF, Json, Kind
 from pipeline.core.api.responses import Expected, Meaning
 from pipeline.errors import IdsMixedUp
-from pipeline.load.entity_cache import Known
-from pipeline.load.retrying_client import Halted, Uncertain, Wire
+from pipeline.load.entity_cache import EntityCache
+from pipeline.load.retrying_client import Halted, RetryingClient, Uncertain
 
 ONE_IN = 100
 """Of the ids that a file uses for the first time, so many are looked up when it is a sample …"""
@@ -32,11 +32,11 @@ class IdChecks:
     """The looks of one load."""
 
     def __init__(
-        self, wire: Wire, known: Known, how: Literal["all", "sampled", "none"], base_url: str
+        self, wire: RetryingClient, known: EntityCache, how: Literal["all", "sampled", "none"], base_url: str
     ) -> None:
         self._wire, self._known, self._how, self._base_url = wire, known, how, base_url
         self._uses = self._looks = 0
-        self._mixed_up: list[Forget] = []
+        self._mixed_up: list[ForgetEntity] = []
         self._under_way: dict[tuple[Kind, str], asyncio.Task[None]] = {}
 
     async def before_use(self, intent: Intent) -> None:
@@ -56,7 +56,7 @@ class IdChecks:
 
     def distrusted(self, file_id: int) -> list[Change]:
         """What the ledger must forget at the end of a load: nothing, unless ids turned out to be mixed up."""
-        return [Distrust(file_id), *self._mixed_up] if self._mixed_up else []
+        return [DistrustEntities(file_id), *self._mixed_up] if self._mixed_up else []
 
     def _is_due(self) -> bool:
         self._uses += 1
@@ -75,7 +75,7 @@ class IdChecks:
                 return
         except Uncertain:
             return
-        self._mixed_up.append(Forget(kind, reference))
+        self._mixed_up.append(ForgetEntity(kind, reference))
         self._wire.halt(IdsMixedUp(base_url=self._base_url, kind=kind, record=intent.record))
         raise Halted
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.core.api.rate_limiter import Pace
-from pipeline.core.api.watermarks import News
+from pipeline.core.api.watermarks import Recency
 from pipeline.core.files import CheckedFile
 from pipeline.errors import BillferryError
 from pipeline.load.context import Commits
@@ -29,7 +29,7 @@ class LoadJob:
     commits: AbstractAsyncContextManager[Commits]
     reader: Memory
     pace: Pace
-    news: News
+    news: Recency
     clock: Callable[[], datetime]
     """In UTC."""
     up_to: int | None = None

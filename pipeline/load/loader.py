@@ -10,22 +10,29 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.core.api.idempotency import content_of
 from pipeline.core.api.intents import Intent
-from pipeline.core.api.ledger_changes import Change, Close, Conclude, Know, Open, Spend
+from pipeline.core.api.ledger_changes import (
+    Change,
+    CloseIntent,
+    OpenIntent,
+    SpendKey,
+    StoreOutcome,
+    UpsertEntity,
+)
 from pipeline.core.api.requests import PATH_OF, create_body, encode, with_parent_ids
-from pipeline.core.api.scheduler import CustomerPart, Task, Turns
-from pipeline.core.api.watermarks import News
+from pipeline.core.api.scheduler import CustomerQueue, FairQueue, ScheduledRequest
+from pipeline.core.api.watermarks import Recency
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.errors import ApiRefusesAll
 from pipeline.load.balance import BalanceSettler
-from pipeline.load.context import Commits, Scope, Settlement
+from pipeline.load.context import Commits, LoadContext, Settlement
 from pipeline.load.create import LAG_PAUSES_S, CreateSettler, broken_off, of_another_customer
-from pipeline.load.entity_cache import Known
-from pipeline.load.gc_tuning import seldom_swept
+from pipeline.load.entity_cache import EntityCache
+from pipeline.load.gc_tuning import gc_threshold
 from pipeline.load.id_checks import IdChecks
 from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.parents import OtherCustomer, Parents
-from pipeline.load.planner import Bucket, Supply, buckets
-from pipeline.load.retrying_client import BESIDE, Doubt, Halted, Uncertain, Wire
+from pipeline.load.planner import Bucket, BucketPrefetcher, buckets
+from pipeline.load.retrying_client import BESIDE, Halted, RetryingClient, SendState, Uncertain
 from pipeline.load.update_details import update_details
 from pipeline.signals import on_stop
 
@@ -37,20 +44,20 @@ WINDOW_PARTS = 4
 """Customers at work per request in flight."""
 
 
-def load(job: LoadJob) -> LoadResult:
+def load_file(job: LoadJob) -> LoadResult:
     """Send what is to be sent; outcomes are in the ledger on return.
 
     Raises DiskFull when the ledger cannot be written; other stops are in the result.
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
-    with seldom_swept():
+    with gc_threshold():
         return uvloop.run(_load(job))
 
 
 async def _load(job: LoadJob) -> LoadResult:
     async with job.sender as sender, job.commits as commits:
-        wire = Wire(sender, job.settings.api, job.pace)
+        wire = RetryingClient(sender, job.settings.api, job.pace)
         loading = _Loading(job, wire, commits)
         # Not by the loop's own handlers: they lose a signal between its last look and their removal.
         with on_stop(wire.halt):
@@ -61,11 +68,11 @@ async def _load(job: LoadJob) -> LoadResult:
 @dataclass(slots=True)
 class _Loading:
     job: LoadJob
-    wire: Wire
+    wire: RetryingClient
     commits: Commits
     notes: list[str] = field(default_factory=list)
-    scope: Scope = field(init=False)
-    turns: Turns = field(default_factory=Turns)
+    scope: LoadContext = field(init=False)
+    turns: FairQueue = field(default_factory=FairQueue)
     unsettled: set[tuple[str, str]] = field(default_factory=set)
     """Business keys whose intent is still open: nothing else is sent for them."""
     unsettled_parents: set[tuple[str, str]] = field(default_factory=set)
@@ -78,9 +85,9 @@ class _Loading:
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:
-        job, known = self.job, Known(self.job.reader)
+        job, known = self.job, EntityCache(self.job.reader)
         self.wire.when_aside = self.wake.set
-        self.scope = Scope(
+        self.scope = LoadContext(
             merchant=job.settings.merchant,
             environment=job.settings.environment,
             wire=self.wire,
@@ -105,7 +112,7 @@ class _Loading:
     async def run(self) -> None:
         """Raises what a task raised: a bug, or a ledger that cannot be written."""
         await self._settle_open_intents()
-        supply = Supply(
+        supply = BucketPrefetcher(
             buckets(
                 self.job.checked.records,
                 self.job.checked.landed.feed.model,
@@ -129,7 +136,7 @@ class _Loading:
             raise self.failure
         await self.commits.durable(*self.scope.ids.distrusted(self.job.file_id))
 
-    async def _refill(self, supply: Supply) -> None:
+    async def _refill(self, supply: BucketPrefetcher) -> None:
         while self.turns.active < self.window:
             part = await supply.next_part(self._take_up)
             if part is None:
@@ -163,9 +170,9 @@ class _Loading:
         self.generations.update(bucket.generations)
         self.scope.known.bring(bucket.entities)
 
-    async def _work(self, part: CustomerPart, task: Task) -> None:
+    async def _work(self, part: CustomerQueue, task: ScheduledRequest) -> None:
         """Turn after turn, until none can be taken now."""
-        turn: tuple[CustomerPart, Task] | None = (part, task)
+        turn: tuple[CustomerQueue, ScheduledRequest] | None = (part, task)
         while turn is not None:
             await self._turn(*turn)
             if self.wire.halt_reason is not None or self.failure is not None:
@@ -176,7 +183,7 @@ class _Loading:
                 return
             turn = self.turns.take()
 
-    async def _turn(self, part: CustomerPart, task: Task) -> None:
+    async def _turn(self, part: CustomerQueue, task: ScheduledRequest) -> None:
         settled = await self._record(task)
         # By reference, not from the outcome: a bill in conflict shows the ids of somebody else.
         customer = self.scope.known.get("customer", part.customer)
@@ -191,13 +198,13 @@ class _Loading:
         if self.turns.done(part):
             await self._finish(part)
 
-    async def _record(self, task: Task) -> Settlement:
+    async def _record(self, task: ScheduledRequest) -> Settlement:
         """One record to its outcome, on disk before the next intent of whoever asked is."""
         wanted = task.wanted
         if (wanted.kind, wanted.reference) in self.unsettled:
             return Settlement(Outcome.NOT_ATTEMPTED)
         intent = self._intent(task)
-        doubt = Doubt()
+        doubt = SendState()
         try:
             settled = self._owner_conflict(task) or await self._settle_new(intent, doubt)
         except OtherCustomer:
@@ -211,7 +218,7 @@ class _Loading:
         self._watch_refusals(settled)
         return settled
 
-    async def _settle_new(self, intent: Intent, doubt: Doubt) -> Settlement:
+    async def _settle_new(self, intent: Intent, doubt: SendState) -> Settlement:
         """Settle an intent of this file that was never sent before, by what the ledger knows of its entity.
 
         Raises Halted and Uncertain; `doubt` then tells whether the intent was sent.
@@ -229,7 +236,7 @@ class _Loading:
         usable = await self._with_settled_parents(intent)
         if usable is None:
             return Settlement(Outcome.NOT_ATTEMPTED)
-        await self.commits.durable(Open(usable))
+        await self.commits.durable(OpenIntent(usable))
         return await settler.settle(usable, doubt)
 
     async def _with_settled_parents(self, intent: Intent) -> Intent | None:
@@ -248,7 +255,7 @@ class _Loading:
     def _nests_unsettled(self, intent: Intent) -> bool:
         return bool(self.unsettled_parents) and not self.unsettled_parents.isdisjoint(intent.nested_keys)
 
-    def _owner_conflict(self, task: Task) -> Settlement | None:
+    def _owner_conflict(self, task: ScheduledRequest) -> Settlement | None:
         """An account that is known to belong to another customer: nothing is sent."""
         account = task.wanted.account
         known = self.scope.known.get("account", account.reference) if account else None
@@ -273,13 +280,13 @@ class _Loading:
             bill_id=settled.leaf_id if intent.kind == "bill" else None,
             attempts=intent.attempts + settled.attempts,
         )
-        changes: list[Change] = [Know(entity) for entity in settled.entities]
+        changes: list[Change] = [UpsertEntity(entity) for entity in settled.entities]
         if settled.outcome is not Outcome.NOT_ATTEMPTED:
-            changes.append(Conclude(intent.file_id, intent.reference, outcome))
+            changes.append(StoreOutcome(intent.file_id, intent.reference, outcome))
         if settled.outcome is Outcome.REFUSED:
-            changes.append(Spend(intent))
+            changes.append(SpendKey(intent))
         if not open_:
-            changes.append(Close(intent))
+            changes.append(CloseIntent(intent))
         if open_:
             self.unsettled.add(intent.business_key)
             self.unsettled_parents.update(intent.nested_keys)
@@ -287,7 +294,7 @@ class _Loading:
         self.scope.known.add(*parents)
         await self.commits.soon(*changes)
 
-    async def _finish(self, part: CustomerPart) -> None:
+    async def _finish(self, part: CustomerQueue) -> None:
         """The customer's records are done: bring its details up to date, then forget what is known of it."""
         if self.job.settings.api.update_details and self.wire.halt_reason is None:
             self.notes.extend(await update_details(self.scope, part, self.job.file_id))
@@ -301,7 +308,7 @@ class _Loading:
         slots = asyncio.Semaphore((1 + BESIDE) * self.job.settings.api.max_in_flight)
 
         async def settle(intent: Intent) -> None:
-            doubt = Doubt(doubtful=True)
+            doubt = SendState(doubtful=True)
             async with slots:
                 try:
                     settled = await self._settler(intent).settle(intent, doubt)
@@ -336,10 +343,10 @@ class _Loading:
         if intent.kind == "bill":
             return CreateSettler(self.scope)
         # What another file left in doubt is not forced with this one.
-        news = self.job.news if intent.file_id == self.job.file_id else News(intent.watermark or "")
+        news = self.job.news if intent.file_id == self.job.file_id else Recency(intent.watermark or "")
         return BalanceSettler(self.scope, update_details=self.job.settings.api.update_details, news=news)
 
-    def _intent(self, task: Task) -> Intent:
+    def _intent(self, task: ScheduledRequest) -> Intent:
         wanted = task.wanted
         content = content_of(wanted)
         generation = self.generations.get((wanted.reference, content), 0)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pipeline.core.api.compare import DETAIL_FIELDS
 from pipeline.core.api.intents import Entity, Intent
-from pipeline.core.api.ledger_changes import Forget, Know
+from pipeline.core.api.ledger_changes import ForgetEntity, UpsertEntity
 from pipeline.core.api.requests import Json, Kind, nested_parents
-from pipeline.load.context import Scope
+from pipeline.load.context import LoadContext
 
 
 class OtherCustomer(Exception):
@@ -20,7 +20,7 @@ class OtherCustomer(Exception):
 class Parents:
     """Finds parents by reference, and remembers what it found. Every method may raise Uncertain and Halted."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: LoadContext) -> None:
         self._scope = scope
 
     async def customer(self, reference: str, *, afresh: bool = False) -> str | None:
@@ -89,13 +89,13 @@ class Parents:
     async def remember(self, *entities: Entity) -> None:
         """Know entities from now on, here and in the ledger."""
         self._scope.known.add(*entities)
-        await self._scope.commits.soon(*map(Know, entities))
+        await self._scope.commits.soon(*map(UpsertEntity, entities))
 
     async def _look_up(self, kind: Kind, reference: str) -> Json | None:
         found = await self._scope.wire.look_up(kind, reference)
         if found is None:
             self._scope.known.drop(kind, reference)
-            await self._scope.commits.soon(Forget(kind, reference))
+            await self._scope.commits.soon(ForgetEntity(kind, reference))
         return found
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.core.api.intents import Entity
-from pipeline.core.api.requests import LEAF_OF, ROW, Wanted, wanted_from_row
-from pipeline.core.api.scheduler import CustomerPart, Group
+from pipeline.core.api.requests import LEAF_OF, ROW, BillRequest, request_from_row
+from pipeline.core.api.scheduler import AccountGroup, CustomerQueue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable
 from pipeline.load.entity_cache import Memory
@@ -35,7 +35,7 @@ ACCOUNT_DETAILS = ("account_name", "account_metadata")
 class Bucket:
     """Customers of one hash bucket, with what the ledger knows of them and of their records."""
 
-    parts: Iterator[CustomerPart]
+    parts: Iterator[CustomerQueue]
     """Made as they are taken: a hundred thousand of them at once would be most of the memory."""
     entities: list[Entity]
     """Known customers, accounts and, for bills, the bills."""
@@ -50,7 +50,7 @@ class Rows:
         self._model = model
         self._batches: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
 
-    def __call__(self, number: int) -> Wanted:
+    def __call__(self, number: int) -> BillRequest:
         batch, offset = divmod(number, BATCH_ROWS)
         rows = self._batches.get(batch)
         if rows is None:
@@ -58,7 +58,7 @@ class Rows:
             self._batches[batch] = rows
             if len(self._batches) > CACHED_BATCHES:
                 self._batches.popitem(last=False)
-        return wanted_from_row(rows[offset], self._model)
+        return request_from_row(rows[offset], self._model)
 
 
 def count_to_send(records: Path) -> int:
@@ -124,16 +124,16 @@ def _bucket(frame: pl.DataFrame, model: Model, memory: Memory) -> Bucket:
 
 def _parts(
     frame: pl.DataFrame, model: Model, customers: dict[str, Entity], accounts: dict[str, Entity]
-) -> Iterator[CustomerPart]:
+) -> Iterator[CustomerQueue]:
     rows = Rows(frame, model)
     sizes = frame.group_by("customer_reference", "account_reference", maintain_order=True).len()
     start = 0
     customer: str | None = None
-    groups: list[Group] = []
+    groups: list[AccountGroup] = []
 
-    def part(reference: str, groups: list[Group]) -> CustomerPart:
+    def part(reference: str, groups: list[AccountGroup]) -> CustomerQueue:
         known = customers.get(reference)
-        return CustomerPart(reference, LEAF_OF[model], groups, rows, customer_id=known.id if known else None)
+        return CustomerQueue(reference, LEAF_OF[model], groups, rows, customer_id=known.id if known else None)
 
     for reference, account, size in sizes.iter_rows():
         if customer is not None and reference != customer:
@@ -141,7 +141,9 @@ def _parts(
             groups = []
         customer = reference
         known = accounts.get(account) if account else None
-        groups.append(Group(account, range(start, start + size), account_id=known.id if known else None))
+        groups.append(
+            AccountGroup(account, range(start, start + size), account_id=known.id if known else None)
+        )
         start += size
     if customer is not None:
         yield part(customer, groups)
@@ -167,15 +169,15 @@ def _last_record(records: Path, settled: pl.Series, up_to: int | None) -> int:
     return int(first["record"].max() or 0) if limit else 0  # type: ignore[arg-type]
 
 
-class Supply:
+class BucketPrefetcher:
     """Parts one by one, the next bucket being read while the last one is at work."""
 
     def __init__(self, buckets: Iterator[Bucket]) -> None:
         self._buckets = buckets
-        self._parts: Iterator[CustomerPart] = iter(())
+        self._parts: Iterator[CustomerQueue] = iter(())
         self._ahead: asyncio.Task[Bucket | None] | None = self._read_ahead()
 
-    async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerPart | None:
+    async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerQueue | None:
         """The next customer, or None when there is none left; `take_up` is told of each new bucket."""
         while (part := next(self._parts, None)) is None and self._ahead is not None:
             bucket = await self._ahead

@@ -54,7 +54,7 @@ class Uncertain(Exception):
 
 
 @dataclass(slots=True)
-class Doubt:
+class SendState:
     """Whether a request may have been received without our knowing what came of it, and how often it was sent."""
 
     doubtful: bool = False
@@ -63,7 +63,7 @@ class Doubt:
     """When it was last sent in this run, by `Wire.now`."""
 
 
-class Wire:
+class RetryingClient:
     """Sends requests for one file, at one pace for all workers."""
 
     def __init__(
@@ -120,13 +120,13 @@ class Wire:
         *,
         body: bytes | None = None,
         key: str | None = None,
-        doubt: Doubt | None = None,
+        doubt: SendState | None = None,
     ) -> Reading:
         """One request until it is answered with anything but "slow down".
 
         Raises Halted when the load stops, or when the API refuses our key (which stops it).
         """
-        doubt = doubt or Doubt()
+        doubt = doubt or SendState()
         limited, limited_since = 0, 0.0
         while True:
             await self._pass_gate()

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 from pipeline.core.api.compare import changed_details
 from pipeline.core.api.intents import Entity
-from pipeline.core.api.ledger_changes import Know, Upgrade
-from pipeline.core.api.requests import PATH_OF, Json, Wanted, encode
+from pipeline.core.api.ledger_changes import UpgradeOutcome, UpsertEntity
+from pipeline.core.api.requests import PATH_OF, BillRequest, Json, encode
 from pipeline.core.api.responses import Expected, Meaning
-from pipeline.core.api.scheduler import CustomerPart
-from pipeline.load.context import Scope
+from pipeline.core.api.scheduler import CustomerQueue
+from pipeline.load.context import LoadContext
 from pipeline.load.retrying_client import Halted
 
 
-async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list[str]:
+async def update_details(scope: LoadContext, part: CustomerQueue, file_id: int) -> list[str]:
     """Patch what changed of a finished customer and its accounts; notes on what could not be patched."""
     notes: list[str] = []
     for entity, stated, last in _stated(scope, part):
@@ -42,11 +42,11 @@ async def update_details(scope: Scope, part: CustomerPart, file_id: int) -> list
             continue
         known = entity._replace(details={**entity.details, **changed})
         scope.known.add(known)
-        await scope.commits.soon(Know(known), Upgrade(file_id, last.record))
+        await scope.commits.soon(UpsertEntity(known), UpgradeOutcome(file_id, last.record))
     return notes
 
 
-def _stated(scope: Scope, part: CustomerPart) -> Iterator[tuple[Entity, Json, Wanted]]:
+def _stated(scope: LoadContext, part: CustomerQueue) -> Iterator[tuple[Entity, Json, BillRequest]]:
     """Known entities whose details this file states beside the records' own, with the record that counts."""
     if part.kind == "customer":
         return  # the record itself carries them

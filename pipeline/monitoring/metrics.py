@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger import FileRow, RunRow
-from pipeline.monitoring.status import Standing
+from pipeline.monitoring.status import SystemStatus
 from schemas.settings import Settings
 
 MEANINGS = {
@@ -35,7 +35,7 @@ Sample = tuple[str, Mapping[str, str], int | float]
 """Name of the metric, its own labels, its value."""
 
 
-def metrics_text(settings: Settings, stands: Standing) -> str:
+def metrics_text(settings: Settings, stands: SystemStatus) -> str:
     """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out."""
     labels = {"merchant": settings.merchant, "environment": settings.environment}
     return exposition(_samples(settings, stands), MEANINGS, labels)
@@ -64,7 +64,7 @@ def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: M
     return generate_latest(registry).decode()
 
 
-def _samples(settings: Settings, stands: Standing) -> Iterator[Sample]:
+def _samples(settings: Settings, stands: SystemStatus) -> Iterator[Sample]:
     yield from _last_run(stands.last_run)
     if (finished := stands.last_finished) is not None and finished.finished_at is not None:
         yield "billferry_last_success_timestamp_seconds", {}, _seconds(finished.finished_at)

@@ -16,9 +16,9 @@ import structlog
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import ping_url
 from pipeline.edge.ledger import Ledger, Runs
-from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, badness
+from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, severity
 from pipeline.monitoring.metrics import metrics_text
-from pipeline.monitoring.status import late_now, standing
+from pipeline.monitoring.status import late_now, system_status
 from schemas.results import RunResult
 from schemas.settings import Settings
 
@@ -28,7 +28,7 @@ Warn = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Diary:
+class RunHistory:
     """One run's entry in the ledger; without a ledger (a dry run) nothing is written."""
 
     settings: Settings
@@ -66,7 +66,7 @@ class Diary:
         if self.ledger is None:
             return
         states: Counter[str] = Counter(file.state for file in result.files)
-        worst = max(result.exit_status, self.elsewhere, key=badness)
+        worst = max(result.exit_status, self.elsewhere, key=severity)
         Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
         if self.settings.metrics_file is None:
             return
@@ -75,7 +75,7 @@ class Diary:
         try:
             write_metrics(
                 self.settings.metrics_file,
-                metrics_text(self.settings, standing(self.settings, self.ledger, now)),
+                metrics_text(self.settings, system_status(self.settings, self.ledger, now)),
             )
             log.info("metrics.written")
         except Stopped:
@@ -84,7 +84,7 @@ class Diary:
             self.warn(f"{error}; the metrics are those of an earlier run")
 
 
-class Monitor:
+class HeartbeatMonitor:
     """The monitor of the config's `ping`, or nobody. Raises ConfigError where its address is none."""
 
     def __init__(self, settings: Settings, warn: Warn) -> None:
@@ -116,7 +116,7 @@ class Monitor:
 
 
 @contextmanager
-def monitored(monitor: Monitor) -> Iterator[Callable[[RunResult], RunResult]]:
+def monitored(monitor: HeartbeatMonitor) -> Iterator[Callable[[RunResult], RunResult]]:
     """Tell how the work ends: by its result, or by what it raises. Who finds another run at work tells nothing."""
     ended = []
 

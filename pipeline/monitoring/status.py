@@ -21,7 +21,7 @@ from schemas.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SystemStatus:
     """How things stand at one moment."""
 
     files: Sequence[FileRow]
@@ -54,14 +54,14 @@ class Standing:
         return Counter(state_of(row) for row in self.files)
 
 
-def standing(settings: Settings, ledger: Ledger | None, now: datetime) -> Standing:
+def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> SystemStatus:
     """Look at the ledger (None: there is none yet) and into the drop folder; `now` in UTC."""
     if ledger is None:
         late = late_now(settings, {}, now)
-        return Standing((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
+        return SystemStatus((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
     files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
     arrivals = runs.arrivals()
-    return Standing(
+    return SystemStatus(
         files=files.all(),
         last_run=runs.last(),
         last_finished=runs.last_finished(),

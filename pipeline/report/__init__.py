@@ -12,7 +12,7 @@ from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothi
 from pipeline.report.summary import (
     FileReport,
     exit_status,
-    facts_of,
+    file_facts,
     refused_unread,
     run_result,
     without_report,
@@ -30,7 +30,7 @@ __all__ = [
     "RejectedRow",
     "describe",
     "exit_status",
-    "facts_of",
+    "file_facts",
     "folder_name",
     "half_written",
     "is_anothers",

@@ -16,7 +16,7 @@ _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 
 @dataclass(frozen=True)
-class Dialect:
+class RejectsDialect:
     """Delimiter, encoding and line end of one bill file.
 
     Text is searched in a decoding that maps back onto the very same bytes (`_codec`), whatever the encoding.
@@ -33,7 +33,7 @@ class Dialect:
     """Whether the file is itself a corrected rejects file; there our columns take the place of its own."""
 
     @classmethod
-    def of(cls, checked: CheckedFile) -> Dialect:
+    def of(cls, checked: CheckedFile) -> RejectsDialect:
         """The dialect that a file was read in."""
         feed = checked.landed.feed
         return cls(

@@ -17,9 +17,9 @@ import polars as pl
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.disk import new_file, remove
-from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan
-from pipeline.report.csv_dialect import Dialect
-from pipeline.report.rejects_json_lines import JsonLines
+from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan_parts
+from pipeline.report.csv_dialect import RejectsDialect
+from pipeline.report.rejects_json_lines import JsonLinesRejects
 from pipeline.report.results import rejected_rows
 
 
@@ -31,8 +31,8 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
     When none comes there is no file in the end.
     """
-    dialect: Dialect | JsonLines
-    dialect = JsonLines.of(checked) if checked.text_format == "ndjson" else Dialect.of(checked)
+    dialect: RejectsDialect | JsonLinesRejects
+    dialect = JsonLinesRejects.of(checked) if checked.text_format == "ndjson" else RejectsDialect.of(checked)
     wrote = False
     with checked.text_path.open("rb") as text, new_file(path) as file:
         file.write(checked.byte_order_mark + dialect.header_line())
@@ -60,7 +60,7 @@ def rejects_of_check(checked: CheckedFile, path: Path) -> bool:
     with rejects_file(checked, path) as on_rejects:
         for part in parts_of(checked.records):
             rejected = findings_of(part).filter(verdict=Outcome.REJECTED.value)
-            spans = numbered(scan(part)).select("record", "byte_start", "byte_end", "reject_record")
+            spans = numbered(scan_parts(part)).select("record", "byte_start", "byte_end", "reject_record")
             rows = rejected.join(spans, on="record", how="inner").sort("record")
             on_rejects(rows.with_columns(pl.col("codes").list.join(";"), outcome="verdict").collect())
     return path.exists()

@@ -20,7 +20,7 @@ _BEHIND = re.compile(rf" \{{{_OURS}\}}\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLinesRejects:
     """Encoding and line end of one NDJSON file."""
 
     encoding: str
@@ -31,7 +31,7 @@ class JsonLines:
     """Whether the file is itself a corrected rejects file; then our keys take the place of its own."""
 
     @classmethod
-    def of(cls, checked: CheckedFile) -> JsonLines:
+    def of(cls, checked: CheckedFile) -> JsonLinesRejects:
         """The dialect that a file was read in."""
         return cls(
             encoding=checked.codec,

@@ -16,9 +16,9 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
-from pipeline.core.prefetch import ahead
+from pipeline.core.prefetch import prefetched
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
-from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan, with_verdicts
+from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan_parts, with_verdicts
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 
@@ -150,7 +150,7 @@ def write_results(
     """
     tally = Tally()
     file.write(_as_csv(pl.DataFrame(schema=RESULT_COLUMNS), include_header=True))
-    for rows, text in ahead(_with_text, _rows(checked, outcomes, tally)):
+    for rows, text in prefetched(_with_text, _rows(checked, outcomes, tally)):
         file.write(text)
         tally.count_rows(rows, checked.landed.feed.expected_codes)
         for reader in readers:
@@ -167,7 +167,7 @@ def tally_of_check(checked: CheckedFile) -> Tally:
     """
     tally = Tally(totals=checked.totals, codes=Counter(checked.code_counts))
     if parts := parts_of(checked.records):
-        tally.count_input(scan(*parts).with_columns(_currency_counted()))
+        tally.count_input(scan_parts(*parts).with_columns(_currency_counted()))
         rejected = findings_of(*parts).filter(verdict="rejected").select(codes=pl.col("codes").list.join(";"))
         unexpected = ~_all_expected(checked.landed.feed.expected_codes)
         tally.unexpected_rejects = rejected.filter(unexpected).select(pl.len()).collect().item()
@@ -219,12 +219,12 @@ def _as_csv(rows: pl.DataFrame, *, include_header: bool) -> memoryview:
 
 
 def _windows(records: Path) -> Iterator[pl.DataFrame]:
-    return ahead(_window, _places(records))
+    return prefetched(_window, _places(records))
 
 
 def _places(records: Path) -> Iterator[tuple[Path, int]]:
     for part in parts_of(records):
-        height = scan(part).select(pl.len()).collect().item()
+        height = scan_parts(part).select(pl.len()).collect().item()
         yield from ((part, offset) for offset in range(0, height, WINDOW_RECORDS))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.files import CheckedFile, Hold, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
-from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, badness
+from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, severity
 from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
     AmountFacts,
@@ -50,7 +50,7 @@ def summarise(
     """The summary of a file whose rows have been counted."""
     refusal = checked.refusal
     return Summary(
-        file=facts_of(checked.landed),
+        file=file_facts(checked.landed),
         run=run,
         state=_state(checked, tally.totals, dry_run=run.dry_run).value,
         records=_breakdown(_over_currencies(tally.totals)),
@@ -99,7 +99,7 @@ def refused_unread(name: str, refused: FileRefused | FileTooLarge, *, run: RunFa
     return without_report(FileFacts(name=name), state, run=run, refusal=refusal)
 
 
-def facts_of(landed: LandedFile) -> FileFacts:
+def file_facts(landed: LandedFile) -> FileFacts:
     """Which file this is."""
     return FileFacts(
         name=landed.name,
@@ -127,7 +127,7 @@ def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX
     statuses = [at_least, *(exit_status(report) for report in said)]
     return RunResult(
         run_id=run_id,
-        exit_status=max(statuses, key=badness),
+        exit_status=max(statuses, key=severity),
         files=[report.summary for report in said],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.core.names import printable
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import grouped, shown
+from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
 from schemas.results import AmountFacts, Breakdown, Summary
@@ -61,10 +61,11 @@ def to_send(currency: str, amounts: AmountFacts) -> str:
     """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`."""
     one = "1 record" if amounts.records == 1 else f"{grouped(amounts.records)} records"
     sizes = (
-        f"smallest {shown(currency, amounts.smallest_minor)}, median {shown(currency, amounts.median_minor)},"
-        f" largest {shown(currency, amounts.largest_minor)}"
+        f"smallest {format_amount(currency, amounts.smallest_minor)},"
+        f" median {format_amount(currency, amounts.median_minor)},"
+        f" largest {format_amount(currency, amounts.largest_minor)}"
     )
-    return f"{one}, {shown(currency, amounts.total_minor)} ({sizes})"
+    return f"{one}, {format_amount(currency, amounts.total_minor)} ({sizes})"
 
 
 def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
@@ -87,9 +88,11 @@ def _counts(records: Breakdown) -> str:
 def _amounts(currency: str, amounts: Breakdown) -> str:
     name = "unreadable currency" if currency == UNREADABLE_CURRENCY else "amount"
     parts = [
-        f"{shown(currency, part)} {_words(outcome)}" for outcome, part in amounts.parts().items() if part
+        f"{format_amount(currency, part)} {_words(outcome)}"
+        for outcome, part in amounts.parts().items()
+        if part
     ]
-    total = f"{name}: {shown(currency, amounts.total)}"
+    total = f"{name}: {format_amount(currency, amounts.total)}"
     return f"{total} = {' + '.join(parts)}" if parts else total
 
 
@@ -127,4 +130,4 @@ def outcome_table(
 
 def _sum(currency: str, amount_minor: int) -> str:
     """The amount without the currency, which heads the column."""
-    return shown(currency, amount_minor).removeprefix(f"{currency} ").removesuffix(" minor units")
+    return format_amount(currency, amount_minor).removeprefix(f"{currency} ").removesuffix(" minor units")

@@ -12,7 +12,7 @@ from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.api.watermarks import (
     LAST_ORDER,
     Doubts,
-    News,
+    Recency,
     dated_ahead,
     is_ahead,
     is_late,
@@ -111,10 +111,10 @@ class BalanceFiles:
         self.order.reaffirm(row.id, kind, was=was, now=partial(watermark, day), name_parts=landed.name_parts)
         return day
 
-    def news(self, landed: LandedFile) -> News:
+    def news(self, landed: LandedFile) -> Recency:
         """What a file that was taken up is as news; bills are none."""
         if LEAF_OF[landed.feed.model] == "bill":
-            return News("")
+            return Recency("")
         row = self.files.by_sha256(landed.sha256) if self.files else None
         if row is None:
             raise ValueError("the file was not taken up")
@@ -124,7 +124,7 @@ class BalanceFiles:
         # that it replaced would pass for newer than it.
         if original is not None and not self.forced and day == self._day_of_row(original):
             source = original
-        return News(
+        return Recency(
             watermark(day, source.landing),
             certain=day > max(doubts.begins_after, doubts.missed_until),
             repeated=day <= doubts.missed_until,

@@ -33,7 +33,7 @@ from pipeline.errors import (
     ConfigError,
     LandedCopyForgotten,
     WorkDirGone,
-    badness,
+    severity,
 )
 from pipeline.load import count_to_send
 from pipeline.report import FileReport, Outcomes, run_result
@@ -42,7 +42,7 @@ from pipeline.run.clock_check import Timekeeper
 from pipeline.run.handover import Place
 from pipeline.run.progress import Ui
 from pipeline.run.retention import forget_old
-from pipeline.run.sources import Places
+from pipeline.run.sources import SourceRegistry
 from pipeline.run.work_dir import (
     DRY_RUN,
     existing_ledger,
@@ -79,8 +79,8 @@ class Options:
 
 
 @dataclass(slots=True)
-class Desk:
-    """Everything around the stages. Use `Desk.opened`."""
+class RunContext:
+    """Everything around the stages. Use `RunContext.opened`."""
 
     config: Config
     ui: Ui
@@ -101,7 +101,7 @@ class Desk:
 
     @classmethod
     @contextmanager
-    def opened(cls, config: Config, ui: Ui, options: Options) -> Iterator[Desk]:
+    def opened(cls, config: Config, ui: Ui, options: Options) -> Iterator[RunContext]:
         """A desk with the lock held (unless dry). Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError."""
         work_dir = config.settings.work_dir
         pace = Pace(config.settings.api.requests_per_second)
@@ -138,10 +138,10 @@ class Desk:
         return ledger_path(self.settings)
 
     @property
-    def places(self) -> Places:
+    def places(self) -> SourceRegistry:
         """Where files come from, and what the ledger remembers of them there."""
         known = self._files if self.ledger else None
-        return Places(self.settings, known, None if self.options.dry_run else known)
+        return SourceRegistry(self.settings, known, None if self.options.dry_run else known)
 
     def require_work_dir(self) -> None:
         """Whatever goes wrong once work_dir is gone, goes wrong because of that. Raises WorkDirGone."""
@@ -172,7 +172,7 @@ class Desk:
         """Tell an error in one line; the worst one is the run's exit status."""
         log.info("error", code=error.code, exit_status=error.exit_status)
         self.ui.warn(str(error))
-        self.status = max(self.status, error.exit_status, key=badness)
+        self.status = max(self.status, error.exit_status, key=severity)
 
     def warn(self, text: str) -> None:
         """Tell something that does not change the exit status."""
@@ -182,7 +182,7 @@ class Desk:
         """Tell a bug with its trace."""
         self.ui.warn(f"{name}: a bug in billferry; the other files go on. Please report this trace:")
         self.ui.warn(masked_trace(error))
-        self.status = max(self.status, EX_BUG, key=badness)
+        self.status = max(self.status, EX_BUG, key=severity)
 
     def result(self, reports: Sequence[FileReport]) -> RunResult:
         return run_result(self.run_id, reports, at_least=self.status)

@@ -18,11 +18,11 @@ from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.rules import corrections
 from pipeline.core.rules.corrections import COMPARED
 from pipeline.core.rules.line_items import KEY
-from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Originals, Sends
-from pipeline.edge.reader.checked_parts import accepted, count_lines, numbered, parts_of, scan, sendable
+from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, LedgerOriginals, Sends
+from pipeline.edge.reader.checked_parts import accepted, count_lines, numbered, parts_of, scan_parts, sendable
 from pipeline.errors import ConfigError
 from pipeline.report import write_results
-from pipeline.run.context import Desk
+from pipeline.run.context import RunContext
 from pipeline.run.progress import check_interruptibly
 from schemas.feed import Model
 from schemas.results import Summary
@@ -111,10 +111,10 @@ class Correcting:
         rejected = sum(records.get(outcome, 0) for outcome in REJECTS)
         return not rejected or Corrections(self.ledger).count(self.original.id) > 0
 
-    def originals(self) -> Originals:
+    def originals(self) -> LedgerOriginals:
         """What its records are compared with."""
         memory, row = Corrections(self.ledger), Files(self.ledger).by_sha256(self.landed.sha256)
-        return Originals(
+        return LedgerOriginals(
             self.ledger,
             original_id=self.original.id,
             by_file=row.id if row else None,
@@ -130,7 +130,7 @@ class _Nowhere(io.BytesIO):
         return memoryview(text).nbytes
 
 
-def recall(desk: Desk, original: FileRow) -> None:
+def recall(desk: RunContext, original: FileRow) -> None:
     """Remember what an original rejected that an earlier version loaded, from its landed copy, as far as that goes."""
     then = Summary.model_validate(original.summary, strict=False) if original.summary else None
     try:
@@ -185,7 +185,7 @@ def _whole_bills(records: Path) -> Iterator[pl.LazyFrame]:
     if not lines:
         yield from (accepted(part).with_columns(lead="record") for part in parts)
         return
-    number = 1 + scan(*parts).select(pl.len()).collect().item() // BUCKET_RECORDS
+    number = 1 + scan_parts(*parts).select(pl.len()).collect().item() // BUCKET_RECORDS
     for index in range(number):
         mine = sendable(*parts).filter(pl.col(KEY).hash(seed=0) % number == index)
         yield mine.with_columns(lead=pl.col("record").min().over(KEY))

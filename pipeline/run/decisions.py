@@ -12,7 +12,7 @@ from pipeline.edge.config import Config, same_feed
 from pipeline.edge.ledger import FileRow, Files, the_one_named
 from pipeline.errors import UsageError
 from pipeline.report import FileReport
-from pipeline.run.context import Desk, Options
+from pipeline.run.context import Options, RunContext
 from pipeline.run.progress import Ui
 from pipeline.run.run_pass import Run
 from schemas.results import RunResult, Summary
@@ -32,7 +32,7 @@ class Release:
 
 def release_file(config: Config, name: str, ui: Ui, options: Options, release: Release) -> RunResult:
     """Let a held file go on. Raises UsageError when it is not held, or may not go on like that."""
-    with Desk.opened(config, ui, replace(options, reports_only=not release.now)) as desk:
+    with RunContext.opened(config, ui, replace(options, reports_only=not release.now)) as desk:
         row = _held(desk, name)
         summary = Summary.model_validate(row.summary, strict=False)
         if any(hold.changes for hold in summary.holds) and not release.accept_changes:
@@ -54,7 +54,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
 
 def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:
     """End a held file: nothing more of it is sent. Raises UsageError when it is not held."""
-    with Desk.opened(config, ui, replace(options, reports_only=True)) as desk:
+    with RunContext.opened(config, ui, replace(options, reports_only=True)) as desk:
         row = _held(desk, name)
         summary = Summary.model_validate(row.summary, strict=False)
         _decide(desk, replace(_decision(desk, row, summary, by), word="refuse", why=why))
@@ -63,7 +63,7 @@ def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Pers
         return result.model_copy(update={"exit_status": desk.status})
 
 
-def _held(desk: Desk, name: str) -> FileRow:
+def _held(desk: RunContext, name: str) -> FileRow:
     """The held file of that name or SHA-256; others of the same name do not matter."""
     rows = Files(desk.connection()).named(name)
     if len(rows) == 1 and not rows[0].held:
@@ -72,7 +72,7 @@ def _held(desk: Desk, name: str) -> FileRow:
     return the_one_named(name, [row for row in rows if row.held] or rows)
 
 
-def _decision(desk: Desk, row: FileRow, summary: Summary, by: Person) -> Decision:
+def _decision(desk: RunContext, row: FileRow, summary: Summary, by: Person) -> Decision:
     """A release of all that its report shows. Raises UsageError where the report shows the file no more."""
     gate = desk.decisions.gate(row.id) if desk.decisions else None
     if gate is None or not same_feed(gate.basis.feed_print, desk.landed_from(row).feed):
@@ -85,7 +85,7 @@ def _decision(desk: Desk, row: FileRow, summary: Summary, by: Person) -> Decisio
     return Decision(row.sha256, "release", rfc3339(desk.now()), by, basis, prints)
 
 
-def _decide(desk: Desk, decision: Decision) -> None:
+def _decide(desk: RunContext, decision: Decision) -> None:
     if desk.decisions is None or not desk.decisions.decide(decision):
         raise UsageError(problem="the file is not held any more", remedy="see billferry status")
 

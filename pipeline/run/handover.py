@@ -14,7 +14,7 @@ from typing import Literal, Protocol, cast
 from pipeline.collect.collect import Source
 from pipeline.core.files import RemoteFile, SourceName
 from pipeline.core.names import moved_name
-from pipeline.core.truncate import brief
+from pipeline.core.truncate import truncate_messages
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
 
 Place = Literal["archive", "quarantine"]
@@ -99,7 +99,7 @@ def pay(
             if trouble := _pay_one(debts, debt, source, reports, uploads):
                 troubles.append(trouble)
     finally:
-        for text in brief(troubles):
+        for text in truncate_messages(troubles):
             warn(text)
 
 

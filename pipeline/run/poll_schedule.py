@@ -18,7 +18,7 @@ PAUSE_S = 0.3
 
 
 @dataclass(slots=True)
-class Turn:
+class PollSchedule:
     """One place to look at, and when its turn comes."""
 
     interval_s: float

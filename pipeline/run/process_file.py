@@ -23,21 +23,21 @@ from pipeline.errors import (
     ReportGone,
     concerns_whole_source,
 )
-from pipeline.load import LoadJob, LoadResult, load
+from pipeline.load import LoadJob, LoadResult, load_file
 from pipeline.report import (
     FileReport,
     Outcomes,
-    facts_of,
+    file_facts,
     nothing_sent,
     refused_unread,
     without_report,
     write_report,
 )
-from pipeline.run.context import Desk
+from pipeline.run.context import RunContext
 from pipeline.run.corrections import BY_CHECK, Correcting, Remembering, recall, take
 from pipeline.run.handover import Place
 from pipeline.run.progress import check_interruptibly
-from pipeline.run.release_gate import GateKeeper, Judged, as_reported
+from pipeline.run.release_gate import GatedFile, GateKeeper, as_reported
 from pipeline.run.work_dir import named_apart
 from schemas.results import FileFacts, RequestCounts, Summary
 
@@ -47,10 +47,10 @@ MOST_UNMATCHED = 10_000
 """So many names of one source are listed in the result; the ledger remembers all of them for `status`."""
 
 
-class FileByFile:
+class FileProcessor:
     """Works on the files of one run, and keeps what is said of each."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RunContext) -> None:
         self._desk = desk
         self._gate = GateKeeper(desk)
         self.reports: list[FileReport] = []
@@ -232,7 +232,7 @@ class FileByFile:
         row = None if self._desk.options.dry_run else self._desk.row(checked.landed.sha256)
         return replace(checked, refusal=self._desk.balances.refusal(checked.landed, row))
 
-    def _load(self, judged: Judged, file_id: int) -> LoadResult:
+    def _load(self, judged: GatedFile, file_id: int) -> LoadResult:
         from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
         desk, checked = self._desk, judged.checked
@@ -249,7 +249,7 @@ class FileByFile:
                 progress(sent, lambda: _pressed(retried, desk.pace.limit_per_s))
 
             sender = BillingApi(desk.settings.api, desk.api_key())
-            result = load(
+            result = load_file(
                 LoadJob(
                     checked=checked,
                     file_id=file_id,
@@ -290,7 +290,7 @@ class FileByFile:
             notes.append(
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )
-        self.say(without_report(facts_of(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
+        self.say(without_report(file_facts(landed), FileState.ALREADY_LOADED, run=desk.facts(), notes=notes))
         if desk.balances.is_ambiguous(landed, row):
             desk.fail(BalancesOvertaken(name=landed.name))
         if not desk.options.dry_run and (day := desk.balances.reaffirm(landed, row)) is not None:

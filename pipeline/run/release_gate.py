@@ -24,7 +24,7 @@ from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS,
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print
 from pipeline.edge.ledger import FINISHED_STATES, Fate, FileRow, Gate
-from pipeline.run.context import Desk
+from pipeline.run.context import RunContext
 from schemas.results import Breakdown, Summary
 
 _BY_HISTORY = frozenset({FIRST, OUT_OF_PROPORTION, UNIT_SUSPICIOUS})
@@ -32,7 +32,7 @@ _BY_HISTORY = frozenset({FIRST, OUT_OF_PROPORTION, UNIT_SUSPICIOUS})
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GatedFile:
     """A checked file and how far it may go: not at all with `checked.holds` or a refusal."""
 
     checked: CheckedFile
@@ -43,16 +43,16 @@ class Judged:
 class GateKeeper:
     """Judges the files of one run. In a dry run nothing is remembered and no decision is taken up."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RunContext) -> None:
         self._desk = desk
 
-    def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> Judged:
+    def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> GatedFile:
         """Hold a checked file, refuse it, or let it through, and remember which.
 
         `landed` has its feed as the config has it: a correction was checked as a spreadsheet has saved it.
         """
         if checked.refusal is not None:
-            return Judged(checked)
+            return GatedFile(checked)
         decisions = self._desk.decisions
         row = self._desk.row(landed.sha256)
         basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
@@ -64,18 +64,18 @@ class GateKeeper:
         if decision is None:
             new = self._canary(new, row) if not holds else new
             self._remember(new, file_id, landed)
-            return Judged(replace(checked, holds=holds), new.up_to)
+            return GatedFile(replace(checked, holds=holds), new.up_to)
         if not decision.covers(basis, holds):
             self._remember(new, file_id, landed, "void")
             void = f"{decision}; void, because the file, its feed or what it is held for has changed since"
-            return Judged(_noted(replace(checked, holds=holds), void), new.up_to)
+            return GatedFile(_noted(replace(checked, holds=holds), void), new.up_to)
         new = Gate(basis, decision.word == "release", decision.up_to)
         self._remember(new, file_id, landed, "taken")
         if decision.word == "refuse":
-            return Judged(replace(checked, holds=(), refusal=_refusal(decision)))
-        return Judged(_noted(replace(checked, holds=()), f"{decision}"), decision.up_to)
+            return GatedFile(replace(checked, holds=(), refusal=_refusal(decision)))
+        return GatedFile(_noted(replace(checked, holds=()), f"{decision}"), decision.up_to)
 
-    def after_load(self, judged: Judged, file_id: int) -> CheckedFile:
+    def after_load(self, judged: GatedFile, file_id: int) -> CheckedFile:
         """Hold what a limit has left, once nothing more goes under it and nothing is in doubt."""
         checked, settled = judged.checked, self._desk.settled(file_id)
         left = self._desk.left_to_send(checked, file_id)

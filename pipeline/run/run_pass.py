@@ -15,10 +15,10 @@ from pathlib import Path
 import structlog
 
 from pipeline.collect.collect import Source, collect, control_of, land, land_named
-from pipeline.collect.model import Collected, Found, Known
+from pipeline.collect.model import Collected, Found, RememberedFile
 from pipeline.core.files import SOURCES, LandedFile, RemoteFile, SourceName
 from pipeline.core.names import label_of_path
-from pipeline.core.truncate import brief
+from pipeline.core.truncate import truncate_messages
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
 from pipeline.errors import (
@@ -31,9 +31,9 @@ from pipeline.errors import (
     Stopped,
     WorkDirGone,
 )
-from pipeline.monitoring.run_history import Diary, Monitor, monitored
-from pipeline.run.context import Desk, Options
-from pipeline.run.process_file import FileByFile
+from pipeline.monitoring.run_history import HeartbeatMonitor, RunHistory, monitored
+from pipeline.run.context import Options, RunContext
+from pipeline.run.process_file import FileProcessor
 from pipeline.run.progress import Ui
 from pipeline.signals import stoppable
 from schemas.results import RunResult
@@ -46,11 +46,11 @@ Work = tuple[LandedFile, tuple[RemoteFile, ...]]
 
 def run_pass(config: Config, ui: Ui, options: Options) -> RunResult:
     """One pass over everything: unfinished files, then SFTP and drop folder."""
-    monitor = Monitor(config.settings, ui.warn)
+    monitor = HeartbeatMonitor(config.settings, ui.warn)
     if options.dry_run:
-        with Desk.opened(config, ui, options) as desk:
+        with RunContext.opened(config, ui, options) as desk:
             return Run(desk).everything()
-    with monitored(monitor) as ended, Desk.opened(config, ui, options) as desk:
+    with monitored(monitor) as ended, RunContext.opened(config, ui, options) as desk:
         monitor.tell_start()
         return ended(Run(desk).everything())
 
@@ -75,7 +75,7 @@ def pass_over(
 
     `elsewhere` is the exit status of what is known to be wrong at other places: it is remembered of the pass, too.
     """
-    with Desk.opened(config, ui, options) as desk:
+    with RunContext.opened(config, ui, options) as desk:
         run = Run(desk, wait=None, elsewhere=elsewhere)
         work = run.upkeep if source is None else partial(run.one_place, source)
         return Passed(run.result_of(work), run.again_in_s, run.out_of_reach, run.api_stopped)
@@ -83,7 +83,7 @@ def pass_over(
 
 def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
     """The same for files named on the command line, which are left where they are."""
-    with Desk.opened(config, ui, options) as desk:
+    with RunContext.opened(config, ui, options) as desk:
         run = Run(desk)
         return run.result_of(partial(run.named, paths))
 
@@ -93,7 +93,7 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
 
     Raises UsageError when a name fits no file, or more than one.
     """
-    with Desk.opened(config, ui, options) as desk:
+    with RunContext.opened(config, ui, options) as desk:
         run = Run(desk)
         return run.result_of(partial(run.retry, desk.rows_named(names)))
 
@@ -104,8 +104,8 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
     Raises UsageError when the name fits no file or more than one; LandedCopyForgotten, ReportGone when what they
     would be written from is not there any more.
     """
-    with Desk.opened(config, ui, replace(options, reports_only=True)) as desk:
-        files = FileByFile(desk)
+    with RunContext.opened(config, ui, replace(options, reports_only=True)) as desk:
+        files = FileProcessor(desk)
         with stoppable():
             files.rewrite(desk.rows_named([name])[0])
         return desk.result(files.reports).model_copy(update={"exit_status": desk.status})
@@ -115,13 +115,13 @@ class Run:
     """The work of one run, at one desk."""
 
     def __init__(
-        self, desk: Desk, wait: Callable[[float], None] | None = time.sleep, elsewhere: int = EX_OK
+        self, desk: RunContext, wait: Callable[[float], None] | None = time.sleep, elsewhere: int = EX_OK
     ) -> None:
         self._desk = desk
         self._wait = wait
-        self._files = FileByFile(desk)
+        self._files = FileProcessor(desk)
         remembered = None if desk.options.dry_run else desk.ledger
-        self._diary = Diary(desk.settings, remembered, desk.warn, elsewhere)
+        self._diary = RunHistory(desk.settings, remembered, desk.warn, elsewhere)
         self.out_of_reach: SourceError | None = None
         self.again_in_s: float | None = None
         self._endings: set[type[BillferryError]] = set()
@@ -290,7 +290,7 @@ class Run:
         finally:
             source.close()  # nothing is asked of it while files load, and its patience starts afresh
 
-    def _known(self, known: Known, source: Source, work: list[Work]) -> None:
+    def _known(self, known: RememberedFile, source: Source, work: list[Work]) -> None:
         """A file that was fetched before and is not finished."""
         desk = self._desk
         remotes = (known.remote, *known.companions)
@@ -333,9 +333,11 @@ class Run:
         for troubled in seen.troubled:
             self._files.trouble(troubled.remote.name, troubled.error)
         told = [each for each in seen.waiting if self._wait or each.ripe_in_s is None]
-        for text in brief([f"{each.remote.name}: left for the next run ({each.reason})" for each in told]):
+        for text in truncate_messages(
+            [f"{each.remote.name}: left for the next run ({each.reason})" for each in told]
+        ):
             desk.ui.line(text)
-        for text in brief(seen.notes):
+        for text in truncate_messages(seen.notes):
             desk.warn(text)
         if seen.cut is not None:
             desk.fail(ListingCut(source=source.where, problem=seen.cut))

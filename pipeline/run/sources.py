@@ -20,7 +20,7 @@ from schemas.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SourceRegistry:
     """`known` is what there is to read, `memory` the same where it may be changed."""
 
     settings: Settings

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipeline.collect.collect import Matching, land_named
-from pipeline.core.api.requests import PATH_OF, Wanted, create_body, wanted_from_row
+from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.names import label_of_path
@@ -22,7 +22,7 @@ from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
-from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, badness
+from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, severity
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
 from pipeline.run.progress import Ui, check_interruptibly
 from pipeline.signals import stoppable
@@ -93,7 +93,7 @@ def validate_files(
             ui.file(report, shown_rejects=0)
         except BillferryError as error:
             ui.warn(str(error))
-            status = max(status, error.exit_status, key=badness)
+            status = max(status, error.exit_status, key=severity)
             if isinstance(error, ENDS_THE_RUN):
                 break
             continue
@@ -123,7 +123,7 @@ def explain(checked: CheckedFile) -> Iterator[str]:
         shown = ", ".join(str(line) for line, _ in first[code])
         more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
         where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
-        said = catalogue.message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
+        said = catalogue.rule_message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {catalogue.RULES[code].remedy}"
         yield from (f"    seen: {each}" for each in _seen(said, [message for _, message in first[code]]))
@@ -158,14 +158,14 @@ def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
     customers: set[str] = set()
     accounts: set[str] = set()
     for row in rows.iter_rows(named=True):
-        wanted = wanted_from_row(row, checked.landed.feed.model)
+        wanted = request_from_row(row, checked.landed.feed.model)
         yield {"method": "POST", "path": PATH_OF[wanted.kind], "body": _body(wanted, customers, accounts)}
         customers.add(wanted.customer.reference)
         if wanted.account is not None:
             accounts.add(wanted.account.reference)
 
 
-def _body(wanted: Wanted, customers: set[str], accounts: set[str]) -> dict[str, Any]:
+def _body(wanted: BillRequest, customers: set[str], accounts: set[str]) -> dict[str, Any]:
     customer, account = wanted.customer.reference, wanted.account.reference if wanted.account else None
     return create_body(
         wanted,

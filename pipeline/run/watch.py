@@ -28,13 +28,13 @@ from pipeline.errors import (
     BillferryError,
     Stopped,
     UsageError,
-    badness,
+    severity,
 )
-from pipeline.monitoring.run_history import Monitor
+from pipeline.monitoring.run_history import HeartbeatMonitor
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run import Passed, pass_over
 from pipeline.run.context import Options
-from pipeline.run.poll_schedule import NEEDS_A_PERSON_S, OUT_OF_REACH_S, Turn
+from pipeline.run.poll_schedule import NEEDS_A_PERSON_S, OUT_OF_REACH_S, PollSchedule
 from pipeline.run.progress import Ui
 from pipeline.signals import stoppable
 
@@ -54,7 +54,7 @@ LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED, FileState.HELD}
 ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 
 
-def watch(config: Config, ui: Ui) -> int:
+def watch_sources(config: Config, ui: Ui) -> int:
     """Look until a signal comes, or a person is needed; the exit status."""
     drop = config.settings.drop
     try:
@@ -69,21 +69,21 @@ class _Watch:
     def __init__(self, config: Config, ui: Ui, changes: Changes) -> None:
         self._config = config
         self._changes = changes
-        self._upkeep = Turn(UPKEEP_S)
-        self._turns: dict[SourceName, Turn] = {}
+        self._upkeep = PollSchedule(UPKEEP_S)
+        self._turns: dict[SourceName, PollSchedule] = {}
         where = []
         # The folder comes first: what was dropped is taken also where a wrong host key is about to end the watch.
         if (drop := config.settings.drop) is not None:
-            self._turns["drop"] = Turn(DROP_S)
+            self._turns["drop"] = PollSchedule(DROP_S)
             where.append(f"the drop folder {drop.folder}")
         if (sftp := config.settings.sftp) is not None:
-            self._turns["sftp"] = Turn(sftp.poll_interval_s)
+            self._turns["sftp"] = PollSchedule(sftp.poll_interval_s)
             where.append(f"sftp://{sftp.host}:{sftp.port} every {sftp.poll_interval_s:g} s")
-        self._news = News(ui)
+        self._news = MessageDeduplicator(ui)
         self._api_trouble: BillferryError | None = None
         self._stands: dict[SourceName | None, int] = {}
         """What is wrong at a place until it is looked at again, as an exit status."""
-        self._monitor = Monitor(config.settings, ui.warn)
+        self._monitor = HeartbeatMonitor(config.settings, ui.warn)
         self._told_at, self._told_status = float("-inf"), EX_OK
         if not self._turns:
             raise UsageError(
@@ -112,10 +112,10 @@ class _Watch:
             return None
         return min((None, *self._turns), key=lambda name: self._turn(name).at)
 
-    def _turn(self, name: SourceName | None) -> Turn:
+    def _turn(self, name: SourceName | None) -> PollSchedule:
         return self._upkeep if name is None else self._turns[name]
 
-    def _look(self, name: SourceName | None, turn: Turn) -> int:
+    def _look(self, name: SourceName | None, turn: PollSchedule) -> int:
         """One pass; its exit status."""
         try:
             with self._news.of_one_pass(name) as ui:
@@ -124,7 +124,7 @@ class _Watch:
             turn.at = time.monotonic() + LOCKED_S
             return EX_OK
 
-    def _pass(self, name: SourceName | None, turn: Turn, ui: Ui) -> int:
+    def _pass(self, name: SourceName | None, turn: PollSchedule, ui: Ui) -> int:
         elsewhere = self._wrong_elsewhere(name)
         try:
             passed = pass_over(self._config, ui, Options(), name, elsewhere)
@@ -142,13 +142,13 @@ class _Watch:
             self._tell(EX_BUG)
             raise
         self._remember(name, turn, passed)
-        self._tell(max(passed.result.exit_status, elsewhere, key=badness))
+        self._tell(max(passed.result.exit_status, elsewhere, key=severity))
         return passed.result.exit_status
 
     def _wrong_elsewhere(self, here: SourceName | None) -> int:
         """The worst of what stands at other places."""
         statuses = (status for name, status in self._stands.items() if name != here)
-        return max(statuses, key=badness, default=EX_OK)
+        return max(statuses, key=severity, default=EX_OK)
 
     def _tell(self, exit_status: int) -> None:
         """A sign of life, or of trouble: now and then, and when it changes."""
@@ -157,7 +157,7 @@ class _Watch:
             self._monitor.tell_end(exit_status)
             self._told_at, self._told_status = now, exit_status
 
-    def _remember(self, name: SourceName | None, turn: Turn, passed: Passed) -> None:
+    def _remember(self, name: SourceName | None, turn: PollSchedule, passed: Passed) -> None:
         now = time.monotonic()
         self._stands[name] = _standing(passed)
         if (trouble := passed.out_of_reach) is not None:
@@ -188,7 +188,7 @@ def _longest_s(trouble: BillferryError | None) -> float:
     return OUT_OF_REACH_S if trouble is not None and trouble.retryable else NEEDS_A_PERSON_S
 
 
-class News:
+class MessageDeduplicator:
     """What is said in one pass and not in the pass before it over that place: an odd name is told once, not every
     minute. A warning that another place has just given is not given again."""
 
@@ -200,7 +200,7 @@ class News:
         self.stage = ui.stage
 
     @contextmanager
-    def of_one_pass(self, place: str | None) -> Iterator[News]:
+    def of_one_pass(self, place: str | None) -> Iterator[MessageDeduplicator]:
         """What is said within is of that place; a pass that did not come about leaves what was said before it."""
         self._place, self._now = place, set()
         yield self

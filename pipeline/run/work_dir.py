@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.core.files import LandedFile
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger import Files, Ledger, open_ledger
-from pipeline.edge.local.landing import sweep
+from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import is_abandoned
 from pipeline.report import OVERVIEW, half_written, is_anothers, report_folder
 from schemas.settings import Settings
@@ -36,7 +36,7 @@ def open_for(settings: Settings, *, read_only: bool) -> Ledger:
 
 def sweep_leftovers(work_dir: Path) -> None:
     """Remove what a killed run left half written. Only while the lock is held."""
-    sweep(work_dir / "landing")
+    remove_half_landed(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
         if left.is_dir():
             remove_tree(left)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.edge.config import load_config
-from pipeline.errors import badness
+from pipeline.errors import severity
 from tests.cli.desk import GOOD_BILLS, MIXED_BILLS, Desk, Said
 
 NO_OUTSIDE = """
@@ -111,8 +111,8 @@ def test_a_file_that_a_killed_run_left_is_unfinished_in_status(desk: Desk) -> No
 
 def test_the_worst_trouble_decides_the_exit_status() -> None:
     for worse, better in pairwise([70, 2, 5, 143, 3, 4, 1, 0]):
-        assert max(better, worse, key=badness) == worse
-    assert badness(143) == badness(130)
+        assert max(better, worse, key=severity) == worse
+    assert severity(143) == severity(130)
 
 
 def test_an_api_that_is_down_is_status_3_and_the_next_run_goes_on(desk: Desk) -> None:

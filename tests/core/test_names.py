@@ -18,8 +18,8 @@ from pipeline.core.names import (
     moved_name,
     name_problem,
     name_set_aside,
+    printable_bytes,
     raw_name,
-    shown,
 )
 from tests.hostile.names import NAMES
 from tests.servers.hostile_names import HOSTILE_NAMES
@@ -152,7 +152,7 @@ def test_a_finished_name_is_not_taken_for_an_unfinished_one(name: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_name_is_shown_short_and_printable(raw: bytes) -> None:
-    text = shown(raw)
+    text = printable_bytes(raw)
     assert len(text) <= 80
     assert text.isprintable()
     assert text.removesuffix("…").isascii()

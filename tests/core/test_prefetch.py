@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.core.prefetch import WORKERS, ahead
+from pipeline.core.prefetch import WORKERS, prefetched
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
@@ -16,7 +16,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> No
         time.sleep(0.02 * (number % 2 == 0))
         return number
 
-    assert list(ahead(slow_when_even, range(20))) == list(range(20))
+    assert list(prefetched(slow_when_even, range(20))) == list(range(20))
 
 
 def test_few_items_are_taken_beyond_the_result_that_is_waited_for() -> None:
@@ -28,7 +28,7 @@ def test_few_items_are_taken_beyond_the_result_that_is_waited_for() -> None:
             taken += 1
             yield number
 
-    for done, _ in enumerate(ahead(abs, items()), start=1):
+    for done, _ in enumerate(prefetched(abs, items()), start=1):
         assert taken <= done + WORKERS
 
 
@@ -40,7 +40,7 @@ def test_work_is_done_in_other_threads_and_items_are_taken_in_the_callers() -> N
             seen.add(threading.get_ident())
             yield 0
 
-    workers = set(ahead(lambda _: threading.get_ident(), items()))
+    workers = set(prefetched(lambda _: threading.get_ident(), items()))
     assert seen == {here}
     assert here not in workers
 
@@ -57,7 +57,7 @@ def test_what_was_begun_is_finished_when_the_items_end_with_an_error() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        list(ahead(work, items()))
+        list(prefetched(work, items()))
     assert sorted(done) == [0, 1, 2, 3]
 
 
@@ -67,7 +67,7 @@ def test_an_error_of_the_work_is_raised_where_its_result_is_waited_for() -> None
             raise LookupError
         return number
 
-    results = ahead(work, range(10))
+    results = prefetched(work, range(10))
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(LookupError):
         next(results)
@@ -83,4 +83,4 @@ def test_an_error_of_the_work_is_not_lost_behind_one_of_the_items() -> None:
         raise LookupError
 
     with pytest.raises(OSError, match="0"):
-        list(ahead(work, items()))
+        list(prefetched(work, items()))

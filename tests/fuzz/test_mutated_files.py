@@ -12,7 +12,7 @@ import pytest
 from pipeline.check.check import check
 from pipeline.core.files import CheckedFile
 from pipeline.edge.reader.delimited import DelimitedFile
-from pipeline.edge.reader.json_lines import JsonLines
+from pipeline.edge.reader.json_lines import JsonLinesFile
 from schemas.settings import Limits
 from tests.check.landing import land, records
 from tests.fuzz.mutations import BILLS, Case, case
@@ -78,7 +78,7 @@ def assert_no_byte_is_lost(file: CheckedFile) -> None:
 
 def read_in_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     """As a file is read that is larger than one block: records and characters straddle the next one."""
-    for format_ in (DelimitedFile, JsonLines):
+    for format_ in (DelimitedFile, JsonLinesFile):
         monkeypatch.setattr(format_, "stretches", partialmethod(format_.stretches, block_bytes=block_bytes))
 
 

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from benchmarks.process import run
-from pipeline.core.api.ledger_changes import Conclude
+from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Sends
@@ -91,7 +91,9 @@ def reported(file: CheckedFile, folder: Path) -> tuple[int, int]:
         sent = accepted(*parts_of(file.records)).select("record", "bill_reference").collect()
         with transaction(ledger):
             for record, bill in sent.iter_rows():
-                sends.write(Conclude(1, bill, RecordOutcome(record, Outcome.CREATED, bill_id=f"bill_{bill}")))
+                sends.write(
+                    StoreOutcome(1, bill, RecordOutcome(record, Outcome.CREATED, bill_id=f"bill_{bill}"))
+                )
         ledger.set_progress_handler(step, STEP_INSTRUCTIONS)
         with (folder / "results.csv").open("wb") as file_of_results:
             write_results(file, outcomes, file_of_results)

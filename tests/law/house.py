@@ -272,3 +272,55 @@ def poor_names(root: Path, *folders: str) -> list[str]:
                 if POOR_NAMES.search(words) and not words.startswith("test_"):
                     problems.append(f"{relative}:{node.lineno}: {node.name}")
     return problems
+
+
+def public_names_twice(root: Path) -> list[str]:
+    """Public classes and functions that two modules define; the sandbox speaks for itself."""
+    found: dict[str, list[str]] = {}
+    for path in sources(root, "pipeline", "schemas"):
+        name = path.relative_to(root).as_posix()
+        if name.startswith("pipeline/sandbox/"):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                and node.name[0] != "_"
+            ):
+                found.setdefault(node.name, []).append(name)
+    commands = {"pipeline/cli/__init__.py"}  # a command's function has the command's name, whatever it calls
+    return [
+        f"{name}: {', '.join(files)}"
+        for name, files in found.items()
+        if len(files) > 1 and not commands.intersection(files)
+    ]
+
+
+def import_circles(root: Path) -> list[str]:
+    """Modules that import each other, directly or through others, `TYPE_CHECKING` included."""
+    below = {
+        path: sorted({*_files_imported(root, path)} - {path}) for path in sources(root, "pipeline", "schemas")
+    }
+    problems, done = [], set[Path]()
+
+    def walk(path: Path, trail: list[Path]) -> None:
+        if path in trail:
+            circle = [*trail[trail.index(path) :], path]
+            problems.append(" → ".join(each.relative_to(root).as_posix() for each in circle))
+        elif path not in done:
+            for each in below.get(path, []):
+                walk(each, [*trail, path])
+            done.add(path)
+
+    for path in below:
+        walk(path, [])
+    return problems
+
+
+def _files_imported(root: Path, path: Path) -> Iterator[Path]:
+    for module, _ in imported(root, path):
+        place = root / Path(*module.split("."))
+        package = place / "__init__.py"
+        if package.exists():
+            yield package
+        elif place.with_suffix(".py").exists():
+            yield place.with_suffix(".py")

@@ -122,7 +122,7 @@ def test_every_exit_status_is_documented_worst_first_in_readme_and_docs() -> Non
     assert statuses - {128} <= {int(text) for text in order if text.isdigit()}
     for name in ("README.md", "docs/exit-statuses.md"):
         assert re.findall(r"^\| \*\*(.+?)\*\* \|", page(name), re.MULTILINE) == order, name
-    ranks = [errors.badness(143 if text == "128 + n" else int(text)) for text in order]
+    ranks = [errors.severity(143 if text == "128 + n" else int(text)) for text in order]
     assert ranks == sorted(ranks, reverse=True)
 
 

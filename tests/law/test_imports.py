@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
         house.impurities,
         house.hidden_imports,
         house.writes_beside_the_door,
+        house.public_names_twice,
     ],
 )
 def test_the_house_keeps_the_law(law: Callable[[Path], list[str]]) -> None:
@@ -64,10 +65,10 @@ SEEN_AS_UPWARD = {
     "pipeline/edge/sftp/source.py": "from pipeline.edge.local import DropFolder",
     "pipeline/edge/local/drop_folder.py": "from pipeline.signals import stoppable",
     "pipeline/edge/ledger/files.py": "from ..config import Config",
-    "pipeline/load/retrying_client.py": "from pipeline.run.context import Desk",
+    "pipeline/load/retrying_client.py": "from pipeline.run.context import RunContext",
     "pipeline/edge/disk.py": "from pipeline.edge.ledger import Ledger",
     "pipeline/run/context.py": "import pipeline.cli",
-    "pipeline/monitoring/status.py": "from pipeline.run.context import Desk",
+    "pipeline/monitoring/status.py": "from pipeline.run.context import RunContext",
     "pipeline/run/run_pass.py": "from pipeline.sandbox.serve import SandboxApi",
     "pipeline/run/validate.py": "from pipeline.cli.ui import TerminalUi",
     "pipeline/sandbox/api.py": "from pipeline.core.values.money import exponents",
@@ -180,6 +181,28 @@ def test_a_long_file_and_a_long_function_are_seen(tmp_path: Path) -> None:
 )
 def test_a_name_for_nothing_is_seen(name: str, text: str, tmp_path: Path) -> None:
     assert len(house.poor_names(tree(tmp_path, {name: text}), "pipeline", "tests")) == 1
+
+
+def test_a_public_name_of_two_modules_is_seen(tmp_path: Path) -> None:
+    twice = {
+        "pipeline/core/a.py": "class Wire: pass",
+        "pipeline/load/b.py": "def Wire(): pass\ndef _x(): pass",
+    }
+    once = {
+        "pipeline/run/c.py": "def _x(): pass\ndef load(): pass",
+        "pipeline/cli/__init__.py": "def load(): pass",
+    }
+    assert len(house.public_names_twice(tree(tmp_path, {**twice, **once}))) == 1
+
+
+def test_import_circles_are_seen_also_those_that_only_types_make(tmp_path: Path) -> None:
+    hidden = "if TYPE_CHECKING:\n    from pipeline.edge.sftp.a import x"
+    circle = {
+        "pipeline/edge/sftp/a.py": "from pipeline.edge.sftp.b import y",
+        "pipeline/edge/sftp/b.py": hidden,
+    }
+    lawful = {"pipeline/load/__init__.py": "from pipeline.load.c import z", "pipeline/load/c.py": "import os"}
+    assert len(house.import_circles(tree(tmp_path, {**circle, **lawful}))) == 1
 
 
 def test_what_is_lawful_is_not_seen(tmp_path: Path) -> None:

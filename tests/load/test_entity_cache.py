@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from pipeline.core.api.requests import Kind
-from pipeline.load.entity_cache import Known, Memory
+from pipeline.load.entity_cache import EntityCache, Memory
 
 
 class Ledger:
@@ -25,7 +25,7 @@ class Ledger:
 
 
 def answers(ledger: Ledger, *questions: list[tuple[Kind, str]]) -> list[object]:
-    known = Known(cast("Memory", ledger))
+    known = EntityCache(cast("Memory", ledger))
 
     async def main() -> list[object]:
         return list(await asyncio.gather(*map(known.references, questions), return_exceptions=True))

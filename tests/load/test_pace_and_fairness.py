@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.core.api.requests import Party, Wanted
-from pipeline.core.api.scheduler import CustomerPart, Group, Turns
+from pipeline.core.api.requests import BillRequest, Party
+from pipeline.core.api.scheduler import AccountGroup, CustomerQueue, FairQueue
 from pipeline.load.retrying_client import BESIDE
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import Received, Scripted
@@ -114,12 +114,12 @@ def test_the_others_are_done_long_before_a_customer_with_very_many_bills(open_me
 def test_the_plan_of_a_very_large_customer_takes_no_memory_of_its_own() -> None:
     """Rows become Python objects only when their turn comes."""
 
-    def row(number: int) -> Wanted:
-        return Wanted(number, "bill", Party("C"), Party("A"), f"B{number}", "ZAR", 100)
+    def row(number: int) -> BillRequest:
+        return BillRequest(number, "bill", Party("C"), Party("A"), f"B{number}", "ZAR", 100)
 
     tracemalloc.start()
-    turns = Turns()
-    part = CustomerPart("C", "bill", [Group("A", range(200_000))], row)
+    turns = FairQueue()
+    part = CustomerQueue("C", "bill", [AccountGroup("A", range(200_000))], row)
     turns.add(part)
     count = 0
     while (turn := turns.take()) is not None:

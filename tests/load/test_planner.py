@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 
 from pipeline.core.api.intents import Entity, Intent
-from pipeline.core.api.ledger_changes import Conclude, Know, Spend
-from pipeline.core.api.requests import Wanted
-from pipeline.core.api.scheduler import CustomerPart
+from pipeline.core.api.ledger_changes import SpendKey, StoreOutcome, UpsertEntity
+from pipeline.core.api.requests import BillRequest
+from pipeline.core.api.scheduler import CustomerQueue
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends, open_ledger
 from pipeline.load import planner
-from pipeline.load.planner import Bucket, Supply, buckets, count_to_send
+from pipeline.load.planner import Bucket, BucketPrefetcher, buckets, count_to_send
 from schemas.feed import Model
 from tests.checked_parts import write_parts
 
@@ -68,7 +68,7 @@ def sends(tmp_path: Path) -> Iterator[Sends]:
         yield Sends(ledger)
 
 
-def take_all(found: Sequence[Bucket]) -> list[Wanted]:
+def take_all(found: Sequence[Bucket]) -> list[BillRequest]:
     return [
         part.row(row)
         for bucket in found
@@ -78,7 +78,7 @@ def take_all(found: Sequence[Bucket]) -> list[Wanted]:
     ]
 
 
-def shape(part: CustomerPart) -> tuple[str, list[tuple[str | None, list[int]]]]:
+def shape(part: CustomerQueue) -> tuple[str, list[tuple[str | None, list[int]]]]:
     return part.customer, [(g.account, [part.row(row).record for row in g.rows]) for g in part.groups]
 
 
@@ -101,10 +101,10 @@ def test_customers_come_in_file_order_and_their_records_by_account(tmp_path: Pat
 def test_only_accepted_records_without_a_final_outcome_are_sent(tmp_path: Path, sends: Sends) -> None:
     verdicts = ["accepted", "rejected", "duplicate", "accepted", "accepted", "accepted"]
     rows = [bill("C1", "A1", f"B{n}", verdict=verdict) for n, verdict in enumerate(verdicts)]
-    sends.write(Conclude(1, "B0", RecordOutcome(1, Outcome.CREATED)))
-    sends.write(Conclude(1, "B3", RecordOutcome(4, Outcome.IN_DOUBT)))
-    sends.write(Conclude(1, "B4", RecordOutcome(5, Outcome.REFUSED)))
-    sends.write(Conclude(2, "B5", RecordOutcome(6, Outcome.CREATED)))  # of another file
+    sends.write(StoreOutcome(1, "B0", RecordOutcome(1, Outcome.CREATED)))
+    sends.write(StoreOutcome(1, "B3", RecordOutcome(4, Outcome.IN_DOUBT)))
+    sends.write(StoreOutcome(1, "B4", RecordOutcome(5, Outcome.REFUSED)))
+    sends.write(StoreOutcome(2, "B5", RecordOutcome(6, Outcome.CREATED)))  # of another file
     records = write(tmp_path / "r", rows)
     assert count_to_send(records) == 4
     assert [wanted.record for wanted in take_all(list(buckets(records, "bill", sends, 1)))] == [4, 6]
@@ -171,7 +171,7 @@ def test_the_last_filled_details_of_a_customer_and_account_go_with_every_record(
 def test_details_of_a_record_that_is_settled_already_still_count(tmp_path: Path, sends: Sends) -> None:
     """Or a file that goes on after a crash would give its first customers other details than before."""
     rows = [bill("C1", "A1", "B1"), bill("C1", "A1", "B2", customer_name="Anne")]
-    sends.write(Conclude(1, "B2", RecordOutcome(2, Outcome.CREATED)))
+    sends.write(StoreOutcome(1, "B2", RecordOutcome(2, Outcome.CREATED)))
     (only,) = take_all(list(buckets(write(tmp_path / "r", rows), "bill", sends, 1)))
     assert only.customer.details == {"name": "Anne"}
 
@@ -183,12 +183,12 @@ def test_direct_bills_of_two_customers_do_not_share_details(tmp_path: Path, send
 
 
 def test_what_the_ledger_knows_comes_with_the_bucket(tmp_path: Path, sends: Sends) -> None:
-    sends.write(Know(Entity("customer", "C1", "bcus_1")))
-    sends.write(Know(Entity("account", "A1", "bacc_1", owner="C1")))
-    sends.write(Know(Entity("bill", "B1", "bill_1", owner="C1")))
-    sends.write(Know(Entity("customer", "C9", "bcus_9")))
+    sends.write(UpsertEntity(Entity("customer", "C1", "bcus_1")))
+    sends.write(UpsertEntity(Entity("account", "A1", "bacc_1", owner="C1")))
+    sends.write(UpsertEntity(Entity("bill", "B1", "bill_1", owner="C1")))
+    sends.write(UpsertEntity(Entity("customer", "C9", "bcus_9")))
     spent = Intent("bill", "B2", 1, 1, "POST", "/", b"", "k", "content", 2, "C1", None, None, None, "t")
-    sends.write(Spend(spent))
+    sends.write(SpendKey(spent))
     rows = [bill("C1", "A1", "B1"), bill("C1", "A2", "B2"), bill("C2", None, "B3")]
     (bucket,) = buckets(write(tmp_path / "r", rows), "bill", sends, 1)
     assert {(one.kind, one.reference) for one in bucket.entities} == {
@@ -222,7 +222,7 @@ def test_a_limit_takes_the_first_records_that_are_still_to_send(
     tmp_path: Path, sends: Sends, limit: int, records: list[int]
 ) -> None:
     rows = [bill(f"C{n % 2}", None, f"B{n}", verdict="rejected" if n == 2 else "accepted") for n in range(6)]
-    sends.write(Conclude(1, "B0", RecordOutcome(1, Outcome.CREATED)))
+    sends.write(StoreOutcome(1, "B0", RecordOutcome(1, Outcome.CREATED)))
     found = list(buckets(write(tmp_path / "r", rows), "bill", sends, 1, up_to=1 + limit))
     assert sorted(one.record for one in take_all(found)) == records
 
@@ -236,7 +236,7 @@ def test_the_supply_gives_every_part_once_and_tells_of_each_bucket(
 
     async def main() -> tuple[list[str], int]:
         told: list[Bucket] = []
-        supply = Supply(buckets(records, "bill", sends, 1))
+        supply = BucketPrefetcher(buckets(records, "bill", sends, 1))
         given = []
         while (part := await supply.next_part(told.append)) is not None:
             assert part.customer in customers[len(told) - 1], "a part before its bucket is known"
@@ -257,7 +257,7 @@ def test_a_supply_may_be_closed_half_way(
     records = write(tmp_path / "r", [bill(f"C{n}", None, f"B{n}") for n in range(20)])
 
     async def main() -> None:
-        supply = Supply(buckets(records, "bill", sends, 1))
+        supply = BucketPrefetcher(buckets(records, "bill", sends, 1))
         assert await supply.next_part(lambda _: None) is not None
         await supply.close()
 

@@ -16,7 +16,7 @@ import pytest
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.responses import Answer, Expected, Failure, Meaning, Reading
 from pipeline.errors import ApiUnauthorised, ApiUnavailable
-from pipeline.load.retrying_client import Doubt, Halted, Uncertain, Wire
+from pipeline.load.retrying_client import Halted, RetryingClient, SendState, Uncertain
 from schemas.settings import Api
 
 T = TypeVar("T")
@@ -72,18 +72,18 @@ class Replies:
         return [sent[0] for sent in self.sent if sent[1] == "POST"]
 
 
-def wire(api: Replies, **changes: Any) -> Wire:
+def wire(api: Replies, **changes: Any) -> RetryingClient:
     facts: dict[str, Any] = {"base_url": "https://api.example", "max_attempts": 5, "max_retry_s": 60}
-    return Wire(api, Api(**facts | changes), Pace())
+    return RetryingClient(api, Api(**facts | changes), Pace())
 
 
-def post(one: Wire, doubt: Doubt | None = None) -> Coroutine[Any, Any, Reading]:
+def post(one: RetryingClient, doubt: SendState | None = None) -> Coroutine[Any, Any, Reading]:
     return one.persist(lambda: one.ask("POST", "/billing/bills", EXPECTED, body=b"{}", key="k", doubt=doubt))
 
 
 def test_a_good_answer_costs_one_request() -> None:
     async def main() -> None:
-        api, doubt = Replies(GOOD), Doubt()
+        api, doubt = Replies(GOOD), SendState()
         one = wire(api)
         reading = await post(one, doubt)
         assert reading.meaning is Meaning.DONE
@@ -99,7 +99,7 @@ def test_a_good_answer_costs_one_request() -> None:
 )
 def test_doubt_is_tried_again_under_the_same_key_and_remembered(trouble: Reply) -> None:
     async def main() -> None:
-        api, doubt = Replies(trouble, trouble, GOOD), Doubt()
+        api, doubt = Replies(trouble, trouble, GOOD), SendState()
         one = wire(api)
         assert (await post(one, doubt)).meaning is Meaning.DONE
         assert {sent[4] for sent in api.sent} == {"k"}
@@ -112,7 +112,7 @@ def test_doubt_is_tried_again_under_the_same_key_and_remembered(trouble: Reply) 
 
 def test_a_request_that_never_left_leaves_no_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.NEVER_CONNECTED, GOOD), Doubt()
+        api, doubt = Replies(Failure.NEVER_CONNECTED, GOOD), SendState()
         assert (await post(wire(api), doubt)).meaning is Meaning.DONE
         assert doubt.doubtful is False
 
@@ -121,7 +121,7 @@ def test_a_request_that_never_left_leaves_no_doubt() -> None:
 
 def test_an_earlier_doubt_is_not_lifted_by_a_later_failure_to_connect() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.CUT, Failure.NEVER_CONNECTED), Doubt()
+        api, doubt = Replies(Failure.CUT, Failure.NEVER_CONNECTED), SendState()
         assert (await post(wire(api), doubt)).meaning is Meaning.NOT_SENT
         assert doubt.doubtful is True
 
@@ -199,7 +199,7 @@ def limited(after: str | None = None) -> Answer:
 
 def test_a_429_uses_no_attempt_and_leaves_no_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(*[limited()] * 5, GOOD), Doubt()
+        api, doubt = Replies(*[limited()] * 5, GOOD), SendState()
         one = wire(api, max_attempts=1)
         assert (await post(one, doubt)).meaning is Meaning.DONE
         assert doubt.doubtful is False
@@ -250,7 +250,7 @@ def test_too_many_requests_for_too_long_stop_the_load() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_stops_everything_at_once(status: int) -> None:
     async def main() -> None:
-        api, doubt = Replies(Answer(status, PROBLEM, b"{}")), Doubt()
+        api, doubt = Replies(Answer(status, PROBLEM, b"{}")), SendState()
         one = wire(api)
         with pytest.raises(Halted):
             await post(one, doubt)
@@ -263,7 +263,7 @@ def test_a_refused_key_stops_everything_at_once(status: int) -> None:
 
 def test_a_stop_during_the_wait_for_a_second_try_keeps_the_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.CUT), Doubt()
+        api, doubt = Replies(Failure.CUT), SendState()
         one = wire(api, max_attempts=50)
         task = asyncio.create_task(post(one, doubt))
         await asyncio.sleep(0.3)
@@ -280,7 +280,7 @@ def test_a_stop_during_the_wait_for_a_second_try_keeps_the_doubt() -> None:
 
 def test_a_request_that_is_cancelled_under_way_is_in_doubt() -> None:
     async def main() -> None:
-        doubt = Doubt()
+        doubt = SendState()
         task = asyncio.create_task(post(wire(Replies(GOOD, latency_s=5)), doubt))
         await asyncio.sleep(1)
         task.cancel()

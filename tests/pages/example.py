@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
-from pipeline.core.rules.catalogue import message
+from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.totals import Totals
 from pipeline.report import OUTCOME_SCHEMA, FileReport, Outcomes, write_report
 from schemas.results import ControlFacts, ControlTotals
@@ -52,7 +52,10 @@ def every_outcome(folder: Path, *, records: int = 400) -> FileReport:
         if outcome is not None:
             said[number] = outcome
     rows[0] = Row(
-        verdict="rejected", codes=("record.blank",), message=message("record.blank"), references=(None,) * 3
+        verdict="rejected",
+        codes=("record.blank",),
+        message=rule_message("record.blank"),
+        references=(None,) * 3,
     )
     said.pop(1, None)
     checked = checked_file(folder, rows, name="za_citypower_bills_2026-12-01.csv", part_records=150)
@@ -74,7 +77,7 @@ def _record(number: int, chance: random.Random) -> tuple[Row, Outcome | dict[str
     amount = chance.randint(8_000, 420_000)
     if number % 20 == 1:
         codes = ("amount_due.too_precise", "customer_email.invalid")
-        told = "; ".join(message(code) for code in codes)
+        told = "; ".join(rule_message(code) for code in codes)
         return Row(
             None, currency, verdict="rejected", codes=codes, message=told, references=PERSONAL[:3]
         ), None
@@ -88,14 +91,14 @@ _SAID: dict[int, Outcome | dict[str, Any] | None] = {
     3: {
         "outcome": "conflict",
         "codes": "bill_reference.differs",
-        "message": message("bill_reference.differs"),
+        "message": rule_message("bill_reference.differs"),
     },
     4: {
         "outcome": "refused",
         "codes": "api.400.validation-error",
         "message": f"Validation error: {PERSONAL[2]} is too far ahead of {PERSONAL[4]}",
     },
-    5: {"outcome": "in_doubt", "codes": "api.timed_out", "message": message("api.timed_out")},
+    5: {"outcome": "in_doubt", "codes": "api.timed_out", "message": rule_message("api.timed_out")},
     6: None,
     7: Outcome.UPDATED,
     8: Outcome.UNCHANGED,
@@ -172,7 +175,7 @@ def _part(start: int, height: int, width: int, rejected_of_ten: int) -> pl.DataF
         codes=pl.when(bad)
         .then(pl.concat_list(pl.lit("due_date.format")))
         .otherwise(pl.lit([], pl.List(pl.String))),
-        message=pl.when(bad).then(pl.lit(message("due_date.format"))),
+        message=pl.when(bad).then(pl.lit(rule_message("due_date.format"))),
         duplicate_of=pl.lit(None, pl.Int64),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.values.money import exponents
-from pipeline.core.values.money import shown as money
+from pipeline.core.values.money import format_amount as money
 from pipeline.report import FileReport, write_report
 from tests.pages.browser import Browser, Opened
 from tests.pages.example import HOSTILE, hostile, large

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.outcomes import Outcome
 from pipeline.report import FileReport, nothing_sent, write_report
-from pipeline.report.csv_dialect import Dialect
+from pipeline.report.csv_dialect import RejectsDialect
 from tests.report.example import HEADER, RUN, Row, checked_file, outcomes_of, rejected
 
 OURS = "reject_codes,reject_messages,reject_record,reject_source"
@@ -233,8 +233,8 @@ def test_any_record_comes_through_two_rounds_of_rejects_unaltered(
     assert second.header_line() == first.header_line()
 
 
-def dialect(header: bytes, source: str, *, is_rejects_file: bool = False) -> Dialect:
-    return Dialect(
+def dialect(header: bytes, source: str, *, is_rejects_file: bool = False) -> RejectsDialect:
+    return RejectsDialect(
         header=header,
         delimiter=",",
         encoding="utf-8",

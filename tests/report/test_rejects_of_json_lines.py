@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.mapping.file_names import peek_rejects
-from pipeline.report.rejects_json_lines import JsonLines
+from pipeline.report.rejects_json_lines import JsonLinesRejects
 
 SOURCE = "zoë's bills.ndjson.0123abcd"
-FIRST = JsonLines("utf-8", b"\n", SOURCE)
-SECOND = JsonLines("utf-8", b"\n", "mended.ndjson.99999999", is_rejects_file=True)
+FIRST = JsonLinesRejects("utf-8", b"\n", SOURCE)
+SECOND = JsonLinesRejects("utf-8", b"\n", "mended.ndjson.99999999", is_rejects_file=True)
 OURS = {
     "reject_codes": "a.b;c.d",
     "reject_messages": 'said “so”, "twice"',
@@ -22,7 +22,7 @@ OURS = {
 }
 
 
-def joined(original: str, dialect: JsonLines = FIRST, number: int | None = 7) -> str:
+def joined(original: str, dialect: JsonLinesRejects = FIRST, number: int | None = 7) -> str:
     line = dialect.record_line(original.encode(), OURS["reject_codes"], OURS["reject_messages"], number)
     assert line.endswith(b"\n")
     return line.decode().removesuffix("\n")
@@ -64,19 +64,19 @@ def test_rejects_of_a_rejects_file_replace_its_keys(original: str, edited: bool)
     assert (
         joined(line, SECOND, None)
         == joined(line, SECOND)
-        == joined(original, JsonLines("utf-8", b"\n", SECOND.source))
+        == joined(original, JsonLinesRejects("utf-8", b"\n", SECOND.source))
     )
 
 
 def test_half_a_character_at_the_end_is_kept() -> None:
-    dialect = JsonLines("utf-16-le", "\n".encode("utf-16-le"), SOURCE)
+    dialect = JsonLinesRejects("utf-16-le", "\n".encode("utf-16-le"), SOURCE)
     original = '{"a":1'.encode("utf-16-le") + b"\x7d"
     assert dialect.record_line(original, "a.b", "m", 7).startswith(original + " {".encode("utf-16-le"))
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "cp1252", "latin-1"])
 def test_our_keys_fit_every_encoding(codec: str) -> None:
-    line = JsonLines(codec, b"", SOURCE).record_line('{"a":"ë"}'.encode(codec), "a.b", "łódź 😀", 7)
+    line = JsonLinesRejects(codec, b"", SOURCE).record_line('{"a":"ë"}'.encode(codec), "a.b", "łódź 😀", 7)
     assert json.loads(line.decode(codec)) == {
         "a": "ë",
         "reject_codes": "a.b",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.core.values.money import shown
+from pipeline.core.values.money import format_amount
 from pipeline.report import describe, without_report, write_report
 from schemas.results import FileFacts, RefusalFacts
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
@@ -30,12 +30,12 @@ from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
     ],
 )
 def test_money_is_told_in_major_units_to_the_cent(currency: str, amount_minor: int, text: str) -> None:
-    assert shown(currency, amount_minor) == text
+    assert format_amount(currency, amount_minor) == text
 
 
 @given(st.integers(-(10**30), 10**30))
 def test_money_in_words_is_exact(amount_minor: int) -> None:
-    number = shown("KWD", amount_minor).removeprefix("KWD ").replace(" ", "")
+    number = format_amount("KWD", amount_minor).removeprefix("KWD ").replace(" ", "")
     digits = Decimal(number).as_tuple()
     assert digits.exponent == -3
     assert int(number.replace(".", "")) == amount_minor

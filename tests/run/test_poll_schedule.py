@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pipeline.run.poll_schedule import PAUSE_S, Turn
+from pipeline.run.poll_schedule import PAUSE_S, PollSchedule
 
 
 def test_the_first_look_is_at_once() -> None:
-    assert Turn(60).at < 0
+    assert PollSchedule(60).at < 0
 
 
 def test_after_a_look_the_next_comes_an_interval_later_or_when_a_file_may_have_settled() -> None:
-    turn = Turn(60)
+    turn = PollSchedule(60)
     turn.done(1000.0)
     assert turn.at == 1060
     turn.done(1000.0, again_in_s=2.5)
@@ -20,7 +20,7 @@ def test_after_a_look_the_next_comes_an_interval_later_or_when_a_file_may_have_s
 
 
 def test_a_failure_is_tried_again_after_one_second_then_two_then_four_and_so_on_to_a_bound() -> None:
-    turn, waits = Turn(5), []
+    turn, waits = PollSchedule(5), []
     for _ in range(9):
         turn.failed(1000.0, longest_s=60)
         waits.append(turn.at - 1000)
@@ -28,7 +28,7 @@ def test_a_failure_is_tried_again_after_one_second_then_two_then_four_and_so_on_
 
 
 def test_success_forgets_the_failures() -> None:
-    turn = Turn(5)
+    turn = PollSchedule(5)
     for _ in range(1000):
         turn.failed(1000.0, longest_s=900)
     turn.done(2000.0)
@@ -37,7 +37,7 @@ def test_success_forgets_the_failures() -> None:
 
 
 def test_a_change_calls_at_once_but_not_without_a_pause_and_not_out_of_a_back_off() -> None:
-    turn = Turn(60)
+    turn = PollSchedule(60)
     turn.done(1000.0)
     turn.called(1030.0)
     assert turn.at == 1030
@@ -50,7 +50,7 @@ def test_a_change_calls_at_once_but_not_without_a_pause_and_not_out_of_a_back_of
 
 
 def test_a_change_never_puts_a_look_off() -> None:
-    turn = Turn(60)
+    turn = PollSchedule(60)
     turn.done(1000.0, again_in_s=1)
     turn.called(1010.0)
     assert turn.at == 1001

@@ -25,7 +25,7 @@ def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
     """From now on this machine's clock is off by so much; files keep the times that the disk gives them."""
 
     def jumped(off: timedelta) -> None:
-        monkeypatch.setattr(pipeline.run.context.Desk, "now", lambda _: datetime.now(UTC) + off)
+        monkeypatch.setattr(pipeline.run.context.RunContext, "now", lambda _: datetime.now(UTC) + off)
         monkeypatch.setattr(pipeline.diagnostics.doctor, "_now", lambda: datetime.now(UTC) + off)
 
     return jumped

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from pipeline.core.api.requests import Json, Kind, Wanted, encode
+from pipeline.core.api.requests import BillRequest, Json, Kind, encode
 
 KEY_VERSION = "1"
 MAX_GENERATIONS = 4
@@ -17,7 +17,7 @@ VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """The digit of a UUID whose first two bits say that it is one. Source: RFC 9562, 4.1."""
 
 
-def content_of(wanted: Wanted) -> str:
+def content_of(wanted: BillRequest) -> str:
     """SHA-256 (hex) of the leaf's fields as the file states them, with the references of its owners."""
     return _digest(
         {

@@ -10,42 +10,42 @@ from pipeline.core.outcomes import RecordOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenIntent:
     """A request is about to be sent. One unsettled intent per business key: a second one fails."""
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseIntent:
     """An intent is settled."""
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
+class RenewIntent:
     """The next generation of an intent takes the place of a spent one."""
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class SpendKey:
     """The key of this intent is spent for good: the next attempt starts one generation later."""
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Know:
+class UpsertEntity:
     """The API holds an entity. Its id and its reference both replace what was known under either."""
 
     entity: Entity
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class ForgetEntity:
     """The API no longer has it."""
 
     kind: Kind
@@ -53,14 +53,14 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
-class Distrust:
+class DistrustEntities:
     """Ids that a file's records show may be others': they are forgotten, but for those that carry a balance."""
 
     file_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Conclude:
+class StoreOutcome:
     """What became of a record; attempts of earlier runs, which left it in doubt, are added."""
 
     file_id: int
@@ -69,11 +69,21 @@ class Conclude:
 
 
 @dataclass(frozen=True, slots=True)
-class Upgrade:
+class UpgradeOutcome:
     """An unchanged record whose customer's or account's details were patched after it counts as updated."""
 
     file_id: int
     record: int
 
 
-Change = Open | Close | Renew | Spend | Know | Forget | Distrust | Conclude | Upgrade
+Change = (
+    OpenIntent
+    | CloseIntent
+    | RenewIntent
+    | SpendKey
+    | UpsertEntity
+    | ForgetEntity
+    | DistrustEntities
+    | StoreOutcome
+    | UpgradeOutcome
+)

@@ -36,7 +36,7 @@ class Party(NamedTuple):
     """`name`, `email`, `phone` (customers only), `metadata`; only what is filled."""
 
 
-class Wanted(NamedTuple):
+class BillRequest(NamedTuple):
     """One accepted record, normalised. `amount_minor` is `amount_due` or `balance`, in minor units."""
 
     record: int
@@ -84,7 +84,7 @@ ROW = (
 """Columns of the records Parquet that a wish is made of."""
 
 
-def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
+def request_from_row(row: Mapping[str, Any], model: Model) -> BillRequest:
     """One row of the records Parquet (see `CheckedFile`) as a wish."""
     kind = LEAF_OF[model]
     customer = Party(
@@ -107,7 +107,7 @@ def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
         "account": row["account_reference"],
         "bill": row["bill_reference"],
     }
-    return Wanted(
+    return BillRequest(
         record=row["record"],
         kind=kind,
         customer=customer,
@@ -121,7 +121,7 @@ def wanted_from_row(row: Mapping[str, Any], model: Model) -> Wanted:
     )
 
 
-def create_body(wanted: Wanted, *, customer_id: str | None, account_id: str | None) -> Json:
+def create_body(wanted: BillRequest, *, customer_id: str | None, account_id: str | None) -> Json:
     """The create request: parents by id where an id is known, nested whole where not."""
     body = wanted.leaf()
     if wanted.kind == "customer":

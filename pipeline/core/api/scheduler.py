@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.core.api.requests import Kind, Wanted
+from pipeline.core.api.requests import BillRequest, Kind
 
 
 @dataclass(slots=True)
-class Group:
+class AccountGroup:
     """The records of one account of a customer, or those directly on the customer (`account` None)."""
 
     account: str | None
     rows: Sequence[int]
     account_id: str | None = None
     cursor: int = 0
-    latest: Wanted | None = None
+    latest: BillRequest | None = None
     """The record sent last."""
 
     @property
@@ -31,11 +31,11 @@ class Group:
         return len(self.rows) - self.cursor
 
 
-class Task(NamedTuple):
+class ScheduledRequest(NamedTuple):
     """One record to send now, with the parent ids known now."""
 
-    wanted: Wanted
-    group: Group
+    wanted: BillRequest
+    group: AccountGroup
     customer_id: str | None
     account_id: str | None
     opens_customer: bool
@@ -43,19 +43,19 @@ class Task(NamedTuple):
 
 
 @dataclass(slots=True)
-class CustomerPart:
+class CustomerQueue:
     """All records of one customer in a file. `row` makes the wish of a row number, so that few exist at once."""
 
     customer: str
     kind: Kind
-    groups: Sequence[Group]
-    row: Callable[[int], Wanted]
+    groups: Sequence[AccountGroup]
+    row: Callable[[int], BillRequest]
     customer_id: str | None = None
     running: int = 0
     abandoned: int = 0
     """Records left not attempted because their opener is in doubt."""
-    _ready: deque[Group] = field(default_factory=deque)
-    _waiting: list[Group] = field(default_factory=list)
+    _ready: deque[AccountGroup] = field(default_factory=deque)
+    _waiting: list[AccountGroup] = field(default_factory=list)
     _opening: bool = False
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class CustomerPart:
     def finished(self) -> bool:
         return not self.running and not self._ready and not self._waiting
 
-    def take(self) -> Task | None:
+    def take(self) -> ScheduledRequest | None:
         """The next record that can be sent now, or None while all wait for a parent."""
         while self._ready:
             group = self._ready.popleft()
@@ -81,11 +81,18 @@ class CustomerPart:
                 # Direct bills behind an opener come round again and then wait.
                 self._ready.append(group)
             self.running += 1
-            return Task(wanted, group, self.customer_id, group.account_id, opens_customer, opens_account)
+            return ScheduledRequest(
+                wanted, group, self.customer_id, group.account_id, opens_customer, opens_account
+            )
         return None
 
     def done(
-        self, task: Task, *, customer_id: str | None, account_id: str | None, in_doubt: bool = False
+        self,
+        task: ScheduledRequest,
+        *,
+        customer_id: str | None,
+        account_id: str | None,
+        in_doubt: bool = False,
     ) -> None:
         """A task ended. Ids that came to light serve the rest."""
         self.running -= 1
@@ -106,31 +113,31 @@ class CustomerPart:
             else:
                 self._ready.extend(waiting)
 
-    def _abandon(self, waiting: Sequence[Group]) -> None:
+    def _abandon(self, waiting: Sequence[AccountGroup]) -> None:
         kept = [group for group in self._ready if not self._needs_customer(group)]
         dropped = [group for group in self._ready if self._needs_customer(group)]
         self.abandoned += sum(group.left for group in (*waiting, *dropped))
         self._ready = deque(kept)
 
-    def _needs_customer(self, group: Group) -> bool:
+    def _needs_customer(self, group: AccountGroup) -> bool:
         if self.kind == "customer":
             return False
         return self.kind == "account" or group.account is None or group.account_id is None
 
 
-class Turns:
+class FairQueue:
     """Customers in turn: each gets one request started before the first gets its second."""
 
     def __init__(self) -> None:
-        self._turn: deque[CustomerPart] = deque()
+        self._turn: deque[CustomerQueue] = deque()
         self._parked: set[int] = set()
         self.active = 0
 
-    def add(self, part: CustomerPart) -> None:
+    def add(self, part: CustomerQueue) -> None:
         self.active += 1
         self._turn.append(part)
 
-    def take(self) -> tuple[CustomerPart, Task] | None:
+    def take(self) -> tuple[CustomerQueue, ScheduledRequest] | None:
         """The next task in turn, or None while every customer waits."""
         while self._turn:
             part = self._turn.popleft()
@@ -143,7 +150,7 @@ class Turns:
             return part, task
         return None
 
-    def done(self, part: CustomerPart) -> bool:
+    def done(self, part: CustomerQueue) -> bool:
         """Call after `part.done`: puts a waiting customer back in turn; True when the customer is finished."""
         if part.finished:
             self._parked.discard(id(part))

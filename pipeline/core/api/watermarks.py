@@ -26,7 +26,7 @@ class Doubts:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Recency:
     """What a file's balances are as news: all that setting one depends on, beside the entity itself."""
 
     watermark: str

@@ -144,7 +144,7 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
     for style in _STYLES if texts else ():
         stated = style | {"currency_sign": sign} if sign else style
         form = AmountFormat.model_validate({"unit": "major", **stated})
-        minor = money.reading(column, currencies, form)["minor"]
+        minor = money.parse_amounts(column, currencies, form)["minor"]
         if minor.null_count() == 0:
             kept.setdefault(tuple(minor), {key: value for key, value in stated.items() if value is not None})
     return Guess(tuple(kept.values()), len(texts))
@@ -162,7 +162,7 @@ def usual_range(
     read = pl.DataFrame(
         {
             "group": groups,
-            "minor": money.reading(pl.Series(texts, dtype=pl.String), currencies, form)["minor"],
+            "minor": money.parse_amounts(pl.Series(texts, dtype=pl.String), currencies, form)["minor"],
         }
     )
     middles = [sorted(each["minor"])[(each.height - 1) // 2] for each in read.partition_by("group")]
@@ -184,7 +184,7 @@ def guess_dates(texts: Sequence[str]) -> Guess[str]:
     column = pl.Series(texts, dtype=pl.String)
     kept: dict[tuple[str, ...], str] = {}
     for each in DATE_FORMATS if texts else ():
-        days = dates.reading(column, [each])["day"]
+        days = dates.parse_dates(column, [each])["day"]
         if days.null_count() == 0:
             kept.setdefault(tuple(days), each)
     return Guess(tuple(kept.values()), len(texts))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.core.mapping.file_names import match_problems
-from pipeline.core.mapping.layout import AMOUNT, CANONICAL, METADATA, PART, REQUIRED, is_canonical, nearest
+from pipeline.core.mapping.layout import (
+    AMOUNT,
+    CANONICAL,
+    METADATA,
+    PART,
+    REQUIRED,
+    is_canonical,
+    nearest_hint,
+)
 from pipeline.core.rules import catalogue
 from pipeline.core.values import date_formats
 from pipeline.core.values.money import exponents
@@ -34,7 +42,7 @@ def feed_problems(feed: Feed) -> list[str]:
 
 def _unknown_column(column: str, model: Model) -> Iterator[str]:
     if not is_canonical(column, model):
-        meant = nearest(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
+        meant = nearest_hint(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
         yield f"columns: {column} is no column of model {model}{meant}"
     key = column.partition(".")[2]
     if len(key) > catalogue.MAX_METADATA_KEY_CHARACTERS:
@@ -47,7 +55,7 @@ def _format_problems(feed: Feed) -> Iterator[str]:
     yield from _unknown_places(feed)
     for code in feed.expected_codes:
         if code not in catalogue.RULES or code.startswith("file."):
-            yield f"expected_codes: {code} is no code of a record{nearest(code, list(catalogue.RULES))}"
+            yield f"expected_codes: {code} is no code of a record{nearest_hint(code, list(catalogue.RULES))}"
 
 
 def _unknown_places(feed: Feed) -> Iterator[str]:
@@ -55,7 +63,8 @@ def _unknown_places(feed: Feed) -> Iterator[str]:
     mapped = (feed.columns or {}).get("currency")
     for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
         if currency and currency not in exponents():
-            yield f"currency: {currency} is no ISO 4217 code with minor units{nearest(currency, list(exponents()))}"
+            hint = nearest_hint(currency, list(exponents()))
+            yield f"currency: {currency} is no ISO 4217 code with minor units{hint}"
     if feed.phone_region and not is_region(feed.phone_region):
         yield f"phone_region: {feed.phone_region} is no ISO 3166 region with phone numbers"
 

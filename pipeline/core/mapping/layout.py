@@ -61,7 +61,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ConstantText:
     """A text that is the same for every record."""
 
     text: str
@@ -91,7 +91,7 @@ class TwoColumns:
     signs: SignedValue | None = None
 
 
-Source = Field | Text | FirstOf | Joined | TwoColumns
+Source = Field | ConstantText | FirstOf | Joined | TwoColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Layout:
 
     def message(self, code: str) -> str:
         """What a record's message says of a code, with the file's own column names."""
-        return catalogue.message(code, columns=self.own_names.get(code.partition(".")[0], ()))
+        return catalogue.rule_message(code, columns=self.own_names.get(code.partition(".")[0], ()))
 
 
 def is_canonical(column: str, model: Model) -> bool:
@@ -150,7 +150,7 @@ def is_canonical(column: str, model: Model) -> bool:
     return column in CANONICAL[model] or bool(dot and key and family in METADATA[model])
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
+def nearest_hint(name: str, known: Sequence[str]) -> str:
     """What a misspelled name was perhaps meant to be, as the end of a message."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; nearest is {close[0]}" if close else ""
@@ -291,7 +291,7 @@ class _Fitting:
             return ", which is one column (check feed.delimiter)"
         known = {_plain(each) for each in _known_names(self.feed)} - {""}
         is_header = any(_plain(each) in known for each in self.positions)
-        return printable(nearest(name, list(self.positions))) if is_header else ""
+        return printable(nearest_hint(name, list(self.positions))) if is_header else ""
 
     def checks(self) -> tuple[dict[Check, tuple[int, ...]], tuple[str, ...]]:
         """Check → positions of the columns it is over, and the names of those columns."""
@@ -314,7 +314,7 @@ class _Fitting:
 
     def _source(self, column: str, source: ColumnSource, seen: frozenset[str]) -> Source:
         if isinstance(source, Const):
-            return Text(source.const)
+            return ConstantText(source.const)
         if isinstance(source, str):
             return self._one(column, source, seen)
         if isinstance(source, DebitCredit):
@@ -346,18 +346,18 @@ class _Fitting:
             if index % 2:
                 pieces.append(self._part(piece, seen))
             elif piece:
-                pieces.append(Text(piece))
+                pieces.append(ConstantText(piece))
         return Joined(tuple(pieces), lenient=column.endswith("_name"))
 
     def _part(self, part: str, seen: frozenset[str]) -> Source:
         if part in self.positions:
             return Field(self.positions[part])
         if part.startswith("file.") and part.removeprefix("file.") in self.name_parts:
-            return Text(self.name_parts[part.removeprefix("file.")])
+            return ConstantText(self.name_parts[part.removeprefix("file.")])
         if part in self.mapping and part not in seen:
             return self._source(part, self.mapping[part], seen | {part})
         if part == "currency" and self.feed.currency:
-            return Text(self.feed.currency)
+            return ConstantText(self.feed.currency)
         raise _Missing(part)
 
     def _unmapped(self, sources: Mapping[str, Source]) -> list[str]:

@@ -10,12 +10,12 @@ from pipeline.core.mapping.layout import (
     AMOUNT,
     CANONICAL,
     METADATA,
+    ConstantText,
     Field,
     FirstOf,
     Joined,
     Layout,
     Source,
-    Text,
     TwoColumns,
 )
 
@@ -81,7 +81,9 @@ def _stated(source: Source) -> pl.Expr:
         case FirstOf(sources):
             return pl.coalesce([_stated(each) for each in sources])
         case Joined(pieces):
-            texts = [pl.lit(each.text) if isinstance(each, Text) else _stated(each) for each in pieces]
+            texts = [
+                pl.lit(each.text) if isinstance(each, ConstantText) else _stated(each) for each in pieces
+            ]
             return pl.concat_str(texts, separator="\x1f", ignore_nulls=False)
         case _:
             return _expression(source)
@@ -91,7 +93,7 @@ def _expression(source: Source) -> pl.Expr:
     match source:
         case Field(position):
             return pl.col(f"field_{position}")
-        case Text(text):
+        case ConstantText(text):
             return pl.lit(text.strip() or None, pl.String)
         case FirstOf(sources):
             return pl.coalesce([_expression(each) for each in sources])
@@ -102,11 +104,13 @@ def _expression(source: Source) -> pl.Expr:
 
 
 def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:
-    texts = [pl.lit(each.text) if isinstance(each, Text) else _expression(each) for each in pieces]
+    texts = [pl.lit(each.text) if isinstance(each, ConstantText) else _expression(each) for each in pieces]
     if not lenient:
         return _filled(pl.concat_str(texts, ignore_nulls=False))
     stated = [
-        text.is_not_null() for text, each in zip(texts, pieces, strict=True) if not isinstance(each, Text)
+        text.is_not_null()
+        for text, each in zip(texts, pieces, strict=True)
+        if not isinstance(each, ConstantText)
     ]
     joined = pl.concat_str(texts, ignore_nulls=True).str.replace_all(r"\s+", " ")
     return pl.when(pl.any_horizontal(stated) if stated else pl.lit(value=True)).then(_filled(joined))

@@ -238,7 +238,7 @@ def with_lines(told: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([told, said.select(told.columns)]).sort("record")
 
 
-def told_with(told: pl.DataFrame, found: Found, message: Callable[[str], str]) -> pl.DataFrame:
+def merge_findings(told: pl.DataFrame, found: Found, message: Callable[[str], str]) -> pl.DataFrame:
     """What is said of records (`content.FINDINGS`), with what was found across them: codes and messages behind those
     that stand."""
     codes = found.filter(pl.col("code").is_not_null())

@@ -286,7 +286,7 @@ def is_code(code: str) -> bool:
     return code in RULES or API_CODE.fullmatch(code) is not None
 
 
-def message(code: str, *, columns: tuple[str, ...] = ()) -> str:
+def rule_message(code: str, *, columns: tuple[str, ...] = ()) -> str:
     """What a record's reject message says: rule and the file's own columns, never the value."""
     field = code.partition(".")[0]
     own = [column for column in columns if column != field]

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core.names import SIDECAR_ENDING
 from pipeline.core.totals import Totals
-from pipeline.core.values.money import exponents, read_total, shown
+from pipeline.core.values.money import exponents, format_amount, read_total
 from pipeline.errors import FileRefused
 from schemas.control import Control
 from schemas.feed import Feed
@@ -109,9 +109,9 @@ def _differences(declared: ControlTotals, counted: ControlTotals) -> Iterator[st
     for currency in sorted({*declared.amounts_minor, *counted.amounts_minor}):
         said, found = declared.amounts_minor.get(currency), counted.amounts_minor.get(currency, 0)
         if said is None:
-            yield f"no sum of {currency} declared, {shown(currency, found)} found"
+            yield f"no sum of {currency} declared, {format_amount(currency, found)} found"
         elif said != found:
-            yield f"{shown(currency, said)} declared, {shown(currency, found)} found"
+            yield f"{format_amount(currency, said)} declared, {format_amount(currency, found)} found"
     if declared.hash_total != counted.hash_total:
         yield f"hash total {declared.hash_total} declared, {counted.hash_total} found"
 

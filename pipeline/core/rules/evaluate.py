@@ -16,7 +16,7 @@ import polars as pl
 from pipeline.core.csv_structure import DAMAGE
 from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
 from pipeline.core.mapping.normalise import metadata_json
-from pipeline.core.rules.field_rules import Group, groups
+from pipeline.core.rules.field_rules import FieldRules, field_rules_of
 from pipeline.core.values import dates, money, phones
 from pipeline.core.values.date_formats import ISO
 
@@ -58,21 +58,21 @@ FINDINGS: dict[str, pl.DataType] = {
 """Columns of what is said of records that are not simply accepted."""
 
 
-class Judged(NamedTuple):
+class RuleResults(NamedTuple):
     """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that break a rule."""
 
     values: pl.DataFrame
     findings: pl.DataFrame
 
 
-def judge(records: pl.DataFrame, layout: Layout) -> Judged:
+def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     """Apply every rule to canonical text (of `normalise.canonical`).
 
     `stated_<name>` (String) stays in the values for each reference of `Layout.blended`, for the rules across records,
     and `reject_record` (Int64) of a corrected rejects file.
     """
     records = records.with_columns(_read(records, layout))
-    rules = list(groups(layout))
+    rules = list(field_rules_of(layout))
     sound = reduce(and_, (group.sound for group in rules), pl.col("damage").is_null())
     stated = [f"stated_{name}" for name in layout.blended()]
     stated += ["reject_record"] if layout.is_correction else []
@@ -83,7 +83,7 @@ def judge(records: pl.DataFrame, layout: Layout) -> Judged:
         .collect()
     )
     doubtful = records.filter(~judged["sound"])
-    return Judged(judged.drop("sound"), _findings(doubtful, rules, layout))
+    return RuleResults(judged.drop("sound"), _findings(doubtful, rules, layout))
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
@@ -93,7 +93,7 @@ def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
     read = {column: _amounts(records, column, layout)}
     for name in DATES[layout.feed.model]:
         formats = _date_formats(layout, name)
-        read[name] = dates.reading(records[name], formats, layout.feed.date_language)
+        read[name] = dates.parse_dates(records[name], formats, layout.feed.date_language)
     for name, found in read.items():
         yield from (each.alias(f"{name}:{each.name}") for each in found.iter_columns())
 
@@ -102,7 +102,7 @@ def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame
     """What `money` reads of the amounts, wherever their feed has them."""
     source, style, currencies = layout.sources.get(column), layout.feed.amount, records["currency"]
     if not isinstance(source, TwoColumns):
-        return money.reading(records[column], currencies, style)
+        return money.parse_amounts(records[column], currencies, style)
     first, second = records[f"{column}:first"], records[f"{column}:second"]
     if source.signs is None:
         return money.less(first, second, currencies, style)
@@ -132,7 +132,7 @@ def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
 _FAMILIES = ("metadata", "customer_metadata", "account_metadata")
 
 
-def _findings(doubtful: pl.DataFrame, rules: list[Group], layout: Layout) -> pl.DataFrame:
+def _findings(doubtful: pl.DataFrame, rules: list[FieldRules], layout: Layout) -> pl.DataFrame:
     """What is wrong with records that one look did not find sound."""
     if doubtful.is_empty():
         return pl.DataFrame(schema=FINDINGS)

@@ -41,7 +41,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FieldRules:
     """Rules about one thing.
 
     `sound` is true only where none of `faults` holds. It may be false or null elsewhere too: there the faults decide.
@@ -51,7 +51,7 @@ class Group:
     faults: tuple[Fault, ...]
 
 
-def groups(layout: Layout) -> Iterator[Group]:
+def field_rules_of(layout: Layout) -> Iterator[FieldRules]:
     """Every rule that a layout's records must keep.
 
     They look at canonical columns and at what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`,
@@ -69,7 +69,7 @@ def groups(layout: Layout) -> Iterator[Group]:
         yield _name("account_name")
     known = pl.col("currency").is_in(list(money.exponents()))
     missing = Fault("currency.missing", pl.col("currency").is_null())
-    yield Group(known, (missing, Fault("currency.unknown", ~known)))
+    yield FieldRules(known, (missing, Fault("currency.unknown", ~known)))
     yield _amount(AMOUNT[model], layout)
     yield from (_date(name) for name in DATES[model])
     if model == "bill":
@@ -85,9 +85,9 @@ def groups(layout: Layout) -> Iterator[Group]:
             yield _by_faults(Fault("record.reject_record", pl.col("reject_record").is_null()))
 
 
-def _by_faults(*faults: Fault) -> Group:
+def _by_faults(*faults: Fault) -> FieldRules:
     """For rules that are as quick as anything that could be said in their place."""
-    return Group(_all(~fault.bad.fill_null(value=False) for fault in faults), faults)
+    return FieldRules(_all(~fault.bad.fill_null(value=False) for fault in faults), faults)
 
 
 def _all(conditions: Iterable[pl.Expr]) -> pl.Expr:
@@ -98,7 +98,7 @@ def _or_absent(text: pl.Expr, sound: pl.Expr) -> pl.Expr:
     return text.is_null() | sound
 
 
-def _reference(name: str, *, required: bool) -> Group:
+def _reference(name: str, *, required: bool) -> FieldRules:
     text = pl.col(name)
     sound = text.str.contains(_SOUND_REFERENCE)
     mangled = text.str.contains(_SPREADSHEET)
@@ -108,8 +108,8 @@ def _reference(name: str, *, required: bool) -> Group:
         _too_long(name, catalogue.MAX_REFERENCE_CHARACTERS),
     )
     if required:
-        return Group(sound, (Fault(f"{name}.missing", text.is_null()), *faults))
-    return Group(_or_absent(text, sound), faults)
+        return FieldRules(sound, (Fault(f"{name}.missing", text.is_null()), *faults))
+    return FieldRules(_or_absent(text, sound), faults)
 
 
 def _too_long(name: str, max_characters: int) -> Fault:
@@ -131,19 +131,19 @@ def _sound_text(name: str, max_characters: int) -> pl.Expr:
     return _or_absent(text, _short(name, max_characters) & ~text.str.contains(_CELL))
 
 
-def _name(name: str) -> Group:
+def _name(name: str) -> FieldRules:
     most = catalogue.MAX_NAME_CHARACTERS
-    return Group(_sound_text(name, most), (_too_long(name, most), _mangled(name, [name])))
+    return FieldRules(_sound_text(name, most), (_too_long(name, most), _mangled(name, [name])))
 
 
-def _email() -> Group:
+def _email() -> FieldRules:
     text, most = pl.col("customer_email"), catalogue.MAX_EMAIL_CHARACTERS
     fits = text.str.contains(_EMAIL)
     faults = (_too_long("customer_email", most), Fault("customer_email.invalid", ~fits))
-    return Group(_or_absent(text, _short("customer_email", most) & fits), faults)
+    return FieldRules(_or_absent(text, _short("customer_email", most) & fits), faults)
 
 
-def _amount(column: str, layout: Layout) -> Group:
+def _amount(column: str, layout: Layout) -> FieldRules:
     low, high = -catalogue.MAX_BALANCE_MINOR, catalogue.MAX_BALANCE_MINOR
     if (
         column == "amount_due" and layout.feed.line_items is None
@@ -154,7 +154,7 @@ def _amount(column: str, layout: Layout) -> Group:
     if isinstance(layout.sources.get(column), TwoColumns):
         problems += ("sign",)
     outside = pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
-    return Group(
+    return FieldRules(
         within,
         (
             Fault(f"{column}.missing", pl.col(column).is_null()),
@@ -170,9 +170,9 @@ def _fault(column: str, problem: str) -> Fault:
     return Fault(f"{column}.{problem}", pl.col(f"{column}:{problem}"), told)
 
 
-def _date(name: str) -> Group:
+def _date(name: str) -> FieldRules:
     problems = ("format", "impossible", "ambiguous")
-    return Group(
+    return FieldRules(
         _or_absent(pl.col(name), pl.col(f"{name}:day").is_not_null()),
         tuple(_fault(name, problem) for problem in problems),
     )
@@ -199,7 +199,7 @@ def _columns(layout: Layout, family: str) -> list[str]:
     return [f"{family}.{key}" for key in layout.metadata_keys(family)]
 
 
-def _metadata(layout: Layout, family: str) -> Group:
+def _metadata(layout: Layout, family: str) -> FieldRules:
     names, most = _columns(layout, family), catalogue.MAX_METADATA_VALUE_CHARACTERS
     too_long = [pl.col(name).str.len_chars() > most for name in names]
     keys = zip(names, layout.metadata_keys(family), strict=True)
@@ -208,7 +208,7 @@ def _metadata(layout: Layout, family: str) -> Group:
     if unfit:
         of_keys.append(Fault(f"{family}.key", pl.any_horizontal(unfit)))
     values = Fault(f"{family}.value_too_long", pl.any_horizontal(too_long))
-    return Group(
+    return FieldRules(
         _all([*(_sound_text(name, most) for name in names), _by_faults(*of_keys).sound]),
         (values, _mangled(family, names), *of_keys),
     )

@@ -94,7 +94,7 @@ def shape(date_format: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def groups(date_format: str) -> str:
+def pattern_with_groups(date_format: str) -> str:
     """The same with a named group for each directive of `READ`."""
     return _pattern(date_format, named=True)
 
@@ -169,7 +169,7 @@ def problems(date_format: str) -> list[str]:
 
 def read_date(text: str, date_format: str, language: DateLanguage = "en") -> str | None:
     """One date as YYYY-MM-DD, or None."""
-    found = re.fullmatch(groups(date_format), text)
+    found = re.fullmatch(pattern_with_groups(date_format), text)
     if found is None:
         return None
     parts = found.groupdict()

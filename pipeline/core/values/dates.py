@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.core.values.date_formats import HIGHEST, ISO, groups
-from pipeline.core.values.fast_path import put_in_place
+from pipeline.core.values.date_formats import HIGHEST, ISO, pattern_with_groups
+from pipeline.core.values.fast_path import merge_slow_path
 from pipeline.core.values.month_names import LANGUAGES, months
 from schemas.feed import DateLanguage
 
@@ -32,7 +32,7 @@ _PLAIN = {
 """Directive → characters that it mostly takes, and a pattern of them."""
 
 
-def reading(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "en") -> pl.DataFrame:
+def parse_dates(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "en") -> pl.DataFrame:
     """Read a column by the formats: the day, and what is wrong with the text.
 
     Columns: `day` (String, YYYY-MM-DD), `told` (String: what a text of no declared format is, where that is known), and
@@ -47,7 +47,7 @@ def reading(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "
         plain = _plainly(formats[0], language)
     read = frame.with_columns(day=plain, told=pl.lit(None, pl.String)).drop("text")
     rest = read["day"].is_null() & texts.is_not_null()
-    return put_in_place(read, _PROBLEMS, rest, lambda: _closely(frame.filter(rest), formats, language))
+    return merge_slow_path(read, _PROBLEMS, rest, lambda: _closely(frame.filter(rest), formats, language))
 
 
 def _plainly(date_format: str, language: DateLanguage) -> pl.Expr:
@@ -109,8 +109,8 @@ def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
 
 def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:
     """`day`, and whether the text `fits`: it looks like the format, and its month is one."""
-    found = text.str.extract_groups(f"^(?:{groups(date_format)})$")
-    names = re.findall(r"\(\?P<(\w)>", groups(date_format))
+    found = text.str.extract_groups(f"^(?:{pattern_with_groups(date_format)})$")
+    names = re.findall(r"\(\?P<(\w)>", pattern_with_groups(date_format))
     part = {name: found.struct.field(name) for name in names}
     number = {
         name: each.cast(pl.Int32, strict=False) for name, each in part.items() if name not in ("b", "B")

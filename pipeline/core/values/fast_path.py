@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 
-def put_in_place(
+def merge_slow_path(
     plain: pl.DataFrame, problems: Iterable[str], rest: pl.Series, look: Callable[[], pl.DataFrame]
 ) -> pl.DataFrame:
     """What was read at once, and what `look` says of the rows of `rest` (Boolean).

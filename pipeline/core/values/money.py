@@ -12,7 +12,7 @@ from functools import cache
 import polars as pl
 
 from pipeline.core.values.amount_notation import notation
-from pipeline.core.values.fast_path import put_in_place
+from pipeline.core.values.fast_path import merge_slow_path
 from schemas.feed import CURRENCY_CODE, AmountFormat, SignedValue
 
 MAX_DIGITS = 18
@@ -36,7 +36,7 @@ def exponents() -> dict[str, int]:
     return {each.code: each.exponent for each in Currency if each.exponent is not None}
 
 
-def shown(currency: str, amount_minor: int) -> str:
+def format_amount(currency: str, amount_minor: int) -> str:
     """`ZAR 1 234.50`: major units, exact, with as many decimals as the currency has.
 
     An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
@@ -63,7 +63,7 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def reading(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
+def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
     """Read a column of amounts: in minor units, and what is wrong with the text.
 
     Columns: `minor` (Int64), `told` (String: what an undeclared form is, where that is known), and true or false
@@ -76,7 +76,7 @@ def reading(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.
     plain = frame.with_columns(minor=_plainly(currencies, style), told=pl.lit(None, pl.String))
     plain = plain.drop("text", "currency")
     rest = plain["minor"].is_null() & texts.is_not_null()
-    return put_in_place(plain, _PROBLEMS, rest, lambda: _told(frame.filter(rest), style))
+    return merge_slow_path(plain, _PROBLEMS, rest, lambda: _told(frame.filter(rest), style))
 
 
 def less(debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
@@ -86,7 +86,7 @@ def less(debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: Am
     """
     both = pl.DataFrame({"debit": debits.is_null(), "credit": credits.is_null()})
     for name, texts in (("debit", debits), ("credit", credits)):
-        read = reading(texts, currencies, style)
+        read = parse_amounts(texts, currencies, style)
         both.hstack([each.alias(f"{name}:{each.name}") for each in read], in_place=True)
     debit, credit = (pl.when(name).then(0).otherwise(f"{name}:minor") for name in ("debit", "credit"))
     sign = ((pl.col("debit:minor") < 0) | (pl.col("credit:minor") < 0)).fill_null(value=False)
@@ -109,7 +109,7 @@ def signed(
     sign, minor = pl.col("stated").fill_null(""), pl.col("minor")
     wrong = pl.col("filled") & (~sign.is_in([*credits, *debits]) | (minor < 0).fill_null(value=False))
     return (
-        reading(values, currencies, style)
+        parse_amounts(values, currencies, style)
         .with_columns(stated=signs, filled=values.is_not_null())
         .with_columns(
             minor=pl.when(~wrong).then(pl.when(sign.is_in(credits)).then(-minor).otherwise(minor)),

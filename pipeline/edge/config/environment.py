@@ -14,7 +14,7 @@ from pydantic_settings.exceptions import SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from pipeline.edge.config.document import MAX_DEPTH, Path
-from pipeline.edge.config.words import did_you_mean, nearest
+from pipeline.edge.config.words import did_you_mean, nearest_word
 from pipeline.errors import ConfigError
 from schemas.settings import Settings
 
@@ -48,7 +48,7 @@ def read_environment() -> Environment:
             continue
         path = tuple(name[len(PREFIX) :].lower().split("__"))
         if path[0] not in Settings.model_fields or len(path) > MAX_DEPTH:
-            remedy = did_you_mean(nearest(path[0], Settings.model_fields)) or "unset it"
+            remedy = did_you_mean(nearest_word(path[0], Settings.model_fields)) or "unset it"
             found.mistakes.append(ConfigError(where=name, problem="there is no such key", remedy=remedy))
             continue
         try:

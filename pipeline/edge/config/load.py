@@ -17,7 +17,7 @@ from pipeline.edge.config.addresses import url_mistake, zone_mistake
 from pipeline.edge.config.document import MISTAKEN, Document, NotYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
-from pipeline.edge.config.mistakes import Places, model_in, raise_all, shape_mistakes
+from pipeline.edge.config.mistakes import ValueLocations, model_in, raise_all, shape_mistakes
 from pipeline.edge.small_files import NotSmall, read_small
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
@@ -52,7 +52,7 @@ def load_config(path: Path) -> Config:
     environment = read_environment()
     mistakes: list[ConfigError] = []
     document = _document(path, mistakes)
-    places = Places(path, document, environment)
+    places = ValueLocations(path, document, environment)
     mistakes += [*map(places.slip, document.slips), *environment.mistakes]
     if isinstance(document.value, dict):
         mistakes += _secrets_in_the_file(document.value, path)
@@ -98,7 +98,7 @@ def _secrets_in_the_file(values: dict[str, Any], path: Path) -> Iterator[ConfigE
             )
 
 
-def _text_only(value: Any, path: yaml_text.Path, places: Places, mistakes: list[ConfigError]) -> Any:
+def _text_only(value: Any, path: yaml_text.Path, places: ValueLocations, mistakes: list[ConfigError]) -> Any:
     """The same values, without text that no file, address or message can hold: NUL and halves of characters."""
     if isinstance(value, str) and not _is_text(value):
         problem, remedy = "it has a character that is not text", "write it again"
@@ -121,7 +121,7 @@ def _is_text(value: str) -> bool:
 
 
 def _settings(
-    values: dict[str, Any], places: Places, mistakes: list[ConfigError]
+    values: dict[str, Any], places: ValueLocations, mistakes: list[ConfigError]
 ) -> tuple[Settings | None, dict[str, Any]]:
     """The settings unless something is wrong with them, and in any case what is right in them, by dotted keys."""
     try:

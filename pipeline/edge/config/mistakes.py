@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pipeline.core.redact import redact_keys
 from pipeline.edge.config.document import MISTAKEN, Document, Path, Slip, is_tame
 from pipeline.edge.config.environment import Environment
-from pipeline.edge.config.words import did_you_mean, nearest
+from pipeline.edge.config.words import did_you_mean, nearest_word
 from pipeline.errors import ConfigError
 from schemas.feed import OBJECTS_OF_SOURCES
 from schemas.settings import Settings
@@ -37,7 +37,7 @@ def raise_all(mistakes: Sequence[ConfigError]) -> None:
     raise ConfigError(**facts, more=others)
 
 
-class Places:
+class ValueLocations:
     """Where a value was given: in the file, on which line, or by which variable."""
 
     def __init__(self, file: FilePath, document: Document, environment: Environment) -> None:
@@ -82,14 +82,14 @@ def is_feed_name(name: str) -> bool:
     return is_tame(name.replace("-", "_"))
 
 
-def shape_mistakes(problems: Sequence[ErrorDetails], places: Places) -> list[ConfigError]:
+def shape_mistakes(problems: Sequence[ErrorDetails], places: ValueLocations) -> list[ConfigError]:
     """What pydantic found, one line each: an unknown key, and not also the missing one that it was meant to be."""
     meant: set[Path] = set()
     found: list[tuple[Path, str, str]] = []
     for problem in problems:
         path = problem["loc"]
         if problem["type"] == "extra_forbidden":
-            near = nearest(str(path[-1]), _shape_at(path[:-1]).model_fields)
+            near = nearest_word(str(path[-1]), _shape_at(path[:-1]).model_fields)
             meant.add((*_own_parts(path[:-1]), near))
             found.append((path, "unknown key", did_you_mean(near) or "remove it"))
     for problem in problems:

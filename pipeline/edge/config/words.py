@@ -9,7 +9,7 @@ LONGEST = 60
 """Nobody means a key of ours by a longer one, and comparing takes its length squared."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest_word(word: str, known: Iterable[str]) -> str:
     """The known word that was perhaps meant, or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5) if len(word) <= LONGEST else []
     return close[0] if close else ""

@@ -14,7 +14,7 @@
 """
 
 from pipeline.edge.ledger.balance_order import BalanceOrder
-from pipeline.edge.ledger.corrections import Corrections, Originals
+from pipeline.edge.ledger.corrections import Corrections, LedgerOriginals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
 from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
@@ -37,8 +37,8 @@ __all__ = [
     "GroupCommit",
     "Handover",
     "Ledger",
+    "LedgerOriginals",
     "Lineage",
-    "Originals",
     "RunRow",
     "Runs",
     "Sends",

@@ -13,7 +13,7 @@ from statistics import median_low
 
 import polars as pl
 
-from pipeline.core.api.ledger_changes import Conclude
+from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.rules.across_records import UNIQUENESS, Uniqueness
@@ -126,7 +126,7 @@ class Corrections:
                 )
             write(self._db, self._repeated(original_id, file_id, rows))
 
-    def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[Conclude]:
+    def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[StoreOutcome]:
         found = self._db.execute(
             "SELECT taken.record, by_file, by_record, content, settled, outcome, name, customer_id, account_id, bill_id"
             " FROM corrected AS taken JOIN files ON files.id = by_file LEFT JOIN outcomes"
@@ -143,13 +143,13 @@ class Corrections:
             taken = [first.get(number) for number, _, _ in lines]
             others = [row for row in taken if row and (row["by_file"], row["by_record"]) != (file_id, record)]
             if len({number for number, _, _ in lines}) < len(lines):
-                yield Conclude(file_id, reference, _conflict(record, "two lines correct the same record"))
+                yield StoreOutcome(file_id, reference, _conflict(record, "two lines correct the same record"))
             elif others:
                 repeats = [_repeats(record, content, row) for row in others]
                 worst = next((each for each in repeats if each.outcome is Outcome.CONFLICT), repeats[0])
                 if len(others) < len(lines) and worst.outcome is not Outcome.CONFLICT:
                     worst = _conflict(record, "some lines of its bill are corrected already")
-                yield Conclude(file_id, reference, worst)
+                yield StoreOutcome(file_id, reference, worst)
 
     def is_corrected(self, original_id: int) -> bool:
         """Whether anything stands for a record of this original."""
@@ -203,7 +203,7 @@ def _conflict(record: int, problem: str) -> RecordOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Originals:
+class LedgerOriginals:
     """What the ledger knows of the original of one corrected rejects file (`corrections.Originals`)."""
 
     connection: sqlite3.Connection

@@ -17,15 +17,15 @@ from typing import Any
 from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import (
     Change,
-    Close,
-    Conclude,
-    Distrust,
-    Forget,
-    Know,
-    Open,
-    Renew,
-    Spend,
-    Upgrade,
+    CloseIntent,
+    DistrustEntities,
+    ForgetEntity,
+    OpenIntent,
+    RenewIntent,
+    SpendKey,
+    StoreOutcome,
+    UpgradeOutcome,
+    UpsertEntity,
 )
 from pipeline.core.api.requests import encode
 from pipeline.core.outcomes import Outcome, RecordOutcome
@@ -66,26 +66,26 @@ class _Waiting:
 
     def take(self, change: Change) -> None:
         match change:
-            case Know(entity):
+            case UpsertEntity(entity):
                 self._known.append(_row_of_entity(entity))
-            case Open(intent):
+            case OpenIntent(intent):
                 self._open(intent)
-            case Close(intent):
+            case CloseIntent(intent):
                 self._close(intent)
-            case Conclude(file_id, reference, outcome):
+            case StoreOutcome(file_id, reference, outcome):
                 self._concluded.append(_row_of_outcome(file_id, reference, outcome))
-            case Renew(intent):
+            case RenewIntent(intent):
                 self._close(intent)
                 self._open(intent)
                 self._db.execute(f"{_GENERATION} excluded.generation", _generation(intent, 0))
-            case Spend(intent):
+            case SpendKey(intent):
                 self._db.execute(
                     f"{_GENERATION} max(generation + 1, excluded.generation)", _generation(intent, 1)
                 )
-            case Forget(kind, reference):
+            case ForgetEntity(kind, reference):
                 self._write_known()
                 self._db.execute("DELETE FROM entities WHERE kind = ? AND reference = ?", (kind, reference))
-            case Distrust(file_id):
+            case DistrustEntities(file_id):
                 self._write_known()
                 self._write_concluded()
                 for kind in ("customer", "account"):
@@ -94,7 +94,7 @@ class _Waiting:
                         " iif(?1 = 'customer', customer_id, account_id) FROM outcomes WHERE file_id = ?2)",
                         (kind, file_id),
                     )
-            case Upgrade(file_id, record):
+            case UpgradeOutcome(file_id, record):
                 self._write_concluded()
                 self._db.execute(
                     "UPDATE outcomes SET outcome = ? WHERE file_id = ? AND record = ? AND outcome = ?",

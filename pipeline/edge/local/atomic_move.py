@@ -78,7 +78,7 @@ def rename_exclusively(source: Path, target: Path) -> bool:
     return True
 
 
-def sweep(folder: Path, tag: str) -> None:
+def remove_half_copied(folder: Path, tag: str) -> None:
     """Remove copies that were not finished. Only while the run's lock is held: one may be in the making."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

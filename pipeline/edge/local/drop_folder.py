@@ -16,11 +16,11 @@ from pipeline.core.names import free_names, label, name_problem, name_set_aside,
 from pipeline.edge.local.atomic_move import (
     ChangedMeanwhile,
     move_exclusively,
+    remove_half_copied,
     rename_exclusively,
     set_aside,
-    sweep,
 )
-from pipeline.edge.local.file_facts import facts_of, modified_at, opened, whole
+from pipeline.edge.local.file_facts import modified_at, open_regular_file, stat_of, whole
 from pipeline.errors import ConfigError, SourceError, SourceFileGone, SourceFileUnsettled
 from schemas.settings import Drop
 
@@ -79,7 +79,7 @@ class DropFolder:
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes of a file, to tell what it is."""
-        with opened(self._path(remote.name), self.where, remote.name) as handle:
+        with open_regular_file(self._path(remote.name), self.where, remote.name) as handle:
             return os.read(handle.number, size_bytes)
 
     def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
@@ -89,7 +89,10 @@ class DropFolder:
             SourceFileUnsettled: it changed since, or while it was read.
         """
         path = self._path(remote.name)
-        with self._reported(shown_name(remote.name)), opened(path, self.where, remote.name) as handle:
+        with (
+            self._reported(shown_name(remote.name)),
+            open_regular_file(path, self.where, remote.name) as handle,
+        ):
             facts = handle.facts()
             if not _is_as_listed(remote, facts):
                 raise self._unsettled(remote)
@@ -109,7 +112,7 @@ class DropFolder:
         source = self._path(remote.name)
         with self._reported(shown_name(remote.name)):
             self._sweep(folder)
-            here = facts_of(source)
+            here = stat_of(source)
             if here is None:
                 return self._moved_before(remote, folder, as_name)
             self._expect(remote, here)
@@ -117,7 +120,7 @@ class DropFolder:
             if aside is None:
                 raise self._unsettled(remote)
             try:
-                self._expect(remote, facts_of(aside))
+                self._expect(remote, stat_of(aside))
                 return self._into(folder, aside, as_name)
             except BaseException as error:
                 with suppress(OSError):
@@ -141,7 +144,7 @@ class DropFolder:
         )
 
     def _moved_before(self, remote: RemoteFile, folder: Path, as_name: str) -> str:
-        there = facts_of(folder / os.fsdecode(raw_name(as_name)))
+        there = stat_of(folder / os.fsdecode(raw_name(as_name)))
         if there is not None and there.st_size == remote.size_bytes:
             return as_name
         raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
@@ -169,7 +172,7 @@ class DropFolder:
         """Once for each folder: a run that was killed while it moved a file still owes that move."""
         if folder not in self._swept:
             self._swept.add(folder)
-            sweep(folder, self._tag)
+            remove_half_copied(folder, self._tag)
 
     def upload(self, local: Path, folder: str, name: str) -> None:
         """Reports of the drop folder stay in work_dir: nothing to do."""

@@ -23,7 +23,7 @@ def named_blocks(path: Path) -> Iterator[bytes]:
         SourceError: it is not there, not readable, or not a regular file.
     """
     where, name = "named file", label_of_path(path.name)
-    with opened(path, where, name, follow=True) as handle:
+    with open_regular_file(path, where, name, follow=True) as handle:
         yield from whole(handle, path, where, name, follow=True)
 
 
@@ -64,7 +64,7 @@ class Handle:
         return os.fstat(self.number)
 
 
-def opened(path: Path, where: str, name: str, *, follow: bool = False) -> Handle:
+def open_regular_file(path: Path, where: str, name: str, *, follow: bool = False) -> Handle:
     """A regular file, opened for reading. Raises SourceError."""
     # O_NONBLOCK: a named pipe in place of a file must not hang the run.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
@@ -98,14 +98,14 @@ def whole(handle: Handle, path: Path, where: str, name: str, *, follow: bool = F
         if got_bytes > before.st_size:
             raise unsettled
         yield block
-    after, named_now = handle.facts(), facts_of(path, follow=follow)
+    after, named_now = handle.facts(), stat_of(path, follow=follow)
     if got_bytes != before.st_size or not same_file(before, after):
         raise unsettled
     if named_now is None or not os.path.samestat(named_now, after):
         raise unsettled  # another file has taken the name
 
 
-def facts_of(path: Path, *, follow: bool = False) -> os.stat_result | None:
+def stat_of(path: Path, *, follow: bool = False) -> os.stat_result | None:
     """About a path; None when nothing is there."""
     try:
         return path.stat(follow_symlinks=follow)

@@ -85,7 +85,7 @@ def landed_beside(content: Path) -> bytes | None:
     return kept.read_bytes() if kept.exists() else None
 
 
-def sweep(landing: Path) -> None:
+def remove_half_landed(landing: Path) -> None:
     """Remove what a killed run left half written. Only while the run's lock is held."""
     for left in landing.glob(f"{_STAGED}*"):
         remove_tree(left)

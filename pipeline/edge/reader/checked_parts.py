@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.rules.evaluate import FINDINGS, Judged
+from pipeline.core.rules.evaluate import FINDINGS, RuleResults
 from pipeline.edge.disk import private_folder, remove, replaced_file, staged_name
 from pipeline.errors import DiskFull
 
@@ -22,7 +22,7 @@ def parts_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.parquet"))
 
 
-def scan(*parts: Path) -> pl.LazyFrame:
+def scan_parts(*parts: Path) -> pl.LazyFrame:
     """Parts as one frame of values. To polars `[`, `*` and `?` in a folder's name would else be a pattern."""
     return pl.scan_parquet(list(parts), glob=False)
 
@@ -30,14 +30,14 @@ def scan(*parts: Path) -> pl.LazyFrame:
 def findings_of(*parts: Path) -> pl.LazyFrame:
     """What is said of records of these parts, in record order."""
     there = [beside for part in parts if (beside := _beside(part)).exists()]
-    return scan(*there) if there else pl.LazyFrame(schema=FINDINGS)
+    return scan_parts(*there) if there else pl.LazyFrame(schema=FINDINGS)
 
 
 def with_verdicts(*parts: Path) -> pl.LazyFrame:
     """Values and, in `verdict`, `codes`, `message` and `duplicate_of`, what is said of each record; in record order."""
     found = findings_of(*parts).drop("line")
     return (
-        scan(*parts)
+        scan_parts(*parts)
         .join(found, on="record", how="left", maintain_order="left")
         .with_columns(
             pl.col("verdict").fill_null("accepted"),
@@ -55,13 +55,13 @@ def numbered(records: pl.LazyFrame) -> pl.LazyFrame:
 
 def accepted(*parts: Path) -> pl.LazyFrame:
     """Values of the records that are to be sent."""
-    return scan(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
+    return scan_parts(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
 
 
 def sendable(*parts: Path) -> pl.LazyFrame:
     """Values of the records that are to be sent, and of the lines that are added to them."""
     left_out = findings_of(*parts).filter(pl.col("verdict") != "line").select("record")
-    return scan(*parts).join(left_out, on="record", how="anti")
+    return scan_parts(*parts).join(left_out, on="record", how="anti")
 
 
 def count_lines(*parts: Path) -> int:
@@ -88,7 +88,7 @@ class Parts:
         self._bounds.append((0, 0))
         return len(self._bounds) - 1
 
-    def write(self, number: int, judged: Judged) -> None:
+    def write(self, number: int, judged: RuleResults) -> None:
         """Write a part, which holds at least one record."""
         records = judged.values["record"]
         self._bounds[number] = records[0], records[-1]

@@ -57,7 +57,7 @@ class Allowance:
             self._refuse(f"it unpacks to more than {ratio} times its size")
 
     def _refuse(self, problem: str) -> NoReturn:
-        refuse(self.name, "file.archive_too_large", problem, "send it unpacked, or raise the limit")
+        refuse_archive(self.name, "file.archive_too_large", problem, "send it unpacked, or raise the limit")
 
 
 def packing_of(path: Path, name: str) -> Packing | None:
@@ -66,7 +66,7 @@ def packing_of(path: Path, name: str) -> Packing | None:
         head = file.read(16)
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
-            refuse(name, "file.format", f"its content is {kind}", "export it as CSV, XLSX or NDJSON")
+            refuse_archive(name, "file.format", f"its content is {kind}", "export it as CSV, XLSX or NDJSON")
     if head.startswith(GZIP):
         return "gzip"
     if not head.startswith(ZIP):
@@ -76,7 +76,7 @@ def packing_of(path: Path, name: str) -> Packing | None:
     if _WORKBOOK in names:
         return "xlsx"
     if "[Content_Types].xml" in names:
-        refuse(
+        refuse_archive(
             name, "file.format", "its content is an Office file other than XLSX", "export it as XLSX or CSV"
         )
     return "zip"
@@ -133,7 +133,7 @@ def _refuse_odd(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     if len(set(names)) != len(names):
         damaged(name, "the zip archive holds a name twice")
     if any(member.flag_bits & 0x1 for member in archive.infolist()):
-        refuse(name, "file.archive_encrypted", "it is encrypted", "send it without a password")
+        refuse_archive(name, "file.archive_encrypted", "it is encrypted", "send it without a password")
     if any(member.compress_type not in _METHODS for member in archive.infolist()):
         damaged(name, "it is packed by a method other than deflate")
 
@@ -157,7 +157,7 @@ class _BoundedReads(io.FileIO):
         return super().seek(offset, whence)
 
 
-def opened(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+def open_member(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
     """A file inside an archive. Raises BadZipFile; KeyError when there is none of that name."""
     try:
         return archive.open(member)
@@ -180,10 +180,10 @@ def _unzipped(path: Path, allowance: Allowance) -> Iterator[bytes]:
         members = [member for member in archive.infolist() if member.file_size or not member.is_dir()]
         if len(members) != 1:
             problem = f"the zip archive holds {len(members)} files"
-            refuse(name, "file.archive_members", problem, "pack each bill file by itself")
+            refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
         foretold = Allowance(name, allowance.size_bytes, allowance.limits)
         foretold.spend(members[0].file_size)
-        with opened(archive, members[0].filename) as content:
+        with open_member(archive, members[0].filename) as content:
             while block := content.read(STEP_BYTES):
                 yield block
 
@@ -206,7 +206,7 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
             rest += file.read(2)
     if rest.startswith(GZIP):
         problem = "it is several gzip files in one"
-        refuse(name, "file.archive_members", problem, "pack each bill file by itself")
+        refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
     if rest:
         damaged(name, "bytes follow the end of the gzip content")
 
@@ -214,12 +214,12 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
 def _refuse_nested(head: bytes, name: str) -> None:
     if head.startswith((*PACKED, *_FOREIGN)):
         problem = "what is packed in it is packed again, or no text"
-        refuse(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
+        refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
 
 
 def damaged(name: str, problem: str) -> NoReturn:
-    refuse(name, "file.archive_damaged", problem, "send it again")
+    refuse_archive(name, "file.archive_damaged", problem, "send it again")
 
 
-def refuse(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
+def refuse_archive(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
     raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)

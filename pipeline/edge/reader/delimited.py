@@ -15,7 +15,7 @@ from typing import NoReturn
 import polars as pl
 
 from pipeline.core import csv_structure
-from pipeline.core.csv_structure import SUBSTITUTE, Dialect
+from pipeline.core.csv_structure import SUBSTITUTE, CsvDialect
 from pipeline.core.files import LandedFile
 from pipeline.edge.reader.record_batches import Body, IsTrailer, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
@@ -47,7 +47,7 @@ class DelimitedFile:
     limits: Limits
     file: TextFile
     header: Header
-    dialect: Dialect
+    dialect: CsvDialect
     sheet_row: int | None = None
     """When the file is our copy of a spreadsheet: the row of its header. Each row below it is one record."""
 
@@ -75,7 +75,7 @@ class DelimitedFile:
         return body.stretches(self._find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
 
     def _find(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
-        return csv_structure.scan(lines, self.dialect, final=final)
+        return csv_structure.scan_lines(lines, self.dialect, final=final)
 
     def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """As `opening.Records` says."""
@@ -117,7 +117,7 @@ def open_delimited(
     """Read a text's header; FileRefused when it cannot be what the feed of `landed` declares."""
     head = _head(file, limits.max_record_bytes)
     header = _header(head, file, landed, limits)
-    dialect = Dialect(
+    dialect = CsvDialect(
         delimiter=landed.feed.delimiter,
         line_end="\r" if header.text.endswith("\r") else "\n",
         width=len(header.names),

@@ -50,7 +50,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLinesFile:
     """A file whose columns are known."""
 
     body: Body
@@ -119,7 +119,7 @@ def _without_controls(records: pl.DataFrame, columns: list[str]) -> pl.DataFrame
     return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
 
 
-def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonLines:
+def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonLinesFile:
     """Find the columns of a file; FileRefused when it holds no object, or too many columns."""
     head = file.head(_HEAD_BYTES)
     if not head.strip():
@@ -131,7 +131,7 @@ def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonL
     line_end = "\r" if "\r" in head and "\n" not in head else "\n"
     body = Body(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
     decoder = _decoder(landed.feed)
-    return JsonLines(body, decoder, _names(body, decoder, landed, limits))
+    return JsonLinesFile(body, decoder, _names(body, decoder, landed, limits))
 
 
 def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:

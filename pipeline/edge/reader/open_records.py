@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.core.files import LandedFile, TextFormat
 from pipeline.core.mapping.file_names import are_json_rejects
-from pipeline.edge.reader.compressed import Allowance, packing_of, refuse, unpacked
+from pipeline.edge.reader.compressed import Allowance, packing_of, refuse_archive, unpacked
 from pipeline.edge.reader.delimited import open_delimited
 from pipeline.edge.reader.json_lines import open_json_lines
 from pipeline.edge.reader.record_batches import IsTrailer, no_trailer
@@ -68,7 +68,7 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
     """
     if landed.size_bytes > limits.max_file_bytes:
         problem = f"larger than limits.max_file_bytes ({limits.max_file_bytes})"
-        refuse(landed.name, "file.too_large", problem, "split it, or raise the limit")
+        refuse_archive(landed.name, "file.too_large", problem, "split it, or raise the limit")
     packing = packing_of(landed.path, landed.name)
     copy = folder / "plain"
     if packing == "xlsx":
@@ -101,7 +101,9 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
     if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):
         if landed.feed.control is not None and landed.feed.control.kind == "trailer":
             problem = f"its content is NDJSON, which has no trailer, and feed {landed.feed.name} declares one"
-            refuse(landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar")
+            refuse_archive(
+                landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar"
+            )
         lines = open_json_lines(landed, limits, text)
         return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
     file = open_delimited(landed, limits, text)
@@ -116,4 +118,4 @@ def _is_json(text: TextFile, *, rejects: bool) -> bool:
 
 def _unfit(landed: LandedFile, content: str) -> None:
     problem = f"its content is {content}, and feed {landed.feed.name} reads {landed.feed.format}"
-    refuse(landed.name, "file.format", problem, "send what was agreed, or correct feed.format")
+    refuse_archive(landed.name, "file.format", problem, "send what was agreed, or correct feed.format")

@@ -85,7 +85,7 @@ class ListingEndless(Exception):
     """More names than are taken, or for longer than is waited; those before are good."""
 
 
-class Wire(paramiko.SFTPClient):
+class HardenedSFTPClient(paramiko.SFTPClient):
     """An SFTP client that neither waits for ever nor believes everything."""
 
     if TYPE_CHECKING:  # paramiko's inner methods, which its stubs leave out

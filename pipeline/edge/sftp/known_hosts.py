@@ -63,7 +63,7 @@ class PinnedKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KnownHostsLine:
     """What one line of known_hosts says of a server. `alone`: it names no other one."""
 
     key: bytes
@@ -96,7 +96,7 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
     return PinnedKeys(tuple(dict.fromkeys(trusted)), tuple(revoked), file)
 
 
-def is_about(line: str, address: str) -> Line | None:
+def is_about(line: str, address: str) -> KnownHostsLine | None:
     """What a line of known_hosts says of a server; None when it says nothing that counts here."""
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
@@ -106,7 +106,7 @@ def is_about(line: str, address: str) -> Line | None:
     if key is None or marker not in {"", "@revoked"}:
         return None  # @cert-authority: host certificates are not taken
     alone = fields[0].startswith("|1|") or fields[0].lower() == address
-    return Line(key, revoked=bool(marker), alone=alone)
+    return KnownHostsLine(key, revoked=bool(marker), alone=alone)
 
 
 def known_hosts_line(host: str, port: int, key: bytes) -> str:

@@ -30,7 +30,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from pipeline.edge.sftp.client import Wire
+from pipeline.edge.sftp.client import HardenedSFTPClient
 from pipeline.edge.sftp.known_hosts import pinned_keys
 from pipeline.edge.small_files import read_secret
 from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUnauthorised, SourceUnreachable
@@ -48,7 +48,7 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 class Session:
     """A logged-in connection with its SFTP channel."""
 
-    def __init__(self, transport: paramiko.Transport, wire: Wire) -> None:
+    def __init__(self, transport: paramiko.Transport, wire: HardenedSFTPClient) -> None:
         self._transport = transport
         self.wire = wire
 
@@ -239,7 +239,7 @@ def _log_in(transport: paramiko.Transport, settings: Sftp, credentials: _Credent
             raise SourceUnauthorised(source=address(settings), username=settings.username)
 
 
-def _open_wire(transport: paramiko.Transport, settings: Sftp) -> Wire:
+def _open_wire(transport: paramiko.Transport, settings: Sftp) -> HardenedSFTPClient:
     with _reported(settings):
         channel = transport.open_session(timeout=settings.timeout_s)
         channel.settimeout(settings.timeout_s)
@@ -249,7 +249,7 @@ def _open_wire(transport: paramiko.Transport, settings: Sftp) -> Wire:
         watchdog.start()
         try:
             channel.invoke_subsystem("sftp")
-            return Wire(channel, settings.timeout_s)
+            return HardenedSFTPClient(channel, settings.timeout_s)
         finally:
             watchdog.cancel()
 

@@ -34,7 +34,7 @@ from pipeline.core.names import (
     raw_name,
     shown_name,
 )
-from pipeline.edge.sftp.client import BROKEN, Facts, ListingEndless, Wire
+from pipeline.edge.sftp.client import BROKEN, Facts, HardenedSFTPClient, ListingEndless
 from pipeline.edge.sftp.session import Session, address, open_session, said
 from pipeline.edge.sftp.transfer import NotWhole, StatusError
 from pipeline.errors import (
@@ -159,7 +159,7 @@ class SftpSource:
                 _rename_back(wire, aside, source)
                 raise
 
-    def _into(self, wire: Wire, folder: str, aside: bytes, as_name: str) -> str:
+    def _into(self, wire: HardenedSFTPClient, folder: str, aside: bytes, as_name: str) -> str:
         for name in free_names(as_name):
             # Asked first, because some servers overwrite on a plain rename.
             if wire.facts(_join(folder, raw_name(name))) is None:
@@ -218,7 +218,7 @@ class SftpSource:
             session.close()
 
     @contextmanager
-    def _talking(self, about: str) -> Iterator[Wire]:
+    def _talking(self, about: str) -> Iterator[HardenedSFTPClient]:
         """Requests about one file or folder; a connection that broke is not used again."""
         wire = self._wire()
         start_s, got_bytes = time.monotonic(), wire.got_bytes
@@ -255,7 +255,7 @@ class SftpSource:
                 source=self.where, problem=f"it broke again and again, last at {about}: {said(error)}"
             ) from error
 
-    def _wire(self) -> Wire:
+    def _wire(self) -> HardenedSFTPClient:
         session = self._session
         if session is None or not session.alive or time.monotonic() - self._used_s > IDLE_S:
             self._hang_up()
@@ -272,13 +272,13 @@ class SftpSource:
         ):
             raise SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
 
-    def _moved_before(self, wire: Wire, remote: RemoteFile, folder: str, as_name: str) -> str:
+    def _moved_before(self, wire: HardenedSFTPClient, remote: RemoteFile, folder: str, as_name: str) -> str:
         there = wire.facts(_join(folder, raw_name(as_name)))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
         raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
-    def _rename(self, wire: Wire, source: bytes, folder: str, name: bytes) -> None:
+    def _rename(self, wire: HardenedSFTPClient, source: bytes, folder: str, name: bytes) -> None:
         try:
             wire.rename(source, _join(folder, name))
         except StatusError:
@@ -287,7 +287,7 @@ class SftpSource:
             self._make_folder(wire, folder)
             wire.rename(source, _join(folder, name))
 
-    def _make_folder(self, wire: Wire, folder: str) -> None:
+    def _make_folder(self, wire: HardenedSFTPClient, folder: str) -> None:
         if wire.facts(folder) is None:
             try:
                 wire.mkdir(folder, 0o750)
@@ -313,7 +313,7 @@ def _size_and_time(facts: Facts) -> tuple[int, datetime]:
     return facts.size_bytes or 0, datetime.fromtimestamp(facts.modified_s or 0, UTC)
 
 
-def _set_aside(wire: Wire, source: bytes, aside: bytes) -> None:
+def _set_aside(wire: HardenedSFTPClient, source: bytes, aside: bytes) -> None:
     """In one step of the server where it can: OpenSSH's plain rename makes a link and then removes the old name, which
     may have passed to another file between the two. It overwrites, but nobody has the new name."""
     try:
@@ -322,7 +322,7 @@ def _set_aside(wire: Wire, source: bytes, aside: bytes) -> None:
         wire.rename(source, aside)
 
 
-def _rename_back(wire: Wire, aside: bytes, name: bytes) -> None:
+def _rename_back(wire: HardenedSFTPClient, aside: bytes, name: bytes) -> None:
     """Unless another file has taken the name meanwhile: then it waits aside until that one is moved."""
     with suppress(StatusError):
         if wire.facts(name) is None:

@@ -12,7 +12,7 @@ from paramiko.message import Message
 from paramiko.sftp import CMD_DATA, CMD_READ, CMD_STATUS, CMD_WRITE, SFTP_EOF, SFTPError, int64
 
 if TYPE_CHECKING:
-    from pipeline.edge.sftp.client import Wire
+    from pipeline.edge.sftp.client import HardenedSFTPClient
 
 BLOCK_BYTES = 32_768
 """Every server answers reads of this size."""
@@ -69,7 +69,7 @@ class Patience:
 class Reads:
     """Reads in flight on one open file. Answers may come in any order, and short."""
 
-    def __init__(self, wire: Wire, handle: bytes, size_bytes: int, timeout_s: float) -> None:
+    def __init__(self, wire: HardenedSFTPClient, handle: bytes, size_bytes: int, timeout_s: float) -> None:
         self._wire = wire
         self._handle = handle
         self._size_bytes = size_bytes
@@ -140,7 +140,7 @@ class Reads:
 class Writes:
     """Writes in flight on one open file. Answers may come in any order."""
 
-    def __init__(self, wire: Wire, handle: bytes, timeout_s: float) -> None:
+    def __init__(self, wire: HardenedSFTPClient, handle: bytes, timeout_s: float) -> None:
         self._wire = wire
         self._handle = handle
         self._patience = Patience(timeout_s)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pipeline.core.outcomes import OPEN, REJECTS
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import grouped, shown
+from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import OVERVIEW, folder_name
 from pipeline.report.html.template import rendered
@@ -106,7 +106,7 @@ def _row(file: KnownFile, reports: Path) -> Row:
     summary = file.summary or {}
     records, amounts = summary.get("records"), summary.get("amounts_minor", {})
     said = [
-        shown(currency, parts["total"])
+        format_amount(currency, parts["total"])
         for currency, parts in amounts.items()
         if currency != UNREADABLE_CURRENCY
     ]

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import OPEN, Outcome
-from pipeline.edge.reader.checked_parts import parts_of, scan
+from pipeline.edge.reader.checked_parts import parts_of, scan_parts
 
 NEEDS_A_PERSON = (Outcome.IN_DOUBT, Outcome.CONFLICT, Outcome.REFUSED, Outcome.REJECTED)
 SHOWN_RECORDS = 400
@@ -178,7 +178,7 @@ def _unit(records: Path) -> Unit | None:
         return None
     day = pl.col("due_date").drop_nulls()
     days, months = (
-        scan(*parts)
+        scan_parts(*parts)
         .select(day.approx_n_unique(), day.str.head(_LENGTH["month"]).approx_n_unique().alias("months"))
         .collect(engine="streaming")
         .row(0)

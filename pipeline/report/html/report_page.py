@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import grouped, shown
+from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
 from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
 from pipeline.report.html.template import rendered
@@ -38,7 +38,7 @@ _GROUPS: tuple[tuple[Group, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ControlLine:
     """One row of control totals. `money` is empty where a sum over currencies would mean nothing."""
 
     name: str
@@ -48,15 +48,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlTable:
     """The control totals of one currency, or of all records."""
 
     title: str
-    parts: list[Line]
-    outcomes: Line
-    counted: Line
+    parts: list[ControlLine]
+    outcomes: ControlLine
+    counted: ControlLine
     balances: bool
-    declared: Line | None = None
+    declared: ControlLine | None = None
     declared_agrees: bool = True
 
 
@@ -138,7 +138,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
     for css, title, outcomes in groups:
         number = count(found, *outcomes)
         amounts = [
-            shown(currency, count(amount, *outcomes))
+            format_amount(currency, count(amount, *outcomes))
             for currency, amount in summary.amounts_minor.items()
             if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
         ]
@@ -148,13 +148,13 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
 
 def amount_text(currency: str, amount_minor: int) -> str:
     """Money; a number alone where nobody knows of which currency."""
-    return grouped(amount_minor) if currency == UNREADABLE_CURRENCY else shown(currency, amount_minor)
+    return grouped(amount_minor) if currency == UNREADABLE_CURRENCY else format_amount(currency, amount_minor)
 
 
 # -- control totals --
 
 
-def _controls(summary: Summary, tally: Tally) -> Iterator[Control]:
+def _controls(summary: Summary, tally: Tally) -> Iterator[ControlTable]:
     currencies = sorted(tally.totals.records, key=lambda name: (name == UNREADABLE_CURRENCY, name))
     if len(currencies) != 1:
         yield _all_records(summary, tally)
@@ -162,26 +162,26 @@ def _controls(summary: Summary, tally: Tally) -> Iterator[Control]:
         yield _of_currency(currency, summary, tally, alone=len(currencies) == 1)
 
 
-def _all_records(summary: Summary, tally: Tally) -> Control:
+def _all_records(summary: Summary, tally: Tally) -> ControlTable:
     parts = {Outcome(name): number for name, number in summary.records.parts().items()}
     counted = sum(number for number, _ in tally.counted.values())
     stated = _stated(summary)
     declared = stated.records if stated else None
-    return Control(
+    return ControlTable(
         title="All records",
-        parts=[Line(named(name), f"o-{name}", number, "") for name, number in parts.items() if number],
-        outcomes=Line("Sum of outcomes", "", sum(parts.values()), ""),
-        counted=Line("In the file", "", counted, ""),
+        parts=[ControlLine(named(name), f"o-{name}", number, "") for name, number in parts.items() if number],
+        outcomes=ControlLine("Sum of outcomes", "", sum(parts.values()), ""),
+        counted=ControlLine("In the file", "", counted, ""),
         balances=sum(parts.values()) == counted,
-        declared=Line("Declared by the file", "", declared, "") if declared is not None else None,
+        declared=ControlLine("Declared by the file", "", declared, "") if declared is not None else None,
         declared_agrees=declared in {None, counted},
     )
 
 
-def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) -> Control:
+def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) -> ControlTable:
     by_outcome, amounts = tally.totals.records[currency], tally.totals.amounts_minor[currency]
     parts = [
-        Line(
+        ControlLine(
             named(outcome),
             f"o-{outcome}",
             by_outcome[outcome],
@@ -195,11 +195,11 @@ def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) 
     stated = _stated(summary)
     declared = stated.amounts_minor.get(currency) if stated else None
     declared_records = stated.records if stated and alone else None
-    return Control(
+    return ControlTable(
         title="Currency not readable" if currency == UNREADABLE_CURRENCY else currency,
         parts=parts,
-        outcomes=Line("Sum of outcomes", "", total, amount_text(currency, amount)),
-        counted=Line("In the file", "", counted, amount_text(currency, counted_amount)),
+        outcomes=ControlLine("Sum of outcomes", "", total, amount_text(currency, amount)),
+        counted=ControlLine("In the file", "", counted, amount_text(currency, counted_amount)),
         balances=(total, amount) == (counted, counted_amount),
         declared=_declared(currency, declared_records, declared),
         declared_agrees=declared in {None, counted_amount} and declared_records in {None, counted},
@@ -211,10 +211,10 @@ def _stated(summary: Summary) -> ControlTotals | None:
     return summary.control.declared if summary.control else None
 
 
-def _declared(currency: str, number: int | None, amount: int | None) -> Line | None:
+def _declared(currency: str, number: int | None, amount: int | None) -> ControlLine | None:
     if number is None and amount is None:
         return None
-    return Line(
+    return ControlLine(
         "Declared by the file",
         "",
         -1 if number is None else number,
@@ -290,11 +290,11 @@ def _row(
 ) -> tuple[int, list[str], str]:
     """Records, money by group, money in all."""
     sums = [found.get(name, Sum()) for name, _ in groups]
-    cells = [shown(currency, one.amount_minor) if one.records else "–" for one in sums]
+    cells = [format_amount(currency, one.amount_minor) if one.records else "–" for one in sums]
     return (
         sum(one.records for one in sums),
         cells,
-        shown(currency, sum(one.amount_minor for one in sums)),
+        format_amount(currency, sum(one.amount_minor for one in sums)),
     )
 
 
@@ -313,14 +313,14 @@ def _due_chart(
     for name, title in charted:
         values = [dated[period].get(name, Sum()).amount_minor for period in periods]
         labels = [
-            f"{_told(period)}, {title.lower()}: {shown(currency, value)}"
+            f"{_told(period)}, {title.lower()}: {format_amount(currency, value)}"
             for period, value in zip(periods, values, strict=True)
         ]
         series.append(Series(f"g-{name}", values, labels))
     return columns(
         series,
         [_told(period) for period in periods],
-        lambda value: shown(currency, value),
+        lambda value: format_amount(currency, value),
         Caption(
             f"due-{currency}",
             f"{currency} by due date",

@@ -43,7 +43,7 @@ def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Ite
     return (piece.encode() for piece in said)
 
 
-def shown(text: str, most: int = MAX_SHOWN) -> str:
+def safe_text(text: str, most: int = MAX_SHOWN) -> str:
     """Text from outside: on a screen it cannot hide or turn letters around, in a spreadsheet it cannot run.
 
     Cut after escaping, so that a page stays small whatever its texts are made of.
@@ -52,16 +52,16 @@ def shown(text: str, most: int = MAX_SHOWN) -> str:
     return told if len(told) <= most else told[:most] + "…"
 
 
-def message(text: str, most: int = MAX_SHOWN) -> str:
+def message_text(text: str, most: int = MAX_SHOWN) -> str:
     """A message, which may come from the API: without what looks like a person's data."""
-    return shown(redact(text), most)
+    return safe_text(redact(text), most)
 
 
 def reference(text: str | None) -> str:
     """A reference, or a dash where there is none. One that breaks the rules may be anything, so it is cut early."""
     if not text:
         return "–"
-    return shown(masked_reference(text), MAX_SHOWN if is_reference(text) else MAX_ODD)
+    return safe_text(masked_reference(text), MAX_SHOWN if is_reference(text) else MAX_ODD)
 
 
 @cache
@@ -76,8 +76,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
-        "shown": shown,
-        "message": message,
+        "shown": safe_text,
+        "message": message_text,
         "reference": reference,
         "named": named,
         "grouped": grouped,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.api.idempotency import content_of, idempotency_key
-from pipeline.core.api.requests import Party, Wanted, create_body
+from pipeline.core.api.requests import BillRequest, Party, create_body
 
-WANTED = Wanted(
+WANTED = BillRequest(
     record=1,
     kind="bill",
     customer=Party("C1", {"name": "Ann", "email": "ann@example.com", "metadata": {"zone": "1"}}),
@@ -25,7 +25,7 @@ WANTED = Wanted(
     due_date="2026-11-20",
     metadata={"meter": "E1"},
 )
-BALANCE = Wanted(
+BALANCE = BillRequest(
     record=1,
     kind="customer",
     customer=Party("C1", {"name": "Ann"}),
@@ -41,7 +41,7 @@ GOLDEN_NEXT = "fae217ad-e229-51ac-832e-2d876fc014ed"
 GOLDEN_BALANCE = "a3d341aa-ca93-5c1b-8dc5-ef35cf5ea96c"
 
 
-def key(wanted: Wanted, **changes: Any) -> str:
+def key(wanted: BillRequest, **changes: Any) -> str:
     facts: dict[str, Any] = {
         "merchant": "citypower",
         "environment": "test",

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from pipeline.core.api.requests import (
+    BillRequest,
     Json,
     Party,
-    Wanted,
     create_body,
     encode,
     nested_parents,
-    wanted_from_row,
+    request_from_row,
     with_parent_ids,
 )
 from schemas.feed import Model
 
 CUSTOMER = {"external_reference": "C1", "name": "Ann"}
 ACCOUNT = {"external_reference": "A1", "name": "Home"}
-BILL = Wanted(
+BILL = BillRequest(
     record=3,
     kind="bill",
     customer=Party("C1", {"name": "Ann"}),
@@ -58,7 +58,7 @@ ACCOUNT_LEAF = {"external_reference": "A1", "currency": "ZAR", "balance": -7, "n
     ],
 )
 def test_parents_are_named_by_id_or_nested_whole(
-    wanted: Wanted, customer_id: str | None, account_id: str | None, body: Json
+    wanted: BillRequest, customer_id: str | None, account_id: str | None, body: Json
 ) -> None:
     assert create_body(wanted, customer_id=customer_id, account_id=account_id) == body
 
@@ -73,7 +73,7 @@ def test_a_bill_has_exactly_one_owner() -> None:
 @pytest.mark.parametrize("account_id", [None, "bacc_1"])
 @pytest.mark.parametrize("wanted", [BILL, DIRECT, ACCOUNT_BALANCE, CUSTOMER_BALANCE])
 def test_parents_found_later_give_the_body_that_would_have_been_made_with_them(
-    wanted: Wanted, customer_id: str | None, account_id: str | None
+    wanted: BillRequest, customer_id: str | None, account_id: str | None
 ) -> None:
     nested = create_body(wanted, customer_id=None, account_id=None)
     if wanted.kind != "bill" or wanted.account is None:
@@ -84,7 +84,7 @@ def test_parents_found_later_give_the_body_that_would_have_been_made_with_them(
 
 
 @pytest.mark.parametrize("wanted", [DIRECT, ACCOUNT_BALANCE, CUSTOMER_BALANCE])
-def test_an_account_is_never_added_to_what_has_none(wanted: Wanted) -> None:
+def test_an_account_is_never_added_to_what_has_none(wanted: BillRequest) -> None:
     body = create_body(wanted, customer_id=None, account_id=None)
     assert "account" not in with_parent_ids(body, customer_id=None, account_id="bacc_1")
 
@@ -110,7 +110,7 @@ def test_a_body_is_not_changed_under_the_hands_of_its_holder() -> None:
     ],
 )
 def test_nested_parents_are_those_that_go_whole(
-    wanted: Wanted, customer_id: str | None, account_id: str | None, kinds: set[str]
+    wanted: BillRequest, customer_id: str | None, account_id: str | None, kinds: set[str]
 ) -> None:
     parents = nested_parents(create_body(wanted, customer_id=customer_id, account_id=account_id))
     assert parents.keys() == kinds
@@ -193,12 +193,12 @@ def row(**values: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_row_of_each_model_becomes_its_request(model: Model, values: dict[str, Any], body: Json) -> None:
-    wanted = wanted_from_row(row(**values), model)
+    wanted = request_from_row(row(**values), model)
     assert create_body(wanted, customer_id=None, account_id=None) == body
 
 
 def test_a_balance_of_zero_is_stated() -> None:
-    wanted = wanted_from_row(row(amount_minor=0), "customer_balance")
+    wanted = request_from_row(row(amount_minor=0), "customer_balance")
     assert create_body(wanted, customer_id=None, account_id=None)["balance"] == 0
 
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.api.requests import Kind, Party, Wanted
-from pipeline.core.api.scheduler import CustomerPart, Group, Task, Turns
+from pipeline.core.api.requests import BillRequest, Kind, Party
+from pipeline.core.api.scheduler import AccountGroup, CustomerQueue, FairQueue, ScheduledRequest
 
 Verdict = Literal["made", "refused", "in_doubt"]
 MAX_TURNS = 10_000
@@ -31,21 +31,21 @@ class Customer:
     known: bool = False
     known_accounts: frozenset[str] = frozenset()
 
-    def part(self) -> CustomerPart:
+    def part(self) -> CustomerQueue:
         rows: list[str | None] = []
         groups = []
         for account, size in self.sizes.items():
             known = account in self.known_accounts
             groups.append(
-                Group(
+                AccountGroup(
                     account, range(len(rows), len(rows) + size), account_id=f"id-{account}" if known else None
                 )
             )
             rows += [account] * size
 
-        def row(number: int) -> Wanted:
+        def row(number: int) -> BillRequest:
             account = rows[number]
-            return Wanted(
+            return BillRequest(
                 record=number,
                 kind=self.kind,
                 customer=Party(self.name),
@@ -55,7 +55,7 @@ class Customer:
                 amount_minor=1,
             )
 
-        return CustomerPart(
+        return CustomerQueue(
             self.name, self.kind, groups, row, customer_id=f"id-{self.name}" if self.known else None
         )
 
@@ -65,23 +65,23 @@ class World:
     """Sends what the turns give, `workers` at once, and watches the laws of the plan."""
 
     customers: list[Customer]
-    verdict: Callable[[Task], Verdict]
+    verdict: Callable[[ScheduledRequest], Verdict]
     workers: int = 4
     next_done: Callable[[int], int] = lambda _: 0
     """Which of so many requests under way is answered next."""
     started: list[tuple[str, int]] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
-    parts: list[CustomerPart] = field(default_factory=list)
+    parts: list[CustomerQueue] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
 
     def run(self) -> None:
-        turns = Turns()
+        turns = FairQueue()
         self.parts = [customer.part() for customer in self.customers]
         for part in self.parts:
             turns.add(part)
         held = {f"{c.name}" for c in self.customers if c.known}
         held |= {account for c in self.customers for account in c.known_accounts}
-        under_way: list[tuple[CustomerPart, Task]] = []
+        under_way: list[tuple[CustomerQueue, ScheduledRequest]] = []
         for _ in range(MAX_TURNS):
             while len(under_way) < self.workers and (turn := turns.take()) is not None:
                 self.watch(*turn, under_way, held)
@@ -100,7 +100,11 @@ class World:
         raise AssertionError("the plan never ends")
 
     def watch(
-        self, part: CustomerPart, task: Task, under_way: list[tuple[CustomerPart, Task]], held: set[str]
+        self,
+        part: CustomerQueue,
+        task: ScheduledRequest,
+        under_way: list[tuple[CustomerQueue, ScheduledRequest]],
+        held: set[str],
     ) -> None:
         self.started.append((part.customer, task.wanted.record))
         mine = [other for one, other in under_way if one is part]
@@ -117,7 +121,7 @@ class World:
         elif task.wanted.kind == "bill" and task.group.account is not None:
             assert task.account_id is not None, "started before its account is known"
 
-    def answer(self, part: CustomerPart, task: Task, held: set[str]) -> None:
+    def answer(self, part: CustomerQueue, task: ScheduledRequest, held: set[str]) -> None:
         verdict = self.verdict(task)
         account = task.group.account
         if verdict == "made":
@@ -180,7 +184,7 @@ def test_a_refused_opener_is_followed_by_the_next_which_nests_the_parents_again(
     sizes: dict[str | None, int] = {"A1": 4} if kind == "bill" else {"A1": 1, "A2": 1, "A3": 1, "A4": 1}
     openers: list[int] = []
 
-    def verdict(task: Task) -> Verdict:
+    def verdict(task: ScheduledRequest) -> Verdict:
         if task.opens_customer:
             openers.append(task.wanted.record)
         return "refused" if task.wanted.record < 2 else "made"
@@ -199,7 +203,7 @@ def test_an_opener_in_doubt_leaves_the_rest_not_attempted() -> None:
 
 
 def test_an_account_in_doubt_does_not_hold_up_its_siblings() -> None:
-    def verdict(task: Task) -> Verdict:
+    def verdict(task: ScheduledRequest) -> Verdict:
         return "in_doubt" if task.group.account == "A1" else "made"
 
     world = World([Customer("C1", "bill", {"A1": 4, "A2": 3, None: 2}, known=True)], verdict)
@@ -247,13 +251,13 @@ def test_each_gets_one_before_the_first_gets_its_second() -> None:
 def test_while_all_wait_for_a_parent_nothing_is_asked_of_them_again() -> None:
     asked: list[int] = []
     part = Customer("C1", "bill", {f"A{n}": 2 for n in range(5)}).part()
-    turns = Turns()
+    turns = FairQueue()
     turns.add(part)
     opener = turns.take()
     assert opener is not None
-    take = CustomerPart.take
+    take = CustomerQueue.take
     for _ in range(100):
-        waiting = Turns.take(turns)
+        waiting = FairQueue.take(turns)
         asked.append(waiting is None)
     assert all(asked)
     assert take(part) is None
@@ -268,11 +272,11 @@ def test_few_wishes_exist_at_once() -> None:
     made: list[int] = []
     whole = Customer("C1", "bill", {"A1": 1000}, known=True, known_accounts=frozenset({"A1"})).part()
 
-    def row(number: int) -> Wanted:
+    def row(number: int) -> BillRequest:
         made.append(number)
         return whole.row(number)
 
-    part = CustomerPart("C1", "bill", whole.groups, row, customer_id="id")
+    part = CustomerQueue("C1", "bill", whole.groups, row, customer_id="id")
     for _ in range(3):
         assert part.take() is not None
     assert made == [0, 1, 2]

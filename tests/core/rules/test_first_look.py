@@ -9,7 +9,7 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from pipeline.core import csv_structure
-from pipeline.core.csv_structure import DAMAGE, Dialect
+from pipeline.core.csv_structure import DAMAGE, CsvDialect
 
 ODD = [*'",;\t ab', "\r", "\x00", "\x1a", "\x7f", "\x85", "é", "\ufeff", "\U0001f600", "\u2028"]
 DELIMITERS = (",", ";", "\t", " ", "|")
@@ -22,8 +22,8 @@ def lines_of(*texts: str) -> pl.DataFrame:
 
 
 def damage(text: str, width: int, delimiter: str = ",") -> str | None:
-    dialect = Dialect(delimiter, "\n", width, 10**6)
-    [found] = csv_structure.scan(lines_of(text), dialect, final=True).records["damage"]
+    dialect = CsvDialect(delimiter, "\n", width, 10**6)
+    [found] = csv_structure.scan_lines(lines_of(text), dialect, final=True).records["damage"]
     return None if found is None else DAMAGE[found]
 
 
@@ -34,7 +34,7 @@ def damage(text: str, width: int, delimiter: str = ",") -> str | None:
     st.sampled_from(DELIMITERS),
 )
 def test_both_looks_agree_on_every_line(texts: list[str], width: int, delimiter: str) -> None:
-    dialect = Dialect(delimiter, "\n", width, 10**6)
+    dialect = CsvDialect(delimiter, "\n", width, 10**6)
     lines = lines_of(*texts)
     plain = lines["text"].str.contains(csv_structure._plain(dialect))
     closer = csv_structure._judge(lines, {}, dialect)["damage"]

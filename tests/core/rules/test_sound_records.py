@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from pipeline.core.mapping.layout import CANONICAL, lay_out
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.rules import evaluate
-from pipeline.core.rules.field_rules import groups
+from pipeline.core.rules.field_rules import field_rules_of
 from pipeline.core.values import dates, money
 from pipeline.core.values.date_formats import ISO
 from schemas.feed import AmountFormat, Feed, Model
@@ -116,13 +116,15 @@ def test_both_looks_say_the_same_of_every_record(made: tuple[Feed, pl.DataFrame,
     feed, fields, own = made
     layout = lay_out(feed, own, {}, file_name="bills.csv")
     records = canonical(fields, layout)
-    looked_at_once = evaluate.judge(records, layout)
+    looked_at_once = evaluate.evaluate_rules(records, layout)
     with pytest.MonkeyPatch.context() as patched:
         doubt = pl.lit(value=False)
         patched.setattr(
-            evaluate, "groups", lambda *asked: [replace(group, sound=doubt) for group in groups(*asked)]
+            evaluate,
+            "groups",
+            lambda *asked: [replace(group, sound=doubt) for group in field_rules_of(*asked)],
         )
-        looked_at_closely = evaluate.judge(records, layout)
+        looked_at_closely = evaluate.evaluate_rules(records, layout)
     assert_frame_equal(looked_at_once.findings, looked_at_closely.findings)
     assert_frame_equal(looked_at_once.values, looked_at_closely.values)
 
@@ -134,7 +136,7 @@ def test_amounts_are_the_same_read_at_once_or_closely(style: dict[str, object], 
     texts = pl.Series(["7.00", None, *TEXTS["amount"], "7"], dtype=pl.String)
     currencies = pl.Series([currency] * len(texts), dtype=pl.String)
     closely = money._told(pl.DataFrame({"text": texts, "currency": currencies}), form)
-    at_once = money.reading(texts, currencies, form)
+    at_once = money.parse_amounts(texts, currencies, form)
     assert_frame_equal(at_once.fill_null(value=False), closely.select(at_once.columns).fill_null(value=False))
 
 
@@ -148,4 +150,4 @@ def test_every_day_of_some_years_is_the_same_read_at_once_or_closely() -> None:
         ]
     )
     closely = dates._closely(texts.to_frame("text"), [ISO], "en")
-    assert_frame_equal(dates.reading(texts, [ISO]).fill_null(value=False), closely.fill_null(value=False))
+    assert_frame_equal(dates.parse_dates(texts, [ISO]).fill_null(value=False), closely.fill_null(value=False))

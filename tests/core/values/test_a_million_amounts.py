@@ -211,7 +211,7 @@ def test_a_million_amounts_in_every_declared_style_are_equal_to_decimal_arithmet
         rows = list(batch(chance, style, each))
         texts, currencies = pl.Series([row[0] for row in rows]), pl.Series([row[1] for row in rows])
         faults = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise", "too_long")
-        found = money.reading(texts, currencies, style).select(
+        found = money.parse_amounts(texts, currencies, style).select(
             "minor", pl.sum_horizontal(pl.col(fault).cast(pl.Int8) for fault in faults).alias("faults")
         )
         for (text, currency, known), minor, told in zip(rows, found["minor"], found["faults"], strict=True):

@@ -86,7 +86,9 @@ STYLES: tuple[dict[str, Any], ...] = (
 
 def read(texts: list[str], currency: str, style: dict[str, Any]) -> list[dict[str, Any]]:
     currencies = pl.Series([currency] * len(texts), dtype=pl.String)
-    return money.reading(pl.Series(texts), currencies, AmountFormat.model_validate(style)).rows(named=True)
+    return money.parse_amounts(pl.Series(texts), currencies, AmountFormat.model_validate(style)).rows(
+        named=True
+    )
 
 
 def could_be(text: str, style: dict[str, Any], exponent: int) -> int | None:

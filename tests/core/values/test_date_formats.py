@@ -21,7 +21,7 @@ DAYS = ("%d", "%j")
 
 
 def column(texts: list[str], *formats: str, language: DateLanguage = "en") -> list[str | None]:
-    frame = dates.reading(pl.Series(texts, dtype=pl.String), formats, language)
+    frame = dates.parse_dates(pl.Series(texts, dtype=pl.String), formats, language)
     faults = frame.select(pl.sum_horizontal(pl.col(*("format", "impossible", "ambiguous")).cast(pl.Int8)))
     for day, count in zip(frame["day"], faults.to_series(), strict=True):
         assert count == (day is None)
@@ -135,7 +135,7 @@ def test_no_directive_and_no_text_can_crash_the_reading_or_make_it_another_day()
 def test_a_format_reads_what_strptime_reads_and_leaves_the_time_out(
     text: str, date_format: str, expected: str
 ) -> None:
-    frame = dates.reading(pl.Series([text]), [date_format])
+    frame = dates.parse_dates(pl.Series([text]), [date_format])
     found = frame["day"].item() or next(name for name in ("format", "impossible") if frame[name].item())
     assert found == expected
 
@@ -186,7 +186,7 @@ def test_no_name_is_two_months_of_one_language() -> None:
 
 
 def test_a_month_in_another_language_is_told_with_the_key_to_set() -> None:
-    frame = dates.reading(pl.Series(["29-DEZ-15", "29-XYZ-15"]), ["%d-%b-%y"])
+    frame = dates.parse_dates(pl.Series(["29-DEZ-15", "29-XYZ-15"]), ["%d-%b-%y"])
     assert frame["told"].to_list() == [
         "the name of the month is in another language. Ask whoever maintains the config to set feed.date_language: de",
         None,

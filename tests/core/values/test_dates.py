@@ -15,7 +15,7 @@ from pipeline.core.values import dates
 def read(texts: list[str], *formats: str) -> list[str | None]:
     """The day, or the name of the one fault."""
     faults = ("format", "impossible", "ambiguous")
-    frame = dates.reading(pl.Series(texts), formats).select("day", *faults)
+    frame = dates.parse_dates(pl.Series(texts), formats).select("day", *faults)
     result = []
     for day, *flags in frame.rows():
         broken = [name for name, flag in zip(faults, flags, strict=True) if flag]

@@ -23,7 +23,9 @@ MAJOR = AmountFormat(unit="major")
 def read(
     texts: Sequence[str | None], currencies: Sequence[str | None], style: AmountFormat
 ) -> list[dict[str, Any]]:
-    reading = money.reading(pl.Series(texts, dtype=pl.String), pl.Series(currencies, dtype=pl.String), style)
+    reading = money.parse_amounts(
+        pl.Series(texts, dtype=pl.String), pl.Series(currencies, dtype=pl.String), style
+    )
     names = ("minor", "format", "ambiguous", "spreadsheet", "too_precise", "too_long")
     return reading.select(names).rows(named=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core.api.ledger_changes import Conclude, Open
+from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends
 from tests.edge.ledger.conftest import AT, intent, land
@@ -133,10 +133,10 @@ def test_paying_twice_is_harmless(files: Files) -> None:
 
 
 def test_starting_afresh_forgets_settled_outcomes_and_keeps_open_intents(files: Files, sends: Sends) -> None:
-    sends.write(Open(intent("B2", record=2)))
+    sends.write(OpenIntent(intent("B2", record=2)))
     for record, outcome in ((1, Outcome.CREATED), (2, Outcome.IN_DOUBT), (3, Outcome.REFUSED)):
-        sends.write(Conclude(1, f"B{record}", RecordOutcome(record, outcome)))
-    sends.write(Conclude(9, "B9", RecordOutcome(1, Outcome.CREATED)))
+        sends.write(StoreOutcome(1, f"B{record}", RecordOutcome(record, outcome)))
+    sends.write(StoreOutcome(9, "B9", RecordOutcome(1, Outcome.CREATED)))
     files.start_afresh(1, at=LATER, came_back=False)
     assert sends.outcomes(1, pl.Series(range(1, 10)))["record"].to_list() == [2]
     assert sends.outcomes(9, pl.Series(range(1, 10)))["record"].to_list() == [1]

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.api.ledger_changes import Conclude, Forget, Open
+from pipeline.core.api.ledger_changes import ForgetEntity, OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, GroupCommit, Ledger, Sends
 from pipeline.errors import DiskFull
 from tests.edge.ledger.conftest import intent, land, opened
 
 
-def concluding(record: int) -> Conclude:
-    return Conclude(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
+def concluding(record: int) -> StoreOutcome:
+    return StoreOutcome(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
 
 
 def commits_of(ledger: Ledger) -> list[str]:
@@ -36,7 +36,7 @@ async def while_busy(
     """Start `then` while another connection holds the writer up, so that its changes go into one group."""
     with closing(opened(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        held = asyncio.create_task(group.durable(Forget("customer", "nobody")))
+        held = asyncio.create_task(group.durable(ForgetEntity("customer", "nobody")))
         await asyncio.sleep(0.05)  # the writer has taken it by now, and waits
         tasks = then()
         await asyncio.sleep(0.01)  # each asks for its change
@@ -63,7 +63,7 @@ def test_changes_that_arrive_during_a_commit_go_together(path: Path, ledger: Led
 def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
     path: Path, ledger: Ledger, sends: Sends
 ) -> None:
-    bad = Open(intent(file_id=99))  # there is no such file
+    bad = OpenIntent(intent(file_id=99))  # there is no such file
 
     async def main() -> list[BaseException | None]:
         async with GroupCommit(ledger, "here") as group:
@@ -86,7 +86,7 @@ def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
     ledger: Ledger, sends: Sends
 ) -> None:
     """What comes later may build on them: an intent on the id that they taught, say."""
-    bad = Open(intent(file_id=99))  # there is no such file
+    bad = OpenIntent(intent(file_id=99))  # there is no such file
 
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
@@ -103,9 +103,9 @@ def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
 def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
-            await group.durable(Open(intent()))
+            await group.durable(OpenIntent(intent()))
             with pytest.raises(Exception, match="UNIQUE"):
-                await group.durable(Open(intent(record=2)))
+                await group.durable(OpenIntent(intent(record=2)))
 
     asyncio.run(main())
     assert [one.record for one in sends.open_intents()] == [1]
@@ -114,7 +114,7 @@ def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, 
 def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None:
     ledger.execute(f"PRAGMA max_page_count = {ledger.execute('PRAGMA page_count').fetchone()[0]}")
 
-    much = [Conclude(1, "B" * 200, RecordOutcome(record, Outcome.CREATED)) for record in range(2000)]
+    much = [StoreOutcome(1, "B" * 200, RecordOutcome(record, Outcome.CREATED)) for record in range(2000)]
 
     async def main() -> None:
         async with GroupCommit(ledger, "the ledger") as group:

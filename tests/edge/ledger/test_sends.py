@@ -9,7 +9,16 @@ import polars as pl
 import pytest
 
 from pipeline.core.api.intents import Entity
-from pipeline.core.api.ledger_changes import Close, Conclude, Forget, Know, Open, Renew, Spend, Upgrade
+from pipeline.core.api.ledger_changes import (
+    CloseIntent,
+    ForgetEntity,
+    OpenIntent,
+    RenewIntent,
+    SpendKey,
+    StoreOutcome,
+    UpgradeOutcome,
+    UpsertEntity,
+)
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends
 from pipeline.edge.ledger.outcomes import OUTCOME_SCHEMA
@@ -24,36 +33,36 @@ def test_an_intent_comes_back_byte_for_byte(sends: Sends) -> None:
         watermark="w",
         attempts=3,
     )
-    sends.write(Open(sent))
+    sends.write(OpenIntent(sent))
     assert sends.open_intents() == [sent]
 
 
 def test_there_is_one_unsettled_intent_per_business_key(sends: Sends) -> None:
-    sends.write(Open(intent()))
+    sends.write(OpenIntent(intent()))
     with pytest.raises(sqlite3.IntegrityError):
-        sends.write(Open(intent(record=2, key="other")))
-    sends.write(Open(intent(kind="account")))
+        sends.write(OpenIntent(intent(record=2, key="other")))
+    sends.write(OpenIntent(intent(kind="account")))
     assert len(sends.open_intents()) == 2
 
 
 def test_an_intent_belongs_to_a_file_that_is_known(sends: Sends) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        sends.write(Open(intent(file_id=99)))
+        sends.write(OpenIntent(intent(file_id=99)))
 
 
 def test_open_intents_come_oldest_first_from_every_file(sends: Sends, files: Files) -> None:
     land(files, "b" * 64)
-    sends.write(Open(intent("B3", first_sent_at="2026-11-20T06:00:03Z")))
-    sends.write(Open(intent("B1", first_sent_at="2026-11-20T06:00:05Z", file_id=2)))
-    sends.write(Open(intent("B2", first_sent_at="2026-11-20T06:00:01Z")))
+    sends.write(OpenIntent(intent("B3", first_sent_at="2026-11-20T06:00:03Z")))
+    sends.write(OpenIntent(intent("B1", first_sent_at="2026-11-20T06:00:05Z", file_id=2)))
+    sends.write(OpenIntent(intent("B2", first_sent_at="2026-11-20T06:00:01Z")))
     assert [one.reference for one in sends.open_intents()] == ["B2", "B3", "B1"]
 
 
 def test_a_settled_intent_is_gone_and_its_key_free(sends: Sends) -> None:
-    sends.write(Open(intent()))
-    sends.write(Close(intent()))
-    sends.write(Close(intent()))
-    sends.write(Open(intent(record=2)))
+    sends.write(OpenIntent(intent()))
+    sends.write(CloseIntent(intent()))
+    sends.write(CloseIntent(intent()))
+    sends.write(OpenIntent(intent(record=2)))
     assert [one.record for one in sends.open_intents()] == [2]
 
 
@@ -61,9 +70,9 @@ def test_a_settled_intent_is_gone_and_its_key_free(sends: Sends) -> None:
 
 
 def test_the_next_generation_takes_the_place_of_a_spent_one_and_is_remembered(sends: Sends) -> None:
-    sends.write(Open(intent()))
-    sends.write(Renew(intent(generation=1, key="k1")))
-    sends.write(Renew(intent(generation=2, key="k2")))
+    sends.write(OpenIntent(intent()))
+    sends.write(RenewIntent(intent(generation=1, key="k1")))
+    sends.write(RenewIntent(intent(generation=2, key="k2")))
     assert [one.key for one in sends.open_intents()] == ["k2"]
     assert sends.generations("bill", ["B1", "B2"]) == {("B1", "c"): 2}
 
@@ -71,17 +80,17 @@ def test_the_next_generation_takes_the_place_of_a_spent_one_and_is_remembered(se
 @pytest.mark.parametrize("generation", [0, 3])
 def test_a_spent_key_is_never_used_again(sends: Sends, generation: int) -> None:
     if generation:
-        sends.write(Renew(intent(generation=generation)))
-    sends.write(Spend(intent(generation=generation)))
+        sends.write(RenewIntent(intent(generation=generation)))
+    sends.write(SpendKey(intent(generation=generation)))
     assert sends.generations("bill", ["B1"]) == {("B1", "c"): generation + 1}
-    sends.write(Spend(intent(generation=generation)))
+    sends.write(SpendKey(intent(generation=generation)))
     assert sends.generations("bill", ["B1"])["B1", "c"] > generation + 1
 
 
 def test_generations_are_those_of_one_kind_and_content(sends: Sends) -> None:
-    sends.write(Spend(intent()))
-    sends.write(Spend(intent(content="other", generation=4)))
-    sends.write(Spend(intent(kind="account", generation=7)))
+    sends.write(SpendKey(intent()))
+    sends.write(SpendKey(intent(content="other", generation=4)))
+    sends.write(SpendKey(intent(kind="account", generation=7)))
     assert sends.generations("bill", ["B1"]) == {("B1", "c"): 1, ("B1", "other"): 5}
     assert sends.generations("account", ["B1"]) == {("B1", "c"): 8}
     assert sends.generations("bill", []) == {}
@@ -92,7 +101,7 @@ def test_generations_are_those_of_one_kind_and_content(sends: Sends) -> None:
 
 def test_an_entity_comes_back_whole(sends: Sends) -> None:
     customer = Entity("customer", "C1", "bcus_1", None, "ZAR", -(2**62), {"name": "Ann"}, "w")
-    sends.write(Know(customer))
+    sends.write(UpsertEntity(customer))
     assert sends.entities("customer", ["C1", "C2"]) == {"C1": customer}
     assert sends.entities("account", ["C1"]) == {}
     assert sends.references("customer", ["bcus_1"]) == {"bcus_1": "C1"}
@@ -100,9 +109,9 @@ def test_an_entity_comes_back_whole(sends: Sends) -> None:
 
 
 def test_ids_and_references_are_one_to_one(sends: Sends, ledger: sqlite3.Connection) -> None:
-    sends.write(Know(Entity("customer", "C1", "bcus_1")))
-    sends.write(Know(Entity("customer", "C2", "bcus_2")))
-    sends.write(Know(Entity("customer", "C2", "bcus_1")))
+    sends.write(UpsertEntity(Entity("customer", "C1", "bcus_1")))
+    sends.write(UpsertEntity(Entity("customer", "C2", "bcus_2")))
+    sends.write(UpsertEntity(Entity("customer", "C2", "bcus_1")))
     assert sends.entities("customer", ["C1", "C2"]) == {"C2": Entity("customer", "C2", "bcus_1")}
     assert sends.references("customer", ["bcus_2"]) == {}
     with pytest.raises(sqlite3.IntegrityError):
@@ -110,22 +119,22 @@ def test_ids_and_references_are_one_to_one(sends: Sends, ledger: sqlite3.Connect
 
 
 def test_the_same_id_or_reference_may_be_of_another_kind(sends: Sends) -> None:
-    sends.write(Know(Entity("customer", "X", "1")))
-    sends.write(Know(Entity("account", "X", "1", owner="X")))
+    sends.write(UpsertEntity(Entity("customer", "X", "1")))
+    sends.write(UpsertEntity(Entity("account", "X", "1", owner="X")))
     assert len(sends.entities("customer", ["X"])) == len(sends.entities("account", ["X"])) == 1
 
 
 def test_what_the_api_no_longer_has_is_forgotten(sends: Sends) -> None:
-    sends.write(Know(Entity("account", "A1", "bacc_1", owner="C1")))
-    sends.write(Forget("account", "A1"))
-    sends.write(Forget("account", "A1"))
+    sends.write(UpsertEntity(Entity("account", "A1", "bacc_1", owner="C1")))
+    sends.write(ForgetEntity("account", "A1"))
+    sends.write(ForgetEntity("account", "A1"))
     assert sends.entities("account", ["A1"]) == {}
 
 
 def test_many_references_at_once_and_odd_ones(sends: Sends) -> None:
     odd = ["a'b", 'a"b', "a,b", "ü", "[1]", "null", ""]
     for number, reference in enumerate(odd):
-        sends.write(Know(Entity("customer", reference, f"bcus_{number}")))
+        sends.write(UpsertEntity(Entity("customer", reference, f"bcus_{number}")))
     many = [f"C{number}" for number in range(100_000)]
     assert sends.entities("customer", [*many, *odd]).keys() == set(odd)
 
@@ -134,7 +143,7 @@ def test_many_references_at_once_and_odd_ones(sends: Sends) -> None:
 
 
 def conclude(sends: Sends, record: int, outcome: Outcome, **facts: Any) -> None:
-    sends.write(Conclude(1, f"B{record}", RecordOutcome(record, outcome, **facts)))
+    sends.write(StoreOutcome(1, f"B{record}", RecordOutcome(record, outcome, **facts)))
 
 
 def test_outcomes_come_sorted_in_columns_of_known_types(sends: Sends) -> None:
@@ -176,5 +185,5 @@ def test_only_an_unchanged_record_is_upgraded(sends: Sends) -> None:
     conclude(sends, 1, Outcome.UNCHANGED)
     conclude(sends, 2, Outcome.CREATED)
     for record in (1, 2, 3):
-        sends.write(Upgrade(1, record))
+        sends.write(UpgradeOutcome(1, record))
     assert sends.outcomes(1, pl.Series([1, 2, 3]))["outcome"].to_list() == ["updated", "created"]

@@ -8,7 +8,15 @@ import polars as pl
 import pytest
 
 from pipeline.core.api.intents import Entity
-from pipeline.core.api.ledger_changes import Close, Conclude, Forget, Know, Open, Renew, Upgrade
+from pipeline.core.api.ledger_changes import (
+    CloseIntent,
+    ForgetEntity,
+    OpenIntent,
+    RenewIntent,
+    StoreOutcome,
+    UpgradeOutcome,
+    UpsertEntity,
+)
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Ledger, Sends
 from pipeline.edge.ledger.writes import MAX_ROWS
@@ -16,41 +24,46 @@ from tests.edge.ledger.conftest import intent
 
 
 def test_an_intent_that_is_opened_and_closed_in_one_group_is_gone(sends: Sends) -> None:
-    sends.write(Open(intent("B1")), Open(intent("B2")), Close(intent("B1")))
+    sends.write(OpenIntent(intent("B1")), OpenIntent(intent("B2")), CloseIntent(intent("B1")))
     assert [one.reference for one in sends.open_intents()] == ["B2"]
 
 
 def test_an_intent_that_is_closed_and_opened_in_one_group_is_the_new_one(sends: Sends) -> None:
-    sends.write(Open(intent(key="old")))
-    sends.write(Close(intent(key="old")), Open(intent(key="new")))
+    sends.write(OpenIntent(intent(key="old")))
+    sends.write(CloseIntent(intent(key="old")), OpenIntent(intent(key="new")))
     assert [one.key for one in sends.open_intents()] == ["new"]
 
 
 def test_a_key_opened_twice_in_one_group_fails_all_of_it(sends: Sends) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        sends.write(Open(intent()), Open(intent(record=2)))
+        sends.write(OpenIntent(intent()), OpenIntent(intent(record=2)))
     assert sends.open_intents() == []
 
 
 def test_generations_one_after_another_in_one_group_leave_the_last(sends: Sends) -> None:
-    sends.write(Open(intent()), *(Renew(intent(generation=n, key=f"k{n}")) for n in (1, 2, 3)))
+    sends.write(OpenIntent(intent()), *(RenewIntent(intent(generation=n, key=f"k{n}")) for n in (1, 2, 3)))
     assert [one.key for one in sends.open_intents()] == ["k3"]
     assert sends.generations("bill", ["B1"]) == {("B1", "c"): 3}
 
 
 def test_what_is_known_forgotten_and_known_again_in_one_group_is_what_was_said_last(sends: Sends) -> None:
     first, second = Entity("customer", "C1", "bcus_1"), Entity("customer", "C1", "bcus_2")
-    sends.write(Know(first), Forget("customer", "C1"), Know(second), Know(Entity("customer", "C2", "bcus_3")))
+    sends.write(
+        UpsertEntity(first),
+        ForgetEntity("customer", "C1"),
+        UpsertEntity(second),
+        UpsertEntity(Entity("customer", "C2", "bcus_3")),
+    )
     assert sends.entities("customer", ["C1"]) == {"C1": second}
-    sends.write(Know(first), Forget("customer", "C1"))
+    sends.write(UpsertEntity(first), ForgetEntity("customer", "C1"))
     assert sends.entities("customer", ["C1", "C2"]).keys() == {"C2"}
 
 
 def test_ids_and_references_are_one_to_one_within_one_group(sends: Sends) -> None:
     sends.write(
-        Know(Entity("customer", "C1", "bcus_1")),
-        Know(Entity("customer", "C2", "bcus_2")),
-        Know(Entity("customer", "C2", "bcus_1")),
+        UpsertEntity(Entity("customer", "C1", "bcus_1")),
+        UpsertEntity(Entity("customer", "C2", "bcus_2")),
+        UpsertEntity(Entity("customer", "C2", "bcus_1")),
     )
     assert sends.entities("customer", ["C1", "C2"]) == {"C2": Entity("customer", "C2", "bcus_1")}
     assert sends.references("customer", ["bcus_1", "bcus_2"]) == {"bcus_1": "C2"}
@@ -58,27 +71,27 @@ def test_ids_and_references_are_one_to_one_within_one_group(sends: Sends) -> Non
 
 def test_the_last_word_on_a_record_counts_within_one_group_too(sends: Sends) -> None:
     said = [RecordOutcome(1, Outcome.IN_DOUBT, attempts=3), RecordOutcome(1, Outcome.UNCHANGED, attempts=4)]
-    sends.write(*(Conclude(1, "B1", one) for one in said), Upgrade(1, 1))
+    sends.write(*(StoreOutcome(1, "B1", one) for one in said), UpgradeOutcome(1, 1))
     assert sends.outcomes(1, pl.Series([1])).select("outcome", "attempts").rows() == [("updated", 7)]
 
 
 @pytest.mark.parametrize("count", [1, MAX_ROWS - 1, MAX_ROWS, MAX_ROWS + 1, 3 * MAX_ROWS])
 def test_groups_of_any_size_are_written_whole(sends: Sends, count: int) -> None:
     sends.write(
-        *(Open(intent(f"B{n}", record=n)) for n in range(count)),
-        *(Know(Entity("bill", f"B{n}", f"bill_{n}", details={"name": "ü"})) for n in range(count)),
-        *(Conclude(1, f"B{n}", RecordOutcome(n, Outcome.CREATED)) for n in range(count)),
+        *(OpenIntent(intent(f"B{n}", record=n)) for n in range(count)),
+        *(UpsertEntity(Entity("bill", f"B{n}", f"bill_{n}", details={"name": "ü"})) for n in range(count)),
+        *(StoreOutcome(1, f"B{n}", RecordOutcome(n, Outcome.CREATED)) for n in range(count)),
     )
     assert {one.record for one in sends.open_intents()} == set(range(count))
     assert sends.entities("bill", [f"B{count - 1}"])[f"B{count - 1}"].details == {"name": "ü"}
     assert sends.settled_records(1).sort().to_list() == list(range(count))
-    sends.write(*(Close(intent(f"B{n}")) for n in range(count)))
+    sends.write(*(CloseIntent(intent(f"B{n}")) for n in range(count)))
     assert sends.open_intents() == []
 
 
 def test_like_changes_are_one_statement(ledger: Ledger, sends: Sends) -> None:
     statements: list[str] = []
     ledger.set_trace_callback(statements.append)
-    sends.write(*(Know(Entity("bill", f"B{n}", f"bill_{n}")) for n in range(MAX_ROWS)))
+    sends.write(*(UpsertEntity(Entity("bill", f"B{n}", f"bill_{n}")) for n in range(MAX_ROWS)))
     ledger.set_trace_callback(None)
     assert len(statements) == 1

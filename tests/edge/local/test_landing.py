@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.edge.disk import private_folder
-from pipeline.edge.local.landing import land_blocks, sweep
+from pipeline.edge.local.landing import land_blocks, remove_half_landed
 from pipeline.errors import DiskFull
 
 
@@ -73,5 +73,5 @@ def test_what_a_killed_run_left_is_swept_and_whole_files_stay(tmp_path: Path) ->
     landed = land_blocks([b"abc"], tmp_path)
     (tmp_path / "fetch-1234").mkdir()
     (tmp_path / "fetch-1234" / "content.part").write_bytes(b"half")
-    sweep(tmp_path)
+    remove_half_landed(tmp_path)
     assert files_in(tmp_path) == [f"{landed.sha256}/content"]

@@ -286,7 +286,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(client, "MIN_BYTES_PER_S", 1_000)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = client.Wire.__new__(client.Wire)
+        wire = client.HardenedSFTPClient.__new__(client.HardenedSFTPClient)
         wire._timeout_s, wire.sock, wire._came = 0.1, ours, bytearray()  # type: ignore[assignment]
         ours.settimeout(1)
         over = threading.Event()

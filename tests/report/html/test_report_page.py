@@ -22,7 +22,7 @@ from pipeline.report import FileReport, nothing_sent, write_report
 from pipeline.report.html import page_facts
 from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
 from pipeline.report.html.page_facts import PageFacts
-from pipeline.report.html.template import MAX_ODD, MAX_SHOWN, reference, shown
+from pipeline.report.html.template import MAX_ODD, MAX_SHOWN, reference, safe_text
 from pipeline.report.html.wording import MEANINGS, verdict
 from schemas.results import ControlFacts, ControlTotals
 from tests.pages.example import PERSONAL, every_outcome, hostile
@@ -261,7 +261,7 @@ def test_only_so_many_records_codes_and_examples_are_kept(
 
 def test_texts_are_cut_after_they_are_escaped() -> None:
     odd = "\U000e0001" * 300
-    assert len(shown(odd)) == MAX_SHOWN + 1
+    assert len(safe_text(odd)) == MAX_SHOWN + 1
     assert len(reference(odd)) == MAX_ODD + 1
     assert reference("A" * 255) == "A" * 255
     assert reference(None) == "–"

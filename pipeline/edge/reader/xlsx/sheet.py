@@ -12,12 +12,12 @@ from typing import IO
 
 from pipeline.core.files import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
-from pipeline.edge.reader.compressed import Allowance, plain_copy, refuse, zip_archive
+from pipeline.edge.reader.compressed import Allowance, plain_copy, refuse_archive, zip_archive
 from pipeline.edge.reader.xlsx.workbook import (
     Attributes,
     SharedTexts,
     Sheet,
-    Text,
+    TextCollector,
     Workbook,
     broken,
     read_texts,
@@ -69,10 +69,12 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
             )
             stream(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
     if not rows.header_row:
-        refuse(name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again")
+        refuse_archive(
+            name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again"
+        )
     if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
         problem = f"sheet {sheet.name} has merged cells, which say only once what belongs to many rows"
-        refuse(name, "file.merged_cells", problem, "unmerge them and fill in every row")
+        refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")
     if cells.hidden_rows:
         notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
     return Copied(rows.header_row, notes)
@@ -85,7 +87,7 @@ def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ..
         problem = (
             "the workbook has no visible sheet" if feed.sheet is None else f"it has no sheet {feed.sheet}"
         )
-        refuse(name, "file.sheet", problem, "add the sheet, or correct feed.sheet")
+        refuse_archive(name, "file.sheet", problem, "add the sheet, or correct feed.sheet")
     others = [each.name for each in book.sheets if each is not fits[0]]
     return fits[0], (f"sheets ignored: {', '.join(others)}",) if others else ()
 
@@ -148,7 +150,7 @@ class _Cells:
         self._number = partial(number_text, decimal=feed.amount.decimal)
         self._formats, self._language = tuple(feed.date_formats), feed.date_language
         self._max = max_text_bytes
-        self._inline = Text(name, max_text_bytes)
+        self._inline = TextCollector(name, max_text_bytes)
         self._columns: dict[str, int] = {}
         self._within = ""
         """What is open of sheet, row and cell."""
@@ -252,7 +254,7 @@ class _Cells:
             broken(self._name, "a merged range is none")
         if len(self.merged) >= MAX_MERGED:
             problem = f"a sheet of more than {MAX_MERGED} merged ranges"
-            refuse(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
+            refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
         self.merged.append((int(found[2]), int(found[3])))
 
     def _end_cell(self) -> None:
@@ -266,7 +268,7 @@ class _Cells:
     def _refuse_longer(self, length: int) -> None:
         if length > self._max:
             problem = f"a cell of more than {self._max} characters"
-            refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+            refuse_archive(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
 
     def _text_of(self, raw: str) -> str:
         if not raw:

@@ -23,7 +23,7 @@ from xml.parsers import expat  # bounded below: no document type, no depth, no e
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.values.xlsx_cells import is_date_format
 from pipeline.edge.disk import nameless_file
-from pipeline.edge.reader.compressed import STEP_BYTES, opened, refuse
+from pipeline.edge.reader.compressed import STEP_BYTES, open_member, refuse_archive
 
 MAX_TOKEN_BYTES = 4 << 20
 MAX_DEPTH = 64
@@ -107,7 +107,7 @@ def stream(
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = on_doctype
     try:
-        with opened(archive, part) as content:
+        with open_member(archive, part) as content:
             fed = 0
             while block := content.read(STEP_BYTES):
                 fed += len(block)
@@ -124,7 +124,9 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
     names = [each.lower() for each in archive.namelist()]
     if any(each.endswith("vbaproject.bin") or each.startswith("xl/externallinks/") for each in names):
         problem = "the workbook holds macros, or links to other workbooks"
-        refuse(name, "file.workbook_active", problem, "save it as a plain workbook of values, or as CSV")
+        refuse_archive(
+            name, "file.workbook_active", problem, "save it as a plain workbook of values, or as CSV"
+        )
     parts: dict[str, tuple[str, str]] = {}
 
     def on_relation(element: str, attributes: Attributes) -> None:
@@ -215,7 +217,7 @@ def read_texts(
 ) -> Iterator[SharedTexts]:
     """All shared texts, in a nameless file below `folder`."""
     with nameless_file(folder) as file, closing(SharedTexts(file)) as texts:
-        collected = Text(name, max_text_bytes)
+        collected = TextCollector(name, max_text_bytes)
 
         def on_end(element: str) -> None:
             collected.end(element)
@@ -228,7 +230,7 @@ def read_texts(
         yield texts
 
 
-class Text:
+class TextCollector:
     """A text that is told in pieces: `t` elements, those for pronunciation (`rPh`) left out."""
 
     def __init__(self, name: str, max_text_bytes: int) -> None:
@@ -254,7 +256,7 @@ class Text:
             self._length += len(piece)
             if self._length > self._max:
                 problem = f"a cell of more than {self._max} characters"
-                refuse(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+                refuse_archive(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
             self._pieces.append(piece)
 
     def take(self) -> str:
@@ -280,4 +282,4 @@ def _number(text: str | None, name: str) -> int:
 
 
 def broken(name: str, problem: str) -> NoReturn:
-    refuse(name, "file.workbook", problem, "save it again as XLSX, or as CSV")
+    refuse_archive(name, "file.workbook", problem, "save it again as XLSX, or as CSV")
