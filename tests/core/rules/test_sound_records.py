@@ -121,7 +121,7 @@ def test_both_looks_say_the_same_of_every_record(made: tuple[Feed, pl.DataFrame,
         doubt = pl.lit(value=False)
         patched.setattr(
             evaluate,
-            "groups",
+            "field_rules_of",
             lambda *asked: [replace(group, sound=doubt) for group in field_rules_of(*asked)],
         )
         looked_at_closely = evaluate.evaluate_rules(records, layout)
