@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from posixpath import normpath
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -170,7 +171,7 @@ class Settings(Shape):
     environment: Environment
     """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
     timezone: str = "UTC"
-    """The merchant's time zone, for `expect_by`, `status` and pages made for people; all that is stored is UTC."""
+    """The merchant's time zone, for `expect_by`, messages, notes and pages; all that is stored as a time is UTC."""
     work_dir: Folder = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
     api: Api
@@ -191,6 +192,11 @@ class Settings(Shape):
     """A monitor that is told of every `run` and of what `watch` does; absent: nobody is."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One per kind of bill file."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which people read times."""
+        return ZoneInfo(self.timezone)
 
     @field_validator("feeds")
     @classmethod

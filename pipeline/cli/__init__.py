@@ -20,13 +20,23 @@ from pipeline.cli.options import (
     FeedName,
     Files,
     KnownFile,
+    Limit,
     Verbose,
     Wait,
     config_at,
     finish,
     start,
 )
-from pipeline.cli.printing import one_line, pretty, print_error, print_json, printable_lines, say, tell
+from pipeline.cli.printing import (
+    command_of,
+    one_line,
+    pretty,
+    print_error,
+    print_json,
+    printable_lines,
+    say,
+    tell,
+)
 from pipeline.cli.release import refuse, release
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 
@@ -114,10 +124,7 @@ def load(
             "--force", help="Reload files that were already loaded; set their balances whatever is there."
         ),
     ] = False,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST, help="A live canary: send only the first N records; the rest is held."),
-    ] = None,
+    limit: Limit = None,
     wait: Wait = 0.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -182,7 +189,7 @@ def validate(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show how things stand. The last run, what is late, unfinished, in doubt, waiting or owed, and all files."""
+    """Show how things stand: what is late, open, held or owed, and all files. Exits with 0 while files are held."""
     start(verbose=verbose)
     from pipeline.cli.status import show_status, status_document
 
@@ -337,7 +344,7 @@ def run_command(words: list[str]) -> int:
         if not words:  # no_args_is_help: the message is the help itself
             typer.echo(error.format_message(), err=True)
             return EX_USAGE
-        return tell(UsageError(problem=one_line(error), remedy="see billferry --help"), words)
+        return tell(UsageError(problem=one_line(error), remedy=f"see {command_of(error)} --help"), words)
     except BillferryError as error:
         return tell(error, words)
     except BrokenPipeError:

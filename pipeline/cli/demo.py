@@ -12,6 +12,7 @@ from pipeline.cli.shipped_config import shipped
 from pipeline.cli.ui import TerminalUi
 from pipeline.edge.config import Config, load_config
 from pipeline.errors import EX_BUG, EX_RECORDS, UsageError
+from pipeline.report import OVERVIEW
 from pipeline.run import run_pass
 from pipeline.run.context import Options
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
@@ -60,9 +61,10 @@ def run_demo(folder: Path) -> int:
             f"The API now holds {len(state['customers'])} customers, {len(state['accounts'])} accounts and"
             f" {len(state['bills'])} bills; the second run added {doubled}."
         )
-    ui.line(
-        f"Reports: {config.settings.work_dir / 'reports'} (summary.json, results.csv, rejects.csv per file)"
-    )
+    reports = config.settings.work_dir / "reports"
+    ui.line(f"Reports: {reports} (summary.json, results.csv, rejects.csv per file). Open in a browser:")
+    ui.line(f"  {reports / OVERVIEW}   (all files)")
+    ui.line(f"  {min(reports.glob('*/report.html'), default=reports)}   (one file)")
     ui.line(
         f"The same files as your SFTP server would hold them: {config.settings.work_dir / 'sandbox' / 'sftp'}"
     )

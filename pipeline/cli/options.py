@@ -21,6 +21,12 @@ MOST = 1_000_000_000
 """More records than any file has."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MOST, help="A live canary: send only the first N records left; the rest is held."
+    ),
+]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
 FeedName = Annotated[str | None, typer.Option("--feed", help="Read them as this feed, whatever their names.")]
 Files = Annotated[

@@ -57,6 +57,11 @@ def one_line(error: typer.TyperException) -> str:
     return text[:1].lower() + text[1:]
 
 
+def command_of(error: typer.TyperException) -> str:
+    """The command whose words were wrong, such as `billferry refuse`; its help says what it takes."""
+    return str(getattr(getattr(error, "ctx", None), "command_path", "billferry"))
+
+
 def print_error(code: str, message: str, exit_status: int) -> None:
     """The document of a command that ended before there was anything to say about files."""
     error = {"code": code, "message": message}

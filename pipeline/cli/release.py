@@ -8,10 +8,10 @@ import typer
 
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
-    MOST,
     AsJson,
     ConfigPath,
     KnownFile,
+    Limit,
     Verbose,
     Wait,
     config_at,
@@ -23,9 +23,7 @@ from pipeline.cli.options import (
 def release(
     file: KnownFile,
     config: ConfigPath = DEFAULT_CONFIG,
-    limit: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Send only N records more; the rest is held again.")
-    ] = None,
+    limit: Limit = None,
     accept_changes: Annotated[
         bool,
         typer.Option("--accept-changes", help="A correction may change what was right in its original."),

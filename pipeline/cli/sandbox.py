@@ -22,9 +22,14 @@ def serve_sandbox(config: Config) -> int:
     """Serve until a signal comes; the exit status of a clean stop. Raises UsageError."""
     settings = config.settings
     url = urlsplit(settings.api.base_url)
-    if settings.environment != "test" or not _is_loopback(url.hostname or ""):
+    if settings.environment != "test":
         raise UsageError(
-            problem="the sandbox serves environment: test on this machine only",
+            problem=f"the sandbox has no environment: {settings.environment}",
+            remedy="set environment: test; release: first in a feed holds its first file there as in live",
+        )
+    if not _is_loopback(url.hostname or ""):
+        raise UsageError(
+            problem="the sandbox serves this machine only",
             remedy="set api.base_url to http://127.0.0.1:PORT, for example in a config of its own",
         )
     root = settings.work_dir / "sandbox"

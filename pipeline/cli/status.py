@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from pipeline.run.work_dir import existing_ledger
 SHOWN_FILES = 20
 SHOWN_NAMES = 5
 SHORT_NAME = 24
+RELEASED = "released"
 
 
 def status_document(config: Config) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def status_document(config: Config) -> dict[str, Any]:
         "environment": settings.environment,
         "timezone": settings.timezone,
         "last_run": _run(stands.last_run),
-        "files": [_file(row, stands.decided.get(row.sha256)) for row in stands.files],
+        "files": [_file(row, stands.decided.get(row.sha256), settings.zone) for row in stands.files],
         "states": dict(sorted(stands.states().items())),
         "unfinished": [row.name for row in stands.unfinished],
         "held": [row.name for row in stands.held],
@@ -74,12 +76,13 @@ def describe_status(
     if not document["files"]:
         yield "no file was taken up yet"
         return
-    yield "files: " + ", ".join(f"{count} {state}" for state, count in document["states"].items())
+    counted = Counter(map(_state, document["files"]))
+    yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
     left = len(document["files"]) - SHOWN_FILES
     if left > 0:
         yield f"({left} earlier files; all of them with --json)"
     for file in document["files"][-SHOWN_FILES:]:
-        yield f"{file['state']:<20} {short(file['name'])} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
+        yield f"{_state(file):<20} {short(file['name'])} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
 
 
 def show_status(document: dict[str, Any]) -> None:
@@ -104,10 +107,18 @@ def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str])
 
 
 def _held(file: dict[str, Any], short: Callable[[str], str]) -> str:
-    if file["decision"]:
-        return f"HELD: {short(file['name'])}, {file['decision']}; the next run takes it up"
+    state, name = _state(file), f"{short(file['name'])} ({file['sha256'][:8]})"
+    if state != FileState.HELD:
+        does = "sends" if state == RELEASED else "ends"
+        return f"{state.upper()}: {name}, {file['decision']}; the next run {does} it"
     why = "; ".join(hold["message"] for hold in file["holds"])
-    return f"HELD: {short(file['name'])} ({file['sha256'][:8]}): {why}; billferry release or refuse it"
+    return f"HELD: {name}: {why}; billferry release or refuse it"
+
+
+def _state(file: dict[str, Any]) -> str:
+    """As people know it: a held file that somebody has decided about waits for the next run, and for nobody."""
+    state: str = file["state"]
+    return {"release": RELEASED, "refuse": "refused"}[file["decided"]["word"]] if file["decided"] else state
 
 
 def _late(stands: SystemStatus) -> list[dict[str, Any]]:
@@ -142,7 +153,7 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
     return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 
 
-def _file(row: FileRow, decision: Decision | None) -> dict[str, Any]:
+def _file(row: FileRow, decision: Decision | None, zone: ZoneInfo) -> dict[str, Any]:
     summary = row.summary or {}
     return {
         "name": row.name,
@@ -155,7 +166,8 @@ def _file(row: FileRow, decision: Decision | None) -> dict[str, Any]:
         "records": summary.get("records"),
         "amounts_minor": summary.get("amounts_minor"),
         "holds": summary.get("holds", []) if row.held else [],
-        "decision": str(decision) if decision else None,
+        "decision": decision.told(zone) if decision else None,
+        "decided": {"word": decision.word, "at": decision.at, "by": str(decision.by)} if decision else None,
     }
 
 

@@ -150,7 +150,7 @@ class CheckedFile:
     holds: tuple[Hold, ...] = ()
     """Why it is held, unless a person has released it."""
     spreads: tuple[Spread, ...] = ()
-    """Of what would be sent, by currency; none of a refused file."""
+    """Of what would be sent, by currency; none of a refused file. A held file's report has those of what is left."""
     notes: tuple[str, ...] = ()
     code_counts: dict[str, int] = field(default_factory=dict)
     control: ControlFacts | None = None

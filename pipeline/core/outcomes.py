@@ -45,6 +45,11 @@ class FileState(StrEnum):
     VALIDATED_WITH_REJECTS = "validated_with_rejects"
 
 
+def still_open(state: str) -> frozenset[Outcome]:
+    """Outcomes that a later run may change: in a refused file only what is in doubt, the rest is refused with it."""
+    return frozenset({Outcome.IN_DOUBT}) if state == FileState.REFUSED else OPEN
+
+
 class RecordOutcome(NamedTuple):
     """What became of one record that was to be sent."""
 

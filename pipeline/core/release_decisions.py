@@ -10,12 +10,21 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Literal
 
 from pipeline.core.files import Hold
 from pipeline.core.totals import Totals
+from pipeline.core.values.timestamps import local_time
 
 Word = Literal["release", "refuse"]
+Fate = Literal["pending", "taken", "void", "replaced"]
+"""What became of a decision: a run has not come to it yet, followed it, or found that the file had changed; or a later
+decision came before any run."""
+_FATES: dict[Fate, str] = {
+    "void": "; void, because the file, its feed or what it is held for has changed since",
+    "replaced": "; replaced by a later decision before a run came to it",
+}
 
 FIRST = "file.first_of_feed"
 ALWAYS = "file.release_always"
@@ -67,8 +76,16 @@ class Decision:
             print_of(hold) in self.holds and (self.accept_changes or not hold.changes) for hold in holds
         )
 
-    def __str__(self) -> str:
-        return f"{self.word}d on {self.at} by {self.by}"
+    def told(self, zone: tzinfo, fate: Fate = "taken") -> str:
+        """`released on 2026-11-24 08:00 SAST by thandi on billing1`, how far, why, and what became of it."""
+        parts = [f"{self.word}d on {local_time(self.at, zone)} by {self.by}"]
+        if self.up_to is not None:
+            parts.append(f", up to {self.up_to} record{'' if self.up_to == 1 else 's'} of it in all")
+        if self.accept_changes:
+            parts.append(", with its changes")
+        if self.why:
+            parts.append(f": {self.why}")
+        return "".join(parts) + _FATES.get(fate, "")
 
 
 def print_of(hold: Hold) -> str:
@@ -97,4 +114,4 @@ def always() -> Hold:
 
 
 def limited(sent: int, left: int) -> Hold:
-    return Hold(LIMITED, f"--limit: {sent} of its records are settled, {left} are not sent")
+    return Hold(LIMITED, f"stopped by --limit: {sent} sent, {left} left")

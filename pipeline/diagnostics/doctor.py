@@ -194,7 +194,7 @@ def _clock_by_the_ledger(settings: Settings) -> str:
     with existing_ledger(settings) as ledger:
         if ledger is None:
             return "the API tells no time to compare it with"
-        if (trouble := Timekeeper(_now, ledger).trouble()) is not None:
+        if (trouble := Timekeeper(_now, ledger, settings.zone).trouble()) is not None:
             raise trouble
     return "agrees with the last time that was confirmed"
 

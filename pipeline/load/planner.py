@@ -68,6 +68,11 @@ def count_to_send(records: Path) -> int:
     return int(_accepted(records).select(pl.len()).collect().item())
 
 
+def not_sent(records: Path, sent: pl.Series) -> pl.LazyFrame:
+    """Accepted records of a checked file that are not among those that were `sent`."""
+    return _unsettled(_accepted(records), sent)
+
+
 def buckets(
     records: Path, model: Model, memory: Memory, file_id: int, *, up_to: int | None = None
 ) -> Iterator[Bucket]:

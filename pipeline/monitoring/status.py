@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from pipeline.core.files import SOURCES, Listing
 from pipeline.core.mapping.file_names import is_ignored
@@ -78,7 +77,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
 
 def late_now(settings: Settings, arrivals: Mapping[str, datetime], now: datetime) -> list[LateFeed]:
     """Feeds whose hour has passed without a file."""
-    return late_feeds(settings.feeds, arrivals, now, ZoneInfo(settings.timezone))
+    return late_feeds(settings.feeds, arrivals, now, settings.zone)
 
 
 def state_of(row: FileRow) -> str:

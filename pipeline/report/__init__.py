@@ -17,7 +17,7 @@ from pipeline.report.summary import (
     run_result,
     without_report,
 )
-from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table
+from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table, to_send
 from pipeline.report.write import REPORT_NAMES, report_of_check, write_report
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "report_folders",
     "report_of_check",
     "run_result",
+    "to_send",
     "without_report",
     "write_report",
     "write_results",

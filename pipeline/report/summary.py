@@ -63,7 +63,7 @@ def summarise(
         control=checked.control,
         refusal=RefusalFacts(code=refusal.code, message=refusal.message) if refusal else None,
         holds=[_hold(hold) for hold in checked.holds],
-        held_amounts=_amounts(checked) if checked.holds else {},
+        held_amounts=_amounts(checked, tally.totals) if checked.holds else {},
         notes=[*checked.notes, *notes],
         codes=dict(sorted(tally.codes.items())),
         reports=reports,
@@ -149,12 +149,12 @@ def _hold(hold: Hold) -> HoldFacts:
     return HoldFacts(code=hold.code, message=hold.message, changes=list(hold.changes))
 
 
-def _amounts(checked: CheckedFile) -> dict[str, AmountFacts]:
-    """What a file would send, as its check counted it."""
+def _amounts(checked: CheckedFile, totals: Totals) -> dict[str, AmountFacts]:
+    """What a file would still send."""
     return {
         spread.currency: AmountFacts(
             records=spread.records,
-            total_minor=checked.totals.amounts_minor[spread.currency][Outcome.NOT_ATTEMPTED],
+            total_minor=totals.amounts_minor[spread.currency][Outcome.NOT_ATTEMPTED],
             smallest_minor=spread.smallest_minor,
             median_minor=spread.median_minor,
             largest_minor=spread.largest_minor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.core.names import printable
+from pipeline.core.outcomes import REJECTS
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.results import RejectedRow
@@ -13,6 +14,9 @@ from schemas.results import AmountFacts, Breakdown, Summary
 
 SHOWN_REJECTS = 5
 SHOWN_CHANGES = 20
+RELEASE_FIRST = (
+    "release the file and let it load before you correct its rejects: an earlier correction is refused"
+)
 
 
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
@@ -55,6 +59,8 @@ def _held(summary: Summary) -> Iterator[str]:
         digits = (summary.file.sha256 or "")[:8]
         accepting = " --accept-changes" if any(hold.changes for hold in summary.holds) else ""
         yield f"  billferry release {digits}{accepting} lets it go on; billferry refuse {digits} --why TEXT ends it"
+        if any(summary.records.parts()[outcome] for outcome in REJECTS):
+            yield f"  {RELEASE_FIRST}"
 
 
 def to_send(currency: str, amounts: AmountFacts) -> str:

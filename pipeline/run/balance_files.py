@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.api.watermarks import (
@@ -147,7 +146,7 @@ class BalanceFiles:
         return row.as_of or row.name_parts.get("date") or self._day(datetime.fromisoformat(row.landed_at))
 
     def _day(self, moment: datetime) -> str:
-        return moment.astimezone(ZoneInfo(self.settings.timezone)).date().isoformat()
+        return moment.astimezone(self.settings.zone).date().isoformat()
 
 
 _LAST = "~"
@@ -165,7 +164,7 @@ def balance_files(
 
 def recognised(lineage: Lineage, settings: Settings, now: datetime) -> str | None:
     """Recognise the ledger that a run works with; what to say when it may be behind."""
-    today = now.astimezone(ZoneInfo(settings.timezone)).date().isoformat()
+    today = now.astimezone(settings.zone).date().isoformat()
     return LEDGER_MAY_BE_BEHIND.get(lineage.recognise(tomorrow(today)))
 
 

@@ -6,12 +6,12 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from pipeline.core.api.requests import PATH_OF
 from pipeline.core.api.responses import Answer, Failure
 from pipeline.core.values.clock_offset import Belief, belief, by_how_much, http_date
-from pipeline.core.values.timestamps import rfc3339
+from pipeline.core.values.timestamps import local_time, rfc3339
 from pipeline.edge.ledger import Files, Ledger, Times
 from pipeline.errors import ClockOff, ClockUnconfirmed
 from schemas.settings import Settings
@@ -31,6 +31,8 @@ class Timekeeper:
 
     now: Callable[[], datetime]
     ledger: Ledger
+    zone: tzinfo
+    """Of the people who read its messages."""
     _ahead_of_api: timedelta | None = None
     _needed: bool = False
     """Whether something waits for the time to be confirmed."""
@@ -83,7 +85,8 @@ class Timekeeper:
                 return ClockOff(off=by_how_much(self._ahead_of_api or timedelta(0)))
             case Belief.UNCONFIRMED:
                 confirmed = Times(self.ledger).confirmed() or self.now()
-                return ClockUnconfirmed(off=by_how_much(self.now() - confirmed), confirmed=rfc3339(confirmed))
+                told = local_time(rfc3339(confirmed), self.zone)
+                return ClockUnconfirmed(off=by_how_much(self.now() - confirmed), confirmed=told)
             case _:
                 return None
 

@@ -337,7 +337,7 @@ class RunContext:
     def clock(self) -> Timekeeper:
         """What is known of the time in this run."""
         if self._clock is None:
-            self._clock = Timekeeper(self.now, self._db)
+            self._clock = Timekeeper(self.now, self._db, self.settings.zone)
         return self._clock
 
     # -- loading --

@@ -88,12 +88,13 @@ class Correcting:
         name, state = self.original.name, self.original.state
         if state in _STOPPED:
             todo = (
-                "release or refuse that one first"
+                "release that file and let it load, then send this one again"
                 if state == "held"
                 else "correct that file and send it again"
             )
             return Refusal(
-                "file.original_not_loaded", f"{name} is {state}, so nothing of it was loaded; {todo}"
+                "file.original_not_loaded",
+                f"{name} is {state}, and its rejects can be corrected once it is loaded; {todo}",
             )
         if not self.is_remembered:
             problem = (

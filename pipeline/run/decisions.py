@@ -11,7 +11,7 @@ from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
 from pipeline.edge.ledger import FileRow, Files, the_one_named
 from pipeline.errors import UsageError
-from pipeline.report import FileReport
+from pipeline.report import to_send
 from pipeline.run.context import Options, RunContext
 from pipeline.run.progress import Ui
 from pipeline.run.run_pass import Run
@@ -41,14 +41,19 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
                 remedy="compare each change in its report, then add --accept-changes",
             )
         up_to = None if release.limit is None else desk.settled(row.id) + release.limit
-        decision = _decision(desk, row, summary, release.by)
-        _decide(desk, replace(decision, accept_changes=release.accept_changes, up_to=up_to))
+        decision = replace(
+            _decision(desk, row, summary, release.by), accept_changes=release.accept_changes, up_to=up_to
+        )
+        _decide(desk, decision)
         if release.now:
             run = Run(desk)
             return run.result_of(partial(run.decided, row))
-        said = summary.model_copy(update={"run": desk.facts(), "notes": [*summary.notes, f"{decision}"]})
-        ui.file(FileReport(said))
-        ui.line(f"{row.name}: released; the next run sends {_how_much(release.limit)}")
+        told = decision.told(desk.settings.zone)
+        ui.line(f"{row.name}: {told}")
+        for currency, amounts in summary.held_amounts.items():
+            ui.line(f"  to send: {to_send(currency, amounts)}")
+        ui.line(f"  the next run sends {_how_much(release.limit)}")
+        said = summary.model_copy(update={"run": desk.facts(), "notes": [*summary.notes, told]})
         return RunResult(run_id=desk.run_id, exit_status=desk.status, files=[said])
 
 
@@ -93,4 +98,5 @@ def _decide(desk: RunContext, decision: Decision) -> None:
 def _how_much(limit: int | None) -> str:
     if limit is None:
         return "it"
-    return "1 record of it" if limit == 1 else f"{limit} records of it"
+    records = "1 record" if limit == 1 else f"{limit} records"
+    return f"{records} of it, then holds it again"

@@ -12,6 +12,7 @@ from pipeline.core.api.watermarks import day_of
 from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.truncate import MOST_LINES
+from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger import FileRow, GroupCommit, Sends
 from pipeline.errors import (
     BalancesOvertaken,
@@ -54,8 +55,8 @@ class FileProcessor:
         self._desk = desk
         self._gate = GateKeeper(desk)
         self.reports: list[FileReport] = []
-        self.done: set[str] = set()
-        """SHA-256s worked on in this run: a file is not loaded twice because two sources show it."""
+        self.done: dict[str, str] = {}
+        """SHA-256 → name of the files worked on in this run: none is loaded twice because two sources show it."""
         self.api_stopped: BillferryError | None = None
         """Why the API cannot be used any more; the files that follow are checked and left unfinished."""
 
@@ -101,35 +102,41 @@ class FileProcessor:
             self._already_loaded(landed, row, remotes)
             return
         if landed.sha256 in self.done and not back:
-            desk.ui.line(f"{landed.name}: the same bytes as a file above that is not finished")
+            desk.ui.line(
+                f"{landed.name}: the same bytes as {self.done[landed.sha256]} above, which is not finished"
+            )
             return
-        self.done.add(landed.sha256)
+        self.done[landed.sha256] = landed.name
         landed = self._named_apart(desk.with_its_totals(landed))
         remotes = remotes or desk.places.of(landed.sha256)
         if row is not None and self._gate.says_as_before(landed, row):
-            self._as_before(row, remotes)
+            self._as_before(landed, row, remotes)
             return
-        self.say(self._worked(landed, desk.take_up(landed), remotes))
+        renamed = _renamed(landed, row)
+        self.say(self._worked(landed, desk.take_up(landed), remotes, renamed))
 
     def _named_apart(self, landed: LandedFile) -> LandedFile:
         desk = self._desk
         return named_apart(landed, desk.ledger, desk.reports, dry_run=desk.options.dry_run)
 
-    def _worked(self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile]) -> FileReport:
+    def _worked(
+        self, landed: LandedFile, file_id: int | None, remotes: Sequence[RemoteFile], renamed: Sequence[str]
+    ) -> FileReport:
         desk = self._desk
         judged = self._gate.judged(landed, self._checked(landed), file_id)
         checked = judged.checked
         outcomes: Outcomes = nothing_sent
-        requests, notes = RequestCounts(), list[str]()
+        requests, notes = RequestCounts(), [*renamed]
         if file_id is not None:
             if self._may_load(checked, file_id):
                 if not checked.holds:
                     take(desk.connection(), checked, file_id)
                 result = self._load(judged, file_id)
-                requests, notes = result.requests, list(result.notes)
+                requests, notes = result.requests, [*renamed, *result.notes]
                 log.info("loaded", file=landed.name, sha256=landed.sha256, **requests.model_dump())
                 self._heed(result)
                 checked = self._gate.after_load(judged, file_id)
+            checked = self._gate.with_what_is_left(checked, file_id)
             outcomes = desk.outcomes(file_id)
         remembering = Remembering(desk.connection(), file_id, checked) if file_id is not None else None
         report = write_report(
@@ -199,7 +206,7 @@ class FileProcessor:
         ):
             problem = "its feed has changed since, and the file reads otherwise now; put the feed back first"
             raise ReportGone(name=row.name, problem=problem)
-        checked = as_reported(checked, then)
+        checked = self._gate.with_what_is_left(as_reported(checked, then), row.id)
         said = list(checked.notes)
         report = write_report(
             checked,
@@ -275,17 +282,19 @@ class FileProcessor:
         self._desk.fail(result.stopped)
         self.api_stopped = result.stopped
 
-    def _as_before(self, row: FileRow, remotes: Sequence[RemoteFile]) -> None:
-        """A file that still waits for a person, or that one has refused."""
+    def _as_before(self, landed: LandedFile, row: FileRow, remotes: Sequence[RemoteFile]) -> None:
+        """A file that still waits for a person, or that one has refused; its bytes may have come under a new name."""
         summary = Summary.model_validate(row.summary, strict=False)
-        said = summary.model_copy(update={"run": self._desk.facts()})
+        notes = [*_renamed(landed, row), *summary.notes]
+        said = summary.model_copy(update={"run": self._desk.facts(), "notes": notes})
         self.say(FileReport(said))
         if FileState(said.state) is FileState.REFUSED:
             self._desk.places.owe(row.sha256, remotes, "quarantine", None)
 
     def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
         desk = self._desk
-        notes = [f"these bytes finished on {row.finished_at} as {row.name}; nothing was sent"]
+        finished = local_time(row.finished_at or row.landed_at, desk.settings.zone)
+        notes = [f"this file was already loaded on {finished} as {row.name}; nothing was sent"]
         if desk.feed_changed(landed, row):
             notes.append(
                 "the feed has changed since then; billferry load --force sends the file under the new one"
@@ -316,6 +325,11 @@ class FileProcessor:
         log.info(
             "file", file=file.name, sha256=file.sha256, feed=file.feed, state=report.summary.state, **counted
         )
+
+
+def _renamed(landed: LandedFile, row: FileRow | None) -> list[str]:
+    """What to say of a file whose bytes were known under another name."""
+    return [f"{landed.name} has the same bytes as {row.name}"] if row and landed.name != row.name else []
 
 
 def _pressed(retried: int, limit_per_s: float | None) -> str:

@@ -15,15 +15,18 @@ from pipeline.core.release_decisions import (
     REFUSED,
     Basis,
     Decision,
+    Fate,
     always,
     first_of_feed,
     limited,
     totals_text,
 )
 from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
+from pipeline.core.values.amount_spread import spreads
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print
-from pipeline.edge.ledger import FINISHED_STATES, Fate, FileRow, Gate
+from pipeline.edge.ledger import FINISHED_STATES, FileRow, Gate, Sends
+from pipeline.load import not_sent
 from pipeline.run.context import RunContext
 from schemas.results import Breakdown, Summary
 
@@ -45,6 +48,7 @@ class GateKeeper:
 
     def __init__(self, desk: RunContext) -> None:
         self._desk = desk
+        self._zone = desk.settings.zone
 
     def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> GatedFile:
         """Hold a checked file, refuse it, or let it through, and remember which.
@@ -61,19 +65,27 @@ class GateKeeper:
         holds = (*(() if passed else self._reasons(checked, row)), *self._limit_reached(checked, row, gate))
         new = Gate(basis, passed or not holds, gate.up_to if gate else None)
         decision = decisions.pending(landed.sha256) if decisions else None
+        fate: Fate | None = None
         if decision is None:
             new = self._canary(new, row) if not holds else new
-            self._remember(new, file_id, landed)
-            return GatedFile(replace(checked, holds=holds), new.up_to)
-        if not decision.covers(basis, holds):
-            self._remember(new, file_id, landed, "void")
-            void = f"{decision}; void, because the file, its feed or what it is held for has changed since"
-            return GatedFile(_noted(replace(checked, holds=holds), void), new.up_to)
-        new = Gate(basis, decision.word == "release", decision.up_to)
-        self._remember(new, file_id, landed, "taken")
-        if decision.word == "refuse":
-            return GatedFile(replace(checked, holds=(), refusal=_refusal(decision)))
-        return GatedFile(_noted(replace(checked, holds=()), f"{decision}"), decision.up_to)
+        elif decision.covers(basis, holds):
+            new, fate, holds = Gate(basis, decision.word == "release", decision.up_to), "taken", ()
+        else:
+            fate = "void"
+        told = self._told(landed, decision, fate)
+        self._remember(new, file_id, landed, fate)
+        checked = replace(checked, holds=holds, notes=(*checked.notes, *told))
+        if decision and fate == "taken" and decision.word == "refuse":
+            return GatedFile(replace(checked, refusal=Refusal(REFUSED, decision.told(self._zone))))
+        return GatedFile(checked, new.up_to)
+
+    def _told(self, landed: LandedFile, now: Decision | None, fate: Fate | None) -> list[str]:
+        """Every decision about these bytes, the one of `now` last; a refusal is told where the file is refused."""
+        earlier = self._desk.decisions.settled(landed.sha256) if self._desk.decisions else []
+        told = [decision.told(self._zone, then) for decision, then in earlier]
+        if now and fate and (fate != "taken" or now.word == "release"):
+            told.append(now.told(self._zone, fate))
+        return told
 
     def after_load(self, judged: GatedFile, file_id: int) -> CheckedFile:
         """Hold what a limit has left, once nothing more goes under it and nothing is in doubt."""
@@ -83,6 +95,13 @@ class GateKeeper:
         if reached and left and not checked.holds and not self.in_doubt(file_id):
             return replace(checked, holds=(limited(settled, left),))
         return checked
+
+    def with_what_is_left(self, checked: CheckedFile, file_id: int) -> CheckedFile:
+        """A held file with the sizes of what it has not sent yet: that is what a person decides about."""
+        if not checked.holds:
+            return checked
+        sent = Sends(self._desk.connection()).sent_records(file_id)
+        return replace(checked, spreads=spreads(not_sent(checked.records, sent))) if len(sent) else checked
 
     def in_doubt(self, file_id: int) -> bool:
         """Whether records were sent whose outcome is unknown."""
@@ -166,14 +185,6 @@ class GateKeeper:
             return
         gate = replace(gate, last_load=decisions.last_load(landed.feed.name))
         decisions.set_gate(file_id, gate, sha256=landed.sha256, fate=fate)
-
-
-def _noted(checked: CheckedFile, note: str) -> CheckedFile:
-    return replace(checked, notes=(*checked.notes, note))
-
-
-def _refusal(decision: Decision) -> Refusal:
-    return Refusal(REFUSED, f"{decision}: {decision.why}")
 
 
 def as_reported(checked: CheckedFile, then: Summary) -> CheckedFile:

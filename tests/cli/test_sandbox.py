@@ -69,11 +69,13 @@ def test_a_run_against_the_sandbox_loads_what_lies_there(shipped: Desk) -> None:
 
 def test_the_sandbox_serves_the_test_environment_on_this_machine_only(desk: Desk) -> None:
     desk.configure(environment="live")
-    assert "the sandbox serves environment: test on this machine only" in desk.billferry("sandbox").err
-    desk.configure(api={"base_url": "https://api.example.net", "key_file": "api.key"})
     said = desk.billferry("sandbox")
-    assert said.status == 2
-    assert said.err.count("\n") == 1
+    assert (said.status, said.err.count("\n")) == (2, 1)
+    assert "the sandbox has no environment: live; set environment: test" in said.err
+    desk.configure(environment="test", api={"base_url": "https://api.example.net", "key_file": "api.key"})
+    said = desk.billferry("sandbox")
+    assert (said.status, said.err.count("\n")) == (2, 1)
+    assert "the sandbox serves this machine only; set api.base_url" in said.err
 
 
 def test_a_port_that_is_taken_is_one_line(shipped: Desk) -> None:

@@ -94,6 +94,13 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel: Path, tmp_p
     left_by_pip = {path.name for path in home.iterdir()}
     said = ran(place / "bin" / "billferry", "demo", cwd=elsewhere, env=env)
     assert "the second run added 0" in said.stderr
+    pages = [
+        Path(line.split()[0])
+        for line in said.stderr.splitlines()
+        if line.startswith("  ") and ".html" in line
+    ]
+    assert [page.name for page in pages] == ["index.html", "report.html"]
+    assert all((elsewhere / page).is_file() for page in pages)
     assert {path.name for path in elsewhere.iterdir()} == {"billferry-demo"}
     assert {path.name for path in home.iterdir()} == left_by_pip
     where = ran(

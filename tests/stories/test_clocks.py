@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -85,13 +86,14 @@ def test_when_nothing_can_confirm_a_jump_nothing_is_forgotten_until_something_do
     loaded: Merchant, jump: Jump
 ) -> None:
     jump(YEARS)
+    loaded.settings["timezone"] = "Africa/Johannesburg"
     url = loaded.settings["api"]["base_url"]
     loaded.settings["api"]["base_url"] = "http://127.0.0.1:9"
     for _ in range(2):
         said = loaded.run()
         assert said.exit_status == 1
         assert "1095 days ahead of" in said.stderr
-        assert "the last time that was confirmed" in said.stderr
+        assert re.search(r"\d\d:\d\d SAST, the last time that was confirmed", said.stderr)
     assert everything(loaded) == (1, 1, 1)
     loaded.settings["api"]["base_url"] = url
     assert loaded.run().exit_status == 1

@@ -137,7 +137,7 @@ def _held_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.unit_suspicious",
-        "held: none of 20 amounts or more has decimals, and amounts that the feed loaded before had",
+        "held: 20 or more amounts of a currency, all of them whole; amounts that the feed loaded before had decimals",
         check,
     )
     yield Rule(

@@ -71,7 +71,7 @@ FACTOR = 20
 MOST_COMPARED = 10
 """Loaded files that a file is compared with, for each currency."""
 MANY_AMOUNTS = 20
-"""Fewer may well be whole by chance."""
+"""So many amounts of one currency in a file, whatever their values; fewer may well be whole by chance."""
 OUT_OF_PROPORTION = "file.out_of_proportion"
 UNIT_SUSPICIOUS = "file.unit_suspicious"
 
@@ -98,8 +98,8 @@ def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[
     if unit == "major" and is_whole and any(each.with_decimals for each in past):
         yield Hold(
             UNIT_SUSPICIOUS,
-            f"none of {spread.records} amounts in {spread.currency} has decimals, and those loaded before had:"
-            " feed.amount.unit is major, and these may be minor units",
+            f"all {spread.records} amounts in {spread.currency} are whole numbers, and amounts that the feed loaded"
+            " before had decimals: feed.amount.unit is major, and these may be minor units",
         )
 
 

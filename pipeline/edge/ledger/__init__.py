@@ -16,7 +16,7 @@
 from pipeline.edge.ledger.balance_order import BalanceOrder
 from pipeline.edge.ledger.corrections import Corrections, LedgerOriginals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
-from pipeline.edge.ledger.decisions import Decisions, Fate, Gate
+from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import Lineage, Whence
@@ -30,7 +30,6 @@ __all__ = [
     "BalanceOrder",
     "Corrections",
     "Decisions",
-    "Fate",
     "FileRow",
     "Files",
     "Gate",

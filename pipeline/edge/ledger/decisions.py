@@ -6,14 +6,11 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Literal
 
-from pipeline.core.release_decisions import Basis, Decision, Person
+from pipeline.core.release_decisions import Basis, Decision, Fate, Person
 from pipeline.core.rules.plausibility import MOST_COMPARED, Past
 from pipeline.core.values.amount_spread import Spread
 from pipeline.edge.ledger.database import transaction
-
-Fate = Literal["pending", "taken", "void", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,12 @@ class Decisions:
         rows = self._db.execute("SELECT * FROM decisions WHERE fate = 'pending'")
         return {row["sha256"]: _decision(row) for row in rows}
 
-    def taken(self, sha256: str) -> Decision | None:
-        """The decision that was taken up last."""
-        return self._newest(sha256, "taken")
+    def settled(self, sha256: str) -> list[tuple[Decision, Fate]]:
+        """All that are pending no more, oldest first, with what became of each."""
+        rows = self._db.execute(
+            "SELECT * FROM decisions WHERE sha256 = ? AND fate != 'pending' ORDER BY id", (sha256,)
+        )
+        return [(_decision(row), row["fate"]) for row in rows]
 
     def releases(self, sha256: str) -> list[Decision]:
         """All that were taken up: what a person has accepted stays accepted, whatever was decided after it."""

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.api.requests import Kind
-from pipeline.core.outcomes import OPEN
+from pipeline.core.outcomes import OPEN, Outcome
 from pipeline.edge.ledger.writes import write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
@@ -71,9 +71,17 @@ class Sends:
 
     def settled_records(self, file_id: int) -> pl.Series:
         """Records of a file whose outcome is final (Int64)."""
+        return self._records(file_id, *_OPEN_OUTCOMES)
+
+    def sent_records(self, file_id: int) -> pl.Series:
+        """Those, and the ones that are in doubt (Int64)."""
+        return self._records(file_id, Outcome.NOT_ATTEMPTED)
+
+    def _records(self, file_id: int, *without: Outcome) -> pl.Series:
+        marks = ", ".join("?" * len(without))
         rows = self._db.execute(
-            "SELECT record FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)",
-            (file_id, *_OPEN_OUTCOMES),
+            f"SELECT record FROM outcomes WHERE file_id = ? AND outcome NOT IN ({marks})",  # noqa: S608 (only marks)
+            (file_id, *without),
         )
         # Eight bytes each: there may be twenty millions of them.
         return pl.Series("record", array("q", (record for (record,) in rows)), dtype=pl.Int64)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from pipeline.core.outcomes import OPEN, REJECTS
+from pipeline.core.outcomes import OPEN, REJECTS, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
@@ -111,6 +111,7 @@ def _row(file: KnownFile, reports: Path) -> Row:
         if currency != UNREADABLE_CURRENCY
     ]
     state = "unfinished" if file.state == _AT_WORK else file.state
+    pending = still_open(state)
     return Row(
         name=file.name,
         link=_link(summary, file, reports),
@@ -119,8 +120,8 @@ def _row(file: KnownFile, reports: Path) -> Row:
         tone=tone(state),
         at=datetime.fromisoformat(file.finished_at or file.landed_at),
         records=records["total"] if records else None,
-        rejects=sum(records[outcome] for outcome in REJECTS) if records else 0,
-        open=sum(records[outcome] for outcome in OPEN) if records else 0,
+        rejects=sum(records[outcome] for outcome in REJECTS | (OPEN - pending)) if records else 0,
+        open=sum(records[outcome] for outcome in pending) if records else 0,
         amounts=said[:SHOWN_CURRENCIES],
         amounts_left_out=max(0, len(said) - SHOWN_CURRENCIES),
     )

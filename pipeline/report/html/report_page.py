@@ -12,14 +12,14 @@ from typing import IO
 
 from markupsafe import Markup
 
-from pipeline.core.outcomes import OPEN, REJECTS, Outcome
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome, still_open
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
 from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
 from pipeline.report.html.template import rendered
-from pipeline.report.html.wording import LOADED, MEANINGS, count, named, records, verdict
+from pipeline.report.html.wording import LOADED, count, meanings, named, records, verdict
 from pipeline.report.results import Tally
 from schemas.results import ControlTotals, Summary
 
@@ -29,6 +29,7 @@ FEWEST_COLUMNS = 2
 """Fewer make no chart."""
 SHOWN_NOTES = 50
 _NO_CODE = "no code"
+REFUSED_WITH_FILE = "Refused with the file"
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
     ("duplicate", "Duplicates"),
@@ -95,7 +96,7 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
         "notes": summary.notes[:SHOWN_NOTES],
         "verdict": verdict(summary),
         "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
-        "meanings": MEANINGS,
+        "meanings": meanings(summary.state),
         "bar": _outcome_bar(summary),
         "facts": list(_facts(summary)),
         "controls": list(_controls(summary, tally)),
@@ -103,7 +104,7 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
         "refused": [one for one in reasons if one.outcome == Outcome.REFUSED],
         "in_doubt": [one for one in reasons if one.outcome == Outcome.IN_DOUBT],
         "codes_left_out": facts.codes_left_out,
-        "due": list(_due_dates(facts)),
+        "due": list(_due_dates(facts, refused=FileState(summary.state) is FileState.REFUSED)),
         "currencies_left_out": max(0, len(_with_due_dates(facts)) - SHOWN_CURRENCIES),
         "unit": facts.unit,
         "records": sorted(facts.records, key=lambda record: record.line),
@@ -133,7 +134,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
         ("loaded", "Loaded", LOADED),
         ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
         ("rejects", "Not loaded", tuple(REJECTS)),
-        ("open", "Open", tuple(OPEN)),
+        ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
+        ("open", "Open", tuple(still_open(summary.state))),
     )
     for css, title, outcomes in groups:
         number = count(found, *outcomes)
@@ -142,7 +144,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
             for currency, amount in summary.amounts_minor.items()
             if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
         ]
-        if number or css != "duplicate":
+        if number or not (css == "duplicate" or title == REFUSED_WITH_FILE):
             yield css if number else "none", title, amounts if number else [], grouped(number)
 
 
@@ -254,16 +256,21 @@ def _lines(reason: Reason) -> str:
 # -- due dates --
 
 
-def _due_dates(facts: PageFacts) -> Iterator[DueDates]:
-    """Of the currencies with most records. Amounts of no known currency are not added up."""
+def _due_dates(facts: PageFacts, *, refused: bool) -> Iterator[DueDates]:
+    """Of the currencies with most records. Amounts of no known currency are not added up.
+
+    What is open in a refused file was refused with it, and is not charted.
+    """
+    titles = {"open": REFUSED_WITH_FILE} if refused else {}
+    groups_told = [(name, titles.get(name, title)) for name, title in _GROUPS]
     for currency in _with_due_dates(facts)[:SHOWN_CURRENCIES]:
         dated = dict(sorted(facts.due[currency].items(), key=lambda item: _in_time(item[0])))
-        groups = [group for group in _GROUPS if any(group[0] in found for found in dated.values())]
+        groups = [group for group in groups_told if any(group[0] in found for found in dated.values())]
         everything: dict[Group, Sum] = {}
         for found in dated.values():
             for name, one in found.items():
                 everything.setdefault(name, Sum()).add(one.records, one.amount_minor)
-        charted = [group for group in groups if group[0] in {"loaded", "open"}]
+        charted = [group for group in groups if group[0] in ({"loaded"} if refused else {"loaded", "open"})]
         chart = _due_chart(currency, dated, charted)
         yield DueDates(
             currency=currency,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome, still_open
 from pipeline.core.redact import redact
 from pipeline.core.values.money import grouped
-from pipeline.report.summary_text import SHOWN_CHANGES, to_send
+from pipeline.report.summary_text import RELEASE_FIRST, SHOWN_CHANGES, to_send
 from schemas.results import Breakdown, Summary
 
 Tone = Literal["good", "attention", "stop"]
@@ -25,6 +25,7 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.IN_DOUBT: "sent, but no answer said whether it arrived",
     Outcome.NOT_ATTEMPTED: "not sent yet",
 }
+_REFUSED_WITH_FILE = "not sent: the file was refused"
 _TONES: dict[FileState, Tone] = {
     FileState.LOADED: "good",
     FileState.ALREADY_LOADED: "good",
@@ -60,6 +61,11 @@ def named(outcome_or_state: str) -> str:
     return outcome_or_state.replace("_", " ").capitalize()
 
 
+def meanings(state: str) -> dict[Outcome, str]:
+    """What each outcome means in a file of that state."""
+    return MEANINGS | dict.fromkeys(OPEN - still_open(state), _REFUSED_WITH_FILE)
+
+
 def tone(state: str) -> Tone:
     """How a state is to be taken."""
     known = state in set(FileState)
@@ -92,7 +98,7 @@ def _said(summary: Summary) -> list[str]:
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
-            return [*held, *([_MEND] if rejects else [])]
+            return [*held, *([f"{RELEASE_FIRST.capitalize()}.", _MEND] if rejects else [])]
         case FileState.UNFINISHED:
             return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
         case FileState.VALIDATED:
