@@ -29,6 +29,22 @@ _HASH_SEED = 0
 
 
 @dataclass(slots=True)
+class _Told:
+    """Lines for a person, the first of them spelled out."""
+
+    count: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, count: int, lines: Iterable[str]) -> None:
+        self.count += count
+        self.lines += islice(lines, SHOWN_CHANGES - len(self.lines))
+
+    def shown(self) -> tuple[str, ...]:
+        more = self.count - len(self.lines)
+        return (*self.lines, *([f"and {more} more"] if more else []))
+
+
+@dataclass(slots=True)
 class Review:
     """Records of one corrected rejects file beside those of its original. Use `run` once all have their verdict."""
 
@@ -42,8 +58,8 @@ class Review:
     """Whether its records are lines of bills, which come back whole."""
     holds: tuple[Hold, ...] = ()
     notes: tuple[str, ...] = ()
-    _changed: int = 0
-    _changes: list[str] = field(default_factory=list)
+    _changed: _Told = field(default_factory=_Told)
+    _perhaps_made: _Told = field(default_factory=_Told)
     _far: list[pl.DataFrame] = field(default_factory=list)
     _far_count: int = 0
     _unmeasured: int = 0
@@ -157,9 +173,14 @@ class Review:
 
     def _weigh(self, good: pl.DataFrame) -> None:
         """What of the records that are to be sent a person must look at."""
-        room = SHOWN_CHANGES - len(self._changes)
-        self._changes += islice(corrections.changes(good, amount=AMOUNT[self.model]), room)
-        self._changed += int(sum(good[f"{name}:changed"].sum() for name in COMPARED))
+        self._changed.add(
+            int(sum(good[f"{name}:changed"].sum() for name in COMPARED)),
+            corrections.changes(good, amount=AMOUNT[self.model]),
+        )
+        if self.originals.missed_some:
+            leaf = f"{self._leaf}_reference"
+            renamed = good.filter(corrections.perhaps_renamed(leaf))
+            self._perhaps_made.add(renamed.height, corrections.references(renamed, leaf))
         far = corrections.out_of_proportion(good, self.originals.medians)
         self._far_count += far.height
         if len(self._far) < SHOWN_AMOUNTS:
@@ -168,14 +189,21 @@ class Review:
         self._unmeasured += good.filter(corrections.unlike() & ~known).height
 
     def _holds(self) -> Iterable[Hold]:
-        if self._changed:
-            more = self._changed - len(self._changes)
-            told = (*self._changes, *([f"and {more} more"] if more else []))
-            what = "1 value" if self._changed == 1 else f"{self._changed} values"
+        if count := self._changed.count:
+            what = "1 value that was" if count == 1 else f"{count} values that were"
             yield Hold(
                 "correction.changed",
-                f"it changes {what} that {'was' if self._changed == 1 else 'were'} right in {self.originals.source}",
-                told,
+                f"it changes {what} right in {self.originals.source}",
+                self._changed.shown(),
+            )
+        if count := self._perhaps_made.count:
+            what = "1 record" if count == 1 else f"{count} records"
+            yield Hold(
+                "correction.perhaps_made",
+                f"{what} of {self.originals.source} may have been corrected before the ledger was restored or lost,"
+                " under references that are not known any more; look for those bills at the API and in the reports of"
+                " earlier corrections, and refuse this file if they are there",
+                self._perhaps_made.shown(),
             )
         if self._far_count:
             shown = pl.concat(self._far).head(SHOWN_AMOUNTS)

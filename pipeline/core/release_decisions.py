@@ -30,6 +30,7 @@ FIRST = "file.first_of_feed"
 ALWAYS = "file.release_always"
 LIMITED = "file.limited"
 REFUSED = "file.refused_by_person"
+RESTORED = "file.restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,14 @@ def first_of_feed(feed: str) -> Hold:
 
 def always() -> Hold:
     return Hold(ALWAYS, "feed.release is always: each file waits for a person")
+
+
+def restored() -> Hold:
+    return Hold(
+        RESTORED,
+        "it was held when the ledger was copied that was restored since, and may have been refused in between;"
+        " ask who decides, then release or refuse it",
+    )
 
 
 def limited(sent: int, left: int) -> Hold:

@@ -27,7 +27,8 @@ LEDGER_MAY_BE_BEHIND = {
     Whence.LOST: "a new ledger, and another one worked here before (if that was moved away by mistake, put it back)."
     " What the API holds is looked at before a balance is set",
     Whence.BEHIND: "not the ledger that worked here last, but a copy. What the API holds is looked at before a balance"
-    " is set, until a newer file or --force has set it",
+    " is set, until a newer file or --force has set it; files that were held and corrections that may have been made"
+    " since wait for a person",
 }
 """What to say of a ledger that may know less than one that worked here before."""
 
@@ -127,7 +128,7 @@ class BalanceFiles:
             watermark(day, source.landing),
             certain=day > max(doubts.begins_after, doubts.missed_until),
             repeated=day <= doubts.missed_until,
-            doubtful=bool(row.came_back) or is_late(day, self.today),
+            doubtful=bool(row.came_back) or is_late(day, self.today, dated="date" in landed.name_parts),
             forced=self.forced,
         )
 

@@ -18,6 +18,7 @@ from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.rules import corrections
 from pipeline.core.rules.corrections import COMPARED
 from pipeline.core.rules.line_items import KEY
+from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, LedgerOriginals, Sends
 from pipeline.edge.reader.checked_parts import accepted, count_lines, numbered, parts_of, scan_parts, sendable
 from pipeline.errors import ConfigError
@@ -112,8 +113,9 @@ class Correcting:
         rejected = sum(records.get(outcome, 0) for outcome in REJECTS)
         return not rejected or Corrections(self.ledger).count(self.original.id) > 0
 
-    def originals(self) -> LedgerOriginals:
-        """What its records are compared with."""
+    def originals(self, missed: Missed) -> LedgerOriginals:
+        """What its records are compared with; `missed`: what the ledger may have."""
+        records = (self.original.summary or {}).get("records", {})
         memory, row = Corrections(self.ledger), Files(self.ledger).by_sha256(self.landed.sha256)
         return LedgerOriginals(
             self.ledger,
@@ -121,6 +123,9 @@ class Correcting:
             by_file=row.id if row else None,
             source=self.original.name,
             medians=memory.usual(self.original.feed) | memory.medians(self.original.id),
+            missed_some=missed.may_be_corrected(
+                self.original.id, self.original.name_parts.get("date"), records
+            ),
         )
 
 

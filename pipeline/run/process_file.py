@@ -173,7 +173,7 @@ class FileProcessor:
             landed.path.parent,
             desk.ui,
             limits=desk.settings.limits,
-            originals=correcting.originals() if correcting and not refusal else None,
+            originals=correcting.originals(desk.lineage.missed()) if correcting and not refusal else None,
         )
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
         checked = self._as_it_is_dated(checked)
@@ -247,7 +247,8 @@ class FileProcessor:
         news = desk.balances.news(checked.landed)
         writer, reader = desk.connection(), desk.reader()
         sent = 0
-        desk.lineage.advance(day_of(news.watermark))
+        lineage = desk.lineage
+        lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
         with reader as reading, desk.ui.stage("load", checked.landed.name, to_send, "records") as progress:
 
             def advance(count: int, retried: int) -> None:
@@ -262,7 +263,7 @@ class FileProcessor:
                     file_id=file_id,
                     settings=desk.settings,
                     sender=sender,
-                    commits=GroupCommit(writer, str(desk.ledger_path)),
+                    commits=GroupCommit(writer, str(desk.ledger_path), lineage if news.watermark else None),
                     reader=Sends(reading),
                     pace=desk.pace,
                     news=news,
@@ -272,7 +273,7 @@ class FileProcessor:
                 )
             )
             desk.clock.heard(sender.date)
-        desk.lineage.advance()
+        lineage.advance()
         return result
 
     def _heed(self, result: LoadResult) -> None:

@@ -13,12 +13,14 @@ from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import (
     FIRST,
     REFUSED,
+    RESTORED,
     Basis,
     Decision,
     Fate,
     always,
     first_of_feed,
     limited,
+    restored,
     totals_text,
 )
 from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
@@ -62,8 +64,13 @@ class GateKeeper:
         basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
         gate = decisions.gate(row.id) if row and decisions else None
         passed = gate is not None and gate.is_open and gate.basis == basis and self._accepted(checked, basis)
-        holds = (*(() if passed else self._reasons(checked, row)), *self._limit_reached(checked, row, gate))
-        new = Gate(basis, passed or not holds, gate.up_to if gate else None)
+        was_restored = gate is not None and gate.restored
+        holds = (
+            *(() if passed else self._reasons(checked, row)),
+            *self._limit_reached(checked, row, gate),
+            *([restored()] if was_restored else []),
+        )
+        new = Gate(basis, passed or not holds, gate.up_to if gate else None, restored=was_restored)
         decision = decisions.pending(landed.sha256) if decisions else None
         fate: Fate | None = None
         if decision is None:
@@ -128,7 +135,10 @@ class GateKeeper:
             codes = {hold["code"] for hold in row.summary.get("holds", ())}
             gate = decisions.gate(row.id)
             moved = gate is None or gate.last_load != decisions.last_load(landed.feed.name)
-            return decisions.pending(row.sha256) is None and not (moved and codes & _BY_HISTORY)
+            untold = gate is not None and gate.restored and RESTORED not in codes
+            return (
+                decisions.pending(row.sha256) is None and not untold and not (moved and codes & _BY_HISTORY)
+            )
         by_person = (row.summary.get("refusal") or {}).get("code") == REFUSED
         return row.state == FileState.REFUSED and by_person and not self._desk.options.force
 

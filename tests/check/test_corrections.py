@@ -27,6 +27,7 @@ class Made:
     records: dict[int, dict[str, object]]
     medians: dict[str, int] = field(default_factory=dict)
     taken: tuple[int, ...] = ()
+    missed_some: bool = False
     source: str = "bills.csv"
     already: tuple[tuple[int, str], ...] = ()
     """Records and references that were loaded."""

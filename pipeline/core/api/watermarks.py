@@ -76,9 +76,12 @@ def dated_ahead(landed: LandedFile, today: str) -> Refusal | None:
     )
 
 
-def is_late(day: str, today: str) -> bool:
-    """Whether a file is older than the day before, which the closing balances of a day are dated."""
-    return day < _moved(today, -1)
+def is_late(day: str, today: str, *, dated: bool) -> bool:
+    """Whether a file is older than the day before, which the closing balances of a day are dated.
+
+    Without a date in its name a file is of the day it landed, and late the day after: it has waited since.
+    """
+    return day < (_moved(today, -1) if dated else today)
 
 
 def _moved(day: str, days: int) -> str:

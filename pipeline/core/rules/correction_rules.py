@@ -9,11 +9,23 @@ from pipeline.core.rules.rule import Rule
 
 def correction_rules() -> Iterator[Rule]:
     """In the order of the documentation."""
+    yield from _of_files()
+    yield from _of_records()
+
+
+def _of_files() -> Iterator[Rule]:
     yield Rule("file.more_than_rejected", "more records than were rejected", "keep one row each")
     yield Rule(
         "correction.changed",
         "a corrected rejects file changes references, currency, amount or dates that were right in the original",
         "put them back, or, if the original was wrong, billferry release FILE --accept-changes",
+    )
+    yield Rule(
+        "correction.perhaps_made",
+        "a correction of records whose reference was wrong, and a ledger that was restored or lost may not know that"
+        " they were corrected before, under another reference",
+        "look for them at the API and in the reports of earlier corrections: billferry refuse the file if they are"
+        " there, else release FILE --accept-changes",
     )
     yield Rule(
         "correction.out_of_proportion",
@@ -40,6 +52,9 @@ def correction_rules() -> Iterator[Rule]:
         "a corrected rejects file of a file that is not known here",
         "drop it back where the original was loaded",
     )
+
+
+def _of_records() -> Iterator[Rule]:
     yield Rule(
         "record.reject_source",
         "reject_source is not that of the file's first record",

@@ -65,6 +65,10 @@ class Originals(Protocol):
     def medians(self) -> Mapping[str, int]:
         """Currency → median of what it loaded, or its feed did, in minor units without sign."""
 
+    @property
+    def missed_some(self) -> bool:
+        """Whether records of it may have been corrected without this ledger knowing."""
+
     def rejected(self, records: pl.Series) -> pl.DataFrame:
         """Those of these records of the original that may be corrected (columns: ORIGINALS)."""
 
@@ -158,6 +162,18 @@ def _mangled(name: str) -> pl.Expr:
 def mangled(both: pl.DataFrame) -> pl.Expr:
     """Whether a spreadsheet damaged a reference of a record."""
     return pl.any_horizontal(name for name in both.columns if name.endswith(":mangled"))
+
+
+def perhaps_renamed(leaf: str) -> pl.Expr:
+    """Whether an earlier correction that the ledger does not know may have another reference than this one: where it
+    was right and stays, the API tells whether there was one."""
+    return _is_about(leaf) | _differs(leaf)
+
+
+def references(both: pl.DataFrame, leaf: str) -> Iterator[str]:
+    """The reference of each record, before → after, in order of the file."""
+    for row in both.iter_rows(named=True):
+        yield f"line {row['line']}, {leaf}: {_shown(row, leaf, ':before')} → {_shown(row, leaf, '')}"
 
 
 def changes(both: pl.DataFrame, *, amount: str) -> Iterator[str]:

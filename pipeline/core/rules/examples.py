@@ -111,6 +111,7 @@ def _lines(
 _GOOD = ",".join(_BASE["bill"].values())
 _CORRECTED = "tests/stories/test_corrected_rejects.py"
 _ORIGINALS = "tests/stories/test_corrections_stand_for_originals.py"
+_RESTORED = "tests/stories/test_restored_ledger.py"
 _TRAILER = {
     "control": {"kind": "trailer", "marker": "T", "records": 2, "sums": [{"field": 3, "currency": "ZAR"}]}
 }
@@ -145,6 +146,7 @@ def _file_examples() -> dict[str, Example | Story]:
         ),
         "file.more_than_rejected": Story("a row added to rejects.csv", _CORRECTED),
         "correction.changed": Story("310.00 comes back as 31000.00", _ORIGINALS),
+        "correction.perhaps_made": Story("a second reference for a bill, after a restore", _RESTORED),
         "correction.out_of_proportion": Story(
             "3OO.00 comes back as 30000.00", "tests/check/test_corrections.py"
         ),
@@ -183,6 +185,7 @@ def _held_examples() -> dict[str, Example | Story]:
         "file.out_of_proportion": Story("24000 where files of 240.00 were loaded", history),
         "file.unit_suspicious": Story("20 amounts like 24000 where 240.50 was loaded", history),
         "file.limited": Story("load --limit 1 of a file of three", "tests/stories/test_limit.py"),
+        "file.restored": Story("held, refused, and then the ledger is restored", _RESTORED),
         "file.refused_by_person": Story("refuse bills.csv --why …", held),
     }
 

@@ -145,4 +145,9 @@ def _held_file_rules() -> Iterator[Rule]:
         "held: what --limit has left",
         "look at what was sent, then billferry release or refuse the rest",
     )
+    yield Rule(
+        "file.restored",
+        "held: it was held already when the ledger was copied that was restored since, and may have been refused after",
+        "ask who decides, then billferry release or refuse it",
+    )
     yield Rule("file.refused_by_person", "refused with billferry refuse", "see the reason that was given")

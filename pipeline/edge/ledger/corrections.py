@@ -214,6 +214,8 @@ class LedgerOriginals:
     """Name of the first original."""
     medians: dict[str, int]
     """Currency → what amounts are in proportion to, in minor units without sign; as far as there is anything."""
+    missed_some: bool
+    """Whether records of it may have been corrected without this ledger knowing."""
 
     def rejected(self, records: pl.Series) -> pl.DataFrame:
         """Those of these records of the original that may be corrected (columns: ORIGINALS)."""

@@ -24,6 +24,8 @@ class Gate:
     """So many of its records may be settled in all; None: every one."""
     last_load: int | None = None
     """Number of its feed's last load when it was held."""
+    restored: bool = False
+    """It was held when the ledger was copied that was restored since: a decision about it may have been missed."""
 
 
 class Decisions:
@@ -95,16 +97,17 @@ class Decisions:
         if row is None:
             return None
         basis = Basis(row["feed_print"], row["totals"])
-        return Gate(basis, bool(row["is_open"]), row["up_to"], row["last_load"])
+        return Gate(basis, bool(row["is_open"]), row["up_to"], row["last_load"], bool(row["restored"]))
 
     def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
         """Let a file go so far, and settle its pending decision with the same step, where `fate` says how."""
         with transaction(self._db):
             self._db.execute(
-                "INSERT OR REPLACE INTO gates VALUES (?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO gates (file_id, feed_print, totals, is_open, up_to, last_load, restored)"
+                " VALUES (?,?,?,?,?,?,?)",
                 (
                     *(file_id, gate.basis.feed_print, gate.basis.totals),
-                    *(int(gate.is_open), gate.up_to, gate.last_load),
+                    *(int(gate.is_open), gate.up_to, gate.last_load, int(gate.restored)),
                 ),
             )
             if fate is not None:

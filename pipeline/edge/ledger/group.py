@@ -16,6 +16,7 @@ from typing import Self
 
 from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
+from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.writes import write
 
 MAX_GROUP = 4096
@@ -27,9 +28,11 @@ Asked = tuple[Sequence[Change], Waiter | None]
 class GroupCommit:
     """A writer thread over one connection that the thread alone uses while it runs."""
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, where: str, lineage: Lineage | None = None) -> None:
+        """`lineage`: advanced with each group, so that a copy from before one is noticed."""
         self._db = connection
         self._where = where
+        self._lineage = lineage
         self._asked: SimpleQueue[Asked | None] = SimpleQueue()
         """What is to be made, in order; None: nothing more will come."""
         self._lost: Exception | None = None
@@ -90,6 +93,10 @@ class GroupCommit:
         try:
             with ledger_errors(self._where), transaction(self._db):
                 write(self._db, chain.from_iterable(changes for changes, _ in group))
+                if self._lineage is not None:
+                    self._lineage.step()
+            if self._lineage is not None:
+                self._lineage.tell()
         except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
             if any(waiter is None for _, waiter in group):
                 self._lost = error

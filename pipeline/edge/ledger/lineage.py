@@ -1,9 +1,9 @@
 """Whether this ledger is the one that worked here last, or a copy of how it once was.
 
-A ledger has an identity and a sequence, which each load advances, before it begins and when it has ended. Both are
-also kept in a small file beside it. The ledger is written first, the file then, before anything else happens: so the
-file is equal, or one behind after a crash between the two, and then it is brought up to date before the next step.
-Any other pair means that the ledger may be behind: restored from a copy, lost, or brought here from elsewhere.
+A ledger has an identity and a sequence, which each load advances, before it begins and when it has ended; a load of
+balances also with each group of its changes. Both are also kept in a small file beside it. The ledger is written first,
+the file then, before anything else happens: so the file is equal or, after a crash, behind. A file that is ahead, or of
+another identity, means that the ledger may be behind: restored from a copy, lost, or brought here from elsewhere.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from pipeline.core.api.watermarks import Doubts
+from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.disk import replaced_file
 from pipeline.edge.ledger.database import transaction
 
@@ -42,6 +43,8 @@ class _Mark:
     sequence: int
     newest: str
     """The latest day of a balance file whose load has begun; empty: none."""
+    newest_name: str = ""
+    """The latest date in the name of any file whose load has begun."""
 
 
 class _Row(NamedTuple):
@@ -49,6 +52,8 @@ class _Row(NamedTuple):
     sequence: int
     begins_after: str | None
     doubted_until: str
+    last_file: int
+    files_doubted_until: str
 
 
 class Lineage:
@@ -65,11 +70,11 @@ class Lineage:
             return Whence.NEW if mark is None else Whence.LOST
         if mark is None:
             return Whence.SAME if row.sequence == 0 else Whence.BEHIND
-        same = mark.identity == row.identity and row.sequence - mark.sequence in {0, 1}
+        same = mark.identity == row.identity and row.sequence >= mark.sequence
         return Whence.SAME if same else Whence.BEHIND
 
     def recognise(self, tomorrow: str) -> Whence:
-        """See what this ledger is; from then on its balances are doubted where it may be behind.
+        """See what this ledger is; from then on what it knows is doubted where it may be behind.
 
         `tomorrow`: the latest day that an unknown ledger may have loaded. Raises DiskFull.
         """
@@ -79,7 +84,11 @@ class Lineage:
             if whence in {Whence.NEW, Whence.LOST}:
                 self._db.execute("UPDATE lineage SET begins_after = ?", (tomorrow,))
             if whence in {Whence.LOST, Whence.BEHIND}:
-                self._db.execute("UPDATE lineage SET doubted_until = ?", (newest or tomorrow,))
+                self._db.execute(
+                    "UPDATE lineage SET doubted_until = ?, files_doubted_until = ?,"
+                    " last_file = (SELECT coalesce(max(id), 0) FROM files)",
+                    (newest or tomorrow, max(mark.newest_name if mark else "", tomorrow)),
+                )
             if whence is Whence.BEHIND:
                 # What it set itself, while it was new, is doubted by the day it has missed alone.
                 self._db.execute(
@@ -87,24 +96,41 @@ class Lineage:
                 )
                 self._db.execute("UPDATE entities SET sure = 0 WHERE watermark IS NOT NULL")
                 self._db.execute("UPDATE intents SET sure = 0 WHERE watermark IS NOT NULL")
-        self._keep(mark, newest)
+                self._db.execute(
+                    "UPDATE gates SET restored = 1 WHERE file_id IN (SELECT id FROM files WHERE state = 'held')"
+                )
+        self._keep(mark, newest, mark.newest_name if mark else "")
         return whence
 
-    def advance(self, day: str | None = None) -> None:
-        """A load begins or has ended; `day`: that of the balances it begins to set. Raises DiskFull."""
+    def advance(self, day: str = "", named: str = "") -> None:
+        """A load begins or has ended; `day`: that of the balances it begins to set, `named`: the date in the file's
+        name. Raises DiskFull."""
         mark = self._mark()
-        newest = max(mark.newest if mark else "", day or "")
         with transaction(self._db):
-            self._db.execute("UPDATE lineage SET sequence = sequence + 1")
-        self._keep(mark, newest)
+            self.step()
+        self._keep(mark, max(mark.newest if mark else "", day), max(mark.newest_name if mark else "", named))
+
+    def step(self) -> None:
+        """Advance the sequence, within a transaction; `tell` comes next."""
+        self._db.execute("UPDATE lineage SET sequence = sequence + 1")
+
+    def tell(self) -> None:
+        """Keep the sequence beside the ledger, safe from a kill, not from a power cut. Raises DiskFull."""
+        if (mark := self._mark()) is not None:
+            self._keep(mark, mark.newest, mark.newest_name, durable=False)
 
     def doubts(self) -> Doubts:
         """Of which days files may be older than they look."""
         row = self._row()
         return Doubts(row.begins_after or "", row.doubted_until)
 
+    def missed(self) -> Missed:
+        """Of which files it may not know all corrections."""
+        row = self._row()
+        return Missed(row.last_file, row.files_doubted_until)
+
     def _row(self) -> _Row:
-        return _Row(*self._db.execute("SELECT * FROM lineage").fetchone())
+        return _Row(*self._db.execute(f"SELECT {', '.join(_Row._fields)} FROM lineage").fetchone())  # noqa: S608
 
     def _mark(self) -> _Mark | None:
         """What is beside the ledger; one that cannot be read fits no ledger."""
@@ -115,9 +141,9 @@ class Lineage:
         except (OSError, ValueError, TypeError):
             return _Mark("", 0, "")
 
-    def _keep(self, mark: _Mark | None, newest: str) -> None:
+    def _keep(self, mark: _Mark | None, newest: str, newest_name: str, *, durable: bool = True) -> None:
         row = self._row()
-        now = _Mark(row.identity, row.sequence, newest)
+        now = _Mark(row.identity, row.sequence, newest, newest_name)
         if now != mark:
-            with replaced_file(self._beside) as file:
+            with replaced_file(self._beside, durable=durable) as file:
                 file.write(json.dumps(asdict(now)).encode())

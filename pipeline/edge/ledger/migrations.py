@@ -232,4 +232,15 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE entities ADD COLUMN sure INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE intents ADD COLUMN sure INTEGER NOT NULL DEFAULT 1;
     """,
+    """
+    -- What a ledger that was restored or lost may have missed: corrections of the files until that one, and of files
+    -- whose names are dated until that day.
+    ALTER TABLE lineage ADD COLUMN last_file INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE lineage ADD COLUMN files_doubted_until TEXT NOT NULL DEFAULT '';
+    UPDATE lineage SET last_file = (SELECT coalesce(max(id), 0) FROM files), files_doubted_until = doubted_until
+        WHERE doubted_until != '';
+
+    -- Whether the file was held when the ledger was copied: a decision about it may have been missed.
+    ALTER TABLE gates ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;
+    """,
 )
