@@ -157,7 +157,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.api.ledger_changes import Conclude
+from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.edge.ledger import GroupCommit, open_ledger
 
 async def main():
@@ -166,8 +166,8 @@ async def main():
         async def worker(number):
             while True:
                 await group.durable(
-                    Conclude(1, "one", RecordOutcome(number, Outcome.CREATED)),
-                    Conclude(1, "two", RecordOutcome(number + 500_000, Outcome.CREATED)),
+                    StoreOutcome(1, "one", RecordOutcome(number, Outcome.CREATED)),
+                    StoreOutcome(1, "two", RecordOutcome(number + 500_000, Outcome.CREATED)),
                 )
                 sys.stdout.write(f"{number}\\n")
                 sys.stdout.flush()
