@@ -138,8 +138,8 @@ class _Check:
                 name=self.landed.name,
                 rule="file.rejects_unknown",
                 problem="it is a rejects file, and does not say of which file that is known here",
-                remedy="save it as plain CSV (not packed, no XLSX), keep the column reject_source as it was written,"
-                " and drop it where the original was loaded",
+                remedy="save it as plain CSV (not packed, no large XLSX), keep the column reject_source as it was"
+                " written, and drop it where the original was loaded",
             )
 
     def _review(self, layout: Layout, originals: Originals) -> None:

@@ -6,7 +6,7 @@ Nothing here decides what is loaded, and nothing is moved: the run does that onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -20,6 +20,7 @@ from tenacity import (
 )
 
 from pipeline.collect.companions import Companions
+from pipeline.collect.matching import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import (
     Collected,
     Found,
@@ -31,9 +32,9 @@ from pipeline.collect.model import (
     Waiting,
     odd_sightings,
 )
-from pipeline.core.csv_structure import PACKED, with_short_lines
+from pipeline.core.csv_structure import PACKED, ZIP, with_short_lines
 from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
-from pipeline.core.mapping.file_names import is_ignored, match_name, peek_rejects
+from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.edge.local import named_beside, named_blocks
@@ -47,10 +48,11 @@ from pipeline.errors import (
 )
 from schemas.feed import Feed
 
-HEAD_BYTES = 65_536
 ATTEMPTS = 3
 RETRY_S = 600
 """No attempt starts later than this after the first; how long one may take is bounded by its progress."""
+MAX_WORKBOOK_BYTES = 1 << 20
+"""A workbook of this size or less may be a corrected rejects file: only the whole of it tells."""
 MAX_STRANGERS = 1_000
 """Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
 and somebody may have put any number of them there."""
@@ -59,15 +61,14 @@ CLOCK_SLACK_S = 0.05
 
 UNMATCHED = "its name fits no feed and no ignore pattern"
 SAVE_AS_CSV = (
-    "if it is a corrected rejects file, save it as CSV: as a workbook or packed file it is not taken"
+    "if it is a corrected rejects file, save it as CSV: it is not taken as a packed file, as a workbook of more than"
+    " 1 MiB, or with macros"
 )
-"""Said of unmatched files that begin as they do: what a spreadsheet saves by itself is a workbook."""
+"""Said of unmatched files that begin as they do."""
 
 T = TypeVar("T")
 Place = Literal["archive", "quarantine"]
 Progress = Callable[[int], None]
-FeedOfRejects = Callable[[str], tuple[Feed, dict[str, str]] | None]
-"""`reject_source` → feed and name parts of the file it came from; None when the ledger does not know it."""
 
 
 class Source(Protocol):
@@ -106,15 +107,6 @@ class Source(Protocol):
         """Put a report into a folder below the reports folder, replacing an earlier one whole."""
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """How names are recognised: the feeds, what is none of ours, and where rejects files came from."""
-
-    feeds: Sequence[Feed]
-    ignore: Sequence[str] = ()
-    feed_of_rejects: FeedOfRejects = field(default=lambda _: None)
 
 
 def collect(
@@ -219,9 +211,9 @@ def land_named(
     blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name))
     landed = land_blocks(blocks, landing, durable=durable, progress=progress)
     with landed.path.open("rb") as content:
-        head = content.read(HEAD_BYTES)
+        head = content.read(MAX_WORKBOOK_BYTES)
     if feed is not None:
-        matching = Matching((feed,), feed_of_rejects=matching.feed_of_rejects)
+        matching = replace(matching, feeds=(feed,))
     matched = match_file(name, head, matching)
     if matched is None and feed is not None:
         matched = Matched(feed, {})
@@ -243,28 +235,6 @@ def land_named(
         rejects_of=matched.rejects_of,
         control=named_beside(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
     )
-
-
-def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
-    """The feed of a file by its name, or, for a corrected rejects file, that of the file it came from.
-
-    Raises:
-        FileRefused: two feeds fit, or a rejects file does not say where it came from.
-    """
-    rejects_of = peek_rejects(head)
-    if rejects_of is None:
-        fit = match_name(name, matching.feeds)
-        return None if fit is None else Matched(fit.feed, fit.name_parts)
-    origin = matching.feed_of_rejects(rejects_of) if rejects_of else None
-    if origin is None:
-        raise FileRefused(
-            name=shown_name(name),
-            rule="file.rejects_unknown",
-            problem="it is a rejects file, and its reject_source names no file that is known here",
-            remedy="keep that column as it was written, and drop it where the original was loaded",
-        )
-    feed, name_parts = origin
-    return Matched(feed, name_parts, peek_rejects(head, feed.encoding) or rejects_of)
 
 
 def _afresh(work: Callable[[], T]) -> T:
@@ -380,6 +350,8 @@ def _recognised(
 ) -> Found | Unmatched | Troubled:
     try:
         head = _afresh(lambda: source.read_head(remote, HEAD_BYTES))
+        if head.startswith(ZIP) and remote.size_bytes <= MAX_WORKBOOK_BYTES:
+            head = _afresh(lambda: source.read_head(remote, MAX_WORKBOOK_BYTES))
         matched = match_file(remote.name, head, matching)
     except BillferryError as error:
         if concerns_whole_source(error):

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import structlog
 
-from pipeline.collect.collect import Matching
+from pipeline.collect.matching import Matching
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.files import CheckedFile, LandedFile, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
@@ -23,9 +23,10 @@ from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, api_key, feed_print, same_feed
 from pipeline.edge.disk import private_folder, scratch_folder
 from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Lineage, Sends, the_one_named
-from pipeline.edge.local.landing import land_beside, landed_beside
+from pipeline.edge.local.landing import land_beside, landed_beside, staging
 from pipeline.edge.local.lock import held_folder, only_run
 from pipeline.edge.log import masked_trace
+from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import (
     EX_BUG,
     EX_OK,
@@ -190,7 +191,12 @@ class RunContext:
     # -- matching --
 
     def matching(self) -> Matching:
-        return Matching(self.settings.feeds, self.settings.ignore, self._feed_of_rejects)
+        feeds, ignore = self.settings.feeds, self.settings.ignore
+        return Matching(feeds, ignore, self._feed_of_rejects, self._sheet_as_text)
+
+    def _sheet_as_text(self, content: bytes) -> bytes | None:
+        with staging(self.landing) as folder:
+            return sheet_as_text(content, folder)
 
     def _feed_of_rejects(self, reject_source: str) -> tuple[Feed, dict[str, str]] | None:
         row = self._files.by_short_name(reject_source) if self.ledger else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline.collect.collect import Matching, land_named
+from pipeline.collect.collect import land_named
+from pipeline.collect.matching import Matching
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
 from pipeline.core.files import CheckedFile, LandedFile
@@ -22,6 +24,7 @@ from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
+from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, severity
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
 from pipeline.run.progress import Ui, check_interruptibly
@@ -67,14 +70,13 @@ def validate_files(
         dry_run=True,
     )
     today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
-    matching = Matching(feeds, feed_of_rejects=lambda _: (feed, {}) if feed else None)
     reports, status = list[FileReport](), EX_OK
     for path in paths:
         try:
             with stoppable(), scratch_folder("billferry-validate-") as folder:
                 landed = land_named(
                     path,
-                    matching,
+                    _matching(feeds, feed, folder),
                     folder,
                     max_file_bytes=limits.max_file_bytes,
                     max_record_bytes=limits.max_record_bytes,
@@ -99,6 +101,14 @@ def validate_files(
             continue
         reports.append(report)
     return run_result(run.id, reports, at_least=status)
+
+
+def _matching(feeds: Sequence[Feed], feed: Feed | None, folder: Path) -> Matching:
+    """Without a ledger, only `feed` tells where a rejects file came from. `folder` is for scratch files."""
+    origin = (feed, dict[str, str]()) if feed else None
+    return Matching(
+        feeds, feed_of_rejects=lambda _: origin, sheet_as_text=partial(sheet_as_text, folder=folder)
+    )
 
 
 def _noted(checked: CheckedFile) -> CheckedFile:

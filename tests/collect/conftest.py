@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect.collect import Matching, collect
+from pipeline.collect.collect import collect
+from pipeline.collect.matching import Matching
 from pipeline.collect.model import Collected, Sighting
 from pipeline.edge.local import DropFolder
 from schemas.feed import AmountFormat, Feed

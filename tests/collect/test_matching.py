@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from pipeline.collect.collect import Matching, collect
+from pipeline.collect.collect import collect
+from pipeline.collect.matching import Matching
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import (
     FileRefused,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -262,9 +265,120 @@ def test_a_line_of_ndjson_that_nobody_can_mend_may_be_left_as_it_is(merchant: Me
     assert (said.state, said.outcomes()) == ("loaded_with_rejects", {"created": 1, "rejected": 1})
 
 
-def test_rejects_saved_as_a_workbook_are_unmatched_with_what_to_do(merchant: Merchant) -> None:
+def as_workbook(rows: list[Row], **columns: Callable[[str], str]) -> bytes:
+    """Rows as a spreadsheet saves them by itself; cells of `columns` are other things than texts."""
+    cells = [[columns.get(name, workbooks.text)(value) for name, value in row.items()] for row in rows]
+    header = workbooks.row(*map(workbooks.text, rows[0]))
+    return workbooks.workbook(workbooks.sheet(header, *(workbooks.row(*row) for row in cells)))
+
+
+def date_cell(day: str) -> str:
+    serial = (date.fromisoformat(day) - date(1899, 12, 30)).days
+    return workbooks.number(str(serial), workbooks.DATE)
+
+
+@pytest.mark.parametrize("name", ["mended by hand.xlsx", "y_bills_2030-01-02.csv"])
+def test_rejects_saved_as_a_workbook_are_read_whatever_it_is_called(anywhere: Merchant, name: str) -> None:
+    """Spreadsheets keep amounts as binary numbers (30.01 in all its digits here), dates as day numbers."""
+    first = load_original(anywhere)
+    rows = corrected(anywhere.rejects(first))
+    content = as_workbook(
+        rows,
+        amount_due=lambda amount: workbooks.number({"30.01": "30.010000000000002"}.get(amount, amount)),
+        due_date=date_cell,
+        reject_record=workbooks.number,
+    )
+    (inbox(anywhere) / name).write_bytes(content)
+    second = anywhere.run()
+    assert (second.exit_status, second.state, second.outcomes()) == (0, "loaded", {"created": 3})
+    held = anywhere.held("bills")
+    assert {reference: held[reference]["amount_due"] for reference in ("B-2", "B-3", "B-4")} == {
+        "B-2": 2000,
+        "B-3": 3001,
+        "B-4": 4000,
+    }
+    again = anywhere.load(anywhere.write("again.csv", written(rows)))
+    assert again.outcomes() == {"unchanged": 3}
+
+
+def test_numbers_of_a_workbook_are_exact_where_the_feed_has_decimal_commas(merchant: Merchant) -> None:
+    merchant.settings["feeds"][0] |= {
+        "format": "csv",
+        "delimiter": ";",
+        "amount": {"unit": "major", "decimal": ",", "thousands": "."},
+    }
+    text = "customer_reference;bill_reference;amount_due\nC-1;B 1;1.234,56\nC-2;B 2;2,07\n"
+    merchant.write(NAME, text, merchant.drop)
+    rejects = merchant.report(merchant.run().file) / "rejects.csv"
+    rows = list(csv.DictReader(io.StringIO(rejects.read_text()), delimiter=";"))
+    numbers = {"1.234,56": "1234.56", "2,07": "2.0699999999999998"}
+    content = as_workbook(
+        [row | {"bill_reference": row["bill_reference"].replace(" ", "-")} for row in rows],
+        amount_due=lambda amount: workbooks.number(numbers[amount]),
+    )
+    (merchant.drop / "mended.xlsx").write_bytes(content)
+    assert merchant.run().outcomes() == {"created": 2}
+    held = merchant.held("bills")
+    assert (held["B-1"]["amount_due"], held["B-2"]["amount_due"]) == (123456, 207)
+
+
+def test_a_workbook_may_be_named_and_what_is_still_wrong_comes_back_as_csv(merchant: Merchant) -> None:
+    rows = merchant.rejects(load_original(merchant))
+    rows = [row for row in rows if row["bill_reference"] == "B-4"] + corrected(rows)[:1]
+    path = merchant.folder / "mended.xlsx"
+    path.write_bytes(as_workbook(rows))
+    said = merchant.load(path)
+    assert said.outcomes() == {"created": 1, "rejected": 1}
+    (left,) = merchant.rejects(said)
+    assert (left["reject_record"], left["due_date"]) == ("4", "2030-02-30")
+    assert merchant.load(merchant.write("rest.csv", written(corrected([left])))).outcomes() == {"created": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "after"),
+    [
+        ("bill_reference", "0012", "12"),
+        ("bill_reference", "12345678901234567890", "1.2345678901234567E+19"),
+        ("customer_reference", "0012", "12"),
+    ],
+)
+def test_a_workbook_that_ate_digits_of_a_reference_is_told_so(
+    merchant: Merchant, column: str, before: str, after: str
+) -> None:
+    row = {"customer_reference": "C-1", "bill_reference": "B-1"} | {column: before}
+    text = f"{','.join(row)},customer_email,amount_due\n{','.join(row.values())},john@,1.00\n"
+    merchant.write(NAME, text, merchant.drop)
+    (rejected,) = merchant.rejects(merchant.run())
+    mended = rejected | {"customer_email": "john@example.com", column: after}
+    path = merchant.folder / "mended.xlsx"
+    path.write_bytes(as_workbook([mended], **{column: workbooks.number}))
+    said = merchant.load(path)
+    assert (said.exit_status, said.outcomes()) == (1, {"rejected": 1})
+    assert "correction.spreadsheet" in merchant.rejects(said)[0]["reject_codes"]
+
+
+def test_an_amount_that_a_workbook_changes_holds_it(merchant: Merchant) -> None:
+    rows = corrected(merchant.rejects(load_original(merchant)))
+    path = merchant.folder / "mended.xlsx"
+    path.write_bytes(as_workbook([rows[0] | {"amount_due": "2000"}], amount_due=workbooks.number))
+    said = merchant.load(path)
+    assert (said.exit_status, said.state) == (1, "held")
+    assert "amount_due: 20.00 → 2000.00" in said.stderr
+
+
+def test_a_workbook_whose_original_is_not_known_is_refused_unread(merchant: Merchant) -> None:
+    rows = [row | {"reject_source": f"{NAME}.01234567"} for row in merchant.rejects(load_original(merchant))]
+    path = merchant.folder / "mended.xlsx"
+    path.write_bytes(as_workbook(rows))
+    said = merchant.load(path)
+    assert (said.exit_status, said.state) == (1, "refused")
+    assert "reject_source names no file that is known here" in said.stderr
+
+
+def test_rejects_in_a_large_workbook_are_unmatched_with_what_to_do(merchant: Merchant) -> None:
     header = workbooks.row(workbooks.text("reject_record"), workbooks.text("reject_source"))
-    content = workbooks.workbook(workbooks.sheet(header))
+    picture = os.urandom(1 << 20)
+    content = workbooks.workbook(workbooks.sheet(header), parts={"docProps/thumbnail.jpeg": picture})
     (merchant.drop / "rejects.xlsx").write_bytes(content)
     said = merchant.run()
     assert (said.exit_status, said.state) == (1, "unmatched")

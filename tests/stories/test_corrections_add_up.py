@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.check import workbooks
 from tests.stories.killed_at_a_commit import KILLED, killed_at_a_commit
 from tests.stories.merchant import Merchant, Row, Said
 
@@ -80,16 +82,26 @@ def mended(row: Row, rng: random.Random) -> Row:
 
 
 def saved(rows: list[Row], rng: random.Random) -> bytes:
-    """As a spreadsheet may: any delimiter and encoding, quotes or none, columns in any order, empty ones behind."""
+    """As a spreadsheet may: any delimiter and encoding, quotes or none, columns in any order, empty ones behind; or as
+    a workbook, with amounts as numbers where they are."""
     text = io.StringIO()
     names = list(rows[0])
     rng.shuffle(names)
+    if rng.random() < 0.25:
+        cells = [[_cell(row[name]) for name in names] for row in rows]
+        header = workbooks.row(*map(workbooks.text, names))
+        return workbooks.workbook(workbooks.sheet(header, *(workbooks.row(*each) for each in cells)))
     empty = [""] * rng.choice([0, 0, 3])
     quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     writer = csv.writer(text, delimiter=rng.choice(",;\t"), quoting=quoting)  # type: ignore[arg-type]
     writer.writerow([*names, *empty])
     writer.writerows([*(row[name] for name in names), *empty] for row in rows)
     return text.getvalue().encode(rng.choice(["utf-8", "utf-8-sig", "cp1252", "utf-16"]))
+
+
+def _cell(value: str) -> str:
+    is_amount = re.fullmatch(r"(0|[1-9][0-9]*)\.[0-9]{2}", value)
+    return workbooks.number(value) if is_amount else workbooks.text(value)
 
 
 def rejects(path: Path) -> list[Row]:

@@ -7,7 +7,8 @@ and renamed, so that what stands there is whole. Names from outside are never pa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,7 @@ def land_blocks(
     Raises:
         DiskFull: no room.
     """
-    private_folder(landing)
-    with scratch_folder(_STAGED, landing) as staged:
+    with staging(landing) as staged:
         part = staged / "content.part"
         sha256, size_bytes = _write(blocks, part, progress, durable=durable)
         folder = landing / sha256
@@ -63,6 +63,14 @@ def land_blocks(
             sync_folder(folder)
             sync_folder(landing)
     return Landed(sha256, folder / "content", size_bytes)
+
+
+@contextmanager
+def staging(landing: Path) -> Iterator[Path]:
+    """A folder for what is not whole yet; gone when the block ends, or swept by a later run. Raises DiskFull."""
+    private_folder(landing)
+    with scratch_folder(_STAGED, landing) as staged:
+        yield staged
 
 
 def land_beside(content: Path, control: bytes | None) -> None:

@@ -1,18 +1,41 @@
-"""How a corrected rejects file is written now: what it was saved with may have its own delimiter and encoding."""
+"""How a corrected rejects file is written now: what it was saved with may have its own delimiter and encoding, or be a
+spreadsheet.
+"""
 
 from __future__ import annotations
 
 import codecs
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.core.files import LandedFile
 from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
+from pipeline.edge.disk import new_file
+from pipeline.edge.reader.sample import beginning_of
+from pipeline.errors import FileRefused
 from schemas.feed import Encoding
+from schemas.settings import Limits
 
 HEAD_BYTES = 65_536
 _BLOCK_BYTES = 1 << 20
 _DAMAGE = b"record.undecodable"
+_LOOKED_INTO = Limits(max_decompressed_bytes=16 << 20)
+"""Any stranger's workbook is looked into, so that must take seconds at most."""
+
+
+def sheet_as_text(content: bytes, folder: Path) -> bytes | None:
+    """How the sheet of a workbook begins, as our CSV of it; None where `content` is no whole workbook that is read
+    here. `folder` is for scratch files. Raises DiskFull.
+    """
+    workbook = folder / "workbook"
+    with new_file(workbook, durable=False) as file:
+        file.write(content)
+    try:
+        beginning = beginning_of(workbook, workbook.name, _LOOKED_INTO, folder)
+    except FileRefused:
+        return None
+    return beginning.head[:HEAD_BYTES] if beginning.is_sheet else None
 
 
 def as_written(landed: LandedFile) -> LandedFile:
