@@ -9,6 +9,7 @@ from functools import partial
 
 from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.api.watermarks import (
+    FIRST_ORDER,
     LAST_ORDER,
     Doubts,
     Recency,
@@ -62,7 +63,7 @@ class BalanceFiles:
             return max(self.today, newest or "")
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
-            its_day = self._day_of_row(original) if original is not None else self.today
+            its_day = self._day_corrected(original) if original is not None else self.today
             return None if is_ahead(its_day, self.today) else its_day
         day = landed.name_parts.get("date")
         if before is not None and before.is_open and before.name_parts.get("date") == day:
@@ -118,17 +119,18 @@ class BalanceFiles:
         row = self.files.by_sha256(landed.sha256) if self.files else None
         if row is None:
             raise ValueError("the file was not taken up")
-        source, day, doubts = row, self._day_of_row(row), self.doubts
+        day, landing, doubts = self._day_of_row(row), row.landing, self.doubts
         original = self._original(landed.rejects_of) if landed.rejects_of is not None else None
         # A forced correction is news of its own day: under its original's watermark, what is older than the balances
         # that it replaced would pass for newer than it.
-        if original is not None and not self.forced and day == self._day_of_row(original):
-            source = original
+        if original is not None and not self.forced and day == self._day_corrected(original):
+            landing = original.landing if day == self._day_of_row(original) else FIRST_ORDER
+        came_back = row.came_back or (original is not None and original.came_back)
         return Recency(
-            watermark(day, source.landing),
+            watermark(day, landing),
             certain=day > max(doubts.begins_after, doubts.missed_until),
             repeated=day <= doubts.missed_until,
-            doubtful=bool(row.came_back) or is_late(day, self.today, dated="date" in landed.name_parts),
+            doubtful=bool(came_back) or is_late(day, self.today, dated="date" in landed.name_parts),
             forced=self.forced,
         )
 
@@ -141,6 +143,15 @@ class BalanceFiles:
 
     def _original(self, short_name: str) -> FileRow | None:
         return self.files.original_of(short_name) if self.files else None
+
+    def _day_corrected(self, original: FileRow) -> str:
+        """The day that an original's rejected balances are of.
+
+        --force makes a file one of today, but only for what it sets then: who mends the rest of it later has not said
+        so of that.
+        """
+        day = self._day_of_row(original)
+        return min(day, original.name_parts.get("date") or day)
 
     def _day_of_row(self, row: FileRow) -> str:
         """Rows of older versions know no day of their own."""

@@ -292,7 +292,7 @@ class RunContext:
             as_of=balances.day_of(landed, before),
         )
         if afresh:
-            came_back = not self.options.force and not landed.name_parts.get("date")
+            came_back = not landed.name_parts.get("date")
             self._files.start_afresh(row.id, at=rfc3339(self.now()), came_back=came_back)
             Decisions(self._db).forget_gate(row.id)
         return row.id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 from pathlib import Path
 
@@ -50,3 +52,16 @@ def copied_file(merchant: Merchant) -> Path:
 def restore(merchant: Merchant, copy: Path) -> None:
     merchant.lose_ledger()
     shutil.copy(copy, merchant.folder / "var" / "ledger.sqlite")
+
+
+def mended(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Said:
+    """Load rejects with changes made to them."""
+    return merchant.load(mended_file(merchant, rows, name, **changes))
+
+
+def mended_file(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Path:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(row | changes for row in rows)
+    return merchant.write(name, text.getvalue())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sqlite3
 from collections.abc import Callable
@@ -17,9 +15,20 @@ from pipeline.cli import run_command
 from pipeline.load import balance
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, Window
-from tests.stories.balance_files import UNDATED, backed_up, codes, config, copied_file, held, load, restore
+from tests.stories.balance_files import (
+    UNDATED,
+    backed_up,
+    codes,
+    config,
+    copied_file,
+    held,
+    load,
+    mended,
+    mended_file,
+    restore,
+)
 from tests.stories.files import TODAY, TOMORROW, YESTERDAY, balances, bills
-from tests.stories.merchant import Merchant, Said
+from tests.stories.merchant import Merchant
 
 DAY_BEFORE = (date.fromisoformat(YESTERDAY) - timedelta(days=1)).isoformat()
 
@@ -30,18 +39,6 @@ def rejected_in_the_morning(merchant: Merchant) -> list[dict[str, str]]:
     said = load(merchant, TODAY, "C-1,1O0.00", "C-2,20.00")
     assert said.outcomes() == {"created": 1, "rejected": 1}
     return merchant.rejects(said)
-
-
-def mended(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Said:
-    return merchant.load(mended_file(merchant, rows, name, **changes))
-
-
-def mended_file(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Path:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys())
-    writer.writeheader()
-    writer.writerows(row | changes for row in rows)
-    return merchant.write(name, text.getvalue())
 
 
 def test_corrected_rejects_of_the_morning_do_not_undo_the_afternoon(merchant: Merchant) -> None:

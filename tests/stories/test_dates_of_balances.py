@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.clocked import load_at
-from tests.stories.balance_files import UNDATED, codes, config, held, load
+from tests.stories.balance_files import UNDATED, codes, config, held, load, mended
 from tests.stories.files import TODAY, TOMORROW, YESTERDAY, balances
 from tests.stories.merchant import Merchant, Said
 
@@ -149,3 +149,27 @@ def test_the_same_bytes_under_a_later_date_are_of_that_day(merchant: Merchant) -
     again = load(merchant, TOMORROW, "C-1,100.00")
     assert (again.exit_status, again.state) == (1, "already_loaded")
     assert held(merchant) == 15_000
+
+
+def test_who_corrects_a_forced_file_later_does_not_undo_what_came_between(merchant: Merchant) -> None:
+    """--force is said of what the file sets then, not of what it rejects."""
+    load(merchant, YESTERDAY, "C-1,1O0.00", "C-2,20.00")
+    load(merchant, TODAY, "C-1,300.00", prefix="y")
+    merchant.api.pay("C-1", 5_000)
+    forced = load(merchant, YESTERDAY, "C-1,1O0.00", "C-2,20.00", words=("--force",))
+    said = mended(merchant, merchant.rejects(forced), "mended.csv", balance="100.00")
+    assert (said.exit_status, codes(merchant, said)) == (1, "balance.superseded")
+    assert held(merchant) == 25_000
+
+
+def test_who_corrects_a_forced_file_without_a_date_does_not_undo_a_payment(merchant: Merchant) -> None:
+    merchant.settings["feeds"].append(UNDATED)
+    first = merchant.write("undated.csv", balances("C-1,ZAR,1O0.00", "C-2,ZAR,20.00"))
+    merchant.load(first)
+    undated(merchant, "300.00")
+    merchant.api.pay("C-1", 5_000)
+    first = merchant.write("undated.csv", balances("C-1,ZAR,1O0.00", "C-2,ZAR,20.00"))
+    forced = merchant.load(first, "--force")
+    said = mended(merchant, merchant.rejects(forced), "mended.csv", balance="100.00")
+    assert (said.exit_status, codes(merchant, said)) == (1, "balance.not_ours")
+    assert held(merchant) == 25_000

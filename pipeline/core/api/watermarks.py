@@ -12,6 +12,7 @@ from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.files import LandedFile, Refusal
 
 ORDER_DIGITS = 12
+FIRST_ORDER = 0
 LAST_ORDER = 10**ORDER_DIGITS - 1
 
 
