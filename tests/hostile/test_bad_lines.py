@@ -94,12 +94,12 @@ def test_a_line_that_slows_down_to_a_trickle_is_noticed_however_much_it_has_brou
 
 def test_patience_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "MIN_BYTES_PER_S", 1_000_000)
-    patience = transfer.Patience(0.1)
+    stall_timer = transfer.StallTimer(0.1)
     for _ in range(3):  # within it, and filled up again
-        with patience.waiting():
+        with stall_timer.waiting():
             time.sleep(0.08)
-        patience.moved(1 << 30)
-    with pytest.raises(TimeoutError), patience.waiting():
+        stall_timer.progressed(1 << 30)
+    with pytest.raises(TimeoutError), stall_timer.waiting():
         time.sleep(0.3)
 
 

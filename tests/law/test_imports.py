@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
         house.hidden_imports,
         house.writes_beside_the_door,
         house.public_names_twice,
+        house.import_circles,
     ],
 )
 def test_the_house_keeps_the_law(law: Callable[[Path], list[str]]) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
-from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -30,16 +28,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from pipeline.edge.sftp.client import HardenedSFTPClient
+from pipeline.edge.sftp.client import RemoteFolderClient
+from pipeline.edge.sftp.hardened import HardenedTransport
 from pipeline.edge.sftp.known_hosts import pinned_keys
 from pipeline.edge.small_files import read_secret
 from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUnauthorised, SourceUnreachable
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
-CLOSING_S = 1.0
-MAX_PACKET_BYTES = 262_144
-"""Source: PACKET_MAX_SIZE of OpenSSH. RFC 4253 asks for 35 000."""
+CLOSE_TIMEOUT_S = 1.0
 
 # It logs names, key exchanges and user names of its own accord.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
@@ -48,19 +45,19 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 class Session:
     """A logged-in connection with its SFTP channel."""
 
-    def __init__(self, transport: paramiko.Transport, wire: HardenedSFTPClient) -> None:
+    def __init__(self, transport: paramiko.Transport, client: RemoteFolderClient) -> None:
         self._transport = transport
-        self.wire = wire
+        self.client = client
 
     @property
     def alive(self) -> bool:
         return self._transport.is_active()
 
     def close(self) -> None:
-        end(self._transport)
+        close_transport(self._transport)
 
 
-def end(transport: paramiko.Transport) -> None:
+def close_transport(transport: paramiko.Transport) -> None:
     """Close a connection, in bounded time.
 
     A stop signal may have taken us out of paramiko just when it had taken one of its locks, which nobody gives back:
@@ -68,60 +65,7 @@ def end(transport: paramiko.Transport) -> None:
     """
     closing = threading.Thread(target=transport.close, name="closing", daemon=True)
     closing.start()
-    closing.join(CLOSING_S)
-
-
-class _Transport(paramiko.Transport):
-    """A transport that holds no more of what the server sends than the server was allowed to send.
-
-    paramiko believes the length that a packet states, up to 4 GiB and before anybody has proved who he is, and keeps
-    what comes beyond the channel's window.
-    """
-
-    # Nothing weak is offered (paramiko's key exchanges are all SHA-2 or post-quantum). GCM first: a hash of its own for
-    # each packet made a fetch take half as long again.
-    _preferred_ciphers = (
-        "aes128-gcm@openssh.com",
-        "aes256-gcm@openssh.com",
-        "aes128-ctr",
-        "aes192-ctr",
-        "aes256-ctr",
-    )
-    _preferred_macs = (
-        "hmac-sha2-256-etm@openssh.com",
-        "hmac-sha2-512-etm@openssh.com",
-        "hmac-sha2-256",
-        "hmac-sha2-512",
-    )
-
-    def __init__(self, connection: socket.socket) -> None:
-        # Else a small request waits until the server has acknowledged the one before, which it puts off for 40 ms.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().__init__(connection)
-        read_all = self.packetizer.read_all
-
-        def read_some(size_bytes: int, check_rekey: bool = False) -> bytes:
-            if size_bytes > MAX_PACKET_BYTES:
-                raise SSHException("a packet larger than any server sends")
-            return read_all(size_bytes, check_rekey)
-
-        self.packetizer.read_all = read_some  # type: ignore[method-assign,assignment]
-
-
-def _within_window(feed: Callable[[paramiko.Channel, Message], None]) -> Callable[..., None]:
-    def fed(channel: paramiko.Channel, message: Message) -> None:
-        feed(channel, message)
-        if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size + MAX_PACKET_BYTES:
-            raise SSHException("more than the channel's window")
-
-    return fed
-
-
-_Transport._channel_handler_table = {  # type: ignore[attr-defined]  # inner things, which the stubs leave out
-    **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
-    MSG_CHANNEL_DATA: _within_window(paramiko.Channel._feed),  # type: ignore[attr-defined]
-    MSG_CHANNEL_EXTENDED_DATA: _within_window(paramiko.Channel._feed_extended),  # type: ignore[attr-defined]
-}
+    closing.join(CLOSE_TIMEOUT_S)
 
 
 def address(settings: Sftp) -> str:
@@ -136,22 +80,22 @@ def open_session(settings: Sftp) -> Session:
         SourceUnreachable, SourceUnauthorised, HostKeyUnknown, HostKeyChanged, HostKeyRevoked, ConfigError.
     """
     credentials = _Credentials(settings)
-    reach = Retrying(
+    retrying = Retrying(
         retry=retry_if_exception_type(SourceUnreachable),
         stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(settings.timeout_s),
         wait=wait_random_exponential(multiplier=0.5, max=5),
         reraise=True,
     )
-    transport = reach(_reach, settings)
+    transport = retrying(_connect, settings)
     try:
         _log_in(transport, settings, credentials)
-        return Session(transport, _open_wire(transport, settings))
+        return Session(transport, _open_client(transport, settings))
     except BaseException:
-        end(transport)
+        close_transport(transport)
         raise
 
 
-def _reach(settings: Sftp) -> paramiko.Transport:
+def _connect(settings: Sftp) -> paramiko.Transport:
     """A connection to a server that has proved a pinned key; nobody is logged in yet."""
     pinned = pinned_keys(settings.known_hosts_file, settings.host, settings.port)
     transport = exchange_keys(settings, pinned.algorithms())
@@ -159,7 +103,7 @@ def _reach(settings: Sftp) -> paramiko.Transport:
         pinned.check(transport.get_remote_server_key().asbytes(), address(settings))
         _require_strict_exchange(transport, address(settings))
     except BaseException:
-        end(transport)
+        close_transport(transport)
         raise
     return transport
 
@@ -170,10 +114,10 @@ def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transpo
     Raises:
         SourceUnreachable. NoSafeAlgorithm: it offers none of `algorithms`, or nothing else that is safe.
     """
-    with _reported(settings):
+    with _translated_errors(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
         try:
-            transport = _Transport(connection)
+            transport = HardenedTransport(connection)
         except BaseException:
             connection.close()
             raise
@@ -184,7 +128,7 @@ def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transpo
             if not transport.initial_kex_done:
                 raise TimeoutError  # start_client just returns when its time is over
         except BaseException:
-            end(transport)
+            close_transport(transport)
             raise
     return transport
 
@@ -229,7 +173,7 @@ class _Credentials:
 
 def _log_in(transport: paramiko.Transport, settings: Sftp, credentials: _Credentials) -> None:
     """With the key, then with the password where the server wants both. Never tried twice: accounts get locked."""
-    with _reported(settings):
+    with _translated_errors(settings):
         wanted: list[str] = []
         if credentials.key is not None:
             wanted = transport.auth_publickey(settings.username, credentials.key)
@@ -239,8 +183,8 @@ def _log_in(transport: paramiko.Transport, settings: Sftp, credentials: _Credent
             raise SourceUnauthorised(source=address(settings), username=settings.username)
 
 
-def _open_wire(transport: paramiko.Transport, settings: Sftp) -> HardenedSFTPClient:
-    with _reported(settings):
+def _open_client(transport: paramiko.Transport, settings: Sftp) -> RemoteFolderClient:
+    with _translated_errors(settings):
         channel = transport.open_session(timeout=settings.timeout_s)
         channel.settimeout(settings.timeout_s)
         # invoke_subsystem waits without limit for the server's answer; closing the connection ends that.
@@ -249,13 +193,13 @@ def _open_wire(transport: paramiko.Transport, settings: Sftp) -> HardenedSFTPCli
         watchdog.start()
         try:
             channel.invoke_subsystem("sftp")
-            return HardenedSFTPClient(channel, settings.timeout_s)
+            return RemoteFolderClient(channel, settings.timeout_s)
         finally:
             watchdog.cancel()
 
 
 @contextmanager
-def _reported(settings: Sftp) -> Iterator[None]:
+def _translated_errors(settings: Sftp) -> Iterator[None]:
     """paramiko's and the system's exceptions as ours; their texts may hold what the server says, so are not shown."""
     where = address(settings)
     try:
@@ -269,10 +213,10 @@ def _reported(settings: Sftp) -> Iterator[None]:
     except IncompatiblePeer as error:
         raise NoSafeAlgorithm(source=where) from error
     except (SSHException, OSError, EOFError, UnicodeError) as error:
-        raise SourceUnreachable(source=where, problem=said(error)) from error
+        raise SourceUnreachable(source=where, problem=describe_failure(error)) from error
 
 
-def said(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
     """A connection's failure in our own words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"

@@ -34,9 +34,15 @@ from pipeline.core.names import (
     raw_name,
     shown_name,
 )
-from pipeline.edge.sftp.client import BROKEN, Facts, HardenedSFTPClient, ListingEndless
-from pipeline.edge.sftp.session import Session, address, open_session, said
-from pipeline.edge.sftp.transfer import NotWhole, StatusError
+from pipeline.edge.sftp.client import (
+    CONNECTION_ERRORS,
+    ListingTruncated,
+    RemoteAttributes,
+    RemoteFolderClient,
+)
+from pipeline.edge.sftp.hardened import StatusError
+from pipeline.edge.sftp.session import Session, address, describe_failure, open_session
+from pipeline.edge.sftp.transfer import SizeMismatch
 from pipeline.errors import (
     SourceError,
     SourceFileGone,
@@ -71,26 +77,26 @@ class SftpSource:
         self.settle_s: float = settings.settle_s
         self.done_marker = settings.done_marker
         self._settings = settings
-        self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
+        self._folders = {"archive": settings.archive, "quarantine": settings.quarantine}
         self._session: Session | None = None
         self._used_s = 0.0
-        self._served = False
+        self._answered = False
         """Whether this connection has answered something whole."""
         self._breaks = 0
         self._trouble_s = 0.0
 
     def connect(self) -> None:
         """Log in now, for those who want to know whether it works."""
-        self._wire()
+        self._client()
 
     def list(self) -> Listing:
         """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity."""
         files: dict[bytes, Listed] = {}
         oddities, aside, twice, cut = [], [], set(), None
         folder = f"the folder {self._settings.incoming}"
-        with self._talking(folder) as wire:
+        with self._requests_about(folder) as client:
             try:
-                for raw, facts in wire.names(self._settings.incoming):
+                for raw, facts in client.entries(self._settings.incoming):
                     if facts.kind == "d":
                         continue
                     if raw in files:
@@ -98,12 +104,12 @@ class SftpSource:
                     elif (kept_name := name_set_aside(raw)) is not None:
                         aside.append(raw)
                         oddities.append(Oddity(label(kept_name), ASIDE))
-                    elif problem := _problem(raw, facts):
+                    elif problem := _entry_problem(raw, facts):
                         oddities.append(Oddity(label(raw), f"{problem}; it is left at {self.where}"))
                     else:
                         files[raw] = Listed(label(raw), *_size_and_time(facts))
-            except ListingEndless as endless:
-                cut = f"{folder}: {endless}"
+            except ListingTruncated as truncated:
+                cut = f"{folder}: {truncated}"
         notes = tuple(f"{shown_name(label(raw))}: listed twice by {self.where}" for raw in sorted(twice))
         return Listing(tuple(files.values()), tuple(oddities), tuple(aside), notes, cut)
 
@@ -112,15 +118,15 @@ class SftpSource:
         for raw in aside[:MAX_PUT_BACK]:
             kept_name = name_set_aside(raw)
             if kept_name is not None:
-                with self._talking("a file that was set aside") as wire:
+                with self._requests_about("a file that was set aside") as client:
                     _rename_back(
-                        wire, _join(self._settings.incoming, raw), _join(self._settings.incoming, kept_name)
+                        client, _join(self._settings.incoming, raw), _join(self._settings.incoming, kept_name)
                     )
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
         """The first bytes of a file, to tell what it is."""
-        with self._talking(shown_name(remote.name)) as wire:
-            return wire.head(self._incoming(remote.name), min(size_bytes, remote.size_bytes))
+        with self._requests_about(shown_name(remote.name)) as client:
+            return client.head(self._incoming(remote.name), min(size_bytes, remote.size_bytes))
 
     def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
         """The whole file as it was when it was listed: size before = size after = bytes read, and the same time.
@@ -129,10 +135,10 @@ class SftpSource:
             SourceFileUnsettled: it changed since, or while it was read.
         """
         path = self._incoming(remote.name)
-        with self._talking(shown_name(remote.name)) as wire:
-            self._expect(remote, wire.facts(path))
-            yield from wire.blocks(path, remote.size_bytes)
-            self._expect(remote, wire.facts(path))
+        with self._requests_about(shown_name(remote.name)) as client:
+            self._require_unchanged(remote, client.attributes(path))
+            yield from client.blocks(path, remote.size_bytes)
+            self._require_unchanged(remote, client.attributes(path))
 
     def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
         """Move the file as it was listed; the name it has there, or None when no such folder is configured.
@@ -140,30 +146,30 @@ class SftpSource:
         Raises:
             SourceFileUnsettled: another file has that name by now; it stays.
         """
-        folder = self._places[place]
+        folder = self._folders[place]
         if folder is None:
             return None
         source = self._incoming(remote.name)
-        with self._talking(shown_name(remote.name)) as wire:
-            here = wire.facts(source)
+        with self._requests_about(shown_name(remote.name)) as client:
+            here = client.attributes(source)
             if here is None:
-                return self._moved_before(wire, remote, folder, as_name)
-            self._expect(remote, here)
+                return self._moved_earlier(client, remote, folder, as_name)
+            self._require_unchanged(remote, here)
             digits = secrets.token_hex(ASIDE_DIGITS // 2)
             aside = _join(self._settings.incoming, aside_name(raw_name(remote.name), digits))
-            _set_aside(wire, source, aside)
+            _set_aside(client, source, aside)
             try:
-                self._expect(remote, wire.facts(aside))
-                return self._into(wire, folder, aside, as_name)
+                self._require_unchanged(remote, client.attributes(aside))
+                return self._into(client, folder, aside, as_name)
             except (StatusError, SourceError):
-                _rename_back(wire, aside, source)
+                _rename_back(client, aside, source)
                 raise
 
-    def _into(self, wire: HardenedSFTPClient, folder: str, aside: bytes, as_name: str) -> str:
+    def _into(self, client: RemoteFolderClient, folder: str, aside: bytes, as_name: str) -> str:
         for name in free_names(as_name):
             # Asked first, because some servers overwrite on a plain rename.
-            if wire.facts(_join(folder, raw_name(name))) is None:
-                self._rename(wire, aside, folder, raw_name(name))
+            if client.attributes(_join(folder, raw_name(name))) is None:
+                self._rename(client, aside, folder, raw_name(name))
                 return name
         raise SourceError(
             source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
@@ -175,25 +181,25 @@ class SftpSource:
             return
         place = f"{self._settings.reports.rstrip('/')}/{folder}"
         part, final = f"{place}/.{name}.part", f"{place}/{name}"
-        with local.open("rb") as report, self._talking(f"the report {shown_name(name)}") as wire:
-            self._make_folder(wire, self._settings.reports)
-            self._make_folder(wire, place)
+        with local.open("rb") as report, self._requests_about(f"the report {shown_name(name)}") as client:
+            self._make_folder(client, self._settings.reports)
+            self._make_folder(client, place)
             size_bytes = local.stat().st_size
-            wire.write(report, part)
-            there = wire.facts(part)
+            client.write(report, part)
+            there = client.attributes(part)
             if there is None or there.size_bytes != size_bytes:
                 raise EOFError
             try:
-                wire.posix_rename(part, final)
+                client.posix_rename(part, final)
             except StatusError:  # the server does not have that extension
-                if wire.facts(final) is not None:
-                    wire.remove(final)
-                wire.rename(part, final)
+                if client.attributes(final) is not None:
+                    client.remove(final)
+                client.rename(part, final)
 
     def examine(self, folder: str, *, writes: bool) -> None:
         """Raise SourceError where a run would surely fail at this folder. Only looks: not all rights can be seen."""
-        with self._talking(f"the folder {folder}") as wire:
-            facts = wire.facts(folder)
+        with self._requests_about(f"the folder {folder}") as client:
+            facts = client.attributes(folder)
             if facts is None:
                 problem, remedy = "is missing", _MISSING if writes else "create it or name another"
             elif facts.kind == "l":
@@ -203,68 +209,69 @@ class SftpSource:
             elif writes and facts.writable is False:
                 problem, remedy = "may be written by nobody", "correct its rights, or set it to null"
             else:
-                next(wire.names(folder), None)
+                next(client.entries(folder), None)
                 return
         raise SourceError(source=self.where, problem=f"the folder {folder} {problem}", remedy=remedy)
 
     def close(self) -> None:
         """Log out. The next request would connect again, with patience as at first."""
         self._breaks, self._trouble_s = 0, 0.0
-        self._hang_up()
+        self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.close()
 
     @contextmanager
-    def _talking(self, about: str) -> Iterator[HardenedSFTPClient]:
+    def _requests_about(self, about: str) -> Iterator[RemoteFolderClient]:
         """Requests about one file or folder; a connection that broke is not used again."""
-        wire = self._wire()
-        start_s, got_bytes = time.monotonic(), wire.got_bytes
+        client = self._client()
+        start_s, received_bytes = time.monotonic(), client.received_bytes
         try:
-            yield wire
-            self._served, self._breaks = True, 0
+            yield client
+            self._answered, self._breaks = True, 0
         except StatusError as error:
-            self._served, self._breaks = True, 0
+            self._answered, self._breaks = True, 0
             raise SourceError(
                 source=self.where,
                 problem=f"{about}: {error}",
                 remedy="check the account's folders and rights",
             ) from error
-        except NotWhole as error:
-            self._served, self._breaks = True, 0
+        except SizeMismatch as error:
+            self._answered, self._breaks = True, 0
             raise SourceFileUnsettled(source=self.where, name=about) from error
-        except BROKEN as error:
-            self._hang_up()
-            got_somewhere = self._served or wire.got_bytes > got_bytes
-            self._give_up_after_too_much(time.monotonic() - start_s, error, about)
+        except CONNECTION_ERRORS as error:
+            self._disconnect()
+            progressed = self._answered or client.received_bytes > received_bytes
+            self._give_up_after_repeated_breaks(time.monotonic() - start_s, error, about)
             raise SourceInterrupted(
-                source=self.where, name=about, problem=said(error), got_somewhere=got_somewhere
+                source=self.where, name=about, problem=describe_failure(error), got_somewhere=progressed
             ) from error
         finally:
             self._used_s = time.monotonic()
 
-    def _give_up_after_too_much(self, spent_s: float, error: BaseException, about: str) -> None:
+    def _give_up_after_repeated_breaks(self, spent_s: float, error: BaseException, about: str) -> None:
         """One break is a file's trouble, many are the source's."""
         self._breaks += 1
         self._trouble_s += min(spent_s, self._settings.timeout_s)
         too_long = self._trouble_s >= MAX_TROUBLE_TIMEOUTS * self._settings.timeout_s
         if self._breaks >= MAX_BREAKS or too_long:
             raise SourceUnreachable(
-                source=self.where, problem=f"it broke again and again, last at {about}: {said(error)}"
+                source=self.where,
+                problem=f"it broke again and again, last at {about}: {describe_failure(error)}",
             ) from error
 
-    def _wire(self) -> HardenedSFTPClient:
+    def _client(self) -> RemoteFolderClient:
         session = self._session
         if session is None or not session.alive or time.monotonic() - self._used_s > IDLE_S:
-            self._hang_up()
+            self._disconnect()
             self._session = session = open_session(self._settings)
-            self._served = False
+            self._answered = False
         self._used_s = time.monotonic()
-        return session.wire
+        return session.client
 
-    def _expect(self, remote: RemoteFile, facts: Facts | None) -> None:
+    def _require_unchanged(self, remote: RemoteFile, facts: RemoteAttributes | None) -> None:
         if (
             facts is None
             or facts.kind != "-"
@@ -272,25 +279,27 @@ class SftpSource:
         ):
             raise SourceFileUnsettled(source=self.where, name=shown_name(remote.name))
 
-    def _moved_before(self, wire: HardenedSFTPClient, remote: RemoteFile, folder: str, as_name: str) -> str:
-        there = wire.facts(_join(folder, raw_name(as_name)))
+    def _moved_earlier(
+        self, client: RemoteFolderClient, remote: RemoteFile, folder: str, as_name: str
+    ) -> str:
+        there = client.attributes(_join(folder, raw_name(as_name)))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
         raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
-    def _rename(self, wire: HardenedSFTPClient, source: bytes, folder: str, name: bytes) -> None:
+    def _rename(self, client: RemoteFolderClient, source: bytes, folder: str, name: bytes) -> None:
         try:
-            wire.rename(source, _join(folder, name))
+            client.rename(source, _join(folder, name))
         except StatusError:
-            if wire.facts(folder) is not None:
+            if client.attributes(folder) is not None:
                 raise
-            self._make_folder(wire, folder)
-            wire.rename(source, _join(folder, name))
+            self._make_folder(client, folder)
+            client.rename(source, _join(folder, name))
 
-    def _make_folder(self, wire: HardenedSFTPClient, folder: str) -> None:
-        if wire.facts(folder) is None:
+    def _make_folder(self, client: RemoteFolderClient, folder: str) -> None:
+        if client.attributes(folder) is None:
             try:
-                wire.mkdir(folder, 0o750)
+                client.mkdir(folder, 0o750)
             except StatusError as error:
                 raise SourceError(
                     source=self.where,
@@ -302,31 +311,31 @@ class SftpSource:
         return _join(self._settings.incoming, raw_name(name))
 
 
-def _problem(raw: bytes, facts: Facts) -> str | None:
+def _entry_problem(raw: bytes, facts: RemoteAttributes) -> str | None:
     problem = name_problem(raw) or _KINDS.get(facts.kind)
     if problem is None and (facts.size_bytes is None or facts.size_bytes > MAX_SIZE_BYTES):
         return "without a usable size"
     return problem
 
 
-def _size_and_time(facts: Facts) -> tuple[int, datetime]:
+def _size_and_time(facts: RemoteAttributes) -> tuple[int, datetime]:
     return facts.size_bytes or 0, datetime.fromtimestamp(facts.modified_s or 0, UTC)
 
 
-def _set_aside(wire: HardenedSFTPClient, source: bytes, aside: bytes) -> None:
+def _set_aside(client: RemoteFolderClient, source: bytes, aside: bytes) -> None:
     """In one step of the server where it can: OpenSSH's plain rename makes a link and then removes the old name, which
     may have passed to another file between the two. It overwrites, but nobody has the new name."""
     try:
-        wire.posix_rename(source, aside)
+        client.posix_rename(source, aside)
     except StatusError:  # not every server has that extension
-        wire.rename(source, aside)
+        client.rename(source, aside)
 
 
-def _rename_back(wire: HardenedSFTPClient, aside: bytes, name: bytes) -> None:
+def _rename_back(client: RemoteFolderClient, aside: bytes, name: bytes) -> None:
     """Unless another file has taken the name meanwhile: then it waits aside until that one is moved."""
     with suppress(StatusError):
-        if wire.facts(name) is None:
-            wire.rename(aside, name)
+        if client.attributes(name) is None:
+            client.rename(aside, name)
 
 
 def _join(folder: str, name: bytes) -> bytes:

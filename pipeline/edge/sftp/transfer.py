@@ -1,4 +1,8 @@
-"""Whole files over an SFTP connection: many reads or writes in flight, and patience with a slow line that ends."""
+"""Whole files over an SFTP connection: many reads or writes in flight, and a bound on how slow the line may be.
+
+paramiko's own `get` needs a thread and does not notice a file that shrank, and its `put` waits for each answer anew.
+The figures behind the sizes below are in docs/decisions/sftp-transfer.md.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,12 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from paramiko.message import Message
 from paramiko.sftp import CMD_DATA, CMD_READ, CMD_STATUS, CMD_WRITE, SFTP_EOF, SFTPError, int64
 
-if TYPE_CHECKING:
-    from pipeline.edge.sftp.client import HardenedSFTPClient
+from pipeline.edge.sftp.hardened import MIN_BYTES_PER_S, AnswerReceiver, HardenedSFTPClient, StatusError
 
 BLOCK_BYTES = 32_768
 """Every server answers reads of this size."""
@@ -24,25 +27,13 @@ REFILL_AT = 16
 GATHERED_BYTES = 262_144
 """Handed on at once, for the same reason: a hash and a write of each block give the interpreter away twice."""
 WRITES_IN_FLIGHT = 64
-MIN_BYTES_PER_S = 16_384
-"""The slowest line that is waited for: an eighth of a megabit, a bad mobile link, on which 2 GiB take 36 hours."""
-
-_SAID = {2: "no such file or folder", 3: "permission denied", 8: "not supported by the server"}
 
 
-class StatusError(OSError):
-    """The server refused a request. Its own words are not kept: they may hold anything."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        super().__init__(_SAID.get(status, "refused by the server"))
+class SizeMismatch(Exception):
+    """The file ends before or after the size that it was listed with."""
 
 
-class NotWhole(Exception):
-    """The file ends before or after the size it was said to have."""
-
-
-class Patience:
+class StallTimer:
     """How long data may be waited for: `timeout_s` and the time of a block at the slowest rate, which data fills up
     again at that rate, and never further.
 
@@ -55,30 +46,43 @@ class Patience:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        start = time.monotonic()
+        """Count the time spent in the block. Raises TimeoutError after it when the time is used up."""
+        start_s = time.monotonic()
         yield
-        self._left_s -= time.monotonic() - start
+        self._left_s -= time.monotonic() - start_s
         if self._left_s < 0:
             raise TimeoutError
 
-    def moved(self, size_bytes: int) -> None:
-        """So much has come, or was taken."""
+    def progressed(self, size_bytes: int) -> None:
+        """Give time back for bytes that came, or that the server has taken."""
         self._left_s = min(self._most_s, self._left_s + size_bytes / MIN_BYTES_PER_S)
 
 
-class Reads:
+class WindowedReader(AnswerReceiver):
     """Reads in flight on one open file. Answers may come in any order, and short."""
 
-    def __init__(self, wire: HardenedSFTPClient, handle: bytes, size_bytes: int, timeout_s: float) -> None:
-        self._wire = wire
+    def __init__(self, client: HardenedSFTPClient, handle: bytes, size_bytes: int, timeout_s: float) -> None:
+        """
+        Args:
+            handle: of a file opened for reading, as the server named it.
+            size_bytes: what the listing stated; the file must end exactly there.
+            timeout_s: see `StallTimer`.
+        """
+        self._client = client
         self._handle = handle
         self._size_bytes = size_bytes
-        self._patience = Patience(timeout_s)
-        self._asked: deque[tuple[int, int, int]] = deque()  # request, offset, length
-        self._answers: dict[int, bytes | None] = {}  # None: the file ends there
+        self._stall_timer = StallTimer(timeout_s)
+        self._in_flight: deque[tuple[int, int, int]] = deque()
+        """Number of the request, offset and length in bytes, in the file's order."""
+        self._answers: dict[int, bytes | None] = {}
+        """Number of the request → data; None where the file ends there."""
 
     def blocks(self) -> Iterator[bytes]:
-        """In order, some gathered into one."""
+        """The file's bytes in order, each block at least `GATHERED_BYTES` but for the last.
+
+        Raises:
+            SizeMismatch: the file is shorter or longer than stated. Only the last block shows it.
+        """
         gathered = bytearray()
         for block in self._blocks():
             gathered += block
@@ -90,46 +94,48 @@ class Reads:
 
     def _blocks(self) -> Iterator[bytes]:
         """In order; one read beyond the stated size proves that the file ends there."""
-        ahead = 0
+        next_offset = 0
         while True:
-            if len(self._asked) <= REFILL_AT:
-                ahead = self._refill(ahead)
-            request, offset, length = self._asked.popleft()
+            if len(self._in_flight) <= REFILL_AT:
+                next_offset = self._refill(next_offset)
+            request, offset, length = self._in_flight.popleft()
             data = self._answer(request)
-            self._wire.got_bytes += len(data or b"")
+            self._client.received_bytes += len(data or b"")
             if (data is None) != (offset == self._size_bytes):
-                raise NotWhole
+                raise SizeMismatch
             if data is None:
                 return
             yield data
-            if len(data) < length:
+            if (
+                len(data) < length
+            ):  # servers may answer with less than was asked for: ask for the rest, next in turn
                 offset, length = offset + len(data), length - len(data)
-                self._asked.appendleft((self._ask(offset, length), offset, length))
+                self._in_flight.appendleft((self._send_read(offset, length), offset, length))
 
-    def _refill(self, ahead: int) -> int:
-        """Ask from `ahead` on, in one packet; where the next burst begins."""
-        with self._patience.waiting(), self._wire.together():
-            while ahead <= self._size_bytes and len(self._asked) < READS_IN_FLIGHT:
-                length = min(BLOCK_BYTES, self._size_bytes - ahead) or 1
-                self._asked.append((self._ask(ahead, length), ahead, length))
-                ahead += length
-        return ahead
+    def _refill(self, offset: int) -> int:
+        """Ask from `offset` on, in one packet; the offset at which the next burst begins."""
+        with self._stall_timer.waiting(), self._client.batched():
+            while offset <= self._size_bytes and len(self._in_flight) < READS_IN_FLIGHT:
+                length = min(BLOCK_BYTES, self._size_bytes - offset) or 1
+                self._in_flight.append((self._send_read(offset, length), offset, length))
+                offset += length
+        return offset
 
-    def _ask(self, offset: int, length: int) -> int:
-        return self._wire._async_request(self, CMD_READ, self._handle, int64(offset), length)
+    def _send_read(self, offset: int, length: int) -> int:
+        return self._client.send_request(self, CMD_READ, self._handle, int64(offset), length)
 
     def _answer(self, request: int) -> bytes | None:
         while request not in self._answers:
-            with self._patience.waiting():
-                self._wire._read_response()
+            with self._stall_timer.waiting():
+                self._client.receive_answer()
         return self._answers.pop(request)
 
-    def _async_response(self, kind: int, answer: Message, request: int) -> None:
-        """paramiko hands every answer to the object that asked."""
+    def on_answer(self, kind: int, answer: Message, request: int) -> None:
+        """Keep the data until its turn comes. Raises StatusError for anything but data and the end of the file."""
         if kind == CMD_DATA:
             data = data_of(kind, answer, BLOCK_BYTES)
             self._answers[request] = data
-            self._patience.moved(len(data))
+            self._stall_timer.progressed(len(data))
             return
         status = answer.get_int()
         if status != SFTP_EOF:
@@ -137,38 +143,47 @@ class Reads:
         self._answers[request] = None
 
 
-class Writes:
+class WindowedWriter(AnswerReceiver):
     """Writes in flight on one open file. Answers may come in any order."""
 
-    def __init__(self, wire: HardenedSFTPClient, handle: bytes, timeout_s: float) -> None:
-        self._wire = wire
+    def __init__(self, client: HardenedSFTPClient, handle: bytes, timeout_s: float) -> None:
+        """
+        Args:
+            handle: of a file opened for writing, as the server named it.
+            timeout_s: see `StallTimer`.
+        """
+        self._client = client
         self._handle = handle
-        self._patience = Patience(timeout_s)
-        self._open: dict[int, int] = {}  # request: length
+        self._stall_timer = StallTimer(timeout_s)
+        self._in_flight: dict[int, int] = {}
+        """Number of the request → length in bytes."""
 
     def write(self, file: IO[bytes]) -> None:
+        """Send the rest of `file` from offset 0 on, and return when the server has confirmed every block."""
         offset = 0
         while block := file.read(BLOCK_BYTES):
-            self._answers(leaving=WRITES_IN_FLIGHT - 1)
-            with self._patience.waiting():
-                number = self._wire._async_request(self, CMD_WRITE, self._handle, int64(offset), block)
-            self._open[number] = len(block)
+            self._await_answers(leaving=WRITES_IN_FLIGHT - 1)
+            with self._stall_timer.waiting():
+                request = self._client.send_request(self, CMD_WRITE, self._handle, int64(offset), block)
+            self._in_flight[request] = len(block)
             offset += len(block)
-        self._answers(leaving=0)
+        self._await_answers(leaving=0)
 
-    def _answers(self, leaving: int) -> None:
-        while len(self._open) > leaving:
-            with self._patience.waiting():
-                self._wire._read_response()
+    def _await_answers(self, leaving: int) -> None:
+        while len(self._in_flight) > leaving:
+            with self._stall_timer.waiting():
+                self._client.receive_answer()
 
-    def _async_response(self, kind: int, answer: Message, request: int) -> None:
+    def on_answer(self, kind: int, answer: Message, request: int) -> None:
+        """Note that a block is written. Raises StatusError when the server refused it."""
         if kind != CMD_STATUS:
             raise SFTPError("expected a status")
-        self._wire._convert_status(answer)
-        self._patience.moved(self._open.pop(request, 0))
+        self._client.require_success(answer)
+        self._stall_timer.progressed(self._in_flight.pop(request, 0))
 
 
 def data_of(kind: int, answer: Message, max_bytes: int) -> bytes:
+    """The data in an answer to a read. Raises SFTPError when it is no data, empty, or more than was asked for."""
     data = answer.get_binary()
     if kind != CMD_DATA or not 0 < len(data) <= max_bytes:
         raise SFTPError("expected data, no more than asked for")

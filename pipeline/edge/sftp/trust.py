@@ -18,7 +18,7 @@ from pipeline.edge.sftp.known_hosts import (
     known_hosts_line,
     known_hosts_name,
 )
-from pipeline.edge.sftp.session import end, exchange_keys
+from pipeline.edge.sftp.session import close_transport, exchange_keys
 from pipeline.edge.small_files import read_small
 from pipeline.errors import ConfigError, NoSafeAlgorithm
 from schemas.settings import Sftp
@@ -42,7 +42,7 @@ def shown_keys(settings: Sftp) -> tuple[bytes, ...]:
         try:
             found.append(transport.get_remote_server_key().asbytes())
         finally:
-            end(transport)
+            close_transport(transport)
     if not found and missing is not None:
         raise missing
     return tuple(dict.fromkeys(found))

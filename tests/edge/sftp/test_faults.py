@@ -20,7 +20,7 @@ from paramiko.common import MSG_CHANNEL_DATA
 
 from pipeline.core.files import Oddity, RemoteFile
 from pipeline.core.names import label, name_problem
-from pipeline.edge.sftp import client, session, transfer
+from pipeline.edge.sftp import client, hardened, transfer
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceFileUnsettled, SourceInterrupted, SourceUnreachable
 from pipeline.sandbox.sftp import write_key_pair
@@ -283,11 +283,11 @@ def test_an_endless_listing_ends_by_time_and_by_number(
 
 def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, so that no time-out between two of them would ever end it."""
-    monkeypatch.setattr(client, "MIN_BYTES_PER_S", 1_000)
+    monkeypatch.setattr(hardened, "MIN_BYTES_PER_S", 1_000)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = client.HardenedSFTPClient.__new__(client.HardenedSFTPClient)
-        wire._timeout_s, wire.sock, wire._came = 0.1, ours, bytearray()  # type: ignore[assignment]
+        bounded = hardened.HardenedSFTPClient.__new__(hardened.HardenedSFTPClient)
+        bounded._timeout_s, bounded.sock, bounded._received = 0.1, ours, bytearray()  # type: ignore[assignment]
         ours.settimeout(1)
         over = threading.Event()
         trickle = threading.Thread(
@@ -295,7 +295,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch: pytest.Monke
         )
         trickle.start()
         with pytest.raises(TimeoutError):
-            wire._read_all(100)
+            bounded._read_all(100)
         over.set()
         trickle.join()
 
@@ -311,7 +311,7 @@ def test_what_comes_beyond_the_window_ends_the_connection() -> None:
     channel.in_window_size = 100_000
     message = paramiko.Message()
     message.add_string(b"x" * 100_000)
-    feed = session._Transport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
+    feed = hardened.HardenedTransport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
     for _ in range(3):
         feed(channel, paramiko.Message(message.asbytes()))
     with pytest.raises(paramiko.SSHException, match="window"):

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.files import RemoteFile
-from pipeline.edge.sftp.client import HardenedSFTPClient
+from pipeline.edge.sftp.hardened import HardenedSFTPClient
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError, SourceFileUnsettled
 from tests.servers.openssh import OpenSsh, missing
@@ -40,23 +40,23 @@ def at_request(
     number: int, before: Callable[[], object] | None = None, after: Callable[[], object] | None = None
 ) -> Iterator[Callable[[], bool]]:
     """Do something before the n-th request is sent, or after it was answered; whether it came so far."""
-    requests, ask = 0, HardenedSFTPClient._request
+    requests, ask = 0, HardenedSFTPClient._request  # type: ignore[attr-defined]
 
-    def asked(wire: HardenedSFTPClient, *parts: Any) -> Any:
+    def asked(client: HardenedSFTPClient, *parts: Any) -> Any:
         nonlocal requests
         requests += 1
         if requests == number and before is not None:
             before()
-        answer = ask(wire, *parts)
+        answer = ask(client, *parts)
         if requests == number and after is not None:
             after()
         return answer
 
-    HardenedSFTPClient._request = asked  # type: ignore[method-assign,assignment]
+    HardenedSFTPClient._request = asked  # type: ignore[attr-defined]
     try:
         yield lambda: requests >= number
     finally:
-        HardenedSFTPClient._request = ask  # type: ignore[method-assign]
+        HardenedSFTPClient._request = ask  # type: ignore[attr-defined]
 
 
 def listed(source: SftpSource) -> RemoteFile:
