@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
+if (
+    TYPE_CHECKING
+):  # no circle: `--help` and completion answer at once because no command's modules are imported yet
     from pipeline.edge.config import Config
     from schemas.results import RunResult
 

@@ -15,7 +15,7 @@ from pipeline.cli.printing import USUAL_WIDTH, printable_lines, width_of
 from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
 from pipeline.run.progress import Progress, Unit
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # no circle: rich is slow to import, and only a terminal needs it
     from rich.console import Console
 
 DRAWN_EVERY_S = 0.1

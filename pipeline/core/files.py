@@ -12,8 +12,8 @@ from pipeline.core.totals import Totals
 from schemas.feed import Feed
 from schemas.results import ControlFacts
 
-if TYPE_CHECKING:
-    from pipeline.core.values.amount_spread import Spread  # needs polars, and an idle run does not
+if TYPE_CHECKING:  # no circle: it needs polars, which a run without files does not import
+    from pipeline.core.values.amount_spread import Spread
 
 SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""

@@ -17,7 +17,7 @@ from pipeline.core.api.responses import Answer, Failure, Meaning
 from pipeline.core.api.responses import Expected as Sent
 from pipeline.core.api.responses import read as meaning_of
 from pipeline.edge.billing import MAX_ANSWER_BYTES
-from tests.edge.sftp.far_end import (
+from tests.edge.billing.far_end import (
     OK,
     POST,
     Handler,

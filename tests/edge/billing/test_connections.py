@@ -11,7 +11,7 @@ import uvloop
 
 from pipeline.core.api.responses import Answer, Failure
 from pipeline.edge.billing.address import Address
-from tests.edge.sftp.far_end import OK, POST, Reply, api, received, saying, send_to, served
+from tests.edge.billing.far_end import OK, POST, Reply, api, received, saying, send_to, served
 
 GET = ("GET", "/billing/bills/B1")
 CREATED = b'HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"id":"a"'

@@ -33,6 +33,12 @@ def list_files(settings: Sftp) -> None:
         source.list()
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Readable by the owner alone, whatever the mask that the tests are started with."""
+    path.write_text(text)
+    path.chmod(0o600)
+
+
 LOGIN_WORDS = ("publickey", "password", "Postponed", "Accepted", "userauth", "authenticating")
 
 
@@ -145,7 +151,7 @@ def test_every_kind_of_user_key_logs_in(
 ) -> None:
     line = keygen(tmp_path / "user", kind, passphrase)
     (openssh.folder / "authorized_keys").write_text(line + "\n")
-    (tmp_path / "passphrase").write_text(passphrase + "\n")
+    write_secret(tmp_path / "passphrase", passphrase + "\n")
     list_files(
         openssh_place.but(
             private_key_file=tmp_path / "user",
@@ -159,9 +165,9 @@ def test_a_key_that_cannot_be_read_is_a_config_error(
     tmp_path: Path, sandbox_place: Place, given: str
 ) -> None:
     keygen(tmp_path / "user", "ed25519", "" if given == "needless" else "correct horse")
-    (tmp_path / "passphrase").write_text("wrong horse")
+    write_secret(tmp_path / "passphrase", "wrong horse")
     if given == "no key at all":
-        (tmp_path / "user").write_text("not a key, but perhaps a secret")
+        write_secret(tmp_path / "user", "not a key, but perhaps a secret")
     settings = sandbox_place.but(
         private_key_file=tmp_path / "user",
         passphrase_file=None if given == "none" else tmp_path / "passphrase",
@@ -173,10 +179,10 @@ def test_a_key_that_cannot_be_read_is_a_config_error(
 
 
 def test_a_password_logs_in_and_a_wrong_one_is_told(tmp_path: Path, sandbox_place: Place) -> None:
-    (tmp_path / "password").write_text("right\n")
+    write_secret(tmp_path / "password", "right\n")
     settings = sandbox_place.but(private_key_file=None, password_file=tmp_path / "password")
     list_files(settings)
-    (tmp_path / "password").write_text("wrong-1234\n")
+    write_secret(tmp_path / "password", "wrong-1234\n")
     with pytest.raises(SourceUnauthorised) as refused:
         list_files(settings)
     assert "wrong-1234" not in str(refused.value)
