@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import across_records, line_items
 from pipeline.core.rules.across_records import PRINT, Found, Uniqueness
+from pipeline.core.rules.catalogue import rule_message
 from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
 
@@ -112,7 +114,9 @@ def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame 
             continue
         told = parts.findings(number)
         if not mine.is_empty():
-            told = across_records.merge_findings(told, mine, layout.message)
+            told = across_records.merge_findings(
+                told, mine, partial(rule_message, own_names=layout.own_names)
+            )
         if not following.is_empty():
             places = (
                 scan_parts(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()

@@ -133,7 +133,7 @@ def explain(checked: CheckedFile) -> Iterator[str]:
         shown = ", ".join(str(line) for line, _ in first[code])
         more = f" and {count - SHOWN_LINES} more" if count > SHOWN_LINES else ""
         where = f"line {shown}" if count == 1 else f"lines {shown}{more}"
-        said = catalogue.rule_message(code, columns=checked.own_names.get(code.partition(".")[0], ()))
+        said = catalogue.rule_message(code, checked.own_names)
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {catalogue.RULES[code].remedy}"
         yield from (f"    seen: {each}" for each in _seen(said, [message for _, message in first[code]]))

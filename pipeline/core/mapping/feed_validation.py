@@ -15,6 +15,7 @@ from pipeline.core.mapping.layout import (
     nearest_hint,
 )
 from pipeline.core.rules import catalogue
+from pipeline.core.rules.api_limits import MAX_METADATA_KEY_CHARACTERS
 from pipeline.core.values import date_formats
 from pipeline.core.values.money import exponents
 from pipeline.core.values.phones import is_region
@@ -45,8 +46,8 @@ def _unknown_column(column: str, model: Model) -> Iterator[str]:
         meant = nearest_hint(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
         yield f"columns: {column} is no column of model {model}{meant}"
     key = column.partition(".")[2]
-    if len(key) > catalogue.MAX_METADATA_KEY_CHARACTERS:
-        yield f"columns: {column}: a metadata key has at most {catalogue.MAX_METADATA_KEY_CHARACTERS} characters"
+    if len(key) > MAX_METADATA_KEY_CHARACTERS:
+        yield f"columns: {column}: a metadata key has at most {MAX_METADATA_KEY_CHARACTERS} characters"
 
 
 def _format_problems(feed: Feed) -> Iterator[str]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
 from pipeline.core.names import printable
-from pipeline.core.rules import catalogue
 from pipeline.errors import FileRefused
 from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
 
@@ -138,10 +137,6 @@ class Layout:
         return tuple(
             name for name, source in sources.items() if self.feed.reference_replace or _is_joined(source)
         )
-
-    def message(self, code: str) -> str:
-        """What a record's message says of a code, with the file's own column names."""
-        return catalogue.rule_message(code, columns=self.own_names.get(code.partition(".")[0], ()))
 
 
 def is_canonical(column: str, model: Model) -> bool:

@@ -56,16 +56,6 @@ def _of_files() -> Iterator[Rule]:
 
 def _of_records() -> Iterator[Rule]:
     yield Rule(
-        "record.reject_source",
-        "reject_source is not that of the file's first record",
-        "correct one rejects.csv at a time",
-    )
-    yield Rule(
-        "record.reject_record",
-        "in a corrected rejects file, and reject_record is not a record number",
-        "keep reject_record as it was written: it says which record of the original this one corrects",
-    )
-    yield Rule(
         "record.not_rejected_there",
         "in a corrected rejects file, but the original did not reject that record, or this reference is loaded for"
         " another one",

@@ -1,14 +1,12 @@
 """What the values of one record must be: every rule over every record of a batch, all faults at once.
 
-Values are read for all records. One look says which records are sound; the faults of the others are looked for closely,
-and their codes and messages spelled out.
+One expression over a whole batch says which records break any rule. Only for those, which are few, each rule is
+evaluated by itself, and codes and messages are spelled out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
-from operator import and_
 from typing import NamedTuple
 
 import polars as pl
@@ -16,7 +14,9 @@ import polars as pl
 from pipeline.core.csv_structure import DAMAGE
 from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
 from pipeline.core.mapping.normalise import metadata_json
-from pipeline.core.rules.field_rules import FieldRules, field_rules_of
+from pipeline.core.rules.catalogue import rule_message
+from pipeline.core.rules.field_rules import field_rules_of
+from pipeline.core.rules.rule import FieldRule
 from pipeline.core.values import dates, money, phones
 from pipeline.core.values.date_formats import ISO
 
@@ -72,18 +72,17 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     and `reject_record` (Int64) of a corrected rejects file.
     """
     records = records.with_columns(_read(records, layout))
-    rules = list(field_rules_of(layout))
-    sound = reduce(and_, (group.sound for group in rules), pl.col("damage").is_null())
+    rules = field_rules_of(layout)
+    broken = pl.any_horizontal(pl.col("damage").is_not_null(), *(broken for _, broken in rules))
     stated = [f"stated_{name}" for name in layout.blended()]
     stated += ["reject_record"] if layout.is_correction else []
     judged = (
         records.lazy()
-        .with_columns(sound=sound.fill_null(value=False))
-        .select(pl.col("sound"), *_values(records, layout), *stated)
+        .with_columns(broken=broken.fill_null(value=False))
+        .select(pl.col("broken"), *_values(records, layout), *stated)
         .collect()
     )
-    doubtful = records.filter(~judged["sound"])
-    return RuleResults(judged.drop("sound"), _findings(doubtful, rules, layout))
+    return RuleResults(judged.drop("broken"), _findings(records.filter(judged["broken"]), rules, layout))
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
@@ -132,49 +131,40 @@ def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
 _FAMILIES = ("metadata", "customer_metadata", "account_metadata")
 
 
-def _findings(doubtful: pl.DataFrame, rules: list[FieldRules], layout: Layout) -> pl.DataFrame:
-    """What is wrong with records that one look did not find sound."""
-    if doubtful.is_empty():
+def _findings(broken: pl.DataFrame, rules: list[tuple[FieldRule, pl.Expr]], layout: Layout) -> pl.DataFrame:
+    """`FINDINGS` of records that are damaged or break a rule: all that is wrong with each of them."""
+    if broken.is_empty():
         return pl.DataFrame(schema=FINDINGS)
-    faults = [fault for group in rules for fault in group.faults]
+    # What is missing from a damaged record is no fault of its own.
     whole = pl.col("damage").is_null()
-    flags = {f"bad_{i}": fault.code for i, fault in enumerate(faults)}
-    told = {f"bad_{i}": fault.told for i, fault in enumerate(faults) if fault.told is not None}
-    flags |= {f"damage_{i}": code for i, code in enumerate(DAMAGE)}
-    frame = doubtful.select(
+    faults = {
+        f"rule_{i}": (rule.code, rule.detail, expression & whole)
+        for i, (rule, expression) in enumerate(rules)
+    } | {f"damage_{i}": (code, None, pl.col("damage") == i) for i, code in enumerate(DAMAGE)}
+    details = {detail for _, detail, _ in faults.values() if detail is not None}
+    frame = broken.select(
         "record",
         "line",
-        *((fault.bad & whole).fill_null(value=False).alias(f"bad_{i}") for i, fault in enumerate(faults)),
-        *((pl.col("damage") == i).fill_null(value=False).alias(f"damage_{i}") for i in range(len(DAMAGE))),
-        *set(told.values()),
+        *(expression.fill_null(value=False).alias(name) for name, (*_, expression) in faults.items()),
+        *details,
     )
-    return _spell_out(frame, flags, told, layout)
-
-
-def _spell_out(
-    frame: pl.DataFrame, flags: dict[str, str], told: dict[str, str], layout: Layout
-) -> pl.DataFrame:
-    """`told`: by flag, the column of what is seen of each record beside what the code says of all."""
-    hit = frame.select(pl.col(name).any() for name in flags).row(0)
-    active = {name: code for (name, code), any_hit in zip(flags.items(), hit, strict=True) if any_hit}
-    if not active:
-        return pl.DataFrame(schema=FINDINGS)
-    return frame.filter(pl.any_horizontal(*active)).select(
+    found = frame.select(pl.col(name).any() for name in faults).row(0)
+    hit = {name: fault for (name, fault), any_hit in zip(faults.items(), found, strict=True) if any_hit}
+    return frame.select(
         "record",
         "line",
         pl.lit("rejected").alias("verdict"),
-        codes=_listed({name: pl.lit(code) for name, code in active.items()}),
+        codes=_listed({name: pl.lit(code) for name, (code, _, _) in hit.items()}),
         message=_listed(
-            {name: _said(layout.message(code), told.get(name)) for name, code in active.items()}
+            {name: _message(code, detail, layout) for name, (code, detail, _) in hit.items()}
         ).list.join("; "),
         duplicate_of=pl.lit(None, pl.Int64),
     )
 
 
-def _said(message: str, told: str | None) -> pl.Expr:
-    if told is None:
-        return pl.lit(message)
-    return pl.lit(message) + pl.coalesce(pl.lit(": ") + pl.col(told), pl.lit(""))
+def _message(code: str, detail: str | None, layout: Layout) -> pl.Expr:
+    message = pl.lit(rule_message(code, layout.own_names))
+    return message if detail is None else message + pl.coalesce(pl.lit(": ") + pl.col(detail), pl.lit(""))
 
 
 def _listed(texts: dict[str, pl.Expr]) -> pl.Expr:

@@ -1,232 +1,371 @@
-"""The rules over the values of one record, in groups: what breaks each of them, and what surely breaks none.
+"""The rules over the values of one record, each in one place: its code, its words and the expression that breaks it.
 
-Nearly all records are sound, and one quick expression for each group says so; its faults are looked for in the others.
+A rule that is added to `FIELD_RULES` is in the catalogue and is applied: what is sound is what breaks none of them.
+
+Expressions look at canonical columns (`normalise.canonical`) and at what `evaluate.evaluate_rules` reads out of them:
+`phone_e164`, `<amount>:minor`, `<date>:day`, and `<column>:<problem>` (Boolean) of amounts and dates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import reduce
-from operator import and_
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
 from pipeline.core.mapping.file_names import SOURCE_DIGITS
-from pipeline.core.mapping.layout import AMOUNT, DATES, METADATA, REQUIRED, Layout, TwoColumns
-from pipeline.core.rules import catalogue
+from pipeline.core.mapping.layout import AMOUNT, METADATA, REQUIRED, Layout, TwoColumns
+from pipeline.core.rules.api_limits import (
+    MAX_AMOUNT_DUE_MINOR,
+    MAX_BALANCE_MINOR,
+    MAX_EMAIL_CHARACTERS,
+    MAX_METADATA_KEY_CHARACTERS,
+    MAX_METADATA_KEYS,
+    MAX_METADATA_VALUE_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_REFERENCE_CHARACTERS,
+    MIN_AMOUNT_DUE_MINOR,
+)
 from pipeline.core.rules.named_checks import CHECKS
+from pipeline.core.rules.rule import FieldRule
 from pipeline.core.values import money
+from schemas.feed import Check
 
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
-_SOUND_REFERENCE = rf"^[a-zA-Z0-9_-]{{1,{catalogue.MAX_REFERENCE_CHARACTERS}}}$"
-"""No spreadsheet's number fits it: that has a sign."""
 # Only with a sign in the exponent: `12E4` may well be somebody's reference.
 _SPREADSHEET = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
 # What our own reading of a workbook writes for damaged cells; wherever else it stands, a spreadsheet was there too.
 _CELL = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
+# An address as RFC 5322 calls it dot-atom, at a host name of RFC 1123 with at least one dot.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A rule as a true/false expression: true where it is broken; null counts as false."""
-
-    code: str
-    bad: pl.Expr
-    told: str | None = None
-    """Column (String) of what is seen of a record beyond what the code says; null where it is nothing."""
+Broken = Callable[[Layout], pl.Expr | None]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRules:
-    """Rules about one thing.
-
-    `sound` is true only where none of `faults` holds. It may be false or null elsewhere too: there the faults decide.
-    """
-
-    sound: pl.Expr
-    faults: tuple[Fault, ...]
+def field_rules_of(layout: Layout) -> list[tuple[FieldRule, pl.Expr]]:
+    """The rules that records of a layout may break, with their expressions; in the order of a record's codes."""
+    found = ((rule, rule.broken(layout)) for rule in FIELD_RULES)
+    return [(rule, broken) for rule, broken in found if broken is not None]
 
 
-def field_rules_of(layout: Layout) -> Iterator[FieldRules]:
-    """Every rule that a layout's records must keep.
-
-    They look at canonical columns and at what `content.judge` reads out of them: `phone_e164`, `<amount>:minor`,
-    `<date>:day`, and `<column>:<problem>` of both.
-    """
-    model = layout.feed.model
-    for name in ("customer_reference", "account_reference", "bill_reference"):
-        if name in REQUIRED[model] or name in layout.sources:
-            yield _reference(name, required=name in REQUIRED[model])
-    yield _name("customer_name")
-    yield _email()
-    phone, e164 = pl.col("customer_phone"), pl.col("phone_e164")
-    yield _by_faults(Fault("customer_phone.invalid", phone.is_not_null() & e164.is_null()))
-    if model != "customer_balance":
-        yield _name("account_name")
-    known = pl.col("currency").is_in(list(money.exponents()))
-    missing = Fault("currency.missing", pl.col("currency").is_null())
-    yield FieldRules(known, (missing, Fault("currency.unknown", ~known)))
-    yield _amount(AMOUNT[model], layout)
-    yield from (_date(name) for name in DATES[model])
-    if model == "bill":
-        yield _by_faults(*_bill_faults(layout))
-    yield from (_metadata(layout, family) for family in METADATA[model] if layout.metadata_keys(family))
-    yield _by_faults(*_check_faults(layout))
-    if layout.rejects_of is not None and layout.is_correction:
-        digits = pl.col("reject_source").str.extract(SOURCE_DIGITS)
-        yield _by_faults(
-            Fault("record.reject_source", digits.ne_missing(pl.lit(layout.rejects_of.rpartition(".")[2])))
-        )
-        if "reject_record" in layout.rejects:
-            yield _by_faults(Fault("record.reject_record", pl.col("reject_record").is_null()))
+def _stated(column: str, broken: pl.Expr) -> Broken:
+    """For files that state a canonical column; in others it is null in every record."""
+    return lambda layout: broken if column in layout.sources or _is_required(column, layout) else None
 
 
-def _by_faults(*faults: Fault) -> FieldRules:
-    """For rules that are as quick as anything that could be said in their place."""
-    return FieldRules(_all(~fault.bad.fill_null(value=False) for fault in faults), faults)
+def _is_required(column: str, layout: Layout) -> bool:
+    return column in REQUIRED[layout.feed.model]
 
 
-def _all(conditions: Iterable[pl.Expr]) -> pl.Expr:
-    return reduce(and_, conditions, pl.lit(value=True))
+def _too_long(column: str, max_characters: int) -> Broken:
+    return _stated(column, pl.col(column).str.len_chars() > max_characters)
 
 
-def _or_absent(text: pl.Expr, sound: pl.Expr) -> pl.Expr:
-    return text.is_null() | sound
-
-
-def _reference(name: str, *, required: bool) -> FieldRules:
-    text = pl.col(name)
-    sound = text.str.contains(_SOUND_REFERENCE)
+def _reference_rules(field: str) -> Iterator[FieldRule]:
+    text = pl.col(field)
     mangled = text.str.contains(_SPREADSHEET)
-    faults = (
-        Fault(f"{name}.spreadsheet", mangled),
-        Fault(f"{name}.characters", ~text.str.contains(_REFERENCE) & ~mangled),
-        _too_long(name, catalogue.MAX_REFERENCE_CHARACTERS),
+    yield FieldRule(
+        f"{field}.missing",
+        "no reference",
+        "fill it in",
+        lambda layout: text.is_null() if _is_required(field, layout) else None,
     )
-    if required:
-        return FieldRules(sound, (Fault(f"{name}.missing", text.is_null()), *faults))
-    return FieldRules(_or_absent(text, sound), faults)
-
-
-def _too_long(name: str, max_characters: int) -> Fault:
-    return Fault(f"{name}.too_long", pl.col(name).str.len_chars() > max_characters)
-
-
-def _short(name: str, max_characters: int) -> pl.Expr:
-    return pl.col(name).str.len_bytes() <= max_characters
-
-
-def _mangled(field: str, columns: list[str]) -> Fault:
-    return Fault(
-        f"{field}.spreadsheet", pl.any_horizontal(pl.col(name).str.contains(_CELL) for name in columns)
+    yield FieldRule(
+        f"{field}.spreadsheet",
+        "mangled by a spreadsheet",
+        "export again with this column as text",
+        _stated(field, mangled),
+    )
+    yield FieldRule(
+        f"{field}.characters",
+        "characters other than A-Z, a-z, 0-9, _ and -",
+        "use a reference of these characters, or declare feed.reference_replace",
+        _stated(field, ~text.str.contains(_REFERENCE) & ~mangled),
+    )
+    yield FieldRule(
+        f"{field}.too_long",
+        f"more than {MAX_REFERENCE_CHARACTERS} characters",
+        "use a shorter reference",
+        _too_long(field, MAX_REFERENCE_CHARACTERS),
     )
 
 
-def _sound_text(name: str, max_characters: int) -> pl.Expr:
-    text = pl.col(name)
-    return _or_absent(text, _short(name, max_characters) & ~text.str.contains(_CELL))
+def _name_rules(field: str) -> Iterator[FieldRule]:
+    yield FieldRule(
+        f"{field}.too_long",
+        f"more than {MAX_NAME_CHARACTERS} characters",
+        "shorten it",
+        _too_long(field, MAX_NAME_CHARACTERS),
+    )
+    yield FieldRule(
+        f"{field}.spreadsheet",
+        "mangled by a spreadsheet",
+        "correct the cell or empty it",
+        _stated(field, pl.col(field).str.contains(_CELL)),
+    )
 
 
-def _name(name: str) -> FieldRules:
-    most = catalogue.MAX_NAME_CHARACTERS
-    return FieldRules(_sound_text(name, most), (_too_long(name, most), _mangled(name, [name])))
+def _contact_rules() -> Iterator[FieldRule]:
+    yield FieldRule(
+        "customer_email.too_long",
+        f"more than {MAX_EMAIL_CHARACTERS} characters",
+        "correct or empty it",
+        _too_long("customer_email", MAX_EMAIL_CHARACTERS),
+    )
+    yield FieldRule(
+        "customer_email.invalid",
+        "no e-mail address",
+        "correct or empty it",
+        _stated("customer_email", ~pl.col("customer_email").str.contains(_EMAIL)),
+    )
+    yield FieldRule(
+        "customer_phone.invalid",
+        "no phone number, or a national one that feed.phone_region does not know",
+        "write it as +27…, set feed.phone_region, or empty it",
+        _stated("customer_phone", pl.col("customer_phone").is_not_null() & pl.col("phone_e164").is_null()),
+    )
 
 
-def _email() -> FieldRules:
-    text, most = pl.col("customer_email"), catalogue.MAX_EMAIL_CHARACTERS
-    fits = text.str.contains(_EMAIL)
-    faults = (_too_long("customer_email", most), Fault("customer_email.invalid", ~fits))
-    return FieldRules(_or_absent(text, _short("customer_email", most) & fits), faults)
+def _currency_rules() -> Iterator[FieldRule]:
+    currency = pl.col("currency")
+    yield FieldRule(
+        "currency.missing",
+        "no currency",
+        "fill it in, or set feed.currency",
+        _stated("currency", currency.is_null()),
+    )
+    yield FieldRule(
+        "currency.unknown",
+        "no ISO 4217 code with minor units",
+        "use a code such as ZAR",
+        _stated("currency", ~currency.is_in(list(money.exponents()))),
+    )
 
 
-def _amount(column: str, layout: Layout) -> FieldRules:
-    low, high = -catalogue.MAX_BALANCE_MINOR, catalogue.MAX_BALANCE_MINOR
-    if (
-        column == "amount_due" and layout.feed.line_items is None
-    ):  # the sum of lines is judged when it is known
-        low, high = catalogue.MIN_AMOUNT_DUE_MINOR, catalogue.MAX_AMOUNT_DUE_MINOR
+def _as_read(field: str, problem: str, meaning: str, remedy: str) -> FieldRule:
+    """A problem that `money` or `dates` found when it read the column."""
+    detail = f"{field}:told" if problem in ("format", "ambiguous") else None
+    broken = _stated(field, pl.col(f"{field}:{problem}"))
+    return FieldRule(f"{field}.{problem}", meaning, remedy, broken, detail)
+
+
+def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
+    missing = _stated(field, pl.col(field).is_null())
+    yield FieldRule(f"{field}.missing", "no amount", "fill it in", missing)
+    yield _as_read(field, "format", "no amount as the feed declares them", "write it as feed.amount says")
+    yield _as_read(
+        field,
+        "ambiguous",
+        "separators that the feed does not declare, so it can be read in two ways",
+        "declare feed.amount.thousands or decimal, or write it without separators",
+    )
+    yield _as_read(field, "spreadsheet", "mangled by a spreadsheet", "export again with this column as text")
+    yield _as_read(
+        field,
+        "other_currency",
+        "the currency code beside the amount is not that of the record",
+        "correct one of them",
+    )
+    yield _as_read(
+        field,
+        "too_precise",
+        "more decimals than its currency has",
+        "amounts are never rounded here: round it",
+    )
+    sign = pl.col(f"{field}:sign")
+    yield FieldRule(
+        f"{field}.sign",
+        "a sign that feed.columns does not list, or a minus in a column of debits, credits or unsigned values",
+        "correct it, or have the sign listed in feed.columns",
+        lambda layout: sign if isinstance(layout.sources.get(field), TwoColumns) else None,
+    )
+    yield FieldRule(
+        f"{field}.out_of_range",
+        f"not within {allowed}",
+        "check the amount and feed.amount.unit",
+        lambda layout: _out_of_range(field, layout),
+    )
+
+
+def _out_of_range(column: str, layout: Layout) -> pl.Expr | None:
+    if column != AMOUNT[layout.feed.model]:
+        return None
+    low, high = -MAX_BALANCE_MINOR, MAX_BALANCE_MINOR
+    # Lines of a bill may be anything: `line_items` compares their sum once it is known.
+    if column == "amount_due" and layout.feed.line_items is None:
+        low, high = MIN_AMOUNT_DUE_MINOR, MAX_AMOUNT_DUE_MINOR
     within = pl.col(f"{column}:minor").is_between(low, high)
-    problems: tuple[str, ...] = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise")
-    if isinstance(layout.sources.get(column), TwoColumns):
-        problems += ("sign",)
-    outside = pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
-    return FieldRules(
-        within,
-        (
-            Fault(f"{column}.missing", pl.col(column).is_null()),
-            *(_fault(column, problem) for problem in problems),
-            Fault(f"{column}.out_of_range", outside),
+    return pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
+
+
+def _date_rules(field: str) -> Iterator[FieldRule]:
+    yield _as_read(
+        field, "format", "not written as feed.date_formats says", "write it so, or declare its format"
+    )
+    yield _as_read(field, "impossible", "no day of the calendar", "correct the date")
+    yield _as_read(
+        field,
+        "ambiguous",
+        "two of feed.date_formats read it as different days",
+        "declare one format only",
+    )
+
+
+def _bill_rules() -> Iterator[FieldRule]:
+    """Rules over several columns of a bill."""
+    no_account = pl.col("account_reference").is_null()
+    yield FieldRule(
+        "due_date.before_bill_date",
+        "before bill_date",
+        "correct one of the dates, or set feed.due_before_bill_date: note",
+        lambda layout: (
+            pl.col("due_date:day") < pl.col("bill_date:day")
+            if layout.feed.model == "bill" and layout.feed.due_before_bill_date == "reject"
+            else None
         ),
     )
-
-
-def _fault(column: str, problem: str) -> Fault:
-    """A problem that was found when the column was read."""
-    told = f"{column}:told" if problem in ("format", "ambiguous") else None
-    return Fault(f"{column}.{problem}", pl.col(f"{column}:{problem}"), told)
-
-
-def _date(name: str) -> FieldRules:
-    problems = ("format", "impossible", "ambiguous")
-    return FieldRules(
-        _or_absent(pl.col(name), pl.col(f"{name}:day").is_not_null()),
-        tuple(_fault(name, problem) for problem in problems),
+    yield FieldRule(
+        "account_name.without_account",
+        "a name of an account, but no account_reference",
+        "fill in account_reference or empty the name",
+        lambda layout: (
+            pl.col("account_name").is_not_null() & no_account if layout.feed.model == "bill" else None
+        ),
+    )
+    yield FieldRule(
+        "account_metadata.without_account",
+        "metadata of an account, but no account_reference",
+        "fill in account_reference or empty the metadata",
+        _metadata("account_metadata", lambda names: _any_filled(names) & no_account),
     )
 
 
-def _bill_faults(layout: Layout) -> Iterator[Fault]:
-    if layout.feed.due_before_bill_date == "reject":
-        yield Fault("due_date.before_bill_date", pl.col("due_date:day") < pl.col("bill_date:day"))
-    no_account = pl.col("account_reference").is_null()
-    yield Fault("account_name.without_account", pl.col("account_name").is_not_null() & no_account)
-    if keys := _columns(layout, "account_metadata"):
-        filled = pl.any_horizontal(pl.col(name).is_not_null() for name in keys)
-        yield Fault("account_metadata.without_account", filled & no_account)
+def _metadata(family: str, broken: Callable[[list[str]], pl.Expr]) -> Broken:
+    """`broken`: from the names of a family's columns, of which there is at least one."""
+
+    def of(layout: Layout) -> pl.Expr | None:
+        names = [f"{family}.{key}" for key in layout.metadata_keys(family)]
+        return broken(names) if names and family in METADATA[layout.feed.model] else None
+
+    return of
 
 
-def _check_faults(layout: Layout) -> Iterator[Fault]:
-    for check, positions in layout.checks.items():
-        texts = [pl.col(f"checked_{position}") for position in positions]
-        fails = [text.is_not_null() & ~CHECKS[check](text) for text in texts]
-        yield Fault(f"column.{check}", pl.any_horizontal(fails))
+def _any_filled(names: list[str]) -> pl.Expr:
+    return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
 
 
-def _columns(layout: Layout, family: str) -> list[str]:
-    return [f"{family}.{key}" for key in layout.metadata_keys(family)]
-
-
-def _metadata(layout: Layout, family: str) -> FieldRules:
-    names, most = _columns(layout, family), catalogue.MAX_METADATA_VALUE_CHARACTERS
-    too_long = [pl.col(name).str.len_chars() > most for name in names]
-    keys = zip(names, layout.metadata_keys(family), strict=True)
-    unfit = [pl.col(name).is_not_null() for name, key in keys if not _is_key(key)]
-    of_keys = [*_too_many_keys(layout, family)]
-    if unfit:
-        of_keys.append(Fault(f"{family}.key", pl.any_horizontal(unfit)))
-    values = Fault(f"{family}.value_too_long", pl.any_horizontal(too_long))
-    return FieldRules(
-        _all([*(_sound_text(name, most) for name in names), _by_faults(*of_keys).sound]),
-        (values, _mangled(family, names), *of_keys),
+def _metadata_rules(family: str) -> Iterator[FieldRule]:
+    most = MAX_METADATA_VALUE_CHARACTERS
+    yield FieldRule(
+        f"{family}.value_too_long",
+        f"a value of more than {most} characters",
+        "shorten it or leave the column out",
+        _metadata(
+            family, lambda names: pl.any_horizontal(pl.col(name).str.len_chars() > most for name in names)
+        ),
+    )
+    yield FieldRule(
+        f"{family}.spreadsheet",
+        "a value mangled by a spreadsheet",
+        "enter it as text, round it, or leave the column out",
+        _metadata(
+            family, lambda names: pl.any_horizontal(pl.col(name).str.contains(_CELL) for name in names)
+        ),
+    )
+    yield FieldRule(
+        f"{family}.too_many",
+        f"more than {MAX_METADATA_KEYS} filled keys",
+        "map fewer columns to metadata",
+        lambda layout: _too_many_keys(layout, family),
+    )
+    yield FieldRule(
+        f"{family}.key",
+        f"a key that is empty or longer than {MAX_METADATA_KEY_CHARACTERS} characters",
+        "map the column under a shorter key",
+        lambda layout: _unfit_keys(layout, family),
     )
 
 
-def _too_many_keys(layout: Layout, family: str) -> Iterator[Fault]:
+def _too_many_keys(layout: Layout, family: str) -> pl.Expr | None:
+    if family not in METADATA[layout.feed.model] or not layout.metadata_keys(family):
+        return None
     families = [family]
     if layout.feed.model == "customer_balance" and family == "metadata":
         # Both families are the customer's own here, and are sent as one object.
         families = ["metadata", "customer_metadata"]
     keys = dict.fromkeys(key for each in families for key in layout.metadata_keys(each))
-    if len(keys) <= catalogue.MAX_METADATA_KEYS:
-        return
+    if len(keys) <= MAX_METADATA_KEYS:
+        return None
     columns = [[f"{each}.{key}" for each in families if f"{each}.{key}" in layout.sources] for key in keys]
-    filled = [pl.any_horizontal(pl.col(name).is_not_null() for name in names) for names in columns]
-    count = pl.sum_horizontal(each.cast(pl.Int64) for each in filled)
-    yield Fault(f"{family}.too_many", count > catalogue.MAX_METADATA_KEYS)
+    count = pl.sum_horizontal(_any_filled(names).cast(pl.Int64) for names in columns)
+    return count > MAX_METADATA_KEYS
 
 
-def _is_key(key: str) -> bool:
-    return 0 < len(key) <= catalogue.MAX_METADATA_KEY_CHARACTERS
+def _unfit_keys(layout: Layout, family: str) -> pl.Expr | None:
+    if family not in METADATA[layout.feed.model]:
+        return None
+    keys = [key for key in layout.metadata_keys(family) if not 0 < len(key) <= MAX_METADATA_KEY_CHARACTERS]
+    return _any_filled([f"{family}.{key}" for key in keys]) if keys else None
+
+
+def _check_rule(check: Check, meaning: str) -> FieldRule:
+    """A check that a feed asks for by name (`feed.checks`); absent values pass."""
+
+    def broken(layout: Layout) -> pl.Expr | None:
+        texts = [pl.col(f"checked_{position}") for position in layout.checks.get(check, ())]
+        return (
+            pl.any_horizontal(text.is_not_null() & ~CHECKS[check](text) for text in texts) if texts else None
+        )
+
+    remedy = "correct it, or take the column out of feed.checks"
+    return FieldRule(f"column.{check}", meaning, remedy, broken)
+
+
+def _correction_rules() -> Iterator[FieldRule]:
+    """Rules over the columns of ours in a corrected rejects file."""
+    yield FieldRule(
+        "record.reject_source",
+        "reject_source is not that of the file's first record",
+        "correct one rejects.csv at a time",
+        _other_source,
+    )
+    yield FieldRule(
+        "record.reject_record",
+        "in a corrected rejects file, and reject_record is not a record number",
+        "keep reject_record as it was written: it says which record of the original this one corrects",
+        lambda layout: (
+            pl.col("reject_record").is_null()
+            if layout.is_correction and "reject_record" in layout.rejects
+            else None
+        ),
+    )
+
+
+def _other_source(layout: Layout) -> pl.Expr | None:
+    if layout.rejects_of is None or not layout.is_correction:
+        return None
+    digits = pl.col("reject_source").str.extract(SOURCE_DIGITS)
+    return digits.ne_missing(pl.lit(layout.rejects_of.rpartition(".")[2]))
+
+
+FIELD_RULES: tuple[FieldRule, ...] = (
+    *_reference_rules("customer_reference"),
+    *_reference_rules("account_reference"),
+    *_reference_rules("bill_reference"),
+    *_name_rules("customer_name"),
+    *_contact_rules(),
+    *_name_rules("account_name"),
+    *_currency_rules(),
+    *_amount_rules("amount_due", allowed=f"{MIN_AMOUNT_DUE_MINOR} to {MAX_AMOUNT_DUE_MINOR} minor units"),
+    *_amount_rules("balance", allowed="18 digits of minor units"),
+    *_date_rules("bill_date"),
+    *_date_rules("due_date"),
+    *_bill_rules(),
+    *_metadata_rules("metadata"),
+    *_metadata_rules("customer_metadata"),
+    *_metadata_rules("account_metadata"),
+    _check_rule("sa_id", "no South African identity number: 13 digits, a day of birth, a check digit"),
+    *_correction_rules(),
+)
+"""Every rule over the values of one record. A record's codes and messages come in this order."""

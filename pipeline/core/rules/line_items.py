@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from pipeline.core.rules.across_records import Found, differ
-from pipeline.core.rules.catalogue import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
+from pipeline.core.rules.api_limits import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
 
 LINES_AT_ONCE = 400_000
 KEY = "bill_reference"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.rules.catalogue import MAX_BALANCE_MINOR
+from pipeline.core.rules.api_limits import MAX_BALANCE_MINOR
 from pipeline.core.values import amount_spread
 from pipeline.core.values.amount_spread import Spread, spreads
 
