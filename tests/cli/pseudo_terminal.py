@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyte
 
-from tests.cli.desk import ROOT
+from tests.world import ROOT
 
 ROWS = 300
 """So many that nothing scrolls away."""
@@ -45,7 +45,7 @@ class Terminal:
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder),
-                "PYTHONPATH": ROOT,
+                "PYTHONPATH": str(ROOT),
                 "TERM": "xterm-256color",
                 **environment,
             },

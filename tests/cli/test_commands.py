@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.edge.config import load_config
 from pipeline.errors import severity
-from tests.cli.desk import GOOD_BILLS, MIXED_BILLS, Desk, Said
+from tests.cli.desk import GOOD_BILLS, MIXED_BILLS, Desk
+from tests.world import Said
 
 NO_OUTSIDE = """
 import os, sys
@@ -35,8 +36,8 @@ pipeline.edge.config.load_config = load_config
 
 def document(said: Said) -> dict[str, Any]:
     """The one JSON document on stdout; exit status and the document's own agree."""
-    found: dict[str, Any] = json.loads(said.out)
-    assert found.get("exit_status", said.status) == said.status
+    found: dict[str, Any] = json.loads(said.stdout)
+    assert found.get("exit_status", said.exit_status) == said.exit_status
     return found
 
 
@@ -45,17 +46,17 @@ def document(said: Said) -> dict[str, Any]:
 
 def test_run_takes_what_was_dropped_and_says_so_on_stderr(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
-    said = desk.billferry("run")
-    assert (said.status, said.out) == (0, "")
-    assert "may_bills.csv: loaded (feed bills)" in said.err
-    assert "records: 2 = 2 created" in said.err
+    said = desk.spawn("run")
+    assert (said.exit_status, said.stdout) == (0, "")
+    assert "may_bills.csv: loaded (feed bills)" in said.stderr
+    assert "records: 2 = 2 created" in said.stderr
     assert len(desk.api.snapshot()["bills"]) == 2
     assert [path.name[:13] for path in (desk.folder / "archive").iterdir()] == ["may_bills.csv"]
 
 
 def test_run_with_json_prints_one_document(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    found = document(desk.billferry("run", "--json"))
+    found = document(desk.spawn("run", "--json"))
     assert found["exit_status"] == 1
     assert [file["state"] for file in found["files"]] == ["loaded_with_rejects"]
     assert found["files"][0]["records"]["created"] == 1
@@ -65,7 +66,7 @@ def test_run_with_json_prints_one_document(desk: Desk) -> None:
 def test_a_dry_run_changes_nothing(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
     before = sorted((desk.folder / "drop").iterdir())
-    found = document(desk.billferry("run", "--dry-run", "--json"))
+    found = document(desk.spawn("run", "--dry-run", "--json"))
     assert [file["state"] for file in found["files"]] == ["validated"]
     assert desk.api.snapshot()["requests"] == []
     assert sorted((desk.folder / "drop").iterdir()) == before
@@ -74,23 +75,21 @@ def test_a_dry_run_changes_nothing(desk: Desk) -> None:
 
 def test_load_leaves_a_named_file_where_it_is(desk: Desk) -> None:
     path = desk.put("may_bills.csv")
-    assert desk.billferry("load", path).status == 0
-    again = document(desk.billferry("load", path, "--json"))
+    assert desk.spawn("load", path).exit_status == 0
+    again = document(desk.spawn("load", path, "--json"))
     assert (again["exit_status"], again["files"][0]["state"]) == (0, "already_loaded")
     assert path.read_text() == GOOD_BILLS
 
 
 def test_load_reads_a_file_of_another_name_as_the_feed_it_is_told(desk: Desk) -> None:
     path = desk.put("export.txt")
-    assert document(desk.billferry("load", path, "--json"))["files"][0]["state"] == "unmatched"
-    assert (
-        document(desk.billferry("load", path, "--feed", "bills", "--json"))["files"][0]["state"] == "loaded"
-    )
+    assert document(desk.spawn("load", path, "--json"))["files"][0]["state"] == "unmatched"
+    assert document(desk.spawn("load", path, "--feed", "bills", "--json"))["files"][0]["state"] == "loaded"
 
 
 def test_one_missing_file_stops_a_load_before_the_others_are_sent(desk: Desk) -> None:
-    said = desk.billferry("load", desk.put("may_bills.csv"), "gone_bills.csv", "--json")
-    assert said.status == 2
+    said = desk.spawn("load", desk.put("may_bills.csv"), "gone_bills.csv", "--json")
+    assert said.exit_status == 2
     assert document(said)["error"]["code"] == "usage"
     assert desk.api.snapshot()["requests"] == []
 
@@ -100,8 +99,8 @@ def test_a_file_that_a_killed_run_left_is_unfinished_in_status(desk: Desk) -> No
     killed = (
         "import os, pipeline.check.check\npipeline.check.check.check = lambda *words, **named: os._exit(137)"
     )
-    assert desk.billferry("load", path, code=killed).status == 137
-    found = document(desk.billferry("status", "--json"))
+    assert desk.spawn("load", path, code=killed).exit_status == 137
+    found = document(desk.spawn("status", "--json"))
     assert (found["states"], found["unfinished"]) == ({"unfinished": 1}, ["may_bills.csv"])
     assert [file["state"] for file in found["files"]] == ["unfinished"]
 
@@ -119,21 +118,21 @@ def test_an_api_that_is_down_is_status_3_and_the_next_run_goes_on(desk: Desk) ->
     desk.put("drop/may_bills.csv")
     url = desk.api.url
     desk.configure(api={"base_url": "http://127.0.0.1:9", "key_file": "api.key", "max_attempts": 1})
-    said = desk.billferry("run", "--json")
-    assert said.status == 3
+    said = desk.spawn("run", "--json")
+    assert said.exit_status == 3
     assert [file["state"] for file in document(said)["files"]] == ["unfinished"]
-    assert "the Billing API does not answer" in said.err
+    assert "the Billing API does not answer" in said.stderr
     desk.environment["BILLFERRY_API__BASE_URL"] = url
-    assert document(desk.billferry("run", "--json"))["files"][0]["state"] == "loaded"
+    assert document(desk.spawn("run", "--json"))["files"][0]["state"] == "loaded"
 
 
 def test_a_refused_key_is_status_3(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
     desk.environment["BILLFERRY_API__KEY"] = "sk_test_unknown"
-    said = desk.billferry("run")
-    assert said.status == 3
-    assert "the API key was refused with" in said.err
-    assert "sk_test_unknown" not in said.err
+    said = desk.spawn("run")
+    assert said.exit_status == 3
+    assert "the API key was refused with" in said.stderr
+    assert "sk_test_unknown" not in said.stderr
 
 
 @pytest.mark.parametrize(
@@ -146,19 +145,19 @@ def test_a_refused_key_is_status_3(desk: Desk) -> None:
     ],
 )
 def test_json_is_one_document_after_a_mistake_too(desk: Desk, words: list[str], code: str) -> None:
-    said = desk.billferry(*words)
-    assert said.status == 2
+    said = desk.spawn(*words)
+    assert said.exit_status == 2
     assert document(said)["error"]["code"] == code
-    assert said.err.count("\n") == 1
+    assert said.stderr.count("\n") == 1
 
 
 def test_a_bug_is_status_70_with_its_trace_on_stderr_and_json_on_stdout(desk: Desk) -> None:
-    said = desk.billferry("run", "--json", code=A_BUG)
-    assert said.status == 70
+    said = desk.spawn("run", "--json", code=A_BUG)
+    assert said.exit_status == 70
     assert document(said)["error"]["code"] == "bug"
-    assert "Traceback" in said.err
-    assert "a@b.example" not in said.err
-    assert "0821234567" not in said.err
+    assert "Traceback" in said.stderr
+    assert "a@b.example" not in said.stderr
+    assert "0821234567" not in said.stderr
 
 
 def test_a_second_run_at_the_same_time_ends_with_4_within_a_second_of_its_start(desk: Desk) -> None:
@@ -172,17 +171,17 @@ def test_a_second_run_at_the_same_time_ends_with_4_within_a_second_of_its_start(
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             for words in (["run"], ["load", str(desk.put("may_bills.csv"))]):
-                said = desk.billferry(*words)
-                assert said.status == 4
-                assert "another run is active" in said.err
+                said = desk.spawn(*words)
+                assert said.exit_status == 4
+                assert "another run is active" in said.stderr
             began = time.monotonic()
-            assert desk.billferry("run", "--wait", "1.5", "--json").status == 4
+            assert desk.spawn("run", "--wait", "1.5", "--json").exit_status == 4
             assert time.monotonic() - began > 1.5
-            assert desk.billferry("run", "--dry-run").status == 0
-            assert desk.billferry("status").status == 0
+            assert desk.spawn("run", "--dry-run").exit_status == 0
+            assert desk.spawn("status").exit_status == 0
         finally:
             holder.kill()
-    assert desk.billferry("run").status == 0
+    assert desk.spawn("run").exit_status == 0
 
 
 # -- validate -------------------------------------------------------------------------------------------------
@@ -196,28 +195,28 @@ def test_validate_with_a_model_needs_no_config_no_key_and_no_network(desk: Desk)
         .replace("0\n", "0,ZAR\n")
         .replace("5\n", "5,ZAR\n"),
     )
-    said = desk.billferry("validate", path, "--model", "bill", code=NO_OUTSIDE)
-    assert said.status == 1, said.err
-    assert "any.csv: validated with rejects" in said.err
-    assert "amount_due.too_precise: 1 record, line 3" in said.err
+    said = desk.spawn("validate", path, "--model", "bill", code=NO_OUTSIDE)
+    assert said.exit_status == 1, said.stderr
+    assert "any.csv: validated with rejects" in said.stderr
+    assert "amount_due.too_precise: 1 record, line 3" in said.stderr
     assert sorted(entry.name for entry in desk.folder.iterdir()) == ["any.csv", "api.key", "archive", "drop"]
 
 
 def test_validate_with_a_config_looks_neither_at_network_nor_ledger_nor_key(desk: Desk) -> None:
-    said = desk.billferry("validate", desk.put("may_bills.csv"), "--json", code=NO_OUTSIDE)
+    said = desk.spawn("validate", desk.put("may_bills.csv"), "--json", code=NO_OUTSIDE)
     assert document(said)["files"][0]["state"] == "validated"
     assert not (desk.folder / "var").exists()
 
 
 def test_the_proof_of_no_network_would_see_one(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
-    assert desk.billferry("run", code=NO_OUTSIDE).status == 99
+    assert desk.spawn("run", code=NO_OUTSIDE).exit_status == 99
 
 
 def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
     path = desk.put("may_bills.csv")
-    said = desk.billferry("validate", path, "--show", "1")
-    assert json.loads(said.out) == {
+    said = desk.spawn("validate", path, "--show", "1")
+    assert json.loads(said.stdout) == {
         "method": "POST",
         "path": "/billing/bills",
         "body": {
@@ -227,20 +226,20 @@ def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
             "account": {"external_reference": "A1", "customer": {"external_reference": "C1"}},
         },
     }
-    both = desk.billferry("validate", path, "--show", "2", "--json")
+    both = desk.spawn("validate", path, "--show", "2", "--json")
     assert document(both)["files"][0]["state"] == "validated"
-    assert '"account": "<id of account A1>"' in both.err
+    assert '"account": "<id of account A1>"' in both.stderr
 
 
 def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: Desk) -> None:
     mixed, sound = desk.put("may_bills.csv", MIXED_BILLS), desk.put("june_bills.csv")
-    said = desk.billferry("validate", mixed, sound, "--rejects", "mend", "--json", code=NO_OUTSIDE)
+    said = desk.spawn("validate", mixed, sound, "--rejects", "mend", "--json", code=NO_OUTSIDE)
     of_mixed, of_sound = document(said)["files"]
     assert (of_mixed["reports"], of_sound["reports"]) == (["rejects.csv"], [])
     [written] = [path for path in (desk.folder / "mend").rglob("*") if path.is_file()]
     assert written.parent.name == f"may_bills.csv.{of_mixed['file']['sha256'][:8]}"
     assert written.stat().st_mode & 0o777 == 0o600
-    desk.billferry("load", mixed, "--dry-run")
+    desk.spawn("load", mixed, "--dry-run")
     [whole] = (desk.folder / "var/reports/dry-run").rglob("rejects.csv")
     assert written.read_bytes() == whole.read_bytes()
 
@@ -249,32 +248,32 @@ def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: De
 
 
 def test_status_tells_what_the_ledger_knows(desk: Desk) -> None:
-    assert "no file was taken up yet" in desk.billferry("status").out
+    assert "no file was taken up yet" in desk.spawn("status").stdout
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.billferry("run")
-    said = desk.billferry("status")
-    assert said.status == 0
-    assert "files: 1 loaded_with_rejects" in said.out
-    assert "1 created, 1 rejected" in said.out
-    found = document(desk.billferry("status", "--json"))
+    desk.spawn("run")
+    said = desk.spawn("status")
+    assert said.exit_status == 0
+    assert "files: 1 loaded_with_rejects" in said.stdout
+    assert "1 created, 1 rejected" in said.stdout
+    found = document(desk.spawn("status", "--json"))
     assert found["states"] == {"loaded_with_rejects": 1}
     assert (found["open_intents"], found["owed_moves"], found["unfinished"]) == (0, 0, [])
 
 
 def test_init_writes_a_config_that_works_and_never_overwrites_one(desk: Desk) -> None:
     path = desk.folder / "new.yaml"
-    assert desk.billferry("init", path).status == 0
+    assert desk.spawn("init", path).exit_status == 0
     assert path.read_text() == (Path(__file__).resolve().parents[2] / "config.yaml").read_text()
     assert load_config(path).settings.environment == "test"
     path.write_text("mine")
-    said = desk.billferry("init", path)
-    assert (said.status, path.read_text()) == (2, "mine")
-    assert said.err == f"billferry: {path} is there already; name another file, or move it away\n"
-    assert desk.billferry("init", "nowhere/config.yaml").status == 2
+    said = desk.spawn("init", path)
+    assert (said.exit_status, path.read_text()) == (2, "mine")
+    assert said.stderr == f"billferry: {path} is there already; name another file, or move it away\n"
+    assert desk.spawn("init", "nowhere/config.yaml").exit_status == 2
 
 
 def test_init_tells_a_command_that_can_be_copied_also_where_a_name_has_blanks(desk: Desk) -> None:
     desk.put("Export May.csv", "Member;Invoice;Premium\nC1;B1;10,00\n")
-    said = desk.billferry("init", "--from", "Export May.csv", "may.yaml")
-    assert said.status == 0
-    assert said.err.endswith("then: billferry validate 'Export May.csv' --config may.yaml\n")
+    said = desk.spawn("init", "--from", "Export May.csv", "may.yaml")
+    assert said.exit_status == 0
+    assert said.stderr.endswith("then: billferry validate 'Export May.csv' --config may.yaml\n")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import GOOD_BILLS, Desk, Said
+from tests.cli.desk import GOOD_BILLS, Desk
 from tests.servers.places import Place
+from tests.world import Said
 
 AS_ANYBODY = """
 import ctypes
@@ -24,7 +25,7 @@ libc.capset(HEAD, CAPS)
 
 
 def run(desk: Desk) -> Said:
-    return desk.billferry("run", "--json", code=AS_ANYBODY)
+    return desk.spawn("run", "--json", code=AS_ANYBODY)
 
 
 def created(desk: Desk) -> set[str]:
@@ -47,11 +48,13 @@ def test_a_drop_folder_that_may_not_be_read_stops_no_file_of_the_server(two_door
     drop.chmod(mode)
     said = run(two_doors)
     drop.chmod(0o700)
-    assert said.status == 3
-    assert "Traceback" not in said.err
-    assert sum("drop folder" in line and "Permission denied" in line for line in said.err.splitlines()) == 1
+    assert said.exit_status == 3
+    assert "Traceback" not in said.stderr
+    assert (
+        sum("drop folder" in line and "Permission denied" in line for line in said.stderr.splitlines()) == 1
+    )
     assert created(two_doors) == {"B1", "B2"}
-    assert run(two_doors).status == 0
+    assert run(two_doors).exit_status == 0
     assert created(two_doors) == {"B1", "B2", "B8", "B9"}
 
 
@@ -62,10 +65,10 @@ def test_a_move_that_is_not_allowed_is_a_warning_and_made_up_for(desk: Desk, fol
     (desk.folder / folder).chmod(0o500)
     for _ in range(2):
         said = run(desk)
-        assert (said.status, "Traceback" in said.err) == (0, False), said.err
-        assert said.err.count("the move is tried again by the next run") == 2
+        assert (said.exit_status, "Traceback" in said.stderr) == (0, False), said.stderr
+        assert said.stderr.count("the move is tried again by the next run") == 2
     (desk.folder / folder).chmod(0o700)
-    assert run(desk).status == 0
+    assert run(desk).exit_status == 0
     assert len(list((desk.folder / "archive").iterdir())) == 2
     assert not any((desk.folder / "drop").iterdir())
     assert len(desk.api.snapshot()["bills"]) == len(created(desk)) == 4
@@ -78,25 +81,25 @@ def test_a_room_of_ours_that_may_not_be_written_ends_the_run_in_a_line(desk: Des
     place.chmod(0o500)
     desk.put("drop/x_bills.csv")
     said = run(desk)
-    assert said.status == 3, said.err
-    assert "Traceback" not in said.err
-    assert "correct its rights" in said.err
+    assert said.exit_status == 3, said.stderr
+    assert "Traceback" not in said.stderr
+    assert "correct its rights" in said.stderr
     place.chmod(0o700)
-    again = json.loads(run(desk).out)
+    again = json.loads(run(desk).stdout)
     assert (again["exit_status"], created(desk)) == (0, {"B1", "B2"})
 
 
 @pytest.mark.parametrize("place", ["archive", "quarantine"])
 def test_what_is_finished_may_not_be_moved_to_where_it_is_found_again(desk: Desk, place: str) -> None:
     desk.configure(drop={"folder": "drop", place: "drop"})
-    said = desk.billferry("run")
-    assert said.status == 2
-    assert "drop: archive and quarantine are other folders than folder" in said.err
+    said = desk.spawn("run")
+    assert said.exit_status == 2
+    assert "drop: archive and quarantine are other folders than folder" in said.stderr
 
 
 def test_the_root_of_these_tests_has_no_more_rights_than_anybody(desk: Desk, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o000)
-    tried = desk.billferry("--help", code=f"{AS_ANYBODY}\nimport os\nos.listdir({str(closed)!r})")
+    tried = desk.spawn("--help", code=f"{AS_ANYBODY}\nimport os\nos.listdir({str(closed)!r})")
     closed.chmod(0o700)
-    assert "PermissionError" in tried.err
+    assert "PermissionError" in tried.stderr

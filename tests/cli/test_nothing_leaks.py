@@ -19,9 +19,10 @@ from pipeline.sandbox.faults import Fault, Received, Scripted, Window, answer, s
 from pipeline.sandbox.replies import Problem, problem_reply
 from pipeline.sandbox.sftp import SandboxSftp
 from tests.cli.desk import PLANTED_KEY as KEY
-from tests.cli.desk import Desk, Said
+from tests.cli.desk import Desk
 from tests.servers.monitor import SECRET as PING_SECRET
 from tests.servers.monitor import Monitor
+from tests.world import Said
 
 PASSWORD = "Xq9-hunter-two"
 IDS = ("8501015800085", "9202204720082", "7803035009088")
@@ -113,8 +114,8 @@ def server(desk: Desk, monitor: Monitor, tmp_path: Path) -> Iterator[SandboxSftp
 
 def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
     """Where planted values stand that must not stand there."""
-    texts = {f"stdout {number}": each.out for number, each in enumerate(said)}
-    texts |= {f"stderr {number}": each.err for number, each in enumerate(said)}
+    texts = {f"stdout {number}": each.stdout for number, each in enumerate(said)}
+    texts |= {f"stderr {number}": each.stderr for number, each in enumerate(said)}
     for path in [
         *desk.folder.glob("var/reports/**/summary.json"),
         *desk.folder.glob("var/reports/**/*.html"),
@@ -139,18 +140,18 @@ def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
     desk: Desk, server: SandboxSftp, monitor: Monitor, form: str
 ) -> None:
     desk.api.faults = Scripted({is_refused: echo(422)})
-    said = desk.billferry("run", "--verbose", "--json", code=form)
-    assert said.status == 1, said.err
-    (summary,) = json.loads(said.out)["files"]
+    said = desk.spawn("run", "--verbose", "--json", code=form)
+    assert said.exit_status == 1, said.stderr
+    (summary,) = json.loads(said.stdout)["files"]
     assert summary["records"]["created"] >= 1
     assert summary["records"]["rejected"] >= 3
     assert summary["records"]["refused"] == 1
-    again = desk.billferry("run", "--verbose", code=form)
-    shown = desk.billferry("status", "--json", code=form)
+    again = desk.spawn("run", "--verbose", code=form)
+    shown = desk.spawn("status", "--json", code=form)
     assert leaks(desk, said, again, shown) == {}
     assert monitor.asked == ["/start", "/fail", "/start", ""]
     if not form:
-        logged = [line for line in said.err.splitlines() if line.startswith("{")]
+        logged = [line for line in said.stderr.splitlines() if line.startswith("{")]
         assert {"pinged", "metrics.written", "run.ended"} <= {json.loads(line)["event"] for line in logged}
     pages = [*desk.folder.glob("var/reports/**/*.html"), *desk.folder.glob("server/reports/*/*.html")]
     assert len(pages) == 3, "the overview, the file's page, and that page where it was uploaded"
@@ -170,54 +171,54 @@ def test_an_api_that_repeats_everything_in_its_errors_is_not_repeated_here(
     desk: Desk, server: SandboxSftp, code: int
 ) -> None:
     desk.api.faults = Scripted({lambda _: True: echo(code)})
-    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert said.status in {1, 3}, said.err
-    assert leaks(desk, said, desk.billferry("status")) == {}
+    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert said.exit_status in {1, 3}, said.stderr
+    assert leaks(desk, said, desk.spawn("status")) == {}
 
 
 def test_an_api_that_is_down_leaves_no_trace_of_the_records(desk: Desk, server: SandboxSftp) -> None:
     desk.api.faults = Scripted({lambda _: True: status(503)})
-    assert leaks(desk, desk.billferry("run", "--verbose", code=EVERY_LEVEL)) == {}
+    assert leaks(desk, desk.spawn("run", "--verbose", code=EVERY_LEVEL)) == {}
     desk.api.stop()
-    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert said.status == 3
+    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert said.exit_status == 3
     assert leaks(desk, said) == {}
 
 
 def test_a_wrong_password_is_told_without_it(desk: Desk, server: SandboxSftp) -> None:
     desk.put("password", "wrong-" + PASSWORD + "\n").chmod(0o600)
-    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert said.status == 3
-    assert "login refused for citypower" in said.err
+    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert said.exit_status == 3
+    assert "login refused for citypower" in said.stderr
     assert leaks(desk, said) == {}
 
 
 def test_an_unknown_host_key_is_told_without_a_secret(desk: Desk, server: SandboxSftp) -> None:
     desk.put("known_hosts", "")
-    said = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert said.status == 5
+    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert said.exit_status == 5
     assert leaks(desk, said) == {}
 
 
 @pytest.mark.parametrize("form", ["", PLAIN], ids=["json", "plain"])
 def test_the_trace_of_a_bug_shows_no_value(desk: Desk, server: SandboxSftp, form: str) -> None:
-    said = desk.billferry("run", "--verbose", "--json", code=form + A_BUG)
-    assert said.status == 70
-    assert "LookupError" in said.err
+    said = desk.spawn("run", "--verbose", "--json", code=form + A_BUG)
+    assert said.exit_status == 70
+    assert "LookupError" in said.stderr
     assert leaks(desk, said) == {}
 
 
 def test_a_file_without_a_header_shows_none_of_its_first_record(desk: Desk, server: SandboxSftp) -> None:
     (server.root / "incoming" / "may_bills.csv").write_text(NO_HEADER)
-    said = desk.billferry("run", "--verbose", "--json")
-    assert json.loads(said.out)["files"][0]["state"] == "refused"
+    said = desk.spawn("run", "--verbose", "--json")
+    assert json.loads(said.stdout)["files"][0]["state"] == "refused"
     assert leaks(desk, said) == {}
 
 
 def test_validate_and_a_dry_run_show_no_value(desk: Desk, server: SandboxSftp) -> None:
     named = desk.put("named_bills.csv", BILLS)
-    said = [desk.billferry(*words, "--verbose") for words in (("validate", named), ("run", "--dry-run"))]
-    assert [each.status for each in said] == [1, 1]
+    said = [desk.spawn(*words, "--verbose") for words in (("validate", named), ("run", "--dry-run"))]
+    assert [each.exit_status for each in said] == [1, 1]
     assert leaks(desk, *said) == {}
 
 
@@ -225,17 +226,17 @@ def test_a_monitor_that_is_away_is_told_without_its_address(
     desk: Desk, server: SandboxSftp, monitor: Monitor
 ) -> None:
     monitor.answers = 301
-    failed = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert "the ping of start failed (it answers 301)" in failed.err
+    failed = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert "the ping of start failed (it answers 301)" in failed.stderr
     desk.put("ping.url", f"http://127.0.0.1:9/{PING_SECRET}\n")
-    away = desk.billferry("run", "--verbose", code=EVERY_LEVEL)
-    assert "the ping of start failed (it cannot be reached)" in away.err
+    away = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    assert "the ping of start failed (it cannot be reached)" in away.stderr
     desk.put("ping.url", f"http://127.0.0.1:port/{PING_SECRET}\n")
-    wrong = desk.billferry("run", "--verbose", "--json", code=EVERY_LEVEL)
-    assert wrong.status == 2
+    wrong = desk.spawn("run", "--verbose", "--json", code=EVERY_LEVEL)
+    assert wrong.exit_status == 2
     assert leaks(desk, failed, away, wrong) == {}
 
 
 def test_a_planted_value_would_be_found(desk: Desk, server: SandboxSftp) -> None:
-    shown = desk.billferry("validate", desk.put("named_bills.csv", BILLS), "--show", "1")
+    shown = desk.spawn("validate", desk.put("named_bills.csv", BILLS), "--show", "1")
     assert EMAILS[0] in leaks(desk, shown)["stdout 0"], "--show prints whole requests, by design"

@@ -10,13 +10,11 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.cli.desk import Desk
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.world import ROOT
 
 
 @pytest.fixture
@@ -50,9 +48,9 @@ def test_a_run_against_the_sandbox_loads_what_lies_there(shipped: Desk) -> None:
     with serving(shipped) as sandbox:
         files = shipped.folder / "var" / "sandbox" / "sftp"
         shutil.copy(ROOT / "sample_files" / sample, files / "incoming")
-        said = shipped.billferry("run", "--json")
-        assert said.status == 0, said.err
-        assert [file["state"] for file in json.loads(said.out)["files"]] == ["loaded"]
+        said = shipped.spawn("run", "--json")
+        assert said.exit_status == 0, said.stderr
+        assert [file["state"] for file in json.loads(said.stdout)["files"]] == ["loaded"]
         address = next(
             line.split("base_url: ")[1].split()[0]
             for line in (shipped.folder / "config.yaml").read_text().splitlines()
@@ -69,20 +67,20 @@ def test_a_run_against_the_sandbox_loads_what_lies_there(shipped: Desk) -> None:
 
 def test_the_sandbox_serves_the_test_environment_on_this_machine_only(desk: Desk) -> None:
     desk.configure(environment="live")
-    said = desk.billferry("sandbox")
-    assert (said.status, said.err.count("\n")) == (2, 1)
-    assert "the sandbox has no environment: live; set environment: test" in said.err
+    said = desk.spawn("sandbox")
+    assert (said.exit_status, said.stderr.count("\n")) == (2, 1)
+    assert "the sandbox has no environment: live; set environment: test" in said.stderr
     desk.configure(environment="test", api={"base_url": "https://api.example.net", "key_file": "api.key"})
-    said = desk.billferry("sandbox")
-    assert (said.status, said.err.count("\n")) == (2, 1)
-    assert "the sandbox serves this machine only; set api.base_url" in said.err
+    said = desk.spawn("sandbox")
+    assert (said.exit_status, said.stderr.count("\n")) == (2, 1)
+    assert "the sandbox serves this machine only; set api.base_url" in said.stderr
 
 
 def test_a_port_that_is_taken_is_one_line(shipped: Desk) -> None:
     with serving(shipped):
-        said = shipped.billferry("sandbox")
-    assert said.status == 2
-    assert said.err.count("\n") == 1
+        said = shipped.spawn("sandbox")
+    assert said.exit_status == 2
+    assert said.stderr.count("\n") == 1
 
 
 BILLS = "customer_reference,account_reference,bill_reference,amount_due\n"
@@ -92,9 +90,9 @@ def test_a_sandbox_that_was_started_anew_is_not_taken_for_the_one_before(shipped
     """It forgets, and the ledger does not: an id that comes again would mean somebody else."""
     with serving(shipped):
         shipped.put("one_bills_2026-12-01.csv", f"{BILLS}C1,A1,B1,1.00\nC2,A2,B2,1.00\n")
-        assert shipped.billferry("load", "one_bills_2026-12-01.csv").status == 0
+        assert shipped.spawn("load", "one_bills_2026-12-01.csv").exit_status == 0
     with serving(shipped):
         shipped.put("two_bills_2026-12-02.csv", f"{BILLS}C3,A3,B3,1.00\nC1,A1,B4,1.00\n")
-        said = shipped.billferry("load", "two_bills_2026-12-02.csv")
-    assert said.status == 0, said.err
-    assert "2 = 2 created" in said.err
+        said = shipped.spawn("load", "two_bills_2026-12-02.csv")
+    assert said.exit_status == 0, said.stderr
+    assert "2 = 2 created" in said.stderr

@@ -30,26 +30,26 @@ def monitor(desk: Desk) -> Iterator[Monitor]:
 
 
 def test_a_monitor_hears_of_the_start_and_of_how_it_ended(desk: Desk, monitor: Monitor) -> None:
-    assert desk.billferry("run").status == 0
+    assert desk.spawn("run").exit_status == 0
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    assert desk.billferry("run").status == 1
-    desk.billferry("run", "--dry-run")
+    assert desk.spawn("run").exit_status == 1
+    desk.spawn("run", "--dry-run")
     assert monitor.asked == ["/start", "", "/start", "/fail"]
 
 
 def test_a_failing_ping_is_a_warning_without_its_address(desk: Desk, monitor: Monitor) -> None:
     monitor.answers = 500
-    said = desk.billferry("run", "--verbose")
-    assert said.status == 0
-    assert "the ping of success failed (it answers 500)" in said.err
-    assert SECRET not in said.err + said.out
+    said = desk.spawn("run", "--verbose")
+    assert said.exit_status == 0
+    assert "the ping of success failed (it answers 500)" in said.stderr
+    assert SECRET not in said.stderr + said.stdout
 
 
 def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None:
     path = desk.put("metrics/billferry.prom", "")
     desk.configure(metrics_file="metrics/billferry.prom", feeds=[ALWAYS])
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.billferry("run")
+    desk.spawn("run")
     found = {}
     for family in text_string_to_metric_families(path.read_text()):
         for sample in family.samples:
@@ -65,25 +65,25 @@ def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None
 
 def test_a_file_that_has_not_come_by_its_hour_needs_a_person(desk: Desk) -> None:
     desk.configure(feeds=[ALWAYS])
-    said = desk.billferry("run")
-    assert said.status == 1
-    assert "feed bills: no file has come for" in said.err
-    assert "LATE: feed bills" in desk.billferry("status").out
+    said = desk.spawn("run")
+    assert said.exit_status == 1
+    assert "feed bills: no file has come for" in said.stderr
+    assert "LATE: feed bills" in desk.spawn("status").stdout
     desk.put("drop/may_bills.csv")
-    assert desk.billferry("run").status == 0
-    assert json.loads(desk.billferry("status", "--json").out)["late"] == []
+    assert desk.spawn("run").exit_status == 0
+    assert json.loads(desk.spawn("status", "--json").stdout)["late"] == []
 
 
 def test_reports_are_written_again_byte_for_byte_without_a_request_or_a_key(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.billferry("run")
+    desk.spawn("run")
     (folder,) = (each for each in (desk.folder / "var" / "reports").iterdir() if each.is_dir())
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     asked = len(desk.api.snapshot()["requests"])
     for path in folder.iterdir():
         path.unlink()
     (desk.folder / "api.key").unlink()
-    assert desk.billferry("report", "may_bills.csv").status == 0
+    assert desk.spawn("report", "may_bills.csv").exit_status == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert len(desk.api.snapshot()["requests"]) == asked
-    assert desk.billferry("report", "other.csv").status == 2
+    assert desk.spawn("report", "other.csv").exit_status == 2

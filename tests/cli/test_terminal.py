@@ -218,13 +218,13 @@ def test_in_a_pipe_there_are_plain_lines_without_codes(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.environment["FORCE_COLOR"] = "1"
     desk.environment["COLUMNS"] = "40"
-    said = desk.billferry("run", "--verbose")
-    shown = desk.billferry("status")
-    for text in (said.err, shown.out):
+    said = desk.spawn("run", "--verbose")
+    shown = desk.spawn("status")
+    for text in (said.stderr, shown.stdout):
         assert "\x1b" not in text
         assert "\r" not in text
-    assert "records: 2 = 1 created + 1 rejected" in said.err
-    assert max(map(len, shown.out.splitlines())) > 40, "a pipe has no width"
+    assert "records: 2 = 1 created + 1 rejected" in said.stderr
+    assert max(map(len, shown.stdout.splitlines())) > 40, "a pipe has no width"
 
 
 def test_no_name_can_steer_the_terminal(desk: Desk) -> None:
@@ -233,16 +233,16 @@ def test_no_name_can_steer_the_terminal(desk: Desk) -> None:
     desk.put(name)
     desk.configure(work_dir="v\x1b[2Jar\r")  # to polars a bracket would be a pattern, too
     said = [
-        desk.billferry("load", name, desk.put("may_bills.csv", MIXED_BILLS)),
-        desk.billferry("status"),
-        desk.billferry("run", "--config", "\x1b[31mgone\r"),
+        desk.spawn("load", name, desk.put("may_bills.csv", MIXED_BILLS)),
+        desk.spawn("status"),
+        desk.spawn("run", "--config", "\x1b[31mgone\r"),
     ]
-    said.append(desk.billferry("report", "may_bills.csv"))
-    assert "[31mgone" in said[2].err
-    assert "written again: " in said[3].err
+    said.append(desk.spawn("report", "may_bills.csv"))
+    assert "[31mgone" in said[2].stderr
+    assert "written again: " in said[3].stderr
     for each in said:
-        assert "\x1b" not in each.out + each.err
-        assert "\r" not in each.out + each.err
+        assert "\x1b" not in each.stdout + each.stderr
+        assert "\r" not in each.stdout + each.stderr
 
 
 def test_a_window_that_becomes_smaller_is_heeded(slow: Desk) -> None:

@@ -96,12 +96,12 @@ def test_a_server_that_does_not_prove_to_be_the_api_is_told_with_what_to_do(
             f"{url}: the server did not prove to be the Billing API: {problem}; nothing was sent."
             f" {remedy}, then run again"
         )
-        ran, looked = desk.billferry("run"), desk.billferry("doctor")
-    assert ran.status == 3
-    assert ran.err.count(f"billferry: {line}\n") == 1
-    assert "never connected" not in ran.err + looked.out + looked.err
-    assert looked.status == 3
-    assert f"PROBLEM  api: {line}\n" in looked.out
+        ran, looked = desk.spawn("run"), desk.spawn("doctor")
+    assert ran.exit_status == 3
+    assert ran.stderr.count(f"billferry: {line}\n") == 1
+    assert "never connected" not in ran.stderr + looked.stdout + looked.stderr
+    assert looked.exit_status == 3
+    assert f"PROBLEM  api: {line}\n" in looked.stdout
     assert path.exists(), "the file waits for the next run"
     assert not any("Authorization" in request.whole for request in server.requests)
 
@@ -113,12 +113,12 @@ def test_an_authority_that_this_machine_does_not_know_is_told_like_a_self_signed
     stranger.mkdir()
     with Monitor(Authority(stranger).context()) as server:
         point_at(desk, server, authority)
-        assert FAULTS["self-signed"][1] in desk.billferry("doctor").out
+        assert FAULTS["self-signed"][1] in desk.spawn("doctor").stdout
 
 
 def test_a_server_that_proves_to_be_the_api_is_asked(desk: Desk, authority: Authority) -> None:
     with Monitor(authority.context()) as server:
         point_at(desk, server, authority)
-        assert "where 404 was expected" in desk.billferry("doctor").out
+        assert "where 404 was expected" in desk.spawn("doctor").stdout
     (request,) = server.requests
     assert "Authorization" in request.whole

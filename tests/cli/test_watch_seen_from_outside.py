@@ -81,7 +81,7 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
         assert watcher.text.count("feed daily: no file has come for") == 1
         assert metrics(desk)["billferry_feed_late daily"] == 1
         assert metrics(desk)["billferry_last_run_exit_status"] == 1
-        (late,) = json.loads(desk.billferry("status", "--json").out)["late"]
+        (late,) = json.loads(desk.spawn("status", "--json").stdout)["late"]
         assert (late["feed"], late["last_at"]) == ("daily", None)
         desk.put("drop/today_daily.csv", bill("daily"))
         until(lambda: loaded(watcher, "today_daily.csv"), 20)
@@ -132,7 +132,7 @@ def test_what_was_said_is_not_said_again_because_another_command_held_the_lock(
         until(lambda: "unknown.bin: unmatched" in watcher.text, 10)
         for number in range(2):
             assert (
-                desk.billferry("load", desk.put(f"{number}_bills.csv", bill(number)), "--wait", "5").status
+                desk.spawn("load", desk.put(f"{number}_bills.csv", bill(number)), "--wait", "5").exit_status
                 == 0
             )
         desk.put("drop/same_bills.csv", bill("first"))
@@ -147,9 +147,9 @@ def test_what_was_said_is_not_said_again_because_another_command_held_the_lock(
 def test_a_watch_that_ends_for_a_bug_or_a_damaged_ledger_says_so(desk: Desk, monitor: Monitor) -> None:
     desk.put("var/ledger.sqlite", "no ledger at all, " * 100)
     (desk.folder / "var").chmod(0o700)
-    said = desk.billferry("watch")
-    assert said.status == 70
+    said = desk.spawn("watch")
+    assert said.exit_status == 70
     assert monitor.asked == ["/fail"]
     bug = "import pipeline.run.watch as watch\ndef pass_over(*_): raise LookupError('x')\nwatch.pass_over = pass_over"
-    assert desk.billferry("watch", code=bug).status == 70
+    assert desk.spawn("watch", code=bug).exit_status == 70
     assert monitor.asked == ["/fail"] * 2

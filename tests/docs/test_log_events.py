@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
-from pathlib import Path
 
 from docs.events import MEANINGS, OUTCOME, logged
 from pipeline.core.outcomes import Outcome
-from tests.cli.desk import MIXED_BILLS, ROOT, Desk, desk
+from tests.cli.desk import MIXED_BILLS, Desk, desk
 from tests.law import house
+from tests.world import ROOT
 
 __all__ = ["desk"]
 
@@ -24,7 +24,7 @@ def test_every_logger_is_called_log() -> None:
     """Events are found by that name."""
     found = [
         (path.name, ast.unparse(node))
-        for path in house.sources(Path(ROOT), "pipeline")
+        for path in house.sources(ROOT, "pipeline")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Assign | ast.Expr) and "get_logger()" in ast.unparse(node)
     ]
@@ -35,8 +35,8 @@ def test_every_logger_is_called_log() -> None:
 def test_what_a_run_logs_is_what_is_documented(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.configure(metrics_file="billferry.prom")
-    said = desk.billferry("run", "--verbose")
-    lines = [json.loads(line) for line in said.err.splitlines() if line.startswith("{")]
+    said = desk.spawn("run", "--verbose")
+    lines = [json.loads(line) for line in said.stderr.splitlines() if line.startswith("{")]
     documented = {event.name: event for event in logged()}
     seen = set()
     for line in lines:
@@ -49,6 +49,6 @@ def test_what_a_run_logs_is_what_is_documented(desk: Desk) -> None:
         assert stated <= line.keys() <= stated | more, event.name
     assert seen >= {"run.started", "collected", "landed", "checked", "loaded", "file", "metrics.written",
                     "run.ended"}  # fmt: skip
-    runs = {json.loads(line).get("run") for line in said.err.splitlines() if '"run.' in line}
+    runs = {json.loads(line).get("run") for line in said.stderr.splitlines() if '"run.' in line}
     assert len(runs) == 1
     assert None not in runs

@@ -26,7 +26,7 @@ def open_rig(tmp_path: Path) -> Iterator[Open]:
         folder = tmp_path / str(len(opened))
         folder.mkdir()
         rig = Rig(folder, api)
-        rig.configure(**api_settings)
+        rig.configure_api(**api_settings)
         return rig
 
     yield open_

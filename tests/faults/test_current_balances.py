@@ -57,7 +57,7 @@ def test_no_payment_is_undone_by_the_file_it_follows(open_rig: Open, seed: int, 
         rig.given.clear()
         paying = Paying(seed + number, rig)
         rig.api.faults = paying
-        rig.drop("customer_balance", [f"C{n},Name,ZAR,{100 * number + n}.00" for n in range(30)], day)
+        rig.drop_rows("customer_balance", [f"C{n},Name,ZAR,{100 * number + n}.00" for n in range(30)], day)
         rig.run_until_done()
         rig.calm()
         assert rig.audit(may_end_in={"conflict"}, paid=paying.paid) == [], paying

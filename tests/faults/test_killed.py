@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from pipeline.sandbox import faults, seeded
-from pipeline.sandbox.faults import Received, Scripted, Window
+from pipeline.sandbox.faults import Scripted, Window
 from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.files import rows
 from tests.faults.rig import KILLED, Killer, Rig, finish
 from tests.faults.test_seeds import SOAK
+from tests.world import first, posts
 
 WINDOWS = [
     Window.BEFORE_RECEIPT,
@@ -35,18 +35,6 @@ SWITCHES = {
 SEED = int(os.environ.get("SOAK_SEED") or 3)
 
 
-def first_send_of(reference: str) -> Callable[[Received], bool]:
-    once: list[int] = []
-
-    def is_it(request: Received) -> bool:
-        if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
-            return False
-        once.append(request.number)
-        return len(once) == 1
-
-    return is_it
-
-
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.value)
 def test_a_client_killed_by_the_api_at_its_first_middle_and_last_record_settles(
     open_rig: Open, window: Window
@@ -54,9 +42,9 @@ def test_a_client_killed_by_the_api_at_its_first_middle_and_last_record_settles(
     """Each record opens a customer and an account of its own, so that every window comes."""
     rig = open_rig(max_in_flight=4)
     killer = Killer()
-    file = rig.drop("bill", [f"C{n},Name {n},A{n},B{n},ZAR,{n + 1}.10,2030-01-01," for n in range(31)])
+    file = rig.drop_rows("bill", [f"C{n},Name {n},A{n},B{n},ZAR,{n + 1}.10,2030-01-01," for n in range(31)])
     for reference in ("B0", "B15", "B30"):
-        rig.api.faults = Scripted({first_send_of(reference): faults.callback(killer.kill, window)})
+        rig.api.faults = Scripted({first(posts(reference)): faults.callback(killer.kill, window)})
         assert killer.run(rig) == KILLED
     rig.run_until_done(rounds=2)
     assert rig.audit() == []
@@ -71,7 +59,7 @@ def kill_until_done(rig: Rig, random: Random, kills: int, records: int) -> int:
     """
     for killed in range(kills):
         before = rig.api.count()
-        client = rig.start()
+        client = rig.start("run")
         if killed % 5 == 4:
             time.sleep(random.uniform(0.3, 1.5))
         else:
@@ -95,7 +83,7 @@ def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
     rig = open_rig(SWITCHES[defences], chosen, max_in_flight=32, max_retry_s=20)
     killed = 0
     for number in range(25 if SOAK else 1):
-        file = rig.drop("bill", rows("bill", 2000, SEED + number, prefix=f"f{number}-"), str(number))
+        file = rig.drop_rows("bill", rows("bill", 2000, SEED + number, prefix=f"f{number}-"), str(number))
         killed += kill_until_done(rig, Random(SEED + number), 20, 2000)  # noqa: S311 - nothing secret
         rig.run_until_done()
         assert set(rig.outcomes(file)) == {"created"}, chosen
@@ -110,7 +98,7 @@ def test_1500_bills_among_faults_and_stray_429s_are_done_within_a_minute_though_
     mix = (*seeded.PASSING, *["429"] * (len(seeded.PASSING) // 4))
     chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
     rig = open_rig(None, chosen, max_in_flight=32, max_retry_s=20)
-    file = rig.drop("bill", rows("bill", 1500, SEED))
+    file = rig.drop_rows("bill", rows("bill", 1500, SEED))
     began = time.monotonic()
     killed = kill_until_done(rig, Random(SEED), 5, 1500)  # noqa: S311 - nothing secret
     rig.run_until_done()

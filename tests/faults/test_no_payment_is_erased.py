@@ -279,7 +279,7 @@ def afternoon(world: World) -> None:
 def test_no_payment_is_erased_without_a_word(open_rig: Open, seed: int) -> None:
     rig = open_rig(max_attempts=2, max_in_flight=4)
     rig.settings["feeds"] = [FEED]
-    rig.configure()
+    rig.write_config()
     world = World(seed, rig, Random(seed))  # noqa: S311 - nothing secret
     for world.day in range(DAYS):
         rig.api.clock.advance(86_400 * (world.day > 0))

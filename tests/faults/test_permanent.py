@@ -32,10 +32,10 @@ def test_a_bill_refused_for_good_shows_in_exit_status_report_and_ledger(
     open_rig: Open, code: int, stored: bool
 ) -> None:
     rig = open_rig(faults=Scripted({of_b3: faults.status(code, stored=stored)}))
-    file = rig.drop("bill", [row(number) for number in range(6)])
+    file = rig.drop_rows("bill", [row(number) for number in range(6)])
     ran = rig.run()
     assert ran.exit_status == 1
-    assert ran.counts() == {"created": 5, "refused": 1}
+    assert ran.outcomes() == {"created": 5, "refused": 1}
     assert rig.results(file)[3]["codes"].startswith(f"api.{code}")
     assert rig.ledger("SELECT record FROM outcomes WHERE outcome = 'refused'") == [(4,)]
     assert rig.ledger("SELECT state FROM files") == [("loaded_with_rejects",)]
@@ -64,16 +64,16 @@ def test_an_api_that_cannot_be_reached_leaves_every_record_not_attempted(
     open_rig: Open, trouble: str
 ) -> None:
     rig = open_rig(max_attempts=2, timeout_s=2)
-    file = rig.drop("bill", [row(number) for number in range(6)])
+    file = rig.drop_rows("bill", [row(number) for number in range(6)])
     address, said = UNREACHABLE[trouble]
-    rig.configure(base_url=address(rig))
+    rig.configure_api(base_url=address(rig))
     ran = rig.run()
     assert ran.exit_status == 3
-    assert ran.counts() == {"not_attempted": 6}
+    assert ran.outcomes() == {"not_attempted": 6}
     assert rig.outcomes(file) == ["not_attempted"] * 6
     assert rig.ledger("SELECT state FROM files") == [("unfinished",)]
     assert ran.stderr.count(said) == 1
-    rig.configure(base_url=rig.api.url)
+    rig.configure_api(base_url=rig.api.url)
     rig.run_until_done(rounds=1)
     assert rig.audit() == []
 
@@ -83,10 +83,10 @@ def test_a_redirect_is_not_followed_and_is_no_success(open_rig: Open, code: int)
     rig = open_rig(max_attempts=2)
     elsewhere = Reply(code, b"", headers={"Location": f"{rig.api.url}/billing/bills"})
     rig.api.faults = Scripted({lambda _: True: faults.answer(elsewhere, Window.BEFORE_RECEIPT)})
-    rig.drop("bill", [row(number) for number in range(6)])
+    rig.drop_rows("bill", [row(number) for number in range(6)])
     ran = rig.run()
     assert ran.exit_status == 3
-    assert not {"created", "unchanged", "updated"} & ran.counts().keys()
+    assert not {"created", "unchanged", "updated"} & ran.outcomes().keys()
     assert rig.api.snapshot()["bills"] == []
     rig.calm()
     rig.run_until_done(rounds=1)
@@ -102,7 +102,7 @@ def test_a_refused_api_key_stops_the_run_with_one_line(
 ) -> None:
     """`None`: the key really expires. At most `max_in_flight` requests follow the first refusal."""
     rig = open_rig(max_in_flight=8)
-    rig.drop("bill", rows("bill", 200, 1))
+    rig.drop_rows("bill", rows("bill", 200, 1))
     expires = faults.callback(lambda _: rig.api.expire_key(TEST_KEY), Window.BEFORE_RECEIPT)
     rig.api.faults = Scripted({lambda request: request.number >= begin: refusal or expires})
     ran = rig.run()
@@ -111,7 +111,7 @@ def test_a_refused_api_key_stops_the_run_with_one_line(
     statuses = [request["status"] for request in rig.api.snapshot()["requests"]]
     refused = next(number for number, status in enumerate(statuses) if status in {401, 403})
     assert len(statuses) - refused - 1 <= 8
-    counts = ran.counts()
+    counts = ran.outcomes()
     assert counts.keys() <= {"created", "not_attempted"}
     assert counts["not_attempted"] >= 200 - begin
     rig.calm()
@@ -133,14 +133,14 @@ ASKS_FOR_PATIENCE = {
 @pytest.mark.parametrize("words", ASKS_FOR_PATIENCE)
 def test_asked_for_patience_the_run_has_some_and_loses_nothing(open_rig: Open, words: str) -> None:
     rig = open_rig(faults=Scripted(dict.fromkeys((5, 6), ASKS_FOR_PATIENCE[words])))
-    rig.drop("bill", rows("bill", 20, 1))
+    rig.drop_rows("bill", rows("bill", 20, 1))
     rig.run_until_done(rounds=1)
     assert rig.audit() == []
 
 
 def test_asked_for_absurd_patience_the_run_ends_and_the_next_goes_on(open_rig: Open) -> None:
     rig = open_rig(faults=Scripted({5: faults.status(429, stored=False, retry_after="99999999")}))
-    rig.drop("bill", rows("bill", 20, 1))
+    rig.drop_rows("bill", rows("bill", 20, 1))
     assert rig.run().exit_status == 3
     rig.run_until_done(rounds=1)
     assert rig.audit() == []

@@ -24,9 +24,9 @@ def test_a_bill_that_always_fails_does_not_hold_up_the_next_file(open_rig: Open)
         return posts(request) and b'"B1"' in request.body
 
     rig = open_rig(faults=Scripted({of_b1: faults.status(500, stored=False)}), max_attempts=3)
-    choking = rig.drop("bill", [row(number) for number in range(5)], "1")
+    choking = rig.drop_rows("bill", [row(number) for number in range(5)], "1")
     assert rig.run().exit_status == 3
-    following = rig.drop("bill", [row(number) for number in range(5, 9)], "2")
+    following = rig.drop_rows("bill", [row(number) for number in range(5, 9)], "2")
     ran = rig.run()
     assert ran.exit_status == 3
     assert rig.outcomes(choking).count("in_doubt") == 1
@@ -40,11 +40,11 @@ def test_an_api_that_answers_but_does_no_work_ends_the_run(open_rig: Open) -> No
     rig = open_rig(
         faults=Scripted({posts: faults.status(500, stored=False)}), max_attempts=2, max_in_flight=8
     )
-    rig.drop("bill", [row(number) for number in range(200)])
+    rig.drop_rows("bill", [row(number) for number in range(200)])
     ran = rig.run()
     assert ran.exit_status == 3
     assert "does not answer" in ran.stderr
-    assert ran.counts()["not_attempted"] >= 165
+    assert ran.outcomes()["not_attempted"] >= 165
     rig.calm()
     rig.run_until_done(rounds=1)
     assert rig.audit() == []

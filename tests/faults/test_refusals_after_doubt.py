@@ -39,7 +39,7 @@ def test_a_bill_whose_reply_was_lost_is_not_told_refused(
     """The API forgets the key, as after a restart of its own; and a GET may see the bill only a little later."""
     switches = Switches(duplicate_status=422, ignore_idempotency_keys=True, get_lag_s=lag_s)
     rig = open_rig(switches, Scripted({nth_send(1): faults.drop_after(), nth_send(2): second}))
-    file = rig.drop("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,", "C2,Bo,,B2,ZAR,20.00,2030-01-01,"])
+    file = rig.drop_rows("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,", "C2,Bo,,B2,ZAR,20.00,2030-01-01,"])
     assert rig.run().exit_status == 0
     assert rig.audit() == []
     assert rig.outcomes(file) == ["created", "created"]
@@ -49,7 +49,7 @@ def test_a_stored_reply_with_another_amount_does_not_stop_the_file_for_ever(open
     """It can only be replayed, and the first record of a run is the one by which the API is judged to be down."""
     liar = seeded.FAULTS["201 with another amount, stored"](0)
     rig = open_rig(faults=Scripted({nth_send(1): liar}), max_in_flight=1)
-    file = rig.drop("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,", "C2,Bo,,B2,ZAR,20.00,2030-01-01,"])
+    file = rig.drop_rows("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,", "C2,Bo,,B2,ZAR,20.00,2030-01-01,"])
     rig.run_until_done(rounds=1)
     assert rig.audit() == []
     assert rig.outcomes(file) == ["created", "created"]
@@ -57,7 +57,7 @@ def test_a_stored_reply_with_another_amount_does_not_stop_the_file_for_ever(open
 
 def test_a_bill_that_is_not_there_after_a_lost_request_is_told_refused(open_rig: Open) -> None:
     rig = open_rig(faults=Scripted({nth_send(1): faults.drop_before(), nth_send(2): faults.status(402)}))
-    file = rig.drop("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,"])
+    file = rig.drop_rows("bill", ["C1,Ann,A1,B1,ZAR,10.00,2030-01-01,"])
     assert rig.run().exit_status == 1
     assert rig.audit(may_end_in={"refused"}) == []
     assert rig.outcomes(file) == ["refused"]

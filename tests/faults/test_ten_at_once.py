@@ -12,9 +12,9 @@ from tests.faults.rig import KILLED
 def test_one_works_and_the_others_end_with_4_at_once(open_rig: Open) -> None:
     """Slow requests keep the one at work for longer than ten interpreters take to start."""
     rig = open_rig(Switches(latency_s=0.25), max_in_flight=1, timeout_s=5)
-    file = rig.drop("bill", [f"C1,Name,A1,B{number},ZAR,1.00,2030-01-01," for number in range(60)])
+    file = rig.drop_rows("bill", [f"C1,Name,A1,B{number},ZAR,1.00,2030-01-01," for number in range(60)])
     started_s = time.monotonic()
-    runs = [rig.start() for _ in range(10)]
+    runs = [rig.start("run") for _ in range(10)]
     ended_s: dict[int, float] = {}
     while len(ended_s) < 9 and time.monotonic() - started_s < 14:
         for number, run in enumerate(runs):
@@ -25,7 +25,7 @@ def test_one_works_and_the_others_end_with_4_at_once(open_rig: Open) -> None:
     assert [run.returncode for run in refused] == [4] * 9
     # Starting ten interpreters on a busy core takes longer than a second; none may wait for the lock beyond that.
     assert max(ended_s.values()) - min(ended_s.values()) < 6
-    said = [run.communicate()[1].decode() for run in refused]
+    said = [run.communicate()[1] for run in refused]
     assert all("another run is active" in text for text in said)
     (worker,) = (run for run in runs if run not in refused)
     assert worker.poll() is None

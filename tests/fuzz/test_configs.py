@@ -13,8 +13,8 @@ from pipeline.cli import run_command
 from pipeline.core.names import printable
 from pipeline.edge.config import load_config
 from pipeline.errors import ConfigError
-from tests.cli.desk import ROOT
 from tests.fuzz.configs import KEY, PLANTED, ConfigCase, case
+from tests.world import ROOT
 
 CONFIGS = 100_000 if os.environ.get("SOAK") else 2_000
 SHARES = 4
@@ -100,7 +100,7 @@ def test_the_command_as_a_process_agrees(seed: int, monkeypatch: pytest.MonkeyPa
     lines = lines_about(made, monkeypatch)
     ran = subprocess.run(
         [sys.executable, "-m", "pipeline", "status", "--json"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "HOME": "/nonexistent"} | made.environment,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"} | made.environment,
         capture_output=True,
         timeout=120,
         check=False,

@@ -1,81 +1,46 @@
-"""A merchant with a config, a ledger and a Billing API on this machine: `merchant.load(...)` is a whole load."""
+"""A merchant whose files are given by hand: `merchant.load(...)` is a whole load."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
-from pipeline.cli import run_command
 from pipeline.sandbox.faults import Faults
-from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from pipeline.sandbox.serve import SandboxApi
 from pipeline.sandbox.switches import Switches
+from tests.world import Row, Said, World, feed, rows_of
 
-CONFIG = """
-merchant: citypower
-environment: test
-work_dir: var
-api: {{base_url: "{url}", key_file: key, timeout_s: {timeout_s}, max_in_flight: {max_in_flight},
-      max_attempts: {max_attempts}, max_retry_s: {max_retry_s}, update_details: {update_details}}}
-limits: {{max_reject_ratio: 1.0}}
-feeds:
-  - {{name: bills, match: "*bills*.csv", model: bill, amount: {{unit: major}}, unusual: load}}
-  - {{name: accounts, match: "accounts_{{date:%Y-%m-%d}}.csv", model: account_balance, amount: {{unit: minor}},
-      unusual: load}}
-  - {{name: balances, match: "balances_{{date:%Y-%m-%d}}.csv", model: customer_balance, amount: {{unit: minor}},
-      unusual: load}}
-"""
+FEEDS = [
+    feed("bills", "bill", "*bills*.csv"),
+    feed("accounts", "account_balance", "accounts_{date:%Y-%m-%d}.csv", "minor"),
+    feed("balances", "customer_balance", "balances_{date:%Y-%m-%d}.csv", "minor"),
+]
 
 
-@dataclass
-class Loaded:
-    """What a load printed and wrote."""
+@dataclass(frozen=True)
+class Loaded(Said):
+    """What a load said, and the rows of results.csv after it."""
 
-    exit_status: int
-    document: dict[str, Any]
-    errors: str
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     @property
-    def summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = self.document["files"][0]
-        return summary
-
-    @property
-    def outcomes(self) -> list[str]:
+    def row_outcomes(self) -> list[str]:
         return [row["outcome"] for row in self.rows]
 
-    def counts(self) -> dict[str, int]:
-        return {name: count for name, count in self.summary["records"].items() if count}
-
 
 @dataclass
-class Merchant:
-    """One merchant on this machine."""
+class Merchant(World):
+    """Neither drop folder nor SFTP server: `run` takes up unfinished files and nothing else."""
 
-    folder: Path
-    api: SandboxApi
-    capsys: pytest.CaptureFixture[str]
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def configure(self, **settings: Any) -> None:
-        self.settings |= settings
-        defaults = {
-            "timeout_s": 2,
-            "max_in_flight": 8,
-            "max_attempts": 6,
-            "max_retry_s": 20,
-            "update_details": "true",
-        }
-        values = defaults | {"url": self.api.url} | self.settings
-        (self.folder / "config.yaml").write_text(CONFIG.format(**values))
+    def __post_init__(self) -> None:
+        self.set_up(FEEDS, folders=(), timeout_s=2, max_in_flight=8, max_attempts=6, max_retry_s=20)
+        del self.settings["drop"]
+        self.settings["limits"] = {"max_reject_ratio": 1.0}
+        self.write_config()
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -96,49 +61,18 @@ class Merchant:
         )
 
     def load(self, path: Path, *words: str) -> Loaded:
-        self.capsys.readouterr()
-        status = run_command(
-            ["load", str(path), "--config", str(self.folder / "config.yaml"), "--json", *words]
-        )
-        said = self.capsys.readouterr()
-        document = json.loads(said.out)
-        assert status == document["exit_status"]
-        results = sorted((self.folder / "var" / "reports").glob(f"{path.name}.*/results.csv"))
-        rows = pl.read_csv(results[-1], infer_schema=False).to_dicts() if results else []
-        return Loaded(status, document, said.err, rows)
+        said = self.json_command("load", path, *words)
+        written = any((self.work_dir / "reports").glob(f"{path.name}.*/results.csv"))
+        return Loaded(**vars(said), rows=self.results(path) if written else [])
 
-    def command(self, *words: str) -> Loaded:
-        """Any command; of what it prints on stdout nothing is kept."""
-        self.capsys.readouterr()
-        status = run_command([*words, "--config", str(self.folder / "config.yaml")])
-        return Loaded(status, {}, self.capsys.readouterr().err)
-
-    def run(self) -> Loaded:
+    def run(self) -> Said:
         """A pass of `run`, which takes up unfinished files."""
-        self.capsys.readouterr()
-        status = run_command(["run", "--config", str(self.folder / "config.yaml"), "--json"])
-        said = self.capsys.readouterr()
-        return Loaded(status, json.loads(said.out), said.err)
+        return self.json_command("run")
 
-    def results(self, path: Path) -> list[dict[str, Any]]:
-        """The rows of results.csv as they stand now."""
-        results = sorted((self.folder / "var" / "reports").glob(f"{path.name}.*/results.csv"))
-        return pl.read_csv(results[-1], infer_schema=False).to_dicts()
-
-    def lose_ledger(self) -> None:
-        for file in (self.folder / "var").glob("ledger.sqlite*"):
-            file.unlink()
-
-    def ledger(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.folder / "var" / "ledger.sqlite")) as connection:
-            return connection.execute(sql).fetchall()
-
-    def held(self, kind: str) -> dict[str, dict[str, Any]]:
-        """What the API holds, by reference; fails when a reference is held twice."""
-        entities = self.api.snapshot()[kind]
-        by_reference = {entity["external_reference"]: entity for entity in entities}
-        assert len(by_reference) == len(entities), f"a reference is held twice among {kind}"
-        return by_reference
+    def results(self, path: Path) -> list[Row]:
+        """The rows of results.csv as they stand now; of the last, where files of that name were loaded before."""
+        results = sorted((self.work_dir / "reports").glob(f"{path.name}.*/results.csv"))
+        return rows_of(results[-1])
 
     def requests(self, method: str | None = None) -> list[tuple[str, str, int | None]]:
         """(method, path, status) as the API received them."""
@@ -150,18 +84,15 @@ class Merchant:
 
 
 @pytest.fixture
-def open_merchant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Merchant]]:
+def open_merchant(tmp_path: Path) -> Iterator[Callable[..., Merchant]]:
     opened: list[SandboxApi] = []
 
     def open_(switches: Switches | None = None, faults: Faults | None = None, **settings: Any) -> Merchant:
         api = SandboxApi(switches, faults=faults)
         api.start()
         opened.append(api)
-        key = tmp_path / "key"
-        key.write_text(TEST_KEY)
-        key.chmod(0o600)
-        merchant = Merchant(tmp_path, api, capsys)
-        merchant.configure(**settings)
+        merchant = Merchant(tmp_path, api)
+        merchant.configure_api(**settings)
         return merchant
 
     yield open_

@@ -23,10 +23,10 @@ def patches(merchant: Merchant) -> int:
 
 def test_the_next_days_balances_cost_one_request_each(merchant: Merchant) -> None:
     first = merchant.load(merchant.balances(["C1,100", "C2,-250", "C3,0"], DAYS[0]))
-    assert first.outcomes == ["created"] * 3
+    assert first.row_outcomes == ["created"] * 3
     assert len(merchant.requests()) == 3
     second = merchant.load(merchant.balances(["C1,90", "C2,5", "C3,0"], DAYS[1]))
-    assert second.outcomes == ["updated", "updated", "unchanged"]
+    assert second.row_outcomes == ["updated", "updated", "unchanged"]
     assert len(merchant.requests()) == 6
     assert [merchant.held("customers")[name]["balance"] for name in ("C1", "C2", "C3")] == [90, 5, 0]
 
@@ -35,7 +35,7 @@ def test_an_older_file_does_not_undo_a_newer_one(merchant: Merchant) -> None:
     merchant.load(merchant.balances(["C1,100"], DAYS[0]))
     merchant.load(merchant.balances(["C1,300"], DAYS[2]))
     late = merchant.load(merchant.balances(["C1,200"], DAYS[1]))
-    assert late.outcomes == ["conflict"]
+    assert late.row_outcomes == ["conflict"]
     assert late.rows[0]["codes"] == "balance.superseded"
     assert late.exit_status == 1
     assert merchant.held("customers")["C1"]["balance"] == 300
@@ -57,11 +57,11 @@ def test_without_a_ledger_a_past_dated_balance_of_an_existing_customer_needs_for
     merchant.lose_ledger()
     path = merchant.balances(["C1,200", "C2,50"], YESTERDAY)
     loaded = merchant.load(path)
-    assert loaded.outcomes == ["conflict", "created"]
+    assert loaded.row_outcomes == ["conflict", "created"]
     assert "--force" in loaded.rows[0]["message"]
     assert merchant.held("customers")["C1"]["balance"] == 100
     forced = merchant.load(path, "--force")
-    assert forced.outcomes == ["updated", "unchanged"]
+    assert forced.row_outcomes == ["updated", "unchanged"]
     assert merchant.held("customers")["C1"]["balance"] == 200
 
 
@@ -77,7 +77,7 @@ def test_a_lost_ledger_leaves_todays_balances_as_they_are(
     if keys_forgotten:
         merchant.api.forget_idempotency_keys()
     again = merchant.load(path)
-    assert again.outcomes == ["unchanged", "unchanged"]
+    assert again.row_outcomes == ["unchanged", "unchanged"]
     assert [merchant.held("customers")[name]["balance"] for name in ("C1", "C2")] == [100, -250]
     assert patches(merchant) == 0
 
@@ -88,7 +88,7 @@ def test_account_balances_of_one_new_customer_cost_one_request_each(merchant: Me
         f"accounts_{DAYS[0]}.csv", "\n".join(["customer_reference,account_reference,balance,currency", *rows])
     )
     loaded = merchant.load(path)
-    assert loaded.outcomes == ["created"] * 6
+    assert loaded.row_outcomes == ["created"] * 6
     assert len(merchant.requests()) == 6
     accounts = merchant.held("accounts")
     assert {name: account["balance"] for name, account in accounts.items()} == {
@@ -132,7 +132,7 @@ def test_a_lost_reply_to_a_patch_is_updated_after_a_look(open_merchant: Open) ->
     merchant = open_merchant(faults=Scripted({first(_is_patch): drop_after()}))
     merchant.load(merchant.balances(["C1,100"], DAYS[0]))
     loaded = merchant.load(merchant.balances(["C1,90"], DAYS[1]))
-    assert loaded.outcomes == ["updated"]
+    assert loaded.row_outcomes == ["updated"]
     assert patches(merchant) == 1
     assert merchant.held("customers")["C1"]["balance"] == 90
 
@@ -141,7 +141,7 @@ def test_a_patch_that_never_arrived_is_sent_again_after_a_look(open_merchant: Op
     merchant = open_merchant(faults=Scripted({first(_is_patch): drop(Window.BEFORE_RECEIPT)}))
     merchant.load(merchant.balances(["C1,100"], DAYS[0]))
     loaded = merchant.load(merchant.balances(["C1,90"], DAYS[1]))
-    assert loaded.outcomes == ["updated"]
+    assert loaded.row_outcomes == ["updated"]
     assert patches(merchant) == 2
     assert merchant.held("customers")["C1"]["balance"] == 90
 
@@ -155,7 +155,7 @@ def test_a_payment_after_a_lost_reply_survives(open_merchant: Open) -> None:
     merchant.load(merchant.balances(["C1,100"], DAYS[0]))
     merchant.api.faults = Scripted({first(_is_patch): (callback(pay, Window.AFTER_WORK), drop_after())})
     loaded = merchant.load(merchant.balances(["C1,90"], DAYS[1]))
-    assert loaded.outcomes == ["conflict"]
+    assert loaded.row_outcomes == ["conflict"]
     assert loaded.rows[0]["codes"] == "balance.moved"
     assert patches(merchant) == 1
     assert merchant.held("customers")["C1"]["balance"] == 60
@@ -165,7 +165,7 @@ def test_changed_details_are_patched_along_and_empty_ones_never_clear(merchant: 
     header = "customer_reference,customer_name,customer_email,balance,currency\n"
     merchant.load(merchant.write(f"balances_{DAYS[0]}.csv", header + "C1,Ann,ann@example.com,5,ZAR\n"))
     loaded = merchant.load(merchant.write(f"balances_{DAYS[1]}.csv", header + "C1,Anne,,5,ZAR\n"))
-    assert loaded.outcomes == ["updated"]
+    assert loaded.row_outcomes == ["updated"]
     customer = merchant.held("customers")["C1"]
     assert (customer["name"], customer["email"], customer["balance"]) == ("Anne", "ann@example.com", 5)
 
@@ -189,7 +189,7 @@ def test_an_entity_that_the_api_lost_is_made_again(open_merchant: Open) -> None:
     try:
         merchant.api = fresh
         loaded = merchant.load(merchant.balances(["C1,90"], DAYS[1]))
-        assert loaded.outcomes == ["created"]
+        assert loaded.row_outcomes == ["created"]
         assert merchant.held("customers")["C1"]["balance"] == 90
     finally:
         fresh.stop()
@@ -202,4 +202,4 @@ def test_a_balance_that_returns_to_an_earlier_value_is_applied_although_the_byte
         loaded = merchant.load(merchant.balances([f"C1,{balance}"], day))
         assert loaded.exit_status == 0
         assert merchant.held("customers")["C1"]["balance"] == balance
-    assert loaded.summary["state"] == "already_loaded"
+    assert loaded.file["state"] == "already_loaded"

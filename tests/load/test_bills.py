@@ -41,16 +41,16 @@ def test_each_bill_costs_one_request_whatever_is_new(
     merchant: Merchant, rows: list[str], requests: int
 ) -> None:
     loaded = merchant.load(merchant.bills(rows))
-    assert loaded.outcomes == ["created"] * len(rows)
+    assert loaded.row_outcomes == ["created"] * len(rows)
     assert len(merchant.requests()) == requests
-    assert loaded.summary["requests"] == {"sent": requests, "retried": 0, "rate_limited": 0, "looked_up": 0}
+    assert loaded.file["requests"] == {"sent": requests, "retried": 0, "rate_limited": 0, "looked_up": 0}
     assert len(merchant.held("bills")) == len(rows)
 
 
 def test_known_customers_and_accounts_are_named_by_id_in_the_next_file(merchant: Merchant) -> None:
     merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
     loaded = merchant.load(merchant.bills(["C1,A1,B2,1.00", "C1,A2,B3,1.00"], name="bills2.csv"))
-    assert loaded.outcomes == ["created", "created"]
+    assert loaded.row_outcomes == ["created", "created"]
     assert len(merchant.requests()) == 3
     assert len(merchant.held("customers")) == 1
 
@@ -58,7 +58,7 @@ def test_known_customers_and_accounts_are_named_by_id_in_the_next_file(merchant:
 def test_a_known_bill_with_the_same_content_is_unchanged_after_one_look(merchant: Merchant) -> None:
     merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
     loaded = merchant.load(merchant.bills(["C1,A1,B1,1.00", "C1,A1,B2,2.00"], name="bills2.csv"))
-    assert loaded.outcomes == ["unchanged", "created"]
+    assert loaded.row_outcomes == ["unchanged", "created"]
     assert len(merchant.requests()) == 3
 
 
@@ -77,7 +77,7 @@ def test_a_bill_that_exists_with_other_content_is_a_conflict(
     if keys_forgotten:
         merchant.api.forget_idempotency_keys()
     loaded = merchant.load(merchant.bills([row], name="bills2.csv"))
-    assert loaded.outcomes == ["conflict"]
+    assert loaded.row_outcomes == ["conflict"]
     assert loaded.rows[0]["codes"] == "bill_reference.differs"
     assert named in loaded.rows[0]["message"]
     assert merchant.held("bills")["B1"]["amount_due"] == 100
@@ -99,7 +99,7 @@ def test_payments_do_not_make_a_bill_another_one(merchant: Merchant) -> None:
     merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
     merchant.api.pay("B1", 40)
     loaded = merchant.load(merchant.bills(["C1,A1,B1,1.00", "C1,A1,B2,1.00"], name="bills2.csv"))
-    assert loaded.outcomes == ["unchanged", "created"]
+    assert loaded.row_outcomes == ["unchanged", "created"]
     assert merchant.held("bills")["B1"]["amount_paid"] == 40
 
 
@@ -110,7 +110,7 @@ def test_metadata_that_a_bill_lacks_is_patched(open_merchant: Open, merging: str
     loaded = merchant.load(
         merchant.bills(["C1,A1,B1,1.00,north"], name="bills2.csv", columns=",metadata.zone")
     )
-    assert loaded.outcomes == ["updated"]
+    assert loaded.row_outcomes == ["updated"]
     assert merchant.held("bills")["B1"]["metadata"] == {"meter": "E1", "zone": "north"}
 
 
@@ -142,7 +142,7 @@ def test_a_new_e_mail_of_an_existing_customer_is_patched_once(merchant: Merchant
 
 
 def test_details_are_left_alone_when_update_details_is_off(open_merchant: Open) -> None:
-    merchant = open_merchant(update_details="false")
+    merchant = open_merchant(update_details=False)
     merchant.load(merchant.bills(["C1,A1,B1,1.00,Ann,ann@example.com"], columns=DETAILS))
     merchant.load(merchant.bills(["C1,A1,B2,1.00,Ann,new@example.com"], name="bills2.csv", columns=DETAILS))
     assert merchant.held("customers")["C1"]["email"] == "ann@example.com"
@@ -164,7 +164,7 @@ def test_bills_of_an_api_that_was_reset_are_made_again(merchant: Merchant) -> No
     try:
         merchant.api = fresh
         loaded = merchant.load(merchant.bills(["C1,A1,B1,1.00", "C1,A1,B2,2.00"], name="bills2.csv"))
-        assert loaded.outcomes == ["created", "created"]
+        assert loaded.row_outcomes == ["created", "created"]
         assert set(merchant.held("bills")) == {"B1", "B2"}
     finally:
         fresh.stop()
@@ -174,8 +174,8 @@ def test_a_limit_sends_the_first_records_and_holds_the_rest(merchant: Merchant) 
     path = merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(6)])
     loaded = merchant.load(path, "--limit", "2")
     assert loaded.exit_status == 1
-    assert loaded.outcomes == ["created", "created"] + ["not_attempted"] * 4
-    assert merchant.load(path).outcomes == loaded.outcomes
+    assert loaded.row_outcomes == ["created", "created"] + ["not_attempted"] * 4
+    assert merchant.load(path).row_outcomes == loaded.row_outcomes
     assert len(merchant.requests()) == 2
 
 
@@ -183,7 +183,7 @@ def test_the_owner_of_a_bill_in_conflict_does_not_become_the_owner_of_the_next(m
     merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
     merchant.lose_ledger()
     loaded = merchant.load(merchant.bills(["C2,A2,B1,1.00", "C2,A2,B2,2.00"], name="bills2.csv"))
-    assert loaded.outcomes == ["conflict", "created"]
+    assert loaded.row_outcomes == ["conflict", "created"]
     assert merchant.held("bills")["B2"]["customer_reference"] == "C2"
     assert merchant.held("bills")["B2"]["account_reference"] == "A2"
 
@@ -199,7 +199,7 @@ def test_a_bill_that_was_silently_attached_to_another_customers_account_is_a_con
     # The ledger forgets that the account is C1's, as if it had been made by hand.
     with_account_forgotten(merchant)
     loaded = merchant.load(merchant.bills(["C2,A1,B3,1.00"], name="bills3.csv"))
-    assert loaded.outcomes == ["conflict"]
+    assert loaded.row_outcomes == ["conflict"]
     assert loaded.rows[0]["codes"] == "account_reference.other_customer"
 
 
@@ -228,7 +228,7 @@ def test_a_known_bill_that_cannot_be_seen_yet_is_not_made_again(open_merchant: O
     merchant.load(merchant.bills(["C1,A1,B1,1.00", "C1,A1,B2,1.00"]))
     merchant.api.switches = Switches(allow_duplicate_references=True, get_lag_s=3600)
     loaded = merchant.load(merchant.bills(["C1,A1,B2,1.00"], name="bills2.csv"))
-    assert loaded.outcomes == ["unchanged"]
+    assert loaded.row_outcomes == ["unchanged"]
     assert len(merchant.held("bills")) == 2
 
 

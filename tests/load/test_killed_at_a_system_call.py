@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -29,15 +28,8 @@ SOAK = bool(os.environ.get("SOAK"))
 
 
 def load_under_strace(merchant: Merchant, path: Path, *options: str) -> int:
-    command = [sys.executable, "-m", "pipeline", "load", str(path), "--config", "config.yaml"]
-    return subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(merchant.folder / "trace"), *options, *command],
-        cwd=merchant.folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    ).returncode
+    strace = ["strace", "-f", "-qq", "-o", str(merchant.folder / "trace"), *options]
+    return merchant.spawn("load", path, under=strace).exit_status
 
 
 def most_calls_of_a_thread(trace: Path, names: tuple[str, ...]) -> dict[str, int]:
@@ -68,7 +60,7 @@ def points(most: int) -> list[int]:
 
 def assert_finished(merchant: Merchant, path: Path) -> None:
     done = merchant.load(path)
-    assert done.exit_status == 0, done.errors
+    assert done.exit_status == 0, done.stderr
     assert [row["outcome"] for row in merchant.results(path)] == ["created"] * len(ROWS)
     assert {name: bill["amount_due"] for name, bill in merchant.held("bills").items()} == {
         f"B{n}": (n + 1) * 100 for n in range(len(ROWS))

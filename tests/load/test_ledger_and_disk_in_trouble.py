@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import run_command
 from pipeline.edge.ledger import database
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.edge.local.lock import only_run
 from pipeline.sandbox.faults import Fault, Received
-from tests.load.conftest import Loaded, Merchant
+from tests.load.conftest import Merchant
+from tests.world import Said
 
 ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(200)]
 AFTER = 20
@@ -38,17 +38,17 @@ class Happens:
         return ()
 
 
-def in_one_line(said: Loaded, words: str) -> None:
-    assert said.exit_status == 3, said.errors
-    assert "Traceback" not in said.errors
-    assert sum(words in line for line in said.errors.splitlines()) == 1, said.errors
+def in_one_line(said: Said, words: str) -> None:
+    assert said.exit_status == 3, said.stderr
+    assert "Traceback" not in said.stderr
+    assert sum(words in line for line in said.stderr.splitlines()) == 1, said.stderr
 
 
 def loads_at_last(merchant: Merchant, path: Path) -> None:
     """With the trouble gone, all is there once, and said so."""
     done = merchant.load(path)
-    assert done.exit_status == 0, done.errors
-    assert set(done.outcomes) <= {"created", "unchanged"}
+    assert done.exit_status == 0, done.stderr
+    assert set(done.row_outcomes) <= {"created", "unchanged"}
     assert {name: bill["amount_due"] for name, bill in merchant.held("bills").items()} == {
         f"B{n}": (n + 1) * 100 for n in range(len(ROWS))
     }
@@ -76,11 +76,10 @@ def test_a_locked_ledger_is_one_line_and_the_next_run_goes_on(merchant: Merchant
     path = merchant.bills(ROWS)
     merchant.load(merchant.bills(["D,E,F,1.00"], "first_bills.csv"))
     with locked(merchant.folder / "var" / "ledger.sqlite"):
-        status = run_command(["load", str(path), "--config", str(merchant.folder / "config.yaml")])
-    said = merchant.capsys.readouterr().err
-    assert status == 3
-    assert "another program has kept the ledger locked" in said
-    assert "Traceback" not in said
+        said = merchant.command("load", path)
+    assert said.exit_status == 3
+    assert "another program has kept the ledger locked" in said.stderr
+    assert "Traceback" not in said.stderr
     assert len(merchant.requests("POST")) == 1, "nothing is sent that cannot be noted"
 
 
@@ -115,14 +114,14 @@ def test_commands_that_read_a_ledger_that_nobody_may_read_say_so_in_one_line(
     merchant: Merchant, words: list[str]
 ) -> None:
     merchant.load(merchant.bills(["D,E,F,1.00"]))
-    config = str(merchant.folder / "config.yaml")
+    words = [word.format(merchant.folder) for word in words]
     with locked(merchant.folder / "var" / "ledger.sqlite", for_readers=True):
-        status = run_command([*(word.format(merchant.folder) for word in words), "--config", config])
-    said = "".join(merchant.capsys.readouterr())
-    assert status == 3, said
-    assert "Traceback" not in said
-    assert said.count("another program has kept the ledger locked") == 1
-    assert run_command([*(word.format(merchant.folder) for word in words), "--config", config]) == 0
+        said = merchant.command(*words)
+    printed = said.stdout + said.stderr
+    assert said.exit_status == 3, printed
+    assert "Traceback" not in printed
+    assert printed.count("another program has kept the ledger locked") == 1
+    assert merchant.command(*words).exit_status == 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -132,13 +131,12 @@ def test_a_migration_that_finds_the_ledger_locked_is_one_line_and_made_up_for(
     merchant.load(merchant.bills(["D,E,F,1.00"]))
     path = merchant.bills(ROWS)
     monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE later (id INTEGER) STRICT;"))
-    words = ["load", str(path), "--config", str(merchant.folder / "config.yaml")]
     with locked(merchant.folder / "var" / "ledger.sqlite"):
-        assert run_command(words) == 3
-    said = merchant.capsys.readouterr().err
-    assert "another program has kept the ledger locked" in said
-    assert "Traceback" not in said
-    assert run_command(words) == 0
+        said = merchant.command("load", path)
+    assert said.exit_status == 3
+    assert "another program has kept the ledger locked" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert merchant.command("load", path).exit_status == 0
 
 
 def test_a_second_run_does_not_start_because_the_lock_file_was_deleted(merchant: Merchant) -> None:
@@ -146,9 +144,9 @@ def test_a_second_run_does_not_start_because_the_lock_file_was_deleted(merchant:
     (merchant.folder / "var").mkdir()
     with only_run(merchant.folder / "var" / "lock"):
         (merchant.folder / "var" / "lock").unlink()
-        status = run_command(["load", str(path), "--config", str(merchant.folder / "config.yaml")])
-    assert status == 4
-    assert "another run is active" in merchant.capsys.readouterr().err
+        said = merchant.command("load", path)
+    assert said.exit_status == 4
+    assert "another run is active" in said.stderr
 
 
 # -- work_dir is removed, or refuses ----------------------------------------------------------------------------
@@ -234,23 +232,21 @@ def test_a_disk_that_dies_at_any_step_is_told_in_one_line(merchant: Merchant) ->
     disk = DeadDisk(merchant.folder / "var")
     names = iter(range(10**6))
 
-    def load(dies_at: int | None) -> tuple[int, str]:
+    def load(dies_at: int | None) -> Said:
         number = next(names)
         rows = [f"C{number},A{number},B{number},1.00", f"C{number},A{number},X{number},1.005"]
         path = merchant.bills(rows, f"{number}_bills.csv")
-        merchant.capsys.readouterr()
         with disk.dead(dies_at, PROBLEMS[number % len(PROBLEMS)]):
-            status = run_command(["load", str(path), "--config", str(merchant.folder / "config.yaml")])
-        return status, merchant.capsys.readouterr().err
+            return merchant.command("load", path)
 
-    assert [load(None)[0] for _ in range(2)] == [1, 1]  # the first also makes the folders
+    assert [load(None).exit_status for _ in range(2)] == [1, 1]  # the first also makes the folders
     steps = disk.steps
     assert steps > 25
     for dies_at in range(steps):
-        status, said = load(dies_at)
-        assert "Traceback" not in said, (dies_at, said)
-        assert status == 3, (dies_at, said)
-        assert "then run again" in said
-    assert run_command(["run", "--config", str(merchant.folder / "config.yaml")]) in {0, 1, 3}
+        said = load(dies_at)
+        assert "Traceback" not in said.stderr, (dies_at, said)
+        assert said.exit_status == 3, (dies_at, said)
+        assert "then run again" in said.stderr
+    assert merchant.command("run").exit_status in {0, 1, 3}
     bills = merchant.held("bills")
     assert all(bill["amount_due"] == 100 for bill in bills.values())

@@ -15,10 +15,11 @@ from pipeline.core.api.requests import BillRequest, Party
 from pipeline.core.api.scheduler import AccountGroup, CustomerQueue, FairQueue
 from pipeline.load.retrying_client import BESIDE
 from pipeline.sandbox import faults
-from pipeline.sandbox.faults import Received, Scripted
+from pipeline.sandbox.faults import Scripted
 from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
+from tests.world import first, posts
 
 Open = Callable[..., Merchant]
 SOAK = bool(os.environ.get("SOAK"))
@@ -27,18 +28,6 @@ LAST_WAITS_S = 1.5
 AROUND_S = 2.0
 """Of a load: the start of the process and of the pace, reports, the last refused request's wait."""
 LARGE, OTHERS = (20_000, 1000) if SOAK else (1500, 300)
-
-
-def first_send_of(reference: str) -> Callable[[Received], bool]:
-    once: list[int] = []
-
-    def is_it(request: Received) -> bool:
-        if request.method != "POST" or f'"external_reference":"{reference}"'.encode() not in request.body:
-            return False
-        once.append(request.number)
-        return len(once) == 1
-
-    return is_it
 
 
 def test_a_limit_of_the_api_is_kept_with_few_refusals_and_no_loss(open_merchant: Open) -> None:
@@ -50,8 +39,8 @@ def test_a_limit_of_the_api_is_kept_with_few_refusals_and_no_loss(open_merchant:
     began = time.monotonic()
     loaded = merchant.load(bills)
     took_s = time.monotonic() - began
-    assert loaded.outcomes == ["created"] * len(rows)
-    requests = loaded.summary["requests"]
+    assert loaded.row_outcomes == ["created"] * len(rows)
+    requests = loaded.file["requests"]
     assert requests["rate_limited"] <= 0.05 * requests["sent"]
     assert count >= 0.9 * limit * (took_s - AROUND_S)
 
@@ -71,17 +60,17 @@ def test_429s_at_random_leave_most_of_the_rate_on_the_wire(
             began = time.monotonic()
             loaded = merchant.load(bills)
             times.append(time.monotonic() - began)
-            assert loaded.outcomes == ["created"] * len(rows)
-            assert (loaded.summary["requests"]["rate_limited"] > 0) is (each > 0)
+            assert loaded.row_outcomes == ["created"] * len(rows)
+            assert (loaded.file["requests"]["rate_limited"] > 0) is (each > 0)
     assert min(took_s[0.0]) >= at_least * (min(took_s[share]) - LAST_WAITS_S)
 
 
 def test_a_request_that_was_refused_for_now_leaves_its_place_to_others(open_merchant: Open) -> None:
     """One place: what comes after a refused request is done long before the refused one may try again."""
-    refused = first_send_of("B0")
+    refused = first(posts("B0"))
     merchant = open_merchant(faults=Scripted({refused: faults.status(429, stored=False)}), max_in_flight=1)
     loaded = merchant.load(merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(20)]))
-    assert loaded.outcomes == ["created"] * 20
+    assert loaded.row_outcomes == ["created"] * 20
     assert [bill["external_reference"] for bill in merchant.api.snapshot()["bills"]][-1] == "B0"
 
 
@@ -96,7 +85,7 @@ def test_a_stop_ends_those_that_wait_after_a_429_at_once(open_merchant: Open) ->
     timer.start()
     loaded = merchant.load(bills)
     assert time.monotonic() - began < 3 + 3
-    assert set(loaded.outcomes) == {"not_attempted"}
+    assert set(loaded.row_outcomes) == {"not_attempted"}
     at_work = len({request["idempotency_key"] for request in merchant.api.snapshot()["requests"]})
     assert 8 < at_work <= 8 * (1 + BESIDE)
 
@@ -105,7 +94,10 @@ def test_the_others_are_done_long_before_a_customer_with_very_many_bills(open_me
     merchant = open_merchant(max_in_flight=8)
     rows = [f"LARGE,A,L{n},1.00" for n in range(LARGE)] + [f"C{n},A{n},B{n},1.00" for n in range(OTHERS)]
     loaded = merchant.load(merchant.bills(rows))
-    assert loaded.counts() == {"total": LARGE + OTHERS, "created": LARGE + OTHERS}
+    assert (loaded.file["records"]["total"], loaded.outcomes()) == (
+        LARGE + OTHERS,
+        {"created": LARGE + OTHERS},
+    )
     order = [bill["customer_reference"] for bill in merchant.api.snapshot()["bills"]]
     last_of_the_others = max(place for place, customer in enumerate(order) if customer != "LARGE")
     assert last_of_the_others < OTHERS * 1.2 + 100

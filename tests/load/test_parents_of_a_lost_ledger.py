@@ -47,5 +47,5 @@ def test_the_first_new_customer_behind_known_ones_costs_two_looks_and_the_next_n
 def test_an_account_of_another_customer_is_a_conflict_and_the_others_go_on(merchant: Merchant) -> None:
     rows = ["C0,A0,B0,1.00", "C0,A1,B1,1.00", "C0,A9,B2,1.00", "C3,A3,B3,1.00"]
     loaded = merchant.load(merchant.bills(rows, name="bills2.csv"))
-    assert loaded.outcomes == ["created", "conflict", "conflict", "created"]
+    assert loaded.row_outcomes == ["created", "conflict", "conflict", "created"]
     assert merchant.held("bills")["B3"]["account_reference"] == "A3"

@@ -7,33 +7,26 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from pipeline.cli import run_command
-from pipeline.sandbox.faults import NoFaults, Received, Scripted, drop_before, status
+from pipeline.sandbox.faults import NoFaults, Scripted, drop_before, status
 from tests.load.conftest import Loaded, Merchant
+from tests.world import posts
 
 Open = Callable[..., Merchant]
 ROWS = ["C1,A1,B1,1.00", "C1,A1,B2,2.00", "C2,A2,B3,3.00"]
 
 
-def creates(reference: str) -> Callable[[Received], bool]:
-    return lambda received: received.method == "POST" and f'"{reference}"'.encode() in received.body
-
-
 def retried(merchant: Merchant, *words: str) -> tuple[int, str]:
-    merchant.capsys.readouterr()
-    exit_status = run_command(["retry", *words, "--config", str(merchant.folder / "config.yaml")])
-    return exit_status, merchant.capsys.readouterr().err
+    said = merchant.command("retry", *words)
+    return said.exit_status, said.stderr
 
 
 def test_a_stored_refusal_whose_cause_is_gone_is_created_by_a_retry(open_merchant: Open) -> None:
-    merchant = open_merchant(faults=Scripted({creates("B2"): status(402, stored=True)}))
+    merchant = open_merchant(faults=Scripted({posts("B2"): status(402, stored=True)}))
     path = merchant.bills(ROWS)
-    assert merchant.load(path).outcomes == ["created", "refused", "created"]
+    assert merchant.load(path).row_outcomes == ["created", "refused", "created"]
     merchant.api.faults = NoFaults()
     again: Loaded = merchant.load(path)
-    assert again.summary["state"] == "already_loaded"
+    assert again.file["state"] == "already_loaded"
     assert retried(merchant, path.name)[0] == 0
     assert [row["outcome"] for row in merchant.results(path)] == ["created"] * 3
     assert not list((merchant.folder / "var" / "reports").glob("*/rejects.csv"))
@@ -41,7 +34,7 @@ def test_a_stored_refusal_whose_cause_is_gone_is_created_by_a_retry(open_merchan
 
 
 def test_a_retry_that_is_refused_again_says_so(open_merchant: Open) -> None:
-    merchant = open_merchant(faults=Scripted({creates("B2"): status(402, stored=True)}))
+    merchant = open_merchant(faults=Scripted({posts("B2"): status(402, stored=True)}))
     path = merchant.bills(ROWS)
     merchant.load(path)
     assert retried(merchant, "all")[0] == 1
@@ -51,7 +44,7 @@ def test_a_retry_that_is_refused_again_says_so(open_merchant: Open) -> None:
 def test_a_retry_names_files_by_name_or_digits_and_nothing_else(open_merchant: Open) -> None:
     merchant = open_merchant()
     path = merchant.bills(ROWS)
-    sha256 = merchant.load(path).summary["file"]["sha256"]
+    sha256 = merchant.load(path).file["file"]["sha256"]
     assert retried(merchant, sha256[:8])[0] == 0
     exit_status, said = retried(merchant, "other.csv")
     assert exit_status == 2
@@ -80,31 +73,28 @@ def test_day_one_in_doubt_and_day_two_loaded_leaves_day_two(open_merchant: Open)
     }
 
 
-def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(
-    open_merchant: Open, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(open_merchant: Open) -> None:
     merchant = open_merchant()
-    config = str(merchant.folder / "config.yaml")
     copy = merchant.folder / "copy.sqlite"
-    assert run_command(["backup", str(copy), "--config", config]) == 2
+    assert merchant.command("backup", copy).exit_status == 2
     merchant.load(merchant.bills(ROWS))
-    assert run_command(["backup", str(copy), "--config", config]) == 0
-    assert "ledger.sqlite-wal away" in capsys.readouterr().err, "a log that stays is played into the copy"
+    said = merchant.command("backup", copy)
+    assert said.exit_status == 0
+    assert "ledger.sqlite-wal away" in said.stderr, "a log that stays is played into the copy"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as ledger:
         assert ledger.execute("SELECT count(*) FROM outcomes").fetchone() == (3,)
-    assert run_command(["backup", str(copy), "--config", config]) == 2
+    assert merchant.command("backup", copy).exit_status == 2
 
 
 def test_a_restored_backup_doubles_nothing(open_merchant: Open) -> None:
     merchant = open_merchant()
-    config = str(merchant.folder / "config.yaml")
     merchant.load(merchant.bills(ROWS[:1]))
     copy = merchant.folder / "copy.sqlite"
-    run_command(["backup", str(copy), "--config", config])
+    assert merchant.command("backup", copy).exit_status == 0
     path = merchant.bills(ROWS, name="bills2.csv")
     merchant.load(path)
     merchant.lose_ledger()
     copy.rename(merchant.folder / "var" / "ledger.sqlite")
-    assert merchant.load(path).outcomes == ["unchanged"] * 3
+    assert merchant.load(path).row_outcomes == ["unchanged"] * 3
     assert len(merchant.held("bills")) == 3

@@ -10,22 +10,10 @@ import pytest
 from pipeline.sandbox.faults import Fault, Received, Scripted, drop_after, drop_before, slow, status
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
+from tests.world import first, posts
 
 Open = Callable[..., Merchant]
 ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(12)]
-
-
-def first_send_of(reference: str) -> Callable[[Received], bool]:
-    """True once, for the first POST whose body is the bill of that reference."""
-    seen: list[int] = []
-
-    def is_it(received: Received) -> bool:
-        if received.method != "POST" or f'"external_reference":"{reference}"'.encode() not in received.body:
-            return False
-        seen.append(received.number)
-        return len(seen) == 1
-
-    return is_it
 
 
 def assert_all_there(merchant: Merchant) -> None:
@@ -58,11 +46,11 @@ def test_a_request_that_goes_wrong_once_is_settled_in_the_same_run(
     open_merchant: Open, fault: Fault, outcome: str, reference: str, duplicate_status: Literal[409, 422]
 ) -> None:
     merchant = open_merchant(
-        Switches(duplicate_status=duplicate_status), Scripted({first_send_of(reference): fault})
+        Switches(duplicate_status=duplicate_status), Scripted({first(posts(reference)): fault})
     )
     loaded = merchant.load(merchant.bills(ROWS))
     assert loaded.exit_status == 0
-    assert loaded.outcomes == [outcome] * 12
+    assert loaded.row_outcomes == [outcome] * 12
     assert_all_there(merchant)
 
 
@@ -81,37 +69,37 @@ def test_a_lost_ledger_costs_look_ups_and_no_duplicates(
 ) -> None:
     merchant = open_merchant(switches)
     path = merchant.bills(ROWS)
-    assert merchant.load(path).outcomes == ["created"] * 12
+    assert merchant.load(path).row_outcomes == ["created"] * 12
     merchant.lose_ledger()
     if keys_forgotten:
         merchant.api.forget_idempotency_keys()
     again = merchant.load(path)
     assert again.exit_status == 0
-    assert again.outcomes == ["unchanged"] * 12
+    assert again.row_outcomes == ["unchanged"] * 12
     assert_all_there(merchant)
 
 
 def test_a_request_that_outlasts_its_time_out_creates_one_bill(open_merchant: Open) -> None:
     merchant = open_merchant(
         Switches(allow_duplicate_references=True),
-        Scripted({first_send_of("B0"): slow(3.0)}),
+        Scripted({first(posts("B0")): slow(3.0)}),
         timeout_s=0.8,
         max_attempts=10,
         max_retry_s=30,
     )
     loaded = merchant.load(merchant.bills(ROWS))
-    assert loaded.outcomes == ["created"] * 12
+    assert loaded.row_outcomes == ["created"] * 12
     assert_all_there(merchant)
 
 
 def test_when_the_api_is_down_the_file_is_unfinished_and_goes_on_next_time(merchant: Merchant) -> None:
     path = merchant.bills(ROWS)
-    merchant.configure(max_attempts=2)
+    merchant.configure_api(max_attempts=2)
     merchant.api.stop()
     loaded = merchant.load(path)
     assert loaded.exit_status == 3
-    assert loaded.summary["state"] == "unfinished"
-    assert loaded.counts() == {"total": 12, "not_attempted": 12}
+    assert loaded.file["state"] == "unfinished"
+    assert (loaded.file["records"]["total"], loaded.outcomes()) == (12, {"not_attempted": 12})
     merchant.api.start()
     assert merchant.run().exit_status == 0
     assert [row["outcome"] for row in merchant.results(path)] == ["created"] * 12
@@ -122,8 +110,8 @@ def test_a_refused_key_stops_the_run_with_nothing_refused(merchant: Merchant) ->
     merchant.api.expire_key("sk_test_sandbox")
     loaded = merchant.load(merchant.bills(ROWS))
     assert loaded.exit_status == 3
-    assert loaded.counts() == {"total": 12, "not_attempted": 12}
-    assert "the API key was refused with 403" in loaded.errors
+    assert (loaded.file["records"]["total"], loaded.outcomes()) == (12, {"not_attempted": 12})
+    assert "the API key was refused with 403" in loaded.stderr
     assert len(merchant.requests()) <= 8
 
 
@@ -132,16 +120,16 @@ def test_the_same_refusal_of_the_first_twenty_stops_the_run(open_merchant: Open)
     rows = [f"C{n},A{n},B{n},1.00" for n in range(60)]
     loaded = merchant.load(merchant.bills(rows))
     assert loaded.exit_status == 3
-    assert loaded.summary["records"]["refused"] <= 28
-    assert loaded.summary["records"]["not_attempted"] >= 32
+    assert loaded.file["records"]["refused"] <= 28
+    assert loaded.file["records"]["not_attempted"] >= 32
 
 
 def test_a_refused_opener_is_followed_by_the_next_bill_which_nests_its_parents_again(
     open_merchant: Open,
 ) -> None:
-    merchant = open_merchant(faults=Scripted({first_send_of("B0"): status(402)}))
+    merchant = open_merchant(faults=Scripted({first(posts("B0")): status(402)}))
     loaded = merchant.load(merchant.bills(["C1,A1,B0,1.00", "C1,A1,B1,2.00", "C1,A1,B2,3.00"]))
-    assert loaded.outcomes == ["refused", "created", "created"]
+    assert loaded.row_outcomes == ["refused", "created", "created"]
     assert loaded.exit_status == 1
     assert loaded.rows[0]["codes"].startswith("api.402")
 
@@ -150,15 +138,15 @@ def test_a_bill_in_doubt_keeps_its_file_unfinished_and_is_settled_by_the_next_ru
     open_merchant: Open,
 ) -> None:
     def is_b5(received: Received) -> bool:
-        return received.method == "POST" and b'"external_reference":"B5"' in received.body and failing
+        return failing and posts("B5")(received)
 
     failing = True
     merchant = open_merchant(faults=Scripted({is_b5: drop_before()}), max_attempts=3)
     path = merchant.bills(ROWS)
     loaded = merchant.load(path)
     assert loaded.exit_status == 3
-    assert loaded.outcomes.count("in_doubt") == 1
-    assert loaded.outcomes.count("created") == 11
+    assert loaded.row_outcomes.count("in_doubt") == 1
+    assert loaded.row_outcomes.count("created") == 11
     failing = False
     sent_before = int(next(row["attempts"] for row in loaded.rows if row["outcome"] == "in_doubt"))
     assert merchant.run().exit_status == 0
@@ -168,11 +156,8 @@ def test_a_bill_in_doubt_keeps_its_file_unfinished_and_is_settled_by_the_next_ru
 
 
 def test_answers_that_are_all_nonsense_are_settled_by_a_last_look(open_merchant: Open) -> None:
-    def is_b5(received: Received) -> bool:
-        return received.method == "POST" and b'"external_reference":"B5"' in received.body
-
-    merchant = open_merchant(faults=Scripted({is_b5: drop_after()}), max_attempts=3)
+    merchant = open_merchant(faults=Scripted({posts("B5"): drop_after()}), max_attempts=3)
     loaded = merchant.load(merchant.bills(ROWS))
-    assert loaded.outcomes == ["created"] * 12
+    assert loaded.row_outcomes == ["created"] * 12
     assert loaded.exit_status == 0
     assert_all_there(merchant)

@@ -32,25 +32,25 @@ def test_over_https_a_monitor_must_prove_who_it_is(desk: Desk, authority: Author
     with Monitor(authority.context()) as monitor:
         desk.put("ping.url", monitor.url.replace("127.0.0.1", "localhost") + "/\n").chmod(0o600)
         desk.configure(ping={"url_file": "ping.url"})
-        stranger = desk.billferry("run", "--verbose")
+        stranger = desk.spawn("run", "--verbose")
         assert monitor.asked == []
-        assert stranger.status == 0
-        assert "the ping of success failed (it cannot be reached)" in stranger.err
+        assert stranger.exit_status == 0
+        assert "the ping of success failed (it cannot be reached)" in stranger.stderr
         desk.environment["SSL_CERT_FILE"] = str(authority.path)
-        proved = desk.billferry("run", "--verbose")
+        proved = desk.spawn("run", "--verbose")
     assert monitor.asked == ["/start", ""]
-    assert "failed" not in proved.err
-    assert SECRET not in stranger.err + proved.err
+    assert "failed" not in proved.stderr
+    assert SECRET not in stranger.stderr + proved.stderr
 
 
 def test_an_address_that_others_could_read_is_a_mistake(desk: Desk) -> None:
     desk.put("ping.url", f"http://127.0.0.1:9/{SECRET}\n").chmod(0o644)
     desk.configure(ping={"url_file": "ping.url"})
-    said = desk.billferry("run")
-    assert said.status == 2
-    assert said.err.startswith("billferry: ping.url_file: ")
-    assert "can be read by others; run chmod 600" in said.err
-    assert SECRET not in said.err
+    said = desk.spawn("run")
+    assert said.exit_status == 2
+    assert said.stderr.startswith("billferry: ping.url_file: ")
+    assert "can be read by others; run chmod 600" in said.stderr
+    assert SECRET not in said.stderr
 
 
 # -- nobody waits ---------------------------------------------------------------------------------------------
@@ -92,10 +92,10 @@ def test_a_run_is_not_held_by_a_mute_monitor_nor_by_a_mute_name_server(desk: Des
             monitor.mute = mute
             desk.environment["BILLFERRY_PING__URL"] = monitor.url
             began = time.monotonic()
-            said = desk.billferry("run", code=code)
+            said = desk.spawn("run", code=code)
             assert time.monotonic() - began < 15, "start and end of a run take 0.5 s each"
-            assert said.status == 0
-            assert said.err.count("failed (no answer within 0.5 s); the run is not concerned") == 2
+            assert said.exit_status == 0
+            assert said.stderr.count("failed (no answer within 0.5 s); the run is not concerned") == 2
         assert monitor.asked == ["/start", ""]
 
 

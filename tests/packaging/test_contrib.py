@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import ROOT, Desk, desk
+from tests.cli.desk import Desk, desk
 from tests.docs.session import write_program
 from tests.packaging.cron import PROGRAM, as_cron_runs_it, cron_line
+from tests.world import ROOT
 
 __all__ = ["desk"]
 
-CONTRIB = Path(ROOT) / "contrib"
+CONTRIB = ROOT / "contrib"
 UNITS = sorted((CONTRIB / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 INSTANCE_FOLDER = "/srv/billferry/%i"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import GOOD_BILLS, ROOT, Desk
+from tests.cli.desk import GOOD_BILLS, Desk
 from tests.cli.watcher import bill, until, watching
 from tests.servers.openssh import OpenSsh, require_sshd
+from tests.world import ROOT
 
 WATCH_S = 100.0 if os.environ.get("SOAK") else 20.0
 SETTLE_S = 1.0
@@ -117,8 +118,8 @@ def test_files_dropped_every_second_through_an_outage_and_a_restart_are_all_load
 def test_while_it_watches_other_commands_get_their_turn(desk: Desk) -> None:
     with watching(desk) as watcher:
         desk.put("other_bills.csv", bill(7))
-        assert desk.billferry("load", "other_bills.csv", "--wait", "5").status == 0
-        assert desk.billferry("status").status == 0
+        assert desk.spawn("load", "other_bills.csv", "--wait", "5").exit_status == 0
+        assert desk.spawn("status").exit_status == 0
         assert watcher.stop()[0] == 143
 
 
@@ -134,7 +135,7 @@ with only_run(Path("var/lock")):
 
 def test_a_command_that_holds_the_lock_is_waited_for(desk: Desk) -> None:
     (desk.folder / "var").mkdir(mode=0o700)
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": ROOT}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, env=environment, cwd=desk.folder, text=True
     ) as holder:
@@ -169,7 +170,7 @@ def test_a_held_file_is_told_once_and_sent_once_it_is_released(desk: Desk) -> No
             until(lambda number=number: f"{number}_bills.csv: held" in watcher.text, 20)  # type: ignore[misc]
         assert watcher.text.count("0_bills.csv: held") == 1
         assert watcher.created() == set()
-        assert desk.billferry("release", "0_bills.csv", "--wait", "20").status == 0
+        assert desk.spawn("release", "0_bills.csv", "--wait", "20").exit_status == 0
         desk.put("drop/2_bills.csv", bill(2))
         until(lambda: len(watcher.created()) == 3, 20)
         watcher.stop()
@@ -180,24 +181,24 @@ def test_a_wrong_host_key_needs_a_person_and_ends_it_but_each_start_takes_what_w
 ) -> None:
     (tmp_path / "known_hosts").write_text("")
     desk.put("drop/1_bills.csv", bill(1))
-    said = desk.billferry("watch")
-    assert said.status == 5
-    assert "trust-host" in said.err
+    said = desk.spawn("watch")
+    assert said.exit_status == 5
+    assert "trust-host" in said.stderr
     time.sleep(SETTLE_S)
-    assert desk.billferry("watch").status == 5
+    assert desk.spawn("watch").exit_status == 5
     assert [each["external_reference"] for each in desk.api.snapshot()["bills"]] == ["B1"]
 
 
 def test_a_wrong_config_ends_it_at_once(desk: Desk) -> None:
     desk.configure(drop=None)
-    said = desk.billferry("watch")
-    assert said.status == 2
-    assert "nothing to watch" in said.err
+    said = desk.spawn("watch")
+    assert said.exit_status == 2
+    assert "nothing to watch" in said.stderr
     desk.configure(merchant="another")
     desk.put("drop/1_bills.csv", bill(1))
-    desk.billferry("run")
+    desk.spawn("run")
     desk.configure(merchant="citypower")
-    assert desk.billferry("watch").status == 2
+    assert desk.spawn("watch").exit_status == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -232,6 +233,6 @@ setattr(place, name, swallowing)
 @pytest.mark.parametrize("where", SWALLOWED_IN)
 def test_a_signal_that_something_swallows_ends_it_all_the_same(desk: Desk, where: str) -> None:
     desk.configure(metrics_file="metrics.prom")
-    said = desk.billferry("watch", code=f"{SWALLOWED_IN[where]}\n{SWALLOWED}")
-    assert said.status == 143
-    assert "stopped by SIGTERM" in said.err
+    said = desk.spawn("watch", code=f"{SWALLOWED_IN[where]}\n{SWALLOWED}")
+    assert said.exit_status == 143
+    assert "stopped by SIGTERM" in said.stderr

@@ -182,7 +182,7 @@ def test_a_retry_sends_a_refused_bill_again_over_all_its_lines(shop: Merchant) -
     spread_over_its_lines(shop, said, "B-1", "refused", "1")
     assert len(shop.rejects(said)) == 3
     shop.api.faults = NoFaults()
-    again = shop._command("retry", "all")
+    again = shop.json_command("retry", "all")
     assert (again.exit_status, again.outcomes()) == (0, {"created": 5})
     assert again.file["amounts_minor"]["ZAR"]["created"] == 3125
     assert amounts(shop) == {"B-1": 1875, "B-2": 750, "B-3": 500}

@@ -31,9 +31,9 @@ def loaded(merchant: Merchant) -> Path:
 
 def again(merchant: Merchant, name: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and words of `report`; nothing is asked of the API by it."""
-    asked = merchant._asked()
+    asked = merchant.asked()
     exit_status = run_command(["report", name, "--config", str(merchant.folder / "config.yaml")])
-    assert merchant._asked() == asked
+    assert merchant.asked() == asked
     return exit_status, capsys.readouterr().err
 
 

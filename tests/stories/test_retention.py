@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import run_command
 from pipeline.sandbox.faults import Scripted, status
 from tests.stories.files import bills
-from tests.stories.merchant import Merchant, Said
+from tests.stories.merchant import Merchant
 
 DAY_S = 86_400
 KEEP = {"landing_days": 30, "reports_days": 60, "outcomes_days": 90}
@@ -140,24 +139,19 @@ def test_a_report_that_is_still_owed_is_kept(sftp_merchant: Merchant) -> None:
     assert len(sftp_merchant.names_in("sftp/reports")) == 1
 
 
-def retry(merchant: Merchant, *words: str, capsys: pytest.CaptureFixture[str]) -> Said:
-    exit_status = run_command(["retry", *words, "--config", str(merchant.folder / "config.yaml")])
-    return Said(exit_status, [], capsys.readouterr().err, merchant._asked())
-
-
 def test_a_retry_without_our_copy_says_so_and_works_once_the_file_is_shown_again(
-    merchant: Merchant, loaded: Path, capsys: pytest.CaptureFixture[str]
+    merchant: Merchant, loaded: Path
 ) -> None:
     let_pass(merchant, 31)
     merchant.run()
-    said = retry(merchant, "all", capsys=capsys)
+    said = merchant.command("retry", "all")
     assert said.exit_status == 1
     assert "our copy was removed after retention.landing_days" in said.stderr
     assert merchant.load(loaded).state == "already_loaded"
     merchant.run()
     assert copies(merchant) == 1, "a copy that came again is young"
     merchant.api.faults = Scripted({})
-    assert retry(merchant, "all", capsys=capsys).exit_status == 1, "one record is rejected for good"
+    assert merchant.command("retry", "all").exit_status == 1, "one record is rejected for good"
     assert set(merchant.held("bills")) == {"B1", "B3"}
 
 

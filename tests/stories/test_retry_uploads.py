@@ -18,6 +18,6 @@ def test_the_reports_of_a_retry_are_uploaded_again(sftp_merchant: Merchant) -> N
     (there,) = (merchant.folder / "sftp" / "reports").glob("*/summary.json")
     assert json.loads(there.read_text())["records"]["refused"] == 1
     merchant.api.faults = NoFaults()
-    assert merchant._command("retry", "all").exit_status == 0
+    assert merchant.json_command("retry", "all").exit_status == 0
     told = json.loads(there.read_text())["records"]
     assert (told["created"], told["refused"]) == (2, 0)
