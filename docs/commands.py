@@ -28,7 +28,7 @@ def commands() -> str:
 
 
 def _section(title: str, command: Any) -> str:
-    usage = [_metavar(parameter) for parameter in command.params if _is_argument(parameter)]
+    usage = [parameter.typed for parameter in command.params if _is_argument(parameter)]
     lines = [f"### {title}", "", " ".join((command.help or "").split())]
     if usage:
         lines += ["", f"`{title} [OPTIONS] {' '.join(usage)}`"]
@@ -52,15 +52,9 @@ def _row(parameter: Any) -> tuple[str, str, str]:
 
 def _words(parameter: Any) -> list[str]:
     if _is_argument(parameter):
-        return [_metavar(parameter)]
+        return [parameter.typed]
     # Completion is typer's own and the same everywhere.
     return [] if "completion" in parameter.name else list(parameter.opts)
-
-
-def _metavar(parameter: Any) -> str:
-    name = parameter.name.upper().removesuffix("S") if parameter.nargs == -1 else parameter.name.upper()
-    several = "…" if parameter.nargs == -1 else ""
-    return f"{name}{several}" if parameter.required else f"[{name}{several}]"
 
 
 def _is_argument(parameter: Any) -> bool:

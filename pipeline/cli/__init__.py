@@ -27,6 +27,7 @@ from pipeline.cli.options import (
     finish,
     start,
 )
+from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import (
     command_of,
     one_line,
@@ -42,10 +43,12 @@ from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageErro
 
 app = typer.Typer(
     name="billferry",
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -70,7 +73,7 @@ def billferry(
 @app.command()
 def demo(
     folder: Annotated[
-        Path, typer.Option("--dir", help="Where the demo works and leaves its reports.")
+        Path, typer.Option("--dir", metavar="FOLDER", help="Where the demo works and leaves its reports.")
     ] = Path("billferry-demo"),
     verbose: Verbose = False,
 ) -> None:
@@ -153,16 +156,22 @@ def validate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="For files in the canonical columns: bill, account_balance or customer_balance. No config."
+            metavar="MODEL",
+            help="For files in the canonical columns: bill, account_balance or customer_balance. No config.",
         ),
     ] = None,
     feed: FeedName = None,
     show: Annotated[
-        int, typer.Option(min=0, max=MOST, help="Print the first so many requests that would be sent.")
+        int,
+        typer.Option(
+            min=0, max=MOST, metavar="N", help="Print the first so many requests that would be sent."
+        ),
     ] = 0,
     rejects: Annotated[
         Path | None,
-        typer.Option(help="Write each file's rejected records, with the reasons, into this folder."),
+        typer.Option(
+            metavar="FOLDER", help="Write each file's rejected records, with the reasons, into this folder."
+        ),
     ] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -203,7 +212,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose
 @app.command()
 def retry(
     files: Annotated[
-        list[str], typer.Argument(help="File names, or first 8 digits or more of their SHA-256; or: all")
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="File names, or first 8 digits or more of their SHA-256; or: all"
+        ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     wait: Wait = 0.0,
@@ -281,7 +293,7 @@ def trust_host(
 
 @app.command()
 def backup(
-    path: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist.")],
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> None:
@@ -294,10 +306,12 @@ def backup(
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = DEFAULT_CONFIG,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = DEFAULT_CONFIG,
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", help="Propose the feed for this bill file, to be confirmed by a person."),
+        typer.Option(
+            "--from", metavar="FILE", help="Propose the feed for this bill file, to be confirmed by a person."
+        ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:

@@ -17,7 +17,10 @@ if (
 
 DEFAULT_CONFIG = Path("config.yaml")
 ConfigPath = Annotated[
-    Path, typer.Option("--config", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True)
+    Path,
+    typer.Option(
+        "--config", metavar="FILE", envvar="BILLFERRY_CONFIG", help="The config file.", show_default=True
+    ),
 ]
 MOST = 1_000_000_000
 """More records than any file has."""
@@ -26,16 +29,27 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step o
 Limit = Annotated[
     int | None,
     typer.Option(
-        min=1, max=MOST, help="A live canary: send only the first N records left; the rest is held."
+        min=1,
+        max=MOST,
+        metavar="N",
+        help="A live canary: send only the first N records left; the rest is held.",
     ),
 ]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another run to end.")]
-FeedName = Annotated[str | None, typer.Option("--feed", help="Read them as this feed, whatever their names.")]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Seconds to wait for another run to end.")
+]
+FeedName = Annotated[
+    str | None, typer.Option("--feed", metavar="FEED", help="Read them as this feed, whatever their names.")
+]
 Files = Annotated[
     list[Path],
-    typer.Argument(exists=True, dir_okay=False, help="Bill files; they are left where they are."),
+    typer.Argument(
+        exists=True, dir_okay=False, metavar="FILE…", help="Bill files; they are left where they are."
+    ),
 ]
-KnownFile = Annotated[str, typer.Argument(help="A file name, or the first 8 digits or more of its SHA-256.")]
+KnownFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="A file name, or the first 8 digits or more of its SHA-256.")
+]
 PRIVATE = 0o077
 """The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""
 

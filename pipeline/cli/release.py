@@ -46,7 +46,7 @@ def release(
 
 def refuse(
     file: KnownFile,
-    why: Annotated[str, typer.Option("--why", help="The reason, for the reports.")],
+    why: Annotated[str, typer.Option("--why", metavar="REASON", help="The reason, for the reports.")],
     config: ConfigPath = DEFAULT_CONFIG,
     wait: Wait = 0.0,
     as_json: AsJson = False,

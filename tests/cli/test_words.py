@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -9,9 +10,39 @@ from importlib.metadata import version
 
 import pytest
 
+from docs.commands import command_words
 from pipeline.cli import run_command
 
+EVERY = [command for command in command_words() if command]
 COMMANDS = ["demo", "run", "load", "validate", "status", "init", "sandbox"]
+
+
+METAVARS = r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|SHA256:…"
+"""What help shows for a value."""
+
+
+@pytest.mark.parametrize("command", [*EVERY, ""])
+def test_a_short_h_asks_for_help_as_well(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [command] if command else []
+    assert run_command([*words, "-h"]) == 0
+    asked_in_short = capsys.readouterr().out
+    assert run_command([*words, "--help"]) == 0
+    assert capsys.readouterr().out == asked_in_short
+    assert "-h, --help" in asked_in_short
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_help_shows_plain_words_for_what_is_to_be_typed(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([command, "-h"]) == 0
+    usage, help_text = capsys.readouterr().out.split("\n", 1)
+    shown = re.fullmatch(rf"Usage: billferry {command} \[OPTIONS\](?: (.*))?", usage)
+    assert shown is not None, usage
+    assert re.fullmatch(rf"{METAVARS}|\[FILE\]|", shown[1] or ""), usage
+    assert not re.search(r"<\w|list\[|\{", help_text)
+    options = re.findall(r"^  (?:-\w, )?--[a-z-]+ (\S.*?)(?:  |$)", help_text, re.MULTILINE)
+    assert all(re.fullmatch(METAVARS, option) for option in options), options
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -63,7 +63,7 @@ def test_every_command_and_option_is_documented() -> None:
         assert section, name
         assert f"billferry {name}" in page("README.md"), name
         for parameter in command.params:
-            words = parameter.opts if parameter.param_type_name == "option" else [parameter.name[:-1].upper()]
+            words = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar]
             assert parameter.help, f"{name} {words} has no help"
             for word in words:
                 assert word in section[1], f"{name} {word}"
