@@ -49,13 +49,13 @@ def loaded(watcher: Watcher, name: str) -> bool:
 
 def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, monitor: Monitor) -> None:
     with watching(desk, code=OFTEN) as watcher:
-        until(lambda: len(monitor.asked) >= 3, 10)
+        until(lambda: len(monitor.asked) >= 3)
         assert set(monitor.asked) == {""}, "signs of life, and no start"
         desk.put("drop/mixed_bills.csv", MIXED_BILLS)
-        until(lambda: "/fail" in monitor.asked, 5)
-        until(lambda: monitor.asked[-1] == "", 5)
+        until(lambda: "/fail" in monitor.asked)
+        until(lambda: monitor.asked[-1] == "")
         monitor.answers = 500
-        until(lambda: monitor.asked[-4:] == [""] * 4, 10)
+        until(lambda: monitor.asked[-4:] == [""] * 4)
         assert watcher.stop()[0] == 143
     assert watcher.text.count("the ping of success failed (it answers 500)") == 1, "once, not every minute"
     assert SECRET not in watcher.text
@@ -63,7 +63,7 @@ def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, m
 
 def test_a_watch_with_nothing_to_look_at_for_long_gives_signs_of_life(desk: Desk, monitor: Monitor) -> None:
     with watching(desk, code="import pipeline.run.watch; pipeline.run.watch.PING_S = 0.3") as watcher:
-        until(lambda: len(monitor.asked) >= 5, 10)
+        until(lambda: len(monitor.asked) >= 5)
         assert watcher.stop()[0] == 143
     assert set(monitor.asked) == {""}
 
@@ -75,8 +75,8 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
     with watching(desk, code=OFTEN) as watcher:
         for number in range(3):
             desk.put(f"drop/{number}_bills.csv", bill(number))
-            until(lambda number=number: loaded(watcher, f"{number}_bills.csv"), 20)  # type: ignore[misc]
-        until(lambda: len(monitor.asked) >= 3, 10)
+            until(lambda number=number: loaded(watcher, f"{number}_bills.csv"))  # type: ignore[misc]
+        until(lambda: len(monitor.asked) >= 3)
         assert set(monitor.asked) == {"/fail"}, "as long as it is late"
         assert watcher.text.count("feed daily: no file has come for") == 1
         assert metrics(desk)["billferry_feed_late daily"] == 1
@@ -84,11 +84,11 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
         (late,) = json.loads(desk.spawn("status", "--json").stdout)["late"]
         assert (late["feed"], late["last_at"]) == ("daily", None)
         desk.put("drop/today_daily.csv", bill("daily"))
-        until(lambda: loaded(watcher, "today_daily.csv"), 20)
-        until(lambda: monitor.asked[-1] == "", 10)
-        until(lambda: metrics(desk)["billferry_last_run_exit_status"] == 0, 5)
+        until(lambda: loaded(watcher, "today_daily.csv"))
+        until(lambda: monitor.asked[-1] == "")
+        until(lambda: metrics(desk)["billferry_last_run_exit_status"] == 0)
         before = len(monitor.asked)
-        until(lambda: len(monitor.asked) >= before + 2, 10)
+        until(lambda: len(monitor.asked) >= before + 2)
         assert "/fail" not in monitor.asked[before:]
         assert metrics(desk)["billferry_feed_late daily"] == 0
         assert metrics(desk)["billferry_feed_last_file_timestamp_seconds daily"] > time.time() - 60
@@ -112,12 +112,12 @@ def test_a_server_that_is_away_is_trouble_also_while_the_drop_folder_works(
         desk.put("known_hosts", "")
         desk.configure(ping={"url_file": "ping.url"}, metrics_file="m.prom", feeds=FEEDS[:1], sftp=sftp)
         with watching(desk, code=OFTEN) as watcher:
-            until(lambda: "/fail" in monitor.asked, 10)
+            until(lambda: "/fail" in monitor.asked)
             before = monitor.asked.index("/fail")
             for number in range(3):
                 desk.put(f"drop/{number}_bills.csv", bill(number))
-                until(lambda number=number: loaded(watcher, f"{number}_bills.csv"), 20)  # type: ignore[misc]
-            until(lambda: len(monitor.asked) >= before + 4, 10)
+                until(lambda number=number: loaded(watcher, f"{number}_bills.csv"))  # type: ignore[misc]
+            until(lambda: len(monitor.asked) >= before + 4)
             assert set(monitor.asked[before:]) == {"/fail"}
             assert metrics(desk)["billferry_last_run_exit_status"] == 3
             assert watcher.stop()[0] == 143
@@ -129,16 +129,16 @@ def test_what_was_said_is_not_said_again_because_another_command_held_the_lock(
 ) -> None:
     desk.put("drop/unknown.bin", "?")
     with watching(desk, code=OFTEN) as watcher:
-        until(lambda: "unknown.bin: unmatched" in watcher.text, 10)
+        until(lambda: "unknown.bin: unmatched" in watcher.text)
         for number in range(2):
             assert (
                 desk.spawn("load", desk.put(f"{number}_bills.csv", bill(number)), "--wait", "5").exit_status
                 == 0
             )
         desk.put("drop/same_bills.csv", bill("first"))
-        until(lambda: watcher.text.count("same_bills.csv: loaded") == 1, 10)
+        until(lambda: watcher.text.count("same_bills.csv: loaded") == 1)
         desk.put("drop/same_bills.csv", bill("other"))
-        until(lambda: watcher.text.count("same_bills.csv: loaded") == 2, 10)
+        until(lambda: watcher.text.count("same_bills.csv: loaded") == 2)
         assert watcher.stop()[0] == 143
     assert watcher.text.count("unknown.bin: unmatched") == 1
     assert set(monitor.asked[monitor.asked.index("/fail") :]) == {"/fail"}, "it lies there still"

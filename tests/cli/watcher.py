@@ -16,8 +16,8 @@ def bill(number: int | str) -> str:
     return f"{GOOD_BILLS.splitlines()[0]}\nC{number},A{number},B{number},10.00\n"
 
 
-def until(true: Callable[[], bool], within_s: float) -> float:
-    """Wait for it; how long that took."""
+def until(true: Callable[[], bool], within_s: float = 60) -> float:
+    """Wait for it; how long that took. Only who waits in vain waits so long: a busy machine may take its time."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < within_s, "it did not come to that in time"
@@ -50,7 +50,7 @@ class Watcher:
         """The exit status, and how long it took to end."""
         began = time.monotonic()
         self.process.send_signal(number)
-        status = self.process.wait(20)
+        status = self.process.wait(60)
         self._reading.join(5)
         return status, time.monotonic() - began
 
@@ -61,7 +61,7 @@ def watching(desk: Desk, *words: str, code: str = "") -> Iterator[Watcher]:
     with desk.start("watch", *words, code=code) as process:
         watcher = Watcher(desk, process)
         try:
-            until(lambda: "watching" in watcher.text, 20)
+            until(lambda: "watching" in watcher.text, 60)
             yield watcher
         finally:
             with suppress(ProcessLookupError):

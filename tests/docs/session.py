@@ -50,7 +50,7 @@ class Session:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def run(self, block: Block, *, timeout_s: float = 60, late_s: float = 10) -> str:
+    def run(self, block: Block, *, timeout_s: float = 120, late_s: float = 60) -> str:
         """Run one block and compare; what it said. Fails when a command fails or says something else.
 
         `late_s`: so long after the block has ended may come what it started with `&` and what that says first.

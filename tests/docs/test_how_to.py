@@ -105,6 +105,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
 """Page → what its reader has, or meets."""
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", GIVEN)
 def test_a_page_does_what_it_shows(page: str, world: World, tmp_path: Path, ports: Ports) -> None:
     GIVEN[page](world)

@@ -40,6 +40,7 @@ def session(clone: Path, tmp_path: Path, ports: Ports) -> Iterator[Session]:
     session.close()
 
 
+@pytest.mark.timeout(900)
 def test_the_tutorial_does_what_it_shows(session: Session, tmp_path: Path) -> None:
     steps = blocks(PAGE)
     assert len(steps) > 12

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -32,6 +33,8 @@ __all__ = ["openssh", "openssh_place"]
 NAME = "a_bills_2030-01-01.csv"
 MIB = 1 << 20
 WRITE = 6
+SILENT_S = 1.5
+"""Longer than a good server is silent while others keep the machine busy."""
 
 
 def through(proxy: SpoilingProxy, place: Place, timeout_s: float) -> Sftp:
@@ -51,17 +54,18 @@ def the_file(source: SftpSource) -> Found:
 def test_a_line_that_breaks_anywhere_in_a_file_costs_one_more_try(
     openssh_place: Place, tmp_path: Path, fault: Literal["cut", "freeze"], share: float
 ) -> None:
+    """A line that is cut is seen at once, however long it may be silent; one that freezes by its silence alone."""
     content = os.urandom(MIB)
     openssh_place.put(NAME, content)
     with SpoilingProxy(openssh_place.settings.port, fault=fault, spoiled=1) as proxy:
-        settings = through(proxy, openssh_place, timeout_s=0.5)
+        settings = through(proxy, openssh_place, timeout_s=60 if fault == "cut" else SILENT_S)
         with closing(SftpSource(settings)) as source:
             found = the_file(source)
             source.close()
             proxy.connections, proxy.good_bytes = 0, int(share * MIB) + 3_000
             start_s = time.monotonic()
             landed = land(found, source, tmp_path / "landing", max_file_bytes=MIB)
-            assert time.monotonic() - start_s < 5
+            assert time.monotonic() - start_s < 30
     assert landed.sha256 == hashlib.sha256(content).hexdigest()
     assert landed.path.read_bytes() == content
     assert proxy.connections == 2
@@ -89,18 +93,20 @@ def test_a_line_that_slows_down_to_a_trickle_is_noticed_however_much_it_has_brou
 
         with pytest.raises(SourceInterrupted, match="no answer in time"):
             all_of_it()
-        assert time.monotonic() - slow_since[0] < 10
+        assert time.monotonic() - slow_since[0] < 60
 
 
 def test_patience_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "MIN_BYTES_PER_S", 1_000_000)
+    now_s = [0.0]
+    monkeypatch.setattr(transfer, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     stall_timer = transfer.StallTimer(0.1)
     for _ in range(3):  # within it, and filled up again
         with stall_timer.waiting():
-            time.sleep(0.08)
+            now_s[0] += 0.08
         stall_timer.progressed(1 << 30)
     with pytest.raises(TimeoutError), stall_timer.waiting():
-        time.sleep(0.3)
+        now_s[0] += 0.3
 
 
 # -- many files --
@@ -134,7 +140,7 @@ def silent(kind: int, request: int, rest: bytes) -> Iterator[bytes]:
 
 
 def test_good_files_between_and_after_some_that_break_are_loaded(enemy: Enemy) -> None:
-    enemy.raw(breaking(1, 2, 4, 5, 7, 8), files=files(10))
+    enemy.raw(breaking(1, 2, 4, 5, 7, 8), files=files(10), timeout_s=60)
     said = enemy.merchant.run()
     assert said.exit_status == 3
     assert set(enemy.merchant.held("bills")) == {"B-100", "B-103", "B-106", "B-109", "B-9"}
@@ -144,7 +150,7 @@ def test_good_files_between_and_after_some_that_break_are_loaded(enemy: Enemy) -
 def test_a_source_that_breaks_at_each_file_is_given_up_soon_and_taken_up_by_the_next_run(
     enemy: Enemy,
 ) -> None:
-    server = enemy.raw(breaking(*range(1, 14)), files=files(14))
+    server = enemy.raw(breaking(*range(1, 14)), files=files(14), timeout_s=60)
     said = enemy.merchant.run()
     assert said.exit_status == 3
     assert "it broke again and again" in said.stderr
@@ -159,10 +165,9 @@ def test_a_source_that_breaks_at_each_file_is_given_up_soon_and_taken_up_by_the_
 def test_a_source_that_falls_silent_costs_a_few_time_outs_and_not_as_many_as_it_has_files(
     enemy: Enemy,
 ) -> None:
-    enemy.raw(silent, files=files(200), timeout_s=0.3)
-    start_s = time.monotonic()
+    server = enemy.raw(silent, files=files(200), timeout_s=0.3)
     said = enemy.merchant.run()
-    assert time.monotonic() - start_s < MAX_TROUBLE_TIMEOUTS * 0.3 + 6
+    assert 0 < len(server.opened) <= MAX_TROUBLE_TIMEOUTS + 1
     assert said.exit_status == 3
     assert set(enemy.merchant.held("bills")) == {"B-9"}
 
@@ -183,7 +188,7 @@ def test_reports_that_nobody_takes_are_a_warning_and_the_bills_are_loaded_once(e
     for expected in ({"POST bills": 2}, {}):
         start_s = time.monotonic()
         said = enemy.merchant.run()
-        assert time.monotonic() - start_s < 5
+        assert time.monotonic() - start_s < 30
         assert said.exit_status == 0
         assert "no answer in time" in said.stderr
         assert "tried again by the next run" in said.stderr
