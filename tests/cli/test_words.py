@@ -77,7 +77,7 @@ def test_no_words_at_all_show_the_help_and_are_a_mistake(capsys: pytest.CaptureF
     [
         (["laod"], "no such command 'laod'"),
         (["run", "--dry"], "no such option: --dry"),
-        (["load"], "missing argument 'files'; see billferry load --help"),
+        (["load"], "missing argument 'FILE…'; see billferry load --help"),
         (["refuse", "bills.csv"], "missing option '--why'; see billferry refuse --help"),
         (["laod"], "; see billferry --help"),
         (["load", "gone.csv"], "file 'gone.csv' does not exist"),

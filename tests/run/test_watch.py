@@ -254,7 +254,6 @@ def test_a_signal_while_it_waits_ends_it_within_a_second(desk: Desk, number: sig
     with watching(desk, code=TELLS_ITS_STEPS) as watcher:
         until(lambda: "one step " in watcher.text)
         status, end_s = watcher.stop(number)
-        print(watcher.text)
     assert status == 128 + number
     assert max(float(each) for each in re.findall(r"one step ([0-9.]+)", watcher.text)) < 1
     assert end_s < 30
