@@ -41,8 +41,8 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("code", ["", ADDED])
 def test_a_rule_that_is_added_in_one_place_rejects_what_breaks_it(desk: Desk, code: str) -> None:
     desk.put("june_bills.csv", FILE)
-    said = desk.billferry("load", "june_bills.csv", code=code)
-    assert said.status == 1, said.err
+    said = desk.spawn("load", "june_bills.csv", code=code)
+    assert said.exit_status == 1, said.stderr
     rejected = {row["bill_reference"]: row["reject_codes"] for row in rows(desk.folder, "rejects.csv")}
     if code:
         assert rejected == {
@@ -60,7 +60,7 @@ def test_a_rule_that_is_added_in_one_place_rejects_what_breaks_it(desk: Desk, co
 
 
 def test_an_added_rule_explains_itself_in_validate_and_spares_files_that_cannot_break_it(desk: Desk) -> None:
-    said = desk.billferry("validate", desk.put("june_bills.csv", FILE.partition("C 4")[0]), code=ADDED)
-    assert said.status == 1
-    assert "customer_name: written in capitals alone; write it as its owner does" in said.out + said.err
-    assert desk.billferry("validate", desk.put("july_bills.csv", UNNAMED), code=ADDED).status == 0
+    said = desk.spawn("validate", desk.put("june_bills.csv", FILE.partition("C 4")[0]), code=ADDED)
+    assert said.exit_status == 1
+    assert "customer_name: written in capitals alone; write it as its owner does" in said.stdout + said.stderr
+    assert desk.spawn("validate", desk.put("july_bills.csv", UNNAMED), code=ADDED).exit_status == 0
