@@ -1,11 +1,14 @@
 """config.yaml and the environment over it, as Settings; every mistake is one line that says what to change.
 
+From outside only the names below are called: `load_config` first, secrets when they are needed. The modules are for
+each other, no other room may parse YAML or read BILLFERRY_ variables, and no message may repeat a value.
+
 - `document` YAML as plain values
 - `environment` the BILLFERRY_ variables
 - `load` both as Settings, and all that is wrong with them
 - `feed_prints` hashes of feeds, as the ledger keeps them
-- `mistakes`, `words` how a mistake is told, without the value
-- `folders`, `addresses` what no shape can tell: places that share files, addresses, time zones
+- `mistakes`, `words` how a mistake is reported, without the value
+- `folders`, `addresses` what types cannot show: places that share files, addresses, time zones
 - `secret_values` keys, from the environment or from files that nobody else can read
 """
 

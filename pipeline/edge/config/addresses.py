@@ -16,7 +16,12 @@ LIKE_A_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,20}/[A-Z][A-Za-z_]{1,20}")
 def url_mistake(
     url: str, where: str, *, whose: str = "an API", like: str = "https://host", shows: str = "the key"
 ) -> ConfigError | None:
-    """What is wrong with an address, without repeating it: that of a monitor is a secret."""
+    """What is wrong with an address, without repeating it: that of a monitor is a secret. None when nothing is.
+
+    Args:
+        where: the key or variable, as the message names it.
+        whose, like, shows: words of the message: whose address it is, an example, what plain HTTP would reveal.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -38,7 +43,7 @@ def url_mistake(
 
 
 def zone_mistake(name: str) -> ConfigError | None:
-    """Unless the system knows a time zone of that name."""
+    """A mistake unless the system knows a time zone of that name. Source: the IANA database, as `zoneinfo` finds it."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -52,6 +57,7 @@ def zone_mistake(name: str) -> ConfigError | None:
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine, so that plain HTTP to it shows nothing to anybody: for the sandbox."""
     if host == "localhost":
         return True
     try:

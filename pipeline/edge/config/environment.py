@@ -1,4 +1,4 @@
-"""BILLFERRY_ variables as nested values, to be put over those of the file; each is read, and told, by itself."""
+"""BILLFERRY_ variables as nested values, to be put over those of the file; each is read by itself."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ from schemas.settings import Settings
 
 PREFIX = "BILLFERRY_"
 NOT_KEYS = {"BILLFERRY_CONFIG"}
+"""Variables with our prefix that set no key of the file."""
 
 
 @dataclass(slots=True)
 class Environment:
-    """What the variables say, by the path each stands for."""
+    """What the variables set, by the path of each."""
 
     values: dict[str, Any] = field(default_factory=dict)
+    """Nested as in the file, keys in small letters."""
     variables: dict[Path, str] = field(default_factory=dict)
     """Path, in small letters → the variable's name."""
     mistakes: list[ConfigError] = field(default_factory=list)
@@ -41,7 +43,11 @@ class Environment:
 
 
 def read_environment() -> Environment:
-    """All variables whose names begin with BILLFERRY_, in any case; empty ones do not count."""
+    """All variables whose names begin with BILLFERRY_, in any case; empty ones do not count.
+
+    `BILLFERRY_SFTP__HOST` sets `sftp.host`; lists and sections are JSON. Nothing is raised: mistakes are in the result,
+    beside those of the file, so that all are reported at once.
+    """
     found = Environment()
     for name, text in sorted(os.environ.items()):
         if not name.upper().startswith(PREFIX) or name.upper() in NOT_KEYS:
@@ -67,7 +73,7 @@ def read_environment() -> Environment:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested mappings as one; where both have a value, that of `above`."""
+    """Two nested mappings as one; where both have a value, that of `above`. Lists are replaced, not joined."""
     result = dict(below)
     for key, value in above.items():
         held = result.get(key)
@@ -88,34 +94,38 @@ class _FromEnvironment(Settings, BaseSettings):
 
 
 class _OneVariable(EnvSettingsSource):
-    """One variable alone, so that a mistake can be told to be its own."""
+    """One variable alone, so that a mistake is reported under its own name."""
 
     def __init__(self, name: str, text: str) -> None:
         self._one = {name: text}
         super().__init__(_FromEnvironment)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
+        """Overridden so that pydantic-settings sees this variable alone, and not the whole environment."""
         return parse_env_vars(self._one, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
 
     def decode_complex_value(self, _name: str, _field: FieldInfo, value: Any) -> Any:
         """JSON, by the rules of the file: no key twice, nothing nested without end. Raises ValueError."""
-        decoded = json.loads(value, object_pairs_hook=_once_only, parse_constant=_no_number)
+        decoded = json.loads(value, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
         _require_shallow([decoded], MAX_DEPTH)
         return decoded
 
 
-def _once_only(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dict. Raises ValueError where `json` would silently keep the last of two equal keys."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")
     return found
 
 
-def _no_number(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
+    """`json` accepts NaN and Infinity, which RFC 8259 does not have."""
     raise ValueError("NaN and Infinity are not JSON")
 
 
 def _require_shallow(values: Iterable[Any], levels: int) -> None:
+    """Raise ValueError when values are nested deeper than `levels`: later steps recurse."""
     for value in values:
         if isinstance(value, dict | list):
             if levels == 0:

@@ -7,6 +7,7 @@ import hashlib
 from schemas.feed import Feed
 
 _NOT_OF_READING: dict[str, bool | set[str]] = {"expect_by": True, "expect_on": True}
+"""Keys that only say when a file is expected; a change of them needs no second reading."""
 _LATER_KEYS: dict[str, bool | set[str]] = {
     "date_language": True,
     "line_items": True,
@@ -21,19 +22,24 @@ good, so a new key belongs here as well.
 
 
 def feed_print(feed: Feed) -> str:
-    """A hash of what a feed says of reading. Keys left at their defaults say nothing, so new keys change no print."""
+    """SHA-256 (hex) of the keys of a feed that decide how a file is read.
+
+    Keys left at their defaults are not hashed, so that a new key with a default changes no stored print.
+    """
     return _hashed(feed.model_dump_json(exclude=_NOT_OF_READING, exclude_defaults=True))
 
 
 def same_feed(stored: str, feed: Feed) -> bool:
-    """Whether a print in the ledger is of this feed, be it that of an earlier version, over all the keys it had."""
+    """Whether `stored`, a print from the ledger, is of this feed, be it that of an earlier version over all
+    keys it had.
+    """
     if stored == feed_print(feed):
         return True
     earlier = _NOT_OF_READING | _LATER_KEYS
     if feed_print(feed) != _hashed(feed.model_dump_json(exclude=earlier, exclude_defaults=True)):
-        return False  # it says what no earlier feed could
+        return False  # it uses a key that no earlier version had
     return stored == _hashed(feed.model_dump_json(exclude=earlier))
 
 
-def _hashed(said: str) -> str:
-    return hashlib.sha256(said.encode()).hexdigest()
+def _hashed(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()

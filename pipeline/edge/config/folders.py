@@ -15,6 +15,7 @@ from pipeline.edge.small_files import check_secret, shortened, unreadable
 from pipeline.errors import ConfigError
 
 DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")
+"""Keys of folders that bill files are taken from or moved to."""
 SECRETS = (
     "api.key_file",
     "ping.url_file",
@@ -22,14 +23,28 @@ SECRETS = (
     "sftp.passphrase_file",
     "sftp.password_file",
 )
+"""Keys of files that only their owner may read."""
 NAMED_FILES = (*SECRETS, "sftp.known_hosts_file", "metrics_file")
+"""Keys of all files that a config names; none of them may lie where bill files are taken or our own files are."""
 OWN_FOLDERS = ("landing", "reports")
+"""Below work_dir."""
 OWN_FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal", "lock")
-KINDS = {"landing": "the folder of our copies", "reports": "the folder of the reports", "lock": "the lock"}
+"""Below work_dir, those of SQLite beside its database among them. Source: sqlite.org/tempfiles.html."""
+DESCRIPTIONS = {
+    "landing": "the folder of our copies",
+    "reports": "the folder of the reports",
+    "lock": "the lock",
+}
+"""Name below work_dir → how a message calls it; the others are the ledger."""
 
 
 def path_mistakes(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
-    """What is wrong with the places that a config names; `paths` are absolute, by their keys."""
+    """What is wrong with the places that a config names, one mistake each.
+
+    Args:
+        paths: dotted key → absolute path, only of keys that are set and have the right type.
+        config: the config file itself, which must not be taken for a bill file either.
+    """
     for key in ("work_dir", *DROP_FOLDERS):
         if key in paths:
             yield from _folder_mistake(key, paths[key], paths.get("work_dir"))
@@ -45,24 +60,25 @@ def path_mistakes(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigErr
 
 
 def own_place(path: Path, work_dir: Path) -> str | None:
-    """What of a work_dir a path is or lies in, in words; None when it is nobody's."""
+    """Which part of a work_dir a path is or lies in, as a message calls it; None when in none of them."""
     return next((what for what, own in _own_places(work_dir) if is_within(path, own)), None)
 
 
 def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Description and path of everything that a run keeps below work_dir."""
     for name in (*OWN_FOLDERS, *OWN_FILES):
-        yield KINDS.get(name, "the ledger"), work_dir / name
+        yield DESCRIPTIONS.get(name, "the ledger"), work_dir / name
 
 
 def is_within(inner: Path, outer: Path) -> bool:
     """Whether a place is another one or lies below it."""
     real, other = Path(os_path.realpath(inner)), Path(os_path.realpath(outer))
-    place = _status(other)
+    place = _stat_or_none(other)
     if place is None:
         # What does not exist yet may turn out to be there, where capitals make no difference.
-        return _small(real.parts[: len(other.parts)]) == _small(other.parts)
+        return _casefolded(real.parts[: len(other.parts)]) == _casefolded(other.parts)
     for each in (*reversed(real.parents), real):
-        found = _status(each)
+        found = _stat_or_none(each)
         if found is None:
             return real.is_relative_to(other)
         if os_path.samestat(found, place):
@@ -70,18 +86,22 @@ def is_within(inner: Path, outer: Path) -> bool:
     return False
 
 
-def _status(path: Path) -> stat_result | None:
+def _stat_or_none(path: Path) -> stat_result | None:
+    """The status of a path, links followed; None where it is missing or may not be seen."""
     try:
         return path.stat()
     except OSError:
         return None
 
 
-def _small(parts: tuple[str, ...]) -> list[str]:
+def _casefolded(parts: tuple[str, ...]) -> list[str]:
     return [part.casefold() for part in parts]
 
 
 def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
+    """Folders of bill files that share their place with our own files, with each other, or with a file that is
+    named.
+    """
     work_dir = paths.get("work_dir")
     for key in DROP_FOLDERS:
         folder = paths.get(key)
@@ -141,17 +161,18 @@ def _metrics_mistake(path: Path, work_dir: Path | None) -> Iterator[ConfigError]
         problem = "node_exporter reads files named *.prom alone"
     elif work_dir is not None and is_within(path, work_dir):
         problem = "nobody else can enter work_dir"
-    elif not _holds(path.parent.is_dir):
+    elif not _is_true(path.parent.is_dir):
         problem = f"there is no folder {shortened(path.parent)}"
-    elif not _holds(lambda: not path.exists() or path.is_file()):
+    elif not _is_true(lambda: not path.exists() or path.is_file()):
         problem = f"{shortened(path)} is not a file"
     if problem:
         remedy = "name a .prom file in the folder of the textfile collector"
         yield ConfigError(where="metrics_file", problem=problem, remedy=remedy)
 
 
-def _holds(looks_good: Callable[[], bool]) -> bool:
+def _is_true(check: Callable[[], bool]) -> bool:
+    """What a check of the file system finds; False where the system does not let us look."""
     try:
-        return looks_good()
+        return check()
     except OSError:
         return False

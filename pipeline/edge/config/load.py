@@ -1,4 +1,4 @@
-"""config.yaml and the environment over it, as Settings; all mistakes are told at once, one line each."""
+"""config.yaml and the environment over it, as Settings; all mistakes are reported at once, one line each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.redact import redact_keys
 from pipeline.edge.config import document as yaml_text
 from pipeline.edge.config.addresses import url_mistake, zone_mistake
-from pipeline.edge.config.document import MISTAKEN, Document, NotYaml
+from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
 from pipeline.edge.config.mistakes import ValueLocations, model_in, raise_all, shape_mistakes
@@ -25,6 +25,7 @@ from schemas.settings import Settings
 
 MAX_CONFIG_BYTES = 1_048_576
 SECRETS = (("api", "key"), ("ping", "url"))
+"""Section and key of values that may come from the environment or a private file only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Config:
     path: Path
 
     def feed(self, name: str) -> Feed:
-        """The feed of that name. Raises ConfigError."""
+        """The feed of that name. Raises ConfigError, which lists the names there are."""
         for feed in self.settings.feeds:
             if feed.name == name:
                 return feed
@@ -48,18 +49,25 @@ class Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read config.yaml at `path` and the environment over it. Raises ConfigError, with all that is wrong."""
+    """Read config.yaml at `path` and the environment over it.
+
+    A mistake in one place does not hide those in others: what is right is checked further, so that one run of the
+    command shows everything that has to be corrected.
+
+    Raises:
+        ConfigError: with all that is wrong, one line each, and no value repeated.
+    """
     environment = read_environment()
     mistakes: list[ConfigError] = []
     document = _document(path, mistakes)
-    places = ValueLocations(path, document, environment)
-    mistakes += [*map(places.slip, document.slips), *environment.mistakes]
+    locations = ValueLocations(path, document, environment)
+    mistakes += [*map(locations.mistake_at, document.mistakes), *environment.mistakes]
     if isinstance(document.value, dict):
         mistakes += _secrets_in_the_file(document.value, path)
-        values = _text_only(merged(document.value, environment.values), (), places, mistakes)
-        settings, leaves = _settings(values, places, mistakes)
+        values = _text_only(merged(document.value, environment.values), (), locations, mistakes)
+        settings, leaves = _settings(values, locations, mistakes)
         base = Path(os.path.realpath(path)).parent
-        mistakes += _what_no_shape_can_tell(leaves, path, base)
+        mistakes += _semantic_mistakes(leaves, path, base)
         if settings is not None and not mistakes:
             return Config(_with_absolute_paths(settings, base), path)
     raise_all(mistakes)
@@ -67,6 +75,7 @@ def load_config(path: Path) -> Config:
 
 
 def _document(path: Path, mistakes: list[ConfigError]) -> Document:
+    """The file's values; an empty document, and a line in `mistakes`, when it cannot be read."""
     where, problem = str(path), "cannot be read"
     remedy = "name it with --config or $BILLFERRY_CONFIG, or write one with billferry init"
     try:
@@ -75,11 +84,11 @@ def _document(path: Path, mistakes: list[ConfigError]) -> Document:
         problem = f"cannot be read ({error.strerror})"
     except (OSError, UnicodeDecodeError):
         pass
-    except NotYaml as error:
+    except UnreadableYaml as error:
         where = f"{path}, line {error.line}" if error.line else where
         problem, remedy = error.problem, error.remedy
     else:
-        if isinstance(document.value, dict) or document.slips:
+        if isinstance(document.value, dict) or document.mistakes:
             return document
         problem, remedy = "this is no list of keys", "start from billferry init"
     mistakes.append(ConfigError(where=where, problem=problem, remedy=remedy))
@@ -98,48 +107,55 @@ def _secrets_in_the_file(values: dict[str, Any], path: Path) -> Iterator[ConfigE
             )
 
 
-def _text_only(value: Any, path: yaml_text.Path, places: ValueLocations, mistakes: list[ConfigError]) -> Any:
+def _text_only(
+    value: Any, path: yaml_text.Path, locations: ValueLocations, mistakes: list[ConfigError]
+) -> Any:
     """The same values, without text that no file, address or message can hold: NUL and halves of characters."""
     if isinstance(value, str) and not _is_text(value):
         problem, remedy = "it has a character that is not text", "write it again"
-        mistakes.append(ConfigError(where=places.of(path), problem=problem, remedy=remedy))
-        return MISTAKEN
+        mistakes.append(ConfigError(where=locations.of(path), problem=problem, remedy=remedy))
+        return INVALID
     if isinstance(value, list):
-        return [_text_only(each, (*path, number), places, mistakes) for number, each in enumerate(value)]
+        return [_text_only(each, (*path, number), locations, mistakes) for number, each in enumerate(value)]
     if not isinstance(value, dict):
         return value
     kept = {}
     for key, held in value.items():
         here = (*path, key)
-        if _text_only(key, here, places, mistakes) is not MISTAKEN:
-            kept[key] = _text_only(held, here, places, mistakes)
+        if _text_only(key, here, locations, mistakes) is not INVALID:
+            kept[key] = _text_only(held, here, locations, mistakes)
     return kept
 
 
 def _is_text(value: str) -> bool:
+    """Neither NUL, which no file name can have, nor half of a UTF-16 pair, which no encoding can write."""
     return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _settings(
-    values: dict[str, Any], places: ValueLocations, mistakes: list[ConfigError]
+    values: dict[str, Any], locations: ValueLocations, mistakes: list[ConfigError]
 ) -> tuple[Settings | None, dict[str, Any]]:
-    """The settings unless something is wrong with them, and in any case what is right in them, by dotted keys."""
+    """The settings unless something is wrong with them, and in any case what is right in them.
+
+    Returns:
+        Settings or None, and dotted key → value of every leaf that is valid by itself (`feeds` → list of Feed).
+    """
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
-        mistakes += shape_mistakes(problems, places)
+        mistakes += shape_mistakes(problems, locations)
         wrong = [problem["loc"] for problem in problems]
-        return None, dict(_sound(Settings, values, (), wrong))
-    return settings, dict(_sound(Settings, values, (), []))
+        return None, dict(_valid_leaves(Settings, values, (), wrong))
+    return settings, dict(_valid_leaves(Settings, values, (), []))
 
 
-def _sound(
+def _valid_leaves(
     shape: type[BaseModel], values: Any, path: yaml_text.Path, wrong: Sequence[yaml_text.Path]
 ) -> Iterator[tuple[str, Any]]:
     """Keys with values that hold by themselves, though others beside them may not; paths as Path, feeds as Feed."""
 
-    def is_sound(place: yaml_text.Path) -> bool:
+    def is_valid(place: yaml_text.Path) -> bool:
         return not any(each[: len(place)] == place for each in wrong)
 
     for name, field in shape.model_fields.items():
@@ -147,15 +163,16 @@ def _sound(
         value = values.get(name, field.default)
         if name == "feeds":
             feeds = enumerate(value if isinstance(value, list) else [])
-            yield name, [Feed.model_validate(each) for at, each in feeds if is_sound((*here, at))]
+            yield name, [Feed.model_validate(each) for at, each in feeds if is_valid((*here, at))]
         elif (section := model_in(field.annotation)) is not None:
             if isinstance(value, dict):
-                yield from _sound(section, value, here, wrong)
-        elif is_sound(here) and value is not None:
+                yield from _valid_leaves(section, value, here, wrong)
+        elif is_valid(here) and value is not None:
             yield ".".join(map(str, here)), Path(value) if _is_path(field.annotation) else value
 
 
-def _what_no_shape_can_tell(leaves: Mapping[str, Any], path: Path, base: Path) -> Iterator[ConfigError]:
+def _semantic_mistakes(leaves: Mapping[str, Any], path: Path, base: Path) -> Iterator[ConfigError]:
+    """Mistakes that types cannot show: addresses, time zones, feeds that contradict themselves, places of files."""
     if isinstance(url := leaves.get("api.base_url"), str) and (wrong := url_mistake(url, "api.base_url")):
         yield wrong
     if isinstance(zone := leaves.get("timezone"), str) and (wrong := zone_mistake(zone)):
@@ -175,6 +192,8 @@ def _what_no_shape_can_tell(leaves: Mapping[str, Any], path: Path, base: Path) -
 
 
 def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
+    """Paths in a config are relative to the folder of the config file, not to where the command is started."""
+
     def absolute(value: Any) -> Any:
         if isinstance(value, Path):
             return base / value.expanduser()
@@ -189,4 +208,5 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
 
 
 def _is_path(annotation: Any) -> bool:
+    """Whether a key of this type holds a path, also an optional one."""
     return annotation is Path or any(map(_is_path, get_args(annotation)))

@@ -14,25 +14,29 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from pipeline.core.redact import redact_keys
-from pipeline.edge.config.document import MISTAKEN, Document, Path, Slip, is_tame
+from pipeline.edge.config.document import INVALID, Document, Path, YamlMistake, is_plain_key
 from pipeline.edge.config.environment import Environment
 from pipeline.edge.config.words import did_you_mean, nearest_word
 from pipeline.errors import ConfigError
 from schemas.feed import OBJECTS_OF_SOURCES
 from schemas.settings import Settings
 
-MAX_TOLD = 100
+MAX_REPORTED = 100
+"""Lines; a file that is something else altogether has thousands of unknown keys."""
 UNION_BRANCHES = {"str", "list", *OBJECTS_OF_SOURCES}
 """What pydantic puts into the place of a problem with a column's source: the kind of source it was read as."""
 
 
 def raise_all(mistakes: Sequence[ConfigError]) -> None:
-    """Raises ConfigError with a line for each; returns when there are none."""
+    """Raise one ConfigError with a line for each mistake; return when there are none.
+
+    Equal lines are reported once. Whatever looks like a key is masked, also in lines that name paths.
+    """
     if not mistakes:
         return
     _, *others = dict.fromkeys(redact_keys(str(mistake)) for mistake in mistakes)
-    if len(others) >= MAX_TOLD:
-        others[MAX_TOLD:] = [f"and {len(others) - MAX_TOLD} mistakes more; correct these first"]
+    if len(others) >= MAX_REPORTED:
+        others[MAX_REPORTED:] = [f"and {len(others) - MAX_REPORTED} mistakes more; correct these first"]
     facts = {name: redact_keys(str(fact)) for name, fact in mistakes[0].facts.items()}
     raise ConfigError(**facts, more=others)
 
@@ -48,8 +52,8 @@ class ValueLocations:
         found = self._environment.variable_of(path)
         if found is not None:
             variable, rest = found
-            return f"{variable}: {self._dotted(path, rest)}" if rest and self._tame(path) else variable
-        if not self._tame(path):
+            return f"{variable}: {self._dotted(path, rest)}" if rest and self._is_plain(path) else variable
+        if not self._is_plain(path):
             return self.line(self._line(path))
         return f"{self._file}: {self._dotted(path, path)}"
 
@@ -57,14 +61,17 @@ class ValueLocations:
         """The start of a message about a line; 0 is none in particular."""
         return f"{self._file}, line {number}" if number else str(self._file)
 
-    def slip(self, slip: Slip) -> ConfigError:
-        where = self.line(slip.line) if not slip.path else self.of(slip.path)
-        return ConfigError(where=where, problem=slip.problem, remedy=slip.remedy)
+    def mistake_at(self, mistake: YamlMistake) -> ConfigError:
+        """A mistake of the text as an error that names its key or, where that could be a secret, its line."""
+        where = self.line(mistake.line) if not mistake.path else self.of(mistake.path)
+        return ConfigError(where=where, problem=mistake.problem, remedy=mistake.remedy)
 
-    def _tame(self, path: Path) -> bool:
-        return all(isinstance(part, int) or all(map(is_tame, part.split("."))) for part in path)
+    def _is_plain(self, path: Path) -> bool:
+        """Whether every key of a path may be repeated in a message."""
+        return all(isinstance(part, int) or all(map(is_plain_key, part.split("."))) for part in path)
 
     def _line(self, path: Path) -> int:
+        """The line of the nearest key on the way to a value; 0 when it came from nowhere in the file."""
         lines = (self._document.lines.get(path[:length]) for length in range(len(path), 0, -1))
         return next((line for line in lines if line), 0)
 
@@ -79,11 +86,15 @@ class ValueLocations:
 
 def is_feed_name(name: str) -> bool:
     """Whether it can be shown as the name of a feed."""
-    return is_tame(name.replace("-", "_"))
+    return is_plain_key(name.replace("-", "_"))
 
 
-def shape_mistakes(problems: Sequence[ErrorDetails], places: ValueLocations) -> list[ConfigError]:
-    """What pydantic found, one line each: an unknown key, and not also the missing one that it was meant to be."""
+def shape_mistakes(problems: Sequence[ErrorDetails], locations: ValueLocations) -> list[ConfigError]:
+    """What pydantic found, one line each: an unknown key, and not also the missing one that it was meant to be.
+
+    Args:
+        problems: of `ValidationError.errors()`; their `input` is never repeated.
+    """
     meant: set[Path] = set()
     found: list[tuple[Path, str, str]] = []
     for problem in problems:
@@ -93,18 +104,19 @@ def shape_mistakes(problems: Sequence[ErrorDetails], places: ValueLocations) -> 
             meant.add((*_own_parts(path[:-1]), near))
             found.append((path, "unknown key", did_you_mean(near) or "remove it"))
     for problem in problems:
-        path, said = problem["loc"], problem["msg"].removeprefix("Value error, ")
+        path, text = problem["loc"], problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "missing" and _own_parts(path) not in meant:
             found.append((path, "is missing", _how_to_add(path)))
-        elif problem["type"] not in {"extra_forbidden", "missing"} and problem["input"] is not MISTAKEN:
-            found.append((path, said[0].lower() + said[1:], "correct it"))
+        elif problem["type"] not in {"extra_forbidden", "missing"} and problem["input"] is not INVALID:
+            found.append((path, text[0].lower() + text[1:], "correct it"))
     return [
-        ConfigError(where=places.of(_own_parts(path)), problem=problem, remedy=remedy)
+        ConfigError(where=locations.of(_own_parts(path)), problem=problem, remedy=remedy)
         for path, problem, remedy in found
     ]
 
 
 def _own_parts(path: Path) -> Path:
+    """A path as the config has it, without what pydantic adds for unions and keys of mappings."""
     return tuple(part for part in path if part not in UNION_BRANCHES and part != "[key]")
 
 
@@ -119,6 +131,7 @@ def value_at(values: Any, path: Path) -> Any:
 
 
 def _how_to_add(path: Path) -> str:
+    """The remedy for a missing key: its choices where there are few, such as `add environment: test`."""
     field = _shape_at(path[:-1]).model_fields.get(str(path[-1]))
     choices = (
         get_args(field.annotation) if field is not None and get_origin(field.annotation) is Literal else ()

@@ -12,10 +12,16 @@ from pipeline.errors import ConfigError
 from schemas.settings import Settings
 
 KEY_PREFIX = {"test": "sk_test_", "live": "sk_"}
+"""Environment → how its secret keys begin."""
 
 
 def api_key(settings: Settings) -> str:
-    """The secret key. Raises ConfigError when there is none, when it is a public one, or of another environment."""
+    """The secret API key.
+
+    Raises:
+        ConfigError: there is none, it is a public key, one of the other environment, or has characters no header
+            may hold.
+    """
     api = settings.api
     key, where = _secret("api", "key", api.key, api.key_file, missing="there is no API key")
     if key.startswith("pk_"):
@@ -37,7 +43,11 @@ def api_key(settings: Settings) -> str:
 
 
 def ping_url(settings: Settings) -> str | None:
-    """Where a monitor is told of runs; None when there is none. Raises ConfigError, which does not repeat it."""
+    """The URL to call after each run, without a trailing slash; None when no monitor is configured.
+
+    Raises:
+        ConfigError: it cannot be read or is no address; the message does not repeat it.
+    """
     if settings.ping is None:
         return None
     ping = settings.ping

@@ -10,10 +10,11 @@ LONGEST = 60
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str:
-    """The known word that was perhaps meant, or nothing."""
+    """The known word that was perhaps meant, or an empty text. Similarity as `difflib` measures it, at least a half."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5) if len(word) <= LONGEST else []
     return close[0] if close else ""
 
 
 def did_you_mean(word: str) -> str:
+    """A remedy for a message; empty for an empty word."""
     return f"did you mean {word}?" if word else ""
