@@ -27,7 +27,7 @@ from pipeline.core.rules.plausibility import refuse_out_of_proportion
 from pipeline.core.totals import Totals
 from pipeline.core.values.amount_spread import Spread, spreads
 from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts, with_verdicts
-from pipeline.edge.reader.corrected_rejects import as_written
+from pipeline.edge.reader.corrected_rejects import with_detected_dialect
 from pipeline.edge.reader.open_records import BillFile, Records, open_records
 from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
@@ -58,7 +58,7 @@ def check(
     Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
     `progress` is told the bytes of the file read so far.
     """
-    landed = as_written(landed)
+    landed = with_detected_dialect(landed)
     work = _Check(landed, workspace, Parts(workspace / "records"), limits, originals)
     try:
         work.run(progress)
@@ -117,17 +117,17 @@ class _Check:
         self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
-        stretches = file.stretches(progress=progress, is_trailer=self._take_trailer)
+        batches = file.batches(progress=progress, is_trailer=self._take_trailer)
         positions = layout.positions()
         digits = self._hash_digits(layout)
 
         def write(numbered: tuple[int, pl.DataFrame]) -> int:
-            number, stretch = numbered
-            fields = file.fields(stretch, positions)
+            number, batch = numbered
+            fields = file.fields(batch, positions)
             self.parts.write(number, evaluate_rules(canonical(fields, layout), layout))
             return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
 
-        hashed = sum(prefetched(write, ((self.parts.reserve(), stretch) for stretch in stretches)))
+        hashed = sum(prefetched(write, ((self.parts.reserve(), batch) for batch in batches)))
         self.hashed = hashed % 10**digits if digits else None
 
     def _refuse_strange_rejects(self, names: Iterable[str]) -> None:

@@ -55,12 +55,12 @@ class Crossings:
             return 0
         count = 0
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
-        for number, stretch in enumerate(self.file.stretches(is_trailer=self.is_trailer)):
+        for number, batch in enumerate(self.file.batches(is_trailer=self.is_trailer)):
             chosen = pl.col(key).hash(self.seed).is_in(suspects.implode())
             mine = scan_parts(self.parts.paths()[number]).filter(chosen).collect()
             if mine.is_empty():
                 continue
-            texts = stretch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
+            texts = batch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
             fields = self.file.fields(texts, own).select("record", _print(own, self.seed))
             self.parts.write_repeated(number, mine.join(fields, on="record", maintain_order="left"))
             count += mine.height

@@ -8,7 +8,7 @@ from pipeline.cli.shipped_config import shipped, write_new
 from pipeline.core.mapping.feed_proposal import Proposal, propose
 from pipeline.core.names import shown_name
 from pipeline.edge.disk import scratch_folder
-from pipeline.edge.reader.sample import Beginning, beginning_of
+from pipeline.edge.reader.sample import FileSample, sample_of
 from pipeline.errors import FileRefused, UsageError
 from schemas.settings import Limits
 
@@ -23,12 +23,12 @@ def write_proposal(path: Path, file: Path) -> Proposal:
     return proposal
 
 
-def _beginning(file: Path, name: str) -> Beginning:
+def _beginning(file: Path, name: str) -> FileSample:
     try:
         if file.exists() and not file.is_file():
             raise UsageError(problem=f"{file} is no file", remedy="name another")
         with scratch_folder("billferry-init-") as folder:
-            return beginning_of(file, name, Limits(), folder)
+            return sample_of(file, name, Limits(), folder)
     except OSError as error:
         raise UsageError(problem=f"{file} cannot be read ({error.strerror})", remedy="name another") from None
     except FileRefused as refused:

@@ -123,11 +123,11 @@ _CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Records of a stretch of text.
+    """Records of a batch of text.
 
-    `records`: `text` (String, without the closing line end), `line` (Int64, 0-based from the stretch's first line),
-    `start`, `end` (Int64, byte offsets from the stretch's start) and `damage` (UInt8, index into `DAMAGE`, or null).
-    `open_line`: first line of a record that the stretch's end cuts; None when nothing is cut.
+    `records`: `text` (String, without the closing line end), `line` (Int64, 0-based from the batch's first line),
+    `start`, `end` (Int64, byte offsets from the batch's start) and `damage` (UInt8, index into `DAMAGE`, or null).
+    `open_line`: first line of a record that the batch's end cuts; None when nothing is cut.
     """
 
     records: pl.DataFrame

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.disk import new_file, remove
-from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan_parts
+from pipeline.edge.reader.checked_parts import findings_of, parts_of, scan_parts, with_reject_numbers
 from pipeline.report.csv_dialect import RejectsDialect
 from pipeline.report.rejects_json_lines import JsonLinesRejects
 from pipeline.report.results import rejected_rows
@@ -60,7 +60,9 @@ def rejects_of_check(checked: CheckedFile, path: Path) -> bool:
     with rejects_file(checked, path) as on_rejects:
         for part in parts_of(checked.records):
             rejected = findings_of(part).filter(verdict=Outcome.REJECTED.value)
-            spans = numbered(scan_parts(part)).select("record", "byte_start", "byte_end", "reject_record")
+            spans = with_reject_numbers(scan_parts(part)).select(
+                "record", "byte_start", "byte_end", "reject_record"
+            )
             rows = rejected.join(spans, on="record", how="inner").sort("record")
             on_rejects(rows.with_columns(pl.col("codes").list.join(";"), outcome="verdict").collect())
     return path.exists()

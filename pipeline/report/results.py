@@ -18,7 +18,13 @@ from pipeline.core.files import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.prefetch import prefetched
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
-from pipeline.edge.reader.checked_parts import findings_of, numbered, parts_of, scan_parts, with_verdicts
+from pipeline.edge.reader.checked_parts import (
+    findings_of,
+    parts_of,
+    scan_parts,
+    with_reject_numbers,
+    with_verdicts,
+)
 from pipeline.errors import UnbalancedReport
 from pipeline.report.formulas import defused_columns
 
@@ -230,7 +236,7 @@ def _places(records: Path) -> Iterator[tuple[Path, int]]:
 
 def _window(place: tuple[Path, int]) -> pl.DataFrame:
     part, offset = place
-    rows = numbered(with_verdicts(part)).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
+    rows = with_reject_numbers(with_verdicts(part)).select(CHECKED_COLUMNS).slice(offset, WINDOW_RECORDS)
     return rows.with_columns(_currency_counted()).collect()
 
 

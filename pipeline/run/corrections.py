@@ -20,7 +20,14 @@ from pipeline.core.rules.corrections import COMPARED
 from pipeline.core.rules.line_items import KEY
 from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, LedgerOriginals, Sends
-from pipeline.edge.reader.checked_parts import accepted, count_lines, numbered, parts_of, scan_parts, sendable
+from pipeline.edge.reader.checked_parts import (
+    accepted,
+    count_lines,
+    parts_of,
+    scan_parts,
+    sendable,
+    with_reject_numbers,
+)
 from pipeline.errors import ConfigError
 from pipeline.report import write_results
 from pipeline.run.context import RunContext
@@ -176,7 +183,7 @@ def _to_send(checked: CheckedFile, settled: pl.Series) -> Iterator[pl.DataFrame]
     `record` of the first line of its bill, which is sent for all, and the `content` of all."""
     model = checked.landed.feed.model
     for values in _whole_bills(checked.records):
-        rows = numbered(values).filter(pl.col("reject_record").is_not_null()).collect()
+        rows = with_reject_numbers(values).filter(pl.col("reject_record").is_not_null()).collect()
         rows = rows.filter(~pl.col("lead").is_in(settled.implode())).sort("record")
         if not rows.is_empty():
             reference = pl.col(f"{LEAF_OF[model]}_reference").alias("reference")

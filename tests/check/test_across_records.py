@@ -176,12 +176,12 @@ def test_findings_reach_every_part_of_a_file_of_many_parts(
 ) -> None:
     from pipeline.edge.reader.delimited import DelimitedFile
 
-    plain = DelimitedFile.stretches
+    plain = DelimitedFile.batches
 
     def small(self: DelimitedFile, **facts: Any) -> Any:
         return plain(self, block_bytes=100, **facts)
 
-    monkeypatch.setattr(DelimitedFile, "stretches", small)
+    monkeypatch.setattr(DelimitedFile, "batches", small)
     lines = [f"C-{n},A-{n},B-{n % 20},ZAR,1.00" for n in range(40)] + ["C-50,A-50,B-50,ZAR,1.00"] * 9
     file = checked(tmp_path, bills(*lines))
     assert len(list(file.records.glob("*.parquet"))) > 5

@@ -184,9 +184,9 @@ def test_records_that_straddle_blocks_are_whole(tmp_path: Path) -> None:
     landed = land(tmp_path, rows(*lines, header=header) + "\n\n")
     file = open_records(landed, Limits(), tmp_path).records
     assert isinstance(file, DelimitedFile)
-    whole = pl.concat(file.fields(each, [2, 5]) for each in file.stretches())
+    whole = pl.concat(file.fields(each, [2, 5]) for each in file.batches())
     for block_bytes in (1, 7, 64, 1000):
-        found = (file.fields(each, [2, 5]) for each in file.stretches(block_bytes=block_bytes))
+        found = (file.fields(each, [2, 5]) for each in file.batches(block_bytes=block_bytes))
         assert pl.concat(found).equals(whole)
     assert whole["record"].to_list() == list(range(1, 60))
 

@@ -79,7 +79,7 @@ def assert_no_byte_is_lost(file: CheckedFile) -> None:
 def read_in_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     """As a file is read that is larger than one block: records and characters straddle the next one."""
     for format_ in (DelimitedFile, JsonLinesFile):
-        monkeypatch.setattr(format_, "stretches", partialmethod(format_.stretches, block_bytes=block_bytes))
+        monkeypatch.setattr(format_, "batches", partialmethod(format_.batches, block_bytes=block_bytes))
 
 
 @pytest.mark.timeout(1200)

@@ -1,7 +1,7 @@
 """Checked records on disk: a folder of Parquet parts in record order, readable by us alone.
 
-`NNNNN.parquet` holds the values of every record, `findings/NNNNN.parquet` what is said of those that are not simply
-accepted. They are few, so what is found later is written beside the values without touching them.
+`NNNNN.parquet` holds the values of every record, `findings/NNNNN.parquet` what was found about those that are not
+simply accepted. They are few, so what is found later is written beside the values without touching them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import DiskFull
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The parts of a checked file, in record order."""
+    """The parts of a checked file, in record order: the names are numbers of five digits."""
     return sorted(folder.glob("*.parquet"))
 
 
@@ -28,13 +28,20 @@ def scan_parts(*parts: Path) -> pl.LazyFrame:
 
 
 def findings_of(*parts: Path) -> pl.LazyFrame:
-    """What is said of records of these parts, in record order."""
+    """What was found about records of these parts, in record order (columns: `evaluate.FINDINGS`).
+
+    A part without findings has no file, so the frame may be empty, but always has its columns.
+    """
     there = [beside for part in parts if (beside := _beside(part)).exists()]
     return scan_parts(*there) if there else pl.LazyFrame(schema=FINDINGS)
 
 
 def with_verdicts(*parts: Path) -> pl.LazyFrame:
-    """Values and, in `verdict`, `codes`, `message` and `duplicate_of`, what is said of each record; in record order."""
+    """Values of all records of these parts, with what was found about each; in record order.
+
+    Added columns: `verdict` (`accepted` where nothing was found), `codes` (List of String, maybe empty), and `message`
+    and `duplicate_of`, null where there is none.
+    """
     found = findings_of(*parts).drop("line")
     return (
         scan_parts(*parts)
@@ -46,15 +53,15 @@ def with_verdicts(*parts: Path) -> pl.LazyFrame:
     )
 
 
-def numbered(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Values with `reject_record`: in a file that corrects none, each record stands for itself."""
+def with_reject_numbers(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Values with `reject_record`: in a file that corrects none, each record has its own number there."""
     if "reject_record" in records.collect_schema():
         return records
     return records.with_columns(reject_record="record")
 
 
 def accepted(*parts: Path) -> pl.LazyFrame:
-    """Values of the records that are to be sent."""
+    """Values of the records that are to be sent, without those that only add a line to another one."""
     return scan_parts(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
 
 
@@ -71,10 +78,17 @@ def count_lines(*parts: Path) -> int:
 
 
 class Parts:
-    """The parts `00000`, `00001`, … of one checked file."""
+    """The parts `00000`, `00001`, … of one checked file. Different parts may be written by different threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Start afresh: parts of an earlier check of the same file are removed."""
+        """Start afresh: parts of an earlier check of the same file are removed.
+
+        Args:
+            folder: of the checked file; it and its parent are made, private.
+
+        Raises:
+            DiskFull: they cannot be made or cleared.
+        """
         self.folder = folder
         private_folder(folder.parent)
         for inside in (folder, folder / _FINDINGS, folder / _REPEATED):
@@ -89,14 +103,14 @@ class Parts:
         return len(self._bounds) - 1
 
     def write(self, number: int, judged: RuleResults) -> None:
-        """Write a part, which holds at least one record."""
+        """Write a part, which holds at least one record. Raises DiskFull."""
         records = judged.values["record"]
         self._bounds[number] = records[0], records[-1]
         self.write_values(number, judged.values)
         self.write_findings(number, judged.findings)
 
     def write_values(self, number: int, values: pl.DataFrame) -> None:
-        """Take these values of the records of a part; a reader sees those before or these."""
+        """Replace the values of a part, in one step: a reader sees the old ones or the new ones."""
         _write(values, self._path(number))
 
     def paths(self) -> list[Path]:
@@ -104,32 +118,32 @@ class Parts:
         return [self._path(number) for number in range(len(self._bounds))]
 
     def records(self) -> int:
-        """How many there are."""
+        """How many records the parts hold; their numbers have no gaps."""
         return max((last for _, last in self._bounds), default=0)
 
     def bounds(self) -> list[tuple[int, int]]:
-        """First and last record of each part."""
+        """Numbers of the first and the last record of each part, in order."""
         return self._bounds
 
     def findings(self, number: int) -> pl.DataFrame:
-        """What is said of records of a part."""
+        """What was found about records of a part (columns: `evaluate.FINDINGS`)."""
         return findings_of(self._path(number)).collect()
 
     def write_findings(self, number: int, findings: pl.DataFrame) -> None:
-        """Say this of records of a part; a reader sees what was said before or this, never half of it."""
+        """Replace the findings of a part, in one step: a reader sees the old ones or the new ones, never half."""
         if not findings.is_empty():
             _write(findings, _beside(self._path(number)))
 
     def write_repeated(self, number: int, values: pl.DataFrame) -> None:
-        """Records of a part whose reference is there more than once, for as long as they are compared."""
+        """Keep records of a part whose reference appears more than once, until they are compared."""
         _write(values, self.folder / _REPEATED / f"{number:05d}.parquet")
 
     def repeated(self) -> list[Path]:
-        """All of them."""
+        """The files of all such records, in record order."""
         return parts_of(self.folder / _REPEATED)
 
     def forget_repeated(self) -> None:
-        """They have been compared."""
+        """Remove them, once they have been compared."""
         for path in self.repeated():
             remove(path)
 
@@ -146,6 +160,7 @@ def _beside(part: Path) -> Path:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
+    """LZ4 and no statistics: the parts are read whole, once or twice, and soon removed."""
     with replaced_file(path, durable=False) as file:
         try:
             frame.write_parquet(file, compression="lz4", statistics=False)

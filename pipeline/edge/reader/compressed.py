@@ -24,6 +24,7 @@ from schemas.settings import Limits
 Packing = Literal["gzip", "zip", "xlsx"]
 
 STEP_BYTES = 1 << 18
+"""Unpacked at once: the most that can come out before the budget is asked."""
 _FOREIGN = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file (.xls), or one with a password",
     b"%PDF-": "PDF",
@@ -33,21 +34,27 @@ _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
     b"Rar!\x1a\x07": "RAR",
 }
+"""First bytes → format that is not read. Sources: [MS-CFB] 2.2, ISO 32000-1, and the format of each packer."""
 _DIRECTORY_BYTES = 1 << 20
 """Longest directory of a zip archive that is read: some ten thousand names."""
 _WORKBOOK = "xl/workbook.xml"
+"""What a zip archive contains when it is an XLSX workbook."""
 
 
 @dataclass(slots=True)
-class Allowance:
-    """How much may still come out of one packed file. FileRefused when it is used up."""
+class UnpackBudget:
+    """How much may still come out of one packed file."""
 
     name: str
+    """Of the bill file, for messages."""
     size_bytes: int
+    """Of the packed file: the ratio is to this."""
     limits: Limits
     spent_bytes: int = field(default=0)
+    """What came out so far."""
 
     def spend(self, size_bytes: int) -> None:
+        """Count bytes that came out, or that an archive says will. Raises FileRefused when they are too many."""
         self.spent_bytes += size_bytes
         if self.spent_bytes > self.limits.max_decompressed_bytes:
             bound = f"limits.max_decompressed_bytes ({self.limits.max_decompressed_bytes})"
@@ -61,7 +68,12 @@ class Allowance:
 
 
 def packing_of(path: Path, name: str) -> Packing | None:
-    """How a file is packed; None for text. FileRefused for what is neither text nor read here."""
+    """How a file is packed, by its first bytes; None for text.
+
+    Raises:
+        FileRefused: it is neither text nor a format that is read here, or a damaged archive.
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     for magic, kind in _FOREIGN.items():
@@ -82,8 +94,14 @@ def packing_of(path: Path, name: str) -> Packing | None:
     return "zip"
 
 
-def unpacked(path: Path, packing: Packing, copy: Path, allowance: Allowance) -> None:
-    """Write the one file inside a gzip or zip to `copy`, for us alone to read. FileRefused, DiskFull."""
+def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) -> None:
+    """Write the one file inside a gzip or zip to `copy`, for us alone to read.
+
+    Raises:
+        FileRefused: it is damaged, nested, holds several files, or passes the budget. Nothing is left of the copy
+            then.
+        DiskFull: no room for it.
+    """
     blocks = _gunzipped(path, allowance.name) if packing == "gzip" else _unzipped(path, allowance)
     first = True
     with plain_copy(copy) as file:
@@ -110,41 +128,50 @@ def plain_copy(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def zip_archive(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
-    """An archive whose directory is whole, short and ends the file. FileRefused else, and for what fails inside."""
+    """An archive whose directory is whole, short and ends the file, for the length of the block.
+
+    Refused are archives that two programs could read differently: bytes before or after, equal names, exotic methods.
+    Source: APPNOTE 6.3, PKWARE.
+
+    Raises:
+        FileRefused: for such an archive, and for what turns out damaged while the block reads members.
+    """
     with _BoundedReads(path) as file:
         try:
             archive = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, struct.error, OSError, ValueError, OverflowError, NotImplementedError):
-            damaged(name, "the zip archive is damaged or cut off")
+            refuse_damaged(name, "the zip archive is damaged or cut off")
         with archive:
-            _refuse_odd(archive, path, name)
+            _refuse_unusual(archive, path, name)
             try:
                 yield archive
             except (zipfile.BadZipFile, zlib.error, EOFError):
-                damaged(name, "the zip archive is damaged or cut off")
+                refuse_damaged(name, "the zip archive is damaged or cut off")
 
 
-def _refuse_odd(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+def _refuse_unusual(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     if not _ends_with_its_directory(path, len(archive.comment)):
-        damaged(name, "bytes follow the end of the zip archive")
+        refuse_damaged(name, "bytes follow the end of the zip archive")
     if min((member.header_offset for member in archive.infolist()), default=0):
-        damaged(name, "other bytes stand before the zip archive, perhaps another one")
+        refuse_damaged(name, "other bytes stand before the zip archive, perhaps another one")
     names = archive.namelist()
     if len(set(names)) != len(names):
-        damaged(name, "the zip archive holds a name twice")
+        refuse_damaged(name, "the zip archive holds a name twice")
     if any(member.flag_bits & 0x1 for member in archive.infolist()):
         refuse_archive(name, "file.archive_encrypted", "it is encrypted", "send it without a password")
     if any(member.compress_type not in _METHODS for member in archive.infolist()):
-        damaged(name, "it is packed by a method other than deflate")
+        refuse_damaged(name, "it is packed by a method other than deflate")
 
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Others are rare, and LZMA takes as much memory as the file asks for."""
 
 
 class _BoundedReads(io.FileIO):
     """A zip file that hands out no long stretch at once: `zipfile` would read a directory of any length."""
 
     def read(self, size: int | None = -1) -> bytes:
+        """At most a directory of the longest kind. Raises BadZipFile, which `zip_archive` reports."""
         if size is None or size < 0:
             size = _DIRECTORY_BYTES + 1
         if size > _DIRECTORY_BYTES + 1:
@@ -166,6 +193,7 @@ def open_member(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
 
 
 def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
+    """Whether the end record (22 bytes and the comment) ends the file. Source: APPNOTE 6.3, 4.3.16."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END) - 22 - comment_bytes
         if end < 0:
@@ -174,31 +202,38 @@ def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
         return file.read(4) == ZIP[1]
 
 
-def _unzipped(path: Path, allowance: Allowance) -> Iterator[bytes]:
+def _unzipped(path: Path, allowance: UnpackBudget) -> Iterator[bytes]:
+    """The one file of an archive, in blocks; what the directory states of its size is checked before anything
+    is read.
+    """
     name = allowance.name
     with zip_archive(path, name) as archive:
         members = [member for member in archive.infolist() if member.file_size or not member.is_dir()]
         if len(members) != 1:
             problem = f"the zip archive holds {len(members)} files"
             refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
-        foretold = Allowance(name, allowance.size_bytes, allowance.limits)
-        foretold.spend(members[0].file_size)
+        stated_budget = UnpackBudget(name, allowance.size_bytes, allowance.limits)
+        stated_budget.spend(members[0].file_size)
         with open_member(archive, members[0].filename) as content:
             while block := content.read(STEP_BYTES):
                 yield block
 
 
 def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
+    """The content of one gzip member, in blocks. What follows it is refused: tools differ on whether they read it.
+
+    Source: RFC 1952, 2.2.
+    """
     unpacker = zlib.decompressobj(wbits=31)
     with path.open("rb") as file:
         while not unpacker.eof:
             packed = unpacker.unconsumed_tail or file.read(STEP_BYTES)
             if not packed:
-                damaged(name, "the gzip content is cut off")
+                refuse_damaged(name, "the gzip content is cut off")
             try:
                 block = unpacker.decompress(packed, STEP_BYTES)
             except zlib.error:
-                damaged(name, "the gzip content is damaged")
+                refuse_damaged(name, "the gzip content is damaged")
             if block:
                 yield block
         rest = unpacker.unused_data or file.read(2)
@@ -208,7 +243,7 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
         problem = "it is several gzip files in one"
         refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
     if rest:
-        damaged(name, "bytes follow the end of the gzip content")
+        refuse_damaged(name, "bytes follow the end of the gzip content")
 
 
 def _refuse_nested(head: bytes, name: str) -> None:
@@ -217,9 +252,16 @@ def _refuse_nested(head: bytes, name: str) -> None:
         refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
 
 
-def damaged(name: str, problem: str) -> NoReturn:
+def refuse_damaged(name: str, problem: str) -> NoReturn:
+    """Raise FileRefused with the rule for archives that cannot be read for certain."""
     refuse_archive(name, "file.archive_damaged", problem, "send it again")
 
 
 def refuse_archive(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
+    """Raise FileRefused.
+
+    Args:
+        name: of the bill file.
+        rule: a code of the catalogue, `file.…`.
+    """
     raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)

@@ -1,5 +1,5 @@
-"""How a corrected rejects file is written now: what it was saved with may have its own delimiter and encoding, or be a
-spreadsheet.
+"""How a corrected rejects file is written now: what it was saved with may have its own delimiter and encoding, or be
+a spreadsheet.
 """
 
 from __future__ import annotations
@@ -12,34 +12,46 @@ from pipeline.core.csv_structure import PACKED
 from pipeline.core.files import LandedFile
 from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
 from pipeline.edge.disk import new_file
-from pipeline.edge.reader.sample import beginning_of
+from pipeline.edge.reader.sample import sample_of
 from pipeline.errors import FileRefused
 from schemas.feed import Encoding
 from schemas.settings import Limits
 
 HEAD_BYTES = 65_536
+"""Holds the header with our own three columns, by which rejects are recognised."""
 _BLOCK_BYTES = 1 << 20
+"""Read at once while the encoding is looked for."""
 _DAMAGE = b"record.undecodable"
+"""Code that a rejects file itself has on records whose bytes are of no encoding."""
 _LOOKED_INTO = Limits(max_decompressed_bytes=16 << 20)
 """Any stranger's workbook is looked into, so that must take seconds at most."""
 
 
 def sheet_as_text(content: bytes, folder: Path) -> bytes | None:
-    """How the sheet of a workbook begins, as our CSV of it; None where `content` is no whole workbook that is read
-    here. `folder` is for scratch files. Raises DiskFull.
+    """How the sheet of a workbook begins, as our CSV of it; None where `content` is no workbook that is read here.
+
+    Args:
+        content: all bytes of the file.
+        folder: for scratch files, which the caller removes.
+
+    Raises:
+        DiskFull: no room for them.
     """
     workbook = folder / "workbook"
     with new_file(workbook, durable=False) as file:
         file.write(content)
     try:
-        beginning = beginning_of(workbook, workbook.name, _LOOKED_INTO, folder)
+        beginning = sample_of(workbook, workbook.name, _LOOKED_INTO, folder)
     except FileRefused:
         return None
     return beginning.head[:HEAD_BYTES] if beginning.is_sheet else None
 
 
-def as_written(landed: LandedFile) -> LandedFile:
-    """A corrected rejects file under its feed, with the delimiter and encoding that its own bytes show."""
+def with_detected_dialect(landed: LandedFile) -> LandedFile:
+    """A corrected rejects file with a feed whose delimiter and encoding are those that its own bytes show.
+
+    A file that corrects none is returned as it is. Raises OSError when it cannot be read.
+    """
     if landed.rejects_of is None:
         return landed
     with landed.path.open("rb") as file:
@@ -56,28 +68,31 @@ def as_written(landed: LandedFile) -> LandedFile:
 
 
 def _encoding(landed: LandedFile, head: bytes) -> Encoding:
-    """By its mark, or as UTF-8 where it is that, else the code page that spreadsheets save in."""
+    """By its byte order mark, or UTF-8 where it is that, else the code page that spreadsheets save in.
+
+    A single-byte encoding fits any bytes, so UTF-8 is tried first, line by line, over all of the file.
+    """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8"
     declared = landed.feed.encoding
-    whole, wrong, told = 0, 0, 0
+    whole, wrong, marked = 0, 0, 0
     with landed.path.open("rb") as file:
         while lines := file.readlines(_BLOCK_BYTES):
             for line in lines:
                 if line.isascii():
-                    told += _DAMAGE in line
+                    marked += _DAMAGE in line
                     continue
                 try:
                     line.decode()
                     whole += 1
                 except UnicodeDecodeError:
                     wrong += 1
-                told += _DAMAGE in line
+                marked += _DAMAGE in line
     if not whole and not wrong:
         return "utf-8" if declared == "utf-16" else declared
     if declared in ("cp1252", "latin-1"):
         return declared if wrong else "utf-8"
     # A rejects file says itself which of its records hold bytes of no encoding.
-    return "utf-8" if whole or wrong <= told else "cp1252"
+    return "utf-8" if whole or wrong <= marked else "cp1252"

@@ -1,6 +1,7 @@
 """Delimited text files (CSV): header first, then records in batches.
 
-polars parses only records that the structure scan accepted; its row count must equal the scan's.
+polars parses only records that the structure scan accepted; its row count must equal the scan's. Source of the
+structure: RFC 4180, with the delimiters, encodings and line ends that a feed declares.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import polars as pl
 from pipeline.core import csv_structure
 from pipeline.core.csv_structure import SUBSTITUTE, CsvDialect
 from pipeline.core.files import LandedFile
-from pipeline.edge.reader.record_batches import Body, IsTrailer, no_trailer
+from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
@@ -30,9 +31,11 @@ class Header:
     """The header as it stands in the file."""
 
     names: tuple[str, ...]
+    """As they are written; two may be equal."""
     raw: bytes
     """Original bytes, without byte order mark and line end."""
     line_end: bytes
+    """In the file's own bytes."""
     lines: int
     """Physical lines it takes."""
     text: str
@@ -48,6 +51,7 @@ class DelimitedFile:
     file: TextFile
     header: Header
     dialect: CsvDialect
+    """Delimiter, line end and width of the header, which every record must have."""
     sheet_row: int | None = None
     """When the file is our copy of a spreadsheet: the row of its header. Each row below it is one record."""
 
@@ -56,15 +60,15 @@ class DelimitedFile:
         """What the columns are called."""
         return self.header.names
 
-    def stretches(
+    def batches(
         self,
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
-        """As `opening.Records` says."""
-        body = Body(
+        """See `open_records.Records`."""
+        records = RecordBatches(
             name=self.name,
             limits=self.limits,
             file=self.file,
@@ -72,24 +76,31 @@ class DelimitedFile:
             head_lines=self.header.lines,
             line_end=self.dialect.line_end,
         )
-        return body.stretches(self._find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
+        return records.batches(
+            self._find_records, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
+        )
 
-    def _find(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
+    def _find_records(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
         return csv_structure.scan_lines(lines, self.dialect, final=final)
 
-    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
-        """As `opening.Records` says."""
+    def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """See `open_records.Records`. Of a spreadsheet, `line` is the row of the sheet."""
         if self.sheet_row is not None:
-            stretch = stretch.with_columns(line=pl.col("record") + self.sheet_row)
+            batch = batch.with_columns(line=pl.col("record") + self.sheet_row)
         # A damaged record is parsed as one whose fields are all empty, so that no row has to be put back in its place.
-        nothing = self.dialect.delimiter * (self.dialect.width - 1) or "-"
-        good = pl.when(pl.col("damage").is_null()).then("text").otherwise(pl.lit(nothing))
-        fields = self._parse(stretch.select(good.alias("text"))["text"], sorted(set(positions)))
+        blank_record = self.dialect.delimiter * (self.dialect.width - 1) or "-"
+        good = pl.when(pl.col("damage").is_null()).then("text").otherwise(pl.lit(blank_record))
+        fields = self._parse(batch.select(good.alias("text"))["text"], sorted(set(positions)))
         if self.dialect.width == 1:
-            fields = fields.with_columns(pl.when(stretch["damage"].is_null()).then(pl.all()))
-        return stretch.drop("text", "carriage").hstack(fields)
+            fields = fields.with_columns(pl.when(batch["damage"].is_null()).then(pl.all()))
+        return batch.drop("text", "carriage").hstack(fields)
 
     def _parse(self, texts: pl.Series, wanted: list[int]) -> pl.DataFrame:
+        """The fields `wanted` (positions, ascending) of records that each have the right width; as `field_<position>`.
+
+        Raises:
+            RuntimeError: polars and the structure scan disagree on the number of records, which is a bug.
+        """
         # polars unpacks what looks packed by its first bytes, and a record may: `x\x01`. So a line of ours comes first.
         line_end = self.dialect.line_end
         lines = pl.concat([pl.Series(texts.name, ["records"]), texts])
@@ -114,7 +125,15 @@ class DelimitedFile:
 def open_delimited(
     landed: LandedFile, limits: Limits, file: TextFile, *, sheet_row: int | None = None
 ) -> DelimitedFile:
-    """Read a text's header; FileRefused when it cannot be what the feed of `landed` declares."""
+    """Read a text's header.
+
+    Args:
+        file: of the landed file, or our plain copy of it.
+        sheet_row: for our copy of a spreadsheet, the row of its header.
+
+    Raises:
+        FileRefused: the header cannot be what the feed of `landed` declares, or breaks `limits`.
+    """
     head = _head(file, limits.max_record_bytes)
     header = _header(head, file, landed, limits)
     dialect = CsvDialect(
@@ -137,10 +156,13 @@ def _head(file: TextFile, max_record_bytes: int) -> str:
 
 
 def _header(head: str, file: TextFile, landed: LandedFile, limits: Limits) -> Header:
+    """Split the header's text into names. Raises FileRefused with the first of its mistakes."""
     end = _header_end(head)
     raw = head[: end[0]]
     if not head.strip():
-        _refuse_header(landed, "file.empty", "the file holds nothing, not even a header", "export it again")
+        _refuse_header(
+            landed, "file.empty", "the file holds blank_record, not even a header", "export it again"
+        )
     if len(raw.encode(file.codec)) > limits.max_record_bytes:
         _refuse_header(
             landed,

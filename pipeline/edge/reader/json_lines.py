@@ -16,7 +16,7 @@ from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.core.files import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.layout import AMOUNT
-from pipeline.edge.reader.record_batches import Body, IsTrailer, no_trailer
+from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.feed import Feed, columns_of
@@ -29,6 +29,7 @@ _JSON, _DUPLICATE_KEY, _VALUE_TYPE = map(
     DAMAGE.index, ("record.json", "record.duplicate_key", "record.value_type")
 )
 _HEAD_BYTES = 65_536
+"""Enough to see which line ends the file has."""
 
 
 class Damaged(Exception):
@@ -53,34 +54,38 @@ class _Pairs(list[tuple[str, Any]]):
 class JsonLinesFile:
     """A file whose columns are known."""
 
-    body: Body
+    body: RecordBatches
     decoder: json.JSONDecoder
+    """Keeps numbers as text, in the notation of the feed."""
     names: tuple[str, ...]
+    """Keys of all objects, in the order in which they first appear; ours in rejects come last."""
 
     @property
     def line_end(self) -> str:
-        """As the file writes it."""
+        """As the file writes it, for the rejects file."""
         return self.body.file.head(_HEAD_BYTES).partition("\r\n")[1] or self.body.line_end
 
-    def stretches(
+    def batches(
         self,
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
-        """As `opening.Records` says."""
-        return self.body.stretches(_find, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes)
+        """See `open_records.Records`."""
+        return self.body.batches(
+            _find_records, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
+        )
 
-    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
-        """As `opening.Records` says. A key that is missing, or null, is absent."""
+    def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """See `open_records.Records`. A key that is missing, or null, gives a null field."""
         wanted = sorted(set(positions))
         keys = {self.names[position]: number for number, position in enumerate(wanted)}
-        nothing: list[str | None] = [None] * len(wanted)
+        empty_row: list[str | None] = [None] * len(wanted)
         rows: list[list[str | None]] = []
         damages: list[int | None] = []
-        for text, damage in stretch.select("text", "damage").iter_rows():
-            row, found = nothing, damage
+        for text, damage in batch.select("text", "damage").iter_rows():
+            row, found = empty_row, damage
             if damage is None:
                 try:
                     row = _row(_object(text, self.decoder), keys, len(wanted))
@@ -91,11 +96,16 @@ class JsonLinesFile:
         fields = pl.DataFrame(
             rows, schema={f"field_{position}": pl.String for position in wanted}, orient="row"
         )
-        placed = stretch.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
+        placed = batch.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
         return _without_controls(placed.hstack(fields), fields.columns)
 
 
 def _row(pairs: _Pairs, keys: dict[str, int], width: int) -> list[str | None]:
+    """The values of one object, `None` where it has none. Raises Damaged for a list, an object or true/false.
+
+    Args:
+        keys: key → place in the row.
+    """
     row: list[str | None] = [None] * width
     for key, value in pairs:
         number = keys.get(key.strip())
@@ -120,23 +130,30 @@ def _without_controls(records: pl.DataFrame, columns: list[str]) -> pl.DataFrame
 
 
 def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonLinesFile:
-    """Find the columns of a file; FileRefused when it holds no object, or too many columns."""
+    """Find the columns of a file, which takes one reading of all of it.
+
+    Raises:
+        FileRefused: it holds no object, has too many columns, or is not text in the feed's encoding.
+    """
     head = file.head(_HEAD_BYTES)
     if not head.strip():
-        _refuse(landed, "file.empty", "the file holds nothing", "export it again")
+        _refuse(landed, "file.empty", "the file holds empty_row", "export it again")
     if "\x00" in head[:4]:
         offset = len(file.byte_order_mark) + len(head[: head.index("\x00")].encode(file.codec))
         problem = f"it is not {file.encoding} text at byte {offset}"
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
     line_end = "\r" if "\r" in head and "\n" not in head else "\n"
-    body = Body(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
+    body = RecordBatches(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
     decoder = _decoder(landed.feed)
     return JsonLinesFile(body, decoder, _names(body, decoder, landed, limits))
 
 
-def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:
+def _names(
+    body: RecordBatches, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits
+) -> tuple[str, ...]:
+    """The keys of all objects that can be read. Raises FileRefused."""
     names: dict[str, None] = {}
-    for records in body.stretches(_find):
+    for records in body.batches(_find_records):
         for text in records.filter(pl.col("damage").is_null())["text"]:
             try:
                 pairs = _object(text, decoder)
@@ -155,7 +172,10 @@ def _names(body: Body, decoder: json.JSONDecoder, landed: LandedFile, limits: Li
 
 
 def _decoder(feed: Feed) -> json.JSONDecoder:
-    """JSON writes numbers with a point; the feed may read amounts with a comma."""
+    """A decoder to which numbers are text, exactly as written.
+
+    JSON writes numbers with a point; where the feed reads amounts with a comma, those of its amount columns get one.
+    """
     source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
     amounts = columns_of(source)
 
@@ -178,7 +198,7 @@ def _decoder(feed: Feed) -> json.JSONDecoder:
 
 
 def _object(text: str, decoder: json.JSONDecoder) -> _Pairs:
-    """The object of one line. Raises Damaged."""
+    """The object of one line, with equal keys kept apart. Raises Damaged."""
     try:
         pairs = decoder.decode(text)
     except (ValueError, RecursionError):
@@ -203,7 +223,7 @@ def _is_cut(text: str) -> bool:
     return False
 
 
-def _find(lines: pl.DataFrame, _final: bool) -> Scan:
+def _find_records(lines: pl.DataFrame, _final: bool) -> Scan:
     """Every line is a record; blank ones and those with undecodable bytes are damaged."""
     text = pl.col("text")
     damage = (

@@ -1,4 +1,7 @@
-"""Open a landed file as what its content is, plain or packed: CSV, NDJSON or XLSX; its name does not matter."""
+"""Open a landed file as what its content is, plain or packed: CSV, NDJSON or XLSX; its name does not matter.
+
+All formats become one kind of text, with records in batches, so that checking knows no format.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import polars as pl
 
 from pipeline.core.files import LandedFile, TextFormat
 from pipeline.core.mapping.file_names import are_json_rejects
-from pipeline.edge.reader.compressed import Allowance, packing_of, refuse_archive, unpacked
+from pipeline.edge.reader.compressed import UnpackBudget, packing_of, refuse_archive, unpacked
 from pipeline.edge.reader.delimited import open_delimited
 from pipeline.edge.reader.json_lines import open_json_lines
 from pipeline.edge.reader.record_batches import IsTrailer, no_trailer
@@ -20,6 +23,7 @@ from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.settings import Limits
 
 SNIFFED_BYTES = 65_536
+"""Enough for white space before the first record, or for our own keys in a rejects file."""
 
 
 class Records(Protocol):
@@ -27,36 +31,54 @@ class Records(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the columns are called."""
+        """What the columns are called, in the order of the file; a name may appear twice."""
 
-    def stretches(
+    def batches(
         self, *, is_trailer: IsTrailer = no_trailer, progress: Callable[[int], None] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """Records in order, as text: `record`, `line`, `byte_start`, `byte_end`, `text`, `damage`.
+        """Records in order, as text, in batches that fit memory; none is empty.
 
-        `damage` is an index into `structure.DAMAGE`, or null. `progress` is told the bytes read so far. `is_trailer` is
-        given the text of the last record, which is none when it says so. FileRefused when the file breaks its limits.
+        Columns: `record` (Int64, from 1), `line` (Int64, physical, from 1), `byte_start`, `byte_end` (Int64, in the
+        file's
+        own bytes, without the line end), `text` (String), `carriage` (whether a CR ends it), `damage` (UInt8, an index
+        into
+        `csv_structure.DAMAGE`, or null).
+
+        Args:
+            is_trailer: called with the text of the last record; where it answers yes, that is left out.
+            progress: called with the bytes of the file read so far.
+
+        Raises:
+            FileRefused: the file breaks its limits.
         """
 
-    def fields(self, stretch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
-        """A stretch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
+    def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
+        """A batch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
 
-        Damaged records have null fields. Stretches do not depend on each other here.
+        Args:
+            positions: of the columns that are wanted, from 0; each once, in ascending order, is in the result.
+
+        Damaged records have null fields. Batches do not depend on each other, so this may be called from several
+        threads.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BillFile:
-    """A landed file, opened: its records, and how their original text is written."""
+    """A landed file, opened: its records, and how their original text is written, for the rejects file."""
 
     records: Records
     text: TextFile
     text_format: TextFormat
     header: bytes = b""
+    """In the file's own bytes, without byte order mark and line end; empty for NDJSON."""
     line_end: bytes = b"\n"
+    """In the file's own bytes."""
     plain_copy: Path | None = None
+    """Our unpacked copy or CSV of a sheet, which the caller removes; None when the landed file is read itself."""
     notes: tuple[str, ...] = ()
+    """What a person should know, as sentences: sheets that are ignored, hidden rows."""
 
 
 def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
@@ -74,7 +96,7 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
     if packing == "xlsx":
         return _spreadsheet(landed, limits, copy)
     if packing is not None:
-        unpacked(landed.path, packing, copy, Allowance(landed.name, landed.size_bytes, limits))
+        unpacked(landed.path, packing, copy, UnpackBudget(landed.name, landed.size_bytes, limits))
     text = open_text(
         copy if packing else landed.path,
         landed.feed.encoding,
@@ -85,6 +107,7 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
 
 
 def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
+    """Our CSV of the sheet; there a record is a row, whose number comes from `sheet_row`."""
     if landed.feed.format not in (None, "xlsx"):
         _unfit(landed, "XLSX")
     copied = copy_sheet(landed, limits, copy)
@@ -94,6 +117,7 @@ def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
 
 
 def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
+    """CSV or NDJSON, as the feed declares it, else by the content."""
     wanted = landed.feed.format
     if wanted == "xlsx" and landed.rejects_of is None:
         _unfit(landed, "text")
@@ -117,5 +141,6 @@ def _is_json(text: TextFile, *, rejects: bool) -> bool:
 
 
 def _unfit(landed: LandedFile, content: str) -> None:
+    """Raise FileRefused: the content is of another format than the feed declares."""
     problem = f"its content is {content}, and feed {landed.feed.name} reads {landed.feed.format}"
     refuse_archive(landed.name, "file.format", problem, "send what was agreed, or correct feed.format")

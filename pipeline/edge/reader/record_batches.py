@@ -1,4 +1,4 @@
-"""A text file as stretches of whole records, each with its place in the file; what a record is, a format says.
+"""A text file as batches of whole records, each with its place in the file; each format says what a record is.
 
 Memory is bounded: by the block, by the longest record allowed, and by the number of lines at once.
 """
@@ -20,11 +20,13 @@ DENSE_LINES = 65_536
 """A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
 
 _TAIL_BYTES = 4096
+"""As far as line ends at the end of a block are looked for before a copy is made."""
 
-Find = Callable[[pl.DataFrame, bool], Scan]
-"""The records in physical lines (of `structure.lines_of`); true when the file ends with them."""
+FindRecords = Callable[[pl.DataFrame, bool], Scan]
+"""The records in physical lines (of `csv_structure.lines_of`); true when the file ends with them."""
 
 IsTrailer = Callable[[str], bool]
+"""Called with the text of the last record: whether it is a trailer with control totals, and no record."""
 
 
 def no_trailer(_: str) -> bool:
@@ -33,21 +35,23 @@ def no_trailer(_: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class RecordBatches:
     """What follows the header of a text file."""
 
     name: str
+    """Of the bill file, for messages."""
     limits: Limits
     file: TextFile
     head: str
     """Text of the header with its line end; empty where there is none."""
     head_lines: int
+    """Physical lines of the header, so that record numbers and line numbers both fit the file."""
     line_end: str
     """`"\\n"` (which covers CRLF) or `"\\r"`."""
 
-    def stretches(
+    def batches(
         self,
-        find: Find,
+        find: FindRecords,
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
@@ -55,11 +59,19 @@ class Body:
     ) -> Iterator[pl.DataFrame]:
         """Records in order: `record`, `line`, `text`, `carriage`, `byte_start`, `byte_end`, `damage`; none is empty.
 
-        `is_trailer` is given the text of the last record, which is none when it says so. `progress` is told the
-        bytes read so far. FileRefused when the file breaks `limits`.
+        One batch is held back, since only the end of the file shows which record is the last.
+
+        Args:
+            find: the format's records in physical lines, see `FindRecords`.
+            is_trailer: called with the text of the last record; where it answers yes, that is left out.
+            progress: called with the bytes of the file read so far.
+            block_bytes: of the file that are read at once; tests make it small.
+
+        Raises:
+            FileRefused: the file breaks `limits`.
         """
         held: pl.DataFrame | None = None
-        for records in self._placed(find, progress, block_bytes):
+        for records in self._numbered_batches(find, progress, block_bytes):
             if held is not None:
                 yield held
             held = records
@@ -68,9 +80,13 @@ class Body:
         if held is not None and not held.is_empty():
             yield held
 
-    def _placed(
-        self, find: Find, progress: Callable[[int], None] | None, block_bytes: int
+    def _numbered_batches(
+        self, find: FindRecords, progress: Callable[[int], None] | None, block_bytes: int
     ) -> Iterator[pl.DataFrame]:
+        """Batches with their numbers and places in the file, the trailer among them.
+
+        One block is held back: at the end of the file, blank lines after the last record are no records.
+        """
         head = self.head.encode()
         cursor = _Cursor(
             record=1,
@@ -82,19 +98,21 @@ class Body:
         previous: tuple[bytes, int] | None = None
         for block in self.file.blocks(block_bytes):
             if previous is not None:
-                rest = yield from self._advance(rest + previous[0][skip:], cursor, find)
+                rest = yield from self._whole_records(rest + previous[0][skip:], cursor, find)
                 skip = max(0, skip - len(previous[0]))
                 if progress:
                     progress(previous[1])
             previous = block
         text, position = previous or (b"", 0)
-        for records in self._last(rest + text[skip:], cursor, find):
+        for records in self._final_records(rest + text[skip:], cursor, find):
             # Half a character at the end was counted as a whole one.
             yield records.with_columns(pl.col("byte_end").clip(upper_bound=position))
         if progress:
             progress(position)
 
-    def _advance(self, text: bytes, cursor: _Cursor, find: Find) -> Generator[pl.DataFrame, None, bytes]:
+    def _whole_records(
+        self, text: bytes, cursor: _Cursor, find: FindRecords
+    ) -> Generator[pl.DataFrame, None, bytes]:
         """Yield the whole records of a text; what is left of it, and returned, comes first next time."""
         body = self._whole_lines(text)
         left = text[len(body) :]
@@ -104,17 +122,17 @@ class Body:
             )
         rest = b""
         for piece in self._pieces(body):
-            rest = yield from self._take(rest + piece, cursor, find, final=False)
+            rest = yield from self._records_in(rest + piece, cursor, find, final=False)
         return rest + left
 
-    def _last(self, text: bytes, cursor: _Cursor, find: Find) -> Iterator[pl.DataFrame]:
+    def _final_records(self, text: bytes, cursor: _Cursor, find: FindRecords) -> Iterator[pl.DataFrame]:
         """The records up to the end of the file; line ends after the last one are none."""
         rest = b""
         *pieces, last = self._pieces(text.rstrip(b"\r\n"))
         for piece in pieces:
-            rest = yield from self._take(rest + piece, cursor, find, final=False)
+            rest = yield from self._records_in(rest + piece, cursor, find, final=False)
         if rest + last:
-            yield from self._take(rest + last, cursor, find, final=True)
+            yield from self._records_in(rest + last, cursor, find, final=True)
 
     def _pieces(self, text: bytes) -> Iterator[bytes]:
         """A text in halves of halves, cut at line ends, until each has few lines."""
@@ -126,8 +144,8 @@ class Body:
         else:
             yield text
 
-    def _take(
-        self, body: bytes, cursor: _Cursor, find: Find, *, final: bool
+    def _records_in(
+        self, body: bytes, cursor: _Cursor, find: FindRecords, *, final: bool
     ) -> Generator[pl.DataFrame, None, bytes]:
         """Yield the records of whole lines; a record that their end cuts is returned."""
         rest = b""
@@ -163,7 +181,7 @@ class Body:
 
 
 def _filled(text: bytes, end: int) -> int:
-    """Where the line ends at the end of `text[:end]` begin. Mostly they are few, and a copy of it all is not needed."""
+    """Where the line ends at the end of `text[:end]` begin. Mostly they are few, and no copy of it all is needed."""
     start = max(0, end - _TAIL_BYTES)
     tail = text[start:end].rstrip(b"\r\n")
     return start + len(tail) if tail or not start else len(text[:start].rstrip(b"\r\n"))
@@ -171,14 +189,14 @@ def _filled(text: bytes, end: int) -> int:
 
 @dataclass(slots=True)
 class _Cursor:
-    """Where the next stretch starts."""
+    """Number, line and byte at which the next batch starts."""
 
     record: int
     line: int
     byte: int
 
     def place(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Number the records of a stretch within the file."""
+        """Number the records of a batch within the file."""
         placed = records.with_row_index("record").with_columns(
             (pl.col("record").cast(pl.Int64) + self.record).alias("record"),
             pl.col("line") + self.line,

@@ -1,4 +1,4 @@
-"""How an unknown file begins, whatever it is packed in: enough to propose a feed for it."""
+"""The beginning of an unknown file, whatever it is packed in: enough to propose a feed for it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.files import LandedFile
-from pipeline.edge.reader.compressed import Allowance, packing_of, unpacked
+from pipeline.edge.reader.compressed import UnpackBudget, packing_of, unpacked
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Limits
 
 HEAD_BYTES = 1 << 20
+"""1 MiB: enough records to tell date formats and decimal signs apart."""
 _ANY = Feed(name="any", match="*", model="bill", amount=AmountFormat(unit="major"))
 """How a sheet is copied: commas between fields, a point in numbers, ISO dates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class FileSample:
     """The first bytes of a file, as plain text."""
 
     head: bytes
@@ -26,9 +27,10 @@ class Beginning:
     is_sheet: bool
     """Whether it is our copy of a spreadsheet: CSV with commas, in UTF-8."""
     notes: tuple[str, ...] = ()
+    """What a person should know, as sentences."""
 
 
-def beginning_of(path: Path, name: str, limits: Limits, folder: Path) -> Beginning:
+def sample_of(path: Path, name: str, limits: Limits, folder: Path) -> FileSample:
     """Read how a file begins; one that is packed is unpacked into `folder` first, as for a load and within `limits`.
 
     Raises:
@@ -44,7 +46,7 @@ def beginning_of(path: Path, name: str, limits: Limits, folder: Path) -> Beginni
         landed = LandedFile("", path, name, {}, size_bytes, "named", _ANY)
         notes = copy_sheet(landed, limits, plain).notes
     elif packing is not None:
-        unpacked(path, packing, plain, Allowance(name, size_bytes, limits))
+        unpacked(path, packing, plain, UnpackBudget(name, size_bytes, limits))
     with (plain if packing else path).open("rb") as text:
         head = text.read(HEAD_BYTES + 1)
-    return Beginning(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, packing == "xlsx", notes)
+    return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, packing == "xlsx", notes)

@@ -20,15 +20,19 @@ from pipeline.errors import FileRefused
 from schemas.feed import Encoding
 
 BLOCK_BYTES = 8 * 1024 * 1024
+"""8 MiB of a file at once: large enough that polars works in parallel, small enough for several in memory."""
 _SLICE_BYTES = 65_536
+"""Undecodable bytes are looked for in slices of this size, so that only a damaged slice is decoded and copied."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+"""Byte order mark → encoding as feeds name it. Source: Unicode Standard, 23.8."""
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of the codecs: U+001A for each undecodable unit (two bytes of UTF-16, else one)."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     unit_bytes = 2 if error.encoding.startswith("utf-16") else 1
@@ -45,16 +49,20 @@ class TextFile:
 
     path: Path
     encoding: Encoding
+    """As feeds name it."""
     codec: str
     """What Python calls it, with its byte order."""
     byte_order_mark: bytes
 
     def head(self, head_bytes: int) -> str:
-        """Some text from the start."""
+        """Some text from the start: that of at most `head_bytes` bytes."""
         return next(self.blocks(head_bytes))[0].decode()
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
-        """UTF-8 text and the bytes of the file read so far. The last block is empty or follows the file's last byte."""
+        """UTF-8 text, and the bytes of the file read so far.
+
+        Blocks end between characters, not between lines. The last one is empty or follows the file's last byte.
+        """
         whole = _whole_utf8 if self.codec == "utf-8" else self._recoded()
         with self.path.open("rb") as file:
             position = file.seek(len(self.byte_order_mark))
@@ -66,6 +74,7 @@ class TextFile:
             yield whole(rest, True)[0], position
 
     def _recoded(self) -> Callable[[bytes, bool], tuple[bytes, bytes]]:
+        """A decoder from the file's encoding to UTF-8 that keeps cut characters for the next block."""
         decoder = codecs.getincrementaldecoder(self.codec)(errors="billferry.substitute")
         return lambda block, final: (decoder.decode(block, final).encode(), b"")
 
@@ -74,7 +83,7 @@ class TextFile:
         return len(text if self.codec == "utf-8" else text.decode().encode(self.codec))
 
     def size_bytes(self, text: pl.Expr) -> pl.Expr:
-        """Length of texts in the file's own encoding."""
+        """Length of texts in the file's own encoding, as Int64; `text` is a String expression."""
         if self.codec == "utf-8":
             return text.str.len_bytes().cast(pl.Int64)
         characters = text.str.len_chars().cast(pl.Int64)
@@ -110,10 +119,18 @@ def _marked(text: bytes) -> bytes:
 
 
 def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = False) -> TextFile:
-    """Look at a file's first bytes; FileRefused when it is empty, or marked as another encoding than declared.
+    """Look at a file's first bytes.
 
     A corrected rejects file may be marked as UTF-8 whatever the feed declares: we write one of a spreadsheet so, and
-    what people mend files with marks them.
+    what people correct files with marks them.
+
+    Args:
+        encoding: as the feed declares it.
+        name: of the bill file, for messages.
+        corrected: whether it is a corrected rejects file.
+
+    Raises:
+        FileRefused: it is empty, or marked as another encoding than declared.
     """
     with path.open("rb") as file:
         head = file.read(4)

@@ -61,7 +61,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
     with tempfile.TemporaryDirectory() as folder:
         landed = land(Path(folder), text.encode(codec), encoding=codec, delimiter=delimiter)
         file = opened(landed)
-        found = [file.fields(each, range(WIDTH)) for each in file.stretches(block_bytes=block_bytes)]
+        found = [file.fields(each, range(WIDTH)) for each in file.batches(block_bytes=block_bytes)]
         raw = landed.path.read_bytes()
     frame = pl.concat(found) if found else pl.DataFrame()
     assert frame.height == len(expected)
@@ -81,7 +81,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
 def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: str, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         landed = land(Path(folder), "x,y\n" + body)
-        found = list(opened(landed).stretches(block_bytes=block_bytes))
+        found = list(opened(landed).batches(block_bytes=block_bytes))
     text = ("x,y\n" + body).rstrip("\r\n")
     covered = 4
     for start, stop in (span for frame in found for span in frame.select("byte_start", "byte_end").rows()):

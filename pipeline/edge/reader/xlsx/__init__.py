@@ -1,1 +1,5 @@
-"""Workbooks → CSV, read as a stream within fixed bounds. Only `edge/reader` calls it."""
+"""Workbooks → CSV, read as a stream within fixed bounds.
+
+`sheet.copy_sheet` is what `edge/reader` calls; nothing outside that room may import from here. The bounds must not be
+left to a library: see docs/decisions/xlsx-reader.md.
+"""

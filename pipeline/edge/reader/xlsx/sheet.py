@@ -12,62 +12,74 @@ from typing import IO
 
 from pipeline.core.files import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
-from pipeline.edge.reader.compressed import Allowance, plain_copy, refuse_archive, zip_archive
+from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive, zip_archive
 from pipeline.edge.reader.xlsx.workbook import (
     Attributes,
     SharedTexts,
     Sheet,
     TextCollector,
     Workbook,
-    broken,
+    parse_part,
     read_texts,
     read_workbook,
-    stream,
+    refuse_workbook,
     unescaped,
 )
 from schemas.feed import Feed
 from schemas.settings import Limits
 
 MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
-"""Of any XLSX sheet."""
+"""Of any XLSX sheet. Source: "Excel specifications and limits", Microsoft."""
 MAX_MERGED = 100_000
+"""Ranges that are remembered; a sheet with any merged data cell is refused anyway."""
 MARK = b"\xef\xbb\xbf"
 """Spreadsheets know UTF-8 by it, and rejects.csv is opened in one."""
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})", re.ASCII)
 
 OnRow = Callable[[int, dict[int, str]], None]
+"""Called with the number of a row, from 1, and column (from 0) → text of its filled cells; rows come in order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class SheetCopy:
     """Our CSV of a sheet."""
 
     header_row: int
+    """Row of the sheet, from 1, that is the header: the first with a filled cell."""
     notes: tuple[str, ...]
+    """Sheets that are ignored and hidden rows, as sentences."""
 
 
-def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
+def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
     """Write the sheet that the feed reads as CSV: one record for each row from the header down to the last filled one.
 
-    FileRefused when the workbook cannot be read for certain, or is larger than `limits` allow.
+    The CSV is UTF-8 with a byte order mark and LF; numbers are written with the feed's decimal sign, dates in its first
+    date format, so that the feed reads the copy as it would read an export.
+
+    Args:
+        copy: path of the CSV, private; nothing is left of it after an error.
+
+    Raises:
+        FileRefused: the workbook cannot be read for certain, or is larger than `limits` allow.
+        DiskFull: no room for the copy.
     """
     name = landed.name
-    foretold = Allowance(name, landed.size_bytes, limits)
+    stated_budget = UnpackBudget(name, landed.size_bytes, limits)
     with zip_archive(landed.path, name) as archive:
         for member in archive.infolist():
-            foretold.spend(member.file_size)
+            stated_budget.spend(member.file_size)
         book = read_workbook(archive, name)
         sheet, notes = _chosen(book, landed.feed, name)
         with (
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            rows = _Csv(file, landed.feed.delimiter, Allowance(name, landed.size_bytes, limits))
-            cells = _Cells(
+            rows = _CsvWriter(file, landed.feed.delimiter, UnpackBudget(name, landed.size_bytes, limits))
+            cells = _SheetParser(
                 name, landed.feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
             )
-            stream(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
+            parse_part(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
     if not rows.header_row:
         refuse_archive(
             name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again"
@@ -77,7 +89,7 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> Copied:
         refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")
     if cells.hidden_rows:
         notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
-    return Copied(rows.header_row, notes)
+    return SheetCopy(rows.header_row, notes)
 
 
 def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ...]]:
@@ -93,21 +105,23 @@ def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ..
 
 
 @dataclass(slots=True)
-class _Csv:
+class _CsvWriter:
     """Rows as they are written. Rows of nothing are kept back: behind the last filled one they are no records."""
 
     file: IO[bytes]
     delimiter: str
-    allowance: Allowance
+    allowance: UnpackBudget
     header_row: int = 0
     last_row: int = 0
     width: int = 0
+    """Fields of the header; longer rows keep their fields, which the structure scan then reports."""
     special: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.special = re.compile(f'["\\r\\n{re.escape(self.delimiter)}]')
 
     def add(self, row: int, cells: dict[int, str]) -> None:
+        """Write a row; `cells` is column (from 0) → text. A row without cells is written when a filled one follows."""
         if not cells:
             return
         if not self.header_row:
@@ -129,8 +143,11 @@ class _Csv:
         return '"' + text.replace('"', '""') + '"'
 
 
-class _Cells:
-    """What expat tells of a sheet, gathered into rows."""
+class _SheetParser:
+    """Gathers the cells that expat reports into rows. Source: ECMA-376 part 1, 18.3.1 (worksheets).
+
+    `start`, `text` and `end` are expat's callbacks; each is called once for every element or piece of text.
+    """
 
     def __init__(
         self,
@@ -164,6 +181,7 @@ class _Cells:
         self._length = 0
 
     def start(self, element: str, attributes: Attributes) -> None:
+        """An element begins: `c` cell, `v` value, `is` inline text, `f` formula, `row`, `sheetData`, `mergeCell`."""
         if element == "c":
             self._enter("row", "c")
             self._column = self._place(attributes.get("r"))
@@ -188,6 +206,7 @@ class _Cells:
             self._inline.start(element)
 
     def text(self, piece: str) -> None:
+        """A piece of character data, of a value or an inline text; the rest is ignored."""
         if self._in_value:
             self._length += len(piece)
             self._refuse_longer(self._length)  # now: what becomes of a text of megabytes takes gigabytes
@@ -196,6 +215,7 @@ class _Cells:
             self._inline.add(piece)
 
     def end(self, element: str) -> None:
+        """An element ends."""
         if element == "v":
             self._in_value = False
         elif element == "c":
@@ -210,14 +230,14 @@ class _Cells:
             self._inline.end(element)
 
     def _enter(self, outer: str, inner: str) -> None:
-        """Rows stand in the sheet and cells in rows; elsewhere they would be lost, or run into each other."""
+        """Rows are inside the sheet and cells in rows; elsewhere they would be lost, or run into each other."""
         if self._within != outer:
-            broken(self._name, f"rows or cells stand inside of others behind row {self._row}")
+            refuse_workbook(self._name, f"rows or cells stand inside of others behind row {self._row}")
         self._within = inner
 
     def _only_value(self) -> None:
         if self._valued:
-            broken(self._name, f"a cell of row {self._row} has two values")
+            refuse_workbook(self._name, f"a cell of row {self._row} has two values")
         self._valued = True
 
     def _end_row(self) -> None:
@@ -227,16 +247,20 @@ class _Cells:
         self._within = "sheetData"
 
     def _start_row(self, attributes: Attributes) -> None:
+        """A row without a number follows the one before; numbers must rise."""
         number = attributes.get("r")
         self._is_hidden = attributes.get("hidden") in ("1", "true")
         row = (
             self._row + 1 if number is None else int(number) if number.isdecimal() and len(number) < 8 else 0
         )
         if not self._row < row <= MAX_ROW:
-            broken(self._name, f"the rows after {self._row} are out of order")
+            refuse_workbook(self._name, f"the rows after {self._row} are out of order")
         self._row, self._column = row, -1
 
     def _place(self, reference: str | None) -> int:
+        """Column (from 0) of a cell; one without a reference follows the cell before. Columns must rise within
+        a row.
+        """
         if reference is None:
             column = self._column + 1
         else:
@@ -245,19 +269,20 @@ class _Cells:
             if column < 0:
                 column = self._columns[letters] = _column_of(reference)
         if not self._column < column < MAX_COLUMN:
-            broken(self._name, f"the cells of row {self._row} are out of order")
+            refuse_workbook(self._name, f"the cells of row {self._row} are out of order")
         return column
 
     def _merge(self, reference: str) -> None:
         found = _RANGE.fullmatch(reference)
         if found is None:
-            broken(self._name, "a merged range is none")
+            refuse_workbook(self._name, "a merged range is none")
         if len(self.merged) >= MAX_MERGED:
             problem = f"a sheet of more than {MAX_MERGED} merged ranges"
             refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
         self.merged.append((int(found[2]), int(found[3])))
 
     def _end_cell(self) -> None:
+        """Keep the finished cell, unless it is empty."""
         raw = "".join(self._value)
         text = self._inline.take() if self._kind == "inlineStr" else self._text_of(raw)
         self._kind = "n"
@@ -271,12 +296,17 @@ class _Cells:
             refuse_archive(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
 
     def _text_of(self, raw: str) -> str:
+        """The text of a cell by its type `t`. Source: ECMA-376 part 1, 18.18.11 (ST_CellType).
+
+        An error such as `#N/A`, or a formula without a stored value, becomes text that no rule accepts as an amount or
+        date.
+        """
         if not raw:
             return NOT_COMPUTED if self._formula else ""
         match self._kind:
             case "s":
                 if not (raw.isdecimal() and len(raw) < 10 and int(raw) < len(self._texts)):
-                    broken(self._name, f"row {self._row} refers to a text that is not there")
+                    refuse_workbook(self._name, f"row {self._row} refers to a text that is not there")
                 return self._texts[int(raw)]
             case "str":
                 return unescaped(raw)
@@ -290,6 +320,7 @@ class _Cells:
                 return self._number_or_date(raw.strip())
 
     def _number_or_date(self, raw: str) -> str:
+        """Numbers and dates are stored alike; the style of the cell tells them apart."""
         style = int(self._style) if self._style.isdecimal() and len(self._style) < 7 else -1
         if 0 <= style < len(self._book.dates) and self._book.dates[style]:
             return date_text(
@@ -298,6 +329,7 @@ class _Cells:
         return self._number(raw)
 
     def _iso(self, raw: str) -> str:
+        """A date that is stored as text, in the feed's format (cells of type `d`, ISO 8601)."""
         try:
             moment = datetime.fromisoformat(raw)
         except ValueError:
@@ -306,6 +338,7 @@ class _Cells:
 
 
 def _column_of(reference: str) -> int:
+    """Column from 0 of a reference such as `AB12`; MAX_COLUMN, which is refused, for anything else."""
     found = _CELL.fullmatch(reference)
     if found is None:
         return MAX_COLUMN

@@ -26,15 +26,21 @@ from pipeline.edge.disk import nameless_file
 from pipeline.edge.reader.compressed import STEP_BYTES, open_member, refuse_archive
 
 MAX_TOKEN_BYTES = 4 << 20
+"""Of one tag or text that expat must hold before it can report it."""
 MAX_DEPTH = 64
+"""Of elements in one another."""
 MAX_NAMES = 1000
+"""Element names that are remembered."""
 MAX_ELEMENTS = 250_000
 """Of a part that is remembered whole: relations, sheets, styles (of which Excel allows some 64 000)."""
 _SHEETS = ("worksheet", "chartsheet", "dialogsheet", "macrosheet")
+"""Kinds of relations that are sheets. Only worksheets have rows."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+"""`_xHHHH_`, one UTF-16 unit in hexadecimal."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Attributes = dict[str, str]
+"""Name → value, as expat gives them: names with a namespace have it in front, and a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +58,19 @@ class Workbook:
     """What has to be known before a sheet is read."""
 
     sheets: tuple[Sheet, ...]
+    """In the order of the tabs."""
     since_1904: bool
+    """Whether day numbers count from 1904 (old Macintosh files) and not from 1900."""
     dates: tuple[bool, ...]
     """By style: whether it shows dates."""
     texts_part: str | None
+    """Name in the archive of the shared texts; None when there are none."""
 
 
 class _LocalNames(dict[str, str]):
-    """Elements without their namespaces. A workbook has a few dozen."""
+    """Element → its name without the namespace. Remembered, since a workbook has a few dozen; bounded, since a hostile
+    one may invent millions.
+    """
 
     def __missing__(self, element: str) -> str:
         name = element.rpartition(" ")[2]
@@ -68,7 +79,7 @@ class _LocalNames(dict[str, str]):
         return name
 
 
-def stream(
+def parse_part(
     archive: zipfile.ZipFile,
     part: str,
     name: str,
@@ -78,7 +89,17 @@ def stream(
     text: Callable[[str], None] = lambda _: None,
     max_elements: float = inf,
 ) -> None:
-    """Parse one part; elements are told by their local names. FileRefused when it is no sane XML."""
+    """Parse one part of the workbook as a stream.
+
+    Args:
+        part: its name in the archive.
+        name: of the bill file, for messages.
+        start, end, text: expat's callbacks; elements come by their local names.
+        max_elements: refuse a part that has more; for parts that are remembered whole.
+
+    Raises:
+        FileRefused: it is missing, no well-formed XML, has a document type, or passes a bound above.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     local = _LocalNames()
@@ -89,9 +110,9 @@ def stream(
         depth += 1
         elements += 1
         if depth > MAX_DEPTH:
-            broken(name, f"{part} is nested too deeply")
+            refuse_workbook(name, f"{part} is nested too deeply")
         if elements > max_elements:
-            broken(name, f"{part} has more than {max_elements} elements")
+            refuse_workbook(name, f"{part} has more than {max_elements} elements")
         start(local[element], attributes)
 
     def on_end(element: str) -> None:
@@ -100,7 +121,7 @@ def stream(
         end(local[element])
 
     def on_doctype(*_: object) -> NoReturn:
-        broken(name, f"{part} declares a document type")
+        refuse_workbook(name, f"{part} declares a document type")
 
     parser.StartElementHandler = on_start
     parser.EndElementHandler = on_end
@@ -113,14 +134,18 @@ def stream(
                 fed += len(block)
                 parser.Parse(block, False)
                 if fed - parser.CurrentByteIndex > MAX_TOKEN_BYTES:
-                    broken(name, f"{part} has an endless tag")
+                    refuse_workbook(name, f"{part} has an endless tag")
             parser.Parse(b"", True)
     except (expat.ExpatError, KeyError):
-        broken(name, f"{part} is missing or no well-formed XML")
+        refuse_workbook(name, f"{part} is missing or no well-formed XML")
 
 
 def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
-    """The workbook's own part, its relations and its styles. FileRefused when it holds programs or links."""
+    """The workbook's own part, its relations and its styles.
+
+    Raises:
+        FileRefused: it holds programs or links to other workbooks, or its parts do not fit together.
+    """
     names = [each.lower() for each in archive.namelist()]
     if any(each.endswith("vbaproject.bin") or each.startswith("xl/externallinks/") for each in names):
         problem = "the workbook holds macros, or links to other workbooks"
@@ -135,7 +160,7 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
             kind = attributes.get("Type", "").rpartition("/")[2]
             parts[attributes.get("Id", "")] = (kind, target.removeprefix("/"))
 
-    stream(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation, max_elements=MAX_ELEMENTS)
+    parse_part(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation, max_elements=MAX_ELEMENTS)
     sheets: list[Sheet] = []
     since_1904 = False
 
@@ -150,15 +175,16 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
                 visible = attributes.get("state", "visible") == "visible"
                 sheets.append(Sheet(attributes.get("name", ""), part, visible))
             elif kind not in _SHEETS:
-                broken(name, "a sheet of the workbook is missing")
+                refuse_workbook(name, "a sheet of the workbook is missing")
 
-    stream(archive, "xl/workbook.xml", name, start=on_workbook, max_elements=MAX_ELEMENTS)
+    parse_part(archive, "xl/workbook.xml", name, start=on_workbook, max_elements=MAX_ELEMENTS)
     by_kind = dict(parts.values())
     dates = _date_styles(archive, by_kind["styles"], name) if "styles" in by_kind else ()
     return Workbook(tuple(sheets), since_1904, dates, by_kind.get("sharedStrings"))
 
 
 def _date_styles(archive: zipfile.ZipFile, part: str, name: str) -> tuple[bool, ...]:
+    """Style number → whether it shows dates. Source: ECMA-376 part 1, 18.8.30 (numFmt) and 18.8.45 (xf)."""
     codes: dict[int, str] = {}
     dates: list[bool] = []
     inside = False
@@ -178,12 +204,15 @@ def _date_styles(archive: zipfile.ZipFile, part: str, name: str) -> tuple[bool, 
         if element == "cellXfs":
             inside = False
 
-    stream(archive, part, name, start=on_start, end=on_end, max_elements=MAX_ELEMENTS)
+    parse_part(archive, part, name, start=on_start, end=on_end, max_elements=MAX_ELEMENTS)
     return tuple(dates)
 
 
 class SharedTexts:
-    """The texts that cells refer to by number, kept in a file: there may be millions."""
+    """The texts that cells refer to by number, kept in a file: there may be millions.
+
+    First `add` all, then `finish`, then read with `[number]`.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -191,6 +220,7 @@ class SharedTexts:
         self._bytes: mmap.mmap | bytes = b""
 
     def add(self, text: str) -> None:
+        """Add the next text; the first has number 0."""
         self._ends.append(self._ends[-1] + self._file.write(text.encode()))
 
     def finish(self) -> None:
@@ -215,7 +245,15 @@ class SharedTexts:
 def read_texts(
     archive: zipfile.ZipFile, part: str | None, name: str, folder: Path, max_text_bytes: int
 ) -> Iterator[SharedTexts]:
-    """All shared texts, in a nameless file below `folder`."""
+    """All shared texts, for the length of the block, in a nameless file below `folder`.
+
+    Args:
+        part: their name in the archive; None gives none.
+        max_text_bytes: characters of one text at most.
+
+    Raises:
+        FileRefused: a text is too long, or the part is no sane XML. DiskFull: no room for them.
+    """
     with nameless_file(folder) as file, closing(SharedTexts(file)) as texts:
         collected = TextCollector(name, max_text_bytes)
 
@@ -225,33 +263,36 @@ def read_texts(
                 texts.add(collected.take())
 
         if part is not None:
-            stream(archive, part, name, start=collected.start, end=on_end, text=collected.add)
+            parse_part(archive, part, name, start=collected.start, end=on_end, text=collected.add)
         texts.finish()
         yield texts
 
 
 class TextCollector:
-    """A text that is told in pieces: `t` elements, those for pronunciation (`rPh`) left out."""
+    """Joins a text that comes in pieces: `t` elements, without those that only show its pronunciation (`rPh`)."""
 
     def __init__(self, name: str, max_text_bytes: int) -> None:
         self._name, self._max = name, max_text_bytes
         self._pieces: list[str] = []
         self._length = 0
-        self._open = self._spoken = False
+        self._open = self._is_phonetic = False
 
     def start(self, element: str, _: Attributes | None = None) -> None:
+        """An element begins."""
         if element == "t":
-            self._open = not self._spoken
+            self._open = not self._is_phonetic
         elif element == "rPh":
-            self._spoken = True
+            self._is_phonetic = True
 
     def end(self, element: str) -> None:
+        """An element ends."""
         if element == "t":
             self._open = False
         elif element == "rPh":
-            self._spoken = False
+            self._is_phonetic = False
 
     def add(self, piece: str) -> None:
+        """Take a piece of character data. Raises FileRefused when the text gets too long."""
         if self._open:
             self._length += len(piece)
             if self._length > self._max:
@@ -260,6 +301,7 @@ class TextCollector:
             self._pieces.append(piece)
 
     def take(self) -> str:
+        """The whole text; the next one starts empty."""
         text = "".join(self._pieces)
         self._pieces.clear()
         self._length = 0
@@ -276,10 +318,12 @@ def unescaped(text: str) -> str:
 
 
 def _number(text: str | None, name: str) -> int:
+    """The number of a style or format. Raises FileRefused when it is none."""
     if text is None or not re.fullmatch("[0-9]{1,9}", text):
-        broken(name, "a style has no number format")
+        refuse_workbook(name, "a style has no number format")
     return int(text)
 
 
-def broken(name: str, problem: str) -> NoReturn:
+def refuse_workbook(name: str, problem: str) -> NoReturn:
+    """Raise FileRefused: the workbook is damaged or contradicts itself."""
     refuse_archive(name, "file.workbook", problem, "save it again as XLSX, or as CSV")
