@@ -36,11 +36,11 @@ def release(
     """Let a held file go on. The next run sends it, unless the file, its feed or its totals change before."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.edge.local.operator import person
+    from pipeline.edge.local.operator import invoking_user
     from pipeline.run import Release, release_file
     from pipeline.run.context import Options
 
-    how = Release(person(), limit=limit, accept_changes=accept_changes, now=now)
+    how = Release(invoking_user(), limit=limit, accept_changes=accept_changes, now=now)
     finish(release_file(config_at(config), file, TerminalUi(), Options(wait_s=wait), how), as_json=as_json)
 
 
@@ -55,9 +55,11 @@ def refuse(
     """End a held file. Nothing more of it is sent; at its source it goes to the quarantine."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.edge.local.operator import person
+    from pipeline.edge.local.operator import invoking_user
     from pipeline.run import refuse_file
     from pipeline.run.context import Options
 
-    result = refuse_file(config_at(config), file, TerminalUi(), Options(wait_s=wait), by=person(), why=why)
+    result = refuse_file(
+        config_at(config), file, TerminalUi(), Options(wait_s=wait), by=invoking_user(), why=why
+    )
     finish(result, as_json=as_json)

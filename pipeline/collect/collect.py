@@ -37,7 +37,7 @@ from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
-from pipeline.edge.local import named_beside, named_blocks
+from pipeline.edge.local import read_beside_named, read_named
 from pipeline.edge.local.landing import land_blocks
 from pipeline.errors import (
     BillferryError,
@@ -207,7 +207,7 @@ def land_named(
             DiskFull: as `land`.
     """
     name = label_of_path(path.name)
-    blocks = _bounded(named_blocks(path), name, max_file_bytes)
+    blocks = _bounded(read_named(path), name, max_file_bytes)
     blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name))
     landed = land_blocks(blocks, landing, durable=durable, progress=progress)
     with landed.path.open("rb") as content:
@@ -233,7 +233,7 @@ def land_named(
         origin="named",
         feed=matched.feed,
         rejects_of=matched.rejects_of,
-        control=named_beside(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
+        control=read_beside_named(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
     )
 
 

@@ -18,8 +18,10 @@ from typing import IO, BinaryIO
 from pipeline.errors import BillferryError, DiskFull
 
 PRIVATE_FOLDER = 0o700
+"""Bills are nobody else's business."""
 PRIVATE_FILE = 0o600
 _STAGED = ".{}.writing"
+"""Name of a file until it is whole; hidden, so that nobody takes it for one."""
 _OF_THE_DISK = frozenset(
     {
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMLINK),
@@ -34,7 +36,13 @@ _OF_THE_DISK = frozenset(
 
 @contextmanager
 def writing(where: object) -> Iterator[None]:
-    """Tell what the disk refuses as DiskFull. polars has errors of its own, known only by the system's words."""
+    """Report what the disk refuses inside the block as DiskFull; other errors pass.
+
+    polars has errors of its own, known only by the system's words in them.
+
+    Args:
+        where: the path that the message names.
+    """
     try:
         yield
     except OSError as error:
@@ -57,9 +65,15 @@ def _number(error: Exception) -> int | None:
 
 
 def private_folder(folder: Path, *, close: bool = False) -> None:
-    """Make a folder below one that exists; `close` one that is there to others, too.
+    """Make a folder below one that exists.
 
     A folder that is missing above it was removed, and is not made again.
+
+    Args:
+        close: take others' rights away, also where the folder is there already.
+
+    Raises:
+        DiskFull: it cannot be made, or is not ours to change.
     """
     with writing(folder):
         if not folder.is_dir():
@@ -71,7 +85,7 @@ def private_folder(folder: Path, *, close: bool = False) -> None:
 
 
 def private_folders(folder: Path) -> None:
-    """Make a folder that a person named, and those above it that are missing."""
+    """Make a folder that a person named, and those above it that are missing. Raises DiskFull."""
     with writing(folder):
         parent_is_missing = not folder.parent.is_dir()
     if parent_is_missing:
@@ -81,7 +95,14 @@ def private_folders(folder: Path) -> None:
 
 @contextmanager
 def new_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """A file that was not there; `durable`: on the disk when the block ends."""
+    """A new private file, open for writing while the block lasts.
+
+    Args:
+        durable: its content is on the disk when the block ends; its name only after `sync_folder`.
+
+    Raises:
+        FileExistsError: there is one of that name. DiskFull: it cannot be made.
+    """
     with writing(path.parent):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as file:
@@ -98,6 +119,13 @@ def replaced_file(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = True)
 
     Its name until then is fixed, so that a killed run leaves at most one behind, which the next one replaces.
     Not for two runs at once.
+
+    Args:
+        mode: permissions of the file once it is in place.
+        durable: content and name are on the disk when the block ends.
+
+    Raises:
+        DiskFull: it cannot be written.
     """
     staged = path.with_name(_STAGED.format(path.name))
     remove(staged)
@@ -123,7 +151,11 @@ def staged_name(name: str) -> str:
 
 @contextmanager
 def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
-    """A folder that is gone when the block ends, below `within` or where the system keeps such."""
+    """A private folder that is removed when the block ends, below `within` or where the system keeps such.
+
+    Raises:
+        DiskFull: it cannot be made.
+    """
     with writing(within or tempfile.gettempdir()):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=within))
     try:
@@ -136,31 +168,31 @@ def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def nameless_file(within: Path) -> Iterator[IO[bytes]]:
-    """A file without a name, to write and read again; gone when the block ends."""
+    """A file without a name, to write and read again; gone when the block ends, also after a kill. Raises DiskFull."""
     with writing(within), tempfile.TemporaryFile(dir=within) as file:
         yield file
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Rename, on one file system, over what is there."""
+    """Rename, on one file system, over what is there. Raises DiskFull."""
     with writing(target.parent):
         source.replace(target)
 
 
 def remove(path: Path) -> None:
-    """A file that need not be there."""
+    """Remove a file that need not be there. Raises DiskFull when it may not be removed."""
     with writing(path.parent), suppress(FileNotFoundError):
         path.unlink()
 
 
 def remove_tree(folder: Path) -> bool:
-    """A folder and all in it, as far as it goes; whether it is gone."""
+    """Remove a folder and all in it, as far as that goes; whether it is gone. Raises nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
 
 
 def sync_file(path: Path) -> None:
-    """A file that something else wrote, and its name, are on the disk when this returns."""
+    """A file that something else wrote, and its name, are on the disk when this returns. Raises DiskFull."""
     with writing(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -171,7 +203,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Names in a folder are on the disk when this returns."""
+    """Names in a folder are on the disk when this returns. Raises DiskFull. Source: fsync(2)."""
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

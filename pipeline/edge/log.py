@@ -1,7 +1,7 @@
 """Structured logs on stderr: event names with ids and counts, never values of a record.
 
 Lines for people on a terminal, JSON elsewhere. What looks like a key, an e-mail or a number of a person is masked
-in every string on its way out. Of exceptions that nobody expected, where they happened is shown, and of what they say
+in every string on its way out. Of exceptions that nobody expected, where they happened is shown, and of their messages
 nothing that they quote: Python quotes the values it was at work on, and not always as they were written.
 """
 
@@ -24,13 +24,20 @@ from pipeline.core.redact import redact
 _IDS = frozenset({"run", "sha256", "timestamp", "level"})
 """Fields that are ours and may hold long numbers."""
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
+"""What exceptions put between quotes, often a value."""
 _QUOTE_CODE = (AttributeError, NameError, ImportError)
 """They quote names of the program alone."""
 MOST_CHAINED = 20
+"""Exceptions that led to each other and are shown; the chain may be long, or a circle."""
 
 
 def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
-    """Configure logging once per process. Quiet (warnings only) unless `verbose`."""
+    """Configure logging once per process; events go to stderr, never to stdout.
+
+    Args:
+        verbose: every step, not only warnings.
+        json_lines: None asks whether stderr is a terminal.
+    """
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     _mask_what_nobody_catches()
     renderer: Any = (
@@ -52,28 +59,34 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
 
 
 def masked_trace(error: BaseException) -> str:
-    """Where an exception and those before it happened, and what they say but for what they quote."""
-    return redact("".join(_told(error, MOST_CHAINED)))
+    """Where an exception and those before it happened, with their messages, but nothing that these quote."""
+    return redact("".join(_trace_lines(error, MOST_CHAINED)))
 
 
-def _told(error: BaseException, left: int) -> Iterator[str]:
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before is not None and left:
-        yield from _told(before, left - 1)
+def _trace_lines(error: BaseException, left: int) -> Iterator[str]:
+    """The lines of a traceback as Python prints it: causes first, then members of a group; messages are masked.
+
+    Args:
+        left: how many exceptions further back may still be shown.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and left:
+        yield from _trace_lines(cause, left - 1)
         yield "\nThis led to:\n\n"
     if error.__traceback__ is not None:
         yield "Traceback (most recent call last):\n"
         yield from traceback.format_tb(error.__traceback__)
-    yield f"{type(error).__qualname__}: {_said(error)}\n"
+    yield f"{type(error).__qualname__}: {_message_of(error)}\n"
     for number, inner in enumerate(
         error.exceptions if isinstance(error, BaseExceptionGroup) else (), start=1
     ):
         if left:
             yield f"\n{number} of this group:\n\n"
-            yield from _told(inner, left - 1)
+            yield from _trace_lines(inner, left - 1)
 
 
-def _said(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
+    """What an exception says, its notes included, without what it quotes."""
     try:
         text = "\n".join([str(error), *getattr(error, "__notes__", ())])
     except Exception:  # noqa: BLE001 (whatever an exception does when it is asked)
@@ -109,11 +122,15 @@ def _mask_what_nobody_catches() -> None:
 
 
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A structlog processor that masks secrets and personal data in all values but our own ids."""
+    """A structlog processor that masks secrets and personal data in all values but our own ids.
+
+    Source: structlog docs, "Processors"; the two unused arguments are the logger and the method's name.
+    """
     return {redact(key): value if key in _IDS else _masked(value) for key, value in event.items()}
 
 
 def _masked(value: Any) -> Any:
+    """A value with every text in it masked; what is no plain value is shown as text."""
     if isinstance(value, str):
         return _plain(value)
     if isinstance(value, Mapping):

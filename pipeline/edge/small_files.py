@@ -15,35 +15,51 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 
 MAX_SECRET_BYTES = 65_536
+"""64 KiB; a private key has a few."""
 MAX_SHOWN_CHARACTERS = 500
+"""Of a path in a message."""
 OWNERS_BESIDE_US = frozenset({0})
 """root reads everything anyway, and often writes the keys of services."""
 
 
-class NotSmall(OSError):
+class NotASmallFile(OSError):
     """Something else than a file, or a larger one than anybody meant; `strerror` says which."""
 
 
 def read_small(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
-    """The content of a file, and what it is. Raises OSError, NotSmall among them; never waits."""
+    """The content of a file, and its status. Never waits.
+
+    Raises:
+        NotASmallFile: it is no regular file, larger than `max_bytes`, or no path at all.
+        OSError: it is missing or not readable.
+    """
     try:
         # Without O_NONBLOCK, opening a FIFO waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except ValueError:  # NUL, or a character that no file name can have
-        raise NotSmall(errno.EINVAL, "not a path") from None
+        raise NotASmallFile(errno.EINVAL, "not a path") from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise NotSmall(errno.EINVAL, "not a file")
+        raise NotASmallFile(errno.EINVAL, "not a file")
     with os.fdopen(descriptor, "rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise NotSmall(errno.EFBIG, f"larger than {max_bytes} bytes")
+        raise NotASmallFile(errno.EFBIG, f"larger than {max_bytes} bytes")
     return content, found
 
 
 def read_secret(path: Path, where: str) -> str:
-    """A secret from a file that only its owner can read, without the line end behind it. Raises ConfigError."""
+    """A secret from a file that only its owner can read, without the line end behind it.
+
+    Args:
+        where: the config key that names the file, for messages.
+
+    Raises:
+        ConfigError: it is missing, readable by others, somebody else's, empty, binary or too large. Its content is
+            in no
+            message.
+    """
     try:
         content, found = read_small(path, MAX_SECRET_BYTES)
     except FileNotFoundError as error:
@@ -66,7 +82,11 @@ def read_secret(path: Path, where: str) -> str:
 
 
 def check_secret(path: Path, where: str) -> None:
-    """Raises ConfigError when a file that exists cannot hold a secret; it is not opened. A missing one may come yet."""
+    """Check what a secret's file is, without opening it. A missing one is no mistake: it may come yet.
+
+    Raises:
+        ConfigError: it cannot hold a secret.
+    """
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -77,7 +97,11 @@ def check_secret(path: Path, where: str) -> None:
 
 
 def require_private(path: Path, found: os.stat_result, where: str) -> None:
-    """Raises ConfigError unless this is a file of ours, or of root, that nobody else can read."""
+    """Raise ConfigError unless this is a regular file of ours, or of root, that nobody else can read.
+
+    Args:
+        found: status of the file that was opened, so that nothing can be put in its place between check and use.
+    """
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(
             where=where, problem=f"{path} is not a file", remedy="name the file that holds the secret"
@@ -95,11 +119,11 @@ def require_private(path: Path, found: os.stat_result, where: str) -> None:
 
 
 def unreadable(path: Path, where: str, error: OSError) -> ConfigError:
-    """What to say of a file that is there and cannot be read."""
-    said = (error.strerror or "unknown error").lower()
+    """The error for a file that is there and cannot be read, with the system's reason."""
+    reason = (error.strerror or "unknown error").lower()
     return ConfigError(
         where=where,
-        problem=f"{shortened(path)} cannot be read ({said})",
+        problem=f"{shortened(path)} cannot be read ({reason})",
         remedy="correct the path or its rights",
     )
 
@@ -111,6 +135,7 @@ def shortened(path: Path) -> str:
 
 
 def _our_name() -> str:
+    """The user of this process, as `chown` takes it."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -67,7 +67,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         records_in_doubt=files.count_outcomes(Outcome.IN_DOUBT),
         requests_in_doubt=len(intents),
         in_doubt_since=intents[0].first_sent_at if intents else None,
-        owed={source: len(files.owed(source)) for source in SOURCES},
+        owed={source: len(files.pending_handovers(source)) for source in SOURCES},
         waiting=_waiting(settings, files),
         late=late_now(settings, arrivals, now),
         arrivals=arrivals,

@@ -20,16 +20,16 @@ from pipeline.core.api.watermarks import (
     watermark,
 )
 from pipeline.core.files import LandedFile, Refusal
-from pipeline.edge.ledger import BalanceOrder, FileRow, Files, Ledger, Lineage, Whence
+from pipeline.edge.ledger import BalanceOrder, FileRow, Files, Ledger, LedgerOrigin, Lineage
 from schemas.feed import Feed
 from schemas.settings import Settings
 
 LEDGER_MAY_BE_BEHIND = {
-    Whence.LOST: "a new ledger, and another one worked here before (if that was moved away by mistake, put it back)."
-    " What the API holds is looked at before a balance is set",
-    Whence.BEHIND: "not the ledger that worked here last, but a copy. What the API holds is looked at before a balance"
-    " is set, until a newer file or --force has set it; files that were held and corrections that may have been made"
-    " since wait for a person",
+    LedgerOrigin.LOST: "a new ledger, and another one worked here before (if that was moved away by mistake, put it"
+    " back). What the API holds is looked at before a balance is set",
+    LedgerOrigin.BEHIND: "not the ledger that worked here last, but a copy. What the API holds is looked at before a"
+    " balance is set, until a newer file or --force has set it; files that were held and corrections that may have been"
+    " made since wait for a person",
 }
 """What to say of a ledger that may know less than one that worked here before."""
 

@@ -22,8 +22,8 @@ from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, api_key, feed_print, same_feed
 from pipeline.edge.disk import private_folder, scratch_folder
-from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Lineage, Sends, the_one_named
-from pipeline.edge.local.landing import land_beside, landed_beside, staging
+from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, Lineage, Sends, single_file_named
+from pipeline.edge.local.landing import land_control, landed_control, staging
 from pipeline.edge.local.lock import held_folder, only_run
 from pipeline.edge.log import masked_trace
 from pipeline.edge.reader.corrected_rejects import sheet_as_text
@@ -224,7 +224,7 @@ class RunContext:
         """Ledger rows by file name or first digits of the SHA-256; `all` is every finished file. Raises UsageError."""
         if list(names) == ["all"]:
             return [row for row in self._files.all() if row.finished]
-        return [the_one_named(name, self._files.named(name)) for name in names]
+        return [single_file_named(name, self._files.named(name)) for name in names]
 
     def take_up_refused(self, row: FileRow) -> int:
         """Make a finished file's refused records open again; how many there are. Raises LandedCopyForgotten."""
@@ -257,7 +257,7 @@ class RunContext:
             origin,
             feed,
             row.rejects_of,
-            control=landed_beside(path),
+            control=landed_control(path),
         )
 
     def with_its_totals(self, landed: LandedFile) -> LandedFile:
@@ -266,8 +266,8 @@ class RunContext:
             return landed
         row = self.row(landed.sha256)
         if row is not None and row.is_open:
-            return replace(landed, control=landed_beside(landed.path) or landed.control)
-        land_beside(landed.path, landed.control)
+            return replace(landed, control=landed_control(landed.path) or landed.control)
+        land_control(landed.path, landed.control)
         return landed
 
     def feed_changed(self, landed: LandedFile, row: FileRow) -> bool:

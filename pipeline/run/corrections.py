@@ -71,7 +71,7 @@ class Remembering:
     def end(self) -> None:
         """Once the report has been written."""
         if self._is_original:
-            Corrections(self.ledger).relate(self.file_id, self.checked.landed.feed.model)
+            Corrections(self.ledger).mark_contradictions(self.file_id, self.checked.landed.feed.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Correcting:
             original_id=self.original.id,
             by_file=row.id if row else None,
             source=self.original.name,
-            medians=memory.usual(self.original.feed) | memory.medians(self.original.id),
+            medians=memory.usual_medians(self.original.feed) | memory.medians(self.original.id),
             missed_some=missed.may_be_corrected(
                 self.original.id, self.original.name_parts.get("date"), records
             ),
@@ -175,7 +175,7 @@ def take(ledger: Ledger, checked: CheckedFile, file_id: int) -> None:
         return
     settled = Sends(ledger).settled_records(file_id)
     for rows in _to_send(checked, settled):
-        memory.take(original_id, file_id, rows)
+        memory.claim(original_id, file_id, rows)
 
 
 def _to_send(checked: CheckedFile, settled: pl.Series) -> Iterator[pl.DataFrame]:

@@ -9,7 +9,7 @@ from pipeline.core.files import Hold
 from pipeline.core.release_decisions import Basis, Decision, Person, print_of
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
-from pipeline.edge.ledger import FileRow, Files, the_one_named
+from pipeline.edge.ledger import FileRow, Files, single_file_named
 from pipeline.errors import UsageError
 from pipeline.report import to_send
 from pipeline.run.context import Options, RunContext
@@ -74,7 +74,7 @@ def _held(desk: RunContext, name: str) -> FileRow:
     if len(rows) == 1 and not rows[0].held:
         state = rows[0].state.replace("_", " ")
         raise UsageError(problem=f"{rows[0].name} is not held, but {state}", remedy="see billferry status")
-    return the_one_named(name, [row for row in rows if row.held] or rows)
+    return single_file_named(name, [row for row in rows if row.held] or rows)
 
 
 def _decision(desk: RunContext, row: FileRow, summary: Summary, by: Person) -> Decision:

@@ -44,7 +44,7 @@ class Debt(Protocol):
 class Debts(Protocol):
     """The ledger's hand-overs."""
 
-    def owe(
+    def add_handover(
         self,
         *,
         sha256: str,
@@ -55,14 +55,14 @@ class Debts(Protocol):
         place: str,
         report: str | None,
     ) -> None: ...
-    def owed(self, source: str) -> Sequence[Debt]: ...
-    def paid(self, handover_id: int, *, stays: bool) -> None: ...
+    def pending_handovers(self, source: str) -> Sequence[Debt]: ...
+    def remove_handover(self, handover_id: int, *, stays: bool) -> None: ...
 
 
 def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:
     """Owe the move of a file and of what belongs to it; the reports go along with the first."""
     for number, remote in enumerate(files):
-        debts.owe(
+        debts.add_handover(
             sha256=sha256,
             source=remote.source,
             name=remote.name,
@@ -75,7 +75,7 @@ def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, re
 
 def owe_reports(debts: Debts, sha256: str, name: str, source: SourceName, report: str) -> None:
     """Owe the upload of a report alone: its file has been moved already."""
-    debts.owe(
+    debts.add_handover(
         sha256=sha256,
         source=source,
         name=name,
@@ -95,7 +95,7 @@ def pay(
     """
     troubles: list[str] = []
     try:
-        for debt in debts.owed(source.name):
+        for debt in debts.pending_handovers(source.name):
             if trouble := _pay_one(debts, debt, source, reports, uploads):
                 troubles.append(trouble)
     finally:
@@ -122,7 +122,7 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
             raise
         what = "upload" if debt.place == "reports" else "move"
         return f"{error}; the {what} is tried again by the next run"
-    debts.paid(debt.id, stays=stays)
+    debts.remove_handover(debt.id, stays=stays)
     return trouble
 
 

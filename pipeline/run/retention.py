@@ -89,7 +89,7 @@ def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
     old = [folder for folder in report_folders(reports) if _older(folder, before)]
     if not old:
         return []
-    kept = {debt.report for source in SOURCES for debt in files.owed(source)}
+    kept = {debt.report for source in SOURCES for debt in files.pending_handovers(source)}
     for row in files.finished_since(rfc3339(before)):
         kept |= {folder_name(row.name, row.sha256, digits) for digits in (len(row.sha256), row.digits)}
     return [folder for folder in old if folder.name not in kept]

@@ -97,14 +97,14 @@ class SourceRegistry:
         """Sources that are owed reports of files that do not stand there any more."""
         if self.memory is None:
             return []
-        owed = self.memory.owed
+        owed = self.memory.pending_handovers
         return [name for name in SOURCES if any(debt.place == "reports" for debt in owed(name))]
 
     def owed_of(self, sha256: str) -> list[SourceName]:
         """Sources that are owed a move or reports of that file."""
         if self.memory is None:
             return []
-        owed = self.memory.owed
+        owed = self.memory.pending_handovers
         return [name for name in SOURCES if any(debt.sha256 == sha256 for debt in owed(name))]
 
     def pay(self, source: Source, reports: Path, ui: Ui) -> None:

@@ -15,7 +15,7 @@ import structlog
 from pipeline.core.files import SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
-from pipeline.edge.local.folder_watcher import Changes
+from pipeline.edge.local.folder_watcher import FolderWatcher
 from pipeline.errors import (
     EX_BUG,
     EX_HOST_KEY,
@@ -58,7 +58,7 @@ def watch_sources(config: Config, ui: Ui) -> int:
     """Look until a signal comes, or a person is needed; the exit status."""
     drop = config.settings.drop
     try:
-        with stoppable() as check_stop, Changes(drop.folder if drop else None) as changes:
+        with stoppable() as check_stop, FolderWatcher(drop.folder if drop else None) as changes:
             return _Watch(config, ui, changes).until_it_ends(check_stop)
     except Stopped as stopped:
         ui.line(f"{stopped}")
@@ -66,7 +66,7 @@ def watch_sources(config: Config, ui: Ui) -> int:
 
 
 class _Watch:
-    def __init__(self, config: Config, ui: Ui, changes: Changes) -> None:
+    def __init__(self, config: Config, ui: Ui, changes: FolderWatcher) -> None:
         self._config = config
         self._changes = changes
         self._upkeep = PollSchedule(UPKEEP_S)

@@ -74,7 +74,7 @@ class Handover:
 
     @property
     def owed(self) -> list[str]:
-        return [debt.name for debt in self.files.owed(self.source.name)]
+        return [debt.name for debt in self.files.pending_handovers(self.source.name)]
 
     def names(self, folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

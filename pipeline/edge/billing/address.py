@@ -11,17 +11,23 @@ import aiohappyeyeballs
 
 from pipeline.core.api.responses import Failure
 from pipeline.edge.billing.connection import Connection
-from pipeline.edge.billing.tls import failure_of
+from pipeline.edge.billing.tls import tls_failure
 
 NEXT_ADDRESS_AFTER_S = 0.25
 """A host may have addresses that nothing answers at. Source: RFC 8305, "Connection Attempt Delay"."""
 RESOLVED_FOR_S = 60.0
+"""As long as an address is used before its name is looked up again; after a failure it is at once."""
 
 
 class Address:
     """Host and port; the name is looked up once a minute at most."""
 
     def __init__(self, host: str, port: int | None, *, tls: bool, timeout_s: float) -> None:
+        """Args:
+        host: name or IP address, without brackets.
+        port: None for the usual one.
+        timeout_s: for looking up the name, connecting and the TLS handshake together.
+        """
         usual = 443 if tls else 80
         self._host = _in_ascii(host)
         self._port = port or usual
@@ -35,18 +41,25 @@ class Address:
         """As the `Host` header has it."""
 
     async def connect(self) -> Connection | Failure:
-        """A connection of which, with TLS, the certificate holds; or why none could be made in time."""
+        """A connection of which, with TLS, the certificate is valid for the host; or why none could be made in time.
+
+        Returns:
+            Failures say why: no answer, or what is wrong with TLS. In all cases nothing of a request was sent.
+        """
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._connected()
         except ssl.SSLError as error:
-            failure = failure_of(error)
+            failure = tls_failure(error)
         except (OSError, ValueError):  # no such name, nobody there, too late
             failure = Failure.NEVER_CONNECTED
         self.resolved_until = float("-inf")
         return failure
 
     async def _connected(self) -> Connection:
+        """Addresses of the host are tried as RFC 8305 says (Happy Eyeballs). Raises OSError, ssl.SSLError,
+        ValueError.
+        """
         loop = asyncio.get_running_loop()
         if loop.time() >= self.resolved_until:
             self.resolved = await loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM)

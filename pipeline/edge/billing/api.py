@@ -12,12 +12,18 @@ from pipeline.edge.billing.connection import Connection
 from schemas.settings import Api
 
 MAX_CONNECT_S = 10.0
+"""Longer is not waited for a connection, however long answers may take."""
 
 
 class BillingApi:
-    """The API over HTTP/1.1 keep-alive connections. One per load."""
+    """The API over HTTP/1.1 keep-alive connections; an async context manager, one per load."""
 
     def __init__(self, settings: Api, key: str) -> None:
+        """Args:
+        settings: base_url, timeout_s (of a whole request) and max_in_flight (requests, and so connections, at
+            once).
+        key: the secret API key; it is sent to the host of base_url alone, since redirects are not followed.
+        """
         base = urlsplit(settings.base_url)
         # Connecting has a bound of its own: without a connection nothing was sent, and nothing is in doubt.
         self._address = Address(
@@ -51,11 +57,22 @@ class BillingApi:
     async def send(
         self, method: str, path: str, body: bytes | None = None, key: str | None = None
     ) -> Answer | Failure:
-        """Send one request. `path` starts with a slash; `body` is JSON bytes."""
+        """Send one request, once.
+
+        Args:
+            path: starts with a slash, below the path of base_url; not escaped yet.
+            body: JSON bytes, or None.
+            key: the idempotency key, or None.
+
+        Returns:
+            The answer of whatever status, or why there is none. Failure.NEVER_CONNECTED means that nothing was
+            sent; with
+            other failures the request may have arrived.
+        """
         request = self._request(method, path, body, key)
         async with self._slots:
             deadline = asyncio.get_running_loop().time() + self._timeout_s
-            connection = self._kept() or await self._address.connect()
+            connection = self._idle_connection() or await self._address.connect()
             if isinstance(connection, Failure):
                 return connection
             reply = await connection.exchange(request, deadline)
@@ -64,7 +81,7 @@ class BillingApi:
                 self.date = reply.headers.get("date", self.date)
             return reply
 
-    def _kept(self) -> Connection | None:
+    def _idle_connection(self) -> Connection | None:
         """An open connection; those that ended are let go."""
         while self._idle:
             connection = self._idle.pop()
@@ -73,6 +90,7 @@ class BillingApi:
         return None
 
     def _request(self, method: str, path: str, body: bytes | None, key: str | None) -> bytes:
+        """The bytes of a request. Source: RFC 9112; draft-ietf-httpapi-idempotency-key-header for the key."""
         # Escaped, since a path may end in an id, and an id is whatever the API said.
         head = f"{method} {self._base_path}{quote(path)} HTTP/1.1\r\n{self._head}"
         if key is not None:

@@ -15,12 +15,15 @@ from pipeline.core.api.responses import Answer, Failure
 MAX_ANSWER_BYTES = 1_048_576
 """An answer about one object is far smaller; more is cut off and so unreadable."""
 MAX_HEAD_BYTES = 65_536
+"""Of status line and headers."""
 FRAMED_BY = ("content-length", "transfer-encoding")
 """An answer without both ends where the connection does. Source: RFC 9112, 6.3."""
 
 
 class Connection(asyncio.Protocol):
-    """Its methods below `usable` are called by the event loop and, from `data_received`, by the parser."""
+    """One connection. Its methods below `usable` are called by the event loop and, from `data_received`, by
+    the parser.
+    """
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -29,26 +32,34 @@ class Connection(asyncio.Protocol):
         """Whoever waits for the answer; None where nothing was asked."""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._forget()
+        self._reset()
 
     async def exchange(self, request: bytes, deadline: float) -> Answer | Failure:
-        """Write a request and wait for its answer until the loop's time is `deadline`."""
+        """Write a request and wait for its answer.
+
+        Args:
+            request: all bytes of it.
+            deadline: in the loop's time; then the answer is Failure.TIMED_OUT, and the connection is dropped.
+
+        Returns:
+            The answer, or why there is none. Nothing is raised but CancelledError.
+        """
         loop = asyncio.get_running_loop()
         if self._transport is None:
             return Failure.NEVER_CONNECTED  # lost as soon as it was made: nothing was written
-        self._forget()
+        self._reset()
         self._waiting = loop.create_future()
-        bell = loop.call_at(deadline, self._end, Failure.TIMED_OUT)
+        timeout = loop.call_at(deadline, self._end, Failure.TIMED_OUT)
         self._transport.write(request)
         try:
             return await self._waiting
         finally:
-            bell.cancel()
+            timeout.cancel()
             if self._waiting is not None:  # nobody waits any more: the answer may still come, to nobody
                 self.close()
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Drop the connection, without waiting for what is still to be written."""
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -62,11 +73,13 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a stream's can write
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """An answer without a length ends with the connection, if that ended well. Source: RFC 9112, 6.3."""
         self._transport = None
         unframed = self._in_body and self._headers.keys().isdisjoint(FRAMED_BY)
         self._end(self._answer() if unframed and exc is None else Failure.CUT)
 
     def data_received(self, data: bytes) -> None:
+        """Feed the parser, within bounds: a head that is too long is an answer that was cut off."""
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -79,11 +92,13 @@ class Connection(asyncio.Protocol):
             self._end(self._answer())
 
     def on_message_begin(self) -> None:
+        """An answer begins; one that nobody asked for ends the connection, lest it be taken for the next one's."""
         if self._waiting is None:
             self.close()  # nothing was asked, or it was answered
         self._headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Names are kept in small letters; of equal ones the last."""
         if not self._in_body:  # what stands behind a body in chunks is no header of ours
             self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -103,7 +118,8 @@ class Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             self.close()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
+        """Forget the answer before."""
         self._headers, self._body = {}, []
         self._status = self._received = 0
         self._in_body = False
@@ -112,7 +128,7 @@ class Connection(asyncio.Protocol):
         return Answer(self._status, self._headers, b"".join(self._body))
 
     def _end(self, reply: Answer | Failure) -> None:
-        """What is not whole ends the connection with it."""
+        """Give whoever waits this reply, and drop the connection: what is not whole ends it."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)

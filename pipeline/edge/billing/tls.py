@@ -31,10 +31,11 @@ _TOO_OLD = (
     "WRONG_SIGNATURE_TYPE",
     "KEY_TOO_SMALL",
 )
+"""Parts of reasons that mean: no protocol version, cipher or key that both sides accept."""
 
 
-def failure_of(error: ssl.SSLError) -> Failure:
-    """What a failed handshake is to be called."""
+def tls_failure(error: ssl.SSLError) -> Failure:
+    """What a failed handshake is to be called in messages; NEVER_CONNECTED where TLS is not the reason."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _OF_CERTIFICATE.get(error.verify_code, Failure.UNTRUSTED)
     reason = error.reason or ""

@@ -18,7 +18,7 @@ from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
 from pipeline.edge.config.mistakes import ValueLocations, model_in, raise_all, shape_mistakes
-from pipeline.edge.small_files import NotSmall, read_small
+from pipeline.edge.small_files import NotASmallFile, read_small
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
 from schemas.settings import Settings
@@ -80,7 +80,7 @@ def _document(path: Path, mistakes: list[ConfigError]) -> Document:
     remedy = "name it with --config or $BILLFERRY_CONFIG, or write one with billferry init"
     try:
         document = yaml_text.read_document(read_small(path, MAX_CONFIG_BYTES)[0].decode("utf-8"))
-    except NotSmall as error:
+    except NotASmallFile as error:
         problem = f"cannot be read ({error.strerror})"
     except (OSError, UnicodeDecodeError):
         pass

@@ -1,11 +1,14 @@
 """The ledger: the durable record of files, intents, outcomes and ids, in SQLite. SQL stands only in this folder.
 
+From outside only the names below are used, over a connection of `open_ledger`; times and ids are given by the caller.
+Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
+
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `corrections` rejected records, and the corrections that stand for them
-- `files` files, sightings and hand-overs
+- `files` files, sightings and hand-overs; `file_rows` what is known of each
 - `decisions` what people decided about held files, and how far files may go
 - `balance_order` in what order balances were set
-- `sends` intents, ids and outcomes
+- `outcomes` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
 - `naming` how people name files
 - `times` the last time that was confirmed
@@ -17,10 +20,11 @@ from pipeline.edge.ledger.balance_order import BalanceOrder
 from pipeline.edge.ledger.corrections import Corrections, LedgerOriginals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
-from pipeline.edge.ledger.files import FINISHED_STATES, FileRow, Files, Handover
+from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow, Handover
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
-from pipeline.edge.ledger.lineage import Lineage, Whence
-from pipeline.edge.ledger.naming import the_one_named
+from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
+from pipeline.edge.ledger.naming import single_file_named
 from pipeline.edge.ledger.outcomes import Sends
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.times import Times
@@ -36,14 +40,14 @@ __all__ = [
     "GroupCommit",
     "Handover",
     "Ledger",
+    "LedgerOrigin",
     "LedgerOriginals",
     "Lineage",
     "RunRow",
     "Runs",
     "Sends",
     "Times",
-    "Whence",
     "copy_ledger",
     "open_ledger",
-    "the_one_named",
+    "single_file_named",
 ]

@@ -19,9 +19,12 @@ class BalanceOrder:
         self._db = connection
 
     def is_overtaken(self, file_id: int, kind: Kind, *, after: str, before: str) -> bool:
-        """Whether a file has set a balance that this one had set, with a watermark between the two (exclusive).
+        """Whether another file has set a balance that this one had set, with a watermark between the two (exclusive).
 
         Assumed once its outcomes are forgotten.
+
+        Args:
+            after, before: watermarks, see `core.api.watermarks`; they sort as text.
         """
         row = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM outcomes JOIN entities ON entities.kind = ?1"
@@ -37,7 +40,10 @@ class BalanceOrder:
     ) -> None:
         """Bytes that were loaded come under a later date, and nothing came between: what they set is of that day now.
 
-        `was` is their watermark, `now` that of a place in the order of landing.
+        Args:
+            was: the watermark of those balances so far.
+            now: place in the order of landing → the watermark from now on.
+            name_parts: from the new file name.
         """
         with transaction(self._db):
             landing = self._db.execute(f"SELECT {NEXT_LANDING}").fetchone()[0]
@@ -52,6 +58,6 @@ class BalanceOrder:
             )
 
     def newest_day(self) -> str | None:
-        """The latest day that balances of a file are of."""
+        """The latest day (YYYY-MM-DD) that balances of a file are of; None when no file has any."""
         found: str | None = self._db.execute("SELECT max(as_of) FROM files").fetchone()[0]
         return found

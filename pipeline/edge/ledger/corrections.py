@@ -24,9 +24,11 @@ from pipeline.edge.ledger.writes import write
 from schemas.feed import Model
 
 CHUNK_RECORDS = 100_000
+"""Rows that are read at once."""
 _HELD = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
 """Outcomes of records that the API holds."""
-_GIVEN_BACK = (Outcome.CONFLICT, Outcome.REFUSED)
+_RELEASED = (Outcome.CONFLICT, Outcome.REFUSED)
+"""Outcomes of corrections that the API did not take: their originals may be corrected again."""
 
 
 class Corrections:
@@ -38,7 +40,7 @@ class Corrections:
     # -- originals --
 
     def forget(self, file_id: int) -> None:
-        """Start afresh with what is known of the rejected records of an original."""
+        """Remove what is remembered of the rejected records of an original, before it is checked again."""
         self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
 
     def remember(self, file_id: int, records: pl.DataFrame) -> None:
@@ -52,13 +54,16 @@ class Corrections:
                 rows,
             )
 
-    def relate(self, file_id: int, model: Model) -> None:
-        """Say of records that contradict each other in which columns they do, once all are remembered."""
+    def mark_contradictions(self, file_id: int, model: Model) -> None:
+        """Add to `concerned` of records that contradict each other the columns in which they do, once all are
+        remembered.
+        """
         with transaction(self._db):
             for rule in UNIQUENESS[model]:
-                self._relate(file_id, rule)
+                self._mark_contradictions(file_id, rule)
 
-    def _relate(self, file_id: int, rule: Uniqueness) -> None:
+    def _mark_contradictions(self, file_id: int, rule: Uniqueness) -> None:
+        """The same for one rule: records that share its key, and between them differ in a column."""
         key, told = rule.key, f"instr(concerned, ';{rule.code};')"
         if not self._db.execute(
             f"SELECT EXISTS (SELECT 1 FROM rejected WHERE file_id = ? AND {told})",  # noqa: S608
@@ -84,15 +89,15 @@ class Corrections:
         return int(row[0])
 
     def medians(self, file_id: int) -> dict[str, int]:
-        """Currency → median of what a file loaded, in minor units and without signs."""
+        """Currency → median of the amounts that a file loaded, in minor units and without signs."""
         rows = self._db.execute(
             "SELECT currency, usual_twice_minor / 2 FROM spreads WHERE file_id = ? AND usual_twice_minor > 1",
             (file_id,),
         )
         return dict(tuple(row) for row in rows)
 
-    def usual(self, feed: str) -> dict[str, int]:
-        """The same of the last files that a feed loaded: the median of their medians."""
+    def usual_medians(self, feed: str) -> dict[str, int]:
+        """Currency → median of the medians of the last files (MOST_COMPARED) that a feed loaded, in minor units."""
         rows = self._db.execute(
             "SELECT currency, usual_twice_minor / 2 FROM (SELECT currency, usual_twice_minor, row_number() OVER"
             " (PARTITION BY currency ORDER BY loads.id DESC) AS age FROM loads JOIN spreads USING (file_id)"
@@ -106,13 +111,19 @@ class Corrections:
 
     # -- what stands for them --
 
-    def take(self, original_id: int, file_id: int, rows: pl.DataFrame) -> None:
-        """Take rejected records for their corrections, durably, before anything of those is sent.
+    def claim(self, original_id: int, file_id: int, rows: pl.DataFrame) -> None:
+        """Claim rejected records for their corrections, durably, before anything of those is sent.
 
-        `rows`: `record` of the file (of a bill's lines the first, all in one frame), `reject_record` of the original,
-        `reference`, `content`. Whoever comes second for a record of the original has its outcome then: `unchanged`
-        where its content is that of the first, else `conflict`. A bill is taken whole: where one of its lines comes
-        second, nothing of it is sent. A file that is its own original takes nothing, for it may be corrected already.
+        A record of the original that is claimed already gives the newcomer its outcome at once: `unchanged` where its
+        content
+        is that of the first, else `conflict`. A bill is claimed whole: where one of its lines comes second, nothing of
+        it is
+        sent. A file that is its own original claims nothing, for it may be corrected already.
+
+        Args:
+            rows: `record` of the file (of a bill's lines the first, all in one frame), `reject_record` of the
+                original,
+                `reference`, `content`, in this order.
         """
         with transaction(self._db):
             if file_id != original_id:
@@ -127,6 +138,7 @@ class Corrections:
             write(self._db, self._repeated(original_id, file_id, rows))
 
     def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[StoreOutcome]:
+        """Outcomes of records whose claim came second."""
         found = self._db.execute(
             "SELECT taken.record, by_file, by_record, content, settled, outcome, name, customer_id, account_id, bill_id"
             " FROM corrected AS taken JOIN files ON files.id = by_file LEFT JOIN outcomes"
@@ -158,7 +170,7 @@ class Corrections:
         ).fetchone()
         return bool(row[0])
 
-    def give_back(self, file_id: int) -> None:
+    def release_claims(self, file_id: int) -> None:
         """Once a file is finished: what the API did not take may be corrected again; what it holds never."""
         with transaction(self._db):
             settle(self._db, file_id)
@@ -166,7 +178,7 @@ class Corrections:
                 "DELETE FROM corrected WHERE by_file = ?1 AND NOT settled AND by_record NOT IN"
                 " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome NOT IN (?2, ?3))"
                 " AND by_record NOT IN (SELECT record FROM intents WHERE file_id = ?1)",
-                (file_id, *_GIVEN_BACK),
+                (file_id, *_RELEASED),
             )
 
 
@@ -180,6 +192,7 @@ def settle(connection: sqlite3.Connection, file_id: int) -> None:
 
 
 def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
+    """The outcome of a record whose original was claimed before, by the row `taken`."""
     is_held = bool(taken["settled"]) or taken["outcome"] in _HELD
     where = f"record {taken['by_record']} of {taken['name']}"
     if is_held and taken["content"] == content:
@@ -198,6 +211,7 @@ def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
 
 
 def _conflict(record: int, problem: str) -> RecordOutcome:
+    """A conflict with the code `correction.repeated`."""
     message = f"{problem}; a record is corrected once"
     return RecordOutcome(record, Outcome.CONFLICT, ("correction.repeated",), message)
 
@@ -218,7 +232,10 @@ class LedgerOriginals:
     """Whether records of it may have been corrected without this ledger knowing."""
 
     def rejected(self, records: pl.Series) -> pl.DataFrame:
-        """Those of these records of the original that may be corrected (columns: ORIGINALS)."""
+        """Those of these records of the original that may be corrected (columns: ORIGINALS).
+
+        Not among them: records that have an outcome of their own by now, or an open intent.
+        """
         names = ", ".join(f"rejected.{name}" for name in ("record", *COMPARED, "concerned"))
         rows = self.connection.execute(
             f"SELECT {names}, taken.record IS NOT NULL FROM rejected LEFT JOIN corrected AS taken"  # noqa: S608
@@ -231,14 +248,16 @@ class LedgerOriginals:
                 self.by_file or 0,
                 self.original_id,
                 json.dumps(records.drop_nulls().unique().to_list()),
-                *_GIVEN_BACK,
+                *_RELEASED,
             ),
         )
         rows.row_factory = None  # plain tuples
         return pl.DataFrame(rows.fetchall(), schema=ORIGINALS, orient="row")
 
     def numbered(self, kind: Kind, references: pl.Series) -> pl.DataFrame:
-        """`reference` → `record` of the only rejected record that has it, for rejects without numbers."""
+        """`reference` → `record` of the only rejected record that has it, for rejects without numbers
+        (columns: TAKEN).
+        """
         column = f"{kind}_reference"
         rows = self.connection.execute(
             f"SELECT {column}, min(record) FROM rejected WHERE file_id = ? AND {column} IN"  # noqa: S608
@@ -264,7 +283,7 @@ class LedgerOriginals:
         rows = self.connection.execute(
             "SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)"
             " UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?",
-            (self.original_id, *_GIVEN_BACK, self.original_id, self.by_file or 0),
+            (self.original_id, *_RELEASED, self.original_id, self.by_file or 0),
         )
         rows.row_factory = None
         while some := rows.fetchmany(CHUNK_RECORDS):

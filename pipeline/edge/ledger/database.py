@@ -1,4 +1,8 @@
-"""Opens the ledger's SQLite database: WAL, synchronous=FULL, migrations behind a backup, bound to one merchant."""
+"""Opens the ledger's SQLite database: WAL, synchronous=FULL, migrations behind a backup, bound to one merchant.
+
+WAL lets `status` read while a run writes; FULL syncs the WAL at each commit, so that what is committed survives a power
+cut. Source: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,15 @@ from pipeline.errors import (
 )
 
 BUSY_TIMEOUT_S = 30.0
+"""How long SQLite waits for another writer. Source: sqlite3_busy_timeout()."""
 CACHED_STATEMENTS = 512
 """Statements for one row, two rows and so on are different ones (see `writes`)."""
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+"""Primary result codes of a lock that another process holds."""
 _OF_THE_DISK = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 )
+"""Primary result codes that a disk or its rights cause. Source: sqlite.org/rescode.html."""
 
 COPIED = -1
 """Sequence of a copy (see `lineage`)."""
@@ -42,23 +49,23 @@ class _Cursor(sqlite3.Cursor):
     connection: _Connection
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        with self.connection.told():
+        with self.connection.translated_errors():
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
-        with self.connection.told():
+        with self.connection.translated_errors():
             return super().executemany(sql, parameters)
 
     def fetchone(self) -> Any:
-        with self.connection.told():
+        with self.connection.translated_errors():
             return super().fetchone()
 
     def fetchall(self) -> list[Any]:
-        with self.connection.told():
+        with self.connection.translated_errors():
             return super().fetchall()
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a generator costs nothing per row
-        with self.connection.told():
+        with self.connection.translated_errors():
             yield from iter(super().fetchone, None)
 
 
@@ -66,6 +73,7 @@ class _Connection(sqlite3.Connection):
     """Whoever uses it gets errors of ours for a disk that is full, a lock that is held, and a damaged file."""
 
     where: Path
+    """Path of the ledger, for messages."""
     read_only: bool
     file: tuple[int, int] | None = None
     """Device and inode of the ledger that a writer opened."""
@@ -81,7 +89,8 @@ class _Connection(sqlite3.Connection):
         cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
         return cursor
 
-    def told(self) -> AbstractContextManager[None]:
+    def translated_errors(self) -> AbstractContextManager[None]:
+        """For statements: what SQLite raises as errors of ours, with the path of this ledger."""
         return ledger_errors(self.where, read_only=self.read_only)
 
     def require_in_place(self) -> None:
@@ -95,9 +104,19 @@ def open_ledger(
 ) -> sqlite3.Connection:
     """A connection to the ledger at `path`, made if it is not there.
 
-    Raises LedgerOfAnother when it is bound to another merchant or environment, LedgerDamaged when it is no
-    ledger or one of a newer version, LedgerOutdated when it is of an older one and only read, DiskFull when it cannot
-    be written.
+    Transactions are explicit (see `transaction`); rows are `sqlite3.Row`. It may be handed from one thread to another,
+    but not be used by two at once.
+
+    Args:
+        merchant, environment: what the ledger is bound to, at its first opening for good.
+        read_only: never creates, migrates or writes; for commands that only show.
+
+    Raises:
+        LedgerOfAnother: it is bound to another merchant or environment.
+        LedgerDamaged: it is no ledger, or one of a newer version.
+        LedgerOutdated: it is of an older version and may not be migrated, since it is only read.
+        LedgerBusy: another process holds its lock for longer than BUSY_TIMEOUT_S.
+        DiskFull: it cannot be written.
     """
     with ledger_errors(path):
         connection = _connect(path, read_only=read_only)
@@ -117,9 +136,14 @@ def open_ledger(
 
 
 def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
-    """A consistent copy, safe while a run writes; in place only when it is whole. Raises DiskFull, FileExistsError.
+    """Write a consistent copy to `target`, safe while a run writes; in place only when it is whole and checked.
 
-    It is marked as one, so that it is noticed wherever it is put in place, also when a load was under way.
+    It is marked as a copy, so that it is noticed wherever it is put in place, also when a load was under way.
+    Source: sqlite.org/backup.html.
+
+    Raises:
+        FileExistsError: `target` is there; copies are never overwritten.
+        DiskFull: no room. LedgerDamaged: the copy fails its integrity check.
     """
     if target.exists():
         raise FileExistsError(target)
@@ -146,7 +170,12 @@ def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
 
 @contextmanager
 def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None]:
-    """SQLite's complaints as errors of ours: a full disk or a lock is the operator's matter, damage a bug's."""
+    """What SQLite raises as errors of ours: a full disk or a lock is the operator's matter, damage a bug's.
+
+    Args:
+        path: of the ledger, for messages.
+        read_only: whether the connection is; then a refused write is a bug of ours and not a matter of rights.
+    """
     try:
         yield
     except OSError as error:
@@ -167,7 +196,15 @@ def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, durable on return; within another one, a part of that."""
+    """All or nothing, durable when the block ends; inside another transaction, a part of that one.
+
+    Any exception rolls back. BEGIN IMMEDIATE takes the write lock at once: a later upgrade from reading to writing
+    could
+    fail in the middle.
+
+    Raises:
+        WorkDirGone: the ledger's file was removed or replaced under us. LedgerBusy, DiskFull: see `ledger_errors`.
+    """
     inside_another = connection.in_transaction
     if inside_another:
         yield
@@ -185,6 +222,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection with our settings; the database file is private from its first byte."""
     if not read_only:
         # SQLite gives its WAL and shared-memory files the mode of the database file.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -211,6 +249,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of what is at a path; None when nothing is."""
     try:
         status = path.stat()
     except OSError:
@@ -219,6 +258,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Bring the tables up to date, each step in a transaction of its own, after a backup beside the ledger."""
     if version == len(MIGRATIONS):
         return
     if version > 0:
@@ -233,6 +273,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
 def _bind(
     connection: sqlite3.Connection, path: Path, merchant: str, environment: str, *, read_only: bool
 ) -> None:
+    """Bind a new ledger to merchant and environment. Raises LedgerOfAnother for one that is bound to others."""
     row = connection.execute("SELECT merchant, environment FROM binding").fetchone()
     if row is None:
         if not read_only:

@@ -37,7 +37,11 @@ class Decisions:
     # -- what people decided --
 
     def decide(self, decision: Decision) -> bool:
-        """Remember a decision about a held file, in the place of one that is pending; False when it is not held."""
+        """Remember a decision about a held file, in the place of one that is pending.
+
+        Returns:
+            False when the file is not held (any more), so that nothing was decided.
+        """
         with transaction(self._db):
             held = self._db.execute(
                 "SELECT 1 FROM files WHERE sha256 = ? AND state = 'held'", (decision.sha256,)
@@ -61,7 +65,7 @@ class Decisions:
         return self._newest(sha256, "pending")
 
     def all_pending(self) -> dict[str, Decision]:
-        """By SHA-256."""
+        """SHA-256 → the decision that is to be taken up."""
         rows = self._db.execute("SELECT * FROM decisions WHERE fate = 'pending'")
         return {row["sha256"]: _decision(row) for row in rows}
 
@@ -93,6 +97,7 @@ class Decisions:
     # -- how far files may go --
 
     def gate(self, file_id: int) -> Gate | None:
+        """How far a file may go; None while that is not settled."""
         row = self._db.execute("SELECT * FROM gates WHERE file_id = ?", (file_id,)).fetchone()
         if row is None:
             return None
@@ -100,7 +105,11 @@ class Decisions:
         return Gate(basis, bool(row["is_open"]), row["up_to"], row["last_load"], bool(row["restored"]))
 
     def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
-        """Let a file go so far, and settle its pending decision with the same step, where `fate` says how."""
+        """Let a file go so far, and settle its pending decision in the same step.
+
+        Args:
+            fate: how that decision is settled; None leaves it pending.
+        """
         with transaction(self._db):
             self._db.execute(
                 "INSERT OR REPLACE INTO gates (file_id, feed_print, totals, is_open, up_to, last_load, restored)"
@@ -120,7 +129,12 @@ class Decisions:
     # -- what feeds loaded before --
 
     def loaded(self, file_id: int, feed: str, spreads: Sequence[Spread], *, at: str) -> None:
-        """A file of a feed was loaded; its amounts are remembered for comparing (none: it is not compared with)."""
+        """Note that a file of a feed was loaded, and its amounts, for comparing later files with it.
+
+        Args:
+            spreads: one for each currency; none: later files are not compared with this one.
+            at: the time, RFC 3339.
+        """
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO loads (file_id, feed, at) VALUES (?,?,?)"
@@ -143,7 +157,11 @@ class Decisions:
         return frozenset(feed for (feed,) in self._db.execute("SELECT DISTINCT feed FROM loads"))
 
     def past(self, feed: str, currency: str, *, beside: int | None) -> list[Past]:
-        """The amounts of a feed's last loads in that currency, newest first, without those of the file `beside`."""
+        """The amounts of a feed's last loads in that currency, newest first, MOST_COMPARED at most.
+
+        Args:
+            beside: id of a file that is not to be among them: the one that is compared.
+        """
         rows = self._db.execute(
             "SELECT usual_twice_minor, with_decimals FROM loads JOIN spreads USING (file_id)"
             " WHERE feed = ? AND currency = ? AND file_id IS NOT ? ORDER BY loads.id DESC LIMIT ?",

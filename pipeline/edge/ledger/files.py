@@ -7,83 +7,30 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.ledger.corrections import Corrections, settle
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.file_rows import (
+    ALL_DIGITS,
+    ENDED_STATES,
+    FINISHED_STATES,
+    OPEN_STATES,
+    FileRow,
+    Handover,
+)
 from pipeline.errors import FileRefused
 
-OPEN_STATES = ("landed", "unfinished", "held")
 NEXT_LANDING = "(SELECT coalesce(max(landing), 0) + 1 FROM files)"
-FINISHED_STATES = ("loaded", "loaded_with_rejects")
-ENDED_STATES = (*FINISHED_STATES, "refused")
-ALL_DIGITS = 64
+"""SQL: the next place in the order of landing."""
 _SELECT = (
     "SELECT *, EXISTS (SELECT 1 FROM files AS earlier WHERE earlier.id < files.id"
     " AND earlier.sha256 >= substr(files.sha256, 1, 8)"
     " AND earlier.sha256 < substr(files.sha256, 1, 8) || 'g') AS digits FROM files"
 )
 """A file whose first digits an earlier one has is named by all of its own, for good: landing order never changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A bill file as the ledger knows it; times are RFC 3339.
-
-    `as_of` is the day its balances are of (YYYY-MM-DD), `landing` its place in the order of landing: the end of it,
-    when it came back as news. `came_back`: it did, without a new date.
-    """
-
-    id: int
-    sha256: str
-    name: str
-    source: str
-    feed: str
-    feed_print: str
-    name_parts: dict[str, str]
-    rejects_of: str | None
-    size_bytes: int
-    state: str
-    landed_at: str
-    finished_at: str | None
-    summary: dict[str, Any] | None
-    digits: int
-    """How many digits of its SHA-256 name its reports: 8, or all where an earlier file has the same 8."""
-    as_of: str | None = None
-    landing: int = 0
-    came_back: int = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether its bytes need no further sending."""
-        return self.state in FINISHED_STATES
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is being loaded, or waits for it."""
-        return self.state in OPEN_STATES
-
-    @property
-    def held(self) -> bool:
-        """Whether it waits for a person."""
-        return self.state == "held"
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """A move (and an upload of reports) owed to a source."""
-
-    id: int
-    sha256: str
-    source: str
-    name: str
-    size_bytes: int
-    modified_at: str
-    place: str
-    report: str | None
 
 
 class Files:
@@ -106,7 +53,18 @@ class Files:
         at: str,
         as_of: str | None = None,
     ) -> FileRow:
-        """Remember a landed file, or take up one that is not finished (its bytes may come under a new name)."""
+        """Remember a landed file, or take up one that is not finished (its bytes may come under a new name).
+
+        Args:
+            sha256: of its bytes, hexadecimal; what the file is known by.
+            name_parts: from the file name, by the feed's pattern.
+            rejects_of: see FileRow.
+            at: the time, RFC 3339.
+            as_of: day that its balances are of, YYYY-MM-DD; None for bills.
+
+        Returns:
+            The file as the ledger knows it now.
+        """
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"  # noqa: S608
@@ -137,6 +95,10 @@ class Files:
         """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay.
 
         It lands once more, after all others.
+
+        Args:
+            at: the time, RFC 3339.
+            came_back: its bytes came again as news, without a new date.
         """
         with transaction(self._db):
             settle(self._db, file_id)
@@ -151,7 +113,7 @@ class Files:
             )
 
     def take_up_refused(self, file_id: int) -> int:
-        """Make a finished file's refused records open again; how many there were."""
+        """Make a finished file's refused records open again, for `retry`; how many there were."""
         with transaction(self._db):
             refused = self._db.execute(
                 "DELETE FROM outcomes WHERE file_id = ? AND outcome = ?", (file_id, Outcome.REFUSED)
@@ -161,7 +123,10 @@ class Files:
         return refused
 
     def with_outcomes(self, *, finished_before: str) -> list[int]:
-        """Files that were finished before then and whose outcomes are still here, by their ids."""
+        """Ids of files that were finished before that time (RFC 3339) and whose outcomes are still kept.
+
+        A file with an open intent is not among them: its outcome is needed to settle that.
+        """
         marks = ",".join("?" * len(OPEN_STATES))
         rows = self._db.execute(
             f"SELECT id FROM files WHERE finished_at < ? AND state NOT IN ({marks})"  # noqa: S608 (only marks)
@@ -172,11 +137,12 @@ class Files:
         return [file_id for (file_id,) in rows]
 
     def forget_outcomes(self, file_ids: Iterable[int]) -> None:
+        """Remove the outcomes of these files; their summaries stay."""
         for file_id in file_ids:
             self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
 
     def finished_since(self, at: str) -> list[FileRow]:
-        """Files that were finished then or later."""
+        """Files that were finished at that time (RFC 3339) or later."""
         rows = self._db.execute(f"{_SELECT} WHERE finished_at >= ?", (at,))
         return [_file(row) for row in rows]
 
@@ -205,6 +171,7 @@ class Files:
         return [_file(row) for row in rows]
 
     def by_sha256(self, sha256: str) -> FileRow | None:
+        """The file with these bytes; None when the ledger does not know it."""
         row = self._db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
         return _file(row) if row else None
 
@@ -216,7 +183,7 @@ class Files:
         name, _, digits = short_name.rpartition(".")
         if len(digits) not in {SHORT_DIGITS, ALL_DIGITS}:
             return None
-        rows = [_file(row) for row in self._db.execute(f"{_SELECT} WHERE {_begins('?1')}", (digits,))]
+        rows = [_file(row) for row in self._db.execute(f"{_SELECT} WHERE {_has_prefix('?1')}", (digits,))]
         if len(rows) > 1:
             rows = [row for row in rows if row.name == name] or rows
         if len(rows) > 1:
@@ -234,7 +201,7 @@ class Files:
         row = self.by_sha256(sha256)
         if row is not None:
             return row.digits
-        other = self._db.execute(f"{_SELECT} WHERE {_begins('?1')}", (sha256[:SHORT_DIGITS],)).fetchone()
+        other = self._db.execute(f"{_SELECT} WHERE {_has_prefix('?1')}", (sha256[:SHORT_DIGITS],)).fetchone()
         return SHORT_DIGITS if other is None else ALL_DIGITS
 
     def original_of(self, short_name: str) -> FileRow | None:
@@ -246,11 +213,11 @@ class Files:
         return row
 
     def together(self) -> AbstractContextManager[None]:
-        """Several steps as one durable step."""
+        """Several steps as one durable step: a transaction for the length of the block."""
         return transaction(self._db)
 
     def unfinished(self) -> list[FileRow]:
-        """Files that a run must take up first, in landing order."""
+        """Files that a run must take up first, held ones among them, in landing order."""
         marks = ",".join("?" * len(OPEN_STATES))
         rows = self._db.execute(
             f"{_SELECT} WHERE state IN ({marks}) ORDER BY id",
@@ -259,6 +226,7 @@ class Files:
         return [_file(row) for row in rows]
 
     def all(self) -> list[FileRow]:
+        """Every file, in landing order."""
         return [_file(row) for row in self._db.execute(f"{_SELECT} ORDER BY id")]
 
     def newest(self, most: int) -> list[FileRow]:
@@ -271,19 +239,24 @@ class Files:
         return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
 
     def last_finished(self) -> str | None:
-        """When a file was finished last."""
+        """When a file was finished last, RFC 3339; None when none was."""
         found: str | None = self._db.execute("SELECT max(finished_at) FROM files").fetchone()[0]
         return found
 
     def finish(self, file_id: int, *, state: str, at: str, summary: str) -> None:
-        """Remember what became of a file, once its outcomes and reports are durable."""
+        """Remember what became of a file, once its outcomes and reports are durable.
+
+        Args:
+            at: the time, RFC 3339.
+            summary: JSON, as in summary.json.
+        """
         with transaction(self._db):
             self._db.execute(
                 "UPDATE files SET state = ?, finished_at = ?, summary = ? WHERE id = ?",
                 (state, at, summary, file_id),
             )
             if state in ENDED_STATES:
-                Corrections(self._db).give_back(file_id)
+                Corrections(self._db).release_claims(file_id)
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
         """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.
@@ -298,7 +271,11 @@ class Files:
         return [{**dict(row), "finished": row["state"] in FINISHED_STATES} for row in rows]
 
     def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Replace what is remembered of a source by what it shows now."""
+        """Replace what is remembered of a source by what it shows now.
+
+        Args:
+            rows: name, size_bytes, modified_at, first_seen_at and sha256 (None until it is fetched) of each file.
+        """
         with transaction(self._db):
             self._db.execute("DELETE FROM sightings WHERE source = ?", (source,))
             self._db.executemany(
@@ -307,11 +284,12 @@ class Files:
             )
 
     def remember_fetched(self, source: str, name: str, sha256: str) -> None:
+        """Note which bytes a file that was seen turned out to have."""
         self._db.execute(
             "UPDATE sightings SET sha256 = ? WHERE source = ? AND name = ?", (sha256, source, name)
         )
 
-    def owe(
+    def add_handover(
         self,
         *,
         sha256: str,
@@ -322,7 +300,13 @@ class Files:
         place: str,
         report: str | None,
     ) -> None:
-        """Owe a source the move of a file and the upload of its reports."""
+        """Note that a file is to be moved and its reports uploaded, once it is finished.
+
+        Args:
+            size_bytes, modified_at: as the file was fetched; another one may have its name by now.
+            place: `archive` or `quarantine`.
+            report: name of the report folder; None keeps the one that is noted already.
+        """
         self._db.execute(
             "INSERT INTO handovers (sha256, source, name, size_bytes, modified_at, place, report)"
             " VALUES (?,?,?,?,?,?,?) ON CONFLICT (source, name, sha256) DO UPDATE SET"
@@ -331,13 +315,19 @@ class Files:
             (sha256, source, name, size_bytes, modified_at, place, report),
         )
 
-    def owed(self, source: str) -> list[Handover]:
+    def pending_handovers(self, source: str) -> list[Handover]:
+        """What is still to be done at a source, oldest first."""
         rows = self._db.execute("SELECT * FROM handovers WHERE source = ? ORDER BY id", (source,))
         return [Handover(**dict(row)) for row in rows]
 
-    def paid(self, handover_id: int, *, stays: bool) -> None:
-        """Nothing is owed any more. What does not stay there is no longer known: its name may come, or have come, again
-        with other bytes, of the same size and within the same second."""
+    def remove_handover(self, handover_id: int, *, stays: bool) -> None:
+        """A hand-over is done.
+
+        Args:
+            stays: whether the file stayed where it was. If not, its sighting goes as well: the name may come, or
+                have come,
+                again with other bytes of the same size and within the same second.
+        """
         with transaction(self._db):
             if not stays:
                 self._db.execute(
@@ -348,12 +338,13 @@ class Files:
             self._db.execute("DELETE FROM handovers WHERE id = ?", (handover_id,))
 
 
-def _begins(digits: str) -> str:
-    """A condition that the index of SHA-256s answers."""
+def _has_prefix(digits: str) -> str:
+    """A condition for SHA-256s that begin with `digits`, written so that their index answers it."""
     return f"files.sha256 >= {digits} AND files.sha256 < {digits} || 'g'"
 
 
 def _file(row: sqlite3.Row) -> FileRow:
+    """A row of `_SELECT` as FileRow; JSON columns are decoded."""
     values = dict(row)
     values["digits"] = ALL_DIGITS if values["digits"] else SHORT_DIGITS
     values["name_parts"] = json.loads(values["name_parts"])

@@ -20,83 +20,98 @@ from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.writes import write
 
 MAX_GROUP = 4096
+"""Submissions of one transaction, and the most that may wait in the queue before `soon` waits too."""
 
 Waiter = asyncio.Future[None]
-Asked = tuple[Sequence[Change], Waiter | None]
+Submission = tuple[Sequence[Change], Waiter | None]
+"""Changes, and who waits for them; None: nobody does."""
 
 
 class GroupCommit:
-    """A writer thread over one connection that the thread alone uses while it runs."""
+    """A writer thread over one connection that the thread alone uses while it runs; an async context manager.
+
+    The thread ends with the block, after everything that was submitted is written.
+    """
 
     def __init__(self, connection: sqlite3.Connection, where: str, lineage: Lineage | None = None) -> None:
-        """`lineage`: advanced with each group, so that a copy from before one is noticed."""
+        """Args:
+        connection: used by nobody else until the block ends.
+        where: path of the ledger, for messages.
+        lineage: advanced with each group, so that a copy from before one is noticed.
+        """
         self._db = connection
         self._where = where
         self._lineage = lineage
-        self._asked: SimpleQueue[Asked | None] = SimpleQueue()
-        """What is to be made, in order; None: nothing more will come."""
+        self._queue: SimpleQueue[Submission | None] = SimpleQueue()
+        """Changes in the order in which they are to be written; None: nothing more will come."""
         self._lost: Exception | None = None
-        """Why changes that nobody waits for could not be made."""
+        """Why changes that nobody waits for could not be written."""
         self._thread = Thread(target=self._write, name="ledger")
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._ended: Waiter = self._loop.create_future()
+        self._stopped: Waiter = self._loop.create_future()
         self._thread.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._asked.put(None)
-        await self._ended
+        self._queue.put(None)
+        await self._stopped
         self._thread.join()
 
     async def durable(self, *changes: Change) -> None:
-        """Make changes and come back when they, and all that were asked for before, are on disk.
+        """Write changes, and return when they, and all that were submitted before, are on disk.
 
-        Raises what the group raised: then none of it is. Whoever stops waiting does not take them back.
+        A waiter that is cancelled does not take them back.
+
+        Raises:
+            DiskFull, LedgerBusy, …: the whole group was rolled back; none of it is written.
         """
         waiter: Waiter = self._loop.create_future()
-        self._asked.put((changes, waiter))
+        self._queue.put((changes, waiter))
         await waiter
 
     async def soon(self, *changes: Change) -> None:
-        """Make changes before any that are asked for later. Where that fails, nothing later is made, and all who
-        wait for something later are told why.
+        """Write changes before any that are submitted later, without waiting for the disk.
+
+        Where that fails, nothing later is written, and all who wait for something later get the error: an outcome that
+        was
+        lost silently would be sent again.
         """
-        if self._asked.qsize() >= MAX_GROUP:
+        if self._queue.qsize() >= MAX_GROUP:
             await self.durable()
-        self._asked.put((changes, None))
+        self._queue.put((changes, None))
 
     def _write(self) -> None:
-        """What the thread does. It takes group after group by itself, since the loop is the busier of the two."""
-        while (asked := self._asked.get()) is not None:
-            group = [asked]
+        """The thread. It takes group after group by itself, since the loop is the busier of the two."""
+        while (submission := self._queue.get()) is not None:
+            group = [submission]
             while len(group) < MAX_GROUP and (more := self._next()) is not None:
                 group.append(more)
             problem = self._lost or self._problem_of(group)
             waiters = [waiter for _, waiter in group if waiter is not None]
-            self._loop.call_soon_threadsafe(_tell, waiters, problem)
-        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+            self._loop.call_soon_threadsafe(_notify, waiters, problem)
+        self._loop.call_soon_threadsafe(self._stopped.set_result, None)
 
-    def _next(self) -> Asked | None:
-        """What waits by now; the end waits for the next group."""
+    def _next(self) -> Submission | None:
+        """The next submission that waits already, else None. The end of the queue is put back for the next group."""
         try:
-            asked = self._asked.get_nowait()
+            submission = self._queue.get_nowait()
         except Empty:
             return None
-        if asked is None:
-            self._asked.put(None)
-        return asked
+        if submission is None:
+            self._queue.put(None)
+        return submission
 
-    def _problem_of(self, group: Sequence[Asked]) -> Exception | None:
-        """Commit a group; what went wrong."""
+    def _problem_of(self, group: Sequence[Submission]) -> Exception | None:
+        """Commit a group; what went wrong, or None."""
         try:
             with ledger_errors(self._where), transaction(self._db):
                 write(self._db, chain.from_iterable(changes for changes, _ in group))
                 if self._lineage is not None:
                     self._lineage.step()
             if self._lineage is not None:
-                self._lineage.tell()
+                self._lineage.save_sequence()
         except Exception as error:  # noqa: BLE001 (handed to whoever waits for the commit)
             if any(waiter is None for _, waiter in group):
                 self._lost = error
@@ -104,7 +119,8 @@ class GroupCommit:
         return None
 
 
-def _tell(waiters: Sequence[Waiter], problem: Exception | None) -> None:
+def _notify(waiters: Sequence[Waiter], problem: Exception | None) -> None:
+    """In the loop: let those waiters go on that have not been cancelled meanwhile."""
     for waiter in waiters:
         if waiter.done():
             continue

@@ -22,10 +22,11 @@ from pipeline.edge.disk import replaced_file
 from pipeline.edge.ledger.database import transaction
 
 NAME = "lineage.json"
+"""Below work_dir, beside the ledger."""
 
 
-class Whence(StrEnum):
-    """What a ledger turned out to be."""
+class LedgerOrigin(StrEnum):
+    """What a ledger turned out to be when a run opened it."""
 
     SAME = "same"
     NEW = "new"
@@ -41,6 +42,7 @@ class _Mark:
 
     identity: str
     sequence: int
+    """That of the ledger when this was written, or less after a crash."""
     newest: str
     """The latest day of a balance file whose load has begun; empty: none."""
     newest_name: str = ""
@@ -63,33 +65,38 @@ class Lineage:
         self._db = connection
         self._beside = work_dir / NAME
 
-    def look(self) -> Whence:
-        """What this ledger is, without changing anything."""
+    def look(self) -> LedgerOrigin:
+        """What this ledger is, without changing anything: for `doctor`, which holds no lock."""
         mark, row = self._mark(), self._row()
         if row.begins_after is None:
-            return Whence.NEW if mark is None else Whence.LOST
+            return LedgerOrigin.NEW if mark is None else LedgerOrigin.LOST
         if mark is None:
-            return Whence.SAME if row.sequence == 0 else Whence.BEHIND
+            return LedgerOrigin.SAME if row.sequence == 0 else LedgerOrigin.BEHIND
         same = mark.identity == row.identity and row.sequence >= mark.sequence
-        return Whence.SAME if same else Whence.BEHIND
+        return LedgerOrigin.SAME if same else LedgerOrigin.BEHIND
 
-    def recognise(self, tomorrow: str) -> Whence:
+    def recognise(self, tomorrow: str) -> LedgerOrigin:
         """See what this ledger is; from then on what it knows is doubted where it may be behind.
 
-        `tomorrow`: the latest day that an unknown ledger may have loaded. Raises DiskFull.
+        Args:
+            tomorrow: YYYY-MM-DD, the latest day that an unknown ledger may have loaded: of a time zone that is
+                ahead of ours.
+
+        Raises:
+            DiskFull: the mark beside it cannot be written.
         """
-        whence, mark = self.look(), self._mark()
+        origin, mark = self.look(), self._mark()
         newest = mark.newest if mark else ""
         with transaction(self._db):
-            if whence in {Whence.NEW, Whence.LOST}:
+            if origin in {LedgerOrigin.NEW, LedgerOrigin.LOST}:
                 self._db.execute("UPDATE lineage SET begins_after = ?", (tomorrow,))
-            if whence in {Whence.LOST, Whence.BEHIND}:
+            if origin in {LedgerOrigin.LOST, LedgerOrigin.BEHIND}:
                 self._db.execute(
                     "UPDATE lineage SET doubted_until = ?, files_doubted_until = ?,"
                     " last_file = (SELECT coalesce(max(id), 0) FROM files)",
                     (newest or tomorrow, max(mark.newest_name if mark else "", tomorrow)),
                 )
-            if whence is Whence.BEHIND:
+            if origin is LedgerOrigin.BEHIND:
                 # What it set itself, while it was new, is doubted by the day it has missed alone.
                 self._db.execute(
                     "UPDATE lineage SET identity = ?, sequence = 0, begins_after = ''", (uuid4().hex,)
@@ -100,22 +107,34 @@ class Lineage:
                     "UPDATE gates SET restored = 1 WHERE file_id IN (SELECT id FROM files WHERE state = 'held')"
                 )
         self._keep(mark, newest, mark.newest_name if mark else "")
-        return whence
+        return origin
 
     def advance(self, day: str = "", named: str = "") -> None:
-        """A load begins or has ended; `day`: that of the balances it begins to set, `named`: the date in the file's
-        name. Raises DiskFull."""
+        """Note that a load begins or has ended.
+
+        Args:
+            day: YYYY-MM-DD of the balances that it begins to set; empty when it sets none.
+            named: the date in the file's name; empty when there is none.
+
+        Raises:
+            DiskFull: the mark beside the ledger cannot be written.
+        """
         mark = self._mark()
         with transaction(self._db):
             self.step()
         self._keep(mark, max(mark.newest if mark else "", day), max(mark.newest_name if mark else "", named))
 
     def step(self) -> None:
-        """Advance the sequence, within a transaction; `tell` comes next."""
+        """Advance the sequence, within the caller's transaction; `save_sequence` comes next."""
         self._db.execute("UPDATE lineage SET sequence = sequence + 1")
 
-    def tell(self) -> None:
-        """Keep the sequence beside the ledger, safe from a kill, not from a power cut. Raises DiskFull."""
+    def save_sequence(self) -> None:
+        """Write the sequence beside the ledger, safe from a kill, not from a power cut: a mark that is behind does no
+        harm.
+
+        Raises:
+            DiskFull: it cannot be written.
+        """
         if (mark := self._mark()) is not None:
             self._keep(mark, mark.newest, mark.newest_name, durable=False)
 
@@ -142,6 +161,7 @@ class Lineage:
             return _Mark("", 0, "")
 
     def _keep(self, mark: _Mark | None, newest: str, newest_name: str, *, durable: bool = True) -> None:
+        """Write the mark beside the ledger, unless it is there already."""
         row = self._row()
         now = _Mark(row.identity, row.sequence, newest, newest_name)
         if now != mark:

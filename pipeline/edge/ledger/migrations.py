@@ -1,4 +1,9 @@
-"""The ledger's tables, as the steps that lead to them. A released step is never changed: a new one is added."""
+"""The ledger's tables, as the steps that lead to them. A released step is never changed: a new one is added.
+
+The number of steps is the version, kept in `PRAGMA user_version`. Every step leaves the ledger usable by the version of
+the program that it belongs to, and fills new columns for rows that are there. Times are RFC 3339 in UTC, days
+YYYY-MM-DD, amounts whole minor units; what each column is for stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -244,3 +249,4 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE gates ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;
     """,
 )
+"""Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

@@ -16,6 +16,7 @@ from pipeline.core.outcomes import OPEN, Outcome
 from pipeline.edge.ledger.writes import write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
+"""Outcomes that a later run may still change."""
 
 OUTCOME_SCHEMA = {
     "record": pl.Int64,
@@ -27,10 +28,11 @@ OUTCOME_SCHEMA = {
     "bill_id": pl.String,
     "attempts": pl.Int64,
 }
+"""Columns of outcomes as they are read; `codes` are joined by semicolons, ids are null until they are known."""
 
 
 class Sends:
-    """Intents, ids and outcomes over one connection."""
+    """Intents, ids and outcomes over one connection. Not for several threads at once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -38,12 +40,12 @@ class Sends:
     # -- reading --
 
     def open_intents(self) -> list[Intent]:
-        """Every unsettled intent, oldest first."""
+        """Every unsettled intent, of all files, oldest first: a run settles these before anything new is sent."""
         rows = self._db.execute("SELECT * FROM intents ORDER BY first_sent_at, kind, reference")
         return [Intent(**dict(row)) for row in rows]
 
     def entities(self, kind: Kind, references: Iterable[str]) -> dict[str, Entity]:
-        """Known entities of one kind by reference."""
+        """Known entities of one kind by reference; references that are not known are left out."""
         rows = self._db.execute(
             "SELECT * FROM entities WHERE kind = ? AND reference IN (SELECT value FROM json_each(?))",
             (kind, json.dumps(list(references))),
@@ -74,10 +76,11 @@ class Sends:
         return self._records(file_id, *_OPEN_OUTCOMES)
 
     def sent_records(self, file_id: int) -> pl.Series:
-        """Those, and the ones that are in doubt (Int64)."""
+        """Records of a file that have an outcome or are in doubt (Int64): those that were not left unattempted."""
         return self._records(file_id, Outcome.NOT_ATTEMPTED)
 
     def _records(self, file_id: int, *without: Outcome) -> pl.Series:
+        """Records of a file whose outcome is none of `without` (Int64), in no order."""
         marks = ", ".join("?" * len(without))
         rows = self._db.execute(
             f"SELECT record FROM outcomes WHERE file_id = ? AND outcome NOT IN ({marks})",  # noqa: S608 (only marks)

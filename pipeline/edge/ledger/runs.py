@@ -34,7 +34,15 @@ class Runs:
         self._db = connection
 
     def begin(self, run_id: str, *, at: str) -> int:
-        """Remember that a run is at work; its number."""
+        """Remember that a run is at work; older runs than KEPT_RUNS are forgotten.
+
+        Args:
+            run_id: as logs and reports have it.
+            at: the time, RFC 3339.
+
+        Returns:
+            Its number, for `end`.
+        """
         with transaction(self._db):
             number = self._db.execute(
                 "INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, at)
@@ -43,22 +51,28 @@ class Runs:
         return number or 0
 
     def end(self, number: int, *, at: str, exit_status: int, states: Mapping[str, int]) -> None:
+        """Note how a run ended.
+
+        Args:
+            states: state of a file → how many files of the run ended in it.
+        """
         self._db.execute(
             "UPDATE runs SET finished_at = ?, exit_status = ?, states = ? WHERE id = ?",
             (at, exit_status, json.dumps(dict(states), sort_keys=True), number),
         )
 
     def last(self) -> RunRow | None:
+        """The run that began last; None when there was none."""
         return _run(self._db.execute(f"{_SELECT} ORDER BY id DESC LIMIT 1").fetchone())
 
     def last_finished(self) -> RunRow | None:
-        """The last run that came to its end, whatever a person must look at."""
+        """The last run that came to its end (exit status 0 or 1), also where a person must look at something."""
         return _run(
             self._db.execute(f"{_SELECT} WHERE exit_status IN (0, 1) ORDER BY id DESC LIMIT 1").fetchone()
         )
 
     def arrived(self, feed: str, *, at: str) -> None:
-        """A feed got a file."""
+        """Note that a feed got a file, at that time (RFC 3339)."""
         self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?)", (feed, at))
 
     def arrivals(self) -> dict[str, datetime]:

@@ -20,7 +20,9 @@ class Times:
         return datetime.fromisoformat(row[0]) if row else None
 
     def confirm(self, at: str) -> None:
-        """That is the time now, also where an earlier one was taken for later."""
+        """Note the time (RFC 3339, UTC) that something else confirmed, also where an earlier note was of a
+        later one.
+        """
         with transaction(self._db):
             self._db.execute("DELETE FROM clock")
             self._db.execute("INSERT INTO clock VALUES (?)", (at,))

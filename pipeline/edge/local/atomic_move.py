@@ -20,6 +20,7 @@ from pipeline.core.names import ASIDE_DIGITS, aside_name
 from pipeline.edge.local.file_facts import BLOCK_BYTES, same_file
 
 PART = ".part"
+"""Ending of a copy that is not whole yet."""
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 """Source: renameat2(2) of Linux."""
 _NOT_HERE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK}
@@ -31,7 +32,10 @@ class ChangedMeanwhile(Exception):
 
 
 def set_aside(path: Path) -> Path | None:
-    """Give a file a name that nobody else has; None when it is gone."""
+    """Give a file a hidden name in the same folder that nobody else has; None when it is gone.
+
+    The name begins with the file's own, so that a later run can give it back. Raises OSError.
+    """
     digits = secrets.token_hex(ASIDE_DIGITS // 2)
     aside = path.with_name(os.fsdecode(aside_name(os.fsencode(path.name), digits)))
     try:
@@ -42,9 +46,14 @@ def set_aside(path: Path) -> Path | None:
 
 
 def move_exclusively(aside: Path, target: Path, tag: str) -> bool:
-    """Move a file that stands aside, durably; False when the target's name is taken.
+    """Move a file that was set aside, durably; False when the target's name is taken, and nothing is moved then.
 
-    `tag` marks the copy that is made for another file system. Raises ChangedMeanwhile, OSError.
+    Args:
+        tag: marks the copy that is made when the target is on another file system, see `remove_half_copied`.
+
+    Raises:
+        ChangedMeanwhile: somebody wrote into the file while it was copied.
+        OSError: the system refuses.
     """
     try:
         moved = rename_exclusively(aside, target)
@@ -58,7 +67,10 @@ def move_exclusively(aside: Path, target: Path, tag: str) -> bool:
 
 
 def rename_exclusively(source: Path, target: Path) -> bool:
-    """Rename without overwriting; False when the name is taken."""
+    """Rename within one file system without overwriting; False when the name is taken.
+
+    Tried in this order: renameat2 (Linux), a hard link, and looking first where a file system has neither.
+    """
     for rename in (_rename_in_one, _rename_by_link):
         try:
             rename(source, target)
@@ -79,7 +91,10 @@ def rename_exclusively(source: Path, target: Path) -> bool:
 
 
 def remove_half_copied(folder: Path, tag: str) -> None:
-    """Remove copies that were not finished. Only while the run's lock is held: one may be in the making."""
+    """Remove copies with this tag that were not finished.
+
+    Only while the run's lock is held: one may be in the making. What cannot be removed stays.
+    """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_ours = entry.name.startswith(_part_prefix(tag)) and entry.name.endswith(PART)
@@ -88,6 +103,7 @@ def remove_half_copied(folder: Path, tag: str) -> None:
 
 
 def _rename_in_one(source: Path, target: Path) -> None:
+    """By renameat2(2) with RENAME_NOREPLACE, which Python does not offer. Raises FileExistsError, OSError."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
@@ -98,6 +114,7 @@ def _rename_in_one(source: Path, target: Path) -> None:
 
 
 def _rename_by_link(source: Path, target: Path) -> None:
+    """By link(2), which fails where the name is taken; killed in between, the file has two names. Raises OSError."""
     os.link(source, target, follow_symlinks=False)
     source.unlink()
 
@@ -128,10 +145,12 @@ def _copy_exclusively(aside: Path, target: Path, tag: str) -> bool:
 
 
 def _part_prefix(tag: str) -> str:
+    """How the names of unfinished copies with this tag begin."""
     return f".move-{tag}-"
 
 
 def _sync(folder: Path) -> None:
+    """A new name is on the disk when this returns; some file systems cannot sync folders."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(number)

@@ -1,4 +1,7 @@
-"""The drop folder: where people and programs put bill files."""
+"""The drop folder: where people and programs put bill files. One of the sources that a run collects from.
+
+Its methods are those of `collect.Source`; names of files in arguments and results are labels (see `core.names`).
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,15 @@ from pipeline.edge.local.atomic_move import (
     rename_exclusively,
     set_aside,
 )
-from pipeline.edge.local.file_facts import modified_at, open_regular_file, stat_of, whole
+from pipeline.edge.local.file_facts import modified_at, open_regular_file, read_whole, stat_of
 from pipeline.errors import ConfigError, SourceError, SourceFileGone, SourceFileUnsettled
 from schemas.settings import Drop
 
 MAX_PUT_BACK = 1_000
 """Far more than killed runs can leave; but somebody may have given files such names."""
 TAG_DIGITS = 12
-_NAME_REFUSED = {errno.EINVAL, errno.EILSEQ}
+"""Of a hash of the folder; enough to tell the folders of one machine apart."""
+_UNSUPPORTED_NAME = {errno.EINVAL, errno.EILSEQ}
 """What drives of other systems answer to names that they cannot keep: then the file goes by its label there."""
 
 
@@ -37,20 +41,30 @@ class DropFolder:
     name: SourceName = "drop"
 
     def __init__(self, settings: Drop, *, done_marker: str | None = None) -> None:
+        """Args:
+        done_marker: ending of the file that marks another one as complete; None where size and time must
+            settle.
+        """
         self.settle_s: float = settings.settle_s
         self.done_marker = done_marker
         self.where = f"drop folder {settings.folder}"
         self._folder = settings.folder
-        self._places = {"archive": settings.archive, "quarantine": settings.quarantine}
+        self._folders = {"archive": settings.archive, "quarantine": settings.quarantine}
         self._facts: dict[str, os.stat_result] = {}
         """Of each file when it was read, or else listed: a name may pass to another file of that size and time."""
-        self._swept: set[Path] = set()
+        self._cleaned: set[Path] = set()
 
     def list(self) -> Listing:
-        """Its regular files. Folders in it are left alone; anything else is an oddity. Raises SourceError."""
+        """Its regular files. Folders in it are left alone; anything else is an oddity.
+
+        The folder is made if it is missing.
+
+        Raises:
+            ConfigError: it cannot be made. SourceError: it cannot be read.
+        """
         _make_folder(self._folder, "drop.folder")
         files, oddities, aside = [], [], []
-        with self._reported("it"), os.scandir(os.fsencode(self._folder)) as entries:
+        with self._translated_errors("it"), os.scandir(os.fsencode(self._folder)) as entries:
             for entry in entries:
                 try:
                     facts = entry.stat(follow_symlinks=False)
@@ -70,7 +84,10 @@ class DropFolder:
         return Listing(tuple(files), tuple(oddities), tuple(aside))
 
     def put_back(self, aside: Sequence[bytes]) -> None:
-        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+        """Give files that an interrupted move left aside their names back, as far as those are free.
+
+        Only while the run's lock is held: a move may be under way. What cannot be renamed stays aside.
+        """
         for raw in aside[:MAX_PUT_BACK]:
             kept_name = name_set_aside(raw)
             if kept_name is not None:
@@ -78,49 +95,58 @@ class DropFolder:
                     rename_exclusively(self._folder / os.fsdecode(raw), self._folder / os.fsdecode(kept_name))
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
-        """The first bytes of a file, to tell what it is."""
+        """The first bytes of a file, at most `size_bytes`. Raises SourceError."""
         with open_regular_file(self._path(remote.name), self.where, remote.name) as handle:
             return os.read(handle.number, size_bytes)
 
     def blocks(self, remote: RemoteFile) -> Iterator[bytes]:
-        """The whole file as it was when it was listed.
+        """The whole file as it was when it was listed, in order.
 
         Raises:
             SourceFileUnsettled: it changed since, or while it was read.
+            SourceError: it cannot be read.
         """
         path = self._path(remote.name)
         with (
-            self._reported(shown_name(remote.name)),
+            self._translated_errors(shown_name(remote.name)),
             open_regular_file(path, self.where, remote.name) as handle,
         ):
             facts = handle.facts()
             if not _is_as_listed(remote, facts):
                 raise self._unsettled(remote)
-            yield from whole(handle, path, self.where, remote.name)
+            yield from read_whole(handle, path, self.where, remote.name)
             self._facts[remote.name] = facts
 
     def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
-        """Move the file as it was listed; the name it has there, or None when no such folder is configured.
+        """Move the file as it was listed, without overwriting anything.
+
+        Args:
+            as_name: label that it gets there, with a number where that is taken.
+
+        Returns:
+            The label it got, or None when no such folder is configured.
 
         Raises:
             SourceFileUnsettled: another file has that name by now; it stays.
+            SourceFileGone: it is neither here nor there. SourceError: it cannot be moved. ConfigError: no folder to
+                move it to.
         """
-        folder = self._places[place]
+        folder = self._folders[place]
         if folder is None:
             return None
         _make_folder(folder, f"drop.{place}")
         source = self._path(remote.name)
-        with self._reported(shown_name(remote.name)):
-            self._sweep(folder)
+        with self._translated_errors(shown_name(remote.name)):
+            self._clean_once(folder)
             here = stat_of(source)
             if here is None:
-                return self._moved_before(remote, folder, as_name)
-            self._expect(remote, here)
+                return self._moved_earlier(remote, folder, as_name)
+            self._require_unchanged(remote, here)
             aside = set_aside(source)
             if aside is None:
                 raise self._unsettled(remote)
             try:
-                self._expect(remote, stat_of(aside))
+                self._require_unchanged(remote, stat_of(aside))
                 return self._into(folder, aside, as_name)
             except BaseException as error:
                 with suppress(OSError):
@@ -130,11 +156,12 @@ class DropFolder:
                 raise
 
     def _into(self, folder: Path, aside: Path, as_name: str) -> str:
+        """Give the file its new name, the first that is free."""
         for name in free_names(as_name):
             try:
                 moved = move_exclusively(aside, folder / os.fsdecode(raw_name(name)), self._tag)
             except OSError as error:
-                if error.errno not in _NAME_REFUSED:
+                if error.errno not in _UNSUPPORTED_NAME:
                     raise
                 moved = move_exclusively(aside, folder / name, self._tag)
             if moved:
@@ -143,13 +170,14 @@ class DropFolder:
             source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
         )
 
-    def _moved_before(self, remote: RemoteFile, folder: Path, as_name: str) -> str:
+    def _moved_earlier(self, remote: RemoteFile, folder: Path, as_name: str) -> str:
+        """The name of a file that a run moved before it was killed; a file of the same size counts as that one."""
         there = stat_of(folder / os.fsdecode(raw_name(as_name)))
         if there is not None and there.st_size == remote.size_bytes:
             return as_name
         raise SourceFileGone(source=self.where, name=shown_name(remote.name), folder=folder)
 
-    def _expect(self, remote: RemoteFile, here: os.stat_result | None) -> None:
+    def _require_unchanged(self, remote: RemoteFile, here: os.stat_result | None) -> None:
         """Raise SourceFileUnsettled unless this is the file that was read, or else listed."""
         known = self._facts.get(remote.name)
         if here is None or not _is_as_listed(remote, here):
@@ -168,10 +196,10 @@ class DropFolder:
         """Marks copies that are made for this folder, since another one may share its archive."""
         return hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:TAG_DIGITS]
 
-    def _sweep(self, folder: Path) -> None:
+    def _clean_once(self, folder: Path) -> None:
         """Once for each folder: a run that was killed while it moved a file still owes that move."""
-        if folder not in self._swept:
-            self._swept.add(folder)
+        if folder not in self._cleaned:
+            self._cleaned.add(folder)
             remove_half_copied(folder, self._tag)
 
     def upload(self, local: Path, folder: str, name: str) -> None:
@@ -181,7 +209,7 @@ class DropFolder:
         """Nothing is held open."""
 
     @contextmanager
-    def _reported(self, what: str) -> Iterator[None]:
+    def _translated_errors(self, what: str) -> Iterator[None]:
         """The system's refusals as a trouble of this source, which is tried again by the next run."""
         try:
             yield
@@ -194,17 +222,20 @@ class DropFolder:
 
 
 def _is_as_listed(remote: RemoteFile, facts: os.stat_result) -> bool:
+    """Whether this is a regular file of the size and time that the listing had."""
     same = (facts.st_size, modified_at(facts)) == (remote.size_bytes, remote.modified_at)
     return same and stat.S_ISREG(facts.st_mode)
 
 
 def _kind_problem(mode: int) -> str | None:
+    """Why an entry is never taken; None for a regular file."""
     if stat.S_ISLNK(mode):
         return LINK
     return None if stat.S_ISREG(mode) else NOT_REGULAR
 
 
 def _make_folder(folder: Path, key: str) -> None:
+    """Make a folder that config key `key` names. Raises ConfigError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Tells that something changed in a folder, so that nobody has to look all the time."""
+"""Reports that something changed in a folder, so that nobody has to look all the time."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-GROUPED_MS = 200
-"""Changes within this time are told as one."""
-ANSWER_S = 0.5
+DEBOUNCE_MS = 200
+"""Changes within this time are reported as one."""
+SIGNAL_LATENCY_S = 0.5
 """So soon a signal is heard at the latest."""
-LOOKED_AFTER_MS = 1_000
+FOLDER_CHECK_MS = 1_000
 """So often it is made sure that the folder is still the one that is watched."""
 
 
-class Changes:
-    """Wakes who waits for changes in a folder; none given: only time passes.
+class FolderWatcher:
+    """Wakes its caller when something changes in a folder; a context manager, with a thread of its own.
 
-    Changes may be told twice or, on some network drives, never: who waits should look now and then anyway.
+    Changes may be reported twice or, on some network drives, never: the caller should look now and then anyway.
     """
 
     def __init__(self, folder: Path | None) -> None:
+        """Args:
+        folder: need not exist yet; None: only time passes.
+        """
         self._changed = threading.Event()
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         if folder is not None:
             self._thread = threading.Thread(target=self._listen, args=(folder,), name="changes", daemon=True)
@@ -38,52 +41,55 @@ class Changes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._stopped.set()
         if self._thread is not None:
-            self._thread.join(2 * LOOKED_AFTER_MS / 1000)
+            self._thread.join(2 * FOLDER_CHECK_MS / 1000)
 
     def wait(self, most_s: float) -> bool:
-        """Wait for a change, so long at most; whether there was one since the last wait."""
-        over_at = time.monotonic() + most_s
+        """Wait for a change, `most_s` seconds at most; whether there was one since the last wait."""
+        deadline = time.monotonic() + most_s
         # In short waits: Python hears a signal between two steps only, and one that comes just before a wait begins
         # would be heard when that wait is over.
-        while not (changed := self._changed.wait(max(0.0, min(over_at - time.monotonic(), ANSWER_S)))):
-            if time.monotonic() >= over_at:
+        while not (
+            changed := self._changed.wait(max(0.0, min(deadline - time.monotonic(), SIGNAL_LATENCY_S)))
+        ):
+            if time.monotonic() >= deadline:
                 break
         self._changed.clear()
         return changed
 
     def _listen(self, folder: Path) -> None:
         """Watch the folder; again when another one has taken its name, or when it is not there yet."""
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             with suppress(
                 OSError, RuntimeError
             ):  # gone, or the system grants no more watches: then time must do
-                self._listen_to(folder, _which(folder))
-            self._over.wait(LOOKED_AFTER_MS / 1000)
+                self._listen_to(folder, _folder_identity(folder))
+            self._stopped.wait(FOLDER_CHECK_MS / 1000)
 
-    def _listen_to(self, folder: Path, which: tuple[int, int]) -> None:
+    def _listen_to(self, folder: Path, identity: tuple[int, int]) -> None:
         from watchfiles import watch  # noqa: PLC0415 (only who watches needs it)
 
-        told = watch(
+        batches = watch(
             folder,
             watch_filter=None,
-            debounce=GROUPED_MS,
-            stop_event=self._over,
-            rust_timeout=LOOKED_AFTER_MS,
+            debounce=DEBOUNCE_MS,
+            stop_event=self._stopped,
+            rust_timeout=FOLDER_CHECK_MS,
             yield_on_timeout=True,
             raise_interrupt=False,
             recursive=False,
             ignore_permission_denied=True,
         )
-        for number, changes in enumerate(told):
+        for number, changes in enumerate(batches):
             if changes or number == 0:  # at first: something may have come before anybody listened
                 self._changed.set()
             # A new folder may get the number of the one that was removed.
-            if _which(folder) != which or any(path == str(folder) for _, path in changes):
+            if _folder_identity(folder) != identity or any(path == str(folder) for _, path in changes):
                 return
 
 
-def _which(folder: Path) -> tuple[int, int]:
+def _folder_identity(folder: Path) -> tuple[int, int]:
+    """Device and inode, to notice another folder of the same name. Raises OSError."""
     facts = folder.stat()
     return facts.st_dev, facts.st_ino

@@ -24,14 +24,16 @@ from pipeline.edge.disk import (
 )
 
 _STAGED = "fetch-"
+"""Beginning of the names of folders for files that are not whole yet."""
 _CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class LandedCopy:
     """A whole file on our disk."""
 
     sha256: str
+    """Of its bytes, hexadecimal, small letters."""
     path: Path
     size_bytes: int
 
@@ -42,16 +44,18 @@ def land_blocks(
     *,
     durable: bool = True,
     progress: Callable[[int], None] | None = None,
-) -> Landed:
-    """Write the blocks to the folder of their SHA-256; `durable`: on the disk before this returns.
+) -> LandedCopy:
+    """Write the blocks to the folder of their SHA-256.
 
-    `progress` hears the bytes landed so far.
+    Nothing stays when `blocks` raises. The same bytes landed before are replaced by themselves, which heals a damaged
+    copy.
 
-    Nothing stays when `blocks` raises. The same bytes landed before are replaced by themselves, which heals a
-    damaged copy.
+    Args:
+        durable: on the disk before this returns; a dry run needs that not.
+        progress: called with the bytes landed so far.
 
     Raises:
-        DiskFull: no room.
+        DiskFull: no room, or no right to write.
     """
     with staging(landing) as staged:
         part = staged / "content.part"
@@ -62,7 +66,7 @@ def land_blocks(
         if durable:
             sync_folder(folder)
             sync_folder(landing)
-    return Landed(sha256, folder / "content", size_bytes)
+    return LandedCopy(sha256, folder / "content", size_bytes)
 
 
 @contextmanager
@@ -73,8 +77,11 @@ def staging(landing: Path) -> Iterator[Path]:
         yield staged
 
 
-def land_beside(content: Path, control: bytes | None) -> None:
+def land_control(content: Path, control: bytes | None) -> None:
     """Keep the control file of a landed file beside it; an earlier one is replaced, or removed when there is none.
+
+    Args:
+        content: path of the landed file.
 
     Raises:
         DiskFull: no room.
@@ -87,8 +94,8 @@ def land_beside(content: Path, control: bytes | None) -> None:
         file.write(control)
 
 
-def landed_beside(content: Path) -> bytes | None:
-    """The control file of a landed file, if there is one."""
+def landed_control(content: Path) -> bytes | None:
+    """The control file that came with a landed file; None when none did."""
     kept = content.parent / _CONTROL
     return kept.read_bytes() if kept.exists() else None
 

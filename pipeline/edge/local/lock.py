@@ -18,18 +18,29 @@ from pipeline.edge.disk import PRIVATE_FILE, writing
 from pipeline.errors import AnotherRun
 
 POLL_S = 0.1
-_TAKEN = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+"""Between two tries while waiting: flock(2) has no time-out."""
+_HELD_BY_ANOTHER = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
 @contextmanager
 def only_run(path: Path, *, wait_s: float = 0.0) -> Iterator[Callable[[], bool]]:
-    """Hold the lock at `path` and its folder; what is given tells whether that is still the folder of that name.
+    """Hold the lock at `path` and its folder while the block lasts.
 
-    Raises AnotherRun when one of them is still taken after `wait_s` seconds, DiskFull when there is no room for it.
+    What the block gets tells, whenever it is called, whether the locked folder still has its name: one that was moved
+    away is no longer the work_dir.
+
+    Args:
+        path: of the lock file, which is made; its folder must be there.
+        wait_s: how long to wait for another run.
+
+    Raises:
+        AnotherRun: one of them is still taken after `wait_s` seconds; with the pid of the holder, as far as it is
+            known.
+        DiskFull: no room for the file, or no right to it.
     """
     deadline = time.monotonic() + wait_s
     with writing(path):
-        while (held := _taken(path)) is None:
+        while (held := _try_to_lock(path)) is None:
             if time.monotonic() >= deadline:
                 raise AnotherRun(where=path.parent, pid=_holder(path))
             time.sleep(POLL_S)
@@ -47,7 +58,7 @@ def only_run(path: Path, *, wait_s: float = 0.0) -> Iterator[Callable[[], bool]]
 
 @contextmanager
 def held_folder(folder: Path) -> Iterator[None]:
-    """Keep a folder from being taken for an abandoned one while the block lasts."""
+    """Keep a folder from being taken for an abandoned one while the block lasts. Raises DiskFull."""
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -58,7 +69,10 @@ def held_folder(folder: Path) -> Iterator[None]:
 
 
 def is_abandoned(folder: Path, after_s: float) -> bool:
-    """Whether nobody holds a folder that is older than that; whoever made it may be about to take hold of it."""
+    """Whether nobody holds a folder that is older than `after_s` seconds.
+
+    The age leaves time to whoever has made it and is about to lock it.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -69,7 +83,7 @@ def is_abandoned(folder: Path, after_s: float) -> bool:
         os.close(descriptor)
 
 
-def _taken(path: Path) -> tuple[int, int] | None:
+def _try_to_lock(path: Path) -> tuple[int, int] | None:
     """Both descriptors, locked; None when another has one of them, or somebody put another in its place meanwhile."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     file = None
@@ -94,7 +108,7 @@ def _lock(descriptor: int, *, or_raise: bool = False) -> bool | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in _TAKEN:
+        if error.errno in _HELD_BY_ANOTHER:
             return False
         if or_raise:
             raise
@@ -103,6 +117,7 @@ def _lock(descriptor: int, *, or_raise: bool = False) -> bool | None:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file or folder is still the one of that name."""
     try:
         there = path.stat()
     except OSError:
@@ -112,6 +127,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _holder(path: Path) -> str:
+    """The pid that the lock file names, for the message."""
     try:
         return path.read_text(errors="replace")[:32].strip() or "unknown"
     except OSError:

@@ -8,7 +8,7 @@ import pwd
 from pipeline.core.release_decisions import Person
 
 
-def person() -> Person:
+def invoking_user() -> Person:
     """The user of this process and the name of this host. Not by the environment, which says whatever it is told."""
     try:
         user_name = pwd.getpwuid(os.getuid()).pw_name

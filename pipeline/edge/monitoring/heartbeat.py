@@ -1,8 +1,8 @@
-"""The door to a monitor that waits for a sign of life: one short GET, whose failure is told and harms nothing.
+"""The door to a monitor that waits for a sign of life: one short GET, whose failure is reported and harms nothing.
 
-The address is a secret, since whoever knows it can say that all is well: it stands in no message and no log. A run must
-not wait for a monitor longer than it is told to, and no client can give up looking for the address of a name. So it is
-asked for in a thread that is left behind when the time is over.
+The address is a secret, since whoever knows it can report that all is well: it is in no message and no log. A run must
+not wait for a monitor longer than it is configured to, and no client can give up looking for the address of a name. So
+it is asked for in a thread that is left behind when the time is over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ SAFE = "/%:@!$&'()*+,;=~"
 
 
 def ping(url: str, *, timeout_s: float) -> str | None:
-    """Ask for the address; why that did not work, in a few words, or None. Redirects are not followed."""
+    """Ask for the address. Redirects are not followed.
+
+    Args:
+        url: http or https, from `config.ping_url`; it is repeated nowhere.
+        timeout_s: for all of it, the look-up of the name included.
+
+    Returns:
+        Why that did not work, in a few words; None when the answer was 2xx.
+    """
     problems: list[str | None] = []
     asking = Thread(target=lambda: problems.append(_problem(url, timeout_s)), name="ping", daemon=True)
     asking.start()
@@ -24,6 +32,7 @@ def ping(url: str, *, timeout_s: float) -> str | None:
 
 
 def _problem(url: str, timeout_s: float) -> str | None:
+    """The same, without a bound on the look-up of the name."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection  # noqa: PLC0415 (where somebody is told)
 
     parts = urlsplit(url)

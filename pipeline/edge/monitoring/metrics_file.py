@@ -11,6 +11,13 @@ READABLE = 0o644
 
 
 def write_metrics(path: Path, text: str) -> None:
-    """Put the text in place of what stands there. Raises DiskFull when it cannot be written."""
+    """Put the text in place of what is there.
+
+    Args:
+        text: in the Prometheus text format, see `monitoring.exposition`.
+
+    Raises:
+        DiskFull: it cannot be written.
+    """
     with replaced_file(path, mode=READABLE, durable=False) as file:  # the collector reads *.prom only
         file.write(text.encode())

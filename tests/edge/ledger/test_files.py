@@ -29,7 +29,7 @@ def owe(files: Files, name: str = "bills.csv", **changes: Any) -> None:
         "place": "archive",
         "report": "bills.csv.aaaaaaaa",
     }
-    files.owe(**facts | changes)
+    files.add_handover(**facts | changes)
 
 
 def test_a_file_is_known_by_its_bytes_under_any_name(files: Files) -> None:
@@ -101,34 +101,34 @@ def test_the_bytes_of_a_sighting_are_known_only_once_a_run_has_begun_with_them(f
 def test_what_is_owed_is_owed_once_and_its_report_is_not_forgotten(files: Files) -> None:
     owe(files)
     owe(files, place="quarantine", report=None)
-    (debt,) = files.owed("drop")
+    (debt,) = files.pending_handovers("drop")
     assert (debt.place, debt.report) == ("quarantine", "bills.csv.aaaaaaaa")
-    assert files.owed("sftp") == []
+    assert files.pending_handovers("sftp") == []
 
 
 def test_the_same_name_with_other_bytes_is_another_debt(files: Files) -> None:
     owe(files)
     owe(files, sha256="b" * 64)
-    assert [debt.sha256[0] for debt in files.owed("drop")] == ["a", "b"]
+    assert [debt.sha256[0] for debt in files.pending_handovers("drop")] == ["a", "b"]
 
 
 def test_a_file_that_was_moved_is_no_longer_seen_there(files: Files) -> None:
     files.remember_sightings("drop", [sighting("bills.csv"), sighting("other.csv")])
     owe(files)
     owe(files, name="other.csv")
-    moved, stayed = files.owed("drop")
-    files.paid(moved.id, stays=False)
-    files.paid(stayed.id, stays=True)
+    moved, stayed = files.pending_handovers("drop")
+    files.remove_handover(moved.id, stays=False)
+    files.remove_handover(stayed.id, stays=True)
     assert [row["name"] for row in files.sightings("drop")] == ["other.csv"]
-    assert files.owed("drop") == []
+    assert files.pending_handovers("drop") == []
 
 
 def test_paying_twice_is_harmless(files: Files) -> None:
     owe(files)
-    (debt,) = files.owed("drop")
-    files.paid(debt.id, stays=False)
+    (debt,) = files.pending_handovers("drop")
+    files.remove_handover(debt.id, stays=False)
     files.remember_sightings("drop", [sighting("bills.csv")])
-    files.paid(debt.id, stays=False)
+    files.remove_handover(debt.id, stays=False)
     assert len(files.sightings("drop")) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.files import RemoteFile
 from pipeline.core.names import label, moved_name, name_problem
-from pipeline.edge.local import DropFolder, atomic_move, named_blocks
+from pipeline.edge.local import DropFolder, atomic_move, read_named
 from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled
 from schemas.settings import Drop
 from tests.servers.another_disk import another_file_system
@@ -207,10 +207,10 @@ def test_a_file_that_somebody_took_away_is_an_error(drop: DropFolder, tmp_path: 
 def test_a_named_file_is_read_through_a_link_and_a_missing_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"abc")
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
-    assert b"".join(named_blocks(tmp_path / "link.csv")) == b"abc"
+    assert b"".join(read_named(tmp_path / "link.csv")) == b"abc"
     for path in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(SourceError):
-            list(named_blocks(path))
+            list(read_named(path))
 
 
 @pytest.fixture

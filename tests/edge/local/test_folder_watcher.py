@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.local.folder_watcher import Changes
+from pipeline.edge.local.folder_watcher import FolderWatcher
 
 
-def settled(changes: Changes) -> None:
+def settled(changes: FolderWatcher) -> None:
     """Until the first call, which comes because something may have changed before anybody listened."""
     assert changes.wait(5)
     while changes.wait(0.5):
@@ -23,7 +23,7 @@ def test_a_change_wakes_within_a_second(tmp_path: Path, change: str) -> None:
     file = tmp_path / "a.csv"
     if change != "new":
         file.write_text("1")
-    with Changes(tmp_path) as changes:
+    with FolderWatcher(tmp_path) as changes:
         settled(changes)
         began = time.monotonic()
         if change == "rename":
@@ -37,13 +37,13 @@ def test_a_change_wakes_within_a_second(tmp_path: Path, change: str) -> None:
 
 
 def test_what_came_before_anybody_listened_wakes_too(tmp_path: Path) -> None:
-    with Changes(tmp_path) as changes:
+    with FolderWatcher(tmp_path) as changes:
         assert changes.wait(5)
 
 
 def test_nothing_wakes_where_nothing_changes(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
-    with Changes(tmp_path) as changes:
+    with FolderWatcher(tmp_path) as changes:
         settled(changes)
         (tmp_path / "below" / "a.csv").write_text("1")
         began = time.monotonic()
@@ -53,7 +53,7 @@ def test_nothing_wakes_where_nothing_changes(tmp_path: Path) -> None:
 
 def test_a_folder_that_comes_later_or_is_replaced_is_watched_then(tmp_path: Path) -> None:
     folder = tmp_path / "drop"
-    with Changes(folder) as changes:
+    with FolderWatcher(folder) as changes:
         assert not changes.wait(0.2)
         folder.mkdir()
         settled(changes)
@@ -65,6 +65,6 @@ def test_a_folder_that_comes_later_or_is_replaced_is_watched_then(tmp_path: Path
 
 
 def test_without_a_folder_only_time_passes() -> None:
-    with Changes(None) as changes:
+    with FolderWatcher(None) as changes:
         assert not changes.wait(0.05)
         assert not changes.wait(-1)

@@ -54,8 +54,8 @@ class SheetCopy:
 def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
     """Write the sheet that the feed reads as CSV: one record for each row from the header down to the last filled one.
 
-    The CSV is UTF-8 with a byte order mark and LF; numbers are written with the feed's decimal sign, dates in its first
-    date format, so that the feed reads the copy as it would read an export.
+    The CSV is UTF-8 with a byte order mark and LF; numbers are written with the feed's decimal sign, dates as ISO
+    8601 where the feed reads that, else in its first format: so it reads the copy as it would read an export.
 
     Args:
         copy: path of the CSV, private; nothing is left of it after an error.
