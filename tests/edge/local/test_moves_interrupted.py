@@ -87,7 +87,7 @@ def at_step(number: int, act: Callable[[], object]) -> Iterator[Callable[[], boo
 
     def line(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal steps
-        if "/pipeline/edge/folder/" not in frame.f_code.co_filename:
+        if "/pipeline/edge/local/" not in frame.f_code.co_filename:
             return None
         if event == "line":
             steps += 1
