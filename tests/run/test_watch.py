@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.local.folder_watcher import GROUPED_MS
+from pipeline.edge.local.folder_watcher import DEBOUNCE_MS
 from tests.cli.desk import GOOD_BILLS, Desk
 from tests.cli.watcher import bill, until, watching
 from tests.servers.openssh import OpenSsh, require_sshd
@@ -80,7 +80,7 @@ def test_what_is_dropped_is_loaded_within_a_second_of_standing_still(desk: Desk)
         after_the_call = said.partition("called\n")[2]
         assert after_the_call, "it came upon the file without being called"
         waited_s = sum(float(each) for each in re.findall(r"waited ([0-9.]+)", after_the_call))
-        assert waited_s + GROUPED_MS / 1000 < SETTLE_S + 1
+        assert waited_s + DEBOUNCE_MS / 1000 < SETTLE_S + 1
     assert watcher.text.count("_bills.csv: loaded") == 3
     assert "still" not in watcher.text, "what settles is no news"
 
