@@ -176,7 +176,7 @@ class Bill(BaseModel):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.amount_due.normalize().as_tuple().exponent < -DECIMALS[self.currency]:  # type: ignore[operator]
-            raise ValueError("more decimals than its currency has")
+            raise ValueError("more decimals than the currency allows")
         if self.account_name and not self.account_reference:
             raise ValueError("a name of an account, but no account")
         if self.bill_date and self.due_date and self.due_date < self.bill_date:

@@ -27,7 +27,7 @@ EXIT_STATUSES = {
     SIGNAL_BASE: "stopped by signal *n*, cleanly: run again to go on",
     EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
-    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, or one did not come by its hour",
+    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, or an expected file did not arrive in time",
     EX_OK: "all loaded, or nothing to do",
 }
 """What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""
@@ -114,7 +114,7 @@ class SourceInterrupted(SourceUnreachable):
 
 
 class ListingCut(SourceError):
-    """{source}: {problem}; what was listed is loaded. Clear out that folder, then run again"""
+    """{source}: {problem}; what was listed is loaded. Remove files from that folder, then run again"""
 
     code = "source.listing_cut"
 
@@ -212,14 +212,14 @@ class FileRefused(BillferryError):
 
 
 class BalancesOvertaken(BillferryError):
-    """{name}: this file was already loaded, and another file of its date has set other balances since; nothing was sent. If its balances are those of now, say billferry load --force"""
+    """{name}: this file was already loaded, and another file of its date has set other balances since; nothing was sent. If its balances are current, run billferry load --force"""
 
     code = "file.overtaken"
     exit_status = EX_RECORDS
 
 
 class FeedLate(BillferryError):
-    """feed {feed}: no file has come for {day}, and it was due by {hour} ({timezone}); ask the merchant, or look where files arrive"""
+    """feed {feed}: no file received for {day}, due by {hour} ({timezone}); check the incoming folder, or ask the merchant"""
 
     code = "feed.late"
     exit_status = EX_RECORDS
@@ -303,7 +303,7 @@ class AnotherRun(BillferryError):
 
 
 class DiskFull(BillferryError):
-    """{where}: cannot write ({problem}); free some room, correct its rights or repair the disk, then run again"""
+    """{where}: cannot write ({problem}); free some disk space, correct the permissions or repair the disk, then run again"""
 
     code = "disk_full"
     exit_status = EX_UNFINISHED
@@ -318,14 +318,14 @@ class WorkDirGone(BillferryError):
 
 
 class LandedCopyGone(BillferryError):
-    """{where}: our copy of {name} is gone and so is the file at its source; put the same file back there, then run again"""
+    """{where}: the landed copy of {name} is missing, and so is the file at its source; put the same file back there, then run again"""
 
     code = "landing.gone"
     exit_status = EX_UNFINISHED
 
 
 class LandedCopyForgotten(BillferryError):
-    """{name}: our copy was removed after retention.landing_days; load the same file once more (nothing is sent), then retry"""
+    """{name}: the landed copy was removed after retention.landing_days; load the same file once more (nothing is sent), then retry"""
 
     code = "landing.forgotten"
     exit_status = EX_RECORDS
@@ -347,7 +347,7 @@ class LedgerBusy(BillferryError):
 
 
 class LedgerOutdated(BillferryError):
-    """{where}: the ledger is still of version {version}, and this program works with version {newest}; the next billferry run brings it up to date, behind a copy"""
+    """{where}: the ledger has version {version} and this program needs version {newest}; the next billferry run upgrades it and keeps a copy"""
 
     code = "ledger.outdated"
     exit_status = EX_UNFINISHED

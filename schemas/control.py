@@ -76,7 +76,7 @@ class Control(Shape):
         elif self.hash_total is not None and self.hash_total.field is None:
             raise ValueError("the hash_total of a trailer needs field")
         if len(fields) != len(set(fields)):
-            raise ValueError("two totals stand in the same field of the trailer")
+            raise ValueError("two totals use the same field of the trailer")
         currencies = [each.currency for each in self.sums if each.currency is not None]
         if len(currencies) != len(set(currencies)):
             raise ValueError("two sums have the same currency")
@@ -107,5 +107,5 @@ class Expect(Shape):
             raise ValueError("expect needs records or amount_median")
         for bounds in (self.records, [Decimal(each) for each in self.amount_median or ()]):
             if bounds and bounds[0] > bounds[1]:
-                raise ValueError("a range is written with its lower end first")
+                raise ValueError("write the lower end of a range first")
         return self

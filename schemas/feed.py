@@ -251,7 +251,7 @@ class Feed(Shape):
     def _name_parts_are_unique(cls, match: str) -> str:
         names = [part for part, _ in NAME_PART.findall(match)]
         if len(names) != len(set(names)):
-            raise ValueError("a named part stands twice in match")
+            raise ValueError("a named part appears twice in match")
         if "/" in match:
             raise ValueError("match is a file name, not a path")
         return match

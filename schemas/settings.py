@@ -92,9 +92,11 @@ class Sftp(Shape):
         places = [path and normpath(path.replace("//", "/")) for path in self._folders()]
         incoming, archive, quarantine, reports = places
         if incoming in {archive, quarantine}:
-            raise ValueError("archive and quarantine are other folders than incoming, or null: files stay")
+            raise ValueError(
+                "archive and quarantine must be other folders than incoming, or null: files stay"
+            )
         if reports is not None and reports in {incoming, archive, quarantine}:
-            raise ValueError("reports is another folder than incoming, archive and quarantine")
+            raise ValueError("reports must be another folder than incoming, archive and quarantine")
         return self
 
     def _folders(self) -> tuple[str | None, ...]:

@@ -137,7 +137,7 @@ class _Check:
             raise FileRefused(
                 name=self.landed.name,
                 rule="file.rejects_unknown",
-                problem="it is a rejects file, and does not say of which file that is known here",
+                problem="it is a rejects file, but does not name a file that is known here",
                 remedy="save it as plain CSV (not packed, no large XLSX), keep the column reject_source as it was"
                 " written, and drop it where the original was loaded",
             )
@@ -181,7 +181,7 @@ class _Check:
         declared = declared_totals(feed, name, trailer=self.trailer, sidecar=self.landed.control)
         self.control = ControlFacts(declared=declared, counted=self.control.counted)
         if declared is None:
-            self.notes.append("it declares no control totals, so nothing confirms that it is whole")
+            self.notes.append("it declares no control totals, so nothing confirms that it is complete")
         else:
             confirm(declared, self.control.counted, totals, name)
 
@@ -213,7 +213,7 @@ class _Check:
                 name=self.landed.name,
                 rule="file.no_records",
                 problem="it has a header and no records",
-                remedy="export it again, or set feed.may_be_empty where an empty file is a good one",
+                remedy="export it again, or set feed.may_be_empty if empty files are normal",
             )
 
     def _refuse_for_rejects(self) -> None:
@@ -246,7 +246,7 @@ class _Check:
         raise FileRefused(
             name=self.landed.name,
             rule="file.too_many_rejects",
-            problem=f"{rejects} of {records} records are rejected, at most {allowed} may be",
+            problem=f"{rejects} of {records} records are rejected; at most {allowed} are allowed",
             remedy="correct the feed or the file; nothing was sent",
         )
 

@@ -117,7 +117,7 @@ class Review:
             raise FileRefused(
                 name=self.name,
                 rule="file.rejects_unnumbered",
-                problem=f"it has no column reject_record, and {lost} of its records cannot be told by their reference",
+                problem=f"it has no column reject_record, and the references of {lost} records do not identify them",
                 remedy=f"write the rejects again (billferry report {self.originals.source}) and correct those",
             )
 
@@ -193,7 +193,7 @@ class Review:
             what = "1 value that was" if count == 1 else f"{count} values that were"
             yield Hold(
                 "correction.changed",
-                f"it changes {what} right in {self.originals.source}",
+                f"it changes {what} valid in {self.originals.source}",
                 self._changed.shown(),
             )
         if count := self._perhaps_made.count:
@@ -201,7 +201,7 @@ class Review:
             yield Hold(
                 "correction.perhaps_made",
                 f"{what} of {self.originals.source} may have been corrected before the ledger was restored or lost,"
-                " under references that are not known any more; look for those bills at the API and in the reports of"
+                " under references that are no longer known; look for those bills at the API and in the reports of"
                 " earlier corrections, and refuse this file if they are there",
                 self._perhaps_made.shown(),
             )
@@ -221,7 +221,7 @@ class Review:
     def _notes(self) -> Iterable[str]:
         if self._unmeasured:
             what = "1 amount" if self._unmeasured == 1 else f"{self._unmeasured} amounts"
-            yield f"{what} could not be compared with the original, nor with anything that its feed loaded"
+            yield f"{what} could not be compared, neither with the original nor with what its feed loaded"
         if self._repeated:
             what = "1 record was" if self._repeated == 1 else f"{self._repeated} records were"
             yield f"{what} corrected before; nothing is sent for {'it' if self._repeated == 1 else 'them'} again"

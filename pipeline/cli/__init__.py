@@ -124,7 +124,7 @@ def load(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Reload files that were already loaded; set their balances whatever is there."
+            "--force", help="Reload files that were already loaded; replace balances whatever the API holds."
         ),
     ] = False,
     limit: Limit = None,
@@ -163,9 +163,7 @@ def validate(
     feed: FeedName = None,
     show: Annotated[
         int,
-        typer.Option(
-            min=0, max=MOST, metavar="N", help="Print the first so many requests that would be sent."
-        ),
+        typer.Option(min=0, max=MOST, metavar="N", help="Print the first N requests that would be sent."),
     ] = 0,
     rejects: Annotated[
         Path | None,
@@ -280,7 +278,7 @@ def trust_host(
     config: ConfigPath = DEFAULT_CONFIG,
     yes: Annotated[
         str | None,
-        typer.Option("--yes", metavar="SHA256:…", help="Pin the key of this fingerprint without asking."),
+        typer.Option("--yes", metavar="SHA256:…", help="Pin the key with this fingerprint without asking."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:

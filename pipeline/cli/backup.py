@@ -28,7 +28,7 @@ def back_up(config: Config, path: Path) -> str:
         try:
             copy_ledger(ledger, path)
         except FileExistsError:
-            raise UsageError(problem=f"{path} is there already", remedy="name another file") from None
+            raise UsageError(problem=f"{path} already exists", remedy="name another file") from None
         except OSError as error:
             raise UsageError(
                 problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"

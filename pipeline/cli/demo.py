@@ -44,7 +44,7 @@ def run_demo(folder: Path) -> int:
         for file in files:
             shutil.copy(file, incoming)
         ui.line(
-            f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the latter."
+            f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the SFTP server."
         )
         ui.line("\n-- billferry run ------------------------------------------------------------")
         first = run_pass(config, ui, Options())
@@ -98,7 +98,7 @@ def _prepared_folder(folder: Path) -> Config:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "var" / "sandbox").is_dir():
             raise UsageError(
-                problem=f"{folder} holds something else than an earlier demo",
+                problem=f"{folder} contains something other than an earlier demo",
                 remedy="name another with --dir",
             )
         shutil.rmtree(folder)

@@ -26,7 +26,7 @@ def write_proposal(path: Path, file: Path) -> Proposal:
 def _beginning(file: Path, name: str) -> FileSample:
     try:
         if file.exists() and not file.is_file():
-            raise UsageError(problem=f"{file} is no file", remedy="name another")
+            raise UsageError(problem=f"{file} is not a file", remedy="name another")
         with scratch_folder("billferry-init-") as folder:
             return sample_of(file, name, Limits(), folder)
     except OSError as error:

@@ -32,14 +32,15 @@ Limit = Annotated[
         min=1,
         max=MOST,
         metavar="N",
-        help="A live canary: send only the first N records left; the rest is held.",
+        help="Send only the first N remaining records and hold the rest.",
     ),
 ]
 Wait = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="Seconds to wait for another run to end.")
 ]
 FeedName = Annotated[
-    str | None, typer.Option("--feed", metavar="FEED", help="Read them as this feed, whatever their names.")
+    str | None,
+    typer.Option("--feed", metavar="FEED", help="Read the files as this feed, whatever their names."),
 ]
 Files = Annotated[
     list[Path],

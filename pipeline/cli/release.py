@@ -26,7 +26,10 @@ def release(
     limit: Limit = None,
     accept_changes: Annotated[
         bool,
-        typer.Option("--accept-changes", help="A correction may change what was right in its original."),
+        typer.Option(
+            "--accept-changes",
+            help="Accept that the correction changes values that were valid in the original.",
+        ),
     ] = False,
     now: Annotated[bool, typer.Option("--now", help="Send it at once, not with the next run.")] = False,
     wait: Wait = 0.0,

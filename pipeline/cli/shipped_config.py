@@ -27,7 +27,7 @@ def write_new(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(
-            problem=f"{path} is there already", remedy="name another file, or move it away"
+            problem=f"{path} already exists", remedy="name another file, or move it away"
         ) from None
     except OSError as error:
         raise UsageError(

@@ -62,7 +62,7 @@ def describe_status(
     yield f"{document['merchant']} ({document['environment']}), times in {document['timezone']}"
     yield f"last run: {_run_in_words(document['last_run'], zone)}"
     for late in document["late"]:
-        last = f"; its last file came {_local(late['last_at'], zone)}" if late["last_at"] else ""
+        last = f"; last file received {_local(late['last_at'], zone)}" if late["last_at"] else ""
         yield f"LATE: feed {late['feed']} has had no file, due {_local(late['due_at'], zone)}{last}"
     yield from _open(document, zone, short)
     for source, names in document["waiting"].items():
@@ -72,9 +72,9 @@ def describe_status(
     owed = {source: count for source, count in document["owed"].items() if count}
     if owed:
         told = ", ".join(f"{count} to {source}" for source, count in owed.items())
-        yield f"moves and uploads owed: {told}; the next run tries again"
+        yield f"moves and uploads pending: {told}; the next run tries again"
     if not document["files"]:
-        yield "no file was taken up yet"
+        yield "no files yet"
         return
     counted = Counter(map(_state, document["files"]))
     yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
@@ -95,7 +95,7 @@ def show_status(document: dict[str, Any]) -> None:
 
 def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str]) -> Iterator[str]:
     if names := document["unfinished"]:
-        yield f"UNFINISHED: {len(names)} ({_some(names, short)}); billferry run goes on with them"
+        yield f"UNFINISHED: {len(names)} ({_some(names, short)}); billferry run resumes them"
     for file in document["files"]:
         if file["state"] == FileState.HELD:
             yield _held(file, short)
@@ -148,7 +148,7 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
     if run is None:
         return "none yet"
     if run["finished_at"] is None:
-        return f"started {_local(run['started_at'], zone)} and did not end: it is at work, or it was killed"
+        return f"started {_local(run['started_at'], zone)} and has not ended: it is running, or it was killed"
     files = ", ".join(f"{count} {state}" for state, count in run["states"].items()) or "no files"
     return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 

@@ -52,16 +52,14 @@ def _show(sftp: Sftp, pinned: PinnedKeys, shown: Sequence[bytes]) -> None:
         say(f"  {key_type(key):<20} {fingerprint(key)}  ({note})", err=True)
     for key in pinned.trusted:
         if key not in shown:
-            say(f"pinned, and not shown by the server: {key_type(key)} {fingerprint(key)}", err=True)
+            say(f"pinned, but not presented by the server: {key_type(key)} {fingerprint(key)}", err=True)
 
 
 def _confirmed(sftp: Sftp, usable: Sequence[bytes], wanted: str) -> list[bytes]:
     """The one key of that fingerprint."""
     chosen = [key for key in usable if fingerprint(key) == wanted.rstrip("=")]
     if not chosen:
-        raise HostKeyNotPinned(
-            source=address(sftp), problem=f"it shows no key {wanted} that is fit to be trusted"
-        )
+        raise HostKeyNotPinned(source=address(sftp), problem=f"it shows no key {wanted} that can be trusted")
     return chosen
 
 
@@ -70,15 +68,15 @@ def _answered(sftp: Sftp, pinned: PinnedKeys, usable: Sequence[bytes]) -> list[b
         return list(usable)
     if not sys.stdin.isatty():
         raise UsageError(
-            problem="trust-host asks, and there is nobody to answer",
-            remedy="use --yes with the fingerprint that the server's owner told you",
+            problem="trust-host needs a terminal to ask for confirmation",
+            remedy="use --yes with the fingerprint that the server's owner gave you",
         )
     say(
-        "Compare with what the server's owner tells you on a way that does not lead through this network.",
+        "Compare each fingerprint with the one that the server's owner confirms another way, for example by phone.",
         err=True,
     )
     if any(key not in usable for key in pinned.trusted):
-        say("The key that is pinned and not shown will be trusted no more.", err=True)
+        say("The pinned key that the server did not present will no longer be trusted.", err=True)
     answer = typer.prompt(
         "Pin these keys? yes, no, or the fingerprint of one", default="no", err=True
     ).strip()

@@ -43,9 +43,7 @@ def validate_as_asked(
             on_request=on_request,
         )
     if model not in get_args(Model):
-        raise UsageError(
-            problem=f"there is no model {model}", remedy=f"use one of {', '.join(get_args(Model))}"
-        )
+        raise UsageError(problem=f"unknown model {model}", remedy=f"use one of {', '.join(get_args(Model))}")
     if feed is not None:
         raise UsageError(problem="--feed and --model exclude each other", remedy="use one of them")
     canonical = canonical_feed(cast(Model, model))

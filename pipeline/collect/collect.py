@@ -59,7 +59,7 @@ and somebody may have put any number of them there."""
 CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
 
-UNMATCHED = "its name fits no feed and no ignore pattern"
+UNMATCHED = "file name matches no feed and no ignore pattern"
 SAVE_AS_CSV = (
     "if it is a corrected rejects file, save it as CSV: it is not taken as a packed file, as a workbook of more than"
     " 1 MiB, or with macros"
@@ -221,7 +221,7 @@ def land_named(
         raise FileRefused(
             name=shown_name(name),
             rule="file.unmatched",
-            problem="its name fits no feed",
+            problem="file name matches no feed",
             remedy="use --feed NAME, or add a feed" + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
         )
     return LandedFile(
@@ -259,7 +259,7 @@ def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
 
 def _settling(remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime) -> Waiting:
     left_s = source.settle_s - (now - moving.first_seen_at).total_seconds()
-    return Waiting(remote, f"{what} has not stood still for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
+    return Waiting(remote, f"{what} has not been unchanged for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
 
 
 def _sorted_out(
@@ -293,7 +293,7 @@ def _sorted_out(
         elif _moving(sighting, source, now):
             waiting.append(_settling(remote, "it", sighting, source, now))
         elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
-            reason = f"{UNMATCHED}; {MAX_STRANGERS} such files were looked into, this was not"
+            reason = f"{UNMATCHED}; {MAX_STRANGERS} such files were opened, this one was not"
             unmatched.append(Unmatched(remote.name, reason, remote.size_bytes))
         else:
             strangers += _is_stranger(remote.name, matching)
@@ -337,7 +337,7 @@ def _control_to_come(
         return None
     beside = seen.get(found.remote.name + SIDECAR_ENDING)
     if beside is None:
-        return Waiting(found.remote, "its control file is not there") if control.required else None
+        return Waiting(found.remote, "its control file is missing") if control.required else None
     return (
         _settling(found.remote, "its control file", beside, source, now)
         if _moving(beside, source, now)

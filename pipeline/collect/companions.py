@@ -33,10 +33,10 @@ class Companions:
     def missing(self, name: str) -> str | None:
         """What a file still waits for: its bill file when it is a companion itself, its done marker otherwise."""
         if self._owner(name):
-            return "the bill file it belongs to is not there"
+            return "the bill file it belongs to is missing"
         if self._done_marker is None or self._marker(name) in self._seen:
             return None
-        return "its done marker is not there"
+        return "its done marker is missing"
 
     def _marker(self, name: str) -> str:
         return (self._done_marker or "").replace("{name}", name)

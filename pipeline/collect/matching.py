@@ -49,7 +49,7 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
         raise FileRefused(
             name=shown_name(name),
             rule="file.rejects_unknown",
-            problem="it is a rejects file, and its reject_source names no file that is known here",
+            problem="it is a rejects file, but its reject_source does not name a file that is known here",
             remedy="keep that column as it was written, and drop it where the original was loaded",
         )
     feed, name_parts = origin

@@ -40,9 +40,9 @@ class Oddity:
     problem: str
 
 
-LINK = "a symbolic link, and links are not followed: put the file itself there"
+LINK = "a symbolic link, and links are not followed; put the file itself there"
 NOT_REGULAR = "not a regular file"
-ASIDE = "set aside while it was moved; a run puts it back as soon as no other file has its name"
+ASIDE = "set aside while it was being moved; a run restores it as soon as no other file has its name"
 
 
 @dataclass(frozen=True, slots=True)

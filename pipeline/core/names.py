@@ -67,7 +67,7 @@ def label_typed(text: str) -> str:
 def name_problem(raw: bytes) -> str | None:
     """Why a file of this name is never taken, or None."""
     if _LEADS_OUT.search(raw):
-        return "its name could lead out of the folder"
+        return "its name could lead out of its folder"
     return f"its name is longer than {MAX_NAME_BYTES} bytes" if len(raw) > MAX_NAME_BYTES else None
 
 

@@ -117,7 +117,7 @@ def always() -> Hold:
 def restored() -> Hold:
     return Hold(
         RESTORED,
-        "it was held when the ledger was copied that was restored since, and may have been refused in between;"
+        "it was already held in the copy of the ledger that was restored, and may have been refused since;"
         " ask who decides, then release or refuse it",
     )
 

@@ -96,9 +96,9 @@ def _found(check: str, look: Callable[[], str]) -> Finding:
 
 def _work_dir(folder: Path) -> str:
     if not folder.exists():
-        return f"{folder} will be made by the first run"
+        return f"{folder} will be created by the first run"
     if folder.stat().st_mode & 0o077:
-        return f"{folder} can be entered by others; the next run closes it"
+        return f"{folder} is accessible to other users; the next run restricts it"
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(where="work_dir", problem=f"{folder} cannot be written", remedy="correct its owner")
     free_bytes = shutil.disk_usage(folder).free
@@ -110,7 +110,7 @@ def _work_dir(folder: Path) -> str:
 def _ledger(settings: Settings) -> str:
     path = ledger_path(settings)
     if not path.exists():
-        return "there is none yet; the first run makes it"
+        return "not there yet; the first run creates it"
     with closing(
         open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
     ) as ledger:
@@ -159,7 +159,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
             raise ApiUnavailable(
                 base_url=settings.api.base_url, problem=f"it answers {answer.status} where 404 was expected"
             )
-        return f"{settings.api.base_url} takes the key"
+        return f"{settings.api.base_url} accepts the key"
 
     yield _found("api", key)
     if answers and (off_s := _clock_off_s(answers[0])) is not None:
@@ -170,12 +170,12 @@ def _api(settings: Settings) -> Iterator[Finding]:
 
 def _ping(settings: Settings) -> str:
     ping_url(settings)
-    return "its address is read; nothing is sent there, for that would say that all is well"
+    return "its address is set; it is not contacted, because a ping would report success"
 
 
 def _metrics_file(path: Path) -> str:
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise DiskFull(where=path, problem="no right to write into its folder")
+        raise DiskFull(where=path, problem="no permission to write to its folder")
     return f"{path} can be written"
 
 
@@ -193,10 +193,10 @@ def _clock_by_the_ledger(settings: Settings) -> str:
     """Where the API tells no time, as a run would look at it."""
     with existing_ledger(settings) as ledger:
         if ledger is None:
-            return "the API tells no time to compare it with"
+            return "the API sends no time to compare it with"
         if (trouble := Timekeeper(_now, ledger, settings.zone).trouble()) is not None:
             raise trouble
-    return "agrees with the last time that was confirmed"
+    return "agrees with the last confirmed time"
 
 
 def _clock_off_s(answer: Answer) -> float | None:
@@ -216,7 +216,7 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
 
     def log_in() -> str:
         source.connect()
-        return f"{source.where} shows the pinned host key and lets {settings.username} in"
+        return f"{source.where} presents the pinned host key and accepts the login of {settings.username}"
 
     def folder(path: str, *, writes: bool) -> str:
         source.examine(path, writes=writes)
@@ -234,7 +234,7 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
 
 def _folder(key: str, folder: Path) -> str:
     if not folder.exists():
-        return f"{folder} will be made by the first run"
+        return f"{folder} will be created by the first run"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise ConfigError(
             where=key, problem=f"{folder} cannot be read and written", remedy="correct its rights"

@@ -70,7 +70,7 @@ def private_folder(folder: Path, *, close: bool = False) -> None:
     A folder that is missing above it was removed, and is not made again.
 
     Args:
-        close: take others' rights away, also where the folder is there already.
+        close: take others' rights away, also where the folder already exists.
 
     Raises:
         DiskFull: it cannot be made, or is not ours to change.

@@ -75,7 +75,9 @@ def read_secret(path: Path, where: str) -> str:
     except UnicodeDecodeError:
         text = "\0"  # binary, like one with NUL
     if "\0" in text:
-        raise ConfigError(where=where, problem=f"{path} is not text", remedy="put the secret alone into it")
+        raise ConfigError(
+            where=where, problem=f"{path} is not text", remedy="put nothing but the secret into it"
+        )
     if not text.strip():
         raise ConfigError(where=where, problem=f"{path} is empty", remedy="put the secret into it")
     return text

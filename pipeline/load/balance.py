@@ -154,15 +154,15 @@ class BalanceSettler(CreateSettler):
             doubt,
             entity,
             "balance.not_ours",
-            f"the API holds {there} and the file says {wanted}; what is there may be newer, so it is left as it is."
-            " If the file is current, say billferry load --force",
+            f"the API holds {there} and the file says {wanted}; the API's may be newer, so it stays unchanged."
+            " If the file is current, run billferry load --force",
         )
 
     def _what_was_replaced(self, shown: int | None, body: Json) -> str | None:
         """What to say where --force replaced a balance that was not known to be ours."""
         if not self._news.forced or shown in {None, body["balance"]}:
             return None
-        return f"{money.format_amount(body['currency'], shown or 0)} was there, and was replaced because of --force"
+        return f"{money.format_amount(body['currency'], shown or 0)} was replaced because of --force"
 
     async def _patch(self, intent: Intent, doubt: SendState) -> Settlement:
         body = intent.stated
@@ -278,7 +278,7 @@ class BalanceSettler(CreateSettler):
             doubt,
             entity,
             "balance.moved",
-            "an earlier request was not answered, and a payment may have come since; the balance is left as it is."
+            "an earlier request was not answered, and a payment may have come since; the balance stays unchanged."
             " The next file sets it, or billferry load --force",
         )
 

@@ -278,7 +278,7 @@ class CreateSettler:
             return Settlement(
                 Outcome.CONFLICT,
                 ("bill_reference.voided",),
-                "the bill was voided and keeps its reference: send it under a new reference",
+                "the bill was voided, and its reference cannot be used again: send it with a new reference",
                 attempts=doubt.sends,
                 **ids,
             )

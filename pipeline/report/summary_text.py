@@ -58,7 +58,7 @@ def _held(summary: Summary) -> Iterator[str]:
     if summary.holds and not summary.run.dry_run:
         digits = (summary.file.sha256 or "")[:8]
         accepting = " --accept-changes" if any(hold.changes for hold in summary.holds) else ""
-        yield f"  billferry release {digits}{accepting} lets it go on; billferry refuse {digits} --why TEXT ends it"
+        yield f"  billferry release {digits}{accepting} sends it; billferry refuse {digits} --why TEXT ends it"
         if any(summary.records.parts()[outcome] for outcome in REJECTS):
             yield f"  {RELEASE_FIRST}"
 

@@ -26,8 +26,8 @@ from schemas.settings import Settings
 
 LEDGER_MAY_BE_BEHIND = {
     LedgerOrigin.LOST: "a new ledger, and another one worked here before (if that was moved away by mistake, put it"
-    " back). What the API holds is looked at before a balance is set",
-    LedgerOrigin.BEHIND: "not the ledger that worked here last, but a copy. What the API holds is looked at before a"
+    " back). Each balance is looked up at the API before it is set",
+    LedgerOrigin.BEHIND: "this is a copy, not the ledger that was used here last. What the API holds is looked at before a"
     " balance is set, until a newer file or --force has set it; files that were held and corrections that may have been"
     " made since wait for a person",
 }

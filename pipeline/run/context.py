@@ -243,8 +243,8 @@ class RunContext:
         if feed is None:
             raise ConfigError(
                 where=f"feeds: {row.feed}",
-                problem=f"the feed is gone, but {row.name} is not finished",
-                remedy="put the feed back until the file is",
+                problem=f"the feed is missing from the config, but {row.name} is not finished",
+                remedy="restore the feed until the file is finished",
             )
         origin: SourceName = "sftp" if row.source == "sftp" else "drop" if row.source == "drop" else "named"
         path = self.settings.work_dir / "landing" / row.sha256 / "content"

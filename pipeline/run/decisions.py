@@ -37,7 +37,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
         summary = Summary.model_validate(row.summary, strict=False)
         if any(hold.changes for hold in summary.holds) and not release.accept_changes:
             raise UsageError(
-                problem=f"{row.name} changes what was right in its original",
+                problem=f"{row.name} changes values that were valid in its original",
                 remedy="compare each change in its report, then add --accept-changes",
             )
         up_to = None if release.limit is None else desk.settled(row.id) + release.limit
@@ -83,7 +83,7 @@ def _decision(desk: RunContext, row: FileRow, summary: Summary, by: Person) -> D
     if gate is None or not same_feed(gate.basis.feed_print, desk.landed_from(row).feed):
         raise UsageError(
             problem=f"the feed of {row.name} has changed since it was held",
-            remedy="billferry run checks the file again; look at it then",
+            remedy="billferry run checks the file again; review it then",
         )
     prints = frozenset(print_of(Hold(hold.code, hold.message, tuple(hold.changes))) for hold in summary.holds)
     basis = Basis(gate.basis.feed_print, gate.basis.totals)
@@ -92,7 +92,7 @@ def _decision(desk: RunContext, row: FileRow, summary: Summary, by: Person) -> D
 
 def _decide(desk: RunContext, decision: Decision) -> None:
     if desk.decisions is None or not desk.decisions.decide(decision):
-        raise UsageError(problem="the file is not held any more", remedy="see billferry status")
+        raise UsageError(problem="the file is no longer held", remedy="see billferry status")
 
 
 def _how_much(limit: int | None) -> str:

@@ -116,12 +116,12 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
             stays = source.move(_remote(debt, source.name), cast(Place, debt.place), as_name) is None
     except (SourceFileUnsettled, SourceFileGone) as gone:
         stays = False
-        trouble = f"{gone}; it is not moved by us any more"
+        trouble = f"{gone}; Billferry will not move it any more"
     except BillferryError as error:
         if concerns_whole_source(error):
             raise
         what = "upload" if debt.place == "reports" else "move"
-        return f"{error}; the {what} is tried again by the next run"
+        return f"{error}; the {what} will be tried again by the next run"
     debts.remove_handover(debt.id, stays=stays)
     return trouble
 

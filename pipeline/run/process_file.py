@@ -195,7 +195,7 @@ class FileProcessor:
         if not landed.path.exists():
             raise LandedCopyForgotten(name=row.name)
         if then is None:
-            raise ReportGone(name=row.name, problem="it has none yet; the next run goes on with it")
+            raise ReportGone(name=row.name, problem="it has no report yet; the next run continues with it")
         parts = then.records.parts()
         if desk.kept_outcomes(row.id) < then.records.total - sum(parts[each] for each in BY_CHECK):
             problem = "its outcomes were removed after retention.outcomes_days"
@@ -204,7 +204,7 @@ class FileProcessor:
         if desk.feed_changed(landed, row) or any(
             checked.totals.count(each) != parts[each] for each in (Outcome.REJECTED, Outcome.DUPLICATE)
         ):
-            problem = "its feed has changed since, and the file reads otherwise now; put the feed back first"
+            problem = "its feed has changed since, and the file would be read differently now; restore the feed first"
             raise ReportGone(name=row.name, problem=problem)
         checked = self._gate.with_what_is_left(as_reported(checked, then), row.id)
         said = list(checked.notes)
@@ -228,8 +228,8 @@ class FileProcessor:
         records, rejected = checked.totals.count(Outcome.NOT_ATTEMPTED), self._desk.rejected_by(source)
         if records <= rejected:
             return checked
-        problem = f"it holds {records} good records, and {rejected} were rejected in {source}"
-        remedy = "keep one row per rejected record; new records belong into a file of their own"
+        problem = f"it contains {records} valid records, but {source} rejected only {rejected}"
+        remedy = "keep one row per rejected record; put new records into a file of their own"
         return replace(checked, refusal=Refusal("file.more_than_rejected", f"{problem}; {remedy}"))
 
     def _as_it_is_dated(self, checked: CheckedFile) -> CheckedFile:

@@ -137,7 +137,7 @@ def test_totals_that_are_not_required_may_be_missing_and_must_be_right_when_they
 
         missing = of({})
         assert rule(missing) is None
-        assert missing.notes == ("it declares no control totals, so nothing confirms that it is whole",)
+        assert missing.notes == ("it declares no control totals, so nothing confirms that it is complete",)
         assert rule(of(right)) is None
         assert rule(of(wrong)) == "file.control_mismatch"
 

@@ -165,4 +165,4 @@ def test_a_feed_that_declares_a_trailer_takes_no_ndjson(tmp_path: Path, last: st
     file = checked(tmp_path, lines(GOOD) + last, control=TRAILER | {"required": required})
     assert file.refusal is not None
     assert (file.refusal.code, file.totals.total_records) == ("file.format", 0)
-    assert "NDJSON, which has no trailer" in file.refusal.message
+    assert "NDJSON, which cannot have a trailer" in file.refusal.message

@@ -125,7 +125,9 @@ def test_an_identity_number_is_checked_where_its_feed_asks_for_it(tmp_path: Path
     facts: dict[str, Any] = {"columns": columns, "currency": "ZAR"}
     file = checked(tmp_path, bills(*lines, header=header), checks={"id": ["sa_id"]}, **facts)
     assert ["column.sa_id" in each for each in codes(file)] == [False] * 3 + [True] * 8
-    assert records(file)[3]["message"].startswith("column (column id): no South African identity number")
+    assert records(file)[3]["message"].startswith(
+        "column (column id): not a valid South African identity number"
+    )
     unchecked = checked(tmp_path, bills(lines[3], header=header), **facts)
     assert codes(unchecked) == [[]]
 

@@ -179,7 +179,7 @@ def test_a_message_names_the_files_own_column_and_never_the_value(tmp_path: Path
     [record] = records(checked(tmp_path, text, columns=columns, currency="ZAR"))
     assert record["message"] == (
         "bill_reference (column Beleg): characters other than A-Z, a-z, 0-9, _ and -; "
-        "amount_due (column Betrag): more decimals than its currency has"
+        "amount_due (column Betrag): more decimals than the currency allows"
     )
     assert record["codes"] == ["bill_reference.characters", "amount_due.too_precise"]
 

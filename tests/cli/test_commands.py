@@ -248,7 +248,7 @@ def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: De
 
 
 def test_status_tells_what_the_ledger_knows(desk: Desk) -> None:
-    assert "no file was taken up yet" in desk.spawn("status").stdout
+    assert "no files yet" in desk.spawn("status").stdout
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.spawn("run")
     said = desk.spawn("status")
@@ -268,7 +268,7 @@ def test_init_writes_a_config_that_works_and_never_overwrites_one(desk: Desk) ->
     path.write_text("mine")
     said = desk.spawn("init", path)
     assert (said.exit_status, path.read_text()) == (2, "mine")
-    assert said.stderr == f"billferry: {path} is there already; name another file, or move it away\n"
+    assert said.stderr == f"billferry: {path} already exists; name another file, or move it away\n"
     assert desk.spawn("init", "nowhere/config.yaml").exit_status == 2
 
 

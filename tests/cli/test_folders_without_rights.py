@@ -66,7 +66,7 @@ def test_a_move_that_is_not_allowed_is_a_warning_and_made_up_for(desk: Desk, fol
     for _ in range(2):
         said = run(desk)
         assert (said.exit_status, "Traceback" in said.stderr) == (0, False), said.stderr
-        assert said.stderr.count("the move is tried again by the next run") == 2
+        assert said.stderr.count("the move will be tried again by the next run") == 2
     (desk.folder / folder).chmod(0o700)
     assert run(desk).exit_status == 0
     assert len(list((desk.folder / "archive").iterdir())) == 2
@@ -94,7 +94,7 @@ def test_what_is_finished_may_not_be_moved_to_where_it_is_found_again(desk: Desk
     desk.configure(drop={"folder": "drop", place: "drop"})
     said = desk.spawn("run")
     assert said.exit_status == 2
-    assert "drop: archive and quarantine are other folders than folder" in said.stderr
+    assert "drop: archive and quarantine must be other folders than folder" in said.stderr
 
 
 def test_the_root_of_these_tests_has_no_more_rights_than_anybody(desk: Desk, tmp_path: Path) -> None:

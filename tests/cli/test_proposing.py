@@ -210,10 +210,10 @@ def test_the_sheet_that_is_read_and_what_else_a_workbook_holds_is_told(tmp_path:
         ),
         (bombs.content(workbook(sheet(row("a", "a"), row("1", "2")))), "not look like a header"),
         (bombs.content(b"%PDF-1.7"), "its content is PDF; export it as CSV, XLSX or NDJSON"),
-        (bombs.content(b'{"a": 1,\n'), "no line of it is a JSON object"),
+        (bombs.content(b'{"a": 1,\n'), "none of its lines is a JSON object"),
         (bombs.content(b'{"a": 1, "a": 2, "b": NaN, "": 3}\n'), "not look like a header"),
-        (Path.mkdir, "is no file"),
-        (os.mkfifo, "is no file"),
+        (Path.mkdir, "is not a file"),
+        (os.mkfifo, "is not a file"),
     ],
 )
 def test_what_no_feed_could_read_is_told_in_one_line_and_writes_nothing(
@@ -230,11 +230,11 @@ def test_what_no_feed_could_read_is_told_in_one_line_and_writes_nothing(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("one column\n1\n", "no delimiter gives rows of one width"),
-        ("", "no delimiter gives rows of one width"),
+        ("one column\n1\n", "no delimiter gives rows of equal width"),
+        ("", "no delimiter gives rows of equal width"),
         ("C-1;12.50;2026-11-20\nC-2;1.00;2026-11-21\n", "does not look like a header"),
         ("a;a\n1;2\n", "does not look like a header"),
-        ("\x00\x01\x02", "no delimiter gives rows of one width"),
+        ("\x00\x01\x02", "no delimiter gives rows of equal width"),
     ],
 )
 def test_what_is_no_table_with_a_header_is_told_in_one_line(text: str, said: str) -> None:
@@ -300,7 +300,7 @@ def test_an_existing_config_is_never_overwritten(tmp_path: Path, capsys: pytest.
     sample = SAMPLES / "za_citypower_bills_2026-11-20.csv"
     assert run_command(["init", str(config), "--from", str(sample)]) == 2
     assert config.read_text() == "mine"
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert run_command(["init", str(tmp_path / "b.yaml"), "--from", str(tmp_path / "none.csv")]) == 2
 
 

@@ -67,7 +67,7 @@ def test_a_file_that_has_not_come_by_its_hour_needs_a_person(desk: Desk) -> None
     desk.configure(feeds=[ALWAYS])
     said = desk.spawn("run")
     assert said.exit_status == 1
-    assert "feed bills: no file has come for" in said.stderr
+    assert "feed bills: no file received for" in said.stderr
     assert "LATE: feed bills" in desk.spawn("status").stdout
     desk.put("drop/may_bills.csv")
     assert desk.spawn("run").exit_status == 0

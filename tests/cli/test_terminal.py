@@ -150,8 +150,8 @@ def the_table_is_whole(lines: list[str], columns: int) -> None:
     ]
     assert max(map(len, lines)) <= columns
     late = " ".join(" ".join(lines).split())
-    assert "billferry: feed never: no file has come for" in late
-    assert "and it was due by 00:00 (UTC); ask the merchant, or look where files arrive" in late
+    assert "billferry: feed never: no file received for" in late
+    assert "due by 00:00 (UTC); check the incoming folder, or ask the merchant" in late
 
 
 def the_progress_was_told(drawn: list[str], columns: int) -> None:

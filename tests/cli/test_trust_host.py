@@ -163,7 +163,7 @@ def test_a_changed_key_takes_the_place_of_the_old_one_and_nothing_else_is_touche
     assert desk.spawn("run").exit_status == 5
     said = desk.spawn("trust-host", "--yes", fingerprints["ed25519"])
     assert said.exit_status == 0, said.stderr
-    assert "pinned, and not shown by the server: ssh-ed25519" in said.stderr
+    assert "pinned, but not presented by the server: ssh-ed25519" in said.stderr
     assert known_hosts.read_text().rstrip("\n").split("\n") == [
         kept for kept in hashed if kept != hashed[1]
     ] + [line(server, server.host_keys[0])]

@@ -78,7 +78,7 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
             until(lambda number=number: loaded(watcher, f"{number}_bills.csv"))  # type: ignore[misc]
         until(lambda: len(monitor.asked) >= 3)
         assert set(monitor.asked) == {"/fail"}, "as long as it is late"
-        assert watcher.text.count("feed daily: no file has come for") == 1
+        assert watcher.text.count("feed daily: no file received for") == 1
         assert metrics(desk)["billferry_feed_late daily"] == 1
         assert metrics(desk)["billferry_last_run_exit_status"] == 1
         (late,) = json.loads(desk.spawn("status", "--json").stdout)["late"]

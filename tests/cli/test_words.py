@@ -84,7 +84,7 @@ def test_no_words_at_all_show_the_help_and_are_a_mistake(capsys: pytest.CaptureF
         (["validate", "gone.csv", "--model", "bill"], "file 'gone.csv' does not exist"),
         (["load", "."], "file '.' is a directory"),
         (["load", __file__, "--limit", "0"], "--limit"),
-        (["validate", __file__, "--model", "invoice"], "there is no model invoice; use one of bill,"),
+        (["validate", __file__, "--model", "invoice"], "unknown model invoice; use one of bill,"),
         (["validate", __file__, "--model", "bill", "--feed", "x"], "--feed and --model exclude each other"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_sidecar_belongs_to_its_file_and_waits_without_it(desk: Desk) -> None:
     [found] = collected.found
     assert [companion.name for companion in found.companions] == ["za_bills_2026-11-20.csv.ctl"]
     assert [(file.remote.name, file.reason) for file in collected.waiting] == [
-        ("nl_bills_2026-11-20.csv.ctl", "the bill file it belongs to is not there")
+        ("nl_bills_2026-11-20.csv.ctl", "the bill file it belongs to is missing")
     ]
     assert collected.unmatched == ()
 

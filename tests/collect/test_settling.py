@@ -33,7 +33,7 @@ def test_a_file_that_grows_while_the_run_waits_is_left_for_the_next(desk: Desk) 
     desk.meanwhile = lambda: path.write_bytes(b"longer" * 10)
     collected = desk.collect()
     assert found(collected) == []
-    assert [file.reason for file in collected.waiting] == ["it has not stood still for 30 s"]
+    assert [file.reason for file in collected.waiting] == ["it has not been unchanged for 30 s"]
     assert remembered(collected)[NAME].first_seen_at == desk.now
 
 
@@ -115,7 +115,7 @@ def test_with_a_done_marker_the_marker_alone_decides(desk: Desk) -> None:
     collected = desk.collect()
     assert found(collected) == ["nl_bills_2026-11-20.csv"]
     assert [(file.remote.name, file.reason) for file in collected.waiting] == [
-        (NAME, "its done marker is not there")
+        (NAME, "its done marker is missing")
     ]
     assert [companion.name for companion in collected.found[0].companions] == ["nl_bills_2026-11-20.csv.done"]
     assert desk.waits == []

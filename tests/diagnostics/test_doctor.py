@@ -89,7 +89,7 @@ def test_a_monitor_and_the_metrics_file_are_looked_at_and_nothing_is_told_or_wri
     monkeypatch.setenv("BILLFERRY_PING__URL", SECRET)
     assert run_command(["doctor", "--config", str(path)]) == 2
     said = capsys.readouterr().out
-    assert "PROBLEM  ping: BILLFERRY_PING__URL: this is no address of a monitor" in said
+    assert "PROBLEM  ping: BILLFERRY_PING__URL: this is not an address of a monitor" in said
     assert SECRET not in said
 
 

@@ -45,7 +45,7 @@ def test_a_bill_file_waits_for_its_control_file_and_both_are_archived(declared: 
     put(declared, None, "1.50", "2.25")
     waited = declared.run()
     assert (waited.exit_status, waited.files, waited.requests) == (0, [], {})
-    assert f"{NAME}: left for the next run (its control file is not there)" in waited.stderr
+    assert f"{NAME}: left for the next run (its control file is missing)" in waited.stderr
     declared.write(f"{NAME}.ctl", control(2, "3.75"), declared.drop)
     said = declared.run()
     assert said.state == "loaded"
@@ -82,7 +82,7 @@ def test_a_control_file_that_is_not_required_is_still_believed(merchant: Merchan
     put(merchant, None, "1.50")
     said = merchant.run()
     assert said.state == "loaded"
-    assert "it declares no control totals, so nothing confirms that it is whole" in said.file["notes"]
+    assert "it declares no control totals, so nothing confirms that it is complete" in said.file["notes"]
     put(merchant, control(9, "1.50"), "7.00", name="cp_bills_2026-11-21.csv")
     assert codes(merchant.run()) == ["file.control_mismatch"]
 

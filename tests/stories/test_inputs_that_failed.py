@@ -95,7 +95,7 @@ def test_a_list_of_columns_for_an_amount_is_a_config_error_and_debit_and_credit_
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["validate", "bal.csv", "--config", "config.yaml"]) == 2
-    assert "balance is one column: a list would take a credit for a debt" in capsys.readouterr().err
+    assert "balance is one column: a list would turn a credit into a debt" in capsys.readouterr().err
     changed(folder, columns={"customer_reference": "c", "balance": {"debit": "debit", "credit": "credit"}})
     assert validated("bal.csv", capsys, 0)["amounts_minor"]["USD"]["total"] == 700 - 2000 - 500
     assert run_command(["validate", "bal.csv", "--config", "config.yaml", "--json", "--show", "3"]) == 0

@@ -253,5 +253,5 @@ def test_a_file_that_grows_within_that_time_is_left_for_the_next_run(merchant: M
         first = merchant.run()
         writer.join()
         assert (first.files, first.requests.total()) == ([], 0)
-        assert "it has not stood still for 2 s" in first.stderr
+        assert "it has not been unchanged for 2 s" in first.stderr
         assert merchant.run().outcomes() == {"created": 2}

@@ -53,7 +53,7 @@ def test_a_held_file_is_told_with_what_to_judge_it_by_and_then_told_otherwise(me
     path = merchant.write("za_bills_2029-12-02.csv", MIXED.replace("1O", "10"))
     held = merchant.load(path, "--limit", "1")
     page = (merchant.report(held.file) / "report.html").read_text()
-    assert "The file is held: 1 of 2 records is not sent before a person decides." in page
+    assert "The file is held: 1 of 2 records is not sent until a person decides." in page
     assert "To send: 1 record, ZAR" in page
     assert "(smallest ZAR" in page
     assert ">Held</span>" in overview(merchant).read_text()

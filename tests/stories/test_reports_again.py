@@ -74,7 +74,7 @@ def test_without_our_copy_it_says_so_until_the_file_is_shown_again(
     merchant.run()
     ended, said = again(merchant, NAME, capsys)
     assert (ended, held(loaded)) == (1, before)
-    assert said.startswith(f"billferry: {NAME}: our copy was removed after retention.landing_days")
+    assert said.startswith(f"billferry: {NAME}: the landed copy was removed after retention.landing_days")
     assert said.count("\n") == 1
     assert merchant.load(merchant.write(NAME, CONTENT)).state == "already_loaded"
     (loaded / "results.csv").unlink()
@@ -107,7 +107,10 @@ def test_under_a_changed_feed_it_is_not_read_anew(
     merchant.run()  # writes the config
     ended, said = again(merchant, NAME, capsys)
     assert (ended, held(loaded)) == (1, before)
-    assert "its feed has changed since, and the file reads otherwise now; put the feed back first" in said
+    assert (
+        "its feed has changed since, and the file would be read differently now; restore the feed first"
+        in said
+    )
     merchant.settings["feeds"][0] = {**feed, "expect_by": "23:59"}
     merchant.run()
     assert again(merchant, NAME, capsys)[0] == 0, "when a file is expected does not change how it reads"
@@ -140,4 +143,4 @@ def test_a_file_that_no_run_has_seen_or_reported_on_has_none(
         db.execute("UPDATE files SET state = 'landed', summary = NULL")  # as a killed run leaves it
     ended, said = again(merchant, NAME, capsys)
     assert ended == 1
-    assert "it has none yet; the next run goes on with it" in said
+    assert "it has no report yet; the next run continues with it" in said

@@ -146,7 +146,7 @@ def test_a_retry_without_our_copy_says_so_and_works_once_the_file_is_shown_again
     merchant.run()
     said = merchant.command("retry", "all")
     assert said.exit_status == 1
-    assert "our copy was removed after retention.landing_days" in said.stderr
+    assert "the landed copy was removed after retention.landing_days" in said.stderr
     assert merchant.load(loaded).state == "already_loaded"
     merchant.run()
     assert copies(merchant) == 1, "a copy that came again is young"

@@ -92,14 +92,14 @@ def _read(name: str, head: bytes, *, whole: bool, is_sheet: bool) -> _Written:
         rows = dialect_detection.objects_of(text)
         if not rows:
             raise UsageError(
-                problem=f"{name} begins like NDJSON, and no line of it is a JSON object",
+                problem=f"{name} looks like NDJSON, but none of its lines is a JSON object",
                 remedy="write one object on each line",
             )
         return _Written("ndjson", encoding, none, rows)
     delimiter = dialect_detection.guess_delimiter(text)
     if not delimiter.fits:
         raise UsageError(
-            problem=f"{name} is no delimited text: no delimiter gives rows of one width",
+            problem=f"{name} is not delimited text: no delimiter gives rows of equal width",
             remedy="init --from reads CSV with a header, XLSX and NDJSON",
         )
     return _Written("csv", encoding, delimiter, dialect_detection.rows_of(text, delimiter.fits[0]))

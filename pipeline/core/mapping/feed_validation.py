@@ -44,7 +44,7 @@ def feed_problems(feed: Feed) -> list[str]:
 def _unknown_column(column: str, model: Model) -> Iterator[str]:
     if not is_canonical(column, model):
         meant = nearest_hint(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
-        yield f"columns: {column} is no column of model {model}{meant}"
+        yield f"columns: {column} is not a column of model {model}{meant}"
     key = column.partition(".")[2]
     if len(key) > MAX_METADATA_KEY_CHARACTERS:
         yield f"columns: {column}: a metadata key has at most {MAX_METADATA_KEY_CHARACTERS} characters"
@@ -56,7 +56,7 @@ def _format_problems(feed: Feed) -> Iterator[str]:
     yield from _unknown_places(feed)
     for code in feed.expected_codes:
         if code not in catalogue.RULES or code.startswith("file."):
-            yield f"expected_codes: {code} is no code of a record{nearest_hint(code, list(catalogue.RULES))}"
+            yield f"expected_codes: {code} is not a rule code of records{nearest_hint(code, list(catalogue.RULES))}"
 
 
 def _unknown_places(feed: Feed) -> Iterator[str]:
@@ -65,9 +65,9 @@ def _unknown_places(feed: Feed) -> Iterator[str]:
     for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
         if currency and currency not in exponents():
             hint = nearest_hint(currency, list(exponents()))
-            yield f"currency: {currency} is no ISO 4217 code with minor units{hint}"
+            yield f"currency: {currency} is not a recognised currency code{hint}"
     if feed.phone_region and not is_region(feed.phone_region):
-        yield f"phone_region: {feed.phone_region} is no ISO 3166 region with phone numbers"
+        yield f"phone_region: {feed.phone_region} is not an ISO 3166 region with phone numbers"
 
 
 def _contradictions(feed: Feed) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield "control.kind: NDJSON has no trailer, for every line is an object; use sidecar"
     for each in control.sums:
         if each.currency is not None and each.currency not in exponents():
-            yield f"control.sums: {each.currency} is no ISO 4217 code with minor units"
+            yield f"control.sums: {each.currency} is not a recognised currency code"
     if control.marker and (feed.delimiter in control.marker or set(control.marker) & set('"\r\n')):
         yield "control.marker: it holds the delimiter, a quote or a line break"
     if control.marker and control.marker != control.marker.strip():
@@ -104,13 +104,13 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
         yield f"columns: {column} has an empty list of sources"
     if column in AMOUNT.values() and isinstance(source, list):
         yield (
-            f"columns: {column} is one column: a list would take a credit for a debt;"
+            f"columns: {column} is one column: a list would turn a credit into a debt;"
             " write {debit: …, credit: …} or {value: …, sign: …, negative: […], positive: […]}"
         )
     if column not in AMOUNT.values() and isinstance(source, DebitCredit | SignedValue):
-        yield f"columns: {column} is no amount; only amounts have two columns"
+        yield f"columns: {column} is not an amount; only amounts can have two columns"
     if column in AMOUNT.values() and any(PART.search(text) for text in columns_of(source)):
-        yield f"columns: {column} is one column; an amount is never put together, since 10 and 5 may be 10.5 or 10.05"
+        yield f"columns: {column} is one column; amounts cannot be joined, since 10 and 5 may be 10.5 or 10.05"
     if source == OPEN:
         yield f"columns: {column} is not set yet"
     for part in _all_parts(source):

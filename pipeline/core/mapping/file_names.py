@@ -35,7 +35,7 @@ def match_name(name: str, feeds: Sequence[Feed]) -> FeedMatch | None:
         raise FileRefused(
             name=name,
             rule="file.two_feeds",
-            problem="its name fits the feeds " + " and ".join(fit.feed.name for fit in fits),
+            problem="its name matches the feeds " + " and ".join(fit.feed.name for fit in fits),
             remedy="make their match patterns differ",
         )
     return fits[0] if fits else None

@@ -202,8 +202,8 @@ def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None
     raise FileRefused(
         name=file_name,
         rule="file.duplicate_column",
-        problem="the same name stands in the header twice: " + ", ".join(twice),
-        remedy="each column needs a name of its own",
+        problem="the same name appears twice in the header: " + ", ".join(twice),
+        remedy="give each column a name of its own",
     )
 
 

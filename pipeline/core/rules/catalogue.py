@@ -24,13 +24,15 @@ def _record_rules() -> Iterator[Rule]:
         "record.too_many_fields", "more fields than the header", "quote fields that hold the delimiter"
     )
     yield Rule("record.open_quote", "a quote that is never closed", "close it")
-    yield Rule("record.stray_quote", "a quote inside or behind a field", "double quotes and quote the field")
+    yield Rule("record.stray_quote", "a quote inside or after a field", "double quotes and quote the field")
     yield Rule(
-        "record.undecodable", "bytes that are not of feed.encoding", "export again, or correct feed.encoding"
+        "record.undecodable",
+        "bytes that are not valid in feed.encoding",
+        "export it again, or ask whoever maintains the config to correct feed.encoding",
     )
     yield Rule("record.control_characters", "NUL or control characters", "remove them")
-    yield Rule("record.json", "a line that is no JSON object", "correct its syntax")
-    yield Rule("record.duplicate_key", "a key stands twice in an object", "keep one")
+    yield Rule("record.json", "line is not a JSON object", "correct its syntax")
+    yield Rule("record.duplicate_key", "an object contains a key twice", "keep one")
     yield Rule(
         "record.value_type",
         "a list, an object or true/false where text or a number belongs",
@@ -47,7 +49,7 @@ def _crossing_rules() -> Iterator[Rule]:
     yield Rule(
         "line_items.differ",
         "lines of this bill differ in a mapped column other than the amount",
-        "correct them, or map that column no longer",
+        "correct them, or stop mapping that column",
     )
     yield Rule(
         "line_items.identical",
@@ -56,7 +58,7 @@ def _crossing_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "line_items.incomplete",
-        "a correction that lacks lines of this bill, which is sent whole or not at all",
+        "the correction lacks lines of this bill; a bill is sent whole or not at all",
         "add the other lines of the bill from rejects.csv",
     )
     yield Rule(
@@ -67,18 +69,18 @@ def _crossing_rules() -> Iterator[Rule]:
     for field in ("customer_reference", "account_reference", "bill_reference"):
         yield Rule(
             f"{field}.collision",
-            "two references of the file become this one by feed.reference_replace or a template",
+            "two references in the file become identical after feed.reference_replace or a template",
             "choose replacements or a template that keep them apart",
         )
     yield Rule(
         "account_reference.two_customers",
-        "this account stands in the file under two customers",
+        "this account appears under two customers in the file",
         "correct the customer of its records",
     )
     for kind in ("account", "customer"):
         yield Rule(
             f"{kind}_reference.contradiction",
-            f"this {kind} stands in the file with two balances, currencies or sets of metadata",
+            f"this {kind} appears with different balances, currencies or metadata",
             "keep the right record only",
         )
 

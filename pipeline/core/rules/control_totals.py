@@ -146,12 +146,12 @@ def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals
     document = _document(content)
     wanted = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
     if not isinstance(document, dict) or document.keys() != wanted:
-        raise _Unreadable(f"is no JSON object of {', '.join(sorted(wanted))} and nothing else")
+        raise _Unreadable(f"is not a JSON object of {', '.join(sorted(wanted))} and nothing else")
     records, amounts = document["records"], document["amounts"]
     if type(records) is not int or not 0 <= records < 10**MAX_COUNT_DIGITS:
-        raise _Unreadable("has records that are no whole number")
+        raise _Unreadable("has records that are not a whole number")
     if not isinstance(amounts, dict):
-        raise _Unreadable("has amounts that are no object of currency and text")
+        raise _Unreadable("has amounts that are not an object of currency and text")
     hashed = document.get("hash_total")
     return ControlTotals(
         records=records,
@@ -172,7 +172,7 @@ def _document(content: bytes) -> object:
             parse_constant=_no_float,
         )
     except (ValueError, RecursionError):
-        raise _Unreadable("is no JSON") from None
+        raise _Unreadable("is not JSON") from None
 
 
 def _once_only(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -183,15 +183,15 @@ def _once_only(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_float(_: str) -> NoReturn:
-    raise _Unreadable("has a number that is no whole one; amounts are text there")
+    raise _Unreadable("has a number with decimals; write amounts as text there")
 
 
 def _amount(text: object, currency: str, feed: Feed, where: str) -> int:
     if currency not in exponents():
-        raise _Unreadable(f"has {where} whose currency is no ISO 4217 code with minor units")
+        raise _Unreadable(f"has {where} whose currency is not a recognised currency code")
     amount = read_total(text.strip(), currency, feed.amount) if isinstance(text, str) else None
     if amount is None:
-        raise _Unreadable(f"has {where} that is no {currency} amount as feed.amount declares them, in text")
+        raise _Unreadable(f"has {where} that is not a {currency} amount in the feed's format, as text")
     return amount
 
 

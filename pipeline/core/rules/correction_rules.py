@@ -17,7 +17,7 @@ def _of_files() -> Iterator[Rule]:
     yield Rule("file.more_than_rejected", "more records than were rejected", "keep one row each")
     yield Rule(
         "correction.changed",
-        "a corrected rejects file changes references, currency, amount or dates that were right in the original",
+        "a corrected rejects file changes references, currency, amount or dates that were valid in the original",
         "put them back, or, if the original was wrong, billferry release FILE --accept-changes",
     )
     yield Rule(
@@ -39,12 +39,12 @@ def _of_files() -> Iterator[Rule]:
     )
     yield Rule(
         "file.original_forgotten",
-        "the original was loaded by an earlier version, and what it rejected is not known any more",
+        "the original was loaded by an earlier version, and what it rejected is no longer known",
         "send the corrected records in a bill file of their own, once",
     )
     yield Rule(
         "file.rejects_unnumbered",
-        "rejects of an earlier version, without reject_record, whose records cannot be told by their reference",
+        "rejects of an earlier version, without reject_record, whose records cannot be identified by their reference",
         "write them again with billferry report, and correct those",
     )
     yield Rule(

@@ -73,14 +73,14 @@ def _reference_rules(field: str) -> Iterator[FieldRule]:
     )
     yield FieldRule(
         f"{field}.spreadsheet",
-        "mangled by a spreadsheet",
-        "export again with this column as text",
+        "damaged by a spreadsheet",
+        "export it again with this column formatted as text",
         _stated(field, mangled),
     )
     yield FieldRule(
         f"{field}.characters",
         "characters other than A-Z, a-z, 0-9, _ and -",
-        "use a reference of these characters, or declare feed.reference_replace",
+        "use only these characters, or ask whoever maintains the config to set feed.reference_replace",
         _stated(field, ~text.str.contains(_REFERENCE) & ~mangled),
     )
     yield FieldRule(
@@ -100,7 +100,7 @@ def _name_rules(field: str) -> Iterator[FieldRule]:
     )
     yield FieldRule(
         f"{field}.spreadsheet",
-        "mangled by a spreadsheet",
+        "damaged by a spreadsheet",
         "correct the cell or empty it",
         _stated(field, pl.col(field).str.contains(_CELL)),
     )
@@ -115,14 +115,14 @@ def _contact_rules() -> Iterator[FieldRule]:
     )
     yield FieldRule(
         "customer_email.invalid",
-        "no e-mail address",
+        "not a valid e-mail address",
         "correct or empty it",
         _stated("customer_email", ~pl.col("customer_email").str.contains(_EMAIL)),
     )
     yield FieldRule(
         "customer_phone.invalid",
-        "no phone number, or a national one that feed.phone_region does not know",
-        "write it as +27…, set feed.phone_region, or empty it",
+        "not a valid phone number, or a national number that feed.phone_region does not cover",
+        "write it as +27…, leave it empty, or ask whoever maintains the config to set feed.phone_region",
         _stated("customer_phone", pl.col("customer_phone").is_not_null() & pl.col("phone_e164").is_null()),
     )
 
@@ -132,12 +132,12 @@ def _currency_rules() -> Iterator[FieldRule]:
     yield FieldRule(
         "currency.missing",
         "no currency",
-        "fill it in, or set feed.currency",
+        "fill it in, or ask whoever maintains the config to set feed.currency",
         _stated("currency", currency.is_null()),
     )
     yield FieldRule(
         "currency.unknown",
-        "no ISO 4217 code with minor units",
+        "not a recognised currency code",
         "use a code such as ZAR",
         _stated("currency", ~currency.is_in(list(money.exponents()))),
     )
@@ -153,25 +153,29 @@ def _as_read(field: str, problem: str, meaning: str, remedy: str) -> FieldRule:
 def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
     missing = _stated(field, pl.col(field).is_null())
     yield FieldRule(f"{field}.missing", "no amount", "fill it in", missing)
-    yield _as_read(field, "format", "no amount as the feed declares them", "write it as feed.amount says")
+    yield _as_read(
+        field, "format", "not an amount in this feed's format", "write it in the feed's format (feed.amount)"
+    )
     yield _as_read(
         field,
         "ambiguous",
-        "separators that the feed does not declare, so it can be read in two ways",
-        "declare feed.amount.thousands or decimal, or write it without separators",
+        "can be read in two ways",
+        "write it without separators, or ask whoever maintains the config to set feed.amount.thousands or decimal",
     )
-    yield _as_read(field, "spreadsheet", "mangled by a spreadsheet", "export again with this column as text")
+    yield _as_read(
+        field, "spreadsheet", "damaged by a spreadsheet", "export it again with this column formatted as text"
+    )
     yield _as_read(
         field,
         "other_currency",
-        "the currency code beside the amount is not that of the record",
+        "the currency code beside the amount is not the record's currency",
         "correct one of them",
     )
     yield _as_read(
         field,
         "too_precise",
-        "more decimals than its currency has",
-        "amounts are never rounded here: round it",
+        "more decimals than the currency allows",
+        "correct the amount",
     )
     sign = pl.col(f"{field}:sign")
     yield FieldRule(
@@ -201,14 +205,17 @@ def _out_of_range(column: str, layout: Layout) -> pl.Expr | None:
 
 def _date_rules(field: str) -> Iterator[FieldRule]:
     yield _as_read(
-        field, "format", "not written as feed.date_formats says", "write it so, or declare its format"
+        field,
+        "format",
+        "date is not in the expected format",
+        "write it in that format, or ask whoever maintains the config to add this one to feed.date_formats",
     )
-    yield _as_read(field, "impossible", "no day of the calendar", "correct the date")
+    yield _as_read(field, "impossible", "no such date", "correct the date")
     yield _as_read(
         field,
         "ambiguous",
-        "two of feed.date_formats read it as different days",
-        "declare one format only",
+        "can be read as two different days in the feed's date formats",
+        "write dates unambiguously, or ask whoever maintains the config to keep one format",
     )
 
 
@@ -218,7 +225,7 @@ def _bill_rules() -> Iterator[FieldRule]:
     yield FieldRule(
         "due_date.before_bill_date",
         "before bill_date",
-        "correct one of the dates, or set feed.due_before_bill_date: note",
+        "correct one of the dates, or ask whoever maintains the config to set feed.due_before_bill_date: note",
         lambda layout: (
             pl.col("due_date:day") < pl.col("bill_date:day")
             if layout.feed.model == "bill" and layout.feed.due_before_bill_date == "reject"
@@ -267,7 +274,7 @@ def _metadata_rules(family: str) -> Iterator[FieldRule]:
     )
     yield FieldRule(
         f"{family}.spreadsheet",
-        "a value mangled by a spreadsheet",
+        "a value damaged by a spreadsheet",
         "enter it as text, round it, or leave the column out",
         _metadata(
             family, lambda names: pl.any_horizontal(pl.col(name).str.contains(_CELL) for name in names)
@@ -276,13 +283,13 @@ def _metadata_rules(family: str) -> Iterator[FieldRule]:
     yield FieldRule(
         f"{family}.too_many",
         f"more than {MAX_METADATA_KEYS} filled keys",
-        "map fewer columns to metadata",
+        "ask whoever maintains the config to ask whoever maintains the config to ask whoever maintains the config to map fewer columns to metadata",
         lambda layout: _too_many_keys(layout, family),
     )
     yield FieldRule(
         f"{family}.key",
         f"a key that is empty or longer than {MAX_METADATA_KEY_CHARACTERS} characters",
-        "map the column under a shorter key",
+        "ask whoever maintains the config to ask whoever maintains the config to ask whoever maintains the config to map the column under a shorter key",
         lambda layout: _unfit_keys(layout, family),
     )
 
@@ -318,7 +325,7 @@ def _check_rule(check: Check, meaning: str) -> FieldRule:
             pl.any_horizontal(text.is_not_null() & ~CHECKS[check](text) for text in texts) if texts else None
         )
 
-    remedy = "correct it, or take the column out of feed.checks"
+    remedy = "correct it, or ask whoever maintains the config to take the column out of feed.checks"
     return FieldRule(f"column.{check}", meaning, remedy, broken)
 
 
@@ -365,7 +372,9 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     *_metadata_rules("metadata"),
     *_metadata_rules("customer_metadata"),
     *_metadata_rules("account_metadata"),
-    _check_rule("sa_id", "no South African identity number: 13 digits, a day of birth, a check digit"),
+    _check_rule(
+        "sa_id", "not a valid South African identity number (13 digits, a date of birth and a check digit)"
+    ),
     *_correction_rules(),
 )
 """Every rule over the values of one record. A record's codes and messages come in this order."""

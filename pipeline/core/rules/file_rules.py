@@ -17,7 +17,7 @@ def file_rules() -> Iterator[Rule]:
 def _content_rules() -> Iterator[Rule]:
     yield Rule(
         "file.format",
-        "content of another format than feed.format says, or of one that is not read here",
+        "the content is in another format than feed.format, or in one that Billferry cannot read",
         "export it as CSV, XLSX or NDJSON, or correct feed.format",
     )
     yield Rule(
@@ -26,7 +26,9 @@ def _content_rules() -> Iterator[Rule]:
         "send it again",
     )
     yield Rule(
-        "file.archive_members", "an archive of none or of several files", "pack each bill file by itself"
+        "file.archive_members",
+        "an archive with no file, or with more than one",
+        "pack each bill file by itself",
     )
     yield Rule("file.archive_nested", "an archive inside an archive", "pack it once, or not at all")
     yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
@@ -50,7 +52,7 @@ def _content_rules() -> Iterator[Rule]:
 
 
 def _unreadable_file_rules() -> Iterator[Rule]:
-    yield Rule("file.empty", "the file holds nothing, not even a header", "export again")
+    yield Rule("file.empty", "the file is empty: it does not even have a header", "export again")
     yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
     yield Rule("file.too_many_records", "more records than limits.max_records", "split it or raise the limit")
     yield Rule(
@@ -60,23 +62,33 @@ def _unreadable_file_rules() -> Iterator[Rule]:
     )
     yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
     yield from _content_rules()
-    yield Rule("file.encoding", "not in feed.encoding", "export again, or correct feed.encoding")
+    yield Rule(
+        "file.encoding",
+        "not in feed.encoding",
+        "export it again, or ask whoever maintains the config to correct feed.encoding",
+    )
     yield Rule("file.header", "a header that cannot be read", "export again")
-    yield Rule("file.duplicate_column", "a column stands twice in the header", "name columns once")
+    yield Rule(
+        "file.duplicate_column",
+        "a column name appears twice in the header",
+        "give each column a name of its own",
+    )
     yield Rule("file.missing_column", "a required column is not in the header", "add it or map it")
     yield Rule(
         "file.unmatched",
-        "the name fits no feed and no ignore pattern",
+        "the file name matches no feed and no ignore pattern",
         "rename it, add a feed, or use --feed",
     )
-    yield Rule("file.two_feeds", "the name fits two feeds", "make feeds' match differ")
+    yield Rule(
+        "file.two_feeds", "the file name matches two feeds", "make the match patterns of these feeds differ"
+    )
 
 
 def _unfit_file_rules() -> Iterator[Rule]:
     yield Rule(
         "file.no_records",
-        "a header and no records",
-        "export it again, or set feed.may_be_empty where an empty file is a good one",
+        "the file has a header but no records",
+        "export it again, or set feed.may_be_empty if empty files are normal",
     )
     yield Rule(
         "file.too_many_rejects",
@@ -100,12 +112,12 @@ def _unfit_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.control_unreadable",
-        "control totals that are not as feed.control says",
+        "control totals are not in the form that feed.control declares",
         "correct feed.control or the export",
     )
     yield Rule(
         "file.control_mismatch",
-        "the declared totals are not what the file holds",
+        "the declared totals differ from the contents of the file",
         "fetch the file again, or have it exported again: it is cut, doubled or changed",
     )
     yield Rule(
@@ -126,8 +138,8 @@ def _unfit_file_rules() -> Iterator[Rule]:
 
 
 def _held_file_rules() -> Iterator[Rule]:
-    look = "compare its records and sums with the merchant's figures, then billferry release or refuse it"
-    check = "check feed.amount.unit and the export, then billferry release or refuse it"
+    look = "compare its records and sums with the merchant's figures, then run billferry release or billferry refuse"
+    check = "check feed.amount.unit and the export, then run billferry release or billferry refuse"
     yield Rule("file.first_of_feed", "held: the first file of a feed with release: first", look)
     yield Rule("file.release_always", "held: the feed says release: always", look)
     yield Rule(
@@ -142,12 +154,12 @@ def _held_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.limited",
-        "held: what --limit has left",
-        "look at what was sent, then billferry release or refuse the rest",
+        "held: the records that --limit left",
+        "check what was sent, then run billferry release or billferry refuse for the rest",
     )
     yield Rule(
         "file.restored",
-        "held: it was held already when the ledger was copied that was restored since, and may have been refused after",
-        "ask who decides, then billferry release or refuse it",
+        "held: it was already held in the copy of the ledger that was restored, and may have been refused since",
+        "ask who decides, then run billferry release or billferry refuse",
     )
     yield Rule("file.refused_by_person", "refused with billferry refuse", "see the reason that was given")

@@ -80,7 +80,7 @@ def _traits(style: AmountFormat) -> Iterator[_Trait]:
     yield from _signs(style)
     yield from _currency(style)
     yield _Trait(
-        pl.col("number").str.contains(rf"[^0-9{_SEPARATORS}]"), "digits other than 0 to 9 (write those)"
+        pl.col("number").str.contains(rf"[^0-9{_SEPARATORS}]"), "digits other than 0 to 9 (use 0 to 9)"
     )
     yield from _separators(style)
 
@@ -89,10 +89,10 @@ def _signs(style: AmountFormat) -> Iterator[_Trait]:
     text, credit = pl.col("text"), pl.col("credit").is_not_null()
     forms = {
         "parentheses": (text.str.contains("[()]"), "a number in parentheses"),
-        "trailing_minus": (text.str.contains(r"\p{Nd}[^\p{Nd}]*-$"), "a minus behind the number"),
+        "trailing_minus": (text.str.contains(r"\p{Nd}[^\p{Nd}]*-$"), "a minus after the number"),
         "leading_minus": (text.str.contains(r"^[^\p{Nd}]*-"), "a minus before the number"),
         "unicode_minus": (text.str.contains(_MINUS, literal=True), "the minus sign U+2212"),
-        "cr": (credit, "CR or DR behind the number"),
+        "cr": (credit, "CR or DR after the number"),
     }
     for form, (seen, called) in forms.items():
         if form != style.negative:
@@ -131,7 +131,7 @@ def _separators(style: AmountFormat) -> Iterator[_Trait]:
         three = number.str.contains(rf"^\p{{Nd}}{{1,3}}{re.escape(other)}\p{{Nd}}{{3}}$")
         yield _Trait(
             three,
-            f"a {name} before three digits, which may part thousands or decimals",
+            f"a {name} before three digits, which may separate thousands or decimals",
             "amount.thousands or feed.amount.decimal",
         )
         last = number.str.contains(rf"^[^{other}]*{re.escape(other)}\p{{Nd}}+$")
@@ -143,7 +143,7 @@ def _separators(style: AmountFormat) -> Iterator[_Trait]:
         many = rf"{groups}{{2,}}(?:{either}\p{{Nd}}+)?$|{groups}{either}\p{{Nd}}+$"
         if mark not in ".,":
             many += f"|{groups}$"
-        yield _Trait(number.str.contains(many), f"thousands parted by {marks}", "amount.thousands")
+        yield _Trait(number.str.contains(many), f"thousands separated by {marks}", "amount.thousands")
     if style.grouping != "lakh":
         lakh = number.str.contains(r"^\p{Nd}{1,2}(?:,\p{Nd}{2})+,\p{Nd}{3}(?:\.\p{Nd}+)?$")
         yield _Trait(lakh, "groups as in India", "amount.grouping: lakh")

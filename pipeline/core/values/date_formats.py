@@ -84,7 +84,7 @@ def _pieces(date_format: str) -> Iterator[_Piece]:
         directive = next(rest, "")
         if directive not in DIRECTIVES:
             hint = _ELSEWHERE.get(directive, f"use {' '.join(f'%{each}' for each in DIRECTIVES)}")
-            raise ValueError(f"%{directive} is not read here; {hint}")
+            raise ValueError(f"%{directive} is not supported; {hint}")
         yield _Piece(directive, "%" if directive == "%" else "")
 
 
@@ -157,13 +157,13 @@ def problems(date_format: str) -> list[str]:
     ]
     for alike in _SAME:
         if len(both := [f"%{name}" for name in names if name in alike]) > 1 and len(stated & alike) > 1:
-            found.append(f"{' and '.join(both)} state the same part of a date")
+            found.append(f"{' and '.join(both)} give the same part of a date")
     for first, second in pairwise(pieces):
         if first.directive in ("b", "B", "p", "Z") and second.directive in ("b", "B", "p", "Z"):
-            found.append(f"nothing parts %{first.directive} from %{second.directive}")
+            found.append(f"nothing separates %{first.directive} from %{second.directive}")
     whole = stated & {"Y", "y"} and ("j" in stated or (stated & {"m", "b", "B"} and "d" in stated))
     if not whole:
-        found.append(f"{date_format} states no whole date")
+        found.append(f"{date_format} does not give a whole date")
     return found
 
 

@@ -31,13 +31,13 @@ def url_mistake(
     plain = url.isprintable() and " " not in url  # urlsplit drops line breaks without a word
     if parts.scheme not in {"http", "https"} or not host or parts.username or not plain:
         return ConfigError(
-            where=where, problem=f"this is no address of {whose}", remedy=f"write it like {like}"
+            where=where, problem=f"this is not an address of {whose}", remedy=f"write it like {like}"
         )
     if parts.query or parts.fragment:
-        problem = f"an address of {whose} has no ? and no #, since more is put behind it"
+        problem = f"an address of {whose} must not contain ? or #, since a path is appended to it"
         return ConfigError(where=where, problem=problem, remedy=f"write it like {like}")
     if parts.scheme == "http" and not _is_loopback(host):
-        problem = f"plain HTTP to another host would show {shows}"
+        problem = f"plain HTTP to another host would reveal {shows}"
         return ConfigError(where=where, problem=problem, remedy="use https://")
     return None
 

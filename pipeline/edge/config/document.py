@@ -206,7 +206,7 @@ class _Builder:
             raise UnreadableYaml(line, "this is not YAML", "correct the line")
         known = self._anchors[name]
         if known is None:
-            raise UnreadableYaml(line, "an alias (*) within what it stands for", "write it out")
+            raise UnreadableYaml(line, "an alias (*) inside its own value", "write it out")
         value, size = known
         self._count(size, line)
         if not (self._open and self._open[-1].awaits_key):
@@ -275,7 +275,7 @@ class _Builder:
         here = self._open[-1]
         if key in here.seen:
             shown = key if is_plain_key(key) else "a key"
-            self._mistake(line, f"{shown} stands twice", "remove one")
+            self._mistake(line, f"{shown} appears twice", "remove one")
             here.key = INVALID
             return
         here.seen.add(key)
@@ -284,7 +284,7 @@ class _Builder:
 
     def _refuse_key(self, line: int) -> None:
         self._open[-1].key = self._mistake(
-            line, "a list or section where a key belongs", "write the key as text"
+            line, "a list or section in place of a key", "write the key as text"
         )
 
     def _put(self, value: Any, line: int) -> None:
@@ -315,7 +315,7 @@ class _Builder:
             )
 
     def _refuse_tag(self, path: Path | None, line: int) -> _Sentinel:
-        return self._mistake(line, "a tag (!) is not understood here", "write the value without it", path)
+        return self._mistake(line, "tags (!) are not supported", "write the value without it", path)
 
     def _mistake(self, line: int, problem: str, remedy: str, path: Path | None = None) -> _Sentinel:
         """Note a mistake and return what stands in the value's place."""

@@ -123,7 +123,7 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
     drop = paths.get("drop.folder")
     for key in DROP_FOLDERS[1:]:
         if drop is not None and key in paths and is_within(paths[key], drop) and is_within(drop, paths[key]):
-            problem = "archive and quarantine are other folders than folder, or null: files stay"
+            problem = "archive and quarantine must be other folders than folder, or null: files stay"
             yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
     for key, file in (*((key, paths[key]) for key in NAMED_FILES if key in paths), (str(config), config)):
         if drop is not None and is_within(file, drop):
@@ -150,7 +150,7 @@ def _folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[C
     if key != "drop.folder" and not exists and folder.parent.is_dir():
         return
     yield ConfigError(
-        where=key, problem=f"there is no folder {shortened(folder)}", remedy="create it or name another"
+        where=key, problem=f"folder {shortened(folder)} does not exist", remedy="create it or name another"
     )
 
 
@@ -162,7 +162,7 @@ def _metrics_mistake(path: Path, work_dir: Path | None) -> Iterator[ConfigError]
     elif work_dir is not None and is_within(path, work_dir):
         problem = "nobody else can enter work_dir"
     elif not _is_true(path.parent.is_dir):
-        problem = f"there is no folder {shortened(path.parent)}"
+        problem = f"folder {shortened(path.parent)} does not exist"
     elif not _is_true(lambda: not path.exists() or path.is_file()):
         problem = f"{shortened(path)} is not a file"
     if problem:

@@ -90,7 +90,7 @@ def _document(path: Path, mistakes: list[ConfigError]) -> Document:
     else:
         if isinstance(document.value, dict) or document.mistakes:
             return document
-        problem, remedy = "this is no list of keys", "start from billferry init"
+        problem, remedy = "this is not a list of keys", "start from billferry init"
     mistakes.append(ConfigError(where=where, problem=problem, remedy=remedy))
     return Document()
 
@@ -102,7 +102,7 @@ def _secrets_in_the_file(values: dict[str, Any], path: Path) -> Iterator[ConfigE
             values[section] = {name: value for name, value in values[section].items() if name != key}
             yield ConfigError(
                 where=f"{path}: {section}.{key}",
-                problem="a secret does not belong into this file",
+                problem="secrets must not be in this file",
                 remedy=f"set BILLFERRY_{section.upper()}__{key.upper()} or {section}.{key}_file",
             )
 

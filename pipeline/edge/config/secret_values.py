@@ -38,7 +38,9 @@ def api_key(settings: Settings) -> str:
             remedy=f"use a key that starts with {KEY_PREFIX[settings.environment]}, or change environment",
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(where=where, problem="the key has characters no key has", remedy="copy it again")
+        raise ConfigError(
+            where=where, problem="the key contains characters that no API key has", remedy="copy it again"
+        )
     return key
 
 

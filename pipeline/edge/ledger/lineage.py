@@ -161,7 +161,7 @@ class Lineage:
             return _Mark("", 0, "")
 
     def _keep(self, mark: _Mark | None, newest: str, newest_name: str, *, durable: bool = True) -> None:
-        """Write the mark beside the ledger, unless it is there already."""
+        """Write the mark beside the ledger, unless it already exists."""
         row = self._row()
         now = _Mark(row.identity, row.sequence, newest, newest_name)
         if now != mark:

@@ -40,7 +40,7 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (source, name)
     ) STRICT, WITHOUT ROWID;
 
-    -- Moves and uploads that are owed to a source; a failed one is tried again by the next run.
+    -- Moves and uploads that are owed to a source; a failed one will be tried again by the next run.
     CREATE TABLE handovers (
         id INTEGER PRIMARY KEY,
         sha256 TEXT NOT NULL,

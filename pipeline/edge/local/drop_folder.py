@@ -167,7 +167,9 @@ class DropFolder:
             if moved:
                 return name
         raise SourceError(
-            source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
+            source=self.where,
+            problem=f"all names are taken in {folder}",
+            remedy="remove files from that folder",
         )
 
     def _moved_earlier(self, remote: RemoteFile, folder: Path, as_name: str) -> str:
@@ -210,7 +212,7 @@ class DropFolder:
 
     @contextmanager
     def _translated_errors(self, what: str) -> Iterator[None]:
-        """The system's refusals as a trouble of this source, which is tried again by the next run."""
+        """The system's refusals as a trouble of this source, which will be tried again by the next run."""
         try:
             yield
         except OSError as error:

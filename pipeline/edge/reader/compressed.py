@@ -153,10 +153,10 @@ def _refuse_unusual(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     if not _ends_with_its_directory(path, len(archive.comment)):
         refuse_damaged(name, "bytes follow the end of the zip archive")
     if min((member.header_offset for member in archive.infolist()), default=0):
-        refuse_damaged(name, "other bytes stand before the zip archive, perhaps another one")
+        refuse_damaged(name, "other bytes precede the zip archive, perhaps another one")
     names = archive.namelist()
     if len(set(names)) != len(names):
-        refuse_damaged(name, "the zip archive holds a name twice")
+        refuse_damaged(name, "the zip archive contains a name twice")
     if any(member.flag_bits & 0x1 for member in archive.infolist()):
         refuse_archive(name, "file.archive_encrypted", "it is encrypted", "send it without a password")
     if any(member.compress_type not in _METHODS for member in archive.infolist()):
@@ -248,7 +248,7 @@ def _gunzipped(path: Path, name: str) -> Iterator[bytes]:
 
 def _refuse_nested(head: bytes, name: str) -> None:
     if head.startswith((*PACKED, *_FOREIGN)):
-        problem = "what is packed in it is packed again, or no text"
+        problem = "what is packed in it is packed again, or is not text"
         refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
 
 

@@ -124,9 +124,9 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
     # What comes back from a spreadsheet is our CSV of it.
     if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):
         if landed.feed.control is not None and landed.feed.control.kind == "trailer":
-            problem = f"its content is NDJSON, which has no trailer, and feed {landed.feed.name} declares one"
+            problem = f"its content is NDJSON, which cannot have a trailer, but feed {landed.feed.name} declares one"
             refuse_archive(
-                landed.name, "file.format", problem, "send what was agreed, or use control.kind: sidecar"
+                landed.name, "file.format", problem, "send the agreed format, or use control.kind: sidecar"
             )
         lines = open_json_lines(landed, limits, text)
         return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
@@ -143,4 +143,4 @@ def _is_json(text: TextFile, *, rejects: bool) -> bool:
 def _unfit(landed: LandedFile, content: str) -> None:
     """Raise FileRefused: the content is of another format than the feed declares."""
     problem = f"its content is {content}, and feed {landed.feed.name} reads {landed.feed.format}"
-    refuse_archive(landed.name, "file.format", problem, "send what was agreed, or correct feed.format")
+    refuse_archive(landed.name, "file.format", problem, "send the agreed format, or correct feed.format")

@@ -135,7 +135,7 @@ def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = Fa
     with path.open("rb") as file:
         head = file.read(4)
     if not head:
-        _refuse(name, "file.empty", "the file holds nothing, not even a header", "export it again")
+        _refuse(name, "file.empty", "the file is empty: it does not even have a header", "export it again")
     mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
     if corrected and mark == codecs.BOM_UTF8:
         encoding = "utf-8"

@@ -145,7 +145,7 @@ def _require_strict_exchange(transport: paramiko.Transport, where: str) -> None:
     if not transport.agreed_on_strict_kex:  # type: ignore[attr-defined]  # the stubs do not know it
         raise SourceError(
             source=where,
-            problem="the server does not do strict key exchange, so its first messages can be tampered with"
+            problem="the server does not support strict key exchange, so its first messages could be altered"
             " (CVE-2023-48795)",
             remedy="ask its owner to update it (OpenSSH 9.6, or a patched earlier one)",
         )
@@ -208,7 +208,7 @@ def _translated_errors(settings: Sftp) -> Iterator[None]:
         raise SourceUnauthorised(source=where, username=settings.username) from error
     except AuthenticationException as error:
         if type(error) is AuthenticationException and "failed." not in str(error):
-            raise SourceUnreachable(source=where, problem="the server broke off the log-in") from error
+            raise SourceUnreachable(source=where, problem="the server ended the login") from error
         raise SourceUnauthorised(source=where, username=settings.username) from error
     except IncompatiblePeer as error:
         raise NoSafeAlgorithm(source=where) from error
@@ -224,7 +224,7 @@ def describe_failure(error: BaseException) -> str:
         return "its name is not known"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return "the connection was cut or made no sense"
+    return "the connection was cut, or the answers made no sense"
 
 
 def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
@@ -243,6 +243,6 @@ def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
     except (OSError, ValueError, SSHException, UnknownKeyType) as error:
         raise ConfigError(
             where=where,
-            problem=f"{file} is no private key that can be read with this passphrase",
+            problem=f"{file} is not a private key that can be read with this passphrase",
             remedy="check both files",
         ) from error

@@ -172,7 +172,9 @@ class SftpSource:
                 self._rename(client, aside, folder, raw_name(name))
                 return name
         raise SourceError(
-            source=self.where, problem=f"no free name in {folder}", remedy="clear out that folder"
+            source=self.where,
+            problem=f"all names are taken in {folder}",
+            remedy="remove files from that folder",
         )
 
     def upload(self, local: Path, folder: str, name: str) -> None:
@@ -205,9 +207,9 @@ class SftpSource:
             elif facts.kind == "l":
                 return  # where it leads shows when it is used
             elif facts.kind != "d":
-                problem, remedy = "is no folder", "name another"
+                problem, remedy = "is not a folder", "name another"
             elif writes and facts.writable is False:
-                problem, remedy = "may be written by nobody", "correct its rights, or set it to null"
+                problem, remedy = "is not writable", "correct its rights, or set it to null"
             else:
                 next(client.entries(folder), None)
                 return
@@ -259,7 +261,7 @@ class SftpSource:
         if self._breaks >= MAX_BREAKS or too_long:
             raise SourceUnreachable(
                 source=self.where,
-                problem=f"it broke again and again, last at {about}: {describe_failure(error)}",
+                problem=f"the connection broke again and again, last at {about}: {describe_failure(error)}",
             ) from error
 
     def _client(self) -> RemoteFolderClient:

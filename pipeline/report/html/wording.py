@@ -33,17 +33,17 @@ _TONES: dict[FileState, Tone] = {
     FileState.REFUSED: "stop",
 }
 _MEND = (
-    "Correct the records in rejects.csv and drop it back where bill files go, with its reject_… columns as they"
-    " are. See below for what to correct."
+    "Correct the records in rejects.csv and drop it back where bill files go, with its reject_… columns"
+    " unchanged. See below for what to correct."
 )
-_RETRY = "When the cause of a refusal is gone, billferry retry sends the refused records again."
+_RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
 _DECIDE = (
-    "Compare number, sum and amounts with what the merchant says. Then billferry release lets the file go on, or"
-    " billferry refuse ends it."
+    "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send the"
+    " file, or billferry refuse to end it."
 )
 _GO_ON = (
-    "Run billferry again: it goes on where this run stopped, and nothing is created twice. Until then, do not send"
-    " these records in another way."
+    "Run billferry again: it resumes where this run stopped, and nothing is created twice. Until then, do not send"
+    " these records any other way."
 )
 
 
@@ -103,12 +103,14 @@ def _said(summary: Summary) -> list[str]:
             return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
         case FileState.VALIDATED:
             return [
-                _all(found, "fit to be loaded"),
+                _all(found, "ready to load"),
                 "This was a dry run: nothing was sent. Load the file now.",
             ]
         case FileState.VALIDATED_WITH_REJECTS:
-            dry = "This was a dry run: nothing was sent. Correct the records that are named below, then load the file."
-            return [_some(found, (Outcome.NOT_ATTEMPTED,), "fit to be loaded"), dry]
+            dry = (
+                "This was a dry run: nothing was sent. Correct the records listed below, then load the file."
+            )
+            return [_some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"), dry]
         case FileState.LOADED_WITH_REJECTS:
             retry = [_RETRY] if found.refused else []
             return [_some(found, LOADED, "loaded"), _MEND, *retry]
@@ -125,7 +127,7 @@ def _refused(found: Breakdown) -> str:
 
 def _held_sentence(found: Breakdown) -> str:
     left = found.not_attempted
-    return f"The file is held: {grouped(left)} of {records(found.total)} {_is(left)} not sent before a person decides."
+    return f"The file is held: {grouped(left)} of {records(found.total)} {_is(left)} not sent until a person decides."
 
 
 def _reasons(summary: Summary) -> list[str]:
@@ -144,7 +146,7 @@ def _reasons(summary: Summary) -> list[str]:
 
 def _all(found: Breakdown, what: str) -> str:
     if not found.total:
-        return "The file holds no records."
+        return "The file contains no records."
     if found.total == 1:
         return f"The one record is {what}."
     again = f"; {_duplicates(found)}, sent once" if found.duplicate else ""

@@ -71,8 +71,8 @@ def test_a_wrong_key_or_value_is_named_with_what_to_do(
     [
         ("merchant: [", "config.yaml, line 1: this is not YAML; correct the line"),
         ("a: 1\n\tb: 2\n", "config.yaml, line 2: this is not YAML; correct the line"),
-        ("- merchant\n", "config.yaml: this is no list of keys; start from billferry init"),
-        ("", "config.yaml: this is no list of keys; start from billferry init"),
+        ("- merchant\n", "config.yaml: this is not a list of keys; start from billferry init"),
+        ("", "config.yaml: this is not a list of keys; start from billferry init"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_config_says_where(place: Place, text: str, line: str) -> None:
@@ -98,7 +98,7 @@ def test_without_a_config_file_the_line_says_how_to_get_one(place: Place) -> Non
         ("test", PUBLIC_KEY, "this is a public key (pk_), which cannot load bills; use the secret key"),
         ("live", PUBLIC_KEY, "this is a public key (pk_), which cannot load bills; use the secret key"),
         ("test", PASSWORD, "the key does not fit environment: test; use a key that starts with sk_test_, or change environment"),
-        ("test", TEST_KEY + " 7dc", "the key has characters no key has; copy it again"),
+        ("test", TEST_KEY + " 7dc", "the key contains characters that no API key has; copy it again"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("door", ["api.key_file", "BILLFERRY_API__KEY"])
@@ -122,7 +122,7 @@ def test_a_live_key_fits_the_live_environment(place: Place) -> None:
 def test_a_key_in_the_file_is_a_mistake(place: Place) -> None:
     place.change(api__key=TEST_KEY)
     remedy = "set BILLFERRY_API__KEY or api.key_file"
-    assert place.says() == f"config.yaml: api.key: a secret does not belong into this file; {remedy}"
+    assert place.says() == f"config.yaml: api.key: secrets must not be in this file; {remedy}"
 
 
 def test_without_a_key_nothing_starts(place: Place) -> None:
@@ -159,19 +159,19 @@ def test_a_secret_is_looked_at_again_when_it_is_read(place: Place) -> None:
 @pytest.mark.parametrize(
     ("url", "line"),
     [
-        ("http://api.example.net", "plain HTTP to another host would show the key; use https://"),
-        ("http://127.0.0.1.example.net", "plain HTTP to another host would show the key; use https://"),
-        ("http://localhost.example.net:80", "plain HTTP to another host would show the key; use https://"),
-        ("http://10.0.0.1", "plain HTTP to another host would show the key; use https://"),
-        ("api.example.net", "this is no address of an API; write it like https://host"),
-        ("ftp://api.example.net", "this is no address of an API; write it like https://host"),
-        (f"https://me:{PASSWORD}@api.example.net", "this is no address of an API; write it like https://host"),
+        ("http://api.example.net", "plain HTTP to another host would reveal the key; use https://"),
+        ("http://127.0.0.1.example.net", "plain HTTP to another host would reveal the key; use https://"),
+        ("http://localhost.example.net:80", "plain HTTP to another host would reveal the key; use https://"),
+        ("http://10.0.0.1", "plain HTTP to another host would reveal the key; use https://"),
+        ("api.example.net", "this is not an address of an API; write it like https://host"),
+        ("ftp://api.example.net", "this is not an address of an API; write it like https://host"),
+        (f"https://me:{PASSWORD}@api.example.net", "this is not an address of an API; write it like https://host"),
         (
             f"https://api.example.net/?key={TEST_KEY}",
-            "an address of an API has no ? and no #, since more is put behind it; write it like https://host",
+            "an address of an API must not contain ? or #, since a path is appended to it; write it like https://host",
         ),
-        ("https://api.exam\nple.net", "this is no address of an API; write it like https://host"),
-        ("https://api.example.net:99999", "this is no address of an API; write it like https://host"),
+        ("https://api.exam\nple.net", "this is not an address of an API; write it like https://host"),
+        ("https://api.example.net:99999", "this is not an address of an API; write it like https://host"),
     ],
 )  # fmt: skip
 def test_an_address_that_would_show_the_key_is_a_mistake(place: Place, url: str, line: str) -> None:
@@ -179,10 +179,8 @@ def test_an_address_that_would_show_the_key_is_a_mistake(place: Place, url: str,
     assert place.says() == f"api.base_url: {line}"
 
 
-NO_MONITOR = "this is no address of a monitor; write it like https://host/path"
-WITH_MORE = (
-    "an address of a monitor has no ? and no #, since more is put behind it; write it like https://host/path"
-)
+NO_MONITOR = "this is not an address of a monitor; write it like https://host/path"
+WITH_MORE = "an address of a monitor must not contain ? or #, since a path is appended to it; write it like https://host/path"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +195,7 @@ WITH_MORE = (
         (f"https://monitor.example/push#{PASSWORD}", WITH_MORE),
         (
             f"http://monitor.example/{PASSWORD}",
-            "plain HTTP to another host would show the address; use https://",
+            "plain HTTP to another host would reveal the address; use https://",
         ),
     ],
 )
@@ -215,7 +213,7 @@ def test_a_ping_without_an_address_says_how_to_give_one(place: Place) -> None:
     place.change(ping={})
     assert place.says() == "ping: there is no address; set BILLFERRY_PING__URL or ping.url_file"
     place.change(ping={"url": "https://monitor.example/x"})
-    assert "a secret does not belong into this file" in place.says()
+    assert "secrets must not be in this file" in place.says()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8400", "http://[::1]:8400", "http://localhost:8400"])
@@ -236,7 +234,7 @@ def test_plain_http_is_taken_for_this_machine(place: Place, url: str) -> None:
 )
 def test_a_missing_folder_is_named(place: Place, changes: dict[str, Any], key: str, folder: str) -> None:
     place.change(**changes)
-    assert place.says() == f"{key}: there is no folder {place.folder / folder}; create it or name another"
+    assert place.says() == f"{key}: folder {place.folder / folder} does not exist; create it or name another"
 
 
 def test_the_ledger_of_another_merchant_or_environment_is_left_alone(place: Place) -> None:
@@ -342,7 +340,7 @@ def test_the_shipped_config_is_a_good_one() -> None:
 def test_an_unknown_feed_is_answered_with_the_known_ones(place: Place) -> None:
     (place.folder / "x.csv").write_text("a\n1\n")
     said = place.says("load", "--feed", "bils", "x.csv")
-    assert said == "--feed: there is no feed bils; use one of bills"
+    assert said == "--feed: unknown feed bils; use one of bills"
 
 
 @pytest.mark.parametrize("read", [load_config, lambda path: api_key(load_config(path).settings)])

@@ -36,25 +36,25 @@ def with_line(line: str) -> str:
         ("merchant: 2026-02-30", "config.yaml: merchant: a date is not text; put it in quotes"),
         ("merchant: 2026-11-28", "config.yaml: merchant: a date is not text; put it in quotes"),
         ("merchant: 2026-11-28 06:00:00", "config.yaml: merchant: a date is not text; put it in quotes"),
-        (f"merchant: !!int {VALUE}", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        (f"merchant: !!int sk_test_{VALUE}", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        (f"merchant: !!timestamp {VALUE}", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        ("merchant: !!binary aGVsbG8=", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        ("merchant: !vault |\n  abc", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        ("merchant: !!python/object/apply:os.getcwd []", "config.yaml: merchant: a tag (!) is not understood here; write the value without it"),
-        ("ignore: !!set {a, b}", "config.yaml: ignore: a tag (!) is not understood here; write the value without it"),
+        (f"merchant: !!int {VALUE}", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        (f"merchant: !!int sk_test_{VALUE}", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        (f"merchant: !!timestamp {VALUE}", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        ("merchant: !!binary aGVsbG8=", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        ("merchant: !vault |\n  abc", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        ("merchant: !!python/object/apply:os.getcwd []", "config.yaml: merchant: tags (!) are not supported; write the value without it"),
+        ("ignore: !!set {a, b}", "config.yaml: ignore: tags (!) are not supported; write the value without it"),
         ("merchant: " + "9" * 5_000, "config.yaml: merchant: not a valid number; correct it, or put it in quotes if it is text"),
         ("merchant: 0b_", "config.yaml: merchant: not a valid number; correct it, or put it in quotes if it is text"),
         ("merchant: 5", "config.yaml: merchant: input should be a valid string; correct it"),
-        (f"? [{VALUE}, b]\n: 1", "config.yaml, line 15: a list or section where a key belongs; write the key as text"),
-        (f"? {{{VALUE}: b}}\n: 1", "config.yaml, line 15: a list or section where a key belongs; write the key as text"),
+        (f"? [{VALUE}, b]\n: 1", "config.yaml, line 15: a list or section in place of a key; write the key as text"),
+        (f"? {{{VALUE}: b}}\n: 1", "config.yaml, line 15: a list or section in place of a key; write the key as text"),
         (f"{VALUE}: 1", "config.yaml, line 15: unknown key; remove it"),
         (f"{TEST_KEY}: 1", "config.yaml, line 15: unknown key; remove it"),
         ("merchant: a\nmerchant: b", "config.yaml, line 15: merchant stands twice; remove one"),
-        (f"{VALUE}: 1\n{VALUE}: 2", "config.yaml, line 16: a key stands twice; remove one"),
+        (f"{VALUE}: 1\n{VALUE}: 2", "config.yaml, line 16: a key appears twice; remove one"),
         ("ignore: " + "[" * 5_000, "config.yaml, line 15: more than 24 lists or sections in one another; correct the line"),
         ("ignore: " + "{a: " * 5_000, "config.yaml, line 15: more than 24 lists or sections in one another; correct the line"),
-        ("ignore: &a [*a]", "config.yaml, line 15: an alias (*) within what it stands for; write it out"),
+        ("ignore: &a [*a]", "config.yaml, line 15: an alias (*) inside its own value; write it out"),
         ("ignore: [*nobody]", "config.yaml, line 15: this is not YAML; correct the line"),
         ("merchant: a\n---\nmerchant: b", "config.yaml, line 15: a second document begins; remove it, and the line of three dashes"),
         ('merchant: "a\\0b"', "config.yaml: merchant: it has a character that is not text; write it again"),
@@ -137,16 +137,16 @@ def test_all_mistakes_are_told_at_once(place: Place) -> None:
     assert [line.partition("; ")[0] for line in place.says_all()] == [
         "BILLFERRY_IGNORE: it is not valid JSON",
         "BILLFERRY_NOPE: there is no such key",
-        "config.yaml: api.key: a secret does not belong into this file",
+        "config.yaml: api.key: secrets must not be in this file",
         "config.yaml: enviroment: unknown key",
         "config.yaml: merchant: is missing",
         "config.yaml: api.timeout_s: input should be greater than 0",
         "BILLFERRY_LIMITS__MAX_REJECTS: input should be a valid integer",
         "config.yaml: feeds.bills.amount.unit: is missing",
-        "api.base_url: plain HTTP to another host would show the key",
+        "api.base_url: plain HTTP to another host would reveal the key",
         "timezone: there is no time zone 'Mars/Olympus'",
-        "config.yaml: feed more: expected_codes: nope is no code of a record",
-        f"drop.folder: there is no folder {place.folder}/nowhere",
+        "config.yaml: feed more: expected_codes: nope is not a rule code of records",
+        f"drop.folder: folder {place.folder}/nowhere does not exist",
         f"api.key_file: {place.folder}/api.key can be read by others",
     ]
 
@@ -250,7 +250,7 @@ def test_a_config_that_is_none_is_told_at_once(place: Place, kind: str) -> None:
 @pytest.mark.parametrize("document", ["", "5", "x", "null", "[]", "- a", "# nothing"])
 def test_a_document_that_is_no_config_is_told(place: Place, document: str) -> None:
     place.write(document)
-    assert place.says() == "config.yaml: this is no list of keys; start from billferry init"
+    assert place.says() == "config.yaml: this is not a list of keys; start from billferry init"
 
 
 def test_mistakes_are_errors_of_the_tree(place: Place) -> None:

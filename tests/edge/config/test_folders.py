@@ -135,7 +135,7 @@ def test_folders_of_their_own_are_fine(place: Place, changes: dict[str, Any]) ->
 def test_a_finished_file_never_goes_back_to_where_it_came_from(place: Place, key: str, folder: str) -> None:
     place.change(**{f"drop__{key}": folder})
     assert place.says() == (
-        "config.yaml: drop: archive and quarantine are other folders than folder, or null: files stay; correct it"
+        "config.yaml: drop: archive and quarantine must be other folders than folder, or null: files stay; correct it"
     )
 
 
@@ -275,8 +275,8 @@ def test_what_is_no_file_is_no_secret_and_not_waited_for(place: Place, key: str,
         (b"", "is empty; put the secret into it"),
         (b"\n", "is empty; put the secret into it"),
         (b" \r\n", "is empty; put the secret into it"),
-        (b"sk_test_\0", "is not text; put the secret alone into it"),
-        (b"caf\xe9", "is not text; put the secret alone into it"),
+        (b"sk_test_\0", "is not text; put nothing but the secret into it"),
+        (b"caf\xe9", "is not text; put nothing but the secret into it"),
         (None, f"cannot be read (larger than {MAX_SECRET_BYTES} bytes); correct the path or its rights"),
     ],
 )

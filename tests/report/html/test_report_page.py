@@ -87,7 +87,7 @@ def report_of(
             False,
             "All 2 records are loaded; 1 is a duplicate, sent once.",
         ),
-        ([], {}, False, "The file holds no records."),
+        ([], {}, False, "The file contains no records."),
         (
             [Row(), rejected("a.b"), Row(verdict="duplicate", duplicate_of=1)],
             {1: Outcome.CREATED},
@@ -112,8 +112,8 @@ def report_of(
             False,
             "The file is unfinished: 1 of 2 records is open, and 1 is not loaded.",
         ),
-        ([Row()] * 2, {}, True, "All 2 records are fit to be loaded."),
-        ([Row(), Row(), rejected("a.b")], {}, True, "2 of 3 records are fit to be loaded, 1 is not."),
+        ([Row()] * 2, {}, True, "All 2 records are ready to load."),
+        ([Row(), Row(), rejected("a.b")], {}, True, "2 of 3 records are ready to load, 1 is not."),
     ],
 )
 def test_one_sentence_says_what_became_of_the_file(
@@ -157,7 +157,7 @@ def test_declared_totals_that_differ_are_seen(tmp_path: Path) -> None:
     control = ControlTotals(records=3, amounts_minor={"ZAR": 200})
     checked = replace(checked, control=ControlFacts(declared=control, counted=control))
     report = write_report(checked, outcomes_of({1: Outcome.CREATED}), folder=tmp_path / "reports", run=RUN)
-    assert "✗ Balances, but is not what the file declares" in said(report.paths["page"])
+    assert "✗ Balances, but differs from what the file declares" in said(report.paths["page"])
 
 
 def test_each_rule_has_its_count_its_lines_and_its_remedy(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_only_so_many_records_codes_and_examples_are_kept(
     ]
     assert kinds == ["rejected"] * 5 + ["conflict"] * 5
     assert "and 39 more in results.csv" in " ".join(text.words)
-    assert "There are more codes than are listed here" in " ".join(text.words)
+    assert "Not all codes are listed here" in " ".join(text.words)
     assert report.paths["page"].stat().st_size < 40_000
 
 

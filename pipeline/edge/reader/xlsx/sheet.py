@@ -85,7 +85,7 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
             name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again"
         )
     if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
-        problem = f"sheet {sheet.name} has merged cells, which say only once what belongs to many rows"
+        problem = f"sheet {sheet.name} has merged cells, which give a value once for many rows"
         refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")
     if cells.hidden_rows:
         notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
@@ -232,7 +232,7 @@ class _SheetParser:
     def _enter(self, outer: str, inner: str) -> None:
         """Rows are inside the sheet and cells in rows; elsewhere they would be lost, or run into each other."""
         if self._within != outer:
-            refuse_workbook(self._name, f"rows or cells stand inside of others behind row {self._row}")
+            refuse_workbook(self._name, f"rows or cells are nested in others after row {self._row}")
         self._within = inner
 
     def _only_value(self) -> None:
@@ -275,7 +275,7 @@ class _SheetParser:
     def _merge(self, reference: str) -> None:
         found = _RANGE.fullmatch(reference)
         if found is None:
-            refuse_workbook(self._name, "a merged range is none")
+            refuse_workbook(self._name, "a merged range is not a range")
         if len(self.merged) >= MAX_MERGED:
             problem = f"a sheet of more than {MAX_MERGED} merged ranges"
             refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
@@ -306,7 +306,7 @@ class _SheetParser:
         match self._kind:
             case "s":
                 if not (raw.isdecimal() and len(raw) < 10 and int(raw) < len(self._texts)):
-                    refuse_workbook(self._name, f"row {self._row} refers to a text that is not there")
+                    refuse_workbook(self._name, f"row {self._row} refers to a text that does not exist")
                 return self._texts[int(raw)]
             case "str":
                 return unescaped(raw)

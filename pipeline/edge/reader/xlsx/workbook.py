@@ -137,7 +137,7 @@ def parse_part(
                     refuse_workbook(name, f"{part} has an endless tag")
             parser.Parse(b"", True)
     except (expat.ExpatError, KeyError):
-        refuse_workbook(name, f"{part} is missing or no well-formed XML")
+        refuse_workbook(name, f"{part} is missing, or is not well-formed XML")
 
 
 def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
