@@ -25,11 +25,11 @@ from schemas.feed import Feed
 from schemas.settings import Settings
 
 LEDGER_MAY_BE_BEHIND = {
-    LedgerOrigin.LOST: "a new ledger, and another one worked here before (if that was moved away by mistake, put it"
-    " back). Each balance is looked up at the API before it is set",
-    LedgerOrigin.BEHIND: "this is a copy, not the ledger that was used here last. What the API holds is looked at before a"
-    " balance is set, until a newer file or --force has set it; files that were held and corrections that may have been"
-    " made since wait for a person",
+    LedgerOrigin.LOST: "this is a new ledger, but another one was used here before (if it was moved away by"
+    " mistake, put it back). Each balance is looked up at the API before it is set",
+    LedgerOrigin.BEHIND: "this is a copy, not the ledger that was used here last. Each balance is looked up at the API"
+    " before it is set, until a newer file or --force has set it; files that were held and corrections that may have"
+    " been made since wait for a person",
 }
 """What to say of a ledger that may know less than one that worked here before."""
 

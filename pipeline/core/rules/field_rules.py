@@ -283,13 +283,13 @@ def _metadata_rules(family: str) -> Iterator[FieldRule]:
     yield FieldRule(
         f"{family}.too_many",
         f"more than {MAX_METADATA_KEYS} filled keys",
-        "ask whoever maintains the config to ask whoever maintains the config to ask whoever maintains the config to map fewer columns to metadata",
+        "ask whoever maintains the config to map fewer columns to metadata",
         lambda layout: _too_many_keys(layout, family),
     )
     yield FieldRule(
         f"{family}.key",
         f"a key that is empty or longer than {MAX_METADATA_KEY_CHARACTERS} characters",
-        "ask whoever maintains the config to ask whoever maintains the config to ask whoever maintains the config to map the column under a shorter key",
+        "ask whoever maintains the config to map the column under a shorter key",
         lambda layout: _unfit_keys(layout, family),
     )
 

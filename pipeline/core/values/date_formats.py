@@ -7,11 +7,10 @@ A number may leave out leading zeros where something other than a digit stands o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import pairwise
 
 from pipeline.core.values.month_names import folded, months, name_of
 from schemas.feed import DateLanguage
@@ -158,13 +157,26 @@ def problems(date_format: str) -> list[str]:
     for alike in _SAME:
         if len(both := [f"%{name}" for name in names if name in alike]) > 1 and len(stated & alike) > 1:
             found.append(f"{' and '.join(both)} give the same part of a date")
-    for first, second in pairwise(pieces):
-        if first.directive in ("b", "B", "p", "Z") and second.directive in ("b", "B", "p", "Z"):
-            found.append(f"nothing separates %{first.directive} from %{second.directive}")
+    found += [f"nothing separates %{first} from %{second}" for first, second in _running_together(pieces)]
     whole = stated & {"Y", "y"} and ("j" in stated or (stated & {"m", "b", "B"} and "d" in stated))
     if not whole:
         found.append(f"{date_format} does not give a whole date")
     return found
+
+
+def _running_together(pieces: Sequence[_Piece]) -> Iterator[tuple[str, str]]:
+    """Pairs of directives that are written in letters, with at most letters between them.
+
+    `%bT%Z` of May, UTC is MayTUTC, in which the month could end at either T.
+    """
+    before: str | None = None
+    for piece in pieces:
+        if piece.directive in ("b", "B", "p", "Z"):
+            if before is not None:
+                yield before, piece.directive
+            before = piece.directive
+        elif piece.directive is not None or not piece.text.isalpha():
+            before = None
 
 
 def read_date(text: str, date_format: str, language: DateLanguage = "en") -> str | None:

@@ -43,7 +43,7 @@ class Config:
         known = [feed.name for feed in self.settings.feeds]
         raise ConfigError(
             where="--feed",
-            problem=f"there is no feed {redact_keys(name)}",
+            problem=f"unknown feed {redact_keys(name)}",
             remedy=f"use one of {', '.join(known)}",
         )
 

@@ -209,7 +209,8 @@ def test_a_month_in_another_language_is_told_with_the_key_to_set() -> None:
         ("%Y-%j %d", "give the same part"),
         ("%H %I %d %m %Y", "%H and %I give the same part"),
         ("%d %d %m %Y", "%d is in it twice"),
-        ("%d%b%p%Y", "nothing parts %b from %p"),
+        ("%d%b%p%Y", "nothing separates %b from %p"),
+        ("%Y-%d %bT%Z", "nothing separates %b from %Z"),
     ],
 )
 def test_a_format_that_makes_no_sense_is_a_config_error(date_format: str, said: str) -> None:

@@ -50,7 +50,7 @@ def with_line(line: str) -> str:
         (f"? {{{VALUE}: b}}\n: 1", "config.yaml, line 15: a list or section in place of a key; write the key as text"),
         (f"{VALUE}: 1", "config.yaml, line 15: unknown key; remove it"),
         (f"{TEST_KEY}: 1", "config.yaml, line 15: unknown key; remove it"),
-        ("merchant: a\nmerchant: b", "config.yaml, line 15: merchant stands twice; remove one"),
+        ("merchant: a\nmerchant: b", "config.yaml, line 15: merchant appears twice; remove one"),
         (f"{VALUE}: 1\n{VALUE}: 2", "config.yaml, line 16: a key appears twice; remove one"),
         ("ignore: " + "[" * 5_000, "config.yaml, line 15: more than 24 lists or sections in one another; correct the line"),
         ("ignore: " + "{a: " * 5_000, "config.yaml, line 15: more than 24 lists or sections in one another; correct the line"),

@@ -166,7 +166,7 @@ def test_each_rule_has_its_count_its_lines_and_its_remedy(tmp_path: Path) -> Non
         rejected("due_date.format"),
     ]
     text = said(report_of(tmp_path, rows, part_records=2).paths["page"])
-    assert "due_date.format 8 Not written as feed.date_formats says. Lines 2, 3, 4, 5, 6 and 3 more" in text
+    assert "due_date.format 8 Date is not in the expected format. Lines 2, 3, 4, 5, 6 and 3 more" in text
     assert "amount_due.missing 7 No amount. Lines 2, 3, 4, 5, 6 and 2 more Fill it in." in text
 
 
