@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.printing import say
 from pipeline.edge.sftp.known_hosts import PinnedKeys, fingerprint, key_type, pinned_keys
 from pipeline.edge.sftp.session import address
-from pipeline.edge.sftp.trust import pin, shown_keys
+from pipeline.edge.sftp.trust import pin, presented_host_keys
 from pipeline.errors import HostKeyNotPinned, HostKeyRevoked, UsageError
 from schemas.settings import Settings, Sftp
 
@@ -24,7 +24,7 @@ def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
     if sftp is None:
         raise UsageError(problem="the config has no sftp section", remedy="there is no host key to trust")
     pinned = pinned_keys(sftp.known_hosts_file, sftp.host, sftp.port)
-    shown = shown_keys(sftp)
+    shown = presented_host_keys(sftp)
     _show(sftp, pinned, shown)
     usable = [key for key in shown if key not in pinned.revoked]
     if not usable:

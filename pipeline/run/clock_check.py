@@ -12,7 +12,7 @@ from pipeline.core.api.requests import PATH_OF
 from pipeline.core.api.responses import Answer, Failure
 from pipeline.core.values.clock_offset import Belief, belief, by_how_much, http_date
 from pipeline.core.values.timestamps import local_time, rfc3339
-from pipeline.edge.ledger import Files, Ledger, Times
+from pipeline.edge.ledger import ConfirmedTime, Files, Ledger
 from pipeline.errors import ClockOff, ClockUnconfirmed
 from schemas.settings import Settings
 
@@ -45,7 +45,7 @@ class Timekeeper:
 
     def stamp(self) -> str:
         """The time for what must not be forgotten too early: never before one that is known to have been."""
-        now, confirmed = self.now(), Times(self.ledger).confirmed()
+        now, confirmed = self.now(), ConfirmedTime(self.ledger).confirmed()
         if self._ahead_of_api is not None:
             return rfc3339(now - self._ahead_of_api if self.belief() is Belief.OFF else now)
         return rfc3339(max(now, confirmed) if confirmed is not None else now)
@@ -53,7 +53,7 @@ class Timekeeper:
     def belief(self) -> Belief:
         return belief(
             self.now(),
-            confirmed=Times(self.ledger).confirmed(),
+            confirmed=ConfirmedTime(self.ledger).confirmed(),
             ahead_of_api=self._ahead_of_api,
             changed_there=_newest_there(Files(self.ledger)),
         )
@@ -71,7 +71,7 @@ class Timekeeper:
         """Remember the time where it is confirmed; else what to say, where it is wrong or something waits for it."""
         match self.belief():
             case Belief.CONFIRMED:
-                Times(self.ledger).confirm(rfc3339(self.now()))
+                ConfirmedTime(self.ledger).confirm(rfc3339(self.now()))
                 return None
             case Belief.UNCONFIRMED if not self._needed:
                 return None
@@ -84,7 +84,7 @@ class Timekeeper:
             case Belief.OFF:
                 return ClockOff(off=by_how_much(self._ahead_of_api or timedelta(0)))
             case Belief.UNCONFIRMED:
-                confirmed = Times(self.ledger).confirmed() or self.now()
+                confirmed = ConfirmedTime(self.ledger).confirmed() or self.now()
                 told = local_time(rfc3339(confirmed), self.zone)
                 return ClockUnconfirmed(off=by_how_much(self.now() - confirmed), confirmed=told)
             case _:

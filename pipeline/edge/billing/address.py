@@ -1,4 +1,4 @@
-"""Where the API is, and how a connection to it is made. Until it stands nothing was sent, whatever went wrong."""
+"""Where the API is, and how a connection to it is made. Until it is open nothing was sent, whatever went wrong."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class BillingApi:
 
     def _request(self, method: str, path: str, body: bytes | None, key: str | None) -> bytes:
         """The bytes of a request. Source: RFC 9112; draft-ietf-httpapi-idempotency-key-header for the key."""
-        # Escaped, since a path may end in an id, and an id is whatever the API said.
+        # Escaped, since a path may end in an id, and an id is whatever the API sent.
         head = f"{method} {self._base_path}{quote(path)} HTTP/1.1\r\n{self._head}"
         if key is not None:
             head += f"Idempotency-Key: {key}\r\n"

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The loop has opened the connection."""
         self._transport = transport  # type: ignore[assignment]  # a stream's can write
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,17 +100,20 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Names are kept in small letters; of equal ones the last."""
-        if not self._in_body:  # what stands behind a body in chunks is no header of ours
+        if not self._in_body:  # trailers after a chunked body are not headers: RFC 9112, 7.1.2
             self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        """An answer below 200 is interim, and has no body."""
         self._status = self._parser.get_status_code()
         self._in_body = self._status >= 200
 
     def on_body(self, body: bytes) -> None:
+        """A piece of the body; its chunks are unpacked already."""
         self._body.append(body)
 
     def on_message_complete(self) -> None:
+        """A whole answer goes to whoever waits; the connection stays open if the server allows it."""
         if self._status < 200:
             return  # an interim answer; the real one follows
         waiting, self._waiting = self._waiting, None

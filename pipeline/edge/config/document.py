@@ -318,6 +318,6 @@ class _Builder:
         return self._mistake(line, "tags (!) are not supported", "write the value without it", path)
 
     def _mistake(self, line: int, problem: str, remedy: str, path: Path | None = None) -> _Sentinel:
-        """Note a mistake and return what stands in the value's place."""
+        """Note a mistake and return what takes the value's place."""
         self.document.mistakes.append(YamlMistake(line, problem, remedy, path))
         return INVALID

@@ -1,4 +1,4 @@
-"""The ledger: the durable record of files, intents, outcomes and ids, in SQLite. SQL stands only in this folder.
+"""The ledger: the durable record of files, intents, outcomes and ids, in SQLite. SQL is written only in this folder.
 
 From outside only the names below are used, over a connection of `open_ledger`; times and ids are given by the caller.
 Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
@@ -10,7 +10,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `balance_order` in what order balances were set
 - `outcomes` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
-- `naming` how people name files
+- `naming` how users name files
 - `times` the last time that was confirmed
 - `lineage` whether the ledger is the one that worked here last, or a copy
 - `group` commits many small changes as one
@@ -27,11 +27,12 @@ from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
 from pipeline.edge.ledger.naming import single_file_named
 from pipeline.edge.ledger.outcomes import Sends
 from pipeline.edge.ledger.runs import RunRow, Runs
-from pipeline.edge.ledger.times import Times
+from pipeline.edge.ledger.times import ConfirmedTime
 
 __all__ = [
     "FINISHED_STATES",
     "BalanceOrder",
+    "ConfirmedTime",
     "Corrections",
     "Decisions",
     "FileRow",
@@ -46,7 +47,6 @@ __all__ = [
     "RunRow",
     "Runs",
     "Sends",
-    "Times",
     "copy_ledger",
     "open_ledger",
     "single_file_named",

@@ -1,4 +1,4 @@
-"""Rejected records of originals in the ledger, and the one correction that stands for each of them (law 11).
+"""Rejected records of originals in the ledger, and the one correction that replaces each of them (law 11).
 
 Both are kept for good: a correction may come when the landed copy and the outcomes of its original are forgotten.
 """
@@ -64,9 +64,9 @@ class Corrections:
 
     def _mark_contradictions(self, file_id: int, rule: Uniqueness) -> None:
         """The same for one rule: records that share its key, and between them differ in a column."""
-        key, told = rule.key, f"instr(concerned, ';{rule.code};')"
+        key, has_code = rule.key, f"instr(concerned, ';{rule.code};')"
         if not self._db.execute(
-            f"SELECT EXISTS (SELECT 1 FROM rejected WHERE file_id = ? AND {told})",  # noqa: S608
+            f"SELECT EXISTS (SELECT 1 FROM rejected WHERE file_id = ? AND {has_code})",  # noqa: S608
             (file_id,),
         ).fetchone()[0]:
             return
@@ -78,8 +78,8 @@ class Corrections:
         )
         self._db.execute(
             f"UPDATE rejected SET concerned = concerned || found.differing FROM (SELECT {key} AS shared,"  # noqa: S608
-            f" {differing} AS differing FROM rejected WHERE file_id = ?1 AND {told} GROUP BY {key}) AS found"
-            f" WHERE file_id = ?1 AND {told} AND rejected.{key} = found.shared",
+            f" {differing} AS differing FROM rejected WHERE file_id = ?1 AND {has_code} GROUP BY {key}) AS found"
+            f" WHERE file_id = ?1 AND {has_code} AND rejected.{key} = found.shared",
             (file_id,),
         )
 
@@ -109,7 +109,7 @@ class Corrections:
             found.setdefault(currency, []).append(median)
         return {currency: median_low(medians) for currency, medians in found.items()}
 
-    # -- what stands for them --
+    # -- their corrections --
 
     def claim(self, original_id: int, file_id: int, rows: pl.DataFrame) -> None:
         """Claim rejected records for their corrections, durably, before anything of those is sent.
@@ -164,7 +164,7 @@ class Corrections:
                 yield StoreOutcome(file_id, reference, worst)
 
     def is_corrected(self, original_id: int) -> bool:
-        """Whether anything stands for a record of this original."""
+        """Whether any record of this original is corrected."""
         row = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM corrected WHERE file_id = ?)", (original_id,)
         ).fetchone()
@@ -223,7 +223,7 @@ class LedgerOriginals:
     connection: sqlite3.Connection
     original_id: int
     by_file: int | None
-    """The corrected file itself, if it is known: what it took stands in no way of its own."""
+    """The corrected file itself, if it is known: its own claims do not keep it from claiming."""
     source: str
     """Name of the first original."""
     medians: dict[str, int]

@@ -2,7 +2,7 @@
 
 The number of steps is the version, kept in `PRAGMA user_version`. Every step leaves the ledger usable by the version of
 the program that it belongs to, and fills new columns for rows that are there. Times are RFC 3339 in UTC, days
-YYYY-MM-DD, amounts whole minor units; what each column is for stands beside it.
+YYYY-MM-DD, amounts whole minor units; what a column is for is written beside it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from datetime import datetime
 from pipeline.edge.ledger.database import transaction
 
 
-class Times:
+class ConfirmedTime:
     """The ledger's idea of the time. Not for several threads at once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -1,8 +1,8 @@
-"""Moves of files: nothing is overwritten, and nothing is removed but what stands at its new place.
+"""Moves of files: nothing is overwritten, and nothing is removed but what has reached its new place.
 
 A name may pass to another file at any moment. So a file first gets a name that nobody else has, hidden and in the same
 folder, and only by that name is it looked at, moved or given its old name back. Wherever a run is killed, the file
-stands whole under one of these names, and a later run finds it.
+is whole under one of these names, and a later run finds it.
 """
 
 from __future__ import annotations

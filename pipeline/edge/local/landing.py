@@ -1,7 +1,7 @@
 """The landing folder: our verified copies of bill files, named by their SHA-256, readable by nobody else.
 
 `<landing>/<sha256>/content`, and `control` beside it where a control file came along. A copy is written beside, synced
-and renamed, so that what stands there is whole. Names from outside are never part of a path.
+and renamed, so that what is there is whole. Names from outside are never part of a path.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pipeline.core.release_decisions import Person
 
 
 def invoking_user() -> Person:
-    """The user of this process and the name of this host. Not by the environment, which says whatever it is told."""
+    """The user of this process and the name of this host. Not by the environment, which anybody may set."""
     try:
         user_name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run as a user without a name

@@ -33,7 +33,7 @@ def ping(url: str, *, timeout_s: float) -> str | None:
 
 def _problem(url: str, timeout_s: float) -> str | None:
     """The same, without a bound on the look-up of the name."""
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection  # noqa: PLC0415 (where somebody is told)
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection  # noqa: PLC0415 (only where a monitor is configured)
 
     parts = urlsplit(url)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection

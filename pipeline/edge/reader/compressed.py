@@ -168,7 +168,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class _BoundedReads(io.FileIO):
-    """A zip file that hands out no long stretch at once: `zipfile` would read a directory of any length."""
+    """A zip file that returns only so much at once: `zipfile` would read a directory of any length."""
 
     def read(self, size: int | None = -1) -> bytes:
         """At most a directory of the longest kind. Raises BadZipFile, which `zip_archive` reports."""

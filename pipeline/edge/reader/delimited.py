@@ -28,7 +28,7 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header as it stands in the file."""
+    """The header as the file has it."""
 
     names: tuple[str, ...]
     """As they are written; two may be equal."""

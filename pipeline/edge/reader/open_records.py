@@ -82,7 +82,7 @@ class BillFile:
 
 
 def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
-    """Open a landed file; our plain copy of one that is packed, or of a sheet, stands in `folder`.
+    """Open a landed file; our plain copy of one that is packed, or of a sheet, is written to `folder`.
 
     Raises:
         FileRefused: it is not what its feed declares, cannot be read for certain, or is larger than `limits` allow.

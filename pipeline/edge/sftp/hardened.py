@@ -171,8 +171,9 @@ class HardenedSFTPClient(paramiko.SFTPClient):
                 raise TimeoutError
 
     def _convert_status(self, answer: Message) -> None:
-        """Overridden because paramiko's raises the server's own text, and EOFError for the end of a file, which
-        cannot be told from a connection that ended."""
+        """Overridden because paramiko's raises the server's own text, and EOFError for the end of a file, as
+        it does for a connection that ended.
+        """
         status = answer.get_int()
         if status != SFTP_OK:
             raise StatusError(status)

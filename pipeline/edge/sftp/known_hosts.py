@@ -36,6 +36,7 @@ class PinnedKeys:
     trusted: tuple[bytes, ...]
     revoked: tuple[bytes, ...]
     file: Path
+    """The known_hosts file, for messages."""
 
     def algorithms(self) -> list[str]:
         """Host key algorithms to offer: pinned types first, so that a server with several keys shows a pinned one.
@@ -64,11 +65,13 @@ class PinnedKeys:
 
 @dataclass(frozen=True, slots=True)
 class KnownHostsLine:
-    """What one line of known_hosts says of a server. `alone`: it names no other one."""
+    """What one line of known_hosts states about a server."""
 
     key: bytes
+    """The public key's bytes, as RFC 4253, 6.6 encodes them."""
     revoked: bool
     alone: bool
+    """Whether it names no other server."""
 
 
 def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
@@ -90,14 +93,18 @@ def pinned_keys(file: Path, host: str, port: int) -> PinnedKeys:
     trusted: list[bytes] = []
     revoked: list[bytes] = []
     for line in text.split("\n"):  # and at nothing else that Unicode calls a line end
-        about = is_about(line, known_hosts_name(host, port))
+        about = match_known_hosts_line(line, known_hosts_name(host, port))
         if about is not None:
             (revoked if about.revoked else trusted).append(about.key)
     return PinnedKeys(tuple(dict.fromkeys(trusted)), tuple(revoked), file)
 
 
-def is_about(line: str, address: str) -> KnownHostsLine | None:
-    """What a line of known_hosts says of a server; None when it says nothing that counts here."""
+def match_known_hosts_line(line: str, address: str) -> KnownHostsLine | None:
+    """What a line of known_hosts states about a server; None when it states nothing that counts here.
+
+    Args:
+        address: of the server, from `known_hosts_name`.
+    """
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
     if len(fields) < 3 or fields[0].startswith("#") or not _names(fields[0], address):
@@ -110,17 +117,17 @@ def is_about(line: str, address: str) -> KnownHostsLine | None:
 
 
 def known_hosts_line(host: str, port: int, key: bytes) -> str:
-    """The line that pins a key."""
+    """The line that pins a key, without a line end. `key`: the public key's bytes."""
     return f"{known_hosts_name(host, port)} {key_type(key)} {base64.b64encode(key).decode()}"
 
 
 def known_hosts_name(host: str, port: int) -> str:
-    """How known_hosts calls a server."""
+    """How known_hosts calls a server: in small letters, with the port unless that is 22."""
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
 def fingerprint(key: bytes) -> str:
-    """As `ssh-keygen -l` shows it."""
+    """SHA-256 of the public key in base64 without padding, as `ssh-keygen -l` shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
@@ -139,6 +146,7 @@ def _names(patterns: str, address: str) -> bool:
 
 
 def _hashed_name(hashed: str, address: str) -> bool:
+    """Whether a hashed name, `|1|salt|HMAC-SHA1`, is this address. Source: sshd(8)."""
     try:
         salt, digest = (base64.b64decode(part, validate=True) for part in hashed[3:].split("|"))
     except (ValueError, binascii.Error):

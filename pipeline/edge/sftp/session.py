@@ -36,14 +36,16 @@ from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUna
 from schemas.settings import Sftp
 
 CONNECT_ATTEMPTS = 3
+"""Of reaching the server, within timeout_s in all."""
 CLOSE_TIMEOUT_S = 1.0
+"""How long a connection may take to close before its thread is left behind."""
 
 # It logs names, key exchanges and user names of its own accord.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 
 class Session:
-    """A logged-in connection with its SFTP channel."""
+    """A logged-in connection with its SFTP channel. Whoever opens one closes it."""
 
     def __init__(self, transport: paramiko.Transport, client: RemoteFolderClient) -> None:
         self._transport = transport
@@ -51,17 +53,19 @@ class Session:
 
     @property
     def alive(self) -> bool:
+        """Whether the connection is open as far as this side knows: one that was cut silently still seems to be."""
         return self._transport.is_active()
 
     def close(self) -> None:
+        """Close the connection, in bounded time. Raises nothing."""
         close_transport(self._transport)
 
 
 def close_transport(transport: paramiko.Transport) -> None:
-    """Close a connection, in bounded time.
+    """Close a connection, within CLOSE_TIMEOUT_S.
 
     A stop signal may have taken us out of paramiko just when it had taken one of its locks, which nobody gives back:
-    then closing waits for ever, and is left alone.
+    then closing waits for ever, and its thread is left alone.
     """
     closing = threading.Thread(target=transport.close, name="closing", daemon=True)
     closing.start()
@@ -76,8 +80,14 @@ def address(settings: Sftp) -> str:
 def open_session(settings: Sftp) -> Session:
     """Connect, check the host key, log in, open SFTP. Only reaching the server is tried again.
 
+    Args:
+        settings: host, port, username, the files of keys and known hosts, and timeout_s, which bounds each step.
+
     Raises:
-        SourceUnreachable, SourceUnauthorised, HostKeyUnknown, HostKeyChanged, HostKeyRevoked, ConfigError.
+        SourceUnreachable: it cannot be reached, or breaks off or stays silent at any step.
+        HostKeyUnknown, HostKeyChanged, HostKeyRevoked: nobody has logged in then.
+        SourceUnauthorised: it refuses the key or the password. Not tried again.
+        ConfigError: files that settings name cannot be used. NoSafeAlgorithm, SourceError: it offers nothing safe.
     """
     credentials = _Credentials(settings)
     retrying = Retrying(
@@ -109,10 +119,14 @@ def _connect(settings: Sftp) -> paramiko.Transport:
 
 
 def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transport:
-    """A connection on which the server has proved to own the host key it shows; whether to trust it is not asked.
+    """A connection on which the server has proved to own the host key it presents; whether to trust it is not asked.
+
+    Args:
+        algorithms: host key algorithms to offer, best first.
 
     Raises:
-        SourceUnreachable. NoSafeAlgorithm: it offers none of `algorithms`, or nothing else that is safe.
+        SourceUnreachable: see `open_session`.
+        NoSafeAlgorithm: it offers none of `algorithms`, or nothing else that is safe.
     """
     with _translated_errors(settings):
         connection = socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s)
@@ -134,7 +148,8 @@ def exchange_keys(settings: Sftp, algorithms: Sequence[str]) -> paramiko.Transpo
 
 
 def _limit(transport: paramiko.Transport, timeout_s: float) -> None:
-    # Longer, so that start_client's own time-out comes first and can be told from a broken connection.
+    """Bound every step of the transport that waits. All of these are public attributes of paramiko."""
+    # Longer, so that start_client's own time-out comes first and is not mistaken for a broken connection.
     transport.banner_timeout = transport.handshake_timeout = 2 * timeout_s
     transport.auth_timeout = timeout_s
     transport.channel_timeout = timeout_s
@@ -142,6 +157,7 @@ def _limit(transport: paramiko.Transport, timeout_s: float) -> None:
 
 
 def _require_strict_exchange(transport: paramiko.Transport, where: str) -> None:
+    """Raise SourceError unless both sides did strict key exchange. Source: OpenSSH's PROTOCOL."""
     if not transport.agreed_on_strict_kex:  # type: ignore[attr-defined]  # the stubs do not know it
         raise SourceError(
             source=where,
@@ -184,6 +200,7 @@ def _log_in(transport: paramiko.Transport, settings: Sftp, credentials: _Credent
 
 
 def _open_client(transport: paramiko.Transport, settings: Sftp) -> RemoteFolderClient:
+    """Open a channel, start the server's SFTP subsystem on it and agree on the version."""
     with _translated_errors(settings):
         channel = transport.open_session(timeout=settings.timeout_s)
         channel.settimeout(settings.timeout_s)
@@ -200,7 +217,7 @@ def _open_client(transport: paramiko.Transport, settings: Sftp) -> RemoteFolderC
 
 @contextmanager
 def _translated_errors(settings: Sftp) -> Iterator[None]:
-    """paramiko's and the system's exceptions as ours; their texts may hold what the server says, so are not shown."""
+    """paramiko's and the system's exceptions as ours. Their texts are not shown: they may hold what the server says."""
     where = address(settings)
     try:
         yield
@@ -217,7 +234,7 @@ def _translated_errors(settings: Sftp) -> Iterator[None]:
 
 
 def describe_failure(error: BaseException) -> str:
-    """A connection's failure in our own words."""
+    """A connection's failure in our own words, for messages."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, socket.gaierror | UnicodeError):
@@ -228,6 +245,7 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
+    """The user's key. Raises ConfigError when the file cannot be read, is no key, or the passphrase does not fit."""
     where = "sftp.private_key_file"
     read_secret(file, where)  # paramiko would wait for a FIFO
     try:

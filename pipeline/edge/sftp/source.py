@@ -55,6 +55,7 @@ from schemas.settings import Sftp
 IDLE_S = 60
 """A connection unused for longer is opened afresh: firewalls drop idle ones without a word."""
 MAX_SIZE_BYTES = 2**63 - 1
+"""Of a file; more is no size that a disk holds."""
 MAX_BREAKS = 9
 """In a row, three files three times each: then it is the server or the line, and the others need not be tried."""
 MAX_TROUBLE_TIMEOUTS = 10
@@ -64,11 +65,19 @@ MAX_PUT_BACK = 1_000
 """Far more than killed runs can leave; but a server may show any number of such names."""
 
 _MISSING = "create it, or set it to null; a run tries to create it"
+"""Remedy for a folder that is not there."""
 _KINDS = {"l": LINK, "?": NOT_REGULAR}
+"""Kind of an entry, see RemoteAttributes → why it is not taken."""
 
 
 class SftpSource:
-    """Connects at the first request, and again after a broken one."""
+    """The server as a source of bill files; its methods are those of `collect.Source`.
+
+    Connects at the first request, and again after a broken connection. Names of files in arguments and results are
+    labels
+    (see `core.names`). Requests raise SourceInterrupted when the connection breaks, SourceUnreachable when that has
+    happened too often, and SourceError when the server refuses one.
+    """
 
     name: SourceName = "sftp"
 
@@ -86,11 +95,14 @@ class SftpSource:
         self._trouble_s = 0.0
 
     def connect(self) -> None:
-        """Log in now, for those who want to know whether it works."""
+        """Log in now, without a request: for `doctor`. Raises as `session.open_session`."""
         self._client()
 
     def list(self) -> Listing:
-        """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity."""
+        """Regular files of the incoming folder. Folders in it are left alone; anything else is an oddity.
+
+        A listing that does not end is cut; `Listing.cut` then says why, and what was listed is good.
+        """
         files: dict[bytes, Listed] = {}
         oddities, aside, twice, cut = [], [], set(), None
         folder = f"the folder {self._settings.incoming}"
@@ -114,7 +126,10 @@ class SftpSource:
         return Listing(tuple(files.values()), tuple(oddities), tuple(aside), notes, cut)
 
     def put_back(self, aside: Sequence[bytes]) -> None:
-        """Give files that a move has left aside their names back, as far as those are free. Not without the lock."""
+        """Give files that an interrupted move left aside their names back, as far as those are free.
+
+        Only while the run's lock is held: a move may be under way.
+        """
         for raw in aside[:MAX_PUT_BACK]:
             kept_name = name_set_aside(raw)
             if kept_name is not None:
@@ -124,7 +139,7 @@ class SftpSource:
                     )
 
     def read_head(self, remote: RemoteFile, size_bytes: int) -> bytes:
-        """The first bytes of a file, to tell what it is."""
+        """The first bytes of a file, at most `size_bytes`."""
         with self._requests_about(shown_name(remote.name)) as client:
             return client.head(self._incoming(remote.name), min(size_bytes, remote.size_bytes))
 
@@ -141,10 +156,17 @@ class SftpSource:
             self._require_unchanged(remote, client.attributes(path))
 
     def move(self, remote: RemoteFile, place: Literal["archive", "quarantine"], as_name: str) -> str | None:
-        """Move the file as it was listed; the name it has there, or None when no such folder is configured.
+        """Move the file as it was listed.
+
+        Args:
+            as_name: label that it gets there, with a number where that is taken.
+
+        Returns:
+            The label it got, or None when no such folder is configured.
 
         Raises:
             SourceFileUnsettled: another file has that name by now; it stays.
+            SourceFileGone: it is neither here nor there.
         """
         folder = self._folders[place]
         if folder is None:
@@ -166,6 +188,7 @@ class SftpSource:
                 raise
 
     def _into(self, client: RemoteFolderClient, folder: str, aside: bytes, as_name: str) -> str:
+        """Give a file that was set aside its new name, the first that is free."""
         for name in free_names(as_name):
             # Asked first, because some servers overwrite on a plain rename.
             if client.attributes(_join(folder, raw_name(name))) is None:
@@ -178,7 +201,13 @@ class SftpSource:
         )
 
     def upload(self, local: Path, folder: str, name: str) -> None:
-        """Put a report below the reports folder: whole under another name first, then renamed over an earlier one."""
+        """Put a report below the reports folder: whole under another name first, then renamed over an earlier one.
+
+        Args:
+            local: the report on our disk.
+            folder: its folder below the reports folder, made when it is missing.
+            name: its name there.
+        """
         if self._settings.reports is None:
             return
         place = f"{self._settings.reports.rstrip('/')}/{folder}"
@@ -199,7 +228,11 @@ class SftpSource:
                 client.rename(part, final)
 
     def examine(self, folder: str, *, writes: bool) -> None:
-        """Raise SourceError where a run would surely fail at this folder. Only looks: not all rights can be seen."""
+        """Raise SourceError where a run would surely fail at this folder. Only looks: not all rights can be seen.
+
+        Args:
+            writes: whether a run moves or uploads files there.
+        """
         with self._requests_about(f"the folder {folder}") as client:
             facts = client.attributes(folder)
             if facts is None:
@@ -227,7 +260,11 @@ class SftpSource:
 
     @contextmanager
     def _requests_about(self, about: str) -> Iterator[RemoteFolderClient]:
-        """Requests about one file or folder; a connection that broke is not used again."""
+        """Requests about one file or folder; a connection that broke in the block is not used again.
+
+        Args:
+            about: the file or folder, as messages name it.
+        """
         client = self._client()
         start_s, received_bytes = time.monotonic(), client.received_bytes
         try:
@@ -265,6 +302,7 @@ class SftpSource:
             ) from error
 
     def _client(self) -> RemoteFolderClient:
+        """The open connection, or a new one where there is none, or it has been idle for too long."""
         session = self._session
         if session is None or not session.alive or time.monotonic() - self._used_s > IDLE_S:
             self._disconnect()
@@ -274,6 +312,7 @@ class SftpSource:
         return session.client
 
     def _require_unchanged(self, remote: RemoteFile, facts: RemoteAttributes | None) -> None:
+        """Raise SourceFileUnsettled unless the server still shows the file that was listed."""
         if (
             facts is None
             or facts.kind != "-"
@@ -284,6 +323,7 @@ class SftpSource:
     def _moved_earlier(
         self, client: RemoteFolderClient, remote: RemoteFile, folder: str, as_name: str
     ) -> str:
+        """The name of a file that a run moved before it was killed; a file of the same size counts as that one."""
         there = client.attributes(_join(folder, raw_name(as_name)))
         if there is not None and there.size_bytes == remote.size_bytes:
             return as_name
@@ -314,6 +354,7 @@ class SftpSource:
 
 
 def _entry_problem(raw: bytes, facts: RemoteAttributes) -> str | None:
+    """Why an entry is never taken; None for a regular file with a name and a size that can be used."""
     problem = name_problem(raw) or _KINDS.get(facts.kind)
     if problem is None and (facts.size_bytes is None or facts.size_bytes > MAX_SIZE_BYTES):
         return "without a usable size"
@@ -321,6 +362,7 @@ def _entry_problem(raw: bytes, facts: RemoteAttributes) -> str | None:
 
 
 def _size_and_time(facts: RemoteAttributes) -> tuple[int, datetime]:
+    """Size in bytes and modification time in UTC, to the second; what the server does not state is 0."""
     return facts.size_bytes or 0, datetime.fromtimestamp(facts.modified_s or 0, UTC)
 
 
@@ -341,4 +383,5 @@ def _rename_back(client: RemoteFolderClient, aside: bytes, name: bytes) -> None:
 
 
 def _join(folder: str, name: bytes) -> bytes:
+    """A path as the server has it, in bytes: names need not be UTF-8."""
     return folder.rstrip("/").encode() + b"/" + name

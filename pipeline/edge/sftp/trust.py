@@ -14,9 +14,9 @@ from pathlib import Path
 from pipeline.edge.sftp.known_hosts import (
     ALGORITHMS,
     MAX_KNOWN_HOSTS_BYTES,
-    is_about,
     known_hosts_line,
     known_hosts_name,
+    match_known_hosts_line,
 )
 from pipeline.edge.sftp.session import close_transport, exchange_keys
 from pipeline.edge.small_files import read_small
@@ -24,13 +24,14 @@ from pipeline.errors import ConfigError, NoSafeAlgorithm
 from schemas.settings import Sftp
 
 
-def shown_keys(settings: Sftp) -> tuple[bytes, ...]:
-    """The host keys that a server proves to own, one per type, best type first.
+def presented_host_keys(settings: Sftp) -> tuple[bytes, ...]:
+    """The host keys that a server proves to own, one per type, best type first; as the bytes of the public keys.
 
-    One connection per type, since a server shows a single key on each.
+    One connection per type, since a server presents a single key on each.
 
     Raises:
-        SourceUnreachable. NoSafeAlgorithm: it has no key of a type that is still safe.
+        SourceUnreachable: see `session.open_session`.
+        NoSafeAlgorithm: it has no key of a type that is still safe.
     """
     found, missing = [], None
     for algorithms in ALGORITHMS.values():
@@ -49,13 +50,19 @@ def shown_keys(settings: Sftp) -> tuple[bytes, ...]:
 
 
 def pin(file: Path, host: str, port: int, keys: Sequence[bytes]) -> list[int]:
-    """Make `keys` the ones that known_hosts trusts for a server; the file is replaced whole.
+    """Make `keys` the ones that known_hosts trusts for a server; the file is replaced whole, or stays as it is.
 
     Lines about this server alone that trust another key are taken out, revocations and all other lines stay.
-    Returns the numbers of lines that still trust another key because they name more than this server.
+
+    Args:
+        file: it, and its folder, are made when they are missing.
+        keys: as the bytes of the public keys.
+
+    Returns:
+        Numbers, from 1, of lines that still trust another key because they name more than this server.
 
     Raises:
-        ConfigError: it cannot be read or written.
+        ConfigError: the file cannot be read or written.
     """
     try:
         place = Path(os.path.realpath(file))
@@ -83,10 +90,11 @@ def _content(file: Path) -> bytes:
 def _without_other_keys(
     lines: Sequence[str], address: str, keys: Collection[bytes]
 ) -> tuple[list[str], list[int]]:
+    """The lines to keep, and the numbers among them of those that still trust another key."""
     kept: list[str] = []
     left: list[int] = []
     for line in lines:
-        about = is_about(line, address)
+        about = match_known_hosts_line(line, address)
         if about is None or about.revoked or about.key in keys:
             kept.append(line)
         elif not about.alone:
@@ -96,6 +104,7 @@ def _without_other_keys(
 
 
 def _replace(place: Path, text: str) -> None:
+    """Write beside, sync and rename over. A link to the file stays a link; the mode stays that of the file."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = place.stat().st_mode & 0o777 if place.exists() else 0o600
     descriptor, part = tempfile.mkstemp(prefix=".known_hosts-", dir=place.parent)

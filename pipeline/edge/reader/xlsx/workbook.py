@@ -230,6 +230,7 @@ class SharedTexts:
             self._bytes = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def close(self) -> None:
+        """Give the file and its mapping back."""
         if isinstance(self._bytes, mmap.mmap):
             self._bytes.close()
         self._file.close()
