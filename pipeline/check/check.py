@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.check.corrections import Review
-from pipeline.check.cross_record_rules import Crossings, write_found
+from pipeline.check.cross_record_rules import CrossRecordRules, write_findings
 from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.layout import Layout, lay_out
@@ -98,16 +98,16 @@ class _Check:
             file_name=self.landed.name,
             rejects_of=self.landed.rejects_of,
         )
-        self._refuse_strange_rejects(self.file.records.names)
+        self._refuse_unattributed_rejects(self.file.records.names)
         self.notes += layout.notes
         self.own_names = layout.own_names
         self._records(self.file.records, layout, progress and self._scaled(progress))
         if self.landed.feed.line_items is None:
-            self._crossings(self.file.records, layout)
+            self._apply_cross_record_rules(self.file.records, layout)
         if layout.is_correction and self.originals is not None and self.parts.paths():
             self._review(layout, self.originals)
         if self.landed.feed.line_items is not None:  # a line that is wrong for any reason rejects its bill
-            self._crossings(self.file.records, layout)
+            self._apply_cross_record_rules(self.file.records, layout)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
         self._refuse_empty()
@@ -130,7 +130,7 @@ class _Check:
         hashed = sum(prefetched(write, ((self.parts.reserve(), batch) for batch in batches)))
         self.hashed = hashed % 10**digits if digits else None
 
-    def _refuse_strange_rejects(self, names: Iterable[str]) -> None:
+    def _refuse_unattributed_rejects(self, names: Iterable[str]) -> None:
         """A rejects file that does not say where it came from would be taken for a bill file of its own."""
         ours = {name.strip() for name in names} & set(REJECT_COLUMNS)
         if self.landed.rejects_of is None and len(ours) > 1:
@@ -151,7 +151,7 @@ class _Check:
             numbered="reject_record" in layout.rejects,
             lines=layout.feed.line_items is not None,
         )
-        write_found(self.parts, review.run(), layout)
+        write_findings(self.parts, review.run(), layout)
         self.holds, self.notes = review.holds, [*self.notes, *review.notes]
 
     def _take_trailer(self, text: str) -> bool:
@@ -199,13 +199,13 @@ class _Check:
         copy_bytes = max(1, self.file.plain_copy.stat().st_size)
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
 
-    def _crossings(self, file: Records, layout: Layout) -> None:
+    def _apply_cross_record_rules(self, file: Records, layout: Layout) -> None:
         if not self.parts.paths():
             return
         seed = across_records.seed_of(self.landed.sha256)
-        crossings = Crossings(file, layout, self.parts, self._take_trailer, seed)
-        crossings.run()
-        self.notes += crossings.notes()
+        rules = CrossRecordRules(file, layout, self.parts, self._take_trailer, seed)
+        rules.run()
+        self.notes += rules.notes()
 
     def _refuse_empty(self) -> None:
         if not self.parts.records() and not self.landed.feed.may_be_empty:

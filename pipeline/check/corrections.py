@@ -23,13 +23,13 @@ from pipeline.errors import FileRefused
 from schemas.feed import Model
 
 SHOWN_CHANGES = 1_000
-"""Spelled out for a person; of more than these their number is told."""
+"""Spelled out for a person; of the rest only the number is given."""
 SHOWN_AMOUNTS = 5
 _HASH_SEED = 0
 
 
 @dataclass(slots=True)
-class _Told:
+class _ShownLines:
     """Lines for a person, the first of them spelled out."""
 
     count: int = 0
@@ -58,16 +58,16 @@ class Review:
     """Whether its records are lines of bills, which come back whole."""
     holds: tuple[Hold, ...] = ()
     notes: tuple[str, ...] = ()
-    _changed: _Told = field(default_factory=_Told)
-    _perhaps_made: _Told = field(default_factory=_Told)
-    _far: list[pl.DataFrame] = field(default_factory=list)
-    _far_count: int = 0
+    _changed: _ShownLines = field(default_factory=_ShownLines)
+    _perhaps_made: _ShownLines = field(default_factory=_ShownLines)
+    _out_of_proportion: list[pl.DataFrame] = field(default_factory=list)
+    _out_of_proportion_count: int = 0
     _unmeasured: int = 0
     _repeated: int = 0
     _seen: list[pl.Series] = field(default_factory=list)
     """Numbers of the original's records that accepted ones of this file stand for."""
 
-    def run(self) -> across_records.Found:
+    def run(self) -> across_records.RecordFindings:
         """What is found against records, in addition to what was found before; `holds` and `notes` are set then.
 
         Raises FileRefused when records of a rejects file without numbers fit none of the original for certain.
@@ -75,7 +75,7 @@ class Review:
         if not self.numbered:
             self._number()
         loaded = self._loaded_elsewhere()
-        found = [across_records.nothing_found()]
+        found = [across_records.no_findings()]
         for part in range(len(self.parts.bounds())):
             found += self._part(part, loaded)
         if self.lines:
@@ -84,7 +84,7 @@ class Review:
         self.notes = tuple(self._notes())
         return pl.concat(found)
 
-    def _incomplete(self) -> across_records.Found:
+    def _incomplete(self) -> across_records.RecordFindings:
         """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
         given = scan_parts(*self.parts.paths()).select("record", "line", "reject_record").collect()
         lacking = self.originals.incomplete(given["reject_record"])
@@ -93,7 +93,7 @@ class Review:
         )
 
     @property
-    def _leaf(self) -> Kind:
+    def _kind(self) -> Kind:
         return LEAF_OF[self.model]
 
     def _number(self) -> None:
@@ -101,11 +101,11 @@ class Review:
         lost = 0
         for part, path in enumerate(self.parts.paths()):
             values = scan_parts(path).drop("reject_record").collect()
-            references = values[f"{self._leaf}_reference"]
-            numbers = self.originals.numbered(self._leaf, references)
+            references = values[f"{self._kind}_reference"]
+            numbers = self.originals.numbered(self._kind, references)
             values = values.join(
                 numbers,
-                left_on=f"{self._leaf}_reference",
+                left_on=f"{self._kind}_reference",
                 right_on="reference",
                 how="left",
                 maintain_order="left",
@@ -123,7 +123,7 @@ class Review:
 
     def _loaded_elsewhere(self) -> pl.DataFrame:
         """References of this file that the original or another correction loaded (columns of `LOADED`)."""
-        leaf = f"{self._leaf}_reference"
+        leaf = f"{self._kind}_reference"
         hashes = [
             scan_parts(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
             for path in self.parts.paths()
@@ -134,14 +134,14 @@ class Review:
             found.append(some.filter(pl.col("reference").hash(_HASH_SEED).is_in(mine.implode())))
         return pl.concat(found)
 
-    def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.Found]:
+    def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.RecordFindings]:
         columns = ("record", "line", "reject_record", *COMPARED)
         rows = (
             scan_parts(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
         )
         values = rows.collect()
         both = corrections.compared(values, self.originals.rejected(values["reject_record"]))
-        leaf = f"{self._leaf}_reference"
+        leaf = f"{self._kind}_reference"
         elsewhere = (
             both.filter("known", ~pl.col("taken"))
             .join(loaded, left_on=leaf, right_on="reference", how="inner", suffix="_loaded")
@@ -158,9 +158,9 @@ class Review:
             )
         refused = self.parts.findings(part)["record"]
         good = both.filter(~pl.any_horizontal(*wrong.values()) & ~pl.col("record").is_in(refused.implode()))
-        self._weigh(self._first(good))
+        self._compare(self._not_corrected_before(good))
 
-    def _first(self, good: pl.DataFrame) -> pl.DataFrame:
+    def _not_corrected_before(self, good: pl.DataFrame) -> pl.DataFrame:
         """Without records whose original is corrected already, by another file or further up in this one."""
         free = good.filter(
             ~pl.col("taken"),
@@ -171,20 +171,20 @@ class Review:
         self._repeated += good.height - free.height
         return free
 
-    def _weigh(self, good: pl.DataFrame) -> None:
+    def _compare(self, good: pl.DataFrame) -> None:
         """What of the records that are to be sent a person must look at."""
         self._changed.add(
             int(sum(good[f"{name}:changed"].sum() for name in COMPARED)),
             corrections.changes(good, amount=AMOUNT[self.model]),
         )
         if self.originals.missed_some:
-            leaf = f"{self._leaf}_reference"
+            leaf = f"{self._kind}_reference"
             renamed = good.filter(corrections.perhaps_renamed(leaf))
             self._perhaps_made.add(renamed.height, corrections.references(renamed, leaf))
-        far = corrections.out_of_proportion(good, self.originals.medians)
-        self._far_count += far.height
-        if len(self._far) < SHOWN_AMOUNTS:
-            self._far.append(far.head(SHOWN_AMOUNTS))
+        unusual = corrections.out_of_proportion(good, self.originals.medians)
+        self._out_of_proportion_count += unusual.height
+        if len(self._out_of_proportion) < SHOWN_AMOUNTS:
+            self._out_of_proportion.append(unusual.head(SHOWN_AMOUNTS))
         known = pl.col("currency").is_in(list(self.originals.medians))
         self._unmeasured += good.filter(corrections.unlike() & ~known).height
 
@@ -205,17 +205,21 @@ class Review:
                 " earlier corrections, and refuse this file if they are there",
                 self._perhaps_made.shown(),
             )
-        if self._far_count:
-            shown = pl.concat(self._far).head(SHOWN_AMOUNTS)
+        if self._out_of_proportion_count:
+            shown = pl.concat(self._out_of_proportion).head(SHOWN_AMOUNTS)
             lines = [
                 f"line {line}: {plain(currency, amount)}, median {plain(currency, median)}"
                 for line, currency, amount, median in shown.iter_rows()
             ]
-            many = f"{self._far_count} amounts are" if self._far_count > 1 else "1 amount is"
+            many = (
+                f"{self._out_of_proportion_count} amounts are"
+                if self._out_of_proportion_count > 1
+                else "1 amount is"
+            )
             yield Hold(
                 "correction.out_of_proportion",
                 f"{many} more than {FACTOR} times, or less than a twentieth of, what {self.originals.source} or its"
-                f" feed loaded ({'; '.join(lines)}{'; …' if self._far_count > len(lines) else ''})",
+                f" feed loaded ({'; '.join(lines)}{'; …' if self._out_of_proportion_count > len(lines) else ''})",
             )
 
     def _notes(self) -> Iterable[str]:

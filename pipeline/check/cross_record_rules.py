@@ -14,14 +14,14 @@ import polars as pl
 
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import across_records, line_items
-from pipeline.core.rules.across_records import PRINT, Found, Uniqueness
+from pipeline.core.rules.across_records import PRINT, RecordFindings, Uniqueness
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
 
 
 @dataclass(slots=True)
-class Crossings:
+class CrossRecordRules:
     """The records of one file, each of them judged by itself. Use `run` once."""
 
     file: Records
@@ -33,30 +33,33 @@ class Crossings:
     def run(self) -> None:
         """Write what is found across records beside them."""
         model, paths = self.layout.feed.model, self.parts.paths()
-        one_by_one, found = [scan_parts(path) for path in paths], [across_records.nothing_found()]
-        rules = (*across_records.UNIQUENESS[model], *across_records.collisions(self.layout.blended()))
+        one_by_one, found = [scan_parts(path) for path in paths], [across_records.no_findings()]
+        rules = (
+            *across_records.UNIQUENESS[model],
+            *across_records.collisions(self.layout.derived_references()),
+        )
         for rule in (rule for rule in rules if not rule.repeats):
-            suspects = across_records.suspects(one_by_one, rule, seed=self.seed)
-            found += across_records.contradictions(scan_parts(*paths), rule, suspects, seed=self.seed)
-        crossed = pl.concat(found)
-        write_found(self.parts, crossed, self.layout)
+            candidates = across_records.candidate_hashes(one_by_one, rule, seed=self.seed)
+            found += across_records.contradictions(scan_parts(*paths), rule, candidates, seed=self.seed)
+        contradicting = pl.concat(found)
+        write_findings(self.parts, contradicting, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
-            suspects = across_records.suspects(one_by_one, rule, seed=self.seed)
-            count = self._read_again(rule.key, suspects)
+            candidates = across_records.candidate_hashes(one_by_one, rule, seed=self.seed)
+            count = self._write_repeated(rule.key, candidates)
             if self.layout.feed.line_items is not None:
-                self._lines(suspects, count, identical=self.layout.feed.line_items.identical == "sum")
+                self._bill_lines(candidates, count, identical=self.layout.feed.line_items.identical == "sum")
             elif count:
-                self._repeated(rule, suspects, crossed["record"])
+                self._contradictions_and_duplicates(rule, candidates, contradicting["record"])
             self.parts.forget_repeated()
 
-    def _read_again(self, key: str, suspects: pl.Series) -> int:
+    def _write_repeated(self, key: str, candidates: pl.Series) -> int:
         """Put the records whose key has one of the hashes, with a print of all their columns, beside the others."""
-        if suspects.is_empty():
+        if candidates.is_empty():
             return 0
         count = 0
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
         for number, batch in enumerate(self.file.batches(is_trailer=self.is_trailer)):
-            chosen = pl.col(key).hash(self.seed).is_in(suspects.implode())
+            chosen = pl.col(key).hash(self.seed).is_in(candidates.implode())
             mine = scan_parts(self.parts.paths()[number]).filter(chosen).collect()
             if mine.is_empty():
                 continue
@@ -66,45 +69,53 @@ class Crossings:
             count += mine.height
         return count
 
-    def _repeated(self, rule: Uniqueness, suspects: pl.Series, crossed: pl.Series) -> None:
-        """Records of one reference are the same again, or contradict each other; `crossed` are told why already."""
-        repeated = scan_parts(*self.parts.repeated()).filter(~pl.col("record").is_in(crossed.implode()))
+    def _contradictions_and_duplicates(
+        self, rule: Uniqueness, candidates: pl.Series, already: pl.Series
+    ) -> None:
+        """Write which records with one reference are duplicates, and which contradict each other.
+
+        `candidates`: hashes of references that appear more than once. `already`: numbers of records that contradict
+        another one by an earlier rule, whose findings are written.
+        """
+        repeated = scan_parts(*self.parts.repeated()).filter(~pl.col("record").is_in(already.implode()))
         found = [
-            across_records.nothing_found(),
-            *across_records.contradictions(repeated, rule, suspects, seed=self.seed),
+            across_records.no_findings(),
+            *across_records.contradictions(repeated, rule, candidates, seed=self.seed),
         ]
         contradicting = pl.concat(found)["record"].unique()
         good = repeated.join(findings_of(*self.parts.paths()).select("record"), on="record", how="anti")
-        found += across_records.duplicates(good, rule, suspects, contradicting, seed=self.seed)
-        write_found(self.parts, pl.concat(found), self.layout)
+        found += across_records.duplicates(good, rule, candidates, contradicting, seed=self.seed)
+        write_findings(self.parts, pl.concat(found), self.layout)
 
-    def _lines(self, suspects: pl.Series, count: int, *, identical: bool) -> None:
+    def _bill_lines(self, candidates: pl.Series, count: int, *, identical: bool) -> None:
         """Records of one bill reference are its lines."""
         paths = self.parts.paths()
-        found = [line_items.singles_out_of_range(scan_parts(*paths), suspects, seed=self.seed)]
+        found = [line_items.singles_out_of_range(scan_parts(*paths), candidates, seed=self.seed)]
         following = pl.DataFrame(schema=line_items.LINES)
         if count:
             rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
             repeated = scan_parts(*self.parts.repeated())
-            for wrong, lines in line_items.judged(
+            for wrong, lines in line_items.evaluate_bills(
                 repeated, count, rejected, identical=identical, seed=self.seed
             ):
                 found.append(wrong)
                 following.extend(lines)
-        write_found(self.parts, pl.concat(found), self.layout, following)
+        write_findings(self.parts, pl.concat(found), self.layout, following)
 
     def notes(self) -> list[str]:
         """What is worth a note across the records that are accepted."""
-        paths, feed, blended = self.parts.paths(), self.layout.feed, self.layout.blended()
+        paths, feed, derived = self.parts.paths(), self.layout.feed, self.layout.derived_references()
         one_by_one = [accepted(path) for path in paths]
         notes = [*across_records.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
-        notes += across_records.replaced_notes(scan_parts(*paths), blended if feed.reference_replace else ())
+        notes += across_records.replaced_notes(scan_parts(*paths), derived if feed.reference_replace else ())
         if feed.due_before_bill_date == "note":
             notes += across_records.early_due_notes(accepted(*paths))
         return notes
 
 
-def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame | None = None) -> None:
+def write_findings(
+    parts: Parts, found: RecordFindings, layout: Layout, lines: pl.DataFrame | None = None
+) -> None:
     """Say what was found, and which records are lines of another one, beside what was said of each record before."""
     for number, (first, last) in enumerate(parts.bounds()):
         here = pl.col("record").is_between(first, last)
@@ -112,17 +123,19 @@ def write_found(parts: Parts, found: Found, layout: Layout, lines: pl.DataFrame 
         following = lines.filter(here) if lines is not None else pl.DataFrame()
         if mine.is_empty() and following.is_empty():
             continue
-        told = parts.findings(number)
+        findings = parts.findings(number)
         if not mine.is_empty():
-            told = across_records.merge_findings(
-                told, mine, partial(rule_message, own_names=layout.own_names)
+            findings = across_records.merge_findings(
+                findings, mine, partial(rule_message, own_names=layout.own_names)
             )
         if not following.is_empty():
             places = (
                 scan_parts(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
             )
-            told = across_records.with_lines(told, following.join(places, on="record", maintain_order="left"))
-        parts.write_findings(number, told)
+            findings = across_records.add_bill_lines(
+                findings, following.join(places, on="record", maintain_order="left")
+            )
+        parts.write_findings(number, findings)
 
 
 def _print(positions: tuple[int, ...], seed: int) -> pl.Expr:

@@ -53,7 +53,7 @@ RETRY_S = 600
 """No attempt starts later than this after the first; how long one may take is bounded by its progress."""
 MAX_WORKBOOK_BYTES = 1 << 20
 """A workbook of this size or less may be a corrected rejects file: only the whole of it tells."""
-MAX_STRANGERS = 1_000
+MAX_UNMATCHED_READ = 1_000
 """Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
 and somebody may have put any number of them there."""
 CLOCK_SLACK_S = 0.05
@@ -128,17 +128,17 @@ def collect(
     if put_back and listing.aside:
         source.put_back(listing.aside)
         seen, listing = look(source, sightings, now)
-    if wait and any(_moving(sighting, source, now) for sighting in seen):
+    if wait and any(_is_settling(sighting, source, now) for sighting in seen):
         left_s = source.settle_s - (clock() - first_look).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
         seen, listing = look(source, {sighting.name: sighting for sighting in seen}, now)
-    return _sorted_out(source, matching, seen, listing, now)
+    return _classify(source, matching, seen, listing, now)
 
 
 def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tuple[list[Sighting], Listing]:
     """What is there now, remembering since when each file has had its size and time; and the listing itself."""
-    listing = _afresh(source.list)
+    listing = _retried(source.list)
     seen = []
     for file in listing.files:
         before = sightings.get(file.name)
@@ -162,8 +162,8 @@ def land(
     remote = found.remote
     if remote.size_bytes > max_file_bytes:
         raise FileTooLarge(source=source.where, name=shown_name(remote.name), limit_bytes=max_file_bytes)
-    landed = _afresh(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
-    control = _afresh(lambda: control_of(found.companions, remote.name, source))
+    landed = _retried(lambda: land_blocks(source.blocks(remote), landing, progress=progress))
+    control = _retried(lambda: control_of(found.companions, remote.name, source))
     return LandedFile(
         sha256=landed.sha256,
         path=landed.path,
@@ -237,7 +237,7 @@ def land_named(
     )
 
 
-def _afresh(work: Callable[[], T]) -> T:
+def _retried(work: Callable[[], T]) -> T:
     """Do it again when its connection broke, bounded in number and time.
 
     Only after one that had served us: a connection that broke at once will do so again.
@@ -251,18 +251,20 @@ def _afresh(work: Callable[[], T]) -> T:
     return again(work)
 
 
-def _moving(sighting: Sighting, source: Source, now: datetime) -> bool:
+def _is_settling(sighting: Sighting, source: Source, now: datetime) -> bool:
     if source.done_marker is not None or is_unfinished(sighting.name) or sighting.sha256 is not None:
         return False
     return (now - sighting.first_seen_at).total_seconds() < source.settle_s
 
 
-def _settling(remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime) -> Waiting:
+def _waits_to_settle(
+    remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime
+) -> Waiting:
     left_s = source.settle_s - (now - moving.first_seen_at).total_seconds()
     return Waiting(remote, f"{what} has not been unchanged for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
 
 
-def _sorted_out(
+def _classify(
     source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
     by_name = {sighting.name: sighting for sighting in seen}
@@ -277,7 +279,7 @@ def _sorted_out(
     waiting: list[Waiting] = []
     troubled: list[Troubled] = []
     ignored: list[str] = []
-    strangers = 0
+    looked_into = 0
     for sighting in sorted(seen, key=lambda sighting: sighting.name):
         remote = sighting.remote
         if is_unfinished(remote.name) or companions.is_one(remote.name):
@@ -290,15 +292,15 @@ def _sorted_out(
             )
         elif missing := companions.missing(remote.name):
             waiting.append(Waiting(remote, missing))
-        elif _moving(sighting, source, now):
-            waiting.append(_settling(remote, "it", sighting, source, now))
-        elif strangers >= MAX_STRANGERS and _is_stranger(remote.name, matching):
-            reason = f"{UNMATCHED}; {MAX_STRANGERS} such files were opened, this one was not"
+        elif _is_settling(sighting, source, now):
+            waiting.append(_waits_to_settle(remote, "it", sighting, source, now))
+        elif looked_into >= MAX_UNMATCHED_READ and _is_unmatched(remote.name, matching):
+            reason = f"{UNMATCHED}; {MAX_UNMATCHED_READ} such files were opened, this one was not"
             unmatched.append(Unmatched(remote.name, reason, remote.size_bytes))
         else:
-            strangers += _is_stranger(remote.name, matching)
-            match _recognised(source, matching, remote, companions):
-                case Found() as file if wait := _control_to_come(file, by_name, source, now):
+            looked_into += _is_unmatched(remote.name, matching)
+            match _match(source, matching, remote, companions):
+                case Found() as file if wait := _waits_for_control(file, by_name, source, now):
                     waiting.append(wait)
                 case Found() as file:
                     found.append(file)
@@ -321,14 +323,14 @@ def _sorted_out(
     )
 
 
-def _is_stranger(name: str, matching: Matching) -> bool:
+def _is_unmatched(name: str, matching: Matching) -> bool:
     try:
         return match_name(name, matching.feeds) is None
     except FileRefused:
         return False
 
 
-def _control_to_come(
+def _waits_for_control(
     found: Found, seen: Mapping[str, Sighting], source: Source, now: datetime
 ) -> Waiting | None:
     """A bill file waits for the file in which its totals stand, if any; a corrected rejects file has none."""
@@ -339,19 +341,19 @@ def _control_to_come(
     if beside is None:
         return Waiting(found.remote, "its control file is missing") if control.required else None
     return (
-        _settling(found.remote, "its control file", beside, source, now)
-        if _moving(beside, source, now)
+        _waits_to_settle(found.remote, "its control file", beside, source, now)
+        if _is_settling(beside, source, now)
         else None
     )
 
 
-def _recognised(
+def _match(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
     try:
-        head = _afresh(lambda: source.read_head(remote, HEAD_BYTES))
+        head = _retried(lambda: source.read_head(remote, HEAD_BYTES))
         if head.startswith(ZIP) and remote.size_bytes <= MAX_WORKBOOK_BYTES:
-            head = _afresh(lambda: source.read_head(remote, MAX_WORKBOOK_BYTES))
+            head = _retried(lambda: source.read_head(remote, MAX_WORKBOOK_BYTES))
         matched = match_file(remote.name, head, matching)
     except BillferryError as error:
         if concerns_whole_source(error):

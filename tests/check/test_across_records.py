@@ -162,7 +162,7 @@ def test_buckets_do_not_change_what_is_found(
         for record in records(checked(tmp_path, text, limits=MANY))
     ]
     monkeypatch.setattr(across_records, "HASHES_PER_BUCKET", per_bucket)
-    monkeypatch.setattr(across_records, "SUSPECTS_AT_ONCE", per_bucket)
+    monkeypatch.setattr(across_records, "CANDIDATES_AT_ONCE", per_bucket)
     dealt = [
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))

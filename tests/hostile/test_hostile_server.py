@@ -286,7 +286,7 @@ def test_a_file_that_is_lied_about_is_told_and_the_one_beside_it_is_loaded(
 def test_a_thousand_strangers_are_not_all_looked_into(enemy: Enemy, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.collect import collect
 
-    monkeypatch.setattr(collect, "MAX_STRANGERS", 5)
+    monkeypatch.setattr(collect, "MAX_UNMATCHED_READ", 5)
     strangers = {b"stranger-%03d.csv" % n: b"x" for n in range(30)}
     server = enemy.raw(honest, files={**strangers, GOOD.encode(): CONTENT})
     said = enemy.merchant.run()

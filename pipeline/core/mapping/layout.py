@@ -130,7 +130,7 @@ class Layout:
     def is_correction(self) -> bool:
         return self.rejects_of is not None and "reject_source" in self.rejects
 
-    def blended(self) -> tuple[str, ...]:
+    def derived_references(self) -> tuple[str, ...]:
         """References in which two of the file may become one: made of several columns, or with characters replaced."""
         references = [name for name in CANONICAL[self.feed.model] if name.endswith("_reference")]
         sources = {name: self.sources[name] for name in references if name in self.sources}
@@ -258,12 +258,12 @@ class _Fitting:
             kept = {f"metadata.{name}": Field(self.positions[name]) for name in unmapped if name}
             unmapped = [name for name in unmapped if not name or f"metadata.{name}" in sources]
             sources = kept | sources
-        unmapped = [name for name in unmapped if name not in self._looked_at()]
+        unmapped = [name for name in unmapped if name not in self._read_otherwise()]
         if unmapped:
             notes.append("columns ignored: " + ", ".join(printable(name) or "(no name)" for name in unmapped))
         return sources, notes
 
-    def _looked_at(self) -> set[str]:
+    def _read_otherwise(self) -> set[str]:
         """Columns that are checked or summed up, though nothing maps them."""
         control = self.feed.control
         summed = {control.hash_total.column} if control and control.hash_total else set()
@@ -272,11 +272,11 @@ class _Fitting:
     def _refuse_if_required(self, column: str, source: str) -> None:
         if column not in REQUIRED[self.feed.model] or (column == "currency" and self.feed.currency):
             return
-        wanted = source if source == column else f"{source} (for {column})"
+        needed = source if source == column else f"{source} (for {column})"
         raise FileRefused(
             name=self.file_name,
             rule="file.missing_column",
-            problem=f"column {wanted} is not in the header{self._nearest(source)}",
+            problem=f"column {needed} is not in the header{self._nearest(source)}",
             remedy=f"add it to the file, or map {column} in feed {self.feed.name}",
         )
 

@@ -26,7 +26,7 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Map a batch of records (`field_<position>`, all text) onto canonical columns.
 
     Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
-    metadata key, `stated_<name>` for each reference of `Layout.blended` (as its columns state it, U+001F between
+    metadata key, `stated_<name>` for each of `Layout.derived_references` (as its columns state it, U+001F between
     them), `<amount>:first` and `<amount>:second` where the amount has two columns, `checked_<position>` for each column
     of `Layout.checks`, and for a corrected rejects file `reject_source` and `reject_record` (Int64, null where it is no
     number).
@@ -37,7 +37,7 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own
     )
     columns = [_value(name, layout).alias(name) for name in layout.sources]
-    columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.blended()]
+    columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.derived_references()]
     columns += [each.alias(f"{name}:{part}") for name, part, each in _parts_of_amount(layout)]
     checked = {position for positions in layout.checks.values() for position in positions}
     columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
@@ -64,7 +64,7 @@ def _number(position: int | None) -> pl.Expr:
 def _value(name: str, layout: Layout) -> pl.Expr:
     value = _expression(layout.sources[name])
     replace = layout.feed.reference_replace
-    return value.str.replace_many(replace) if replace and name in layout.blended() else value
+    return value.str.replace_many(replace) if replace and name in layout.derived_references() else value
 
 
 def _parts_of_amount(layout: Layout) -> Iterator[tuple[str, str, pl.Expr]]:

@@ -18,7 +18,7 @@ HASHES_PER_BUCKET = 2_000_000
 """Grouped at once."""
 PARTS_AT_ONCE = 8
 """Hashed at once: few are held in memory, and no core waits."""
-SUSPECTS_AT_ONCE = 1_000_000
+CANDIDATES_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Uniqueness:
     repeats: bool = False
     """Whether agreeing records are the same record again, so that the later ones are duplicates. What they agree on is
     then all that they state, mapped or not."""
-    unread_too: bool = False
+    includes_unreadable: bool = False
     """Whether records whose amount cannot be read count as well."""
 
 
@@ -39,30 +39,31 @@ PRINT = "print"
 """A hash of all that a record states, in every column of its file."""
 
 
-def _once(key: str) -> Uniqueness:
+def _unique_record(key: str) -> Uniqueness:
     """The reference of what a record is about. Other records with it differ in something that may matter (the lines of
     one bill do), also where nothing maps it or an amount cannot be read; only the very same record is sent once."""
-    return Uniqueness(key, (PRINT,), f"{key}.contradiction", repeats=True, unread_too=True)
+    return Uniqueness(key, (PRINT,), f"{key}.contradiction", repeats=True, includes_unreadable=True)
 
 
 UNIQUENESS: dict[Model, tuple[Uniqueness, ...]] = {
     "bill": (
         Uniqueness("account_reference", ("customer_reference",), "account_reference.two_customers"),
-        _once("bill_reference"),
+        _unique_record("bill_reference"),
     ),
     "account_balance": (
         Uniqueness("account_reference", ("customer_reference",), "account_reference.two_customers"),
         Uniqueness("customer_reference", ("currency",), "customer_reference.contradiction"),
-        _once("account_reference"),
+        _unique_record("account_reference"),
     ),
-    "customer_balance": (_once("customer_reference"),),
+    "customer_balance": (_unique_record("customer_reference"),),
 }
 
 
 def collisions(references: Iterable[str]) -> tuple[Uniqueness, ...]:
     """Two references of the file that become one would join two customers, accounts or bills into one."""
     return tuple(
-        Uniqueness(name, (f"stated_{name}",), f"{name}.collision", unread_too=True) for name in references
+        Uniqueness(name, (f"stated_{name}",), f"{name}.collision", includes_unreadable=True)
+        for name in references
     )
 
 
@@ -72,7 +73,7 @@ DETAILS = {
 }
 """Columns that may differ within a file: the last record counts."""
 
-Found = pl.DataFrame
+RecordFindings = pl.DataFrame
 """`record`, `line` (Int64), `code` (String or null) and `duplicate_of` (Int64 or null)."""
 
 
@@ -81,7 +82,7 @@ def seed_of(sha256: str) -> int:
     return int(sha256[:16], 16)
 
 
-def suspects(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
+def candidate_hashes(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
     """Hashes of the keys that are worth a look: of those that should stand once, the ones that stand more often; of
     others, the ones that stand with more than one content."""
     if rule.repeats:
@@ -114,14 +115,14 @@ def _hashes(parts: Sequence[pl.LazyFrame], of: str, **wanted: pl.Expr) -> pl.Dat
 
 
 def contradictions(
-    parts: pl.LazyFrame, rule: Uniqueness, worth_a_look: pl.Series, *, seed: int
-) -> Iterator[Found]:
+    parts: pl.LazyFrame, rule: Uniqueness, candidates: pl.Series, *, seed: int
+) -> Iterator[RecordFindings]:
     """Records that contradict another one. All readable records count, also those rejected for other reasons."""
     readable = pl.col(rule.key).is_not_null()
-    if not rule.unread_too:
+    if not rule.includes_unreadable:
         readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
     columns = list(dict.fromkeys((rule.key, *rule.content)))
-    for mine in _chosen(parts.filter(readable), rule.key, worth_a_look, seed):
+    for mine in _chosen(parts.filter(readable), rule.key, candidates, seed):
         keys = mine.select(columns).group_by(rule.key).agg(differ=differ(rule.content)).filter("differ")
         found = keys.select(rule.key).collect(engine="streaming")
         if not found.is_empty():
@@ -136,14 +137,14 @@ def contradictions(
 def duplicates(
     accepted: pl.LazyFrame,
     rule: Uniqueness,
-    worth_a_look: pl.Series,
+    candidates: pl.Series,
     contradicting: pl.Series,
     *,
     seed: int,
-) -> Iterator[Found]:
+) -> Iterator[RecordFindings]:
     """Later records that are the same as an accepted earlier one."""
     left = accepted.filter(~pl.col("record").is_in(contradicting.implode()))
-    for mine in _chosen(left, rule.key, worth_a_look, seed):
+    for mine in _chosen(left, rule.key, candidates, seed):
         first = mine.group_by(rule.key).agg(duplicate_of=pl.col("record").min(), times=pl.len())
         repeated = first.filter(pl.col("times") > 1).collect(engine="streaming")
         if not repeated.is_empty():
@@ -155,15 +156,15 @@ def duplicates(
             )
 
 
-def nothing_found() -> Found:
+def no_findings() -> RecordFindings:
     schema = {"record": pl.Int64, "line": pl.Int64, "code": pl.String, "duplicate_of": pl.Int64}
     return pl.DataFrame(schema=schema)
 
 
 def _chosen(records: pl.LazyFrame, key: str, hashes: pl.Series, seed: int) -> Iterator[pl.LazyFrame]:
     """The records whose key has one of the hashes; those with the same key together, so many keys at a time."""
-    for first in range(0, len(hashes), SUSPECTS_AT_ONCE):
-        yield records.filter(pl.col(key).hash(seed).is_in(hashes.slice(first, SUSPECTS_AT_ONCE).implode()))
+    for first in range(0, len(hashes), CANDIDATES_AT_ONCE):
+        yield records.filter(pl.col(key).hash(seed).is_in(hashes.slice(first, CANDIDATES_AT_ONCE).implode()))
 
 
 def differ(content: Iterable[str]) -> pl.Expr:
@@ -203,8 +204,8 @@ def detail_notes(
         if key == "account_reference" and model == "customer_balance":
             continue
         counts = dict.fromkeys(details, 0)
-        worth_a_look = _differing(parts, key, details, seed=seed)
-        for mine in _chosen(accepted, key, worth_a_look, seed):
+        candidates = _differing(parts, key, details, seed=seed)
+        for mine in _chosen(accepted, key, candidates, seed):
             for name, count in _with_several(mine, key, details).items():
                 counts[name] += count
         thing = key.removesuffix("_reference")
@@ -225,9 +226,9 @@ def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> 
     return {name: int(count or 0) for name, count in counts.row(0, named=True).items()}
 
 
-def with_lines(told: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def add_bill_lines(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """What is said of records, with lines (`line_items.LINES` and `line`) that follow the first one of their bill."""
-    said = lines.select(
+    bill_lines = lines.select(
         pl.col("record").cast(pl.Int64),
         "line",
         verdict=pl.lit("line"),
@@ -235,10 +236,12 @@ def with_lines(told: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         message=pl.lit(None, pl.String),
         duplicate_of=pl.col("line_of").cast(pl.Int64),
     )
-    return pl.concat([told, said.select(told.columns)]).sort("record")
+    return pl.concat([findings, bill_lines.select(findings.columns)]).sort("record")
 
 
-def merge_findings(told: pl.DataFrame, found: Found, message: Callable[[str], str]) -> pl.DataFrame:
+def merge_findings(
+    findings: pl.DataFrame, found: RecordFindings, message: Callable[[str], str]
+) -> pl.DataFrame:
     """What is said of records (`content.FINDINGS`), with what was found across them: codes and messages behind those
     that stand."""
     codes = found.filter(pl.col("code").is_not_null())
@@ -257,7 +260,7 @@ def merge_findings(told: pl.DataFrame, found: Found, message: Callable[[str], st
     touched = (
         found.select("record", "line")
         .unique()
-        .join(told.drop("line"), on="record", how="left")
+        .join(findings.drop("line"), on="record", how="left")
         .join(rejected, on="record", how="left")
         .join(copies, on="record", how="left")
         .with_columns(
@@ -268,7 +271,7 @@ def merge_findings(told: pl.DataFrame, found: Found, message: Callable[[str], st
             verdict=pl.when(hit).then(pl.lit("rejected")).otherwise(pl.lit("duplicate")),
             duplicate_of=pl.col("copy_of"),
         )
-        .select(told.columns)
+        .select(findings.columns)
     )
-    others = told.join(touched.select("record"), on="record", how="anti")
+    others = findings.join(touched.select("record"), on="record", how="anti")
     return pl.concat([others, touched]).sort("record")

@@ -40,7 +40,7 @@ def _record_rules() -> Iterator[Rule]:
     )
 
 
-def _crossing_rules() -> Iterator[Rule]:
+def _cross_record_rules() -> Iterator[Rule]:
     yield Rule(
         "bill_reference.contradiction",
         "appears more than once with different values; lines of one bill are added up only under feed.line_items: sum",
@@ -139,7 +139,7 @@ RULES: dict[str, Rule] = {
         _record_rules(),
         correction_rules(),
         FIELD_RULES,
-        _crossing_rules(),
+        _cross_record_rules(),
         _loading_rules(),
         _api_rules(),
     )

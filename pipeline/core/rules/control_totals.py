@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core.names import SIDECAR_ENDING
 from pipeline.core.totals import Totals
-from pipeline.core.values.money import exponents, format_amount, read_total
+from pipeline.core.values.money import exponents, format_amount, parse_total
 from pipeline.errors import FileRefused
 from schemas.control import Control
 from schemas.feed import Feed
@@ -107,11 +107,11 @@ def _differences(declared: ControlTotals, counted: ControlTotals) -> Iterator[st
     if declared.records != counted.records:
         yield f"{declared.records} records declared, {counted.records} found"
     for currency in sorted({*declared.amounts_minor, *counted.amounts_minor}):
-        said, found = declared.amounts_minor.get(currency), counted.amounts_minor.get(currency, 0)
-        if said is None:
+        stated, found = declared.amounts_minor.get(currency), counted.amounts_minor.get(currency, 0)
+        if stated is None:
             yield f"no sum of {currency} declared, {format_amount(currency, found)} found"
-        elif said != found:
-            yield f"{format_amount(currency, said)} declared, {format_amount(currency, found)} found"
+        elif stated != found:
+            yield f"{format_amount(currency, stated)} declared, {format_amount(currency, found)} found"
     if declared.hash_total != counted.hash_total:
         yield f"hash total {declared.hash_total} declared, {counted.hash_total} found"
 
@@ -144,9 +144,9 @@ def _from_trailer(text: str, control: Control, feed: Feed) -> ControlTotals:
 
 def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals:
     document = _document(content)
-    wanted = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
-    if not isinstance(document, dict) or document.keys() != wanted:
-        raise _Unreadable(f"is not a JSON object of {', '.join(sorted(wanted))} and nothing else")
+    expected = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
+    if not isinstance(document, dict) or document.keys() != expected:
+        raise _Unreadable(f"is not a JSON object of {', '.join(sorted(expected))} and nothing else")
     records, amounts = document["records"], document["amounts"]
     if type(records) is not int or not 0 <= records < 10**MAX_COUNT_DIGITS:
         raise _Unreadable("has records that are not a whole number")
@@ -189,7 +189,7 @@ def _no_float(_: str) -> NoReturn:
 def _amount(text: object, currency: str, feed: Feed, where: str) -> int:
     if currency not in exponents():
         raise _Unreadable(f"has {where} whose currency is not a recognised currency code")
-    amount = read_total(text.strip(), currency, feed.amount) if isinstance(text, str) else None
+    amount = parse_total(text.strip(), currency, feed.amount) if isinstance(text, str) else None
     if amount is None:
         raise _Unreadable(f"has {where} that is not a {currency} amount in the feed's format, as text")
     return amount

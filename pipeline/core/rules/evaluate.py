@@ -68,25 +68,27 @@ class RuleResults(NamedTuple):
 def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     """Apply every rule to canonical text (of `normalise.canonical`).
 
-    `stated_<name>` (String) stays in the values for each reference of `Layout.blended`, for the rules across records,
+    `stated_<name>` (String) stays in the values for each of `Layout.derived_references`, for the rules across records,
     and `reject_record` (Int64) of a corrected rejects file.
     """
     records = records.with_columns(_read(records, layout))
     rules = field_rules_of(layout)
     broken = pl.any_horizontal(pl.col("damage").is_not_null(), *(broken for _, broken in rules))
-    stated = [f"stated_{name}" for name in layout.blended()]
+    stated = [f"stated_{name}" for name in layout.derived_references()]
     stated += ["reject_record"] if layout.is_correction else []
-    judged = (
+    evaluated = (
         records.lazy()
         .with_columns(broken=broken.fill_null(value=False))
         .select(pl.col("broken"), *_values(records, layout), *stated)
         .collect()
     )
-    return RuleResults(judged.drop("broken"), _findings(records.filter(judged["broken"]), rules, layout))
+    return RuleResults(
+        evaluated.drop("broken"), _findings(records.filter(evaluated["broken"]), rules, layout)
+    )
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
-    """What is read out of text before it is judged: `<column>:<what>` of each amount and date, and `phone_e164`."""
+    """What is read out of text before it is evaluated: `<column>:<what>` of each amount and date, and `phone_e164`."""
     yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
     column = AMOUNT[layout.feed.model]
     read = {column: _amounts(records, column, layout)}
@@ -104,8 +106,8 @@ def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame
         return money.parse_amounts(records[column], currencies, style)
     first, second = records[f"{column}:first"], records[f"{column}:second"]
     if source.signs is None:
-        return money.less(first, second, currencies, style)
-    return money.signed(first, second, currencies, style, source.signs)
+        return money.debits_less_credits(first, second, currencies, style)
+    return money.with_sign_column(first, second, currencies, style, source.signs)
 
 
 def _date_formats(layout: Layout, name: str) -> list[str]:

@@ -220,13 +220,13 @@ def _content_examples() -> dict[str, Example | Story]:
 def _object_examples() -> dict[str, Example | Story]:
     good = json.dumps(_BASE["bill"])
 
-    def told(line: str) -> Example:
+    def ndjson(line: str) -> Example:
         return Example(line, f"{good}\n{line}\n".encode(), name="bills.ndjson")
 
     return {
-        "record.json": told('{"customer_reference": "C-1",'),
-        "record.duplicate_key": told('{"currency": "ZAR", "currency": "USD"}'),
-        "record.value_type": told('{"currency": ["ZAR"]}'),
+        "record.json": ndjson('{"customer_reference": "C-1",'),
+        "record.duplicate_key": ndjson('{"currency": "ZAR", "currency": "USD"}'),
+        "record.value_type": ndjson('{"currency": ["ZAR"]}'),
     }
 
 
@@ -336,7 +336,7 @@ def _field_examples() -> dict[str, Example | Story]:
     return found
 
 
-def _crossing_examples() -> dict[str, Example | Story]:
+def _cross_record_examples() -> dict[str, Example | Story]:
     return {
         "bill_reference.contradiction": _several({"amount_due": "10.00"}, {"amount_due": "20.00"}),
         "line_items.differ": _several({"customer_name": "Ann"}, {"customer_name": "Bo"}, line_items="sum"),
@@ -390,7 +390,7 @@ EXAMPLES: dict[str, Example | Story] = {
     **_reference_examples(),
     **_amount_examples(),
     **_field_examples(),
-    **_crossing_examples(),
+    **_cross_record_examples(),
     **_stories(),
 }
 """Code → its example."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.core.rules.across_records import Found, differ
+from pipeline.core.rules.across_records import RecordFindings, differ
 from pipeline.core.rules.api_limits import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
 
 LINES_AT_ONCE = 400_000
@@ -26,9 +26,9 @@ LINES: dict[str, type[pl.UInt32]] = {"record": pl.UInt32, "line_of": pl.UInt32}
 file, held at once."""
 
 
-def judged(
+def evaluate_bills(
     repeated: pl.LazyFrame, records: int, rejected: pl.Series, *, identical: bool, seed: int
-) -> Iterator[tuple[Found, pl.DataFrame]]:
+) -> Iterator[tuple[RecordFindings, pl.DataFrame]]:
     """What is wrong with bills of several lines, and the lines (`LINES`) of those that are right.
 
     `repeated`: the values and `print` of all `records` whose bill reference is there more than once. `rejected`: those
@@ -54,7 +54,7 @@ def judged(
         yield _found(lines.join(bills, on=KEY, maintain_order="left"))
 
 
-def _found(lines: pl.DataFrame) -> tuple[Found, pl.DataFrame]:
+def _found(lines: pl.DataFrame) -> tuple[RecordFindings, pl.DataFrame]:
     codes = {
         "line_items.differ": pl.col("differ"),
         "line_items.identical": pl.col("same"),
@@ -71,7 +71,7 @@ def _found(lines: pl.DataFrame) -> tuple[Found, pl.DataFrame]:
     return pl.concat(found), right.select("record", line_of="lead").cast(pl.UInt32)
 
 
-def singles_out_of_range(values: pl.LazyFrame, several: pl.Series, *, seed: int) -> Found:
+def singles_out_of_range(values: pl.LazyFrame, several: pl.Series, *, seed: int) -> RecordFindings:
     """Bills of one line whose amount the API does not take. `several`: hashes of references of more lines."""
     within = pl.col("amount_minor").is_between(MIN_AMOUNT_DUE_MINOR, MAX_AMOUNT_DUE_MINOR)
     alone = ~pl.col(KEY).hash(seed).is_in(several.implode()) | pl.col(KEY).is_null()

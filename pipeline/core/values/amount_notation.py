@@ -55,24 +55,24 @@ def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
     traits = [*_traits(style)]
     called = [pl.when(each.seen).then(pl.lit(each.called)) for each in traits]
     keys = [pl.when(each.seen).then(pl.lit(f"feed.{each.key}")) for each in traits if each.key]
-    what = pl.concat_list(called).list.drop_nulls()
-    wanted = pl.concat_list(keys).list.drop_nulls().list.unique(maintain_order=True)
+    traits_seen = pl.concat_list(called).list.drop_nulls()
+    keys_to_set = pl.concat_list(keys).list.drop_nulls().list.unique(maintain_order=True)
     return (
         pl.DataFrame({"text": texts})
         .lazy()
         .with_columns(
             pl.col("text").str.extract(_USUAL, group).alias(name) for group, name in enumerate(parts, start=1)
         )
-        .with_columns(what=what, wanted=wanted)
+        .with_columns(traits_seen=traits_seen, keys_to_set=keys_to_set)
         .select(
-            told=pl.when(pl.col("number").is_not_null() & (pl.col("what").list.len() > 0)).then(
-                pl.col("what").list.join(", ")
-                + pl.when(pl.col("wanted").list.len() > 0)
-                .then(pl.lit(_ASK) + pl.col("wanted").list.join(" and "))
+            notation=pl.when(pl.col("number").is_not_null() & (pl.col("traits_seen").list.len() > 0)).then(
+                pl.col("traits_seen").list.join(", ")
+                + pl.when(pl.col("keys_to_set").list.len() > 0)
+                .then(pl.lit(_ASK) + pl.col("keys_to_set").list.join(" and "))
                 .otherwise(pl.lit(""))
             )
         )
-        .collect()["told"]
+        .collect()["notation"]
     )
 
 

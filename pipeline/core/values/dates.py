@@ -35,22 +35,27 @@ _PLAIN = {
 def parse_dates(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "en") -> pl.DataFrame:
     """Read a column by the formats: the day, and what is wrong with the text.
 
-    Columns: `day` (String, YYYY-MM-DD), `told` (String: what a text of no declared format is, where that is known), and
-    true or false `format`, `impossible` and `ambiguous`. Null text is neither a day nor a fault. Plain dates that every
-    year has are read at once, only the rest is read closely.
+    `formats`: as `feed.date_formats`, with none of which `date_formats.problems` found anything wrong. `language`: of the
+    names of months. Columns of the result, one row a text:
+    - `day` (String, YYYY-MM-DD), null where the text is not a date;
+    - `notation` (String): what a text of no declared format is, with the key to set; null where that is not known;
+    - `format` (Boolean): the text looks like none of the formats;
+    - `impossible` (Boolean): it looks like one, and there is no such day;
+    - `ambiguous` (Boolean): two formats read it as different days.
+    Null text is neither a day nor a problem. Usual dates are read by one pattern, only the rest takes the slow path.
     """
     frame = pl.DataFrame({"text": texts})
     plain = pl.lit(None, pl.String)
     if list(formats) == [ISO]:
         plain = pl.when(pl.col("text").str.contains(_EVERY_YEAR)).then("text")
     elif len(formats) == 1:
-        plain = _plainly(formats[0], language)
-    read = frame.with_columns(day=plain, told=pl.lit(None, pl.String)).drop("text")
+        plain = _fast_path(formats[0], language)
+    read = frame.with_columns(day=plain, notation=pl.lit(None, pl.String)).drop("text")
     rest = read["day"].is_null() & texts.is_not_null()
-    return merge_slow_path(read, _PROBLEMS, rest, lambda: _closely(frame.filter(rest), formats, language))
+    return merge_slow_path(read, _PROBLEMS, rest, lambda: _slow_path(frame.filter(rest), formats, language))
 
 
-def _plainly(date_format: str, language: DateLanguage) -> pl.Expr:
+def _fast_path(date_format: str, language: DateLanguage) -> pl.Expr:
     """Days of texts in which everything has its usual width; null elsewhere."""
     text, none = pl.col("text"), pl.lit(None, pl.String)
     parts: dict[str, pl.Expr] = {}
@@ -73,7 +78,7 @@ def _plainly(date_format: str, language: DateLanguage) -> pl.Expr:
     return pl.when(text.str.contains(f"^{gate}$") & day.str.contains(_EVERY_YEAR)).then(day)
 
 
-def _closely(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage) -> pl.DataFrame:
+def _slow_path(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage) -> pl.DataFrame:
     """What `reading` says, of `text`."""
     first, last = pl.col("first"), pl.col("last")
     text = pl.col("text")
@@ -85,7 +90,7 @@ def _closely(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage
         .with_columns(text=dates["text"], fits=fits.select(pl.any_horizontal(pl.all())).to_series())
         .select(
             day=pl.when(first == last).then(first),
-            told=pl.when(first.is_null()).then(_notation(formats, language)),
+            notation=pl.when(first.is_null()).then(_notation(formats, language)),
             format=first.is_null() & ~pl.col("fits"),
             impossible=first.is_null() & pl.col("fits"),
             ambiguous=(first != last).fill_null(value=False),
@@ -95,16 +100,18 @@ def _closely(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage
 
 def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
     """What a text that fits no format is nevertheless, and the key to set; null where that is not known."""
-    text, said = pl.col("text"), pl.lit(None, pl.String)
+    text, notation = pl.col("text"), pl.lit(None, pl.String)
     named = [each for each in formats if {"b", "B"} & set(re.findall("%(.)", each))]
     for other in reversed(LANGUAGES if named else ()):
         fits = pl.any_horizontal(_read(text, each, other)["day"].is_not_null() for each in named)
-        told = (
+        text_of_notation = (
             "the name of the month is in another language."
             f" Ask whoever maintains the config to set feed.date_language: {other}"
         )
-        said = pl.when(fits & pl.lit(other != language)).then(pl.lit(told)).otherwise(said)
-    return said
+        notation = (
+            pl.when(fits & pl.lit(other != language)).then(pl.lit(text_of_notation)).otherwise(notation)
+        )
+    return notation
 
 
 def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:

@@ -66,20 +66,22 @@ def grouped(number: int) -> str:
 def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
     """Read a column of amounts: in minor units, and what is wrong with the text.
 
-    Columns: `minor` (Int64), `told` (String: what an undeclared form is, where that is known), and true or false
+    Columns: `minor` (Int64), `notation` (String: what an undeclared form is, where that is known), and true or false
     `format`, `ambiguous`, `spreadsheet`, `other_currency` (the code beside the number is not that of the record),
     `too_precise` and `too_long` (more digits than any amount has). Null text is neither an amount nor a fault. With
     `unit: major` a record whose currency is not in `exponents()` has no amount, and no fault for it. What is written
     plainly is read at once, only the rest closely.
     """
     frame = pl.DataFrame({"text": texts, "currency": currencies})
-    plain = frame.with_columns(minor=_plainly(currencies, style), told=pl.lit(None, pl.String))
+    plain = frame.with_columns(minor=_fast_path(currencies, style), notation=pl.lit(None, pl.String))
     plain = plain.drop("text", "currency")
     rest = plain["minor"].is_null() & texts.is_not_null()
-    return merge_slow_path(plain, _PROBLEMS, rest, lambda: _told(frame.filter(rest), style))
+    return merge_slow_path(plain, _PROBLEMS, rest, lambda: _slow_path(frame.filter(rest), style))
 
 
-def less(debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
+def debits_less_credits(
+    debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat
+) -> pl.DataFrame:
     """Read debits less credits, as `reading` does; an empty one is nothing, and two are no amount.
 
     `sign` (Boolean) is one problem more: a minus in a column of debits or credits may be meant in two ways.
@@ -92,13 +94,13 @@ def less(debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: Am
     sign = ((pl.col("debit:minor") < 0) | (pl.col("credit:minor") < 0)).fill_null(value=False)
     return both.select(
         minor=pl.when(~sign & ~(pl.col("debit") & pl.col("credit"))).then(debit - credit),
-        told=pl.coalesce("debit:told", "credit:told"),
+        notation=pl.coalesce("debit:notation", "credit:notation"),
         **{each: pl.col(f"debit:{each}") | pl.col(f"credit:{each}") for each in _PROBLEMS},
         sign=sign,
     )
 
 
-def signed(
+def with_sign_column(
     values: pl.Series, signs: pl.Series, currencies: pl.Series, style: AmountFormat, meaning: SignedValue
 ) -> pl.DataFrame:
     """Read numbers whose sign is another column's, as `reading` does.
@@ -119,17 +121,17 @@ def signed(
     )
 
 
-def _told(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
-    """What `_closely` finds and, of texts that are an amount in no declared form, what they are."""
-    found = _closely(amounts, style)
+def _slow_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
+    """What `_parse` finds and, of texts that are an amount in no declared form, what they are."""
+    found = _parse(amounts, style)
     odd = (found["format"] | found["ambiguous"]).fill_null(value=False)
-    told = pl.repeat(None, len(found), dtype=pl.String, eager=True)
+    notations = pl.repeat(None, len(found), dtype=pl.String, eager=True)
     if odd.any():
-        told = told.scatter(odd.arg_true(), notation(amounts.filter(odd)["text"], style))
-    return found.with_columns(told=told)
+        notations = notations.scatter(odd.arg_true(), notation(amounts.filter(odd)["text"], style))
+    return found.with_columns(notation=notations)
 
 
-def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
+def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
     """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
     text = pl.col("text")
     number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
@@ -148,7 +150,7 @@ def _plainly(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
     return found
 
 
-def _closely(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_DIGITS) -> pl.DataFrame:
+def _parse(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_DIGITS) -> pl.DataFrame:
     """What `reading` says, of `text` and `currency`; `minor` is Int128 where `max_digits` is more than Int64 holds."""
     whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
     stated, text, currency = pl.col("text"), pl.col("plain"), pl.col("currency")
@@ -200,14 +202,14 @@ def _closely(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MA
     )
 
 
-def read_total(text: str, currency: str, style: AmountFormat) -> int | None:
+def parse_total(text: str, currency: str, style: AmountFormat) -> int | None:
     """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency.
 
     Zeros too many are taken here: a sum only confirms what was counted, so a wrong reading of it cannot pass.
     """
     style = style.model_copy(update={"extra_zeros": True})
     amount = pl.DataFrame({"text": [text], "currency": [currency]})
-    found: int | None = _closely(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
+    found: int | None = _parse(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
     return found
 
 

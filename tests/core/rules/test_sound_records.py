@@ -134,7 +134,7 @@ def test_amounts_are_the_same_read_at_once_or_closely(style: dict[str, object], 
     form = AmountFormat.model_validate(style)
     texts = pl.Series(["7.00", None, *TEXTS["amount"], "7"], dtype=pl.String)
     currencies = pl.Series([currency] * len(texts), dtype=pl.String)
-    closely = money._told(pl.DataFrame({"text": texts, "currency": currencies}), form)
+    closely = money._slow_path(pl.DataFrame({"text": texts, "currency": currencies}), form)
     at_once = money.parse_amounts(texts, currencies, form)
     assert_frame_equal(at_once.fill_null(value=False), closely.select(at_once.columns).fill_null(value=False))
 
@@ -148,5 +148,5 @@ def test_every_day_of_some_years_is_the_same_read_at_once_or_closely() -> None:
             for day in range(33)
         ]
     )
-    closely = dates._closely(texts.to_frame("text"), [ISO], "en")
+    closely = dates._slow_path(texts.to_frame("text"), [ISO], "en")
     assert_frame_equal(dates.parse_dates(texts, [ISO]).fill_null(value=False), closely.fill_null(value=False))

@@ -146,7 +146,9 @@ def test_ten_thousand_amounts_of_an_undeclared_notation_are_rejected_or_exact(na
                     assert row["minor"] == amount, (text, style, currency)
             if style == STYLES[0] and currency == "ZAR":
                 told = {
-                    row["told"] for row in read([text for text, _ in made], currency, style) if row["told"]
+                    row["notation"]
+                    for row in read([text for text, _ in made], currency, style)
+                    if row["notation"]
                 }
                 assert any(key in each for each in told), told
 
@@ -178,7 +180,7 @@ def test_an_undeclared_notation_is_told_as_what_it_is(
 ) -> None:
     (row,) = read([text], "ZAR", {"unit": "major", **style})
     assert row["minor"] is None
-    assert row["told"] == told
+    assert row["notation"] == told
 
 
 MAJOR = AmountFormat(unit="major")
@@ -197,7 +199,7 @@ def test_a_thousand_debits_less_credits_are_what_decimal_says() -> None:
     ]
     texts = [[None if each is None else f"{Decimal(each).scaleb(-2)}" for each in pair] for pair in amounts]
     texts = [[each and f"{Decimal(each):.2f}" for each in pair] for pair in texts]
-    found = money.less(
+    found = money.debits_less_credits(
         column(*(pair[0] for pair in texts)),
         column(*(pair[1] for pair in texts)),
         column(*["ZAR"] * 1000),
@@ -225,7 +227,7 @@ def test_a_thousand_debits_less_credits_are_what_decimal_says() -> None:
     ],
 )
 def test_debit_less_credit(debit: str | None, credit: str | None, expected: int | str | None) -> None:
-    (row,) = money.less(column(debit), column(credit), column("ZAR"), MAJOR).rows(named=True)
+    (row,) = money.debits_less_credits(column(debit), column(credit), column("ZAR"), MAJOR).rows(named=True)
     problems = [name for name in (*PROBLEMS, "sign") if row[name]]
     assert (row["minor"], problems) == ((None, [expected]) if isinstance(expected, str) else (expected, []))
 
@@ -247,6 +249,6 @@ def test_debit_less_credit(debit: str | None, credit: str | None, expected: int 
     ],
 )
 def test_a_number_and_its_sign(value: str | None, sign: str | None, expected: int | str | None) -> None:
-    (row,) = money.signed(column(value), column(sign), column("ZAR"), MAJOR, SIGNS).rows(named=True)
+    (row,) = money.with_sign_column(column(value), column(sign), column("ZAR"), MAJOR, SIGNS).rows(named=True)
     problems = [name for name in (*PROBLEMS, "sign") if row[name]]
     assert (row["minor"], problems) == ((None, [expected]) if isinstance(expected, str) else (expected, []))
