@@ -1,6 +1,8 @@
 """Check: a landed file becomes a checked file: each record accepted, rejected or a duplicate, all of it counted.
 
-Memory is bounded: records pass in batches into Parquet parts; rules across records work on one bucket at a time.
+The order: open the file; every record by itself, batch by batch; records compared with each other; a correction
+compared with its original; control totals, proportion and limits of the whole file. Memory is bounded: batches pass
+into Parquet parts, and rules across records work on one bucket at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from pipeline.check.corrections import Review
 from pipeline.check.cross_record_rules import CrossRecordRules, write_findings
 from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
-from pipeline.core.mapping.layout import Layout, lay_out
+from pipeline.core.mapping.fit_feed import lay_out
+from pipeline.core.mapping.layout import Layout
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.prefetch import prefetched
@@ -34,14 +37,16 @@ from schemas.results import ControlFacts
 from schemas.settings import Limits
 
 MANY_RECORDS = 20
-"""Of fewer records a single one is a large share."""
+"""From so many records on `max_reject_ratio` is applied; of fewer a single one is a large share."""
 SHARE_OF_FEW = 0.5
+"""Share of rejected records that refuses a file of fewer than `MANY_RECORDS`."""
 _OUTCOMES = {
     "accepted": Outcome.NOT_ATTEMPTED,
     "rejected": Outcome.REJECTED,
     "duplicate": Outcome.DUPLICATE,
     "line": Outcome.NOT_ATTEMPTED,
 }
+"""Verdict of a check → outcome of the record as long as nothing is sent."""
 
 
 def check(
@@ -52,11 +57,16 @@ def check(
     originals: Originals | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> CheckedFile:
-    """Apply every rule to a landed file; a refused file comes back with `refusal`, not as an exception.
+    """Apply every rule to a landed file.
 
-    `originals`: for a corrected rejects file, what is known of its original; without it nothing is compared.
-    Records go to `workspace/records/`, our plain copy of a file that is no plain text to `workspace/plain`.
-    `progress` is told the bytes of the file read so far.
+    `workspace`: a folder of the caller's own; records go to `workspace/records/`, our plain copy of a file that is no
+    plain text to `workspace/plain`. `originals`: for a corrected rejects file, what is known of its original; without
+    it nothing is compared. `progress` is called with the bytes of the file read so far.
+
+    A refused file comes back with `refusal`, not as an exception, so that it is reported like any other.
+
+    Raises:
+        DiskFull: no room in the workspace.
     """
     landed = with_detected_dialect(landed)
     work = _Check(landed, workspace, Parts(workspace / "records"), limits, originals)
@@ -69,7 +79,9 @@ def check(
 
 @dataclass(slots=True)
 class _Check:
-    """One file being checked."""
+    """One file being checked. Use `run` once, then `result`; that is whole also when `run` raised FileRefused
+    midway.
+    """
 
     landed: LandedFile
     workspace: Path
@@ -89,6 +101,12 @@ class _Check:
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
+        """All rules, in the order in which they can be told apart. Raises FileRefused; what was found until then is
+        kept.
+
+        Lines of one bill come after a comparison with the original, since a line that is wrong for any reason rejects
+        its bill; everything else across records comes before it.
+        """
         self.file = open_records(self.landed, self.limits, self.workspace)
         self.notes += self.file.notes
         layout = lay_out(
@@ -117,6 +135,11 @@ class _Check:
         self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
+        """Read, map, check and write every record, some batches ahead (`prefetched`): parsing and checking are
+        parallel.
+
+        `hashed` is summed here because the column need not be mapped, and is not kept.
+        """
         batches = file.batches(progress=progress, is_trailer=self._take_trailer)
         positions = layout.positions()
         digits = self._hash_digits(layout)
@@ -172,6 +195,10 @@ class _Check:
         return control.hash_total.digits
 
     def _confirm_totals(self) -> None:
+        """Raises FileRefused where declared totals are missing, unreadable, or not what the file holds.
+
+        Counted before any limit on rejects: a cut file is refused as cut, not for the rejects that the cut caused.
+        """
         feed, name = self.landed.feed, self.landed.name
         if feed.control is None:
             return
@@ -186,6 +213,7 @@ class _Check:
             confirm(declared, self.control.counted, totals, name)
 
     def _refuse_out_of_proportion(self) -> None:
+        """Raises FileRefused where the file is not what `feed.expect` says."""
         expect, paths = self.landed.feed.expect, self.parts.paths()
         if expect is not None:
             refuse_out_of_proportion(
@@ -200,6 +228,7 @@ class _Check:
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
 
     def _apply_cross_record_rules(self, file: Records, layout: Layout) -> None:
+        """Records compared with each other; see `CrossRecordRules`."""
         if not self.parts.paths():
             return
         seed = across_records.seed_of(self.landed.sha256)
@@ -208,6 +237,7 @@ class _Check:
         self.notes += rules.notes()
 
     def _refuse_empty(self) -> None:
+        """Raises FileRefused for a header alone; an export that failed looks just so."""
         if not self.parts.records() and not self.landed.feed.may_be_empty:
             raise FileRefused(
                 name=self.landed.name,
@@ -217,6 +247,7 @@ class _Check:
             )
 
     def _refuse_for_rejects(self) -> None:
+        """Raises FileRefused where more records are rejected than feed and limits allow."""
         rejects, records = self._unexpected_rejects()
         feed = self.landed.feed
         if rejects and (feed.on_reject or self.limits.on_reject) == "refuse_file":
@@ -230,6 +261,9 @@ class _Check:
             self._refuse_for_share(rejects, records)
 
     def _refuse_for_share(self, rejects: int, records: int) -> None:
+        """The feed's `max_reject_ratio` and `max_rejects` overrule those of `limits`; a ratio of 1 allows
+        everything.
+        """
         feed = self.landed.feed
         ratio = self.limits.max_reject_ratio if feed.max_reject_ratio is None else feed.max_reject_ratio
         most = self.limits.max_rejects if feed.max_rejects is None else feed.max_rejects
@@ -258,6 +292,7 @@ class _Check:
         return int(found.collect(engine="streaming").item()), self.parts.records()
 
     def result(self) -> CheckedFile:
+        """The checked file as far as `run` came; of a refused one totals and codes are those found until then."""
         checked = CheckedFile(
             landed=self.landed,
             records=self.parts.folder,
@@ -283,6 +318,7 @@ class _Check:
         )
 
     def _totals(self) -> Totals:
+        """Records and minor units by currency and verdict. An unreadable currency is None here, `?` in reports."""
         totals = Totals()
         currency = pl.when(pl.col("currency_readable")).then(pl.col("currency")).alias("currency")
         for path in self.parts.paths():  # of a whole file at once, what is said of its records may be much
@@ -307,6 +343,7 @@ class _Check:
         return totals
 
     def _code_counts(self) -> dict[str, int]:
+        """Code → records with it, in the order of the catalogue."""
         codes = findings_of(*self.parts.paths()).select(pl.col("codes").explode().drop_nulls())
         found = dict(codes.group_by("codes").len().collect(engine="streaming").iter_rows())
         return {code: found[code] for code in catalogue.RULES if code in found}

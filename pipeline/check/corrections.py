@@ -25,12 +25,14 @@ from schemas.feed import Model
 SHOWN_CHANGES = 1_000
 """Spelled out for a person; of the rest only the number is given."""
 SHOWN_AMOUNTS = 5
+"""Amounts out of proportion that are spelled out in the reason of a hold."""
 _HASH_SEED = 0
+"""Any will do: equal hashes are compared exactly afterwards."""
 
 
 @dataclass(slots=True)
 class _ShownLines:
-    """Lines for a person, the first of them spelled out."""
+    """Lines for a person: the first `SHOWN_CHANGES` spelled out, of the rest the number."""
 
     count: int = 0
     lines: list[str] = field(default_factory=list)
@@ -70,7 +72,8 @@ class Review:
     def run(self) -> across_records.RecordFindings:
         """What is found against records, in addition to what was found before; `holds` and `notes` are set then.
 
-        Raises FileRefused when records of a rejects file without numbers fit none of the original for certain.
+        Raises:
+            FileRefused: records of a rejects file without numbers belong to none of the original for certain.
         """
         if not self.numbered:
             self._number()
@@ -94,10 +97,15 @@ class Review:
 
     @property
     def _kind(self) -> Kind:
+        """Kind of the record that a row stands for: a bill, or the owner of a balance."""
         return LEAF_OF[self.model]
 
     def _number(self) -> None:
-        """Tell by its reference which record of the original each one stands for."""
+        """Find by its reference which record of the original each one stands for, and write that as its
+        `reject_record`.
+
+        Raises FileRefused where a record that is not rejected has no such original, or several.
+        """
         lost = 0
         for part, path in enumerate(self.parts.paths()):
             values = scan_parts(path).drop("reject_record").collect()
@@ -122,7 +130,10 @@ class Review:
             )
 
     def _loaded_elsewhere(self) -> pl.DataFrame:
-        """References of this file that the original or another correction loaded (columns of `LOADED`)."""
+        """References of this file that the original or another correction loaded (columns: LOADED).
+
+        Hashes choose them, since the original may have loaded millions and this file corrects a few.
+        """
         leaf = f"{self._kind}_reference"
         hashes = [
             scan_parts(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
@@ -135,6 +146,9 @@ class Review:
         return pl.concat(found)
 
     def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.RecordFindings]:
+        """What is wrong with the records of one part as corrections, as `RecordFindings`; `_compare` sees the
+        others.
+        """
         columns = ("record", "line", "reject_record", *COMPARED)
         rows = (
             scan_parts(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
@@ -172,7 +186,7 @@ class Review:
         return free
 
     def _compare(self, good: pl.DataFrame) -> None:
-        """What of the records that are to be sent a person must look at."""
+        """Collect what a person must look at before these records are sent: see `_holds`."""
         self._changed.add(
             int(sum(good[f"{name}:changed"].sum() for name in COMPARED)),
             corrections.changes(good, amount=AMOUNT[self.model]),
@@ -189,6 +203,7 @@ class Review:
         self._unmeasured += good.filter(corrections.unlike() & ~known).height
 
     def _holds(self) -> Iterable[Hold]:
+        """Reasons to hold the file, each once, with all that it is about."""
         if count := self._changed.count:
             what = "1 value that was" if count == 1 else f"{count} values that were"
             yield Hold(
@@ -223,6 +238,7 @@ class Review:
             )
 
     def _notes(self) -> Iterable[str]:
+        """What is worth a note and holds nothing."""
         if self._unmeasured:
             what = "1 amount" if self._unmeasured == 1 else f"{self._unmeasured} amounts"
             yield f"{what} could not be compared, neither with the original nor with what its feed loaded"

@@ -22,7 +22,11 @@ from pipeline.edge.reader.open_records import Records
 
 @dataclass(slots=True)
 class CrossRecordRules:
-    """The records of one file, each of them judged by itself. Use `run` once."""
+    """The rules across the records of one file, every record of which has been checked by itself. Use `run` once.
+
+    `is_trailer`: whether the text of the last record is the declared trailer, which is not a record. `seed`: of
+    hashes, from `across_records.seed_of`.
+    """
 
     file: Records
     layout: Layout
@@ -31,7 +35,12 @@ class CrossRecordRules:
     seed: int
 
     def run(self) -> None:
-        """Write what is found across records beside them."""
+        """Write what is found across records beside what was found of each of them by itself.
+
+        First the rules in which records may agree (an account under one customer, a currency, a collision), over all
+        records at once. Then those of references that should be there once: their records are read again, with all
+        columns.
+        """
         model, paths = self.layout.feed.model, self.parts.paths()
         one_by_one, found = [scan_parts(path) for path in paths], [across_records.no_findings()]
         rules = (
@@ -53,7 +62,12 @@ class CrossRecordRules:
             self.parts.forget_repeated()
 
     def _write_repeated(self, key: str, candidates: pl.Series) -> int:
-        """Put the records whose key has one of the hashes, with a print of all their columns, beside the others."""
+        """Put the records whose key has one of the hashes, with a print of all their columns, beside the others; how
+        many.
+
+        A second reading of the file, but only of the few chosen records: keeping a print of every record would cost
+        eight bytes each and a hash over all columns, mapped or not.
+        """
         if candidates.is_empty():
             return 0
         count = 0
@@ -88,7 +102,12 @@ class CrossRecordRules:
         write_findings(self.parts, pl.concat(found), self.layout)
 
     def _bill_lines(self, candidates: pl.Series, count: int, *, identical: bool) -> None:
-        """Records of one bill reference are its lines."""
+        """Add up the lines of each bill, or reject all of them.
+
+        `candidates`: hashes of bill references that appear more than once, `count` records in all; bills of one line
+        are compared with the API's range here as well. `identical`: whether lines that are equal in every column are
+        added up.
+        """
         paths = self.parts.paths()
         found = [line_items.singles_out_of_range(scan_parts(*paths), candidates, seed=self.seed)]
         following = pl.DataFrame(schema=line_items.LINES)
@@ -103,7 +122,7 @@ class CrossRecordRules:
         write_findings(self.parts, pl.concat(found), self.layout, following)
 
     def notes(self) -> list[str]:
-        """What is worth a note across the records that are accepted."""
+        """Sentences about accepted records: how many differ in what, never which."""
         paths, feed, derived = self.parts.paths(), self.layout.feed, self.layout.derived_references()
         one_by_one = [accepted(path) for path in paths]
         notes = [*across_records.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
@@ -116,7 +135,11 @@ class CrossRecordRules:
 def write_findings(
     parts: Parts, found: RecordFindings, layout: Layout, lines: pl.DataFrame | None = None
 ) -> None:
-    """Say what was found, and which records are lines of another one, beside what was said of each record before."""
+    """Add what was found across records to the findings of each part.
+
+    `found`: `RecordFindings` of the whole file. `lines`: records that follow the first line of their bill
+    (`line_items.LINES`). Parts without either are not written again.
+    """
     for number, (first, last) in enumerate(parts.bounds()):
         here = pl.col("record").is_between(first, last)
         mine = found.filter(here)
@@ -139,7 +162,7 @@ def write_findings(
 
 
 def _print(positions: tuple[int, ...], seed: int) -> pl.Expr:
-    """Of all columns, blanks around their texts apart; empty is absent."""
+    """A hash (UInt64) of all columns of a record, blanks around their texts apart; empty is absent."""
     stripped = [pl.col(f"field_{position}").str.strip_chars() for position in positions]
     filled = [pl.when(text != "").then(text).alias(str(number)) for number, text in enumerate(stripped)]
     return pl.struct(filled).hash(seed).alias(PRINT)

@@ -49,6 +49,7 @@ from pipeline.errors import (
 from schemas.feed import Feed
 
 ATTEMPTS = 3
+"""Fetches of one file in one run, the first included."""
 RETRY_S = 600
 """No attempt starts later than this after the first; how long one may take is bounded by its progress."""
 MAX_WORKBOOK_BYTES = 1 << 20
@@ -72,7 +73,7 @@ Progress = Callable[[int], None]
 
 
 class Source(Protocol):
-    """Where files come from. Every method may raise SourceError.
+    """Where files come from: an SFTP server or a drop folder. Every method may raise SourceError.
 
     SourceInterrupted concerns one file, and the next call connects afresh; any other SourceUnreachable, a refused
     login and a wrong host key concern the whole source. One that broke too often is unreachable, until it is closed.
@@ -118,10 +119,13 @@ def collect(
     wait: Callable[[float], None] | None,
     put_back: bool = False,
 ) -> Collected:
-    """Look, wait `settle_s` when something still moves, look again, and sort what is there.
+    """List a source, wait `settle_s` where something still grows, list it again, and sort what is there.
 
-    `sightings` by name; `clock` in UTC; `wait` sleeps that many seconds, or raises when the run is to stop. Without
-    it there is one look, for those who will look again anyway. `put_back`: first finish what a killed run left aside.
+    `sightings`: what the ledger remembers of the source, by name. `clock`: UTC. `wait` sleeps that many seconds, or
+    raises when the run is to stop; without it there is one listing, for callers that come again anyway. `put_back`:
+    first give files their names back that a killed run left aside.
+
+    Raises SourceError where the whole source is concerned; trouble with one file is in `Collected.troubled`.
     """
     now = first_look = clock()
     seen, listing = look(source, sightings, now)
@@ -151,7 +155,11 @@ def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tu
 def land(
     found: Found, source: Source, landing: Path, *, max_file_bytes: int, progress: Progress | None = None
 ) -> LandedFile:
-    """Fetch a file whole into the landing folder; one that broke on its way starts afresh, a few times.
+    """Fetch a file whole into the landing folder, under its SHA-256; one that broke on its way is fetched again, a
+    few times.
+
+    `max_file_bytes`: counted while it is fetched too, since a listing may be wrong. `progress` is called with the
+    bytes so far.
 
     Raises:
         FileTooLarge: before or while it is fetched.
@@ -178,7 +186,9 @@ def land(
 
 
 def control_of(companions: Sequence[RemoteFile], name: str, source: Source) -> bytes | None:
-    """The control file of a bill file, whole as it was listed, or enough of it to see that it is too large."""
+    """The control file of a bill file, whole as it was listed, or enough of it to see that it is too large; None
+    without one.
+    """
     for remote in companions:
         if remote.name == name + SIDECAR_ENDING:
             if remote.size_bytes > MAX_SIDECAR_BYTES:
@@ -238,9 +248,9 @@ def land_named(
 
 
 def _retried(work: Callable[[], T]) -> T:
-    """Do it again when its connection broke, bounded in number and time.
+    """Call `work` again when its connection broke, bounded in number and time.
 
-    Only after one that had served us: a connection that broke at once will do so again.
+    Only after a connection that had served us: one that broke at once will do so again.
     """
     again = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere),
@@ -252,6 +262,7 @@ def _retried(work: Callable[[], T]) -> T:
 
 
 def _is_settling(sighting: Sighting, source: Source, now: datetime) -> bool:
+    """Whether its size and time changed less than `settle_s` ago. Not asked where a done marker says it is whole."""
     if source.done_marker is not None or is_unfinished(sighting.name) or sighting.sha256 is not None:
         return False
     return (now - sighting.first_seen_at).total_seconds() < source.settle_s
@@ -260,6 +271,7 @@ def _is_settling(sighting: Sighting, source: Source, now: datetime) -> bool:
 def _waits_to_settle(
     remote: RemoteFile, what: str, moving: Sighting, source: Source, now: datetime
 ) -> Waiting:
+    """`what` is the file itself or its control file, for the reason."""
     left_s = source.settle_s - (now - moving.first_seen_at).total_seconds()
     return Waiting(remote, f"{what} has not been unchanged for {source.settle_s:g} s", left_s + CLOCK_SLACK_S)
 
@@ -267,6 +279,10 @@ def _waits_to_settle(
 def _classify(
     source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
+    """Each file of a listing into exactly one list of `Collected`.
+
+    By name as far as that tells; only then are the first bytes read, which over SFTP costs round trips.
+    """
     by_name = {sighting.name: sighting for sighting in seen}
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []
@@ -324,6 +340,7 @@ def _classify(
 
 
 def _is_unmatched(name: str, matching: Matching) -> bool:
+    """Whether the name alone matches no feed. A name that matches two is refused later, with its reason."""
     try:
         return match_name(name, matching.feeds) is None
     except FileRefused:
@@ -350,6 +367,7 @@ def _waits_for_control(
 def _match(
     source: Source, matching: Matching, remote: RemoteFile, companions: Companions
 ) -> Found | Unmatched | Troubled:
+    """Which feed a settled file belongs to, by its name or, for corrected rejects, by its first bytes."""
     try:
         head = _retried(lambda: source.read_head(remote, HEAD_BYTES))
         if head.startswith(ZIP) and remote.size_bytes <= MAX_WORKBOOK_BYTES:
@@ -366,6 +384,7 @@ def _match(
 
 
 def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:
+    """The blocks as they come. Raises FileTooLarge as soon as they are more than the limit."""
     got_bytes = 0
     for block in blocks:
         got_bytes += len(block)

@@ -25,6 +25,7 @@ class Sighting:
 
     @property
     def remote(self) -> RemoteFile:
+        """The file as its source describes it, for fetching and moving."""
         return RemoteFile(self.source, self.name, self.size_bytes, self.modified_at, self.first_seen_at)
 
 
@@ -128,7 +129,7 @@ def sighting_of(source: SourceName, row: Mapping[str, object]) -> Sighting:
 
 
 def sighting_row(sighting: Sighting) -> dict[str, object]:
-    """The same, to be remembered."""
+    """A sighting as `ledger.files` stores it: times as RFC 3339."""
     return {
         "name": sighting.name,
         "size_bytes": sighting.size_bytes,

@@ -115,10 +115,11 @@ def patterns(delimiter: str) -> Patterns:
 
 
 _COUNTED_FIELDS = 1000
-"""A pattern that counts more of them grows too large."""
+"""A pattern that counts more fields grows too large for polars' regular expressions."""
 _NOTHING = "[^\\s\\S]"
 
 _CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
+"""C0 controls but for tab, line feed and carriage return; and DEL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,9 @@ def lines_of(text: bytes, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
 def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan:
     """Find the records in physical lines (of `lines_of`); `final` when the file ends with them.
 
-    Most lines are plain: a whole record without quotes. One pattern says so, and all else looks at the others only.
+    Most lines are plain: a whole record without quotes, which one pattern tells. Quotes and damage are looked for in
+    the others alone. A record that the end of `lines` cuts is left out (`Scan.open_line`): the next batch begins with
+    it.
     """
     lines = lines.with_columns(plain=pl.col("text").str.contains(_plain(dialect)))
     quoted = lines.filter(~pl.col("plain") & pl.col("text").str.contains('"', literal=True))
@@ -233,6 +236,7 @@ def _spans(
 
 
 def _join(lines: pl.DataFrame, spans: list[tuple[int, int]], line_end: str) -> pl.DataFrame:
+    """Lines of a record over several of them, joined by their line ends; all other lines as they are."""
     if not spans:
         return lines
     many = pl.DataFrame(spans, schema={"first": pl.Int64, "last": pl.Int64}, orient="row")

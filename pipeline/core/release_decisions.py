@@ -31,6 +31,7 @@ ALWAYS = "file.release_always"
 LIMITED = "file.limited"
 REFUSED = "file.refused_by_person"
 RESTORED = "file.restored"
+"""Codes of holds and of a refusal by a person; their words are in the catalogue (`file_rules`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,12 @@ def totals_text(totals: Totals) -> str:
 
 
 def first_of_feed(feed: str) -> Hold:
+    """A feed with `release: first`, none of whose files has been loaded."""
     return Hold(FIRST, f"no file of feed {feed} has been loaded yet")
 
 
 def always() -> Hold:
+    """A feed with `release: always`."""
     return Hold(ALWAYS, "feed.release is always: each file waits for a person")
 
 
@@ -123,4 +126,5 @@ def restored() -> Hold:
 
 
 def limited(sent: int, left: int) -> Hold:
+    """`--limit` has stopped the file. `sent` and `left`: records."""
     return Hold(LIMITED, f"stopped by --limit: {sent} sent, {left} left")

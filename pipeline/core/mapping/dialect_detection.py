@@ -22,6 +22,7 @@ from pipeline.core.values import dates, money
 from schemas.feed import AmountFormat
 
 DELIMITERS = (",", ";", "\t", "|")
+"""Those that are looked for, the likelier ones first."""
 DATE_FORMATS = (
     "%Y-%m-%d",
     "%d/%m/%Y",
@@ -44,12 +45,15 @@ DATE_FORMATS = (
     "%m/%d/%Y %H:%M",
     "%d.%m.%Y %H:%M",
 )
+"""Formats that are tried, ISO first; day before month is tried before month before day, and both are shown."""
 SAMPLED = 1000
+"""Records that are looked at; a proposal is a beginning, not a proof."""
 MOST_DECIMALS = "CLF"
 """A currency of four decimals: which styles fit is asked before anybody knows the currency."""
 _SIGN = re.compile(
     r"^[-(]?([^\W\d_]{1,3}|[$€£¥₹])[ \u00a0\u202f]?[0-9]|[0-9][ \u00a0\u202f]?([^\W\d_]{1,3}|[$€£¥₹])[-)]?$"
 )
+"""A currency sign or up to three letters in front of or behind a number."""
 _STYLES = tuple(
     {"decimal": decimal, "thousands": thousands, "negative": negative, "grouping": grouping}
     for grouping, negative, thousands, decimal in itertools.product(
@@ -60,6 +64,7 @@ _STYLES = tuple(
     )
     if thousands != decimal and (grouping == "thousand" or thousands == ",")
 )
+"""Every combination of the keys of `feed.amount` that a proposal may contain, the plainest first."""
 
 Found = TypeVar("Found")
 
@@ -74,11 +79,17 @@ class Guess(Generic[Found]):
 
     @property
     def sure(self) -> bool:
+        """Whether there is one reading, and anything that it was drawn from."""
         return len(self.fits) == 1 and self.seen > 0
 
 
 def guess_encoding(head: bytes, *, whole: bool) -> Guess[str]:
-    """By byte order mark, else UTF-8 if it is, else one of the encodings of one byte that cannot be told apart."""
+    """By byte order mark, else UTF-8 where the bytes are, else the two one-byte encodings that bytes cannot tell
+    apart.
+
+    `head`: the beginning of the file. `whole`: whether that is all of it; else it may end in the middle of a
+    character.
+    """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Guess(("utf-16",), 1)
     try:
@@ -89,13 +100,17 @@ def guess_encoding(head: bytes, *, whole: bool) -> Guess[str]:
 
 
 def decoded(head: bytes, encoding: str) -> str:
-    """The text, as far as it can be read."""
+    """The text of a beginning; what cannot be decoded is U+FFFD. Raises LookupError for an unknown encoding."""
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     return head.decode(codec, errors="replace")
 
 
 def guess_delimiter(text: str) -> Guess[str]:
-    """The delimiter under which most rows are as wide as the header; those that fit as well come behind it."""
+    """The delimiter under which most rows are as wide as the header; others that fit as well (within 5 %) come behind
+    it.
+
+    Empty where none gives more than one column: that is no delimited text.
+    """
     scores = {delimiter: _evenness(rows_of(text, delimiter)) for delimiter in DELIMITERS}
     best = max(scores.values())
     fits = [each for each in DELIMITERS if scores[each][0] and scores[each][0] >= best[0] - 0.05]
@@ -124,6 +139,7 @@ def objects_of(text: str) -> list[list[str]]:
 
 
 def _object_of(line: str) -> dict[str, str]:
+    """Key → text of one JSON object; empty where the line holds none."""
     try:
         found = json.loads(line, parse_int=str, parse_float=str)
         line.encode()
@@ -134,7 +150,11 @@ def _object_of(line: str) -> dict[str, str]:
 
 
 def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
-    """Styles that read every text; where two of them read one as different amounts, both."""
+    """Styles (keys of `feed.amount` but for `unit`) that read every text; where two read one as different amounts,
+    both.
+
+    Styles that read all texts as the same amounts count as one, the plainest of them.
+    """
     signs = {found[1] or found[2] for text in texts if (found := _SIGN.search(text))} - {"CR", "DR"}
     signs = {sign.removesuffix("CR").removesuffix("DR") or sign for sign in signs}
     sign = signs.pop() if len(signs) == 1 else None
@@ -153,9 +173,11 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
 def usual_range(
     texts: Sequence[str], groups: Sequence[str], style: dict[str, Any]
 ) -> tuple[Decimal, Decimal] | None:
-    """A tenth of the smallest median of a group, and ten times the largest, rounded; None where one is not above 0.
+    """A tenth of the smallest median of a group, and ten times the largest, each rounded to one digit, in major
+    units.
 
-    So wide that next month fits, and so narrow that another unit does not.
+    `groups`: the currency of each text, or the same text for all. None where a median is not above 0. So wide that
+    next month's file fits, and so narrow that one in another unit (a hundred times more) does not.
     """
     form = AmountFormat.model_validate({"unit": "major", **style})
     currencies = pl.Series([MOST_DECIMALS] * len(texts), dtype=pl.String)
@@ -180,7 +202,10 @@ def _rounded(amount: Decimal) -> Decimal:
 
 
 def guess_dates(texts: Sequence[str]) -> Guess[str]:
-    """Formats that read every text; where two of them read one as different days, both."""
+    """Formats that read every text; where two of them read one as different days, both.
+
+    Formats that read all texts as the same days count as one, the first of `DATE_FORMATS`.
+    """
     column = pl.Series(texts, dtype=pl.String)
     kept: dict[tuple[str, ...], str] = {}
     for each in DATE_FORMATS if texts else ():
@@ -191,7 +216,7 @@ def guess_dates(texts: Sequence[str]) -> Guess[str]:
 
 
 def has_decimals(texts: Sequence[str], style: dict[str, Any]) -> int:
-    """How many amounts have a decimal separator."""
+    """How many amounts have the decimal separator of `style`."""
     return sum(str(style["decimal"]) in text for text in texts)
 
 

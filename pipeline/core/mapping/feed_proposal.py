@@ -42,6 +42,7 @@ _NAMES = {
 """Canonical column → header names that mean it, in small letters and digits alone; likelier ones first."""
 _FIRST, _LAST = {"firstname", "forename", "givenname"}, {"lastname", "surname", "familyname"}
 _DATES_IN_NAMES = ((r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)", "%Y-%m-%d"), (r"(?<!\d)20\d{6}(?!\d)", "%Y%m%d"))
+"""Pattern of a date in a file name → its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class Proposal:
 def propose(
     name: str, head: bytes, *, whole: bool, is_sheet: bool = False, notes: Sequence[str] = ()
 ) -> Proposal:
-    """Propose a feed for a file by its name and first bytes. UsageError when it is no table with a header.
+    """Propose a feed for a file by its name and first bytes.
 
-    `is_sheet`: the bytes are our CSV of a workbook. `notes`: what else was seen, told in the proposal.
+    `whole`: whether `head` is all of the file. `is_sheet`: the bytes are our CSV of a workbook. `notes`: what else
+    was seen, repeated in the proposal. Raises UsageError when it is no table with a header.
     """
     written = _read(name, head, whole=whole, is_sheet=is_sheet)
     header, *rows = written.rows
@@ -82,6 +84,7 @@ class _Written:
 
 
 def _read(name: str, head: bytes, *, whole: bool, is_sheet: bool) -> _Written:
+    """Encoding, delimiter and rows of a beginning, of which an incomplete last line is left out."""
     encoding = dialect_detection.guess_encoding(head, whole=whole)
     text = dialect_detection.decoded(head, encoding.fits[0])
     none: Guess[str] = Guess((), 0)
@@ -117,6 +120,7 @@ class _Table:
         self.columns = dict(self._mapped(found))
 
     def proposal(self, written: _Written, notes: Sequence[str], *, whole: bool) -> Proposal:
+        """The lines of YAML, in the order of the documentation. Fills `open_keys`."""
         lines = [
             *self._head(written, notes),
             *self._amount(),
@@ -299,6 +303,7 @@ def _median(low: Decimal, high: Decimal) -> str:
 
 
 def _model(found: Mapping[str, list[str]]) -> Model:
+    """By the references that the header has: a bill's, an account's beside a customer's, or a customer's alone."""
     if found["bill_reference"]:
         return "bill"
     return (
@@ -336,7 +341,7 @@ def _thousands(style: Mapping[str, Any]) -> str:
 
 
 def _match(name: str) -> tuple[str, bool]:
-    """A pattern that fits the name and those of other days."""
+    """A pattern that fits the name and those of other days, and whether a date was found in it."""
     safe = name.replace("{", "*").replace("}", "*")
     for pattern, date_format in _DATES_IN_NAMES:
         if found := re.search(pattern, safe, re.ASCII):
@@ -345,11 +350,13 @@ def _match(name: str) -> tuple[str, bool]:
 
 
 def _slug(name: str) -> str:
+    """A feed's name made of the file's: small letters and hyphens, at most 63 characters."""
     words = re.findall(r"[a-z]+", name.lower().partition(".")[0], re.ASCII)
     return "-".join(words)[:63].rstrip("-") or "proposed"
 
 
 def _plain(column: str) -> str:
+    """As `_NAMES` writes names."""
     return re.sub(r"[^a-z0-9]", "", column.lower())
 
 
@@ -377,4 +384,5 @@ def _listing(texts: Sequence[str]) -> str:
 
 
 def _line(key: str, value: str, comment: str) -> str:
+    """One key of the feed, with a comment that says how it was found."""
     return f"    {key}: {value}".ljust(44) + f"  # {comment}"

@@ -26,7 +26,11 @@ OPEN = "?"
 
 
 def feed_problems(feed: Feed) -> list[str]:
-    """What is wrong with a feed before any file is seen; each a config error. Empty when all is well."""
+    """What is wrong with a feed before any file is seen, each a sentence for a config error that begins with its key.
+
+    Empty when all is well. Shapes and types are checked before (`schemas.feed`); here it is what keys mean together,
+    and what the library's tables know. No sentence holds a secret: feeds have none.
+    """
     problems = [*match_problems(feed.match), *_format_problems(feed), *_contradictions(feed)]
     if feed.columns is None:
         return problems
@@ -42,6 +46,7 @@ def feed_problems(feed: Feed) -> list[str]:
 
 
 def _unknown_column(column: str, model: Model) -> Iterator[str]:
+    """Keys of `columns` that the model lacks, and metadata keys that the API would refuse in every record."""
     if not is_canonical(column, model):
         meant = nearest_hint(column, [*CANONICAL[model], *(f"{family}.<key>" for family in METADATA[model])])
         yield f"columns: {column} is not a column of model {model}{meant}"
@@ -51,6 +56,7 @@ def _unknown_column(column: str, model: Model) -> Iterator[str]:
 
 
 def _format_problems(feed: Feed) -> Iterator[str]:
+    """Date formats, currency, region and expected codes that nothing here knows."""
     for date_format in feed.date_formats:
         yield from (f"date_formats: {each}" for each in date_formats.problems(date_format))
     yield from _unknown_places(feed)
@@ -60,7 +66,10 @@ def _format_problems(feed: Feed) -> Iterator[str]:
 
 
 def _unknown_places(feed: Feed) -> Iterator[str]:
-    """A currency or region that nobody knows: every record would be rejected, or every national number."""
+    """A currency or region that is not in the tables.
+
+    Every record would be rejected, or every national phone number, and only after the file had been fetched.
+    """
     mapped = (feed.columns or {}).get("currency")
     for currency in (feed.currency, mapped.const.strip() if isinstance(mapped, Const) else None):
         if currency and currency not in exponents():
@@ -71,7 +80,10 @@ def _unknown_places(feed: Feed) -> Iterator[str]:
 
 
 def _contradictions(feed: Feed) -> Iterator[str]:
-    """Settings that are right by themselves and cannot both be meant."""
+    """Settings that are right by themselves and cannot both be meant.
+
+    They are looked for here rather than in the shape, so that every one of them is reported at once.
+    """
     sign = feed.amount.currency_sign
     if sign in exponents() and feed.currency is not None and feed.currency != sign:
         yield f"amount.currency_sign: {sign} is not the feed's currency {feed.currency}"
@@ -99,6 +111,7 @@ def _contradictions(feed: Feed) -> Iterator[str]:
 
 
 def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[str]:
+    """What is wrong with the source of one canonical column: lists, amounts in two columns, parts of names."""
     name_parts = {part for part, _ in NAME_PART.findall(feed.match)}
     if isinstance(source, list) and not source:
         yield f"columns: {column} has an empty list of sources"
@@ -119,10 +132,13 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 
 
 def _all_parts(source: ColumnSource) -> list[str]:
+    """Names in braces in a source, in order."""
     return [part for text in columns_of(source) for part in PART.findall(text)]
 
 
 def _cycles(columns: Mapping[str, ColumnSource]) -> bool:
+    """Whether templates refer to each other in a circle, so that none of them could be filled."""
+
     def reaches(column: str, seen: frozenset[str]) -> bool:
         if column in seen:
             return True

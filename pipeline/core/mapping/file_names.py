@@ -29,7 +29,11 @@ class FeedMatch:
 
 
 def match_name(name: str, feeds: Sequence[Feed]) -> FeedMatch | None:
-    """The feed whose `match` fits the whole name, or None; FileRefused when two fit."""
+    """The feed whose `match` fits the whole name, or None where none does. `name` is a label (`names.label`).
+
+    Raises:
+        FileRefused: two feeds fit, so that how to read the file would be a guess.
+    """
     fits = [FeedMatch(feed, parts) for feed in feeds if (parts := _parts(name, feed)) is not None]
     if len(fits) > 1:
         raise FileRefused(
@@ -47,7 +51,7 @@ def is_ignored(name: str, patterns: Sequence[str]) -> bool:
 
 
 def match_problems(match: str) -> list[str]:
-    """What is wrong with a `match` pattern; a config error when there is anything."""
+    """What is wrong with a `match` pattern, each a sentence for a config error; empty when it can be used."""
     problems = []
     for part, date_format in NAME_PART.findall(match):
         if date_format:
@@ -58,6 +62,7 @@ def match_problems(match: str) -> list[str]:
 
 
 def _parts(name: str, feed: Feed) -> dict[str, str] | None:
+    """Named part → text, dates as YYYY-MM-DD; None where the name does not fit, or a date in it is no date."""
     formats = dict(NAME_PART.findall(feed.match))
     texts = fitting(name, feed.match)
     if texts is None:
@@ -127,6 +132,11 @@ class _Some:
     part: str
 
     def may_begin(self, name: str, after: int, known: dict[str, int]) -> int:
+        """The places where it may begin so that it ends at one of the places `after` it.
+
+        `known`: for each kind, the places in the name at which a character of it stands; shared by all pieces of one
+        match.
+        """
         if self.kind not in known:
             known[self.kind] = sum(1 << found.start() for found in re.finditer(self.kind, name))
         here, found, count = known[self.kind], 0, 0
@@ -136,6 +146,7 @@ class _Some:
         return found
 
     def end(self, name: str, begin: int, after: int) -> int:
+        """Where it ends when it begins there: as far as characters of the kind reach and the rest still fits."""
         end = begin
         while (self.most is None or end - begin < self.most) and re.match(self.kind, name[end : end + 1]):
             end += 1
@@ -151,9 +162,11 @@ class _Any:
     part: str = ""
 
     def may_begin(self, _: str, after: int, __: object) -> int:
+        """All places up to the last one where the rest may begin; one fewer where a part needs a character."""
         return (1 << max(after.bit_length() - bool(self.part), 0)) - 1
 
     def end(self, _: str, begin: int, after: int) -> int:
+        """Where it ends when it begins there: a star at the last place of the rest, a part at the first."""
         if not self.part:
             return after.bit_length() - 1
         rest = after >> begin + 1
@@ -162,6 +175,7 @@ class _Any:
 
 @lru_cache(maxsize=256)
 def _pieces(match: str) -> tuple[_Text | _Some | _Any, ...]:
+    """A pattern in pieces, in order. Cached: every name of a folder is compared with every feed."""
     pieces: list[_Text | _Some | _Any] = []
     end = 0
     for found in NAME_PART.finditer(match):
@@ -172,10 +186,12 @@ def _pieces(match: str) -> tuple[_Text | _Some | _Any, ...]:
 
 
 def _literal(text: str) -> list[_Text | _Any]:
+    """Text between named parts; each run of stars is one piece, whatever its length."""
     return [_Any() if piece[0] == "*" else _Text(piece) for piece in re.findall(r"\*+|[^*]+", text)]
 
 
 def _date(part: str, date_format: str) -> list[_Text | _Some]:
+    """A date in a name, as the kinds of characters that its format is made of."""
     return [
         _Text(kind, part) if least is None else _Some(kind, least, most, part)
         for kind, least, most in date_formats.characters(date_format)

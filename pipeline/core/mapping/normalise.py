@@ -1,4 +1,4 @@
-"""From a file's own fields to canonical columns: mapped, stripped, empty is absent; nothing is judged here."""
+"""From a file's own fields to canonical columns: mapped and stripped, and empty is absent. Nothing is checked here."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pipeline.core.mapping.layout import (
 )
 
 PLACE = ("record", "line", "byte_start", "byte_end", "damage")
+"""Columns that say where a record is, and index into `csv_structure.DAMAGE` (UInt8, null where it is whole)."""
 
 
 def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -62,12 +63,14 @@ def _number(position: int | None) -> pl.Expr:
 
 
 def _value(name: str, layout: Layout) -> pl.Expr:
+    """A canonical column's text, with the feed's replacements where it is a reference."""
     value = _expression(layout.sources[name])
     replace = layout.feed.reference_replace
     return value.str.replace_many(replace) if replace and name in layout.derived_references() else value
 
 
 def _parts_of_amount(layout: Layout) -> Iterator[tuple[str, str, pl.Expr]]:
+    """Both columns of an amount that has two, each by itself: `money` puts them together."""
     name = AMOUNT[layout.feed.model]
     source = layout.sources.get(name)
     if isinstance(source, TwoColumns):
@@ -76,7 +79,7 @@ def _parts_of_amount(layout: Layout) -> Iterator[tuple[str, str, pl.Expr]]:
 
 
 def _stated(source: Source) -> pl.Expr:
-    """What the file states for a reference, so that no two texts of several columns look alike."""
+    """What a reference's source columns state, before anything is joined or replaced; for comparing, never sent."""
     match source:
         case FirstOf(sources):
             return pl.coalesce([_stated(each) for each in sources])
@@ -90,6 +93,7 @@ def _stated(source: Source) -> pl.Expr:
 
 
 def _expression(source: Source) -> pl.Expr:
+    """A source as an expression over `field_<position>` (String, null where empty)."""
     match source:
         case Field(position):
             return pl.col(f"field_{position}")
@@ -104,6 +108,9 @@ def _expression(source: Source) -> pl.Expr:
 
 
 def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:
+    """A template. A lenient one (names) leaves out what is absent and folds blanks; any other is null as soon as one
+    of its columns is, since half a reference would be another reference.
+    """
     texts = [pl.lit(each.text) if isinstance(each, ConstantText) else _expression(each) for each in pieces]
     if not lenient:
         return _filled(pl.concat_str(texts, ignore_nulls=False))
@@ -117,6 +124,7 @@ def _joined(pieces: tuple[Source, ...], *, lenient: bool) -> pl.Expr:
 
 
 def _filled(text: pl.Expr) -> pl.Expr:
+    """Without blanks around it; null where nothing is left."""
     stripped = text.str.strip_chars()
     return pl.when(stripped != "").then(stripped)
 

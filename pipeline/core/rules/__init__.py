@@ -1,4 +1,9 @@
 """What can be wrong: the catalogue of rule codes, the rules of fields, records and files, and control totals.
 
-`catalogue` holds every code with its words; a rule is added there and in the module of its kind (see CONTRIBUTING.md).
+- `catalogue.RULES` holds every code with its words; how to add one is in CONTRIBUTING.md
+- `evaluate.evaluate_rules` applies the rules over the values of one record, which `field_rules` declares
+- `across_records`, `line_items`, `corrections` compare records; `check` decides when, and hands them the records
+- `control_totals`, `plausibility` are about whole files
+
+Nothing here reads or writes a file, and no message holds a record's value.
 """

@@ -15,10 +15,11 @@ import polars as pl
 from schemas.feed import Model
 
 HASHES_PER_BUCKET = 2_000_000
-"""Grouped at once."""
+"""Grouped at once: 16 bytes each, and as much again while they are grouped."""
 PARTS_AT_ONCE = 8
 """Hashed at once: few are held in memory, and no core waits."""
 CANDIDATES_AT_ONCE = 1_000_000
+"""Compared exactly at once, so that a file of nothing but repeated references stays within memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ UNIQUENESS: dict[Model, tuple[Uniqueness, ...]] = {
     ),
     "customer_balance": (_unique_record("customer_reference"),),
 }
+"""Model → what its records must agree on. Rules that `repeats` come last: the others decide first."""
 
 
 def collisions(references: Iterable[str]) -> tuple[Uniqueness, ...]:
@@ -78,13 +80,19 @@ RecordFindings = pl.DataFrame
 
 
 def seed_of(sha256: str) -> int:
-    """A seed for hashes, out of the hash of the whole file: to aim at it is to find a file that has it."""
+    """A seed for hashes, out of the SHA-256 of the whole file (hexadecimal).
+
+    Whoever writes a file to make two references collide changes the seed by writing it.
+    """
     return int(sha256[:16], 16)
 
 
 def candidate_hashes(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
-    """Hashes of the keys that are worth a look: of those that should stand once, the ones that stand more often; of
-    others, the ones that stand with more than one content."""
+    """Hashes (UInt64) of the keys that are worth comparing.
+
+    Of keys that should be there once (`rule.repeats`) those that are there more often; of all others those with more
+    than one content. `parts`: the values of the file's records (`VALUES`), in order.
+    """
     if rule.repeats:
         found = _hashes(parts, rule.key, key=pl.col(rule.key).hash(seed))["key"].sort()
         return found.filter(found == found.shift(1)).unique()
@@ -92,6 +100,7 @@ def candidate_hashes(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: i
 
 
 def _differing(parts: Sequence[pl.LazyFrame], key: str, content: tuple[str, ...], *, seed: int) -> pl.Series:
+    """Hashes of the keys whose records have more than one content, by hash, one bucket at a time."""
     hashes = _hashes(parts, key, key=pl.col(key).hash(seed), content=pl.struct(content).hash(seed))
     buckets = max(1, -(-len(hashes) // HASHES_PER_BUCKET))
     differ = pl.col("content").min() != pl.col("content").max()
@@ -117,7 +126,11 @@ def _hashes(parts: Sequence[pl.LazyFrame], of: str, **wanted: pl.Expr) -> pl.Dat
 def contradictions(
     parts: pl.LazyFrame, rule: Uniqueness, candidates: pl.Series, *, seed: int
 ) -> Iterator[RecordFindings]:
-    """Records that contradict another one. All readable records count, also those rejected for other reasons."""
+    """Records that contradict another one, as frames of `RecordFindings`.
+
+    `candidates`: hashes of keys, of `candidate_hashes`. All readable records count, also those rejected for other
+    reasons: a wrong amount in one of two does not make the other right.
+    """
     readable = pl.col(rule.key).is_not_null()
     if not rule.includes_unreadable:
         readable &= pl.col("amount_minor").is_not_null() & pl.col("currency_readable")
@@ -142,7 +155,10 @@ def duplicates(
     *,
     seed: int,
 ) -> Iterator[RecordFindings]:
-    """Later records that are the same as an accepted earlier one."""
+    """Later records that are the same as an accepted earlier one, with its number in `duplicate_of` and no code.
+
+    `contradicting`: numbers of records that are left out.
+    """
     left = accepted.filter(~pl.col("record").is_in(contradicting.implode()))
     for mine in _chosen(left, rule.key, candidates, seed):
         first = mine.group_by(rule.key).agg(duplicate_of=pl.col("record").min(), times=pl.len())
@@ -157,6 +173,7 @@ def duplicates(
 
 
 def no_findings() -> RecordFindings:
+    """An empty frame of `RecordFindings`, to which others are added."""
     schema = {"record": pl.Int64, "line": pl.Int64, "code": pl.String, "duplicate_of": pl.Int64}
     return pl.DataFrame(schema=schema)
 
@@ -198,7 +215,8 @@ def detail_notes(
 ) -> Iterator[str]:
     """Notes on customers and accounts whose details differ within the file: how many, never which.
 
-    `parts` are those of `accepted`, one by one.
+    `accepted`: values of the accepted records; `parts` are the same, one by one. Not a rejection: names change, and
+    the last record of a customer counts.
     """
     for key, details in DETAILS.items():
         if key == "account_reference" and model == "customer_balance":
@@ -227,7 +245,10 @@ def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> 
 
 
 def add_bill_lines(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """What is said of records, with lines (`line_items.LINES` and `line`) that follow the first one of their bill."""
+    """`FINDINGS` of a batch, with the lines that follow the first one of their bill (`line_items.LINES`, and `line`).
+
+    They get the verdict `line`, no code, and the first line's number in `duplicate_of`.
+    """
     bill_lines = lines.select(
         pl.col("record").cast(pl.Int64),
         "line",
@@ -242,8 +263,12 @@ def add_bill_lines(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 def merge_findings(
     findings: pl.DataFrame, found: RecordFindings, message: Callable[[str], str]
 ) -> pl.DataFrame:
-    """What is said of records (`content.FINDINGS`), with what was found across them: codes and messages behind those
-    that stand."""
+    """`FINDINGS` of a batch, with what was found across records added: their codes and messages behind those that are
+    there.
+
+    `found`: of records of this batch alone. `message`: code → what is said of it. A record with a code is `rejected`,
+    one with `duplicate_of` alone a `duplicate`.
+    """
     codes = found.filter(pl.col("code").is_not_null())
     texts = {code: message(code) for code in codes["code"].unique()}
     rejected = (

@@ -15,9 +15,11 @@ from pipeline.core.rules.file_rules import file_rules
 from pipeline.core.rules.rule import Rule
 
 API_CODE = re.compile(r"api\.[1-5][0-9]{2}\.[a-z0-9_-]+", re.ASCII)
+"""A refusal by the Billing API: status, and the end of its problem type."""
 
 
 def _record_rules() -> Iterator[Rule]:
+    """Structure of a record, before any value is looked at (`csv_structure.DAMAGE`)."""
     yield Rule("record.blank", "a blank line between records", "remove it")
     yield Rule("record.too_few_fields", "fewer fields than the header", "complete the record")
     yield Rule(
@@ -41,6 +43,7 @@ def _record_rules() -> Iterator[Rule]:
 
 
 def _cross_record_rules() -> Iterator[Rule]:
+    """Records that contradict or repeat each other (`across_records`, `line_items`)."""
     yield Rule(
         "bill_reference.contradiction",
         "appears more than once with different values; lines of one bill are added up only under feed.line_items: sum",
@@ -86,6 +89,9 @@ def _cross_record_rules() -> Iterator[Rule]:
 
 
 def _loading_rules() -> Iterator[Rule]:
+    """What only the API can tell, or the ledger: found while loading, so that the outcome is `conflict` or
+    `refused`.
+    """
     yield Rule(
         "bill_reference.differs",
         "the API holds this bill with another amount, currency, date or owner",
@@ -121,6 +127,7 @@ def _loading_rules() -> Iterator[Rule]:
 
 
 def _api_rules() -> Iterator[Rule]:
+    """Requests without an answer that settles anything; the next run asks again."""
     yield Rule("api.never_connected", "the API could not be reached", "run again")
     yield Rule("api.timed_out", "the API did not answer within api.timeout_s", "run again")
     yield Rule("api.cut", "the connection broke before the answer was whole", "run again")
@@ -149,7 +156,7 @@ RULES: dict[str, Rule] = {
 
 
 def is_code(code: str) -> bool:
-    """Whether a code is in the catalogue or is an answer of the API."""
+    """Whether a code is in the catalogue or is a refusal by the API."""
     return code in RULES or API_CODE.fullmatch(code) is not None
 
 

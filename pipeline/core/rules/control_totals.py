@@ -24,7 +24,9 @@ from schemas.feed import Feed
 from schemas.results import ControlTotals
 
 MAX_SIDECAR_BYTES = 65_536
+"""A control file has three keys and one amount for each currency: far below this."""
 MAX_COUNT_DIGITS = 15
+"""Of a declared number of records."""
 _COUNT = re.compile(rf"[0-9]{{1,{MAX_COUNT_DIGITS}}}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -42,10 +44,15 @@ def is_trailer(text: str, marker: str, delimiter: str) -> bool:
 def declared_totals(
     feed: Feed, name: str, *, trailer: str | None, sidecar: bytes | None
 ) -> ControlTotals | None:
-    """What a file declares; None when it may and does declare nothing. Raises FileRefused.
+    """What a file declares of itself; None when it need not and does not declare anything.
 
-    `trailer`: the text of its last record where that is a trailer. `sidecar`: the content of the file beside it, of
-    which one byte more than `MAX_SIDECAR_BYTES` is enough.
+    `name`: of the file, for messages. `trailer`: the text of its last record where that is a trailer. `sidecar`: the
+    content of the file beside it, of which one byte more than `MAX_SIDECAR_BYTES` is enough to see that it is too
+    large.
+
+    Raises:
+        FileRefused: `file.control_missing` where totals are required, `file.control_unreadable` where they are not
+            exactly as `feed.control` says.
     """
     control = feed.control
     if control is None:
@@ -71,7 +78,13 @@ def declared_totals(
 
 
 def confirm(declared: ControlTotals, counted: ControlTotals, totals: Totals, name: str) -> None:
-    """FileRefused unless what was declared is what the file holds, to the record and to the minor unit."""
+    """Compare what was declared with what the file holds, to the record and to the minor unit.
+
+    `totals` says whether every amount could be read; without that, equal sums would prove nothing.
+
+    Raises:
+        FileRefused: `file.control_mismatch`, or `file.control_unconfirmed` where an amount cannot be read.
+    """
     differences = "; ".join(_differences(declared, counted))
     if totals.amount_unreadable:
         some = totals.amount_unreadable
@@ -90,7 +103,7 @@ def confirm(declared: ControlTotals, counted: ControlTotals, totals: Totals, nam
 
 
 def counted_totals(totals: Totals, hash_total: int | None) -> ControlTotals:
-    """What the file holds: every record of it, whatever becomes of it."""
+    """What the file holds: every record of it, whatever becomes of it. `hash_total` as `hash_sum` counted it."""
     sums = {currency: sum(by_outcome.values()) for currency, by_outcome in totals.amounts_minor.items()}
     return ControlTotals(
         records=totals.total_records, amounts_minor=dict(sorted(sums.items())), hash_total=hash_total
@@ -98,12 +111,17 @@ def counted_totals(totals: Totals, hash_total: int | None) -> ControlTotals:
 
 
 def hash_sum(column: pl.Series, digits: int) -> int:
-    """The numbers that the digits of each value make, added up; of each only the last `digits` can count."""
+    """The numbers that the digits of each value make, added up; the sum is to be cut to `digits` by the caller.
+
+    Only the last `digits` of each value can count, so no sum of a batch is too large for Int128. Source: the hash
+    total of ACH files (Nacha), there over routing numbers.
+    """
     numbers = column.str.replace_all("[^0-9]", "").str.tail(digits).cast(pl.Int64, strict=False)
     return int(numbers.cast(pl.Int128).sum() or 0)
 
 
 def _differences(declared: ControlTotals, counted: ControlTotals) -> Iterator[str]:
+    """Each difference as figures: records, sums by currency, hash total."""
     if declared.records != counted.records:
         yield f"{declared.records} records declared, {counted.records} found"
     for currency in sorted({*declared.amounts_minor, *counted.amounts_minor}):
@@ -117,6 +135,7 @@ def _differences(declared: ControlTotals, counted: ControlTotals) -> Iterator[st
 
 
 def _from_trailer(text: str, control: Control, feed: Feed) -> ControlTotals:
+    """The declared totals in a trailer. Raises _Unreadable."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=feed.delimiter, strict=True))
     except csv.Error:
@@ -143,6 +162,7 @@ def _from_trailer(text: str, control: Control, feed: Feed) -> ControlTotals:
 
 
 def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals:
+    """The declared totals in a control file. Raises _Unreadable."""
     document = _document(content)
     expected = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
     if not isinstance(document, dict) or document.keys() != expected:
@@ -176,6 +196,7 @@ def _document(content: bytes) -> object:
 
 
 def _once_only(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """For `json`: an object in which no key is there twice, of which Python would keep the last."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _Unreadable("has a key twice")
@@ -183,10 +204,12 @@ def _once_only(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_float(_: str) -> NoReturn:
+    """For `json`: a number with a point would become a float, and money is never one."""
     raise _Unreadable("has a number with decimals; write amounts as text there")
 
 
 def _amount(text: object, currency: str, feed: Feed, where: str) -> int:
+    """One declared sum in minor units. Raises _Unreadable; `where` says which it is, never what it says."""
     if currency not in exponents():
         raise _Unreadable(f"has {where} whose currency is not a recognised currency code")
     amount = parse_total(text.strip(), currency, feed.amount) if isinstance(text, str) else None
@@ -196,10 +219,12 @@ def _amount(text: object, currency: str, feed: Feed, where: str) -> int:
 
 
 def _number(text: object, pattern: re.Pattern[str], where: str) -> int:
+    """One declared count, from text of nothing but digits. Raises _Unreadable."""
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise _Unreadable(f"has no whole number in {where}, as text of digits")
     return int(text)
 
 
 def _refuse(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
+    """Refuse the file. Always raises FileRefused."""
     raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)

@@ -1,4 +1,8 @@
-"""Rules of corrected rejects files, of their records and as a whole (design, law 11)."""
+"""Rules of corrected rejects files, of their records and as a whole (law 11: a correction stands for its original).
+
+Those over the values of one row (`record.reject_source`, `record.reject_record`) are in `field_rules`; the comparison
+with the original is in `corrections`.
+"""
 
 from __future__ import annotations
 

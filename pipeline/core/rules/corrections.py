@@ -37,8 +37,11 @@ ORIGINALS: dict[str, pl.DataType] = {
 """Rejected records of an original. `concerned`: columns that its codes were about, each between semicolons, `*` is all;
 `taken`: whether another file's correction stands for it."""
 LOADED: dict[str, pl.DataType] = {"record": pl.Int64(), "reference": pl.String()}
+"""What the original and its corrections loaded: the original's record, and the reference that it went under."""
 TAKEN: dict[str, pl.DataType] = {"reference": pl.String(), "reject_record": pl.Int64()}
+"""A reference, and the number of the only rejected record that has it."""
 CONTENT = (*COMPARED, "metadata")
+"""What makes a second correction of one record the same as the first, so that it is not reported as another one."""
 
 _ALSO_ABOUT = {
     "other_currency": ("currency",),
@@ -48,6 +51,7 @@ _ALSO_ABOUT = {
 }
 """Problem of a code → columns that it is about beside its own field."""
 _RELATED = re.compile(r";[a-z_]+\.(?:contradiction|two_customers);")
+"""Codes that are about several records at once; they are kept whole, so that those records are found together."""
 EXACT_DIGITS = 15
 """Of a number in a spreadsheet."""
 FACTOR = 20
@@ -108,6 +112,7 @@ def concerned(codes: pl.Expr, own_names: Mapping[str, Iterable[str]]) -> pl.Expr
 
 
 def _has(text: pl.Expr, codes: Iterable[str]) -> pl.Expr:
+    """Whether one of the codes is among those of `text`, which has each between semicolons."""
     return reduce(or_, (text.str.contains(f";{code};", literal=True) for code in codes))
 
 
@@ -135,11 +140,13 @@ def compared(rows: pl.DataFrame, originals: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_about(name: str) -> pl.Expr:
+    """Whether a code of the original record was about this column, so that it may change."""
     text = pl.col("concerned")
     return text.str.contains("*", literal=True) | text.str.contains(f";{name};", literal=True)
 
 
 def _differs(name: str) -> pl.Expr:
+    """Whether the correction states something else than the original did."""
     differs = pl.col(name).ne_missing(pl.col(f"{name}:before"))
     # An amount is never absent: where there is none it could not be read, be it for its currency alone.
     return differs & pl.col(f"{name}:before").is_not_null() if name == "amount_minor" else differs
@@ -191,6 +198,7 @@ def changes(both: pl.DataFrame, *, amount: str) -> Iterator[str]:
 
 
 def _shown(row: Mapping[str, object], name: str, when: str) -> str:
+    """A value for the person who decides: held files show what changed, before → after, amounts in major units."""
     value = row[f"{name}{when}"]
     if value is None:
         return "(empty)"

@@ -59,17 +59,24 @@ FINDINGS: dict[str, pl.DataType] = {
 
 
 class RuleResults(NamedTuple):
-    """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that break a rule."""
+    """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that are damaged or break a rule.
+
+    A record without findings is accepted, unless a rule across records says otherwise later.
+    """
 
     values: pl.DataFrame
     findings: pl.DataFrame
 
 
 def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
-    """Apply every rule to canonical text (of `normalise.canonical`).
+    """Apply every rule over the values of one record.
 
-    `stated_<name>` (String) stays in the values for each of `Layout.derived_references`, for the rules across records,
-    and `reject_record` (Int64) of a corrected rejects file.
+    `records`: canonical text, as `normalise.canonical` returns it. `values` of the result keep `stated_<name>`
+    (String) for each of `Layout.derived_references`, for the rules across records, and `reject_record` (Int64) of a
+    corrected rejects file.
+
+    Values are kept also of records that break a rule, as far as they can be read: totals count them, and rules across
+    records compare them.
     """
     records = records.with_columns(_read(records, layout))
     rules = field_rules_of(layout)
@@ -88,7 +95,10 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
-    """What is read out of text before it is evaluated: `<column>:<what>` of each amount and date, and `phone_e164`."""
+    """What is read out of text before rules are applied: `<column>:<what>` of each amount and date, and `phone_e164`.
+
+    Eager, one column at a time: `money` and `dates` choose their patterns by what the column holds.
+    """
     yield phones.to_e164(records["customer_phone"], layout.feed.phone_region).alias("phone_e164")
     column = AMOUNT[layout.feed.model]
     read = {column: _amounts(records, column, layout)}
@@ -100,7 +110,7 @@ def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
 
 
 def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame:
-    """What `money` reads of the amounts, wherever their feed has them."""
+    """What `money` reads of the amounts, be they in one column or in two."""
     source, style, currencies = layout.sources.get(column), layout.feed.amount, records["currency"]
     if not isinstance(source, TwoColumns):
         return money.parse_amounts(records[column], currencies, style)
@@ -111,13 +121,14 @@ def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame
 
 
 def _date_formats(layout: Layout, name: str) -> list[str]:
+    """The formats of one date column."""
     source = layout.sources.get(name)
     # A date from the file's name or the config is ISO already, however the records write theirs.
     return [ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
 
 
 def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
-    """`VALUES`, from the text that is stated and from what was read out of it."""
+    """`VALUES`, from the text that is stated and from what was read out of it. Columns of other models are null."""
     made = {
         "amount_minor": pl.col(f"{AMOUNT[layout.feed.model]}:minor"),
         "currency_readable": pl.col("currency").is_in(list(money.exponents())).fill_null(value=False),
@@ -165,10 +176,13 @@ def _findings(broken: pl.DataFrame, rules: list[tuple[FieldRule, pl.Expr]], layo
 
 
 def _message(code: str, detail: str | None, layout: Layout) -> pl.Expr:
+    """What is said of a code; the same for all records but for `detail`, which adds what is known of one, never its
+    value.
+    """
     message = pl.lit(rule_message(code, layout.own_names))
     return message if detail is None else message + pl.coalesce(pl.lit(": ") + pl.col(detail), pl.lit(""))
 
 
 def _listed(texts: dict[str, pl.Expr]) -> pl.Expr:
-    """The texts of the flags that are set."""
+    """The texts of the flags that are set, as a list for each record, in the order of the rules."""
     return pl.concat_list(pl.when(pl.col(name)).then(text) for name, text in texts.items()).list.drop_nulls()

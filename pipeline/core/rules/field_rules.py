@@ -8,49 +8,49 @@ Expressions look at canonical columns (`normalise.canonical`) and at what `evalu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 
 from pipeline.core.mapping.file_names import SOURCE_DIGITS
-from pipeline.core.mapping.layout import AMOUNT, METADATA, REQUIRED, Layout, TwoColumns
+from pipeline.core.mapping.layout import AMOUNT, REQUIRED, Layout, TwoColumns
 from pipeline.core.rules.api_limits import (
     MAX_AMOUNT_DUE_MINOR,
     MAX_BALANCE_MINOR,
     MAX_EMAIL_CHARACTERS,
-    MAX_METADATA_KEY_CHARACTERS,
-    MAX_METADATA_KEYS,
-    MAX_METADATA_VALUE_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
     MIN_AMOUNT_DUE_MINOR,
 )
+from pipeline.core.rules.metadata_rules import metadata_rules, metadata_without_account
 from pipeline.core.rules.named_checks import CHECKS
-from pipeline.core.rules.rule import FieldRule
+from pipeline.core.rules.rule import MANGLED_CELL, Broken, FieldRule
 from pipeline.core.values import money
 from schemas.feed import Check
 
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
+"""Source: the Billing API's `external_reference`."""
 # Only with a sign in the exponent: `12E4` may well be somebody's reference.
 _SPREADSHEET = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
-# What our own reading of a workbook writes for damaged cells; wherever else it stands, a spreadsheet was there too.
-_CELL = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
 # An address as RFC 5322 calls it dot-atom, at a host name of RFC 1123 with at least one dot.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
 
-Broken = Callable[[Layout], pl.Expr | None]
-
 
 def field_rules_of(layout: Layout) -> list[tuple[FieldRule, pl.Expr]]:
-    """The rules that records of a layout may break, with their expressions; in the order of a record's codes."""
+    """The rules that records of this layout may break, with their expressions, in the order of a record's codes.
+
+    An expression is Boolean, over canonical columns and those that `evaluate` adds; null counts as not broken.
+    """
     found = ((rule, rule.broken(layout)) for rule in FIELD_RULES)
     return [(rule, broken) for rule, broken in found if broken is not None]
 
 
 def _stated(column: str, broken: pl.Expr) -> Broken:
-    """For files that state a canonical column; in others it is null in every record."""
+    """For files that state a canonical column; in others it is null in every record, and none of its rules can be
+    broken.
+    """
     return lambda layout: broken if column in layout.sources or _is_required(column, layout) else None
 
 
@@ -59,10 +59,14 @@ def _is_required(column: str, layout: Layout) -> bool:
 
 
 def _too_long(column: str, max_characters: int) -> Broken:
+    """More characters (not bytes) than the API takes."""
     return _stated(column, pl.col(column).str.len_chars() > max_characters)
 
 
 def _reference_rules(field: str) -> Iterator[FieldRule]:
+    """Of a reference. What a spreadsheet has mangled also has characters that are not allowed: it gets the more
+    helpful code alone.
+    """
     text = pl.col(field)
     mangled = text.str.contains(_SPREADSHEET)
     yield FieldRule(
@@ -92,6 +96,7 @@ def _reference_rules(field: str) -> Iterator[FieldRule]:
 
 
 def _name_rules(field: str) -> Iterator[FieldRule]:
+    """Of a name: any text will do, unless a spreadsheet's error or a number cut short is in its place."""
     yield FieldRule(
         f"{field}.too_long",
         f"more than {MAX_NAME_CHARACTERS} characters",
@@ -102,11 +107,12 @@ def _name_rules(field: str) -> Iterator[FieldRule]:
         f"{field}.spreadsheet",
         "damaged by a spreadsheet",
         "correct the cell or empty it",
-        _stated(field, pl.col(field).str.contains(_CELL)),
+        _stated(field, pl.col(field).str.contains(MANGLED_CELL)),
     )
 
 
 def _contact_rules() -> Iterator[FieldRule]:
+    """Of e-mail address and phone number, both optional."""
     yield FieldRule(
         "customer_email.too_long",
         f"more than {MAX_EMAIL_CHARACTERS} characters",
@@ -128,6 +134,7 @@ def _contact_rules() -> Iterator[FieldRule]:
 
 
 def _currency_rules() -> Iterator[FieldRule]:
+    """A currency without minor units (XAU) is unknown too: its amounts could not be exact."""
     currency = pl.col("currency")
     yield FieldRule(
         "currency.missing",
@@ -151,6 +158,7 @@ def _as_read(field: str, problem: str, meaning: str, remedy: str) -> FieldRule:
 
 
 def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
+    """Of the amount. `allowed`: its range, in words. Amounts are never rounded, guessed or cut."""
     missing = _stated(field, pl.col(field).is_null())
     yield FieldRule(f"{field}.missing", "no amount", "fill it in", missing)
     yield _as_read(
@@ -193,6 +201,9 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
 
 
 def _out_of_range(column: str, layout: Layout) -> pl.Expr | None:
+    """An amount outside the API's range, or of too many digits. One that could not be read at all is null, and has
+    its own code.
+    """
     if column != AMOUNT[layout.feed.model]:
         return None
     low, high = -MAX_BALANCE_MINOR, MAX_BALANCE_MINOR
@@ -204,6 +215,7 @@ def _out_of_range(column: str, layout: Layout) -> pl.Expr | None:
 
 
 def _date_rules(field: str) -> Iterator[FieldRule]:
+    """Of a date, optional everywhere."""
     yield _as_read(
         field,
         "format",
@@ -240,80 +252,6 @@ def _bill_rules() -> Iterator[FieldRule]:
             pl.col("account_name").is_not_null() & no_account if layout.feed.model == "bill" else None
         ),
     )
-    yield FieldRule(
-        "account_metadata.without_account",
-        "metadata of an account, but no account_reference",
-        "fill in account_reference or empty the metadata",
-        _metadata("account_metadata", lambda names: _any_filled(names) & no_account),
-    )
-
-
-def _metadata(family: str, broken: Callable[[list[str]], pl.Expr]) -> Broken:
-    """`broken`: from the names of a family's columns, of which there is at least one."""
-
-    def of(layout: Layout) -> pl.Expr | None:
-        names = [f"{family}.{key}" for key in layout.metadata_keys(family)]
-        return broken(names) if names and family in METADATA[layout.feed.model] else None
-
-    return of
-
-
-def _any_filled(names: list[str]) -> pl.Expr:
-    return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
-
-
-def _metadata_rules(family: str) -> Iterator[FieldRule]:
-    most = MAX_METADATA_VALUE_CHARACTERS
-    yield FieldRule(
-        f"{family}.value_too_long",
-        f"a value of more than {most} characters",
-        "shorten it or leave the column out",
-        _metadata(
-            family, lambda names: pl.any_horizontal(pl.col(name).str.len_chars() > most for name in names)
-        ),
-    )
-    yield FieldRule(
-        f"{family}.spreadsheet",
-        "a value damaged by a spreadsheet",
-        "enter it as text, round it, or leave the column out",
-        _metadata(
-            family, lambda names: pl.any_horizontal(pl.col(name).str.contains(_CELL) for name in names)
-        ),
-    )
-    yield FieldRule(
-        f"{family}.too_many",
-        f"more than {MAX_METADATA_KEYS} filled keys",
-        "ask whoever maintains the config to map fewer columns to metadata",
-        lambda layout: _too_many_keys(layout, family),
-    )
-    yield FieldRule(
-        f"{family}.key",
-        f"a key that is empty or longer than {MAX_METADATA_KEY_CHARACTERS} characters",
-        "ask whoever maintains the config to map the column under a shorter key",
-        lambda layout: _unfit_keys(layout, family),
-    )
-
-
-def _too_many_keys(layout: Layout, family: str) -> pl.Expr | None:
-    if family not in METADATA[layout.feed.model] or not layout.metadata_keys(family):
-        return None
-    families = [family]
-    if layout.feed.model == "customer_balance" and family == "metadata":
-        # Both families are the customer's own here, and are sent as one object.
-        families = ["metadata", "customer_metadata"]
-    keys = dict.fromkeys(key for each in families for key in layout.metadata_keys(each))
-    if len(keys) <= MAX_METADATA_KEYS:
-        return None
-    columns = [[f"{each}.{key}" for each in families if f"{each}.{key}" in layout.sources] for key in keys]
-    count = pl.sum_horizontal(_any_filled(names).cast(pl.Int64) for names in columns)
-    return count > MAX_METADATA_KEYS
-
-
-def _unfit_keys(layout: Layout, family: str) -> pl.Expr | None:
-    if family not in METADATA[layout.feed.model]:
-        return None
-    keys = [key for key in layout.metadata_keys(family) if not 0 < len(key) <= MAX_METADATA_KEY_CHARACTERS]
-    return _any_filled([f"{family}.{key}" for key in keys]) if keys else None
 
 
 def _check_rule(check: Check, meaning: str) -> FieldRule:
@@ -350,6 +288,7 @@ def _correction_rules() -> Iterator[FieldRule]:
 
 
 def _other_source(layout: Layout) -> pl.Expr | None:
+    """A row that came from another rejects file than the first row: two files were pasted together."""
     if layout.rejects_of is None or not layout.is_correction:
         return None
     digits = pl.col("reject_source").str.extract(SOURCE_DIGITS)
@@ -369,9 +308,10 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     *_date_rules("bill_date"),
     *_date_rules("due_date"),
     *_bill_rules(),
-    *_metadata_rules("metadata"),
-    *_metadata_rules("customer_metadata"),
-    *_metadata_rules("account_metadata"),
+    metadata_without_account(),
+    *metadata_rules("metadata"),
+    *metadata_rules("customer_metadata"),
+    *metadata_rules("account_metadata"),
     _check_rule(
         "sa_id", "not a valid South African identity number (13 digits, a date of birth and a check digit)"
     ),

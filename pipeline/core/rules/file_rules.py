@@ -1,4 +1,8 @@
-"""The part of the catalogue that is about whole files: why one is refused, or held."""
+"""The part of the catalogue that is about whole files: why one is refused, or held.
+
+These are the words alone. A file is refused by raising `FileRefused` with the code, in `collect`, `check` or
+`edge/reader`; it is held by a `Hold` with the code, in `run/release_gate` or `check/corrections`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ def file_rules() -> Iterator[Rule]:
 
 
 def _content_rules() -> Iterator[Rule]:
+    """Packed files and workbooks (`edge/reader`)."""
     yield Rule(
         "file.format",
         "the content is in another format than feed.format, or in one that Billferry cannot read",
@@ -52,6 +57,7 @@ def _content_rules() -> Iterator[Rule]:
 
 
 def _unreadable_file_rules() -> Iterator[Rule]:
+    """No records can be read for certain."""
     yield Rule("file.empty", "the file is empty: it does not even have a header", "export again")
     yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
     yield Rule("file.too_many_records", "more records than limits.max_records", "split it or raise the limit")
@@ -85,6 +91,7 @@ def _unreadable_file_rules() -> Iterator[Rule]:
 
 
 def _unfit_file_rules() -> Iterator[Rule]:
+    """Records can be read, and the file as a whole is not to be sent (`check`)."""
     yield Rule(
         "file.no_records",
         "the file has a header but no records",
@@ -138,6 +145,7 @@ def _unfit_file_rules() -> Iterator[Rule]:
 
 
 def _held_file_rules() -> Iterator[Rule]:
+    """Nothing is wrong for certain: a person decides with `billferry release` or `refuse`."""
     look = "compare its records and sums with the merchant's figures, then run billferry release or billferry refuse"
     check = "check feed.amount.unit and the export, then run billferry release or billferry refuse"
     yield Rule("file.first_of_feed", "held: the first file of a feed with release: first", look)

@@ -14,7 +14,9 @@ from pipeline.core.rules.across_records import RecordFindings, differ
 from pipeline.core.rules.api_limits import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
 
 LINES_AT_ONCE = 400_000
+"""Lines with all their columns that are held at once."""
 KEY = "bill_reference"
+"""What lines of one bill have in common."""
 AGREE = (
     *("customer_reference", "customer_name", "customer_email", "customer_phone", "customer_metadata"),
     *("account_reference", "account_name", "account_metadata"),
@@ -55,6 +57,7 @@ def evaluate_bills(
 
 
 def _found(lines: pl.DataFrame) -> tuple[RecordFindings, pl.DataFrame]:
+    """What is wrong, by code, and the lines that follow the first of a bill in which nothing is."""
     codes = {
         "line_items.differ": pl.col("differ"),
         "line_items.identical": pl.col("same"),

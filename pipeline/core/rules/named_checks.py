@@ -1,4 +1,4 @@
-"""Checks that a feed asks for by name, each over one of the file's own columns."""
+"""Checks that a feed asks for by name (`feed.checks`), each over one of the file's own columns."""
 
 from __future__ import annotations
 

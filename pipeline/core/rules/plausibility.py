@@ -22,7 +22,14 @@ from schemas.feed import Unit
 
 
 def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: Expect, name: str) -> None:
-    """FileRefused when a file is not what its feed expects. `parts` as `CheckedFile.records`."""
+    """Compare a file with what its feed expects (`feed.expect`).
+
+    `parts`: as `CheckedFile.records`, or None where there are none. `records`: how many the file has. `name`: for
+    messages.
+
+    Raises:
+        FileRefused: `file.unexpected_records` or `file.unexpected_amounts`.
+    """
     if expect.records is not None and not expect.records[0] <= records <= expect.records[1]:
         low, high = expect.records
         raise FileRefused(
@@ -46,7 +53,10 @@ def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: E
 
 
 def _shares(parts: pl.LazyFrame, low: Decimal, high: Decimal) -> list[tuple[str, int, int, int]]:
-    """Per currency: readable amounts, those below the range, those above it."""
+    """Per currency: readable amounts, those below the range, those above it. `low` and `high` in major units.
+
+    Bounds are rounded inwards to minor units, so that the comparison is one of integers.
+    """
     lows = {code: math.ceil(low.scaleb(exponent)) for code, exponent in exponents().items()}
     highs = {code: math.floor(high.scaleb(exponent)) for code, exponent in exponents().items()}
     currency, amount = pl.col("currency"), pl.col("amount_minor")
@@ -86,7 +96,12 @@ class Past:
 
 
 def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[Hold]:
-    """Why the amounts of one currency are unlike those of the feed's last loaded files."""
+    """Why the amounts of one currency are unlike those of the feed's last loaded files: each a reason to hold the
+    file.
+
+    `past`: up to `MOST_COMPARED` of them, in any order; with none there is nothing to compare, and nothing is
+    yielded.
+    """
     usual = sorted(each.usual_twice_minor for each in past if each.usual_twice_minor)
     if usual and spread.usual_twice_minor:
         # The median of doubled medians, doubled once more where it lies between two of them.
@@ -104,7 +119,7 @@ def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[
 
 
 def _proportion(currency: str, now: int, before: int, files: int) -> str:
-    """`now` and `before` are four times a median."""
+    """The reason in words. `now` and `before` are four times a median each, so only their ratio is used."""
     how = f"{now // before} times" if now > before else f"1/{before // now} of"
     loaded = "the last loaded file" if files == 1 else f"the last {files} loaded files"
     return f"the median amount in {currency} is {how} that of {loaded} of this feed"

@@ -9,6 +9,13 @@ import polars as pl
 
 from pipeline.core.mapping.layout import Layout
 
+Broken = Callable[[Layout], pl.Expr | None]
+"""From a file's layout, a Boolean expression that is true for records that break a rule; null counts as false. None
+where no record of such a file can break it, for instance because its model lacks the column."""
+
+MANGLED_CELL = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
+"""What our own reading of a workbook writes for damaged cells. Elsewhere it says that a spreadsheet was there too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -26,8 +33,6 @@ class Rule:
 class FieldRule(Rule):
     """A rule over the values of one record."""
 
-    broken: Callable[[Layout], pl.Expr | None]
-    """Boolean expression, true for records that break the rule; null counts as false. None where no record of a file
-    with this layout can break it, for instance because its model lacks the column."""
+    broken: Broken
     detail: str | None = None
     """Column (String) that adds to the message what is known of one record; null where that is nothing."""

@@ -14,7 +14,9 @@ import polars as pl
 from schemas.feed import CURRENCY_CODE, AmountFormat
 
 _SPACES = " \u00a0\u202f\u2009"
+"""Blanks that part thousands or stand beside a currency sign: plain, no-break, narrow no-break, thin."""
 _SEPARATORS = f"{_SPACES}.,'\u2019\u066b\u066c"
+"""What parts groups or decimals in numbers of any country, Arabic separators among them."""
 _MINUS, _DASHES = "\u2212", "\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"
 _SIGNS = f"[-+{_MINUS}{_DASHES}]"
 _BEFORE = rf"(\p{{Sc}}|\p{{L}}{{1,4}}\.?)[{_SPACES}]?"
@@ -35,6 +37,7 @@ _THOUSANDS = {
     "'": "apostrophes",
     "\u2019": "apostrophes (U+2019)",
 }
+"""Separator of thousands → what to call it in a message."""
 _ASK = ". Ask whoever maintains the config to set "
 
 
@@ -47,9 +50,11 @@ class _Trait(NamedTuple):
 
 
 def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
-    """What each text is (String), and the keys to set; null where it is a number in no usual notation.
+    """What each text is (String), and the keys to set; null where it is not a number in any usual notation.
 
-    All are texts that `money.reading` found to be of no declared form, or to have too many zeros.
+    `texts`: those that `money.parse_amounts` found `format` or `ambiguous`. The kind of text is described, never
+    quoted, so that a message shows no value: `a decimal comma. Ask whoever maintains the config to set
+    feed.amount.decimal: ','`.
     """
     parts = ("before", "number", "behind", "apart", "credit")
     traits = [*_traits(style)]
@@ -77,6 +82,7 @@ def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
 
 
 def _traits(style: AmountFormat) -> Iterator[_Trait]:
+    """Everything that a text may have and this style does not declare, in the order of the message."""
     yield from _signs(style)
     yield from _currency(style)
     yield _Trait(
@@ -86,6 +92,7 @@ def _traits(style: AmountFormat) -> Iterator[_Trait]:
 
 
 def _signs(style: AmountFormat) -> Iterator[_Trait]:
+    """Minus signs, parentheses and CR or DR, in forms other than `amount.negative`."""
     text, credit = pl.col("text"), pl.col("credit").is_not_null()
     forms = {
         "parentheses": (text.str.contains("[()]"), "a number in parentheses"),
@@ -107,6 +114,7 @@ def _signs(style: AmountFormat) -> Iterator[_Trait]:
 
 
 def _currency(style: AmountFormat) -> Iterator[_Trait]:
+    """A currency sign where the feed declares none, or another one."""
     found = pl.coalesce("before", "behind", "apart")
     if style.currency_sign is None:
         yield _Trait(found.is_not_null(), "a currency sign", "amount.currency_sign")
@@ -118,6 +126,7 @@ def _currency(style: AmountFormat) -> Iterator[_Trait]:
 
 
 def _separators(style: AmountFormat) -> Iterator[_Trait]:
+    """Decimal and thousands separators other than those of the feed, and surplus zeros."""
     number = pl.col("number")
     yield _Trait(
         number.str.contains("^[.,]|[.,]$"), "no digit on one side of the decimal separator (write 0)"

@@ -27,7 +27,11 @@ class Spread:
 
 
 def spreads(accepted: pl.LazyFrame) -> tuple[Spread, ...]:
-    """By currency, in order. `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`."""
+    """The spread of each currency, in order of their codes.
+
+    `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`; it is scanned several times for each
+    currency, and no more than `FEW` amounts of it are ever held. Currencies without minor units are left out.
+    """
     amount = pl.col("amount_minor")
     exponent_of = exponents()
     counted = (
@@ -61,6 +65,7 @@ def spreads(accepted: pl.LazyFrame) -> tuple[Spread, ...]:
 
 
 def _twice_the_median(sizes: pl.LazyFrame, count: int, most: int) -> int:
+    """Of `count` values of 1 to `most`; an odd count has one middle value, which is taken twice."""
     if not count:
         return 0
     low = at_rank((count - 1) // 2, sizes, 1, most)
@@ -70,6 +75,7 @@ def _twice_the_median(sizes: pl.LazyFrame, count: int, most: int) -> int:
 FEW = 100_000
 """So many values are sorted at once."""
 BINS = 4096
+"""Counts of so many ranges are held at once; five rounds narrow 18 digits down to single values."""
 
 
 def at_rank(rank: int, values: pl.LazyFrame, first: int, last: int) -> int:

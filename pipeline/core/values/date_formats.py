@@ -55,6 +55,7 @@ READ = ("Y", "y", "m", "d", "j", "b", "B", "H", "I", "M", "S")
 HIGHEST = {"H": (0, 23), "I": (1, 12), "M": (0, 59), "S": (0, 61)}
 """Directive → the values it may have (Source: strptime, which knows leap seconds)."""
 _SPACE = "[ \t\u00a0\u202f]+"
+"""A blank in a format stands for any number of blanks in the text, the no-break ones among them."""
 _SAME = ({"Y", "y"}, {"m", "b", "B", "j"}, {"d", "j"}, {"H", "I"})
 """Each of them says the same of a date, so that a format has one of them at most."""
 _ELSEWHERE = {
@@ -65,16 +66,20 @@ _ELSEWHERE = {
     "D": "use %m/%d/%y",
     "F": "use %Y-%m-%d",
 }
+"""Directives that other programs know and this one refuses → what to write in their place."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
+    """A part of a format: a directive, or one character that stands for itself."""
+
     directive: str | None
     """None: a literal."""
     text: str
 
 
 def _pieces(date_format: str) -> Iterator[_Piece]:
+    """The format in parts. Raises ValueError for directives that are not read here, saying what to use."""
     rest = iter(date_format)
     for character in rest:
         if character != "%":
@@ -88,13 +93,20 @@ def _pieces(date_format: str) -> Iterator[_Piece]:
 
 
 def shape(date_format: str) -> str:
-    """A pattern of all texts that look like the format; ValueError for directives we do not read."""
+    """A pattern of all texts that look like the format, without anchors; raises ValueError for directives we do not
+    read.
+
+    What matches need not be a date: `99/99/2026` looks like `%d/%m/%Y`.
+    """
     return _pattern(date_format, named=False)
 
 
 @lru_cache(maxsize=256)
 def pattern_with_groups(date_format: str) -> str:
-    """The same with a named group for each directive of `READ`."""
+    """The same pattern with a named group for each directive of `READ` (`(?P<d>…)`), for `re` and for polars alike.
+
+    Cached: a feed has a handful of formats, and every batch of records asks for them.
+    """
     return _pattern(date_format, named=True)
 
 
@@ -116,8 +128,12 @@ def _pattern(date_format: str, *, named: bool) -> str:
 
 
 def characters(date_format: str) -> Iterator[tuple[str, int | None, int | None]]:
-    """What looks like the format, or nearly, piece by piece: characters of a kind (a pattern of one), so many at least
-    and at most; or this text (no numbers). `read_date` then tells whether it is one."""
+    """What looks like the format, or nearly, in parts: (a pattern of one character, fewest, most), or (a text, None,
+    None).
+
+    Most is None where there is no bound. For matching names of files in linear time; `read_date` then tells whether
+    what was taken is a date.
+    """
     pieces = list(_pieces(date_format))
     beside = [_Piece(None, ""), *pieces, _Piece(None, "")]
     for before, piece, after in zip(beside, pieces, beside[2:], strict=False):
@@ -133,7 +149,7 @@ def characters(date_format: str) -> Iterator[tuple[str, int | None, int | None]]
 
 
 def _widths(before: _Piece, name: str, after: _Piece) -> tuple[int, int]:
-    """Fewest and most digits of a number."""
+    """Fewest and most digits of a number: all of them where digits of another part touch it."""
     if _is_digit(before) or _is_digit(after):
         return _FULL_WIDTH[name], _FULL_WIDTH[name]
     return _DIGITS[name]
@@ -144,7 +160,7 @@ def _is_digit(piece: _Piece) -> bool:
 
 
 def problems(date_format: str) -> list[str]:
-    """What is wrong with a format; a config error when there is anything."""
+    """What is wrong with a format, each a sentence for a config error; empty when it can be used."""
     try:
         pieces = list(_pieces(date_format))
     except ValueError as error:
@@ -180,7 +196,10 @@ def _running_together(pieces: Sequence[_Piece]) -> Iterator[tuple[str, str]]:
 
 
 def read_date(text: str, date_format: str, language: DateLanguage = "en") -> str | None:
-    """One date as YYYY-MM-DD, or None."""
+    """One date as YYYY-MM-DD, or None where the text is not one in this format.
+
+    Says the same as `dates.parse_dates` for a column; a test compares them.
+    """
     found = re.fullmatch(pattern_with_groups(date_format), text)
     if found is None:
         return None
@@ -208,7 +227,9 @@ def century(year: int) -> int:
 
 
 def write_date(moment: datetime, date_format: str, language: DateLanguage = "en") -> str:
-    """A moment as a format writes it, so that the same format reads it."""
+    """A moment as a format writes it, so that the same format reads it. `moment` is UTC: %z and %Z are written as
+    such.
+    """
     written = []
     for piece in _pieces(date_format):
         match piece.directive:

@@ -19,6 +19,7 @@ _EVERY_YEAR = (
 """ISO dates, without 29 February."""
 
 _PROBLEMS = ("format", "impossible", "ambiguous")
+"""What can be wrong with a date, as columns of `parse_dates` and ends of rule codes."""
 _PLAIN = {
     "Y": (4, "[0-9]{4}"),
     "y": (2, "[0-9]{2}"),
@@ -35,7 +36,7 @@ _PLAIN = {
 def parse_dates(texts: pl.Series, formats: Sequence[str], language: DateLanguage = "en") -> pl.DataFrame:
     """Read a column by the formats: the day, and what is wrong with the text.
 
-    `formats`: as `feed.date_formats`, with none of which `date_formats.problems` found anything wrong. `language`: of the
+    `formats`: as `feed.date_formats`; `date_formats.problems` found nothing wrong with any of them. `language`: of the
     names of months. Columns of the result, one row a text:
     - `day` (String, YYYY-MM-DD), null where the text is not a date;
     - `notation` (String): what a text of no declared format is, with the key to set; null where that is not known;
@@ -56,7 +57,11 @@ def parse_dates(texts: pl.Series, formats: Sequence[str], language: DateLanguage
 
 
 def _fast_path(date_format: str, language: DateLanguage) -> pl.Expr:
-    """Days of texts in which everything has its usual width; null elsewhere."""
+    """Days (String, YYYY-MM-DD) of texts in which every part has its usual width; null for everything else.
+
+    29 February is left to `_slow_path`, which knows leap years. A format with a directive that `_PLAIN` lacks has no
+    fast path at all.
+    """
     text, none = pl.col("text"), pl.lit(None, pl.String)
     parts: dict[str, pl.Expr] = {}
     gate, position = "", 0
@@ -79,7 +84,10 @@ def _fast_path(date_format: str, language: DateLanguage) -> pl.Expr:
 
 
 def _slow_path(dates: pl.DataFrame, formats: Sequence[str], language: DateLanguage) -> pl.DataFrame:
-    """What `reading` says, of `text`."""
+    """Read `text` by every format, as `parse_dates` describes.
+
+    All formats are tried on all texts: only so is it seen that two of them read one text as different days.
+    """
     first, last = pl.col("first"), pl.col("last")
     text = pl.col("text")
     found = [dates.lazy().select(**_read(text, each, language)).collect() for each in formats]
@@ -115,7 +123,12 @@ def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
 
 
 def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:
-    """`day`, and whether the text `fits`: it looks like the format, and its month is one."""
+    """Expressions for one format: `day` (String, YYYY-MM-DD, null where there is no such day) and `fits` (Boolean).
+
+    `fits`: the text looks like the format, and its month is one; then an impossible day is `impossible`, not
+    `format`. A date is put together only where year, month and day are within bounds, since polars' `date` raises
+    otherwise.
+    """
     found = text.str.extract_groups(f"^(?:{pattern_with_groups(date_format)})$")
     names = re.findall(r"\(\?P<(\w)>", pattern_with_groups(date_format))
     part = {name: found.struct.field(name) for name in names}
@@ -145,6 +158,7 @@ def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, 
 
 
 def _iso(day: pl.Expr) -> pl.Expr:
+    """A Date as YYYY-MM-DD."""
     return day.dt.to_string("iso")
 
 

@@ -23,23 +23,33 @@ MAX_TOTAL_DIGITS = 36
 """Of a declared sum: every record of a file may have `MAX_DIGITS`, and Int128 holds it."""
 
 _PROBLEMS = ("format", "ambiguous", "spreadsheet", "other_currency", "too_precise", "too_long")
+"""What can be wrong with an amount, as columns of `parse_amounts` and ends of rule codes (`too_long` is
+`out_of_range`).
+"""
 _SPACE = "[ \u00a0\u202f]"
+"""A blank as people type it, or one of the two no-break spaces that spreadsheets put between thousands."""
 _SEPARATORS = " \u00a0\u202f.,'\u2019"
+"""What may part digits in some country; a number with an undeclared one of them is ambiguous, not malformed."""
 _SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
+"""A number that a spreadsheet shortened to an exponent, or an error value: digits are lost, so it is no amount."""
 
 
 @cache
 def exponents() -> dict[str, int]:
-    """Currencies with minor units: alphabetic code → number of decimals (0 to 4)."""
+    """Currencies with minor units: alphabetic code → number of decimals (0 to 4). Source: ISO 4217, list one.
+
+    Codes without minor units (XAU, XXX) are left out: there is nothing to bill in them.
+    """
     from iso4217 import Currency  # noqa: PLC0415 - reads ISO's table when first imported
 
     return {each.code: each.exponent for each in Currency if each.exponent is not None}
 
 
 def format_amount(currency: str, amount_minor: int) -> str:
-    """`ZAR 1 234.50`: major units, exact, with as many decimals as the currency has.
+    """`ZAR 1 234.50`: major units for people, exact, with as many decimals as the currency has.
 
-    An amount whose currency has no known exponent stays in minor units. Source: ISO 4217.
+    `currency` is an alphabetic ISO 4217 code; where it has no known exponent the amount stays in minor units, and
+    says so. The number is formatted in integers, so that no float comes between.
     """
     exponent = exponents().get(currency)
     if exponent is None:
@@ -51,7 +61,10 @@ def format_amount(currency: str, amount_minor: int) -> str:
 
 
 def plain(currency: str, amount_minor: int) -> str:
-    """`1234.50`: major units as a bill file may write them; minor units where the currency has no known exponent."""
+    """`1234.50`: major units as a bill file may write them, without currency or separators.
+
+    Minor units where the currency has no known exponent.
+    """
     exponent = exponents().get(currency, 0)
     whole, fraction = divmod(abs(amount_minor), 10**exponent)
     decimals = f".{fraction:0{exponent}d}" if exponent else ""
@@ -66,11 +79,18 @@ def grouped(number: int) -> str:
 def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
     """Read a column of amounts: in minor units, and what is wrong with the text.
 
-    Columns: `minor` (Int64), `notation` (String: what an undeclared form is, where that is known), and true or false
-    `format`, `ambiguous`, `spreadsheet`, `other_currency` (the code beside the number is not that of the record),
-    `too_precise` and `too_long` (more digits than any amount has). Null text is neither an amount nor a fault. With
-    `unit: major` a record whose currency is not in `exponents()` has no amount, and no fault for it. What is written
-    plainly is read at once, only the rest closely.
+    `currencies`: alphabetic codes, one for each text. `style`: the feed's `amount`. Columns of the result, one row a
+    text:
+    - `minor` (Int64): minor units of the currency, null where the text is not exactly an amount of it;
+    - `notation` (String): what an undeclared form is, with the key to set; null where that is not known;
+    - `format`, `ambiguous`, `spreadsheet` (Boolean): it is not a number of this style; its separators can be read in
+      two ways; a spreadsheet damaged it;
+    - `other_currency` (Boolean): the code beside the number is not that of the record;
+    - `too_precise` (Boolean): more decimals than the currency has, which would have to be rounded;
+    - `too_long` (Boolean): more than `MAX_DIGITS` digits.
+
+    Null text is neither an amount nor a problem. With `unit: major` a record whose currency is not in `exponents()`
+    has no amount, and no problem on its account: `currency.unknown` says it already.
     """
     frame = pl.DataFrame({"text": texts, "currency": currencies})
     plain = frame.with_columns(minor=_fast_path(currencies, style), notation=pl.lit(None, pl.String))
@@ -82,9 +102,10 @@ def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) 
 def debits_less_credits(
     debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat
 ) -> pl.DataFrame:
-    """Read debits less credits, as `reading` does; an empty one is nothing, and two are no amount.
+    """Read amounts that are in two columns, as `parse_amounts` does: debits less credits.
 
-    `sign` (Boolean) is one problem more: a minus in a column of debits or credits may be meant in two ways.
+    Exactly one of the two is to be filled: two filled ones are not an amount, and an empty one counts as nothing. The
+    result has one more column, `sign` (Boolean): a minus in a column of debits or credits can be meant in two ways.
     """
     both = pl.DataFrame({"debit": debits.is_null(), "credit": credits.is_null()})
     for name, texts in (("debit", debits), ("credit", credits)):
@@ -103,9 +124,11 @@ def debits_less_credits(
 def with_sign_column(
     values: pl.Series, signs: pl.Series, currencies: pl.Series, style: AmountFormat, meaning: SignedValue
 ) -> pl.DataFrame:
-    """Read numbers whose sign is another column's, as `reading` does.
+    """Read numbers whose sign is in another column, as `parse_amounts` does.
 
-    `sign` (Boolean) is one problem more: a sign that nobody declared, or a number that has one of its own.
+    `meaning` says which texts of `signs` make a credit (negative) and which a debit; an empty sign counts as the text
+    "". The result has one more column, `sign` (Boolean): a sign that the feed does not list, or a number that has a
+    minus of its own.
     """
     credits, debits = ([each.strip() for each in some] for some in (meaning.negative, meaning.positive))
     sign, minor = pl.col("stated").fill_null(""), pl.col("minor")
@@ -122,7 +145,10 @@ def with_sign_column(
 
 
 def _slow_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
-    """What `_parse` finds and, of texts that are an amount in no declared form, what they are."""
+    """What `_parse` finds of `text` and `currency`, and beside it `notation`.
+
+    Notations are looked for only in texts of no declared form: that costs a dozen patterns each.
+    """
     found = _parse(amounts, style)
     odd = (found["format"] | found["ambiguous"]).fill_null(value=False)
     notations = pl.repeat(None, len(found), dtype=pl.String, eager=True)
@@ -132,7 +158,11 @@ def _slow_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
 
 
 def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
-    """Amounts of nothing but digits and as many decimals as the currency has, with a minus where the style has it."""
+    """Minor units (Int64) of amounts that are nothing but digits, with exactly as many decimals as the currency has.
+
+    Null for everything else, which `_slow_path` then reads. A leading minus is taken where the style has it. Nearly
+    all amounts of nearly all files are written so, and this is a tenth of the work.
+    """
     text = pl.col("text")
     number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
     if style.unit == "minor":
@@ -151,7 +181,12 @@ def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
 
 
 def _parse(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_DIGITS) -> pl.DataFrame:
-    """What `reading` says, of `text` and `currency`; `minor` is Int128 where `max_digits` is more than Int64 holds."""
+    """Read `text` and `currency` in full, as `parse_amounts` describes but for `notation`.
+
+    `max_digits`: an amount of more is `too_long`; `minor` is Int128 where that is more than Int64 holds. The number
+    is taken apart as text (digits, decimal places) and scaled in integers; at no step does a decimal or a float
+    appear.
+    """
     whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
     stated, text, currency = pl.col("text"), pl.col("plain"), pl.col("currency")
     written = pl.col("written")
@@ -203,9 +238,11 @@ def _parse(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_
 
 
 def parse_total(text: str, currency: str, style: AmountFormat) -> int | None:
-    """One sum, written as the amounts are, in minor units; None when it is no exact amount of that currency.
+    """One declared sum in minor units, written as the feed's amounts are; None when it is no exact amount of that
+    currency.
 
-    Zeros too many are taken here: a sum only confirms what was counted, so a wrong reading of it cannot pass.
+    More digits than a record's amount may have are taken, up to `MAX_TOTAL_DIGITS`. So are surplus zeros behind the
+    decimal separator: a sum only confirms what was counted, so a wrong reading of it cannot pass.
     """
     style = style.model_copy(update={"extra_zeros": True})
     amount = pl.DataFrame({"text": [text], "currency": [currency]})
@@ -236,6 +273,7 @@ def _without_sign(text: pl.Expr, currency: pl.Expr, sign: str | None) -> tuple[p
 
 
 def _number(style: AmountFormat) -> str:
+    """A pattern of an unsigned number in this style; groups of thousands are all there or all left out."""
     if style.unit == "minor":
         return "[0-9]+"
     whole = "[0-9]+"
@@ -249,6 +287,7 @@ def _number(style: AmountFormat) -> str:
 
 
 def _gate(style: AmountFormat) -> str:
+    """A pattern of a whole amount in this style, its sign included; what it does not match is never computed."""
     number = _number(style)
     match style.negative:
         case "leading_minus":
@@ -264,6 +303,7 @@ def _gate(style: AmountFormat) -> str:
 
 
 def _is_credit(text: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Whether an amount that fits the gate is negative. In `cr` style DR and nothing both mean a debit."""
     match style.negative:
         case "leading_minus":
             return text.str.starts_with("-")
@@ -286,6 +326,9 @@ def _number_only(text: pl.Expr, style: AmountFormat) -> pl.Expr:
 
 
 def _without_closing_zeros(number: pl.Expr, style: AmountFormat) -> pl.Expr:
+    """Without zeros at the end of its decimals: `1.500` is exactly 1.50. A separator that is left last counts no
+    places.
+    """
     if style.unit == "minor":
         return number
     stated = number.str.contains(style.decimal, literal=True)
@@ -298,5 +341,6 @@ def _point(number: pl.Expr, style: AmountFormat) -> pl.Expr:
 
 
 def _ambiguous() -> str:
+    """A pattern of digits parted by any separator, which in some country would be a number."""
     separators = "[" + re.escape(_SEPARATORS) + "]"
     return rf"^[-(]?[0-9]+(?:{separators}[0-9]+)+(?:[-)]| ?(?:CR|DR))?$"

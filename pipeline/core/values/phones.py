@@ -15,9 +15,11 @@ from functools import cache
 import polars as pl
 
 _E164 = r"^\+[1-9][0-9]{1,14}$"
+"""Source: ITU-T E.164, 6.2: a country code that does not begin with 0, and 15 digits at most."""
 _MAX_DIGITS = 15
 """Of an E.164 number; some numbering plans have longer ones (Nigeria's 0800)."""
 _PARTS_OF_A_REGION = ("mobile", "fixed_line", "toll_free", "shared_cost", "uan", "voip")
+"""Kinds of numbers on which a customer can be reached; premium rates and pagers are left to the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def fast_path(region: str) -> FastPath | None:
 
 
 def _ascii(pattern: str) -> str:
+    """`\\d` as the library means it. In polars' patterns it would take digits of every script."""
     return pattern.replace(r"\d", "[0-9]")
 
 

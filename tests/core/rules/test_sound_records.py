@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline.core.csv_structure import DAMAGE
-from pipeline.core.mapping.layout import CANONICAL, lay_out
+from pipeline.core.mapping.fit_feed import lay_out
+from pipeline.core.mapping.layout import CANONICAL
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.rules import evaluate
 from pipeline.core.rules.field_rules import field_rules_of
