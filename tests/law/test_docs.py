@@ -162,6 +162,61 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     assert broken_links(generate.pages()) == []
 
 
+def definitions(path: Path) -> set[str]:
+    """Names that a module defines: constants, types, functions, and `Class.member`."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            functions = (each for each in members if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+            found |= {f"{node.name}.{each.name}" for each in functions}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def names_not_defined(path: Path) -> list[str]:
+    """Names that a page links to a module which does not define them."""
+    links = re.findall(r"\[`([\w.]+)`\]\(([^)#]+\.py)\)", path.read_text(encoding="utf-8"))
+    return [
+        f"{path.name}: {name} is not in {module}"
+        for name, module in links
+        if name not in definitions(path.parent / module)
+    ]
+
+
+def test_every_name_that_a_page_links_to_a_module_is_defined_there() -> None:
+    assert len(re.findall(r"\]\(\.\./pipeline/[^)]+\.py\)", page("docs/how-a-row-travels.md"))) > 50
+    assert [problem for path in generate.pages() for problem in names_not_defined(path)] == []
+
+
+def test_a_name_that_its_module_does_not_define_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("A = 1\n\n\nclass B:\n    def c(self) -> None: ...\n")
+    here = tmp_path / "here.md"
+    here.write_text(
+        "[`A`](module.py) [`B.c`](module.py) [`B`](module.py) [`c`](module.py) [module](module.py)\n"
+    )
+    assert names_not_defined(here) == ["here.md: c is not in module.py"]
+
+
+def folders_not_in(table: str) -> list[str]:
+    """Folders of the program that a table of folders leaves out; it names them whole or by their last part."""
+    folders = {path.parent.relative_to(ROOT) for path in house.sources(ROOT, "pipeline")} - {Path("pipeline")}
+    return sorted(
+        str(each)
+        for each in folders
+        if not {f"`{each}/`", f"`{each.name}/`"} & set(re.findall("`[^`]+`", table))
+    )
+
+
+def test_the_map_names_every_folder_of_the_program() -> None:
+    table = page("CONTRIBUTING.md").partition("## Map")[2].partition("\n## ")[0]
+    assert folders_not_in(table) == []
+    assert folders_not_in(table.replace("`pipeline/core/rules/`", "")) == ["pipeline/core/rules"]
+
+
 def test_the_index_names_every_page_and_the_readme_the_index() -> None:
     index = ROOT / "docs" / "README.md"
     assert set((ROOT / "docs").rglob("*.md")) - linked(index) == {index}
