@@ -279,10 +279,7 @@ def _waits_to_settle(
 def _classify(
     source: Source, matching: Matching, seen: Sequence[Sighting], listing: Listing, now: datetime
 ) -> Collected:
-    """Each file of a listing into exactly one list of `Collected`.
-
-    By name as far as that tells; only then are the first bytes read, which over SFTP costs round trips.
-    """
+    """Each file of a listing into exactly one list of `Collected`; bytes are read only where its name does not tell."""
     by_name = {sighting.name: sighting for sighting in seen}
     companions = Companions({sighting.name: sighting.remote for sighting in seen}, source.done_marker)
     found: list[Found] = []

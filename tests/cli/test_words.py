@@ -14,7 +14,6 @@ from docs.commands import command_words
 from pipeline.cli import run_command
 
 EVERY = [command for command in command_words() if command]
-COMMANDS = ["demo", "run", "load", "validate", "status", "init", "sandbox"]
 
 
 METAVARS = r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|SHA256:…"
@@ -45,7 +44,7 @@ def test_help_shows_plain_words_for_what_is_to_be_typed(
     assert all(re.fullmatch(METAVARS, option) for option in options), options
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", EVERY)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command([command, "--help"]) == 0
     said = capsys.readouterr()
@@ -57,7 +56,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f"\n  {command} " in out for command in COMMANDS)
+    assert all(f"\n  {command} " in out for command in EVERY)
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
