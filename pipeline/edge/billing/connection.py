@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The loop has opened the connection."""
+        """From now on requests can be written; with TLS, the handshake is over."""
         self._transport = transport  # type: ignore[assignment]  # a stream's can write
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -215,7 +215,7 @@ class _SheetParser:
             self._inline.add(piece)
 
     def end(self, element: str) -> None:
-        """An element ends."""
+        """An element ends: the finished cell is kept, the finished row handed on."""
         if element == "v":
             self._in_value = False
         elif element == "c":

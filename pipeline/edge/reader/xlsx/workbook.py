@@ -279,14 +279,14 @@ class TextCollector:
         self._open = self._is_phonetic = False
 
     def start(self, element: str, _: Attributes | None = None) -> None:
-        """An element begins."""
+        """`t` opens a piece of the text; one inside of `rPh` is a pronunciation and left out."""
         if element == "t":
             self._open = not self._is_phonetic
         elif element == "rPh":
             self._is_phonetic = True
 
     def end(self, element: str) -> None:
-        """An element ends."""
+        """Close what `start` has opened."""
         if element == "t":
             self._open = False
         elif element == "rPh":
