@@ -10,11 +10,12 @@ LONG   := tests/load tests/faults tests/hostile tests/fuzz tests/check/test_line
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
+export COVERAGE_FILE := $(CURDIR)/.cache/coverage
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test soak bench check format docs golden lock wheel clean
+.PHONY: help setup demo test quick coverage soak bench check format docs golden lock wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +42,14 @@ test: setup      ## the tests
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+quick: setup     ## what a change usually needs, under a minute; `make test` runs the rest too
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
+
+coverage: setup  ## which lines `make quick` reaches; `make check` tells the figure
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' -q --cov --cov-report=
+
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)
 
@@ -48,10 +57,13 @@ bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m benchmarks $(ONLY)
 
-check: setup     ## format, lint, types
+check: setup     ## format, lint, types; the coverage that was measured last
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if [ -e $(COVERAGE_FILE) ]; then \
+		echo "coverage: $$($(BIN)/coverage report --format=total) % of lines and branches, by make quick on $$(date -r $(COVERAGE_FILE) +%F)"; \
+	else echo "coverage: not measured here yet; make coverage does"; fi
 
 format: setup    ## put the code in form
 	$(BIN)/ruff format .

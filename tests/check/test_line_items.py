@@ -192,6 +192,7 @@ def oracle(made: list[Line], *, identical: bool) -> tuple[dict[str, int], list[s
     return right, told
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("at_once", [5, 1_000_000])
 def test_random_files_are_what_plain_python_says(

@@ -18,6 +18,7 @@ from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from tests.docs.blocks import blocks
 from tests.docs.conftest import ROOT, Ports
 from tests.docs.session import Session, write_program
+from tests.stories.version_before import ask_again, put_up
 
 NEW_KEY, LIVE_KEY = "sk_test_new", "sk_live_sandbox"
 """The sandbox takes them as well."""
@@ -89,6 +90,14 @@ def killed_run(world: World) -> None:
     assert len(world.api.snapshot()["bills"]) == 1
 
 
+def version_before(world: World) -> None:
+    """A live merchant of the version before, one file unfinished and one held. The live API is the sandbox."""
+    put_up(world.folder)
+    ask_again(world.api)
+    world.environment.pop("BILLFERRY_SFTP__PORT")
+    world.environment.pop("BILLFERRY_SFTP__SETTLE_S")
+
+
 def nothing(_world: World) -> None:
     """The page needs nothing but a folder and the sandbox."""
 
@@ -99,6 +108,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/go-live.md": live_secrets,
     "how-to/rotate-the-key.md": new_key,
     "how-to/recover.md": killed_run,
+    "how-to/upgrade.md": version_before,
     "money.md": nothing,
     "when-the-api-is-down.md": nothing,
 }

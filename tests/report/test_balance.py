@@ -41,6 +41,7 @@ any_row = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(any_row, max_size=30),

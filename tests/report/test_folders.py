@@ -77,6 +77,7 @@ def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None
     assert set(report.paths) == {"summary", "results", "rejects", "page"}
 
 
+@pytest.mark.slow
 def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
     checked = checked_file(tmp_path, [Row()] * 40)
     ledgers = [outcomes_of({}), outcomes_of(dict.fromkeys(range(1, 41), Outcome.CREATED))]

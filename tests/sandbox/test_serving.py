@@ -108,6 +108,7 @@ def test_snapshots_can_be_taken_while_requests_come_in(api: SandboxApi) -> None:
     assert len(api.snapshot()["bills"]) == 200
 
 
+@pytest.mark.slow
 def test_a_full_server_is_as_fast_as_an_empty_one(api: SandboxApi, caller: Caller) -> None:
     def three_hundred(series: str) -> float:
         started_s = time.process_time()

@@ -1,75 +1,32 @@
-"""What a live merchant had under the version before is taken over: config, ledger, landed files, reports, open work.
-
-`written_before/` was written by that version (commit 388c7ff) and is not to be changed: its config, its work_dir, its
-ledger as SQL, and what it asked of the API, in order. Of its four files one was loaded with a reject, one was loaded,
-one is held, and one is unfinished: of two bills in doubt the API has made one.
-"""
+"""What a live merchant had under the version before is taken over: config, ledger, landed files, reports, open work."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.sandbox.serve import SandboxApi
-from tests.world import World, rows_of, write_key
+from tests.stories.version_before import LIVE_KEY, VERSION, ask_again, asked_before, put_up
+from tests.world import World, rows_of
 
-BEFORE = Path(__file__).parent / "written_before"
-VERSION = 6
-"""Of that ledger."""
-LIVE_KEY = "sk_live_sandbox"
 REJECTED, LOADED = "za_bills_2026-11-26.csv", "za_balances_2026-11-26.csv"
 HELD, UNFINISHED = "za_accounts_2026-11-27.csv", "za_bills_2026-11-27.csv"
 
 
-def asked_before() -> list[dict[str, Any]]:
-    asked: list[dict[str, Any]] = json.loads((BEFORE / "requests.json").read_text())
-    return asked
-
-
-def reference(asked: dict[str, Any]) -> str:
-    return str(json.loads(asked["body"])["external_reference"])
-
-
 @pytest.fixture
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The folder and the API on the morning of the upgrade."""
-    folder = tmp_path / "live"
-    shutil.copytree(BEFORE, folder)
-    (folder / "work_dir").rename(folder / "var")
-    ledger = folder / "var" / "ledger.sqlite"
-    with closing(sqlite3.connect(ledger)) as connection:
-        connection.executescript((folder / "ledger.sql").read_text())
-        for name, modified_at in connection.execute("SELECT name, modified_at FROM sightings"):
-            at = datetime.fromisoformat(modified_at)
-            os.utime(folder / "drop" / name, ns=(int(at.timestamp()) * 10**9 + at.microsecond * 1000,) * 2)
-    for path in ((folder / "var"), *(folder / "var").rglob("*")):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    write_key(folder, LIVE_KEY)
+    put_up(tmp_path)
     with SandboxApi(keys=(LIVE_KEY,)) as api:
-        for asked in asked_before():
-            if not asked["lost"]:
-                headers = {
-                    "Authorization": f"Bearer {LIVE_KEY}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": asked["key"],
-                }
-                url = f"{api.url}{asked['path']}"
-                urlopen(Request(url, asked["body"].encode(), headers, method=asked["method"])).close()  # noqa: S310
+        ask_again(api)
         monkeypatch.setenv("BILLFERRY_API__BASE_URL", api.url)
-        yield World(folder, api)
+        yield World(tmp_path, api)
 
 
 def corrected(rejects: Path) -> str:
@@ -96,7 +53,7 @@ def test_its_config_is_read_without_a_word(live: World) -> None:
 
 
 def test_the_first_run_takes_the_ledger_over_behind_a_copy_and_ends_what_was_open(live: World) -> None:
-    key_in_doubt = {reference(asked): asked["key"] for asked in asked_before()}["INV-2003"]
+    keys = {json.loads(asked["body"])["external_reference"]: asked["key"] for asked in asked_before()}
     said = live.json_command("run")
     assert said.named(UNFINISHED)["state"] == "loaded"
     assert said.outcomes(UNFINISHED) == {"created": 3}
@@ -107,7 +64,7 @@ def test_the_first_run_takes_the_ledger_over_behind_a_copy_and_ends_what_was_ope
         "INV-2002": 45000,
         "INV-2003": 7890,
     }
-    sent = [each for each in live.api.snapshot()["requests"] if each["idempotency_key"] == key_in_doubt]
+    sent = [each for each in live.api.snapshot()["requests"] if each["idempotency_key"] == keys["INV-2003"]]
     assert sent, "what was in doubt goes on under the key of before"
     assert live.ledger("PRAGMA user_version") == [(len(MIGRATIONS),)]
     if len(MIGRATIONS) > VERSION:

@@ -41,6 +41,7 @@ def once_refused(at_s: float) -> Takes:
 # -- chance --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency_s", [0.01, 0.2])
 @pytest.mark.parametrize(
     ("share", "at_least"), [(0.001, 0.7), (0.005, 0.7), (0.01, 0.7), (0.02, 0.7), (0.05, 0.5)]

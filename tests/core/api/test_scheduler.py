@@ -155,6 +155,7 @@ def customers(draw: st.DrawFn) -> list[Customer]:
     return made
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(customers(), st.integers(1, 12), st.data())
 def test_every_record_is_taken_once_or_left_behind_a_doubtful_opener(

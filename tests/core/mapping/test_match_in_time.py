@@ -80,6 +80,7 @@ def within(cpu_s: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_names_fit_as_a_regular_expression_says(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311

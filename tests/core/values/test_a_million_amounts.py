@@ -13,6 +13,7 @@ from decimal import Context, Decimal, Inexact, localcontext
 from typing import Any
 
 import polars as pl
+import pytest
 
 from pipeline.core.values import money
 from schemas.feed import AmountFormat
@@ -200,6 +201,7 @@ def batch(chance: random.Random, style: AmountFormat, count: int) -> Iterator[tu
             yield text, currency, minor
 
 
+@pytest.mark.slow
 def test_a_million_amounts_in_every_declared_style_are_equal_to_decimal_arithmetic_or_rejected() -> None:
     seed = random.randrange(10**9)  # noqa: S311 - no secret
     print("seed", seed)  # noqa: T201 - shown when the test fails

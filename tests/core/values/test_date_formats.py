@@ -72,6 +72,7 @@ def by_the_standard_library(text: str, date_format: str) -> str | None:
         return None
 
 
+@pytest.mark.slow
 def test_no_directive_and_no_text_can_crash_the_reading_or_make_it_another_day() -> None:
     seed = random.randrange(10**9)  # noqa: S311 - no secret
     print("seed", seed)  # noqa: T201 - shown when the test fails

@@ -1,0 +1,45 @@
+"""What `make quick` leaves to `make test`: tests marked `slow`, one by one or here by folder and file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SLOW = (
+    # whole processes, killed, starved, attacked or driven by hand
+    "cli",
+    "faults",
+    "hostile",
+    "packaging",
+    "pages",
+    "stories",
+    "load/test_anything_in_any_order.py",
+    "load/test_balances.py",
+    "load/test_full_disk.py",
+    "load/test_killed_at_a_system_call.py",
+    "load/test_ledger_and_disk_in_trouble.py",
+    "load/test_pace_and_fairness.py",
+    "load/test_uncertainty.py",
+    "monitoring/test_heartbeat.py",
+    "run/test_watch.py",
+    "docs/test_how_to.py",
+    "docs/test_log_events.py",
+    "docs/test_tutorial.py",
+    # very many inputs
+    "fuzz",
+    "benchmarks",
+    "edge/config/test_folders.py",
+    "edge/sftp/test_trust.py",
+)
+QUICK = ("cli/test_words.py", "stories/test_every_model_through_every_door.py", "stories/test_upgrade.py")
+"""Of the slow folders: the words, whole runs of every kind, and what an upgrade must not break."""
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow, quick = [tuple(TESTS / each for each in named) for named in (SLOW, QUICK)]
+    for item in items:
+        here = (item.path, *item.path.parents)
+        if any(each in here for each in slow) and item.path not in quick:
+            item.add_marker(pytest.mark.slow)
