@@ -2,6 +2,9 @@
 
 A signal handler runs only between two steps of the main thread, and polars may take minutes for one. So long
 work runs in a thread of its own while the main thread waits where it can be interrupted.
+
+Handlers are installed for the command line alone, within its `answered()`. In a program that uses this one as a library
+signals are that program's, and runs may be at work in any thread.
 """
 
 from __future__ import annotations
@@ -21,9 +24,28 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANSWER_S = 0.1
 
 
+_answered = threading.Event()
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Within the block stop signals are ours: this process is the command line."""
+    _answered.set()
+    try:
+        yield
+    finally:
+        _answered.clear()
+
+
 @contextmanager
 def on_stop(told: Callable[[Stopped], None]) -> Iterator[None]:
-    """Within the block, a stop signal tells; whatever was to be done about it before is put back at the end."""
+    """Within the block, a stop signal tells; whatever was to be done about it before is put back at the end.
+
+    Nothing changes where signals are not ours (`answered`), nor outside of the main thread, where Python delivers none.
+    """
+    if not _answered.is_set() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def handle(number: int, _: FrameType | None) -> None:
         told(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
@@ -38,7 +60,7 @@ def on_stop(told: Callable[[Stopped], None]) -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """Within the block, a stop signal raises Stopped in the main thread; at its end at the latest.
+    """Within the block, a stop signal of the command line raises Stopped in the main thread; at its end at the latest.
 
     Python drops what is raised in a destructor or in a callback of C, and a library may swallow it. So it is raised
     again at the end, and by the check that is yielded, for blocks that last: catch it outside of the block.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.cli.ui import TerminalUi
 from pipeline.edge.config import load_config
-from pipeline.run import load_named_files, run_pass
+from pipeline.run import load_named_files, run_everything
 from pipeline.run.context import Options
 from schemas.results import RunResult
 
@@ -30,7 +30,7 @@ class Told:
 def run_at(now: datetime, config: Path) -> Told:
     """`billferry run` when this machine's clock shows `now`."""
     with contextlib.redirect_stderr(io.StringIO()) as err:
-        result = run_pass(load_config(config), TerminalUi(), Options(clock=lambda: now))
+        result = run_everything(load_config(config), TerminalUi(), Options(clock=lambda: now))
     return Told(result, err.getvalue())
 
 

@@ -8,19 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
 
 from pipeline.errors import Stopped
-from pipeline.signals import STOP_SIGNALS, interruptible, stoppable
+from pipeline.signals import STOP_SIGNALS, answered, interruptible, stoppable
 
 AT_WORK = """
 import sys
 import polars as pl
 from pipeline.errors import Stopped
-from pipeline.signals import interruptible, stoppable
+from pipeline.signals import answered, interruptible, stoppable
 
 def work(checkpoint):
     print("working", flush=True)
@@ -28,12 +29,19 @@ def work(checkpoint):
         pl.select(pl.int_range(20_000_000).hash().sort().sum())
 
 try:
-    with stoppable():
+    with answered(), stoppable():
         interruptible(work)
 except Stopped as stopped:
     print(stopped, flush=True)
     sys.exit(stopped.exit_status)
 """
+
+
+@pytest.fixture
+def command_line() -> Iterator[None]:
+    """This process answers stop signals, as the command line does."""
+    with answered():
+        yield
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS, ids=lambda number: number.name)
@@ -56,6 +64,7 @@ def raise_later(number: int) -> None:
     threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
 
 
+@pytest.mark.usefixtures("command_line")
 def test_a_signal_stops_the_wait_and_then_the_work_at_its_next_checkpoint() -> None:
     ended = threading.Event()
 
@@ -74,6 +83,7 @@ def test_a_signal_stops_the_wait_and_then_the_work_at_its_next_checkpoint() -> N
     assert ended.wait(1)
 
 
+@pytest.mark.usefixtures("command_line")
 def test_handlers_are_as_before_afterwards() -> None:
     mine = [lambda *_: None for _ in STOP_SIGNALS]
     originals = [signal.signal(number, handler) for number, handler in zip(STOP_SIGNALS, mine, strict=True)]
@@ -99,6 +109,22 @@ def test_handlers_are_as_before_afterwards() -> None:
             signal.signal(number, handler)
 
 
+def test_where_the_command_line_has_not_asked_signals_are_left_alone() -> None:
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+    with stoppable():
+        assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+
+
+@pytest.mark.usefixtures("command_line")
+def test_another_thread_than_the_main_one_works_without_signals() -> None:
+    def work() -> None:
+        with stoppable() as check:
+            check()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(5)
+
+
 class Clumsy:
     """What is raised in here is dropped by Python, as in paramiko's channels."""
 
@@ -108,6 +134,7 @@ class Clumsy:
             time.sleep(0.01)
 
 
+@pytest.mark.usefixtures("command_line")
 def test_a_signal_that_a_destructor_swallows_is_heard_at_the_end() -> None:
     clumsy = [Clumsy()]
     with pytest.raises(Stopped), stoppable():

@@ -40,6 +40,7 @@ from pipeline.cli.printing import (
 )
 from pipeline.cli.release import refuse, release
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
+from pipeline.signals import answered
 
 app = typer.Typer(
     name="billferry",
@@ -98,10 +99,10 @@ def run(
     """One pass, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.run import run_pass
+    from pipeline.run import run_everything
     from pipeline.run.context import Options
 
-    result = run_pass(config_at(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
+    result = run_everything(config_at(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
     finish(result, as_json=as_json)
 
 
@@ -347,7 +348,8 @@ def main() -> None:
 def run_command(words: list[str]) -> int:
     """Run one command; the exit status. Expected errors are one line, bugs show their trace."""
     try:
-        returned = app(args=words, prog_name="billferry", standalone_mode=False)
+        with answered():
+            returned = app(args=words, prog_name="billferry", standalone_mode=False)
     except typer.Exit as ended:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):

@@ -13,7 +13,7 @@ from pipeline.cli.ui import TerminalUi
 from pipeline.edge.config import Config, load_config
 from pipeline.errors import EX_BUG, EX_RECORDS, UsageError
 from pipeline.report import OVERVIEW
-from pipeline.run import run_pass
+from pipeline.run import run_everything
 from pipeline.run.context import Options
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from schemas.results import RunResult
@@ -47,13 +47,13 @@ def run_demo(folder: Path) -> int:
             f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the SFTP server."
         )
         ui.line("\n-- billferry run ------------------------------------------------------------")
-        first = run_pass(config, ui, Options())
+        first = run_everything(config, ui, Options())
         ui.line("\n-- billferry run, once more --------------------------------------------------")
         for file in files:  # the same files again, as a merchant might send them twice, a little later
             copy = shutil.copy(file, incoming)
             os.utime(copy, (time.time() + LATER_S,) * 2)
         loaded = len(api.snapshot()["bills"])
-        second = run_pass(config, ui, Options())
+        second = run_everything(config, ui, Options())
         doubled = len(api.snapshot()["bills"]) - loaded
         ui.line("")
         state = api.snapshot()

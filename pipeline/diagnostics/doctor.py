@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from pipeline.core.api.responses import Answer, Failure, unanswered
 from pipeline.core.values.clock_offset import http_date
+from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, ping_url
 from pipeline.edge.ledger import Decisions, Lineage, open_ledger
 from pipeline.errors import (
@@ -194,18 +194,14 @@ def _clock_by_the_ledger(settings: Settings) -> str:
     with existing_ledger(settings) as ledger:
         if ledger is None:
             return "the API sends no time to compare it with"
-        if (trouble := Timekeeper(_now, ledger, settings.zone).trouble()) is not None:
+        if (trouble := Timekeeper(utc_now, ledger, settings.zone).trouble()) is not None:
             raise trouble
     return "agrees with the last confirmed time"
 
 
 def _clock_off_s(answer: Answer) -> float | None:
     theirs = http_date(answer.headers.get("date"))
-    return None if theirs is None else abs((_now() - theirs).total_seconds())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    return None if theirs is None else abs((utc_now() - theirs).total_seconds())
 
 
 def _sftp(settings: Sftp) -> Iterator[Finding]:

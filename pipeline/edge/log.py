@@ -31,6 +31,23 @@ MOST_CHAINED = 20
 """Exceptions that led to each other and are shown; the chain may be long, or a circle."""
 
 
+LOGGER = "billferry"
+"""The logger of the standard library that every event goes to, for programs that use this one as a library."""
+
+
+def get_logger() -> Any:
+    """The log of a module: structured events, which `start_logging` sends to stderr.
+
+    Until then they go to the logger `billferry`, as the program around us has set it up: on no account to its stdout.
+    """
+    return structlog.wrap_logger(
+        logging.getLogger(LOGGER),
+        processors=_processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        cache_logger_on_first_use=False,
+    )
+
+
 def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     """Configure logging once per process; events go to stderr, never to stdout.
 
@@ -43,19 +60,26 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(_formatted),
-            mask,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    _processors[:] = _rendered_by(structlog.processors.TimeStamper(fmt="iso", utc=True), renderer)
+    to_stderr, logger = logging.StreamHandler(sys.stderr), logging.getLogger(LOGGER)
+    to_stderr.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers[:] = [to_stderr]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _rendered_by(*last: Any) -> list[Any]:
+    """Processors of an event: nothing leaves unmasked."""
+    *before, renderer = last
+    return [
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        *before,
+        structlog.processors.ExceptionRenderer(_formatted),
+        mask,
+        renderer,
+    ]
 
 
 def masked_trace(error: BaseException) -> str:
@@ -143,3 +167,8 @@ def _masked(value: Any) -> Any:
 def _plain(text: str) -> str:
     """Masked, and line by line such that it cannot steer a terminal."""
     return "\n".join(map(printable, redact(text).split("\n")))
+
+
+_processors: list[Any] = _rendered_by(structlog.processors.KeyValueRenderer(key_order=["event"]))
+"""Of every logger, also of those that modules made before `start_logging` changed it."""
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())

@@ -10,46 +10,54 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-
-import structlog
+from typing import Protocol
 
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import ping_url
 from pipeline.edge.ledger import Ledger, Runs
+from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, severity
 from pipeline.monitoring.metrics import metrics_text
 from pipeline.monitoring.status import late_now, system_status
 from schemas.results import RunResult
 from schemas.settings import Settings
 
-log = structlog.get_logger()
+log = get_logger()
 
 Warn = Callable[[str], None]
 
 
+class History(Protocol):
+    """What is remembered of a run. A dry run has one that remembers nothing (`run.read_only.NoHistory`)."""
+
+    def begin(self, run_id: str, now: datetime) -> None: ...
+    def arrived(self, feed: str, now: datetime) -> None: ...
+    def late(self, now: datetime) -> list[FeedLate]: ...
+    def end(self, result: RunResult, now: datetime) -> None: ...
+
+
 @dataclass(slots=True)
 class RunHistory:
-    """One run's entry in the ledger; without a ledger (a dry run) nothing is written."""
+    """One run's entry in the ledger. Times are UTC."""
 
     settings: Settings
-    ledger: Ledger | None
+    ledger: Ledger
     warn: Warn
     elsewhere: int = EX_OK
-    """What a watch knows to be wrong at places that this pass does not look at."""
+    """What a watch knows to be wrong at places that this pass does not look at, as an exit status."""
     _number: int = field(default=0, init=False)
 
     def begin(self, run_id: str, now: datetime) -> None:
-        if self.ledger is not None:
-            self._number = Runs(self.ledger).begin(run_id, at=rfc3339(now))
+        """Remember that a run has begun; `status` shows one that never ended. Raises DiskFull, as all of them."""
+        self._number = Runs(self.ledger).begin(run_id, at=rfc3339(now))
 
     def arrived(self, feed: str, now: datetime) -> None:
-        """A file of that feed came."""
-        if self.ledger is not None:
-            Runs(self.ledger).arrived(feed, at=rfc3339(now))
+        """A file of that feed came, so it is not late."""
+        Runs(self.ledger).arrived(feed, at=rfc3339(now))
 
     def late(self, now: datetime) -> list[FeedLate]:
-        """What to say of feeds whose hour has passed without a file."""
-        if self.ledger is None or not any(feed.expect_by for feed in self.settings.feeds):
+        """What to report of feeds whose hour (`expect_by`) has passed without a file."""
+        if not any(feed.expect_by for feed in self.settings.feeds):
             return []
         return [
             FeedLate(
@@ -62,9 +70,7 @@ class RunHistory:
         ]
 
     def end(self, result: RunResult, now: datetime) -> None:
-        """Remember how it ended, and write the metrics."""
-        if self.ledger is None:
-            return
+        """Remember how it ended, and write the metrics; where those cannot be written, that is a warning."""
         states: Counter[str] = Counter(file.state for file in result.files)
         worst = max(result.exit_status, self.elsewhere, key=severity)
         Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
@@ -85,16 +91,21 @@ class RunHistory:
 
 
 class HeartbeatMonitor:
-    """The monitor of the config's `ping`, or nobody. Raises ConfigError where its address is none."""
+    """The monitor of the config's `ping`, or nobody. Raises ConfigError where its address is not valid.
 
-    def __init__(self, settings: Settings, warn: Warn) -> None:
-        self._url = ping_url(settings)
+    `silent`: the address is looked at, and nothing is sent there.
+    """
+
+    def __init__(self, settings: Settings, warn: Warn, *, silent: bool = False) -> None:
+        url = ping_url(settings)
+        self._url = None if silent else url
         self._timeout_s = settings.ping.timeout_s if settings.ping else 0.0
         self._warn = warn
         self._told: set[tuple[str, str]] = set()
         """What failed since a ping last worked: a watch says it once."""
 
     def tell_start(self) -> None:
+        """The run has its lock and begins."""
         self._tell("start", "/start")
 
     def tell_end(self, exit_status: int) -> None:

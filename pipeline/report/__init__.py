@@ -1,6 +1,7 @@
 """Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
 
 from pipeline.report.folders import (
+    DRY_RUNS,
     OVERVIEW,
     folder_name,
     half_written,
@@ -21,6 +22,7 @@ from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table,
 from pipeline.report.write import REPORT_NAMES, report_of_check, write_report
 
 __all__ = [
+    "DRY_RUNS",
     "OUTCOME_SCHEMA",
     "OVERVIEW",
     "REPORT_NAMES",

@@ -19,14 +19,14 @@ from pipeline.edge.disk import private_folder, remove_tree, scratch_folder, stag
 NAME_BYTES = 200
 """Room for suffixes is left below the 255 bytes that file systems take."""
 DRY_RUNS = "dry-run"
+"""Below the folder of all reports: those of dry runs, which are never uploaded."""
 OVERVIEW = "index.html"
 _STAGED = ".writing-"
 
 
-def report_folder(folder: Path, landed: LandedFile, *, dry_run: bool) -> Path:
-    """The folder of one file's report below the folder of all reports."""
-    name = folder_name(landed.name, landed.sha256, landed.digits)
-    return (folder / DRY_RUNS if dry_run else folder) / name
+def report_folder(folder: Path, landed: LandedFile) -> Path:
+    """The folder of one file's report below the folder of a run's reports."""
+    return folder / folder_name(landed.name, landed.sha256, landed.digits)
 
 
 def folder_name(name: str, sha256: str, digits: int = SHORT_DIGITS) -> str:

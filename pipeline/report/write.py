@@ -48,7 +48,7 @@ def write_report(
     """
     from pipeline.report.html.report_page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
 
-    final = report_folder(folder, checked.landed, dry_run=run.dry_run)
+    final = report_folder(folder, checked.landed)
     facts = PageFacts.of(checked)
     names = {kind: called[0] for kind, called in REPORT_NAMES.items()}
     names["rejects"] = f"rejects.{checked.text_format}"
@@ -93,7 +93,7 @@ def report_of_check(checked: CheckedFile, *, run: RunFacts, rejects_below: Path 
     if rejects_below is not None and checked.code_counts:
         name = f"rejects.{checked.text_format}"
         private_folders(rejects_below)
-        with written_whole(report_folder(rejects_below, checked.landed, dry_run=False)) as staged:
+        with written_whole(report_folder(rejects_below, checked.landed)) as staged:
             names = [name] if rejects_of_check(checked, staged / name) else []
     summary = summarise(checked, tally, run=run, requests=RequestCounts(), notes=(), reports=names)
     return FileReport(summary, unexpected_rejects=tally.unexpected_rejects)

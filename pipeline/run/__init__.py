@@ -7,7 +7,14 @@
 """
 
 from pipeline.run.decisions import Release, refuse_file, release_file
-from pipeline.run.run_pass import Passed, load_named_files, pass_over, retry_files, rewrite_reports, run_pass
+from pipeline.run.run_pass import (
+    Passed,
+    load_named_files,
+    pass_over,
+    retry_files,
+    rewrite_reports,
+    run_everything,
+)
 
 __all__ = [
     "Passed",
@@ -18,5 +25,5 @@ __all__ = [
     "release_file",
     "retry_files",
     "rewrite_reports",
-    "run_pass",
+    "run_everything",
 ]

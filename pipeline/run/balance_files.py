@@ -38,9 +38,8 @@ LEDGER_MAY_BE_BEHIND = {
 class BalanceFiles:
     """Balance files of one run. Days are those of the config's time zone."""
 
-    files: Files | None
-    order: BalanceOrder | None
-    """None, both: there is no ledger."""
+    files: Files
+    order: BalanceOrder
     settings: Settings
     clock: Callable[[], datetime]
     forced: bool
@@ -59,8 +58,7 @@ class BalanceFiles:
         if LEAF_OF[landed.feed.model] == "bill":
             return None
         if self.forced:
-            newest = self.order.newest_day() if self.order else None
-            return max(self.today, newest or "")
+            return max(self.today, self.order.newest_day() or "")
         if landed.rejects_of is not None:
             original = self._original(landed.rejects_of)
             its_day = self._day_corrected(original) if original is not None else self.today
@@ -72,9 +70,8 @@ class BalanceFiles:
                 return kept
         return None if day and is_ahead(day, self.today) else day or self.today
 
-    def refusal(self, landed: LandedFile, row: FileRow | None) -> Refusal | None:
-        """Why a file may not be loaded as it is dated."""
-        day = row.as_of if row is not None else self.day_of(landed, None)
+    def refusal(self, landed: LandedFile, day: str | None) -> Refusal | None:
+        """Why a file may not be loaded as it is dated; `day` as `day_of` tells it."""
         if LEAF_OF[landed.feed.model] == "bill" or day is not None:
             return None
         return dated_ahead(landed, self.today)
@@ -106,19 +103,16 @@ class BalanceFiles:
         )
         if kind == "bill" or row.rejects_of is not None or not day or not then or day <= then:
             return None
-        if self.order is None or is_ahead(day, self.today):
+        if is_ahead(day, self.today):
             return None
         was = watermark(self._day_of_row(row), row.landing)
         self.order.reaffirm(row.id, kind, was=was, now=partial(watermark, day), name_parts=landed.name_parts)
         return day
 
-    def news(self, landed: LandedFile) -> Recency:
-        """What a file that was taken up is as news; bills are none."""
+    def news(self, landed: LandedFile, row: FileRow) -> Recency:
+        """What a file is as news, `row` being what it was taken up as; bills are none."""
         if LEAF_OF[landed.feed.model] == "bill":
             return Recency("")
-        row = self.files.by_sha256(landed.sha256) if self.files else None
-        if row is None:
-            raise ValueError("the file was not taken up")
         day, landing, doubts = self._day_of_row(row), row.landing, self.doubts
         original = self._original(landed.rejects_of) if landed.rejects_of is not None else None
         # A forced correction is news of its own day: under its original's watermark, what is older than the balances
@@ -136,13 +130,13 @@ class BalanceFiles:
 
     def _overtaken(self, landed: LandedFile, row: FileRow, *, before: str) -> bool:
         kind = LEAF_OF[landed.feed.model]
-        if self.order is None or kind == "bill" or not row.finished or row.rejects_of is not None:
+        if kind == "bill" or not row.finished or row.rejects_of is not None:
             return False
         after = watermark(self._day_of_row(row), row.landing)
         return self.order.is_overtaken(row.id, kind, after=after, before=before)
 
     def _original(self, short_name: str) -> FileRow | None:
-        return self.files.original_of(short_name) if self.files else None
+        return self.files.original_of(short_name)
 
     def _day_corrected(self, original: FileRow) -> str:
         """The day that an original's rejected balances are of.
@@ -166,12 +160,11 @@ _LAST = "~"
 
 
 def balance_files(
-    ledger: Ledger | None, settings: Settings, clock: Callable[[], datetime], *, forced: bool
+    ledger: Ledger, settings: Settings, clock: Callable[[], datetime], *, forced: bool
 ) -> BalanceFiles:
-    """Those of a run with that ledger."""
-    files, order = (Files(ledger), BalanceOrder(ledger)) if ledger else (None, None)
-    doubts = Lineage(ledger, settings.work_dir).doubts() if ledger else Doubts()
-    return BalanceFiles(files, order, settings, clock, forced, doubts)
+    """Those of a run with that ledger; `forced`: balances are set whatever the API holds. Once it is recognised."""
+    doubts = Lineage(ledger, settings.work_dir).doubts()
+    return BalanceFiles(Files(ledger), BalanceOrder(ledger), settings, clock, forced, doubts)
 
 
 def recognised(lineage: Lineage, settings: Settings, now: datetime) -> str | None:

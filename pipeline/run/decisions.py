@@ -9,10 +9,11 @@ from pipeline.core.files import Hold
 from pipeline.core.release_decisions import Basis, Decision, Person, print_of
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
-from pipeline.edge.ledger import FileRow, Files, single_file_named
+from pipeline.edge.ledger import Decisions, FileRow, Files, Sends, single_file_named
 from pipeline.errors import UsageError
 from pipeline.report import to_send
-from pipeline.run.context import Options, RunContext
+from pipeline.run.context import Options
+from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.progress import Ui
 from pipeline.run.run_pass import Run
 from schemas.results import RunResult, Summary
@@ -32,66 +33,71 @@ class Release:
 
 def release_file(config: Config, name: str, ui: Ui, options: Options, release: Release) -> RunResult:
     """Let a held file go on. Raises UsageError when it is not held, or may not go on like that."""
-    with RunContext.opened(config, ui, replace(options, reports_only=not release.now)) as desk:
-        row = _held(desk, name)
+    with open_run(config, ui, options, needs_key=release.now) as opened:
+        row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
         if any(hold.changes for hold in summary.holds) and not release.accept_changes:
             raise UsageError(
                 problem=f"{row.name} changes values that were valid in its original",
                 remedy="compare each change in its report, then add --accept-changes",
             )
-        up_to = None if release.limit is None else desk.settled(row.id) + release.limit
+        up_to = None if release.limit is None else _settled(opened, row) + release.limit
         decision = replace(
-            _decision(desk, row, summary, release.by), accept_changes=release.accept_changes, up_to=up_to
+            _decision(opened, row, summary, release.by), accept_changes=release.accept_changes, up_to=up_to
         )
-        _decide(desk, decision)
+        _decide(opened, decision)
         if release.now:
-            run = Run(desk)
+            run = Run(opened)
             return run.result_of(partial(run.decided, row))
-        told = decision.told(desk.settings.zone)
+        told = decision.told(opened.context.settings.zone)
         ui.line(f"{row.name}: {told}")
         for currency, amounts in summary.held_amounts.items():
             ui.line(f"  to send: {to_send(currency, amounts)}")
         ui.line(f"  the next run sends {_how_much(release.limit)}")
-        said = summary.model_copy(update={"run": desk.facts(), "notes": [*summary.notes, told]})
-        return RunResult(run_id=desk.run_id, exit_status=desk.status, files=[said])
+        said = summary.model_copy(update={"run": opened.context.facts(), "notes": [*summary.notes, told]})
+        return RunResult(run_id=opened.context.run_id, exit_status=opened.context.status, files=[said])
 
 
 def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:
     """End a held file: nothing more of it is sent. Raises UsageError when it is not held."""
-    with RunContext.opened(config, ui, replace(options, reports_only=True)) as desk:
-        row = _held(desk, name)
+    with open_run(config, ui, options, needs_key=False) as opened:
+        row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
-        _decide(desk, replace(_decision(desk, row, summary, by), word="refuse", why=why))
-        run = Run(desk)
+        _decide(opened, replace(_decision(opened, row, summary, by), word="refuse", why=why))
+        run = Run(opened)
         result = run.result_of(partial(run.decided, row))
-        return result.model_copy(update={"exit_status": desk.status})
+        return result.model_copy(update={"exit_status": opened.context.status})
 
 
-def _held(desk: RunContext, name: str) -> FileRow:
+def _settled(opened: OpenRun, row: FileRow) -> int:
+    """How many of its records have a final outcome."""
+    return Sends(opened.files.ledger).settled_records(row.id).len()
+
+
+def _held(opened: OpenRun, name: str) -> FileRow:
     """The held file of that name or SHA-256; others of the same name do not matter."""
-    rows = Files(desk.connection()).named(name)
+    rows = Files(opened.files.ledger).named(name)
     if len(rows) == 1 and not rows[0].held:
         state = rows[0].state.replace("_", " ")
         raise UsageError(problem=f"{rows[0].name} is not held, but {state}", remedy="see billferry status")
     return single_file_named(name, [row for row in rows if row.held] or rows)
 
 
-def _decision(desk: RunContext, row: FileRow, summary: Summary, by: Person) -> Decision:
+def _decision(opened: OpenRun, row: FileRow, summary: Summary, by: Person) -> Decision:
     """A release of all that its report shows. Raises UsageError where the report shows the file no more."""
-    gate = desk.decisions.gate(row.id) if desk.decisions else None
-    if gate is None or not same_feed(gate.basis.feed_print, desk.landed_from(row).feed):
+    gate = Decisions(opened.files.ledger).gate(row.id)
+    if gate is None or not same_feed(gate.basis.feed_print, opened.files.landed_from(row).feed):
         raise UsageError(
             problem=f"the feed of {row.name} has changed since it was held",
             remedy="billferry run checks the file again; review it then",
         )
     prints = frozenset(print_of(Hold(hold.code, hold.message, tuple(hold.changes))) for hold in summary.holds)
     basis = Basis(gate.basis.feed_print, gate.basis.totals)
-    return Decision(row.sha256, "release", rfc3339(desk.now()), by, basis, prints)
+    return Decision(row.sha256, "release", rfc3339(opened.context.options.clock()), by, basis, prints)
 
 
-def _decide(desk: RunContext, decision: Decision) -> None:
-    if desk.decisions is None or not desk.decisions.decide(decision):
+def _decide(opened: OpenRun, decision: Decision) -> None:
+    if not Decisions(opened.files.ledger).decide(decision):
         raise UsageError(problem="the file is no longer held", remedy="see billferry status")
 
 

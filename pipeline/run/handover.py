@@ -7,15 +7,19 @@ the next run tries again. A failed move is never a reason to load again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from pipeline.collect.collect import Source
-from pipeline.core.files import RemoteFile, SourceName
+from pipeline.core.files import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
+from pipeline.report import REPORT_NAMES
+from schemas.settings import Settings
 
 Place = Literal["archive", "quarantine"]
 NEVER = "1970-01-01T00:00:00+00:00"
@@ -57,6 +61,61 @@ class Debts(Protocol):
     ) -> None: ...
     def pending_handovers(self, source: str) -> Sequence[Debt]: ...
     def remove_handover(self, handover_id: int, *, stays: bool) -> None: ...
+    def together(self) -> AbstractContextManager[None]:
+        """Several steps as one durable step."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What one run owes the sources of its config; where `debts` remember nothing, nothing is owed or done."""
+
+    settings: Settings
+    debts: Debts
+
+    def owe(self, sha256: str, remotes: Sequence[RemoteFile], place: Place, report: str | None) -> None:
+        """Owe the moves of a file and what belongs to it, and the upload of its `report` folder.
+
+        Nothing is owed where nothing would be done: what stays at its source for good costs no write per run.
+        """
+        sftp, drop = self.settings.sftp, self.settings.drop
+        for number, remote in enumerate(remotes):
+            uploads = report if number == 0 and remote.source == "sftp" and sftp and sftp.reports else None
+            section = sftp if remote.source == "sftp" else drop
+            if uploads or (section is not None and getattr(section, place) is not None):
+                owe(self.debts, sha256, [remote], place, uploads)
+
+    def owe_archiving(self, files: Iterable[tuple[str, Sequence[RemoteFile]]]) -> None:
+        """Owe the archive finished files (by SHA-256) that are still at their source."""
+        with self.debts.together():
+            for sha256, remotes in files:
+                self.owe(sha256, remotes, "archive", None)
+
+    def owe_reports(self, sha256: str, name: str, report: str) -> None:
+        """Owe the SFTP server the reports of a file that is not there any more."""
+        if self.settings.sftp is not None and self.settings.sftp.reports is not None:
+            owe_reports(self.debts, sha256, name, "sftp", report)
+
+    def owed_reports(self) -> list[SourceName]:
+        """Sources that are owed reports of files that are not there any more."""
+        return [
+            name
+            for name in SOURCES
+            if any(debt.place == "reports" for debt in self.debts.pending_handovers(name))
+        ]
+
+    def owed_of(self, sha256: str) -> list[SourceName]:
+        """Sources that are owed a move or reports of that file."""
+        return [
+            name
+            for name in SOURCES
+            if any(debt.sha256 == sha256 for debt in self.debts.pending_handovers(name))
+        ]
+
+    def pay(self, source: Source, reports: Path, warn: Callable[[str], None]) -> None:
+        """Upload from `reports` and move what is owed to a source. Raises SourceError when it is out of reach."""
+        uploads = self.settings.sftp.upload if self.settings.sftp else []
+        names = [name for kind in uploads for name in REPORT_NAMES[kind]]
+        pay(self.debts, source, reports, names, warn)
 
 
 def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:

@@ -5,10 +5,11 @@ What lets a file through is durable before its first byte is sent, so that neith
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
+from pipeline.core.files import CheckedFile, Hold, Refusal
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import (
     FIRST,
@@ -23,14 +24,14 @@ from pipeline.core.release_decisions import (
     restored,
     totals_text,
 )
-from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
+from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, Past, unlike_before
 from pipeline.core.values.amount_spread import spreads
-from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print
-from pipeline.edge.ledger import FINISHED_STATES, FileRow, Gate, Sends
-from pipeline.load import not_sent
-from pipeline.run.context import RunContext
-from schemas.results import Breakdown, Summary
+from pipeline.edge.ledger import FileRow, Files, Gate, Sends
+from pipeline.load import count_to_send, not_sent
+from pipeline.run.file_repository import FileInWork, FileRepository, MetFile, feed_changed
+from schemas.results import Summary
+from schemas.settings import Settings
 
 _BY_HISTORY = frozenset({FIRST, OUT_OF_PROPORTION, UNIT_SUSPICIOUS})
 """Reasons that another file of the feed may do away with when it is loaded."""
@@ -45,121 +46,139 @@ class GatedFile:
     """So many of its records may be settled in all; None: every one."""
 
 
+class DecisionMemory(Protocol):
+    """What people decided about held files and how far each may go; in a dry run without changes."""
+
+    def pending(self, sha256: str) -> Decision | None: ...
+    def settled(self, sha256: str) -> list[tuple[Decision, Fate]]: ...
+    def releases(self, sha256: str) -> list[Decision]: ...
+    def gate(self, file_id: int) -> Gate | None: ...
+    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None: ...
+    def last_load(self, feed: str) -> int | None: ...
+    def past(self, feed: str, currency: str, *, beside: int | None) -> Sequence[Past]: ...
+
+
+@dataclass(frozen=True, slots=True)
 class GateKeeper:
-    """Judges the files of one run. In a dry run nothing is remembered and no decision is taken up."""
+    """Judges the files of one run."""
 
-    def __init__(self, desk: RunContext) -> None:
-        self._desk = desk
-        self._zone = desk.settings.zone
+    settings: Settings
+    files: FileRepository
+    decisions: DecisionMemory
+    limit: int | None = None
+    """So many more records of each file, as the command line says; None: all."""
+    force: bool = False
 
-    def judged(self, landed: LandedFile, checked: CheckedFile, file_id: int | None) -> GatedFile:
+    def judged(self, work: FileInWork, checked: CheckedFile) -> GatedFile:
         """Hold a checked file, refuse it, or let it through, and remember which.
 
-        `landed` has its feed as the config has it: a correction was checked as a spreadsheet has saved it.
+        `work.landed` has its feed as the config has it: a correction was checked as a spreadsheet has saved it.
         """
         if checked.refusal is not None:
             return GatedFile(checked)
-        decisions = self._desk.decisions
-        row = self._desk.row(landed.sha256)
+        landed, file_id = work.landed, work.file_id
         basis = Basis(feed_print(landed.feed), totals_text(checked.totals))
-        gate = decisions.gate(row.id) if row and decisions else None
+        gate = self.decisions.gate(file_id)
         passed = gate is not None and gate.is_open and gate.basis == basis and self._accepted(checked, basis)
         was_restored = gate is not None and gate.restored
         holds = (
-            *(() if passed else self._reasons(checked, row)),
-            *self._limit_reached(checked, row, gate),
+            *(() if passed else self._reasons(checked, file_id)),
+            *self._limit_reached(checked, file_id, gate),
             *([restored()] if was_restored else []),
         )
         new = Gate(basis, passed or not holds, gate.up_to if gate else None, restored=was_restored)
-        decision = decisions.pending(landed.sha256) if decisions else None
+        decision = self.decisions.pending(landed.sha256)
         fate: Fate | None = None
         if decision is None:
-            new = self._canary(new, row) if not holds else new
+            new = self._canary(new, file_id) if not holds else new
         elif decision.covers(basis, holds):
             new, fate, holds = Gate(basis, decision.word == "release", decision.up_to), "taken", ()
         else:
             fate = "void"
-        told = self._told(landed, decision, fate)
-        self._remember(new, file_id, landed, fate)
+        told = self._told(landed.sha256, decision, fate)
+        new = replace(new, last_load=self.decisions.last_load(landed.feed.name))
+        self.decisions.set_gate(file_id, new, sha256=landed.sha256, fate=fate)
         checked = replace(checked, holds=holds, notes=(*checked.notes, *told))
         if decision and fate == "taken" and decision.word == "refuse":
-            return GatedFile(replace(checked, refusal=Refusal(REFUSED, decision.told(self._zone))))
+            return GatedFile(replace(checked, refusal=Refusal(REFUSED, decision.told(self.settings.zone))))
         return GatedFile(checked, new.up_to)
 
-    def _told(self, landed: LandedFile, now: Decision | None, fate: Fate | None) -> list[str]:
+    def _told(self, sha256: str, now: Decision | None, fate: Fate | None) -> list[str]:
         """Every decision about these bytes, the one of `now` last; a refusal is told where the file is refused."""
-        earlier = self._desk.decisions.settled(landed.sha256) if self._desk.decisions else []
-        told = [decision.told(self._zone, then) for decision, then in earlier]
+        zone = self.settings.zone
+        told = [decision.told(zone, then) for decision, then in self.decisions.settled(sha256)]
         if now and fate and (fate != "taken" or now.word == "release"):
-            told.append(now.told(self._zone, fate))
+            told.append(now.told(zone, fate))
         return told
 
     def after_load(self, judged: GatedFile, file_id: int) -> CheckedFile:
         """Hold what a limit has left, once nothing more goes under it and nothing is in doubt."""
-        checked, settled = judged.checked, self._desk.settled(file_id)
-        left = self._desk.left_to_send(checked, file_id)
+        checked, settled = judged.checked, self._settled(file_id)
         reached = judged.up_to is not None and settled >= judged.up_to
-        if reached and left and not checked.holds and not self.in_doubt(file_id):
-            return replace(checked, holds=(limited(settled, left),))
-        return checked
+        if reached and not checked.holds and not self.in_doubt(file_id):
+            left = self._left_to_send(checked, file_id)
+            checked = replace(checked, holds=(limited(settled, left),)) if left else checked
+        return self.with_what_is_left(checked, file_id)
 
     def with_what_is_left(self, checked: CheckedFile, file_id: int) -> CheckedFile:
         """A held file with the sizes of what it has not sent yet: that is what a person decides about."""
         if not checked.holds:
             return checked
-        sent = Sends(self._desk.connection()).sent_records(file_id)
+        sent = Sends(self.files.ledger).sent_records(file_id)
         return replace(checked, spreads=spreads(not_sent(checked.records, sent))) if len(sent) else checked
 
     def in_doubt(self, file_id: int) -> bool:
         """Whether records were sent whose outcome is unknown."""
-        return self._desk.kept_outcomes(file_id) > self._desk.settled(file_id)
+        return Files(self.files.ledger).kept_outcomes(file_id) > self._settled(file_id)
 
-    def remember_loaded(self, checked: CheckedFile, file_id: int, state: str, records: Breakdown) -> None:
-        """A feed is new no more, and later files are compared with this one: whole files alone, not corrections."""
-        decisions = self._desk.decisions
-        if decisions and state in FINISHED_STATES and records.created + records.updated + records.unchanged:
-            whole = checked.landed.rejects_of is None
-            at = rfc3339(self._desk.now())
-            decisions.loaded(file_id, checked.landed.feed.name, checked.spreads if whole else (), at=at)
+    def _left_to_send(self, checked: CheckedFile, file_id: int) -> int:
+        """Accepted records without a final outcome."""
+        return count_to_send(checked.records) - self._settled(file_id)
+
+    def _settled(self, file_id: int) -> int:
+        """Records whose outcome is final."""
+        return Sends(self.files.ledger).settled_records(file_id).len()
 
     # -- files that wait, or were ended by a person --
 
-    def says_as_before(self, landed: LandedFile, row: FileRow) -> bool:
+    def says_as_before(self, met: MetFile) -> bool:
         """Whether nothing has changed for a held file, or one that a person refused: it is not even checked again."""
-        decisions = self._desk.decisions
-        if decisions is None or row.summary is None or self._desk.feed_changed(landed, row):
+        landed, row = met.landed, met.row
+        if row is None or row.summary is None or feed_changed(landed, row):
             return False
-        if row.held and self._desk.options.dry_run:
-            return False  # it says of each file what a run would
         if row.held:
-            codes = {hold["code"] for hold in row.summary.get("holds", ())}
-            gate = decisions.gate(row.id)
-            moved = gate is None or gate.last_load != decisions.last_load(landed.feed.name)
-            untold = gate is not None and gate.restored and RESTORED not in codes
-            return (
-                decisions.pending(row.sha256) is None and not untold and not (moved and codes & _BY_HISTORY)
-            )
+            return self.files.keeps_waiting(row) and self._still_holds(row, landed.feed.name)
         by_person = (row.summary.get("refusal") or {}).get("code") == REFUSED
-        return row.state == FileState.REFUSED and by_person and not self._desk.options.force
+        return row.state == FileState.REFUSED and by_person and not self.force
+
+    def _still_holds(self, row: FileRow, feed: str) -> bool:
+        """Whether no person has decided since, and no other file has done away with the reasons."""
+        codes = {hold["code"] for hold in (row.summary or {}).get("holds", ())}
+        gate = self.decisions.gate(row.id)
+        moved = gate is None or gate.last_load != self.decisions.last_load(feed)
+        untold = gate is not None and gate.restored and RESTORED not in codes
+        return (
+            self.decisions.pending(row.sha256) is None and not untold and not (moved and codes & _BY_HISTORY)
+        )
 
     # -- reasons --
 
-    def _reasons(self, checked: CheckedFile, row: FileRow | None) -> Iterator[Hold]:
+    def _reasons(self, checked: CheckedFile, file_id: int) -> Iterator[Hold]:
         """Why a file that was not let through yet waits. One that would send nothing waits for nobody."""
         if not checked.totals.count(Outcome.NOT_ATTEMPTED):
             return
         yield from checked.holds
-        feed, decisions = checked.landed.feed, self._desk.decisions
-        usually = "first" if self._desk.settings.environment == "live" else "never"
+        feed = checked.landed.feed
+        usually = "first" if self.settings.environment == "live" else "never"
         release = feed.release or usually
         if release == "always":
             yield always()
-        elif release == "first" and (decisions is None or decisions.last_load(feed.name) is None):
+        elif release == "first" and self.decisions.last_load(feed.name) is None:
             yield first_of_feed(feed.name)
-        if decisions is None or feed.unusual == "load" or checked.landed.rejects_of is not None:
+        if feed.unusual == "load" or checked.landed.rejects_of is not None:
             return  # part of a file is in no proportion
         for spread in checked.spreads:
-            past = decisions.past(feed.name, spread.currency, beside=row.id if row else None)
+            past = self.decisions.past(feed.name, spread.currency, beside=file_id)
             yield from unlike_before(spread, past, feed.amount.unit)
 
     def _accepted(self, checked: CheckedFile, basis: Basis) -> bool:
@@ -167,34 +186,21 @@ class GateKeeper:
 
         Nothing is compared for a record that another correction has taken, until the API refuses that one.
         """
-        decisions = self._desk.decisions
-        releases = decisions.releases(checked.landed.sha256) if checked.holds and decisions else []
+        releases = self.decisions.releases(checked.landed.sha256) if checked.holds else []
         return all(any(each.covers(basis, [hold]) for each in releases) for hold in checked.holds)
 
-    def _limit_reached(
-        self, checked: CheckedFile, row: FileRow | None, gate: Gate | None
-    ) -> tuple[Hold, ...]:
-        if row is None or gate is None or gate.up_to is None:
+    def _limit_reached(self, checked: CheckedFile, file_id: int, gate: Gate | None) -> tuple[Hold, ...]:
+        if gate is None or gate.up_to is None:
             return ()
-        settled, left = self._desk.settled(row.id), self._desk.left_to_send(checked, row.id)
+        settled, left = self._settled(file_id), self._left_to_send(checked, file_id)
         return (limited(settled, left),) if left and settled >= gate.up_to else ()
 
-    def _canary(self, gate: Gate, row: FileRow | None) -> Gate:
+    def _canary(self, gate: Gate, file_id: int) -> Gate:
         """What `--limit` of the command line allows; it never allows more than an earlier one does."""
-        limit = self._desk.options.limit
-        if limit is None or row is None:
+        if self.limit is None:
             return gate
-        up_to = self._desk.settled(row.id) + limit
+        up_to = self._settled(file_id) + self.limit
         return replace(gate, up_to=up_to if gate.up_to is None else min(up_to, gate.up_to))
-
-    def _remember(
-        self, gate: Gate, file_id: int | None, landed: LandedFile, fate: Fate | None = None
-    ) -> None:
-        decisions = self._desk.decisions
-        if file_id is None or decisions is None:
-            return
-        gate = replace(gate, last_load=decisions.last_load(landed.feed.name))
-        decisions.set_gate(file_id, gate, sha256=landed.sha256, fate=fate)
 
 
 def as_reported(checked: CheckedFile, then: Summary) -> CheckedFile:

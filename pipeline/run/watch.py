@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from pipeline.core.files import SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
 from pipeline.edge.local.folder_watcher import FolderWatcher
+from pipeline.edge.log import get_logger
 from pipeline.errors import (
     EX_BUG,
     EX_HOST_KEY,
@@ -38,7 +37,7 @@ from pipeline.run.poll_schedule import NEEDS_A_PERSON_S, OUT_OF_REACH_S, PollSch
 from pipeline.run.progress import Ui
 from pipeline.signals import stoppable
 
-log = structlog.get_logger()
+log = get_logger()
 
 UPKEEP_S = 3_600.0
 """So often unfinished files are looked for that no source shows: another command may have left them."""

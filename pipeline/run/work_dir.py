@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.core.files import LandedFile
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger import Files, Ledger, open_ledger
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import is_abandoned
-from pipeline.report import OVERVIEW, half_written, is_anothers, report_folder
+from pipeline.report import OVERVIEW, half_written
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"
@@ -23,15 +21,6 @@ ABANDONED_S = 86_400
 def ledger_path(settings: Settings) -> Path:
     """Where a merchant's ledger stands."""
     return settings.work_dir / "ledger.sqlite"
-
-
-def open_for(settings: Settings, *, read_only: bool) -> Ledger:
-    return open_ledger(
-        ledger_path(settings),
-        merchant=settings.merchant,
-        environment=settings.environment,
-        read_only=read_only,
-    )
 
 
 def sweep_leftovers(work_dir: Path) -> None:
@@ -47,20 +36,20 @@ def sweep_leftovers(work_dir: Path) -> None:
             remove_tree(left)
 
 
-def named_apart(landed: LandedFile, ledger: Ledger | None, reports: Path, *, dry_run: bool) -> LandedFile:
-    """With so many digits in the name of its reports that they are no other file's."""
-    if ledger is not None:
-        landed = replace(landed, digits=Files(ledger).digits_of(landed.sha256))
-    taken = is_anothers(report_folder(reports, landed, dry_run=dry_run), landed.sha256)
-    return replace(landed, digits=len(landed.sha256)) if taken else landed
-
-
 @contextmanager
 def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
+    """The merchant's ledger for reading, None before the first run. Raises LedgerOfAnother, LedgerDamaged, and
+    LedgerOutdated where an earlier version wrote it."""
     if not ledger_path(settings).exists():
         yield None
         return
-    with closing(open_for(settings, read_only=True)) as ledger:
+    opened = open_ledger(
+        ledger_path(settings),
+        merchant=settings.merchant,
+        environment=settings.environment,
+        read_only=True,
+    )
+    with closing(opened) as ledger:
         yield ledger
 
 

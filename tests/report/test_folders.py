@@ -54,13 +54,6 @@ def test_long_names_are_cut_but_never_the_digits_that_tell_files_apart(tmp_path:
     assert folder_name(other.name, other.sha256) != name
 
 
-def test_dry_runs_report_in_a_folder_of_their_own(tmp_path: Path) -> None:
-    checked = checked_file(tmp_path, [Row()])
-    report = write_report(checked, nothing_sent, folder=tmp_path / "reports", run=DRY_RUN)
-    assert report.folder == tmp_path / "reports/dry-run" / f"bills.csv.{checked.landed.sha256[:8]}"
-    assert report.folder == report_folder(tmp_path / "reports", checked.landed, dry_run=True)
-
-
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
 def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None:
     checked = checked_file(tmp_path, [rejected("a.b")])
@@ -71,8 +64,8 @@ def test_reports_are_private_under_any_umask(tmp_path: Path, umask: int) -> None
     finally:
         os.umask(before)
     assert report.folder is not None
-    folders = [report.folder, *report.folder.parents[:3]]
-    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 4
+    folders = [report.folder, *report.folder.parents[:2]]
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in report.paths.values()} == {0o600}
     assert set(report.paths) == {"summary", "results", "rejects", "page"}
 
@@ -85,7 +78,7 @@ def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
         write_report(checked, ledger, folder=tmp_path / "reports", run=RUN).paths["results"].read_bytes()
         for ledger in ledgers
     }
-    results = report_folder(tmp_path / "reports", checked.landed, dry_run=False) / "results.csv"
+    results = report_folder(tmp_path / "reports", checked.landed) / "results.csv"
     stop, seen = threading.Event(), set[bytes]()
 
     def read() -> None:

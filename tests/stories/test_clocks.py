@@ -6,12 +6,12 @@ import contextlib
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
-import pipeline.diagnostics.doctor
-import pipeline.run.context
+import pipeline.edge.clock
+import pipeline.run.clock_check
 from pipeline.cli import run_command
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
@@ -26,8 +26,12 @@ def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
     """From now on this machine's clock is off by so much; files keep the times that the disk gives them."""
 
     def jumped(off: timedelta) -> None:
-        monkeypatch.setattr(pipeline.run.context.RunContext, "now", lambda _: datetime.now(UTC) + off)
-        monkeypatch.setattr(pipeline.diagnostics.doctor, "_now", lambda: datetime.now(UTC) + off)
+        class Jumped(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Jumped:
+                return super().now(tz) + off
+
+        monkeypatch.setattr(pipeline.edge.clock, "datetime", Jumped)
 
     return jumped
 

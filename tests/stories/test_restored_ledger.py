@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import pipeline.run.context
+import pipeline.edge.clock
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, Window, callback
 from tests.stories.balance_files import UNDATED, backed_up, held, load, restore
@@ -203,7 +203,7 @@ def test_an_undated_balance_released_a_day_after_it_landed_replaces_no_payment(
     merchant.settings["feeds"][-1]["release"] = "always"
     second = merchant.write("undated.csv", balances("C-1,ZAR,80.00"))
     assert merchant.load(second).state == "held"
-    monkeypatch.setattr(pipeline.run.context, "datetime", Tomorrow)
+    monkeypatch.setattr(pipeline.edge.clock, "datetime", Tomorrow)
     if paid:
         merchant.api.pay("C-1", paid)
     said = merchant.release(second.name, "--now")

@@ -1,0 +1,93 @@
+"""What a file leaves to those who correct its rejects (law 11): the values of its rejected records, in the ledger."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.core.files import CheckedFile
+from pipeline.core.outcomes import REJECTS, Outcome
+from pipeline.core.rules import corrections
+from pipeline.core.rules.corrections import COMPARED
+from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Sends
+from pipeline.errors import ConfigError
+from pipeline.report import write_results
+from pipeline.run.context import RunContext
+from pipeline.run.file_repository import FileRepository, feed_changed
+from pipeline.run.progress import check_interruptibly
+from schemas.results import Summary
+
+BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+"""Outcomes of records that nothing was sent for: the check alone tells them."""
+
+
+@dataclass(slots=True)
+class Remembering:
+    """Reads the rows of an original's report, and remembers the rejected ones."""
+
+    ledger: Ledger
+    file_id: int
+    checked: CheckedFile
+
+    _begun: bool = False
+
+    @property
+    def _is_original(self) -> bool:
+        return self.checked.landed.rejects_of is None
+
+    def __call__(self, rows: pl.DataFrame) -> None:
+        """Rows as `write_results` hands them over, batch after batch; the first takes the place of earlier ones."""
+        self._begin()
+        if self._is_original:
+            Corrections(self.ledger).remember(self.file_id, self._rejected(rows))
+
+    def _begin(self) -> None:
+        if self._is_original and not self._begun:
+            Corrections(self.ledger).forget(self.file_id)
+        self._begun = True
+
+    def _rejected(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Their values, and what their codes are about: those of the API are about no column."""
+        rejects = rows.filter(pl.col("outcome").is_in([outcome.value for outcome in REJECTS]))
+        codes = pl.when(outcome=Outcome.REJECTED.value).then("codes")
+        return rejects.select("record", *COMPARED, corrections.concerned(codes, self.checked.own_names))
+
+    def end(self) -> None:
+        """Once the report has been written: relate what is remembered, so that corrections find it."""
+        self._begin()
+        if self._is_original:
+            Corrections(self.ledger).mark_contradictions(self.file_id, self.checked.landed.feed.model)
+
+
+class _Nowhere(io.BytesIO):
+    """A file that keeps nothing: what is written stands in a report already."""
+
+    def write(self, text: Any, /) -> int:
+        return memoryview(text).nbytes
+
+
+def recall(context: RunContext, files: FileRepository, original: FileRow) -> None:
+    """Remember what an original rejected that an earlier version loaded, from its landed copy, as far as that goes."""
+    then = Summary.model_validate(original.summary, strict=False) if original.summary else None
+    try:
+        landed = files.landed_from(original)
+    except ConfigError:  # its feed is gone
+        return
+    if then is None or not landed.path.exists() or feed_changed(landed, original):
+        return
+    checked = check_interruptibly(landed, landed.path.parent, context.ui, limits=context.settings.limits)
+    counted = {each: checked.totals.count(each) for each in BY_CHECK}
+    sent = then.records.total - sum(then.records.parts()[each] for each in BY_CHECK)
+    if (
+        counted[Outcome.REJECTED] != then.records.rejected
+        or Files(files.ledger).kept_outcomes(original.id) < sent
+    ):
+        return
+    sends = Sends(files.ledger)
+    remembering = Remembering(files.ledger, original.id, checked)
+    with _Nowhere() as nowhere:
+        write_results(checked, lambda records: sends.outcomes(original.id, records), nowhere, remembering)
+    remembering.end()

@@ -1,0 +1,149 @@
+"""The load of one judged file, as a run sees it: what is taken of an original, the requests, what is left to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.core.api.rate_limiter import Pace
+from pipeline.core.api.watermarks import day_of
+from pipeline.core.files import CheckedFile
+from pipeline.edge.ledger import GroupCommit, Ledger, Lineage, Sends
+from pipeline.edge.log import get_logger
+from pipeline.errors import BillferryError
+from pipeline.load import LoadJob, LoadResult, count_to_send, load_file
+from pipeline.report import Outcomes
+from pipeline.run.clock_check import Timekeeper
+from pipeline.run.context import RunContext
+from pipeline.run.correctable import Remembering, recall
+from pipeline.run.correction_claims import take
+from pipeline.run.corrections import Correcting
+from pipeline.run.file_repository import FileInWork, FileRepository
+from pipeline.run.release_gate import GatedFile, GateKeeper
+from schemas.results import RequestCounts
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the load of a file came to, for its report."""
+
+    checked: CheckedFile
+    """Held again where a limit was reached."""
+    outcomes: Outcomes
+    requests: RequestCounts = field(default_factory=RequestCounts)
+    notes: tuple[str, ...] = ()
+    remembering: Remembering | None = None
+    """Reads the report's rows for those who will correct its rejects; None: nothing is remembered."""
+
+
+class Loading(Protocol):
+    """Sends files, or nothing (`read_only.SendsNothing`). `stopped`: why the API cannot be used any more."""
+
+    @property
+    def stopped(self) -> BillferryError | None: ...
+    def prepare(self, correcting: Correcting) -> None: ...
+    def load(self, work: FileInWork, judged: GatedFile) -> Loaded: ...
+
+
+@dataclass(slots=True)
+class Loader:
+    """Loads the files of one run, one after another, over one API key and one pace."""
+
+    context: RunContext
+    files: FileRepository
+    gate: GateKeeper
+    clock: Timekeeper
+    ledger_path: Path
+    reader: Callable[[], AbstractContextManager[Ledger]]
+    """A second connection, for reading while the load writes."""
+    api_key: Callable[[], str]
+    pace: Pace
+    stopped: BillferryError | None = None
+
+    def prepare(self, correcting: Correcting) -> None:
+        """Before a correction is checked: remember what an original that an earlier version loaded has rejected."""
+        if not correcting.is_remembered:
+            recall(self.context, self.files, correcting.original)
+
+    def load(self, work: FileInWork, judged: GatedFile) -> Loaded:
+        """Send what the gate lets through; of a held file only what is in doubt is settled.
+
+        Raises DiskFull when the ledger cannot be written. Any other stop is reported and kept in `stopped`: the API is
+        gone, refuses us, or somebody wants us to end, and the files that follow are checked and left unfinished.
+        """
+        ledger, file_id, checked = self.files.ledger, work.file_id, judged.checked
+        requests, notes = RequestCounts(), tuple[str, ...]()
+        if self._may_load(checked, file_id):
+            if not checked.holds:
+                take(ledger, checked, file_id)
+            result = self._send(work, judged)
+            requests, notes = result.requests, result.notes
+            log.info("loaded", file=work.landed.name, sha256=work.landed.sha256, **requests.model_dump())
+            if result.stopped is not None:
+                self.context.fail(result.stopped)
+                self.stopped = result.stopped
+            checked = self.gate.after_load(judged, file_id)
+        else:
+            checked = self.gate.with_what_is_left(checked, file_id)
+        sends = Sends(ledger)
+        return Loaded(
+            checked,
+            lambda records: sends.outcomes(file_id, records),
+            requests,
+            notes,
+            Remembering(ledger, file_id, checked),
+        )
+
+    def _may_load(self, checked: CheckedFile, file_id: int) -> bool:
+        if checked.refusal is not None or self.stopped is not None:
+            return False
+        return not checked.holds or self.gate.in_doubt(file_id)
+
+    def _send(self, work: FileInWork, judged: GatedFile) -> LoadResult:
+        from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
+
+        settings, checked, news = self.context.settings, judged.checked, work.news
+        settled = Sends(self.files.ledger).settled_records(work.file_id).len()
+        to_send = count_to_send(checked.records) - settled
+        lineage = Lineage(self.files.ledger, settings.work_dir)
+        lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
+        sent = 0
+        stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
+        with self.reader() as reading, stage as progress:
+
+            def advance(count: int, retried: int) -> None:
+                nonlocal sent
+                sent += count
+                progress(sent, lambda: _pressed(retried, self.pace.limit_per_s))
+
+            sender = BillingApi(settings.api, self.api_key())
+            moving = lineage if news.watermark else None
+            result = load_file(
+                LoadJob(
+                    checked=checked,
+                    file_id=work.file_id,
+                    settings=settings,
+                    sender=sender,
+                    commits=GroupCommit(self.files.ledger, str(self.ledger_path), moving),
+                    reader=Sends(reading),
+                    pace=self.pace,
+                    news=news,
+                    clock=self.context.options.clock,
+                    up_to=0 if checked.holds else judged.up_to,
+                    progress=advance,
+                )
+            )
+            self.clock.heard(sender.date)
+        lineage.advance()
+        return result
+
+
+def _pressed(retried: int, limit_per_s: float | None) -> str:
+    """What the progress says of the API."""
+    parts = [f"{retried:,} {'retry' if retried == 1 else 'retries'}".replace(",", " ")] if retried else []
+    return ", ".join([*parts, *([f"at most {limit_per_s:.0f}/s"] if limit_per_s else [])])

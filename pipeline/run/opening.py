@@ -1,0 +1,199 @@
+"""Opens a run: the lock, the ledger, and everything else that its work needs, handed out once.
+
+Here alone a dry run is decided: it holds no lock and is handed what cannot write (`read_only`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.api.rate_limiter import Pace
+from pipeline.edge.config import Config, api_key
+from pipeline.edge.disk import private_folder, scratch_folder
+from pipeline.edge.ledger import Decisions, Files, Ledger, Lineage, open_ledger
+from pipeline.edge.local.lock import held_folder, only_run
+from pipeline.errors import EX_OK
+from pipeline.monitoring.run_history import History, RunHistory
+from pipeline.report import DRY_RUNS
+from pipeline.run.balance_files import balance_files, recognised
+from pipeline.run.clock_check import Timekeeper
+from pipeline.run.collecting import Collecting, matching_of
+from pipeline.run.context import Options, RunContext
+from pipeline.run.file_reports import FileReports
+from pipeline.run.file_repository import FileRepository, LedgerFiles
+from pipeline.run.handover import HandOver
+from pipeline.run.loading import Loader, Loading
+from pipeline.run.process_file import FileProcessor
+from pipeline.run.progress import Ui
+from pipeline.run.read_only import (
+    NoHistory,
+    NoUpkeep,
+    ReadOnlyDecisions,
+    ReadOnlyFiles,
+    ReadOnlyMemory,
+    SendsNothing,
+)
+from pipeline.run.release_gate import DecisionMemory, GateKeeper
+from pipeline.run.sources import SourceRegistry
+from pipeline.run.upkeep import Upkeep, WorkDirUpkeep
+from pipeline.run.work_dir import DRY_RUN, ledger_path, sweep_leftovers
+from schemas.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run with its lock held (unless dry): who does what in it. Each is given what it needs, and no more."""
+
+    context: RunContext
+    files: FileRepository
+    sources: SourceRegistry
+    handovers: HandOver
+    history: History
+    upkeep: Upkeep
+    reports: FileReports
+    collecting: Collecting
+    loading: Loading
+    processor: FileProcessor
+
+
+@contextmanager
+def open_run(
+    config: Config, ui: Ui, options: Options, *, needs_key: bool = True, elsewhere: int = EX_OK
+) -> Iterator[OpenRun]:
+    """Open a run of that config. `elsewhere` is what is known to be wrong at places that it does not look at.
+
+    `needs_key`: a wrong API key is reported before anything is fetched; false for a run that sends nothing.
+    Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError, DiskFull.
+    """
+    private_folder(config.settings.work_dir, close=True)
+    with (
+        _dry(config.settings, ui, options)
+        if options.dry_run
+        else _locked(config.settings, ui, options, needs_key=needs_key, elsewhere=elsewhere)
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def _dry(settings: Settings, ui: Ui, options: Options) -> Iterator[OpenRun]:
+    """Without the lock: files land in a scratch folder, reports are written beside those of runs."""
+    reports = settings.work_dir / "reports"
+    with scratch_folder(DRY_RUN, settings.work_dir) as landing, held_folder(landing):
+        private_folder(reports)
+        context = RunContext(
+            settings, ui, options, landing, reports / DRY_RUNS, landing.is_dir, started_at=options.clock()
+        )
+        with closing(_ledger_to_read(settings, landing)) as ledger:
+            yield _read_only(context, ledger)
+
+
+@contextmanager
+def _locked(
+    settings: Settings, ui: Ui, options: Options, *, needs_key: bool, elsewhere: int
+) -> Iterator[OpenRun]:
+    """With the lock held, killed runs swept away and the ledger recognised."""
+    work_dir, path = settings.work_dir, ledger_path(settings)
+    landing, reports = work_dir / "landing", work_dir / "reports"
+    with only_run(work_dir / "lock", wait_s=options.wait_s) as in_place:
+        key = api_key(settings) if needs_key else None
+        sweep_leftovers(work_dir)
+        context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
+        with closing(_ledger(settings, path)) as ledger:
+            if (behind := recognised(Lineage(ledger, work_dir), settings, context.started_at)) is not None:
+                ui.warn(f"{path}: {behind}")
+            yield _writable(context, ledger, path, lambda: key or api_key(settings), elsewhere)
+
+
+def _ledger(settings: Settings, path: Path, *, read_only: bool = False) -> Ledger:
+    return open_ledger(
+        path, merchant=settings.merchant, environment=settings.environment, read_only=read_only
+    )
+
+
+def _ledger_to_read(settings: Settings, scratch: Path) -> Ledger:
+    """The merchant's ledger, or before the first run an empty one that is thrown away."""
+    path = ledger_path(settings)
+    if path.exists():
+        return _ledger(settings, path, read_only=True)
+    return _ledger(settings, scratch / "ledger.sqlite")
+
+
+def _writable(
+    context: RunContext, ledger: Ledger, path: Path, key: Callable[[], str], elsewhere: int
+) -> OpenRun:
+    settings, options = context.settings, context.options
+    clock = Timekeeper(options.clock, ledger, settings.zone)
+    memory = Files(ledger)
+    handovers = HandOver(settings, memory)
+    balances = balance_files(ledger, settings, options.clock, forced=options.force)
+    files = LedgerFiles(ledger, settings, context.reports, balances, handovers, clock, options.force)
+    gate = _gate(context, files, Decisions(ledger))
+    return _wired(
+        context=context,
+        files=files,
+        gate=gate,
+        sources=SourceRegistry(settings, memory),
+        handovers=handovers,
+        history=RunHistory(settings, ledger, context.ui.warn, elsewhere),
+        upkeep=WorkDirUpkeep(settings, ledger, clock, key, context.ui.line),
+        loading=Loader(
+            context=context,
+            files=files,
+            gate=gate,
+            clock=clock,
+            ledger_path=path,
+            reader=lambda: closing(_ledger(settings, path, read_only=True)),
+            api_key=key,
+            pace=Pace(settings.api.requests_per_second),
+        ),
+        put_back=True,
+    )
+
+
+def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
+    settings, options, memory = context.settings, context.options, ReadOnlyMemory(Files(ledger))
+    balances = balance_files(ledger, settings, options.clock, forced=options.force)
+    files = ReadOnlyFiles(ledger, settings, context.reports, balances)
+    gate = _gate(context, files, ReadOnlyDecisions(Decisions(ledger)))
+    return _wired(
+        context=context,
+        files=files,
+        gate=gate,
+        sources=SourceRegistry(settings, memory),
+        handovers=HandOver(settings, memory),
+        history=NoHistory(),
+        upkeep=NoUpkeep(),
+        loading=SendsNothing(),
+        put_back=False,
+    )
+
+
+def _gate(context: RunContext, files: FileRepository, decisions: DecisionMemory) -> GateKeeper:
+    options = context.options
+    return GateKeeper(context.settings, files, decisions, options.limit, options.force)
+
+
+def _wired(
+    *,
+    context: RunContext,
+    files: FileRepository,
+    gate: GateKeeper,
+    sources: SourceRegistry,
+    handovers: HandOver,
+    history: History,
+    upkeep: Upkeep,
+    loading: Loading,
+    put_back: bool,
+) -> OpenRun:
+    reports, done = FileReports(context), dict[str, str]()
+    matching = matching_of(context, files)
+    collecting = Collecting(
+        context, files, sources, handovers, history, reports, matching, done, put_back=put_back
+    )
+    processor = FileProcessor(context, files, gate, loading, sources, handovers, reports, done)
+    return OpenRun(
+        context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor
+    )

@@ -1,0 +1,48 @@
+"""What a run does for its work_dir once its files are done: the page over all files, retention, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.edge.ledger import Files, Ledger
+from pipeline.errors import BillferryError
+from pipeline.run.clock_check import Timekeeper
+from pipeline.run.retention import forget_old
+from pipeline.run.work_dir import refresh_overview
+from schemas.settings import Settings
+
+
+class Upkeep(Protocol):
+    """The end of a run; of a dry run there is none (`read_only.NoUpkeep`)."""
+
+    def write_overview(self, *, worked: bool) -> None: ...
+    def forget_old(self) -> None: ...
+    def clock_trouble(self) -> BillferryError | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDirUpkeep:
+    """Only while the lock is held."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Timekeeper
+    api_key: Callable[[], str]
+    line: Callable[[str], None]
+    """Prints a line for people."""
+
+    def write_overview(self, *, worked: bool) -> None:
+        """Bring the page over all files up to date; `worked`: there was a file to work on. Raises DiskFull."""
+        refresh_overview(self.settings, Files(self.ledger), worked=worked)
+
+    def forget_old(self) -> None:
+        """Forget what is older than `retention` says, once the time is confirmed; one request at most."""
+        forgotten = forget_old(self.settings, self.ledger, self.clock, self.api_key)
+        if forgotten is not None:
+            self.line(str(forgotten))
+
+    def clock_trouble(self) -> BillferryError | None:
+        """Remember a time that is confirmed; else what to report of one that is wrong, or holds retention up."""
+        return self.clock.at_the_end()
