@@ -61,11 +61,17 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     )
     _processors[:] = _rendered_by(structlog.processors.TimeStamper(fmt="iso", utc=True), renderer)
-    to_stderr, logger = logging.StreamHandler(sys.stderr), logging.getLogger(LOGGER)
-    to_stderr.setFormatter(logging.Formatter("%(message)s"))
-    logger.handlers[:] = [to_stderr]
+    logger = logging.getLogger(LOGGER)
+    logger.handlers[:] = [_ToStderr()]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+class _ToStderr(logging.Handler):
+    """Whatever stderr is when an event comes; it is rendered already."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(record.getMessage() + "\n")
 
 
 def _rendered_by(*last: Any) -> list[Any]:

@@ -29,7 +29,7 @@ def test_every_logger_is_called_log() -> None:
         if isinstance(node, ast.Assign | ast.Expr) and "get_logger()" in ast.unparse(node)
     ]
     assert len(found) > 3
-    assert {text for _, text in found} == {"log = structlog.get_logger()"}, found
+    assert {text for _, text in found} == {"log = get_logger()"}, found
 
 
 def test_what_a_run_logs_is_what_is_documented(desk: Desk) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 
-from pipeline.edge.log import masked_trace, start_logging
+from pipeline.edge.log import LOGGER, get_logger, masked_trace, start_logging
 
 PLANTED = (
     "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
@@ -27,13 +27,16 @@ LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
+    logger = logging.getLogger(LOGGER)
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
     yield
-    structlog.reset_defaults()
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 def say_everything(level: str) -> None:
     """Every way in which a value can get into a log line."""
-    log: Any = structlog.get_logger()
+    log: Any = get_logger()
     say = getattr(log, level)
     for value in PLANTED:
         say(f"event with {value}")
@@ -60,7 +63,7 @@ def test_no_secret_or_personal_value_gets_into_a_log(
 
 def test_json_lines_are_json_with_time_level_and_ids(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging(verbose=True, json_lines=True)
-    structlog.get_logger().info("file", state="loaded", sha256=SHA256, records=12345678)
+    get_logger().info("file", state="loaded", sha256=SHA256, records=12345678)
     line = json.loads(capsys.readouterr().err)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -72,16 +75,32 @@ def test_json_lines_are_json_with_time_level_and_ids(capsys: pytest.CaptureFixtu
     }
 
 
+def test_in_a_program_that_has_not_asked_for_lines_events_go_to_the_logger_of_that_name_alone() -> None:
+    script = (
+        "import logging, sys; from pipeline.edge.log import get_logger; log = get_logger()\n"
+        "log.warning('unheard', key='sk_test_4eC39HqLyjWDarjtT1zdp7dc')\n"
+        "logging.basicConfig(level='INFO', stream=sys.stdout, format='%(name)s %(levelname)s %(message)s')\n"
+        "log.info('heard', state='loaded', key='sk_test_4eC39HqLyjWDarjtT1zdp7dc')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.startswith("billferry INFO event='heard' ")
+    assert "state='loaded'" in ran.stdout
+    assert "4eC39HqLyjWDarjtT1zdp7dc" not in ran.stdout
+
+
 def test_only_warnings_are_logged_unless_asked_for_more(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging(verbose=False, json_lines=True)
-    structlog.get_logger().info("quiet")
-    structlog.get_logger().warning("loud")
+    get_logger().info("quiet")
+    get_logger().warning("loud")
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["loud"]
 
 
 def test_where_stderr_is_no_terminal_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging(verbose=True)
-    structlog.get_logger().info("file")
+    get_logger().info("file")
     assert json.loads(capsys.readouterr().err)["event"] == "file"
 
 

@@ -55,12 +55,12 @@ def server(desk: Desk, tmp_path: Path) -> Iterator[OpenSsh]:
 TELLS_ITS_WAITS = """
 import sys
 import pipeline.run.watch as place
-wait = place.Changes.wait
+wait = place.FolderWatcher.wait
 def telling(self, most_s):
     changed = wait(self, most_s)
     print("called" if changed else f"waited {most_s:.2f}", file=sys.stderr, flush=True)
     return changed
-place.Changes.wait = telling
+place.FolderWatcher.wait = telling
 """
 
 
