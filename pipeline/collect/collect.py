@@ -55,7 +55,7 @@ RETRY_S = 600
 MAX_WORKBOOK_BYTES = 1 << 20
 """A workbook of this size or less may be a corrected rejects file: only the whole of it tells."""
 MAX_UNMATCHED_READ = 1_000
-"""Files whose name fits no feed may be rejects files, so they are looked into; but each look costs some round trips,
+"""Files whose name fits no feed may be rejects files, so their first bytes are read; but each costs some round trips,
 and somebody may have put any number of them there."""
 CLOCK_SLACK_S = 0.05
 """Our clock may be slewed while we wait; a file must not miss its run by a millisecond."""
@@ -127,20 +127,22 @@ def collect(
 
     Raises SourceError where the whole source is concerned; trouble with one file is in `Collected.troubled`.
     """
-    now = first_look = clock()
-    seen, listing = look(source, sightings, now)
+    now = first_listed_at = clock()
+    seen, listing = list_files(source, sightings, now)
     if put_back and listing.aside:
         source.put_back(listing.aside)
-        seen, listing = look(source, sightings, now)
+        seen, listing = list_files(source, sightings, now)
     if wait and any(_is_settling(sighting, source, now) for sighting in seen):
-        left_s = source.settle_s - (clock() - first_look).total_seconds()
+        left_s = source.settle_s - (clock() - first_listed_at).total_seconds()
         wait(max(0.0, left_s) + CLOCK_SLACK_S)
         now = clock()
-        seen, listing = look(source, {sighting.name: sighting for sighting in seen}, now)
+        seen, listing = list_files(source, {sighting.name: sighting for sighting in seen}, now)
     return _classify(source, matching, seen, listing, now)
 
 
-def look(source: Source, sightings: Mapping[str, Sighting], now: datetime) -> tuple[list[Sighting], Listing]:
+def list_files(
+    source: Source, sightings: Mapping[str, Sighting], now: datetime
+) -> tuple[list[Sighting], Listing]:
     """What is there now, remembering since when each file has had its size and time; and the listing itself."""
     listing = _retried(source.list)
     seen = []

@@ -1,4 +1,4 @@
-"""What a look at a source comes to: each file in exactly one of these, and what the next run must remember."""
+"""What collecting from a source comes to: each file in exactly one of these, and what the next run must remember."""
 
 from __future__ import annotations
 

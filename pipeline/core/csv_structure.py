@@ -175,7 +175,7 @@ def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan
     if open_line is not None:
         lines = lines.head(open_line)
     records = _join(lines, spans, dialect.line_end)
-    odd = _judge(records.filter(~pl.col("plain")), damaged, dialect)
+    odd = _with_damage(records.filter(~pl.col("plain")), damaged, dialect)
     return Scan(records.drop("plain").join(odd, on="line", how="left", maintain_order="left"), open_line)
 
 
@@ -262,7 +262,7 @@ def _join(lines: pl.DataFrame, spans: list[tuple[int, int]], line_end: str) -> p
     return pl.concat([single, joined]).sort("line")
 
 
-def _judge(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDialect) -> pl.DataFrame:
+def _with_damage(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDialect) -> pl.DataFrame:
     """`line` and `damage`: by quotes, or by what every record must be: filled, decodable, free of controls, as wide
     as the header."""
     marks = pl.DataFrame(

@@ -19,6 +19,7 @@ from pipeline.core.api.responses import Expected, Failure, read
 from pipeline.core.mapping.layout import CANONICAL, METADATA
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.rules.catalogue import RULES
+from pipeline.core.rules.field_rules import FIELD_RULES
 from pipeline.report.results import RESULT_COLUMNS
 from pipeline.report.write import REPORT_NAMES
 from schemas.feed import Feed
@@ -92,19 +93,26 @@ def test_every_rule_code_is_documented() -> None:
         assert rule.remedy.replace("|", "\\|") in text
 
 
+DECLARING = ("catalogue.py", "field_rules.py", "metadata_rules.py", "file_rules.py", "correction_rules.py")
+"""Modules that say what codes there are."""
+
+
 def codes_given() -> dict[str, str]:
     """Texts in the code that look like rule codes → the file they stand in."""
     families = {code.partition(".")[0] for code in RULES}
     looks = re.compile(rf"(?:{'|'.join(families)})\.[a-z_]+", re.ASCII)
     found = {}
     for path in house.sources(ROOT, "pipeline"):
-        if path.name in {"rules.py", "examples.py", "errors.py"} or {"sandbox", "config"} & {
+        if path.name in {*DECLARING, "examples.py", "errors.py"} or {"sandbox", "config"} & {
             *path.relative_to(ROOT).parts
         }:
             continue  # config keys, metadata and codes of errors look like rule codes
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks.fullmatch(node.value):
                 found[node.value] = path.name
+            if isinstance(node, ast.JoinedStr) and isinstance(node.values[-1], ast.Constant):
+                end = str(node.values[-1].value)  # f"{key}.contradiction"
+                found |= {code: path.name for code in RULES if "." in end and code.endswith(end)}
     return found
 
 
@@ -113,6 +121,11 @@ def test_every_code_that_is_given_is_in_the_catalogue() -> None:
     assert len(given) > 20
     assert {code: name for code, name in given.items() if code not in RULES} == {}
     assert {read(failure, Expected({})).code for failure in Failure} <= RULES.keys()
+
+
+def test_every_code_of_the_catalogue_is_given_somewhere() -> None:
+    applied = {rule.code for rule in FIELD_RULES} | {read(failure, Expected({})).code for failure in Failure}
+    assert set(RULES) - codes_given().keys() - applied == set(), "words without a rule"
 
 
 def test_every_exit_status_is_documented_worst_first_in_readme_and_docs() -> None:

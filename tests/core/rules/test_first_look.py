@@ -37,7 +37,7 @@ def test_both_looks_agree_on_every_line(texts: list[str], width: int, delimiter:
     dialect = CsvDialect(delimiter, "\n", width, 10**6)
     lines = lines_of(*texts)
     plain = lines["text"].str.contains(csv_structure._plain(dialect))
-    closer = csv_structure._judge(lines, {}, dialect)["damage"]
+    closer = csv_structure._with_damage(lines, {}, dialect)["damage"]
     unquoted = ~lines["text"].str.contains('"', literal=True)
     assert not (plain & ~unquoted).any()
     assert plain.filter(unquoted).to_list() == closer.is_null().filter(unquoted).to_list()
