@@ -29,7 +29,7 @@ from pipeline.core.rules.evaluate import evaluate_rules
 from pipeline.core.rules.plausibility import refuse_out_of_proportion
 from pipeline.core.totals import Totals
 from pipeline.core.values.amount_spread import Spread, spreads
-from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts, with_verdicts
+from pipeline.edge.reader.checked_parts import Parts, findings_of, scan_parts, sent_amounts, with_verdicts
 from pipeline.edge.reader.corrected_rejects import with_detected_dialect
 from pipeline.edge.reader.open_records import BillFile, Records, open_records
 from pipeline.errors import FileRefused
@@ -132,7 +132,7 @@ class _Check:
         if self.landed.rejects_of is None:
             self._refuse_out_of_proportion()
         self._refuse_for_rejects()
-        self.spreads = spreads(accepted(*self.parts.paths())) if self.parts.paths() else ()
+        self.spreads = spreads(sent_amounts(*self.parts.paths())) if self.parts.paths() else ()
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         """Read, map, check and write every record, some batches ahead (`prefetched`): parsing and checking are

@@ -19,7 +19,7 @@ from pipeline.core.api.intents import Entity
 from pipeline.core.api.requests import LEAF_OF, ROW, BillRequest, request_from_row
 from pipeline.core.api.scheduler import AccountGroup, CustomerQueue
 from pipeline.core.rules.line_items import summed
-from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable
+from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable, sent_amounts
 from pipeline.load.entity_cache import Memory
 from schemas.feed import Model
 
@@ -69,8 +69,8 @@ def count_to_send(records: Path) -> int:
 
 
 def not_sent(records: Path, sent: pl.Series) -> pl.LazyFrame:
-    """Accepted records of a checked file that are not among those that were `sent`."""
-    return _unsettled(_accepted(records), sent)
+    """Amounts (`sent_amounts`) of a checked file's accepted records that are not among those that were `sent`."""
+    return _unsettled(sent_amounts(*parts_of(records)), sent)
 
 
 def buckets(

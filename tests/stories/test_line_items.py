@@ -56,6 +56,21 @@ def test_one_bill_is_created_over_the_sum_and_every_line_is_told_so(shop: Mercha
     assert (sums["total"], sums["created"]) == (3125, 3125)
 
 
+def test_a_held_file_shows_the_amounts_of_its_bills_and_not_of_their_first_lines(shop: Merchant) -> None:
+    shop.settings["feeds"][0]["release"] = "always"
+    shop.write(
+        NAME, file("C-1,A-1,B-1,10.00,pen", "C-2,A-2,B-2,20.00,ink", "C-1,A-1,B-1,90.00,pad"), shop.drop
+    )
+    held = shop.run().file["held_amounts"]["ZAR"]
+    assert held == {
+        "records": 2,
+        "total_minor": 12_000,
+        "smallest_minor": 2_000,
+        "median_minor": 2_000,
+        "largest_minor": 10_000,
+    }
+
+
 def test_a_bad_line_rejects_its_bill_and_the_corrected_lines_load_it_whole(shop: Merchant) -> None:
     shop.write(NAME, file(*(row.replace("-1.25,d", "1.25O,d") for row in ROWS)), shop.drop)
     first = shop.run()

@@ -71,6 +71,27 @@ def sendable(*parts: Path) -> pl.LazyFrame:
     return scan_parts(*parts).join(left_out, on="record", how="anti")
 
 
+def sent_amounts(*parts: Path) -> pl.LazyFrame:
+    """`record`, `currency` and `amount_minor` of what is sent: a bill of several lines once, with the sum of them."""
+    sent = accepted(*parts).select("record", "currency", "amount_minor")
+    lines = findings_of(*parts).filter(verdict="line").select("record", first="duplicate_of")
+    if not count_lines(*parts):
+        return sent
+    added = (
+        scan_parts(*parts)
+        .select("record", "amount_minor")
+        .join(lines, on="record")
+        # Int64 sums wrap without a word.
+        .group_by("first")
+        .agg(added=pl.col("amount_minor").cast(pl.Int128).sum().cast(pl.Int64))
+        .collect(engine="streaming")
+    )
+    total = pl.col("amount_minor") + pl.col("added").fill_null(0)
+    return sent.join(added.lazy(), left_on="record", right_on="first", how="left").select(
+        "record", "currency", amount_minor=total
+    )
+
+
 def count_lines(*parts: Path) -> int:
     """How many records are only lines that are added to another one."""
     lines = findings_of(*parts).filter(verdict="line").select(pl.len())
