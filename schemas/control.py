@@ -1,4 +1,4 @@
-"""What a file says of itself, and what its feed expects of it: control totals and proportion."""
+"""What a file declares about itself, and what its feed expects: control totals and usual ranges."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ MajorAmount = Annotated[str, Field(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
 
 
 class HashTotal(Shape):
-    """The sum of the numbers that the digits of one column make, modulo 10 to the power of `digits`."""
+    """The sum of a column's digits, read as one number per record, modulo 10 to the power of `digits`."""
 
     column: Annotated[str, Field(min_length=1)]
-    """The file's own column. Everything but its digits is left out; an empty one counts 0."""
+    """The file's own column. Only its digits count; an empty field is 0."""
     digits: Annotated[int, Field(ge=1, le=18)] = 10
-    """Digits of the total, from the right; what is carried beyond them is dropped."""
+    """Number of digits of the total, from the right; further digits are dropped."""
     field: Position | None = None
-    """Trailer: which of its fields holds it."""
+    """Trailer: the number of the field with this total."""
 
 
 class DeclaredSum(Shape):
     """One sum of a trailer."""
 
     field: Position
-    """Which field of the trailer holds it, written as the amounts of the records."""
+    """The number of the trailer field with the sum, in the format of the records' amounts."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     """Its currency …"""
     currency_field: Position | None = None
-    """… or the field of the trailer that holds the code."""
+    """… or the number of the trailer field with the currency code."""
 
     @model_validator(mode="after")
     def _has_one_currency(self) -> DeclaredSum:
@@ -43,24 +43,24 @@ class DeclaredSum(Shape):
 
 
 class Control(Shape):
-    """Control totals that a file declares of itself: nothing is sent unless they are what we count."""
+    """Control totals that a file declares: nothing is sent unless they match its contents."""
 
     kind: Literal["trailer", "sidecar"]
     """`trailer`: the last record of the file. `sidecar`: `<file name>.ctl` beside it, in JSON: `{"records": 2,
-    "amounts": {"ZAR": "123.45"}}`, and `"hash_total": "…"` where `hash_total` is set. Amounts are written as
-    those of the records.
+    "amounts": {"ZAR": "123.45"}}`, and `"hash_total": "…"` if `hash_total` is set. Amounts have the format of the
+    records' amounts.
     """
     required: bool = True
-    """A file without its totals waits (sidecar) or is refused; false: it is loaded with a note."""
+    """A file without totals waits (sidecar) or is refused (trailer); false: it is loaded with a note."""
     marker: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    """Trailer: what stands in its first field, such as `T`."""
+    """Trailer: the content of its first field, such as `T`."""
     records: Position | None = None
-    """Trailer: which of its fields, counted from 1, holds the number of records."""
+    """Trailer: the number of the field with the record count; the first field is 1."""
     sums: list[DeclaredSum] = []
-    """Trailer: where the sums stand, one for each currency: `[{field: 3, currency: ZAR}]`."""
+    """Trailer: the fields with the sums, one for each currency: `[{field: 3, currency: ZAR}]`."""
     hash_total: HashTotal | None = None
-    """A sum over a column that is no amount, so that changed references are seen too: `{column: Policy, digits:
-    10, field: 4}`.
+    """A sum over a column other than the amount, which detects changed references: `{column: Policy, digits: 10,
+    field: 4}`.
     """
 
     @model_validator(mode="after")
@@ -83,23 +83,21 @@ class Control(Shape):
         return self
 
     def fields(self) -> list[int]:
-        """Fields of the trailer that hold a total or the currency of one."""
+        """Fields of the trailer that contain a total or its currency."""
         stated = [self.records, self.hash_total.field if self.hash_total else None]
         stated += [position for each in self.sums for position in (each.field, each.currency_field)]
         return [position for position in stated if position is not None]
 
 
 class Expect(Shape):
-    """What a file of this feed is like. One that is out of proportion is refused: a wrong unit reads perfectly
-    well.
+    """The usual size of a file of this feed. A file outside these ranges is refused, because a wrong unit reads without
+    errors.
     """
 
     records: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
     """Fewest and most records: `[1000, 200000]`."""
     amount_median: Annotated[list[MajorAmount], Field(min_length=2, max_length=2)] | None = None
-    """Between which amounts the middle one of each currency lies, in major units with a point: `["50.00",
-    "5000.00"]`.
-    """
+    """Range of the median amount of each currency, in major units with a point: `["50.00", "5000.00"]`."""
 
     @model_validator(mode="after")
     def _lowest_first(self) -> Expect:

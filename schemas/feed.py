@@ -34,22 +34,22 @@ class AmountFormat(Shape):
     decimal: Literal[".", ","] = "."
     """The decimal separator."""
     thousands: Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None = None
-    """The thousands separator; null: amounts have none, and one that has is rejected."""
+    """The thousands separator; null: none, and an amount with one is rejected."""
     grouping: Literal["thousand", "lakh"] = "thousand"
-    """Where the thousands separator stands: `1,234,567` or, as in India, `12,34,567`."""
+    """The position of thousands separators: `1,234,567` or, as in India, `12,34,567`."""
     negative: Literal["leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus"] = (
         "leading_minus"
     )
-    """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, `1.00 CR` beside `1.00 DR` and `1.00`, or with the minus
-    sign U+2212 before the number.
+    """How a credit is written: `-1.00`, `1.00-`, `(1.00)`, `1.00 CR` (a debit is then `1.00 DR` or `1.00`), or with the
+    minus sign U+2212 before the number.
     """
     extra_zeros: bool = False
-    """Whether an amount may have more decimals than its currency when all of them are zeros: `1.500` is 1.50 then. Such
-    a text may as well be a thousand and a half, so it is rejected otherwise.
+    """Whether an amount may have extra zeros after the currency's decimals: `1.500` is then 1.50. Otherwise it is
+    rejected, because it may mean one thousand five hundred.
     """
     currency_sign: Annotated[str, Field(min_length=1, max_length=10)] | None = None
-    """A sign that may stand before or behind the number, such as `R`; `{currency}` is the record's own code, and
-    a sign that is a code must be it. Null: none is taken.
+    """A sign that may be before or after the number, such as `R`. `{currency}` is the record's own currency code; a
+    sign that is a currency code must be the record's. null: no sign is accepted.
     """
 
     @model_validator(mode="after")
@@ -77,14 +77,14 @@ class AmountFormat(Shape):
 
 
 class Const(Shape):
-    """A value that the file does not state."""
+    """A value that is not in the file."""
 
     const: str
     """The value, the same for every record."""
 
 
 class DebitCredit(Shape):
-    """An amount in two columns: debit less credit. Both may be filled; when both are empty it is missing."""
+    """An amount in two columns: debit minus credit. Both may be filled; if both are empty, the amount is missing."""
 
     debit: Annotated[str, Field(min_length=1)]
     """The column of debits, without minus signs."""
@@ -93,16 +93,16 @@ class DebitCredit(Shape):
 
 
 class SignedValue(Shape):
-    """An amount in two columns: a number without a sign, and what it is."""
+    """An amount in two columns: a number, and whether it is a debit or a credit."""
 
     value: Annotated[str, Field(min_length=1)]
     """The column of numbers, without minus signs."""
     sign: Annotated[str, Field(min_length=1)]
-    """The column that tells debits from credits."""
+    """The column that distinguishes debits from credits."""
     negative: Annotated[list[str], Field(min_length=1)]
-    """Every value of `sign` that makes a credit; `""` is an empty one."""
+    """Every value of `sign` that means a credit; `""` is an empty one."""
     positive: Annotated[list[str], Field(min_length=1)]
-    """Every value of `sign` that makes a debit; any other value rejects its record."""
+    """Every value of `sign` that means a debit; any other value rejects its record."""
 
     @model_validator(mode="after")
     def _values_differ(self) -> SignedValue:
@@ -120,7 +120,7 @@ OBJECTS_OF_SOURCES: dict[str, type[Shape]] = {
 
 
 def _tag_of_source(value: object) -> str | None:
-    """Which kind of source was meant, so that a mistake in it is told as one in that kind."""
+    """Which kind of source was meant, so that a mistake in it is reported for that kind."""
     if isinstance(value, str | list):
         return type(value).__name__
     if isinstance(value, dict):
@@ -145,7 +145,7 @@ ColumnSource = Annotated[
 
 
 def columns_of(source: ColumnSource) -> list[str]:
-    """The columns or templates that a source names."""
+    """The columns or templates that a source contains."""
     match source:
         case Const():
             return []
@@ -168,78 +168,79 @@ class LineItems(Shape):
     sum: Literal[True]
     """Their amounts are added up."""
     identical: Literal["reject", "sum"] = "reject"
-    """Lines that are equal in every column: the same line twice, so that the bill is rejected, or added up like all."""
+    """Lines that are equal in every column: `reject` their bill, since one may be a repeat, or `sum` them as well."""
 
 
 class Feed(Shape):
     """One kind of bill file."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-    """How the feed is called in reports and in `--feed`."""
+    """The feed's name in reports and in `--feed`."""
     match: Annotated[str, Field(min_length=1)]
     """File name with `*` and named parts: `"za_citypower_dailyfile_{date:%Y-%m-%d}.csv"`."""
     model: Model
-    """What its records are."""
+    """The billing model of its records."""
     amount: AmountFormat
-    """How its amounts are written."""
+    """The format of its amounts."""
     columns: dict[str, ColumnSource] | None = None
-    """Canonical column → where it comes from; absent: the file has exactly the canonical names."""
+    """Canonical column → its source; absent: the file has exactly the canonical names."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    """The currency of records that state none themselves."""
+    """The currency of records that do not state one."""
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    """Region (ISO 3166) of phone numbers written without country code."""
+    """Region (ISO 3166) of phone numbers without a country code."""
     date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
-    """How its dates are written, in the notation of `strptime`; times are read and left out."""
+    """The formats of its dates, in the notation of `strptime`; times are read and ignored."""
     date_language: DateLanguage = "en"
-    """The language of the names of months that `%b` and `%B` read, in any case."""
+    """The language of month names for `%b` and `%B`; upper or lower case does not matter."""
     due_before_bill_date: Literal["reject", "note"] = "reject"
-    """What a due date before the bill date is: a mistake, or only worth a note."""
+    """Whether a record with a due date before its bill date is rejected, or loaded with a note."""
     reference_replace: dict[str, str] = {}
-    """Character of a reference that the API does not take → what is sent in its place: `{"/": "-", " ": "_"}`.
-    Two references that become one are rejected.
+    """Character that the API does not accept in references → its replacement: `{"/": "-", " ": "_"}`. References
+    that become identical are rejected.
     """
     line_items: LineItems | None = None
-    """Whether records with the same bill reference are lines of one bill. `sum` (short for `{sum: true}`): one bill
-    over the sum of their amounts; all other mapped columns must agree. Absent: such records contradict each other.
+    """Whether records with the same bill reference are lines of one bill. `sum` (short for `{sum: true}`) sends one
+    bill for the sum of their amounts; all other mapped columns must be equal. Absent: such records contradict each
+    other.
     """
     checks: dict[str, list[Check]] = {}
-    """The file's own column → what each value of it must be. `sa_id`: a South African identity number with a day
-    of birth and a right check digit.
+    """The file's own column → the check for its values. `sa_id`: a South African identity number with a date of birth
+    and a valid check digit.
     """
     format: Format | None = None
-    """What its content must be, packed or not. null: known by its content, never by its name: XLSX by its bytes, NDJSON
-    by the `{` that it begins with, the rest is CSV."""
+    """The required format, compressed or not. null: recognised from the content, never from the name: XLSX by its
+    bytes, NDJSON by the `{` at the beginning; anything else is CSV."""
     sheet: str | None = None
-    """The sheet of a workbook that is read; null: the first visible one."""
+    """The sheet of a workbook to read; null: the first visible one."""
     encoding: Encoding = "utf-8"
-    """How its text is encoded. A byte order mark is understood. Without effect on XLSX."""
+    """The text encoding. A byte order mark is accepted. No effect on XLSX."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """What stands between two fields."""
+    """The character between two fields."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
-    """Source columns that nothing maps: ignored with a note, or kept as metadata of the record's own object."""
+    """Whether unmapped source columns are ignored with a note, or kept as metadata of the record's own object."""
     control: Control | None = None
     """Control totals that its files declare; absent: none."""
     expect: Expect | None = None
-    """Ranges that its files keep; absent: none."""
+    """Usual ranges of its files; absent: none."""
     release: Release | None = None
-    """Which of its files wait for `billferry release` before anything of them is sent: each (`always`), those that come
-    before any file of the feed was loaded (`first`), none (`never`). null: `first` in live, `never` in test."""
+    """Which of its files wait for `billferry release` before anything is sent: every file (`always`), files that arrive
+    before any file of the feed was loaded (`first`), or none (`never`). null: `first` in live, `never` in test."""
     unusual: Literal["hold", "load"] = "hold"
-    """What becomes of a file whose amounts are unlike those of the feed's last loaded files: it is held, or loaded."""
+    """Whether a file is held or loaded if its amounts differ too much from those of the feed's last loaded files."""
     may_be_empty: bool = False
-    """Whether a file without records is a good one. One that should have some is refused."""
+    """Whether a file without records is accepted. If not, it is refused."""
     expect_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
-    """Hour of the day, in quotes and in `timezone`, by which a file of this feed must have come that day."""
+    """Time of day, in quotes and in `timezone`, by which a file of this feed must have arrived."""
     expect_on: Annotated[list[Weekday], Field(min_length=1)] = list(WEEKDAYS)
-    """The days on which `expect_by` counts."""
+    """The weekdays on which `expect_by` applies."""
     expected_codes: list[str] = []
-    """Codes that are still rejected, but neither exit status nor reject limits count them."""
+    """Codes of rejects that do not count for the exit status and the reject limits. The records are still rejected."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Instead of that of `limits`."""
+    """Replaces `limits.max_reject_ratio` for this feed."""
     max_rejects: Annotated[int, Field(ge=0)] | None = None
-    """Instead of that of `limits`."""
+    """Replaces `limits.max_rejects` for this feed."""
     on_reject: OnReject | None = None
-    """Instead of that of `limits`."""
+    """Replaces `limits.on_reject` for this feed."""
 
     @field_validator("line_items", mode="before")
     @classmethod

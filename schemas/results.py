@@ -1,4 +1,4 @@
-"""What a run says about its files: `summary.json`, and the document that `--json` prints."""
+"""What a run reports about its files: `summary.json`, and the document that `--json` prints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ State = Literal[
     "validated",
     "validated_with_rejects",
 ]
-"""The states of `pipeline.core.outcomes.FileState`, as they stand in JSON."""
+"""The states of `pipeline.core.outcomes.FileState`, as they are in JSON."""
 
 Number = Annotated[int, Field(ge=0)]
 
@@ -36,7 +36,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class FileFacts(Shape):
-    """Which file. What is not known stays null: a file that fits no feed is never fetched."""
+    """Which file. Unknown values are null: a file that matches no feed is never fetched."""
 
     name: str
     sha256: str | None = None
@@ -51,7 +51,7 @@ class RunFacts(Shape):
     id: str
     started_at: Moment
     finished_at: Moment
-    """When this report was made."""
+    """When this report was written."""
     merchant: str
     environment: Environment
     dry_run: bool = False
@@ -83,7 +83,7 @@ class Breakdown(Shape):
 
 
 class RequestCounts(Shape):
-    """What was asked of the Billing API for this file."""
+    """Requests to the Billing API for this file."""
 
     sent: Number = 0
     retried: Number = 0
@@ -100,10 +100,10 @@ class ControlTotals(Shape):
 
 
 class ControlFacts(Shape):
-    """What a file declares about itself, and what it holds. Nothing of it is sent unless they are the same."""
+    """The totals that a file declares, and those of its contents. Nothing is sent unless they match."""
 
     declared: ControlTotals | None = None
-    """None: it declares nothing that can be read."""
+    """None: it declares no readable totals."""
     counted: ControlTotals
 
 
@@ -120,17 +120,17 @@ class HoldFacts(Shape):
     code: str
     message: str
     changes: list[str] = []
-    """What a correction changes that was sound in its original: `release --accept-changes` alone lets it on."""
+    """Changes of a correction to values that were right in its original: it needs `release --accept-changes`."""
 
 
 class AmountFacts(Shape):
-    """The amounts of one currency that a file would send, so that a person can judge them. In minor units."""
+    """The amounts of one currency that a file would send, for a person to judge. In minor units."""
 
     records: Number
     total_minor: int
     smallest_minor: int
     median_minor: int
-    """The middle one; of two middle ones the smaller."""
+    """The middle amount; of two middle amounts, the smaller."""
     largest_minor: int
 
 
@@ -142,20 +142,20 @@ class Summary(Shape):
     state: State
     records: Breakdown
     amounts_minor: dict[str, Breakdown]
-    """By currency; records whose currency is unreadable stand under `"?"`."""
+    """By currency; records with an unreadable currency are under `"?"`."""
     amount_unreadable: Number = 0
-    """Records whose amount could not be read: counted in `records`, outside the sums."""
+    """Records with an unreadable amount: counted in `records`, not in the sums."""
     requests: RequestCounts = RequestCounts()
     control: ControlFacts | None = None
-    """Only for files whose feed says that they declare control totals."""
+    """Only for files of a feed with control totals."""
     refusal: RefusalFacts | None = None
     holds: list[HoldFacts] = []
-    """Why it is held; in a dry run: why it would be."""
+    """Why it is held; in a dry run, why it would be."""
     held_amounts: dict[str, AmountFacts] = {}
-    """By currency, only of a file with `holds`."""
+    """By currency; only for a file with `holds`."""
     notes: list[str] = []
     codes: dict[str, int] = {}
-    """How many records carry each code."""
+    """How many records have each code."""
     reports: list[str] = []
     """Names of the report files beside this one, this one included."""
 

@@ -24,68 +24,68 @@ Folder = Annotated[Path, Field(strict=False)]
 
 
 class Api(Shape):
-    """The Billing API and how hard to press it."""
+    """The Billing API and the load that may be put on it."""
 
     base_url: str
-    """Address of the API. Plain HTTP is accepted for this machine only."""
+    """Address of the API. Plain HTTP is accepted only for this machine."""
     key: SecretStr | None = None
-    """Only from the environment (`BILLFERRY_API__KEY`)."""
+    """The secret key; only from the environment (`BILLFERRY_API__KEY`)."""
     key_file: Folder | None = None
-    """File with the secret key, readable by its owner only."""
+    """File with the secret key, readable only by its owner."""
     timeout_s: Seconds = 30
-    """For one request, from connecting to the last byte of its answer."""
+    """Time limit for one request, from connecting to the last byte of its answer."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Requests at once."""
+    """Most requests at the same time."""
     requests_per_second: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = None
-    """A limit of your own; null: as fast as the API allows."""
+    """Most requests per second; null: as fast as the API allows."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
-    """Sends of one request before it is left in doubt for the next run."""
+    """How often one request is sent before it is left in doubt for the next run."""
     max_retry_s: Seconds = 600
-    """The same bound in time; whichever comes first."""
+    """How long one request is retried before it is left in doubt; whichever limit is reached first."""
     key_retention_h: Annotated[float, Field(gt=1, le=24 * 365)] = 24
-    """How long the API remembers an idempotency key. An older request in doubt is looked up before it is sent again."""
+    """How long the API remembers an idempotency key. Older requests in doubt are looked up before they are resent."""
     update_details: bool = True
-    """Patch names, e-mails and phones of existing customers and accounts when the file has new ones."""
+    """Update names, e-mails and phones of existing customers and accounts when the file has new values."""
     check_ids: Literal["sampled", "all", "none"] = "sampled"
-    """Ids that are looked up before a file first sends by them: every 100th, at most 20 a file; all, which costs a
-    request for each customer and account; or none. An id that turns out to be another's stops the run."""
+    """Ids that are looked up before a file first uses them: every 100th, at most 20 per file (`sampled`); `all`, which
+    costs one request per customer and account; or `none`. If an id belongs to another object, the run stops."""
 
 
 class Sftp(Shape):
     """The merchant's SFTP server. Folders are absolute paths on it."""
 
     host: Annotated[str, Field(min_length=1)]
-    """Name or address of the server."""
+    """Host name or address of the server."""
     port: Port = 22
-    """Its port."""
+    """Port of the server."""
     username: Annotated[str, Field(min_length=1)]
-    """Who logs in."""
+    """Login name."""
     private_key_file: Folder | None = None
-    """Key to log in with (Ed25519, RSA or ECDSA), readable by its owner only."""
+    """Private key for the login (Ed25519, RSA or ECDSA), readable only by its owner."""
     passphrase_file: Folder | None = None
     """File with the passphrase of an encrypted key."""
     password_file: Folder | None = None
-    """File with the password, for servers without key log-in."""
+    """File with the password, for servers without key login."""
     known_hosts_file: Folder
-    """The pinned host keys, in the format of OpenSSH. Nothing accepts unknown ones."""
+    """The pinned host keys, in OpenSSH format. Unknown host keys are never accepted."""
     incoming: str = "/incoming"
-    """Where bill files are found."""
+    """Folder with the bill files."""
     archive: str | None = "/archive"
-    """Where finished files are moved; null: they stay, and the ledger alone remembers them."""
+    """Folder to which finished files are moved; null: they stay, and only the ledger records that they are finished."""
     quarantine: str | None = "/quarantine"
-    """Where refused files are moved; null: they stay."""
+    """Folder to which refused files are moved; null: they stay."""
     reports: str | None = "/reports"
-    """Where reports are put back; null: nowhere."""
+    """Folder to which reports are uploaded; null: none."""
     upload: list[Upload] = ["summary", "results", "rejects"]
-    """Which of the reports are put back; `page` is `report.html`."""
+    """The reports to upload; `page` is `report.html`."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 30
-    """A file is taken when its size and time stood still so long."""
+    """A file is taken once its size and modification time are unchanged for this long."""
     done_marker: str | None = None
-    """Name of the trigger file that says "complete", for example `"{name}.done"`."""
+    """Name of the trigger file that marks a file as complete, for example `"{name}.done"`."""
     poll_interval_s: Seconds = 60
-    """Time between two looks at the server by `billferry watch`."""
+    """How often `billferry watch` checks the server."""
     timeout_s: Seconds = 30
-    """For connecting, each step of the log-in, and every read."""
+    """Time limit for connecting, for each step of the login, and for every read."""
 
     @model_validator(mode="after")
     def _finished_files_go_elsewhere(self) -> Sftp:
@@ -107,20 +107,20 @@ class Drop(Shape):
     """A local folder where people and programs put bill files."""
 
     folder: Folder
-    """Where files are dropped."""
+    """The folder."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 2
-    """A file is taken when its size and time stood still so long."""
+    """A file is taken once its size and modification time are unchanged for this long."""
     archive: Folder | None = None
-    """Where finished files are moved; null: they stay."""
+    """Folder to which finished files are moved; null: they stay."""
     quarantine: Folder | None = None
-    """Where refused files are moved; null: they stay."""
+    """Folder to which refused files are moved; null: they stay."""
 
 
 class Limits(Shape):
-    """A bound on everything that comes from outside."""
+    """Limits on everything that comes from outside."""
 
     max_file_bytes: Count = 2_147_483_648
-    """Larger files are refused, before and while they are fetched."""
+    """Larger files are refused, before and during the transfer."""
     max_records: Count = 20_000_000
     """Files with more records are refused."""
     max_record_bytes: Count = 1_048_576
@@ -128,26 +128,26 @@ class Limits(Shape):
     max_columns: Count = 1000
     """Files with more columns are refused."""
     max_decompressed_bytes: Count = 8_589_934_592
-    """What a compressed file or a workbook may become."""
+    """Largest size of a compressed file or a workbook after decompression."""
     max_decompression_ratio: Annotated[float, Field(gt=1)] = 200
-    """How many times its size a compressed file or a workbook may become."""
+    """Largest ratio of the decompressed size to the size of a compressed file or a workbook."""
     max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """A file of 20 records or more is refused when a larger share of them is rejected; one of fewer when more than half
-    are. 1.0: no file is refused for its rejects. Corrections never are."""
+    """A file of 20 records or more is refused if a larger share of them is rejected; a smaller file if more than half
+    are. 1.0: no file is refused because of rejects. Corrections are never refused for this."""
     max_rejects: Annotated[int, Field(ge=0)] | None = None
-    """A file is refused when more records are rejected, whatever their share. null: the share alone counts."""
+    """A file is refused if more records are rejected, whatever their share. null: only the share counts."""
     on_reject: OnReject = "load_rest"
-    """`load_rest` loads the good records of a file; `refuse_file`: all or nothing."""
+    """`load_rest` loads the good records of a file; `refuse_file` refuses the whole file if any record is rejected."""
 
 
 class Retention(Shape):
-    """How long files and outcomes are kept, in days; looked after by `run` and `watch`.
+    """How many days files and outcomes are kept; `run` and `watch` delete older ones.
 
-    SHA-256s, open intents and ids are kept for good, and whatever belongs to a file that is not finished.
+    SHA-256s, open intents, ids, and everything that belongs to an unfinished file are never deleted.
     """
 
     landing_days: Days = 30
-    """Our copies of finished and refused files. `billferry retry` needs them."""
+    """Billferry's copies of finished and refused files. `billferry retry` needs them."""
     reports_days: Days = 400
     """Report folders."""
     outcomes_days: Days = 400
@@ -155,49 +155,49 @@ class Retention(Shape):
 
 
 class Ping(Shape):
-    """A monitor that waits for a sign of life: GET `…/start`, then `…` or `…/fail`."""
+    """A monitor that expects regular requests: GET `…/start`, then `…` or `…/fail`."""
 
     url: SecretStr | None = None
-    """Only from the environment (`BILLFERRY_PING__URL`): whoever knows it can say that all is well."""
+    """The address; only from the environment (`BILLFERRY_PING__URL`). Secret, since it is enough to report success."""
     url_file: Folder | None = None
-    """File with the address, readable by its owner only. Plain HTTP is accepted for this machine only."""
+    """File with the address, readable only by its owner. Plain HTTP is accepted only for this machine."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
-    """For one ping. One that fails is a warning and no more."""
+    """Time limit for one ping. A failed ping is only a warning."""
 
 
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
     merchant: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    """Your name for the merchant; bound into the ledger and the idempotency keys."""
+    """Your name for the merchant; part of the ledger and of the idempotency keys, so do not change it."""
     environment: Environment
-    """`test` or `live`; must fit the prefix of the API key, and is bound like `merchant`."""
+    """`test` or `live`; must match the prefix of the API key. Like `merchant`, part of the ledger and the keys."""
     timezone: str = "UTC"
-    """The merchant's time zone, for `expect_by`, messages, notes and pages; all that is stored as a time is UTC."""
+    """The merchant's time zone, for `expect_by`, messages, notes and pages. Stored times are UTC."""
     work_dir: Folder = Path("var")
-    """Ledger, landing, reports and lock; private to its owner. Never delete it: it remembers what was sent."""
+    """Ledger, landing, reports and lock; private to its owner. Never delete it: it records what was sent."""
     api: Api
     """The Billing API."""
     sftp: Sftp | None = None
-    """The merchant's SFTP server; absent: files only come by hand."""
+    """The merchant's SFTP server; absent: no server."""
     drop: Drop | None = None
     """A folder for files dropped by hand; absent: none."""
     ignore: list[str] = []
-    """Name patterns of files that are none of ours."""
+    """Name patterns of files to ignore."""
     limits: Limits = Limits()
-    """Bounds on files."""
+    """Limits on files."""
     retention: Retention = Retention()
-    """How long things are kept."""
+    """How long data is kept."""
     metrics_file: Folder | None = None
-    """A `.prom` file for node_exporter's textfile collector, written after each run, readable by all; null: none."""
+    """A `.prom` file for node_exporter's textfile collector, written after each run, world-readable; null: none."""
     ping: Ping | None = None
-    """A monitor that is told of every `run` and of what `watch` does; absent: nobody is."""
+    """A monitor to which `run` and `watch` report; absent: none."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
-    """One per kind of bill file."""
+    """One for each kind of bill file."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone in which people read times."""
+        """The time zone of the times that are shown."""
         return ZoneInfo(self.timezone)
 
     @field_validator("feeds")
