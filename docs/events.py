@@ -14,23 +14,23 @@ LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception"
 _CODE = Path(__file__).resolve().parent.parent / "pipeline"
 
 MEANINGS = {
-    "run.started": "A run begins; `run` is its id, as in `summary.json` and `status --json`.",
-    "collected": "A source was looked at: how many files can be taken, and how many are left for later.",
-    "landed": "A file was fetched whole; `sha256` is what it is known by from here on.",
-    "checked": "A file was read and judged; `refused` is the rule that refused it, or null.",
-    "loaded": "What was to be sent of a file was sent: requests, repeated ones, 429s, look-ups.",
-    "file": "What became of a file, as in its report; outcomes that no record has are left out.",
-    "error": "A trouble of the run or of one file, told on stderr as well.",
+    "run.started": "A run started; `run` is its id, as in `summary.json` and `status --json`.",
+    "collected": "A source was checked: how many files can be taken, and how many are left for later.",
+    "landed": "A complete file was fetched; from now on `sha256` identifies it.",
+    "checked": "A file was read and checked; `refused` is the rule that refused it, or null.",
+    "loaded": "The sending of a file ended: number of requests, retries, 429s and look-ups.",
+    "file": "The result of a file, as in its report; outcomes without records are left out.",
+    "error": "An error of the run or of one file; also printed on stderr.",
     "metrics.written": "The metrics file was written.",
-    "pinged": "The monitor was told; `problem` is null where that worked.",
-    "run.ended": "A run is over.",
-    "looked": "`watch` has looked at one place.",
+    "pinged": "A ping was sent to the monitor; `problem` is null if it succeeded.",
+    "run.ended": "A run ended.",
+    "looked": "`watch` checked one source.",
 }
-"""In the order in which a run tells them."""
+"""In the order in which a run logs them."""
 
 OUTCOME = "<outcome>"
 UNPACKED = {"checked": [OUTCOME], "loaded": list(RequestCounts.model_fields), "file": [OUTCOME]}
-"""Fields that a call unpacks from something else, so that its text does not name them."""
+"""Fields that a call unpacks from something else, so that the call itself does not name them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _is_log(function: ast.expr) -> bool:
 def _event(call: ast.Call) -> Event:
     name, function = call.args[0], call.func
     if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-        raise TypeError(f"line {call.lineno}: the name of an event is a plain text")
+        raise TypeError(f"line {call.lineno}: the name of an event must be a plain string")
     stated = [keyword.arg for keyword in call.keywords if keyword.arg is not None]
     unpacked = UNPACKED[name.value] if len(stated) < len(call.keywords) else []
     return Event(

@@ -1,4 +1,4 @@
-"""How things stand, as metrics. The table in docs/monitoring.md is generated from `MEANINGS`."""
+"""The current status as metrics. The table in docs/monitoring.md is generated from `MEANINGS`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pipeline.monitoring.status import SystemStatus
 from schemas.settings import Settings
 
 MEANINGS = {
-    "billferry_last_run_timestamp_seconds": "When the last run ended, whatever became of it.",
-    "billferry_last_run_duration_seconds": "How long it took.",
-    "billferry_last_run_exit_status": "Its exit status.",
-    "billferry_last_run_files": "Its files, by the state they ended in.",
-    "billferry_last_success_timestamp_seconds": "When a run last came to its end (exit status 0 or 1).",
-    "billferry_files": "Files that the ledger knows, by state.",
-    "billferry_records": "Records of those files, by outcome.",
-    "billferry_amount_minor": "Their amounts in minor units, by currency and outcome.",
-    "billferry_files_unfinished": "Files that a run must take up again.",
-    "billferry_files_held": "Files that wait for a person to release or refuse them.",
-    "billferry_files_waiting": "Files that no run has taken, by source.",
-    "billferry_records_in_doubt": "Records that were sent and whose outcome is unknown.",
+    "billferry_last_run_timestamp_seconds": "When the last run ended, whatever its result.",
+    "billferry_last_run_duration_seconds": "Duration of the last run.",
+    "billferry_last_run_exit_status": "Exit status of the last run.",
+    "billferry_last_run_files": "Files of the last run, by final state.",
+    "billferry_last_success_timestamp_seconds": "When a run last finished (exit status 0 or 1).",
+    "billferry_files": "Files in the ledger, by state.",
+    "billferry_records": "Records of these files, by outcome.",
+    "billferry_amount_minor": "Amounts of these records in minor units, by currency and outcome.",
+    "billferry_files_unfinished": "Files that a run must resume.",
+    "billferry_files_held": "Files waiting for a person to release or refuse them.",
+    "billferry_files_waiting": "Files not yet taken by a run, by source.",
+    "billferry_records_in_doubt": "Records sent whose outcome is unknown.",
     "billferry_in_doubt_since_timestamp_seconds": "When the oldest request in doubt was first sent.",
-    "billferry_handovers_owed": "Moves and uploads owed to a source.",
-    "billferry_feed_late": "1 where the hour of a feed's expect_by has passed without a file, else 0.",
-    "billferry_feed_last_file_timestamp_seconds": "When a feed last got a file.",
+    "billferry_handovers_owed": "Moves and uploads still to be done at a source.",
+    "billferry_feed_late": "1 if a feed's expect_by has passed without a file, else 0.",
+    "billferry_feed_last_file_timestamp_seconds": "When the last file of a feed arrived.",
 }
 """Name → meaning. All are gauges with the labels `merchant` and `environment`."""
 
