@@ -35,7 +35,7 @@ $(PEERS): $(READY) benchmarks/requirements.lock
 	$(BIN)/python -m pip install -q --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 
-demo: setup      ## the main job, on servers of our own
+demo: setup      ## the main job, on built-in test servers
 	@$(BIN)/billferry demo
 
 test: setup      ## the tests

@@ -68,17 +68,17 @@ def billferry(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Carries bill files from an SFTP server or a folder into Moment's Billing API, every row accounted for."""
+    """Load bill files from an SFTP server or a folder into Moment's Billing API. Every row is accounted for."""
 
 
 @app.command()
 def demo(
     folder: Annotated[
-        Path, typer.Option("--dir", metavar="FOLDER", help="Where the demo works and leaves its reports.")
+        Path, typer.Option("--dir", metavar="FOLDER", help="Folder for the demo and its reports.")
     ] = Path("billferry-demo"),
     verbose: Verbose = False,
 ) -> None:
-    """Run the main job on sample files and servers of our own. No config, no network."""
+    """Run the main job on sample files and built-in test servers. Needs no config and no network."""
     start(verbose=verbose)
     _require_sandbox()
     from pipeline.cli.demo import run_demo
@@ -96,7 +96,7 @@ def run(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """One pass, for cron. Unfinished files first, then the SFTP server and the drop folder."""
+    """Load all waiting files once, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.run import run_everything
@@ -108,7 +108,7 @@ def run(
 
 @app.command()
 def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Run again and again, until stopped. What is dropped is taken within seconds, the SFTP server is polled."""
+    """Run continuously until stopped. Dropped files are taken within seconds, the SFTP server is polled."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.run.watch import watch_sources as watch_all
@@ -125,7 +125,7 @@ def load(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Reload files that were already loaded; replace balances whatever the API holds."
+            "--force", help="Reload files that were already loaded; replace any balance at the API."
         ),
     ] = False,
     limit: Limit = None,
@@ -133,7 +133,7 @@ def load(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Load the named files. The same as `run`, for files that stay where they are."""
+    """Load the named files. Like `run`, but the files stay where they are."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.run import load_named_files
@@ -158,7 +158,7 @@ def validate(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="For files in the canonical columns: bill, account_balance or customer_balance. No config.",
+            help="For files with canonical columns: bill, account_balance or customer_balance. Needs no config.",
         ),
     ] = None,
     feed: FeedName = None,
@@ -175,7 +175,7 @@ def validate(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check files only: no network, no ledger, no key. Says what a run would say, and can show its requests."""
+    """Check files without network, ledger or key. Reports what a run would report, and can show its requests."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.cli.validate import validate_as_asked
@@ -197,7 +197,7 @@ def validate(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show how things stand: what is late, open, held or owed, and all files. Exits with 0 while files are held."""
+    """Show what is late, unfinished, held or waiting, and all files. Exits with 0 even if files are held."""
     start(verbose=verbose)
     from pipeline.cli.status import show_status, status_document
 
@@ -213,7 +213,7 @@ def retry(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE…", help="File names, or first 8 digits or more of their SHA-256; or: all"
+            metavar="FILE…", help="File names, or the first 8 or more digits of their SHA-256; or: all"
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
@@ -221,7 +221,7 @@ def retry(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Send refused records of finished files again. When the cause of the refusal is gone."""
+    """Send refused records of finished files again. Use it once the cause of the refusal is fixed."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.run import retry_files
@@ -239,7 +239,7 @@ def report(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write the reports of a file again. From the ledger and our copy; nothing is sent, uploaded or moved."""
+    """Write the reports of a file again. Uses the ledger and the landed copy; sends, uploads and moves nothing."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.run import rewrite_reports
@@ -258,13 +258,13 @@ def doctor(
     probe: Annotated[
         bool,
         typer.Option(
-            "--probe", help="Also find out how the API answers open questions; makes test customers."
+            "--probe", help="Also test API behaviour that its contract leaves open; creates test customers."
         ),
     ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check config, folders, ledger, API key, clock, SFTP log-in and host key. Changes nothing."""
+    """Check config, folders, ledger, API key, clock, SFTP login and host key. Changes nothing."""
     start(verbose=verbose)
     from pipeline.cli.doctor import examine_as_asked
 
@@ -283,7 +283,7 @@ def trust_host(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show the SFTP server's host keys and, after a yes, pin them. Nobody is logged in."""
+    """Show the SFTP server's host keys and pin them after confirmation. Does not log in."""
     start(verbose=verbose)
     from pipeline.cli.trust_host import trust_as_asked
 
@@ -296,7 +296,7 @@ def backup(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> None:
-    """Write a consistent copy of the ledger. Safe while a run is active."""
+    """Write a consistent copy of the ledger. Safe during a run."""
     start(verbose=verbose)
     from pipeline.cli.backup import back_up
 
@@ -308,13 +308,11 @@ def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = DEFAULT_CONFIG,
     from_file: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Propose the feed for this bill file, to be confirmed by a person."
-        ),
+        typer.Option("--from", metavar="FILE", help="Propose a feed for this bill file, for you to confirm."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write a commented config.yaml to start from. With --from, its feed is proposed for a file."""
+    """Write a commented config.yaml to start from. With --from, it contains a feed proposed for that file."""
     start(verbose=verbose)
     from pipeline.cli.shipped_config import write_config
 
@@ -332,7 +330,7 @@ def init(
 
 @app.command()
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Serve a Billing API and an SFTP server of our own. Where config.yaml says, until stopped."""
+    """Run the built-in test servers: a Billing API and an SFTP server. On the addresses in config.yaml."""
     start(verbose=verbose)
     _require_sandbox()
     from pipeline.cli.sandbox import serve_sandbox

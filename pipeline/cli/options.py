@@ -24,7 +24,7 @@ ConfigPath = Annotated[
 ]
 MOST = 1_000_000_000
 """More records than any file has."""
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
 Limit = Annotated[
     int | None,
@@ -45,11 +45,11 @@ FeedName = Annotated[
 Files = Annotated[
     list[Path],
     typer.Argument(
-        exists=True, dir_okay=False, metavar="FILE…", help="Bill files; they are left where they are."
+        exists=True, dir_okay=False, metavar="FILE…", help="Bill files; they stay where they are."
     ),
 ]
 KnownFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="A file name, or the first 8 digits or more of its SHA-256.")
+    str, typer.Argument(metavar="FILE", help="A file name, or the first 8 or more digits of its SHA-256.")
 ]
 PRIVATE = 0o077
 """The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""

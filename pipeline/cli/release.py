@@ -31,12 +31,12 @@ def release(
             help="Accept that the correction changes values that were valid in the original.",
         ),
     ] = False,
-    now: Annotated[bool, typer.Option("--now", help="Send it at once, not with the next run.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Send it now, not with the next run.")] = False,
     wait: Wait = 0.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Let a held file go on. The next run sends it, unless the file, its feed or its totals change before."""
+    """Release a held file. The next run sends it, unless the file, its feed or its totals change before."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
@@ -55,7 +55,7 @@ def refuse(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """End a held file. Nothing more of it is sent; at its source it goes to the quarantine."""
+    """Refuse a held file. Nothing more of it is sent, and it moves to its source's quarantine."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user

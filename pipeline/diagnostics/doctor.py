@@ -186,7 +186,7 @@ def _clock(off_s: float) -> str:
             problem=f"this machine's clock is {off_s:.0f} s off the API's",
             remedy="set it by NTP",
         )
-    return f"agrees with the API's to {off_s:.0f} s"
+    return f"within {off_s:.0f} s of the API's clock"
 
 
 def _clock_by_the_ledger(settings: Settings) -> str:
@@ -212,11 +212,11 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
 
     def log_in() -> str:
         source.connect()
-        return f"{source.where} presents the pinned host key and accepts the login of {settings.username}"
+        return f"{source.where} presents the pinned host key; login as {settings.username} succeeded"
 
     def folder(path: str, *, writes: bool) -> str:
         source.examine(path, writes=writes)
-        return f"{path} is there"
+        return f"{path} exists"
 
     try:
         reached = _found("sftp", log_in)
@@ -235,4 +235,4 @@ def _folder(key: str, folder: Path) -> str:
         raise ConfigError(
             where=key, problem=f"{folder} cannot be read and written", remedy="correct its rights"
         )
-    return f"{folder} is there"
+    return f"{folder} exists"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,6 +19,7 @@ def read(text: str) -> dict[str, tuple[str, list[tuple[dict[str, str], float]]]]
     }
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False))
 def test_any_label_and_any_figure_come_back(label: str, merchant: str, value: float) -> None:
     text = exposition([("m", {"a": label}, value)], {"m": "Meaning."}, {"merchant": merchant})
