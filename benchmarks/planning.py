@@ -66,7 +66,7 @@ async def plan_all(folder: Path) -> None:
     with closing(open_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
         supply = BucketPrefetcher(buckets(folder / "records", "bill", Sends(ledger), 1))
         planned = 0
-        while (part := await supply.next_part(lambda _: None)) is not None:
+        while (part := await supply.next_customer(lambda _: None)) is not None:
             planned += sum(part.row(row).amount_minor > 0 for group in part.groups for row in group.rows)
         await supply.close()
     if planned != RECORDS:

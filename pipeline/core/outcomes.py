@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from pipeline.core.api.intents import Entity
+
 
 class Outcome(StrEnum):
     """What became of one record."""
@@ -51,7 +53,7 @@ def still_open(state: str) -> frozenset[Outcome]:
 
 
 class RecordOutcome(NamedTuple):
-    """What became of one record that was to be sent."""
+    """What became of one record that was to be sent, and what its requests brought to light."""
 
     record: int
     outcome: Outcome
@@ -61,3 +63,6 @@ class RecordOutcome(NamedTuple):
     account_id: str | None = None
     bill_id: str | None = None
     attempts: int = 0
+    """How often it was sent, answers of "too many requests" included."""
+    learned: tuple[Entity, ...] = ()
+    """Entities that the API showed on the way; the ledger takes them up in the same commit as the outcome."""

@@ -1,4 +1,8 @@
-"""Checked file → requests sent, each remembered. Owns the event loop."""
+"""From a checked file to requests that are sent, each remembered in the ledger; owns the event loop.
+
+Call `load_file(LoadJob)`, and `count_to_send` before it; `LoadResult` is what comes back.
+Nothing else may be called from outside: sending, settling and the ledger's changes belong together in here.
+"""
 
 from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.loader import load_file

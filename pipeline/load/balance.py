@@ -1,8 +1,8 @@
 """Balances: set while they are current, or not at all (design, law 10).
 
-PATCH replaces a balance, and carries no idempotency key. The news of the day goes without a look. Where the ledger
-may not know what was set last (it was restored or lost, it never set this balance, the file is late or comes back),
-the API is asked first, and what is neither what was last set nor what is wanted stays as it is.
+PATCH replaces a balance, and carries no idempotency key. A balance of today's file is set without a look. Where the
+ledger may not know what was set last (it was restored or lost, it never set this balance, the file is late or comes
+back), the API is asked first, and what is neither what was last set nor what the file says stays as it is.
 
 Before an unaccounted PATCH is sent again, the API is asked, too: the target is there (it worked), or the old balance
 (it did not: but only within seconds; later a customer may have paid just that), or something else.
@@ -18,95 +18,109 @@ from pipeline.core.api.ledger_changes import CloseIntent, ForgetEntity, OpenInte
 from pipeline.core.api.requests import PATH_OF, Json, encode
 from pipeline.core.api.responses import Expected, Meaning, Reading
 from pipeline.core.api.watermarks import Recency, day_of
-from pipeline.core.outcomes import Outcome
+from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.values import money
-from pipeline.load.context import LoadContext, Settlement
+from pipeline.load.context import LoadContext
 from pipeline.load.create import CreateSettler
 from pipeline.load.parents import entity_from
-from pipeline.load.retrying_client import SendState, Uncertain
+from pipeline.load.retrying_client import Uncertain
 
 RESEND_WITHIN_S = 10.0
 """So long after a send the old balance shows that it did not work: time for some quick repetitions, and none for a
-customer to be told of the new balance and to pay just that. After a time-out (30 s) the API may even still be at work.
+customer to be informed of the new balance and to pay just that. After a time-out (30 s) the API may even still be at
+work.
 """
 
 
 class BalanceSettler(CreateSettler):
-    """Settles POST and PATCH intents of accounts and customers that carry a balance."""
+    """Settles a POST or PATCH intent of an account or a customer that carries a balance (in minor units)."""
 
-    def __init__(self, scope: LoadContext, *, update_details: bool, news: Recency) -> None:
-        super().__init__(scope)
+    def __init__(
+        self,
+        context: LoadContext,
+        *,
+        update_details: bool,
+        recency: Recency,
+        may_have_worked: bool = False,
+    ) -> None:
+        """`update_details`: changed names, e-mails, phones and metadata go with the balance; `recency` of the file."""
+        super().__init__(context, may_have_worked=may_have_worked)
         self._update_details = update_details
-        self._news = news
+        self._recency = recency
 
-    async def settle(self, intent: Intent, doubt: SendState) -> Settlement:
+    async def settle(self, intent: Intent) -> RecordOutcome:
+        """As `CreateSettler.settle`; a PATCH is sent again only after a look."""
         if intent.method == "POST":
-            return await super().settle(intent, doubt)
+            return await super().settle(intent)
         try:
-            return await self._patch(intent, doubt)
+            return await self._patch(intent)
         except Uncertain:
-            return self._in_doubt(doubt, "api.uncertain", "the look-up was not answered")
+            return self._look_up_failed(intent)
 
-    async def settle_found(self, intent: Intent, found: Json, doubt: SendState) -> Settlement:
-        """An entity that was to be created exists: set its balance, unless that could undo something newer."""
+    async def settle_found(self, intent: Intent, found: Json) -> RecordOutcome:
+        """An entity that was to be created exists: set its balance, unless that could undo something newer.
+
+        Raises OtherCustomer, Uncertain and Halted.
+        """
         body = intent.stated
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
         if intent.kind == "account":
             await self._parents.require_owner(intent, found)
-        if doubt.doubtful:
+        if self._delivery.may_have_worked:
             # Whether this request made it, or somebody before, cannot be seen.
-            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._news.fresh)
+            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._recency.fresh)
             if entity.balance == body["balance"]:
-                return self._settled(doubt, entity, Outcome.CREATED)
-            return self._moved(doubt, entity)
-        return await self.apply(intent, None, entity, doubt)
+                return self._settled(intent, entity, Outcome.CREATED)
+            return self._moved(intent, entity)
+        return await self.apply(intent, known=None, shown=entity)
 
-    async def apply(
-        self, intent: Intent, known: Entity | None, shown: Entity | None, doubt: SendState
-    ) -> Settlement:
+    async def apply(self, intent: Intent, *, known: Entity | None, shown: Entity | None) -> RecordOutcome:
         """Set the balance of an existing entity to what the intent states.
 
-        `known` to the ledger, or `shown` by the API just now.
+        At least one of `known` (to the ledger) and `shown` (by the API just now) is given. Raises Uncertain and Halted.
         """
         body = intent.stated
         entity = shown or known
         if entity is None:
             raise ValueError("an entity that nobody knows")
-        refusal = self._must_not(entity, doubt, body)
+        refusal = self._must_not(intent, entity, body)
         if refusal is not None:
             return refusal
         details = changed_details(body, entity.details) if self._update_details else {}
         trusted = known is not None and known.is_trusted
-        judged = not trusted or self._news.doubtful or self._news.repeated or self._overrides(entity)
-        if shown is None and (judged or (entity.balance == body["balance"] and not details)):
+        look_first = (
+            not trusted or self._recency.doubtful or self._recency.repeated or self._overrides(entity)
+        )
+        if shown is None and (look_first or (entity.balance == body["balance"] and not details)):
             shown = await self._as_shown(intent, entity)
-        sure = trusted or self._news.fresh or (shown is not None and shown.balance is None)
+        sure = trusted or self._recency.fresh or (shown is not None and shown.balance is None)
         if shown is not None:
-            old = judged and not self._news.fresh and known is not None and known.watermark is not None
+            old = look_first and not self._recency.fresh and known is not None and known.watermark is not None
             if shown.balance == body["balance"] and (old or not details):
                 # What an old file says is there by chance, perhaps after a payment: it is not what was last set.
                 confirmed = known._replace(id=shown.id) if old and known else shown._replace(sure=sure)
                 confirmed = confirmed._replace(watermark=intent.watermark)
-                return self._settled(doubt, confirmed, Outcome.UNCHANGED)
-            if judged and not self._may_replace(shown.balance, known, body["balance"]):
-                return self._not_ours(doubt, known or shown, shown.balance, body)
+                return self._settled(intent, confirmed, Outcome.UNCHANGED)
+            if look_first and not self._may_replace(shown.balance, known, body["balance"]):
+                return self._not_ours(intent, known or shown, shown.balance, body)
         renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
-        await self._scope.commits.durable(
+        await self._context.ledger.durable(
             CloseIntent(renewed), OpenIntent(renewed), UpsertEntity(shown or entity)
         )
-        self._scope.known.add(shown or entity)
-        doubt.doubtful = False  # what was sent before is settled by the look that found the entity
-        settled = await self._patch(renewed, doubt)
-        if judged and shown is not None and settled.outcome is Outcome.UPDATED:
+        self._context.cache.add(shown or entity)
+        self._delivery.account_for_sends()  # the look that found the entity shows what became of them
+        settled = await self._patch(renewed)
+        if look_first and shown is not None and settled.outcome is Outcome.UPDATED:
             return settled._replace(message=self._what_was_replaced(shown.balance, body))
         return settled
 
     async def _as_shown(self, intent: Intent, entity: Entity) -> Entity | None:
-        """The entity with the balance that the API shows now; None when it is gone, which the PATCH itself will say."""
-        found = await self._wire.look_up(intent.kind, intent.reference)
+        """The entity with the balance that the API shows now; None when it is gone (the PATCH will show it)."""
+        found = await self._client.look_up(intent.kind, intent.reference)
         return None if found is None else entity._replace(id=found["id"], balance=found.get("balance"))
 
     def _renewed(self, intent: Intent, entity: Entity, body: Json, details: Json, *, sure: bool) -> Intent:
+        """The intent as a PATCH of an existing entity; `details` go with the balance, `sure` as in `Entity.sure`."""
         return replace(
             intent,
             method="PATCH",
@@ -117,54 +131,60 @@ class BalanceSettler(CreateSettler):
             sure=sure,
         )
 
-    def _must_not(self, entity: Entity, doubt: SendState, body: Json) -> Settlement | None:
+    def _must_not(self, intent: Intent, entity: Entity, body: Json) -> RecordOutcome | None:
+        """The conflict that needs no look at the balance; None when there is none."""
         if entity.currency not in {None, body["currency"]}:
             return self._conflict(
-                doubt,
+                intent,
                 entity,
                 f"{entity.kind}_reference.currency_differs",
                 "the API holds a balance in another currency; a currency cannot be changed by a bill file",
             )
-        if self._overrides(entity) and not self._news.forced:
+        if self._overrides(entity) and not self._recency.forced:
             message = f"a newer file, of {day_of(entity.watermark or '')}, has set this balance already"
-            return self._conflict(doubt, entity, "balance.superseded", message)
+            return self._conflict(intent, entity, "balance.superseded", message)
         return None
 
     def _overrides(self, entity: Entity) -> bool:
         """Whether a newer file has set the balance."""
-        return entity.watermark is not None and self._news.watermark < entity.watermark
+        return entity.watermark is not None and self._recency.watermark < entity.watermark
 
-    def _may_replace(self, shown: int | None, known: Entity | None, wanted: int) -> bool:
+    def _may_replace(self, shown: int | None, known: Entity | None, target: int) -> bool:
         """Whether what the API shows may be replaced where the ledger may not know what was set last.
 
         What it last set is proof enough in a ledger that misses nothing, or for a file that nobody can have loaded
         before. Otherwise it may have been replaced and paid since: 0, then 200, and 0 again.
         """
-        if self._news.forced or shown in {None, wanted}:
+        if self._recency.forced or shown in {None, target}:
             return True
-        if self._news.repeated:
+        if self._recency.repeated:
             return False
-        ours = known.balance if known is not None and known.watermark is not None else None
-        return shown == ours and known is not None and (bool(known.sure) or self._news.fresh)
+        last_set = known.balance if known is not None and known.watermark is not None else None
+        return shown == last_set and known is not None and (bool(known.sure) or self._recency.fresh)
 
-    def _not_ours(self, doubt: SendState, entity: Entity, shown: int | None, body: Json) -> Settlement:
+    def _not_ours(self, intent: Intent, entity: Entity, shown: int | None, body: Json) -> RecordOutcome:
+        """The conflict that names both amounts: a person must say which one is current."""
         there = money.format_amount(body["currency"], shown or 0)
-        wanted = money.format_amount(body["currency"], body["balance"])
+        target = money.format_amount(body["currency"], body["balance"])
         return self._conflict(
-            doubt,
+            intent,
             entity,
             "balance.not_ours",
-            f"the API holds {there} and the file says {wanted}; the API's may be newer, so it stays unchanged."
+            f"the API holds {there} and the file says {target}; the API's may be newer, so it stays unchanged."
             " If the file is current, run billferry load --force",
         )
 
     def _what_was_replaced(self, shown: int | None, body: Json) -> str | None:
-        """What to say where --force replaced a balance that was not known to be ours."""
-        if not self._news.forced or shown in {None, body["balance"]}:
+        """The message where --force replaced a balance that was not known to be ours."""
+        if not self._recency.forced or shown in {None, body["balance"]}:
             return None
         return f"{money.format_amount(body['currency'], shown or 0)} was replaced because of --force"
 
-    async def _patch(self, intent: Intent, doubt: SendState) -> Settlement:
+    async def _patch(self, intent: Intent) -> RecordOutcome:
+        """Send a PATCH until settled, looking first each time that an earlier one may have worked.
+
+        Raises Uncertain and Halted.
+        """
         body = intent.stated
         expected = Expected(
             {
@@ -174,64 +194,64 @@ class BalanceSettler(CreateSettler):
             },
             statuses=(200,),
         )
-        verdict: Settlement | None = None
+        found_out: RecordOutcome | None = None
 
         async def once() -> Reading:
-            nonlocal verdict
-            if doubt.doubtful:
-                verdict = await self._look_before_resending(intent, body, doubt)
-                if verdict is not None:
+            nonlocal found_out
+            if self._delivery.may_have_worked:
+                found_out = await self._look_before_resending(intent, body)
+                if found_out is not None:
                     return Reading(Meaning.DONE)
-            return await self._wire.ask(intent.method, intent.path, expected, body=intent.body, doubt=doubt)
+            return await self._delivery.ask(intent.method, intent.path, expected, body=intent.body)
 
-        reading = await self._wire.persist(once)
-        if verdict is not None:
-            return verdict
+        reading = await self._client.persist(once)
+        if found_out is not None:
+            return found_out
         match reading.meaning:
             case Meaning.DONE:
-                return self._applied(intent, reading.entity or {}, doubt)
+                return self._applied(intent, reading.entity or {})
             case Meaning.NOT_SENT:
-                self._wire.check_halt()
-                return self._not_sent(doubt, reading)
+                self._client.check_halt()
+                return self._not_sent(intent, reading)
             case Meaning.DOUBT:
-                return self._in_doubt(doubt, reading.code, reading.message)
+                return self._in_doubt(intent, reading.code, reading.message)
             case Meaning.UNKNOWN:
-                return await self._stale(intent, reading, doubt)
+                return await self._stale(intent, reading)
             case _:
-                return self._refused(doubt, reading)
+                return self._refused(intent, reading)
 
-    async def _look_before_resending(self, intent: Intent, body: Json, doubt: SendState) -> Settlement | None:
+    async def _look_before_resending(self, intent: Intent, body: Json) -> RecordOutcome | None:
         """None when the balance is still the old one, so that sending again is safe."""
-        found = await self._wire.look_up(intent.kind, intent.reference)
+        found = await self._client.look_up(intent.kind, intent.reference)
         if found is None:
-            return None  # the PATCH itself will say 404
+            return None  # the PATCH itself will be answered with 404
         if found.get("balance") == body["balance"]:
-            return self._applied(intent, found, doubt)
-        if self._did_not_work(intent, found.get("balance"), doubt):
+            return self._applied(intent, found)
+        if self._did_not_work(intent, found.get("balance")):
             return None
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
-        return self._moved(doubt, entity._replace(watermark=intent.watermark, sure=intent.sure))
+        return self._moved(intent, entity._replace(watermark=intent.watermark, sure=intent.sure))
 
-    def _did_not_work(self, intent: Intent, shown: int | None, doubt: SendState) -> bool:
+    def _did_not_work(self, intent: Intent, shown: int | None) -> bool:
         """Whether the old balance is proof: where there was none, which no payment brings back; or within seconds.
 
-        A person who forces the file says so of a request of an earlier run.
+        Whoever forces the file vouches for that, of a request of an earlier run.
         """
-        if doubt.sends == 0 and self._news.forced:
+        if self._delivery.sends == 0 and self._recency.forced:
             return True
-        recent = self._wire.now - doubt.sent_at <= RESEND_WITHIN_S
+        recent = self._client.now - self._delivery.last_sent_at <= RESEND_WITHIN_S
         return shown == intent.balance_before and (shown is None or recent)
 
-    async def _stale(self, intent: Intent, reading: Reading, doubt: SendState) -> Settlement:
+    async def _stale(self, intent: Intent, reading: Reading) -> RecordOutcome:
         """404 on a remembered id: the reference may have a new one; if not, the entity is gone and is made again."""
-        found = await self._wire.look_up(intent.kind, intent.reference)
+        found = await self._client.look_up(intent.kind, intent.reference)
         if found is not None and not intent.path.endswith(f"/{found['id']}"):
             entity = entity_from(intent.kind, found, owner=self._owner(intent))
-            return await self.apply(intent, None, entity, doubt)
+            return await self.apply(intent, known=None, shown=entity)
         if found is not None:
-            return self._refused(doubt, reading)
-        self._scope.known.drop(intent.kind, intent.reference)
-        await self._scope.commits.soon(ForgetEntity(intent.kind, intent.reference))
+            return self._refused(intent, reading)
+        self._context.cache.drop(intent.kind, intent.reference)
+        await self._context.ledger.soon(ForgetEntity(intent.kind, intent.reference))
         body: Json = {"external_reference": intent.reference, **intent.stated}
         if intent.kind == "account":
             body = await self._parents.with_current_customer(intent, body)
@@ -242,16 +262,17 @@ class BalanceSettler(CreateSettler):
             path=PATH_OF[intent.kind],
             body=encode(body),
             generation=generation,
-            key=self._scope.key(intent.kind, intent.reference, intent.content, generation),
+            key=self._context.key(intent.kind, intent.reference, intent.content, generation),
             balance_before=None,
             sure=True,
         )
-        await self._scope.commits.durable(RenewIntent(renewed))
-        doubt.doubtful = False  # the PATCH changed nothing: there is nothing that it could have changed
-        return await super().settle(renewed, doubt)
+        await self._context.ledger.durable(RenewIntent(renewed))
+        self._delivery.account_for_sends()  # the PATCH changed nothing: there is nothing that it could have changed
+        return await super().settle(renewed)
 
-    def _applied(self, intent: Intent, shown: Json, doubt: SendState) -> Settlement:
-        known = self._scope.known.get(intent.kind, intent.reference)
+    def _applied(self, intent: Intent, shown: Json) -> RecordOutcome:
+        """The PATCH worked: `shown` is the entity as the API has it now."""
+        known = self._context.cache.get(intent.kind, intent.reference)
         sent = {name: value for name, value in intent.stated.items() if name not in {"balance", "currency"}}
         last_sent = known.details if known else {}
         entity = entity_from(intent.kind, shown, owner=self._owner(intent))._replace(
@@ -260,30 +281,36 @@ class BalanceSettler(CreateSettler):
             watermark=intent.watermark,
             sure=intent.sure,
         )
-        return self._settled(doubt, entity, Outcome.UPDATED)
+        return self._settled(intent, entity, Outcome.UPDATED)
 
-    def _settled(self, doubt: SendState, entity: Entity, outcome: Outcome) -> Settlement:
-        customer = self._scope.known.get("customer", entity.owner) if entity.owner else None
-        return Settlement(
+    def _settled(
+        self, intent: Intent, entity: Entity, outcome: Outcome, code: str = "", message: str | None = None
+    ) -> RecordOutcome:
+        customer = self._context.cache.get("customer", entity.owner) if entity.owner else None
+        return self._outcome(
+            intent,
             outcome,
+            code,
+            message,
             customer_id=entity.id if entity.kind == "customer" else (customer.id if customer else None),
             account_id=entity.id if entity.kind == "account" else None,
-            leaf_id=entity.id,
-            attempts=doubt.sends,
-            entities=(entity,),
+            learned=(entity,),
         )
 
-    def _moved(self, doubt: SendState, entity: Entity) -> Settlement:
+    def _moved(self, intent: Intent, entity: Entity) -> RecordOutcome:
+        """The conflict where the balance is neither the old one nor the target: somebody else has changed it since."""
         return self._conflict(
-            doubt,
+            intent,
             entity,
             "balance.moved",
             "an earlier request was not answered, and a payment may have come since; the balance stays unchanged."
             " The next file sets it, or billferry load --force",
         )
 
-    def _conflict(self, doubt: SendState, entity: Entity, code: str, message: str) -> Settlement:
-        return self._settled(doubt, entity, Outcome.CONFLICT)._replace(codes=(code,), message=message)
+    def _conflict(self, intent: Intent, entity: Entity, code: str, message: str) -> RecordOutcome:
+        """The balance stays as it is; what was seen of the entity is remembered all the same."""
+        return self._settled(intent, entity, Outcome.CONFLICT, code, message)
 
     def _owner(self, intent: Intent) -> str | None:
+        """The reference of the entity's customer."""
         return None if intent.kind == "customer" else intent.customer_reference

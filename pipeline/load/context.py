@@ -1,68 +1,42 @@
-"""What all settling of one load shares, and what becomes of each intent."""
+"""What all records of one load share: whom they ask, what is known, and the bounds from the config."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
 
 from pipeline.core.api.idempotency import idempotency_key
-from pipeline.core.api.intents import Entity, Intent
-from pipeline.core.api.ledger_changes import Change
+from pipeline.core.api.intents import Intent
 from pipeline.core.api.requests import Kind
-from pipeline.core.outcomes import Outcome
 from pipeline.load.entity_cache import EntityCache
 from pipeline.load.id_checks import IdChecks
+from pipeline.load.ledger_access import LedgerWriter
+from pipeline.load.parents import Parents
 from pipeline.load.retrying_client import RetryingClient
-
-
-class Commits(Protocol):
-    """Makes changes of the ledger durable, many at once, in the order in which they are asked for.
-
-    So only what must be on disk before something else happens is waited for: an intent, before it is sent.
-    """
-
-    async def durable(self, *changes: Change) -> None:
-        """Make changes together and come back when they, and all before them, are on disk."""
-        ...
-
-    async def soon(self, *changes: Change) -> None:
-        """Make changes together, before any that are asked for later."""
-        ...
-
-
-class Settlement(NamedTuple):
-    """What became of an intent, and the ids that came to light."""
-
-    outcome: Outcome
-    codes: tuple[str, ...] = ()
-    message: str | None = None
-    customer_id: str | None = None
-    account_id: str | None = None
-    leaf_id: str | None = None
-    attempts: int = 0
-    entities: tuple[Entity, ...] = ()
-    """What the answer taught; remembered together with the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadContext:
-    """What all settling of one load shares."""
+    """What all records of one load share."""
 
     merchant: str
     environment: str
-    wire: RetryingClient
-    commits: Commits
-    known: EntityCache
-    ids: IdChecks
+    client: RetryingClient
+    ledger: LedgerWriter
+    cache: EntityCache
+    """What is known of customers, accounts and bills; asked before the API is."""
+    parents: Parents
+    id_checks: IdChecks
     max_retry_s: float
+    """How long one request is repeated at most."""
     key_life_s: float
+    """How long after its first send an idempotency key is sure to be known to the API."""
     clock: Callable[[], datetime]
     """In UTC."""
 
     def key(self, kind: Kind, reference: str, content: str, generation: int) -> str:
-        """The idempotency key of a wish in a generation."""
+        """The idempotency key (a UUID) of a create in a generation; `content` as by `content_of`."""
         return idempotency_key(
             merchant=self.merchant,
             environment=self.environment,

@@ -1,4 +1,4 @@
-"""Around the event loop of a load: garbage is looked for seldom."""
+"""Around the event loop of a load: the garbage collector runs seldom."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ YOUNG_OBJECTS = 50_000
 
 @contextmanager
 def gc_threshold() -> Iterator[None]:
-    """Look for garbage in cycles seldom: a load makes little of it, and looks took a sixth of its time."""
+    """Look for garbage in cycles seldom: a load makes little of it, and looks took a sixth of its time.
+
+    The threshold is of the whole process; the one from before is put back at the end.
+    """
     before = gc.get_threshold()
     gc.set_threshold(YOUNG_OBJECTS, *before[1:])
     try:

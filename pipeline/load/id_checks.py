@@ -24,29 +24,34 @@ ONE_IN = 100
 AT_MOST = 20
 """… and not more."""
 
-Named = tuple[Kind, str, str]
+OwnerId = tuple[Kind, str, str]
 """Kind, reference and id of an owner that a request names."""
 
 
 class IdChecks:
-    """The looks of one load."""
+    """The look-ups of ids of one load."""
 
     def __init__(
-        self, wire: RetryingClient, known: EntityCache, how: Literal["all", "sampled", "none"], base_url: str
+        self,
+        client: RetryingClient,
+        cache: EntityCache,
+        which: Literal["all", "sampled", "none"],
+        base_url: str,
     ) -> None:
-        self._wire, self._known, self._how, self._base_url = wire, known, how, base_url
+        """`which` as in config `api.check_ids`; `base_url` is named in the error."""
+        self._client, self._cache, self._which, self._base_url = client, cache, which, base_url
         self._uses = self._looks = 0
         self._mixed_up: list[ForgetEntity] = []
         self._under_way: dict[tuple[Kind, str], asyncio.Task[None]] = {}
 
     async def before_use(self, intent: Intent) -> None:
         """Raises Halted, after it has stopped the load, when an id is another's. Siblings wait for the same look."""
-        if self._how == "none":
+        if self._which == "none":
             return
-        for named in _named(intent):
-            kind, reference, _ = named
-            if self._known.is_first_use(kind, reference) and self._is_due():
-                self._under_way[kind, reference] = asyncio.create_task(self._look(named, intent))
+        for owner in _owners_by_id(intent):
+            kind, reference, _ = owner
+            if self._cache.is_first_use(kind, reference) and self._is_due():
+                self._under_way[kind, reference] = asyncio.create_task(self._look(owner, intent))
             look = self._under_way.get((kind, reference))
             if look is not None:
                 try:
@@ -60,15 +65,15 @@ class IdChecks:
 
     def _is_due(self) -> bool:
         self._uses += 1
-        due = self._how == "all" or (self._uses % ONE_IN == 0 and self._looks < AT_MOST)
+        due = self._which == "all" or (self._uses % ONE_IN == 0 and self._looks < AT_MOST)
         self._looks += due
         return due
 
-    async def _look(self, named: Named, intent: Intent) -> None:
-        """Missing proves nothing: it may not be seen yet. Nor does an id that is gone: the answer will say so."""
-        kind, reference, id_ = named
+    async def _look(self, owner: OwnerId, intent: Intent) -> None:
+        """Missing proves nothing: it may not be seen yet. Nor does an id that is gone: the answer will show it."""
+        kind, reference, id_ = owner
         try:
-            found = await self._wire.look_up(kind, reference)
+            found = await self._client.look_up(kind, reference)
             if found is None or (found["id"] == id_ and self._has_its_customer(kind, intent, found)):
                 return
             if found["id"] != id_ and not await self._is_anothers(kind, reference, id_):
@@ -76,22 +81,23 @@ class IdChecks:
         except Uncertain:
             return
         self._mixed_up.append(ForgetEntity(kind, reference))
-        self._wire.halt(IdsMixedUp(base_url=self._base_url, kind=kind, record=intent.record))
+        self._client.halt(IdsMixedUp(base_url=self._base_url, kind=kind, record=intent.record))
         raise Halted
 
     def _has_its_customer(self, kind: Kind, intent: Intent, found: Json) -> bool:
-        customer = self._known.get("customer", intent.customer_reference) if kind == "account" else None
+        customer = self._cache.get("customer", intent.customer_reference) if kind == "account" else None
         return customer is None or found.get("customer_id") in {None, customer.id}
 
     async def _is_anothers(self, kind: Kind, reference: str, id_: str) -> bool:
+        """Whether the API shows another reference under an id: then it is not only old, it is somebody else's."""
         expected = Expected({"id": id_}, statuses=(200,))
         path = f"{PATH_OF[kind]}/{id_}"
-        reading = await self._wire.persist(lambda: self._wire.ask("GET", path, expected))
+        reading = await self._client.persist(lambda: self._client.ask("GET", path, expected))
         shown = (reading.entity or {}).get("external_reference")
         return reading.meaning is Meaning.DONE and shown is not None and shown != reference
 
 
-def _named(intent: Intent) -> Iterator[Named]:
+def _owners_by_id(intent: Intent) -> Iterator[OwnerId]:
     """Owners that a request names by their ids, itself or within an account that it nests."""
     stated: object = intent.stated
     while isinstance(stated, dict):

@@ -11,8 +11,7 @@ from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.files import CheckedFile
 from pipeline.errors import BillferryError
-from pipeline.load.context import Commits
-from pipeline.load.entity_cache import Memory
+from pipeline.load.ledger_access import LedgerReader, LedgerWriter
 from pipeline.load.retrying_client import Sender
 from schemas.results import RequestCounts
 from schemas.settings import Settings
@@ -26,22 +25,25 @@ class LoadJob:
     file_id: int
     settings: Settings
     sender: AbstractAsyncContextManager[Sender]
-    commits: AbstractAsyncContextManager[Commits]
-    reader: Memory
+    commits: AbstractAsyncContextManager[LedgerWriter]
+    reader: LedgerReader
     pace: Pace
-    news: Recency
+    """Of the whole run: what was learned of the API's limit serves the next file, too."""
+    recency: Recency
+    """Of the file's balances; bills do not need it."""
     clock: Callable[[], datetime]
     """In UTC."""
     up_to: int | None = None
     """So many records of the file may be settled in all; None: every one."""
     progress: Callable[[int, int], None] = lambda _, __: None
-    """Told how many records are done now, and the retries so far."""
+    """Called with how many records are done now, and the retries so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What was asked, and why the load stopped early (None: it did not)."""
+    """What was asked of the API, and why the load stopped early (None: it did not)."""
 
     requests: RequestCounts
     stopped: BillferryError | None
     notes: tuple[str, ...] = ()
+    """What did not work and is no record's outcome: a sentence each, for the report."""

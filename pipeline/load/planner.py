@@ -20,12 +20,14 @@ from pipeline.core.api.requests import LEAF_OF, ROW, BillRequest, request_from_r
 from pipeline.core.api.scheduler import AccountGroup, CustomerQueue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable, sent_amounts
-from pipeline.load.entity_cache import Memory
+from pipeline.load.ledger_access import LedgerReader
 from schemas.feed import Model
 
 BUCKET_RECORDS = 100_000
+"""Records of a bucket, about: the memory of planning grows with them."""
 BATCH_ROWS = 1024
 CACHED_BATCHES = 64
+"""Batches of requests kept as Python objects: of the customers at work, whose rows lie near each other."""
 
 CUSTOMER_DETAILS = ("customer_name", "customer_email", "customer_phone", "customer_metadata")
 ACCOUNT_DETAILS = ("account_name", "account_metadata")
@@ -35,22 +37,25 @@ ACCOUNT_DETAILS = ("account_name", "account_metadata")
 class Bucket:
     """Customers of one hash bucket, with what the ledger knows of them and of their records."""
 
-    parts: Iterator[CustomerQueue]
+    customers: Iterator[CustomerQueue]
     """Made as they are taken: a hundred thousand of them at once would be most of the memory."""
     entities: list[Entity]
     """Known customers, accounts and, for bills, the bills."""
     generations: dict[tuple[str, str], int]
+    """(reference, content) → the generation of key to use next, where earlier keys are spent."""
 
 
 class Rows:
-    """Rows of a frame as wishes, converted batch by batch so that few Python objects exist at once."""
+    """Rows of a frame as requests, converted batch by batch so that few Python objects exist at once."""
 
     def __init__(self, frame: pl.DataFrame, model: Model) -> None:
+        """`frame` has the columns of `ROW`, in the order of sending."""
         self._frame = frame.select(ROW)
         self._model = model
         self._batches: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
 
     def __call__(self, number: int) -> BillRequest:
+        """The request of a row, counted from 0. Cheap for rows near those asked for last."""
         batch, offset = divmod(number, BATCH_ROWS)
         rows = self._batches.get(batch)
         if rows is None:
@@ -62,7 +67,7 @@ class Rows:
 
 
 def count_to_send(records: Path) -> int:
-    """Accepted records of a checked file (which may hold no records at all)."""
+    """Accepted records of a checked file (which may hold no records at all); `records`: its folder of Parquet parts."""
     if not parts_of(records):
         return 0
     return int(_accepted(records).select(pl.len()).collect().item())
@@ -74,20 +79,22 @@ def not_sent(records: Path, sent: pl.Series) -> pl.LazyFrame:
 
 
 def buckets(
-    records: Path, model: Model, memory: Memory, file_id: int, *, up_to: int | None = None
+    records: Path, model: Model, reader: LedgerReader, file_id: int, *, up_to: int | None = None
 ) -> Iterator[Bucket]:
     """The accepted records that have no final outcome yet, bucket by bucket.
 
     Within a file the last record's names, e-mails and phones count, so every row carries those. `up_to` takes
-    only the first of them, until so many records of the file have a final outcome.
+    only the first of them, until so many records of the file have a final outcome. `records` is the folder of the
+    checked file's Parquet parts. Reads the ledger and blocks: `BucketPrefetcher` calls it in a thread.
     """
     number = -(-count_to_send(records) // BUCKET_RECORDS)
     if not number:
         return
-    settled = memory.settled_records(file_id)
+    settled = reader.settled_records(file_id)
     if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
         return  # a run that was killed after its last record looks no further
     last_record = _last_record(records, settled, up_to)
+    # A bill in several lines counts as one record above, and its lines take memory all the same.
     lines = count_lines(*parts_of(records))
     number += lines // BUCKET_RECORDS
     for index in range(number):
@@ -103,46 +110,49 @@ def buckets(
             )
             .pipe(_unsettled, settled)
             .filter(pl.col("record") <= last_record)
+            # Customers, and the accounts of each, in the order in which they come in the file.
             .sort(
                 pl.col("record").min().over("customer_reference"),
                 pl.col("record").min().over("customer_reference", "account_reference"),
                 "record",
             )
         )
-        yield _bucket(frame.collect(), model, memory)
+        yield _bucket(frame.collect(), model, reader)
 
 
-def _bucket(frame: pl.DataFrame, model: Model, memory: Memory) -> Bucket:
+def _bucket(frame: pl.DataFrame, model: Model, reader: LedgerReader) -> Bucket:
+    """The customers of a sorted frame (columns: `ROW`), and what the ledger knows of them in a few queries."""
     kind = LEAF_OF[model]
-    customers = memory.entities("customer", frame["customer_reference"].unique())
+    customers = reader.entities("customer", frame["customer_reference"].unique())
     accounts: dict[str, Entity] = {}
     if kind != "customer":
-        accounts = memory.entities("account", frame["account_reference"].drop_nulls().unique())
+        accounts = reader.entities("account", frame["account_reference"].drop_nulls().unique())
     leaves = frame[f"{kind}_reference"]
-    bills = memory.entities("bill", leaves) if kind == "bill" else {}
+    bills = reader.entities("bill", leaves) if kind == "bill" else {}
     return Bucket(
-        parts=_parts(frame, model, customers, accounts),
+        customers=_customers(frame, model, customers, accounts),
         entities=[*customers.values(), *accounts.values(), *bills.values()],
-        generations=memory.generations(kind, leaves),
+        generations=reader.generations(kind, leaves),
     )
 
 
-def _parts(
+def _customers(
     frame: pl.DataFrame, model: Model, customers: dict[str, Entity], accounts: dict[str, Entity]
 ) -> Iterator[CustomerQueue]:
+    """The customers of a sorted frame, one queue each, whose rows follow each other in it."""
     rows = Rows(frame, model)
     sizes = frame.group_by("customer_reference", "account_reference", maintain_order=True).len()
     start = 0
     customer: str | None = None
     groups: list[AccountGroup] = []
 
-    def part(reference: str, groups: list[AccountGroup]) -> CustomerQueue:
+    def queue(reference: str, groups: list[AccountGroup]) -> CustomerQueue:
         known = customers.get(reference)
         return CustomerQueue(reference, LEAF_OF[model], groups, rows, customer_id=known.id if known else None)
 
     for reference, account, size in sizes.iter_rows():
         if customer is not None and reference != customer:
-            yield part(customer, groups)
+            yield queue(customer, groups)
             groups = []
         customer = reference
         known = accounts.get(account) if account else None
@@ -151,22 +161,26 @@ def _parts(
         )
         start += size
     if customer is not None:
-        yield part(customer, groups)
+        yield queue(customer, groups)
 
 
 def _accepted(records: Path) -> pl.LazyFrame:
+    """Records that passed the check (columns: see `CheckedFile`)."""
     return accepted(*parts_of(records))
 
 
 def _unsettled(frame: pl.LazyFrame, settled: pl.Series) -> pl.LazyFrame:
+    """The rows whose `record` is not among the settled ones (Int64)."""
     return frame.join(pl.LazyFrame({"record": settled}), on="record", how="anti")
 
 
 def _last(column: str, owner: str) -> pl.Expr:
+    """The last filled value of a column for each owner, on every row of it."""
     return pl.col(column).drop_nulls().last().over(owner)
 
 
 def _last_record(records: Path, settled: pl.Series, up_to: int | None) -> int:
+    """The number of the last record to send; records are counted from 1, so 0 sends none."""
     if up_to is None:
         return 2**62
     limit = max(0, up_to - settled.len())
@@ -175,22 +189,22 @@ def _last_record(records: Path, settled: pl.Series, up_to: int | None) -> int:
 
 
 class BucketPrefetcher:
-    """Parts one by one, the next bucket being read while the last one is at work."""
+    """Customers one by one, the next bucket being read while the last one is at work."""
 
     def __init__(self, buckets: Iterator[Bucket]) -> None:
         self._buckets = buckets
-        self._parts: Iterator[CustomerQueue] = iter(())
+        self._customers: Iterator[CustomerQueue] = iter(())
         self._ahead: asyncio.Task[Bucket | None] | None = self._read_ahead()
 
-    async def next_part(self, take_up: Callable[[Bucket], None]) -> CustomerQueue | None:
-        """The next customer, or None when there is none left; `take_up` is told of each new bucket."""
-        while (part := next(self._parts, None)) is None and self._ahead is not None:
+    async def next_customer(self, take_up: Callable[[Bucket], None]) -> CustomerQueue | None:
+        """The next customer, or None when there is none left; `take_up` is called with each bucket that begins."""
+        while (customer := next(self._customers, None)) is None and self._ahead is not None:
             bucket = await self._ahead
             self._ahead = self._read_ahead() if bucket is not None else None
             if bucket is not None:
                 take_up(bucket)
-                self._parts = bucket.parts
-        return part
+                self._customers = bucket.customers
+        return customer
 
     async def close(self) -> None:
         """Wait for a read under way: its thread uses the ledger."""

@@ -18,18 +18,21 @@ from pipeline.load.context import LoadContext
 from pipeline.load.retrying_client import Halted
 
 
-async def update_details(scope: LoadContext, part: CustomerQueue, file_id: int) -> list[str]:
-    """Patch what changed of a finished customer and its accounts; notes on what could not be patched."""
+async def update_details(context: LoadContext, queue: CustomerQueue, file_id: int) -> list[str]:
+    """Patch what changed of a finished customer and its accounts; notes on what could not be patched.
+
+    A stop of the load ends it quietly: details are not worth a record's outcome.
+    """
     notes: list[str] = []
-    for entity, stated, last in _stated(scope, part):
+    for entity, stated, last in _stated_details(context, queue):
         if stated == entity.details or not (changed := changed_details(stated, entity.details)):
             continue
         expected = Expected({"id": entity.id}, statuses=(200,))
         # By reference: an id learned from a nested create may be a stranger's where the API attaches silently.
         path, body = f"{PATH_OF[entity.kind]}/{entity.reference}", encode(changed)
         try:
-            reading = await scope.wire.persist(
-                lambda path=path, body=body, expected=expected: scope.wire.ask(  # type: ignore[misc]
+            reading = await context.client.persist(
+                lambda path=path, body=body, expected=expected: context.client.ask(  # type: ignore[misc]
                     "PATCH", path, expected, body=body
                 )
             )
@@ -40,24 +43,24 @@ async def update_details(scope: LoadContext, part: CustomerQueue, file_id: int) 
                 f"details of the {entity.kind} of record {last.record} were not updated: {reading.code}"
             )
             continue
-        known = entity._replace(details={**entity.details, **changed})
-        scope.known.add(known)
-        await scope.commits.soon(UpsertEntity(known), UpgradeOutcome(file_id, last.record))
+        updated = entity._replace(details={**entity.details, **changed})
+        context.cache.add(updated)
+        await context.ledger.soon(UpsertEntity(updated), UpgradeOutcome(file_id, last.record))
     return notes
 
 
-def _stated(scope: LoadContext, part: CustomerQueue) -> Iterator[tuple[Entity, Json, BillRequest]]:
+def _stated_details(context: LoadContext, queue: CustomerQueue) -> Iterator[tuple[Entity, Json, BillRequest]]:
     """Known entities whose details this file states beside the records' own, with the record that counts."""
-    if part.kind == "customer":
+    if queue.kind == "customer":
         return  # the record itself carries them
-    lasts = [group.latest or part.row(group.rows[-1]) for group in part.groups]
-    last = max(lasts, key=lambda wanted: wanted.record)
-    customer = scope.known.get("customer", part.customer)
-    if customer is not None:
-        yield customer, last.customer.details, last
-    if part.kind == "account":
+    last_of_groups = [group.latest or queue.row(group.rows[-1]) for group in queue.groups]
+    last = max(last_of_groups, key=lambda request: request.record)
+    entity = context.cache.get("customer", queue.customer)
+    if entity is not None:
+        yield entity, last.customer.details, last
+    if queue.kind == "account":
         return
-    for group, wanted in zip(part.groups, lasts, strict=True):
-        account = scope.known.get("account", group.account)
+    for group, request in zip(queue.groups, last_of_groups, strict=True):
+        account = context.cache.get("account", group.account)
         if account is not None:
-            yield account, wanted.account.details if wanted.account else {}, wanted
+            yield account, request.account.details if request.account else {}, request

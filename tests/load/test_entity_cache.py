@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from pipeline.core.api.requests import Kind
-from pipeline.load.entity_cache import EntityCache, Memory
+from pipeline.load.entity_cache import EntityCache
+from pipeline.load.ledger_access import LedgerReader
 
 
 class Ledger:
@@ -25,7 +26,7 @@ class Ledger:
 
 
 def answers(ledger: Ledger, *questions: list[tuple[Kind, str]]) -> list[object]:
-    known = EntityCache(cast("Memory", ledger))
+    known = EntityCache(cast("LedgerReader", ledger))
 
     async def main() -> list[object]:
         return list(await asyncio.gather(*map(known.references, questions), return_exceptions=True))

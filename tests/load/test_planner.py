@@ -72,7 +72,7 @@ def take_all(found: Sequence[Bucket]) -> list[BillRequest]:
     return [
         part.row(row)
         for bucket in found
-        for part in bucket.parts
+        for part in bucket.customers
         for group in part.groups
         for row in group.rows
     ]
@@ -92,7 +92,7 @@ def test_customers_come_in_file_order_and_their_records_by_account(tmp_path: Pat
         bill("C1", "A2", "B6"),
     ]
     (bucket,) = buckets(write(tmp_path / "r", rows, parts_of=2), "bill", sends, 1)
-    assert [shape(part) for part in bucket.parts] == [
+    assert [shape(part) for part in bucket.customers] == [
         ("C2", [("A3", [1, 4])]),
         ("C1", [("A2", [2, 6]), (None, [3]), ("A1", [5])]),
     ]
@@ -129,7 +129,7 @@ def test_every_record_is_in_exactly_one_part_however_many_buckets(
     rows = [bill(f"C{n % 37}", f"A{n % 74}" if n % 3 else None, f"B{n}") for n in range(300)]
     found = list(buckets(write(tmp_path / "r", rows, parts_of=100), "bill", sends, 1))
     assert len(found) == -(-300 // bucket_records)
-    taken = [part for bucket in found for part in bucket.parts]
+    taken = [part for bucket in found for part in bucket.customers]
     assert len({part.customer for part in taken}) == len(taken) == 37
     wanted = [part.row(row) for part in taken for group in part.groups for row in group.rows]
     assert sorted(one.record for one in wanted) == list(range(1, 301))
@@ -197,7 +197,7 @@ def test_what_the_ledger_knows_comes_with_the_bucket(tmp_path: Path, sends: Send
         ("bill", "B1"),
     }
     assert bucket.generations == {("B2", "content"): 3}
-    first, second = bucket.parts
+    first, second = bucket.customers
     assert [first.customer_id, second.customer_id] == ["bcus_1", None]
     assert [group.account_id for group in first.groups] == ["bacc_1", None]
 
@@ -232,16 +232,16 @@ def test_the_supply_gives_every_part_once_and_tells_of_each_bucket(
 ) -> None:
     monkeypatch.setattr(planner, "BUCKET_RECORDS", 10)
     records = write(tmp_path / "r", [bill(f"C{n}", None, f"B{n}") for n in range(50)])
-    customers = [{part.customer for part in one.parts} for one in buckets(records, "bill", sends, 1)]
+    customers = [{part.customer for part in one.customers} for one in buckets(records, "bill", sends, 1)]
 
     async def main() -> tuple[list[str], int]:
         told: list[Bucket] = []
         supply = BucketPrefetcher(buckets(records, "bill", sends, 1))
         given = []
-        while (part := await supply.next_part(told.append)) is not None:
+        while (part := await supply.next_customer(told.append)) is not None:
             assert part.customer in customers[len(told) - 1], "a part before its bucket is known"
             given.append(part.customer)
-        assert await supply.next_part(told.append) is None
+        assert await supply.next_customer(told.append) is None
         await supply.close()
         return given, len(told)
 
@@ -258,7 +258,7 @@ def test_a_supply_may_be_closed_half_way(
 
     async def main() -> None:
         supply = BucketPrefetcher(buckets(records, "bill", sends, 1))
-        assert await supply.next_part(lambda _: None) is not None
+        assert await supply.next_customer(lambda _: None) is not None
         await supply.close()
 
     asyncio.run(main())

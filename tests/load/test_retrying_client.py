@@ -16,7 +16,7 @@ import pytest
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.responses import Answer, Expected, Failure, Meaning, Reading
 from pipeline.errors import ApiUnauthorised, ApiUnavailable
-from pipeline.load.retrying_client import Halted, RetryingClient, SendState, Uncertain
+from pipeline.load.retrying_client import Delivery, Halted, RetryingClient, Uncertain
 from schemas.settings import Api
 
 T = TypeVar("T")
@@ -77,18 +77,20 @@ def wire(api: Replies, **changes: Any) -> RetryingClient:
     return RetryingClient(api, Api(**facts | changes), Pace())
 
 
-def post(one: RetryingClient, doubt: SendState | None = None) -> Coroutine[Any, Any, Reading]:
-    return one.persist(lambda: one.ask("POST", "/billing/bills", EXPECTED, body=b"{}", key="k", doubt=doubt))
+def post(one: RetryingClient, delivery: Delivery | None = None) -> Coroutine[Any, Any, Reading]:
+    sending = delivery or Delivery(one)
+    return one.persist(lambda: sending.ask("POST", "/billing/bills", EXPECTED, body=b"{}", key="k"))
 
 
 def test_a_good_answer_costs_one_request() -> None:
     async def main() -> None:
-        api, doubt = Replies(GOOD), SendState()
+        api = Replies(GOOD)
         one = wire(api)
-        reading = await post(one, doubt)
+        delivery = Delivery(one)
+        reading = await post(one, delivery)
         assert reading.meaning is Meaning.DONE
         assert [sent[1:] for sent in api.sent] == [("POST", "/billing/bills", b"{}", "k")]
-        assert (doubt.doubtful, doubt.sends) == (False, 1)
+        assert (delivery.may_have_worked, delivery.sends) == (False, 1)
         assert one.counts.model_dump() == {"sent": 1, "retried": 0, "rate_limited": 0, "looked_up": 0}
 
     run(main)
@@ -99,11 +101,12 @@ def test_a_good_answer_costs_one_request() -> None:
 )
 def test_doubt_is_tried_again_under_the_same_key_and_remembered(trouble: Reply) -> None:
     async def main() -> None:
-        api, doubt = Replies(trouble, trouble, GOOD), SendState()
+        api = Replies(trouble, trouble, GOOD)
         one = wire(api)
-        assert (await post(one, doubt)).meaning is Meaning.DONE
+        delivery = Delivery(one)
+        assert (await post(one, delivery)).meaning is Meaning.DONE
         assert {sent[4] for sent in api.sent} == {"k"}
-        assert (doubt.doubtful, doubt.sends) == (True, 3)
+        assert (delivery.may_have_worked, delivery.sends) == (True, 3)
         assert one.counts.retried == 2
         assert one.halt_reason is None
 
@@ -112,18 +115,20 @@ def test_doubt_is_tried_again_under_the_same_key_and_remembered(trouble: Reply) 
 
 def test_a_request_that_never_left_leaves_no_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.NEVER_CONNECTED, GOOD), SendState()
-        assert (await post(wire(api), doubt)).meaning is Meaning.DONE
-        assert doubt.doubtful is False
+        one = wire(Replies(Failure.NEVER_CONNECTED, GOOD))
+        delivery = Delivery(one)
+        assert (await post(one, delivery)).meaning is Meaning.DONE
+        assert delivery.may_have_worked is False
 
     run(main)
 
 
 def test_an_earlier_doubt_is_not_lifted_by_a_later_failure_to_connect() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.CUT, Failure.NEVER_CONNECTED), SendState()
-        assert (await post(wire(api), doubt)).meaning is Meaning.NOT_SENT
-        assert doubt.doubtful is True
+        one = wire(Replies(Failure.CUT, Failure.NEVER_CONNECTED))
+        delivery = Delivery(one)
+        assert (await post(one, delivery)).meaning is Meaning.NOT_SENT
+        assert delivery.may_have_worked is True
 
     run(main)
 
@@ -180,8 +185,10 @@ def test_one_record_that_never_works_does_not_stop_a_load_that_does() -> None:
                 await post(one)
                 await asyncio.sleep(0.1)
 
+        delivery = Delivery(one)
+
         async def bad() -> Reading:
-            return await one.persist(lambda: one.ask("POST", "/b", EXPECTED, body=b"{}", key="bad"))
+            return await one.persist(lambda: delivery.ask("POST", "/b", EXPECTED, body=b"{}", key="bad"))
 
         reading, _ = await asyncio.gather(bad(), others())
         assert reading.meaning is Meaning.DOUBT
@@ -199,10 +206,11 @@ def limited(after: str | None = None) -> Answer:
 
 def test_a_429_uses_no_attempt_and_leaves_no_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(*[limited()] * 5, GOOD), SendState()
+        api = Replies(*[limited()] * 5, GOOD)
         one = wire(api, max_attempts=1)
-        assert (await post(one, doubt)).meaning is Meaning.DONE
-        assert doubt.doubtful is False
+        delivery = Delivery(one)
+        assert (await post(one, delivery)).meaning is Meaning.DONE
+        assert delivery.may_have_worked is False
         assert one.counts.rate_limited == 5
 
     run(main)
@@ -250,12 +258,13 @@ def test_too_many_requests_for_too_long_stop_the_load() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_stops_everything_at_once(status: int) -> None:
     async def main() -> None:
-        api, doubt = Replies(Answer(status, PROBLEM, b"{}")), SendState()
+        api = Replies(Answer(status, PROBLEM, b"{}"))
         one = wire(api)
+        delivery = Delivery(one)
         with pytest.raises(Halted):
-            await post(one, doubt)
+            await post(one, delivery)
         assert isinstance(one.halt_reason, ApiUnauthorised)
-        assert doubt.doubtful is False
+        assert delivery.may_have_worked is False
         assert len(api.sent) == 1
 
     run(main)
@@ -263,16 +272,17 @@ def test_a_refused_key_stops_everything_at_once(status: int) -> None:
 
 def test_a_stop_during_the_wait_for_a_second_try_keeps_the_doubt() -> None:
     async def main() -> None:
-        api, doubt = Replies(Failure.CUT), SendState()
+        api = Replies(Failure.CUT)
         one = wire(api, max_attempts=50)
-        task = asyncio.create_task(post(one, doubt))
+        delivery = Delivery(one)
+        task = asyncio.create_task(post(one, delivery))
         await asyncio.sleep(0.3)
         reason = ApiUnavailable(base_url="x", problem="y")
         one.halt(reason)
         one.halt(ApiUnavailable(base_url="x", problem="later"))
         with pytest.raises(Halted):
             await task
-        assert doubt.doubtful is True
+        assert delivery.may_have_worked is True
         assert one.halt_reason is reason
 
     run(main)
@@ -280,13 +290,14 @@ def test_a_stop_during_the_wait_for_a_second_try_keeps_the_doubt() -> None:
 
 def test_a_request_that_is_cancelled_under_way_is_in_doubt() -> None:
     async def main() -> None:
-        doubt = SendState()
-        task = asyncio.create_task(post(wire(Replies(GOOD, latency_s=5)), doubt))
+        one = wire(Replies(GOOD, latency_s=5))
+        delivery = Delivery(one)
+        task = asyncio.create_task(post(one, delivery))
         await asyncio.sleep(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert doubt.doubtful is True
+        assert delivery.may_have_worked is True
 
     run(main)
 

@@ -1,4 +1,5 @@
-"""What the billing API is asked and what its responses mean: requests, keys, intents, order and pace.
+"""What the Billing API is asked and what its answers mean: requests, keys, intents, the order and rate of sending.
 
-No request is sent here: `edge/billing` sends, and `load` decides when.
+Every module may be imported by the stages and by `edge`; all of it is pure.
+Nothing in here may send, wait or look at a clock: `edge/billing` sends, `load` decides when, and times are handed in.
 """

@@ -10,7 +10,10 @@ SAME_BILL_FIELDS = ("amount_due", "currency", "bill_date", "due_date")
 
 
 def bill_differences(stated: Json, found: Json) -> list[str]:
-    """Names of stated fields in which the API's bill differs. Payments do not matter; owners are compared by id."""
+    """Names of stated fields in which the API's bill differs, in the order of `SAME_BILL_FIELDS`.
+
+    What the file leaves out does not differ. Payments do not matter; owners are compared by id, by the caller.
+    """
     return [name for name in SAME_BILL_FIELDS if name in stated and found.get(name) != stated[name]]
 
 
@@ -21,12 +24,18 @@ def missing_metadata(stated: Json, found: Json) -> Json:
 
 
 def union_metadata(held: Json | None, stated: Json) -> Json:
-    """What to PATCH so that it is right whether PATCH merges metadata or replaces it (billing-api.md, question 6)."""
+    """What to PATCH so that it is right whether PATCH merges metadata or replaces it. `stated` wins over `held`.
+
+    Source: billing-api.md, open question 6.
+    """
     return {**(held or {}), **stated}
 
 
 def changed_details(stated: Json, last_sent: Json) -> Json:
-    """Details to patch: filled ones that differ from what was last sent; empty never clears."""
+    """Details to patch: filled ones that differ from what was last sent; empty never clears.
+
+    Compared is what was sent, not what the API shows: a correction that somebody made there is not undone.
+    """
     changed = {
         name: stated[name]
         for name in DETAIL_FIELDS

@@ -1,4 +1,7 @@
-"""What the ledger remembers of the API: entities it told us of, and requests about to be sent."""
+"""What the ledger remembers of the API: entities that it showed, and requests about to be sent.
+
+Fields are columns of the ledger's tables `entities` and `intents`, by the same names.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,16 @@ from pipeline.core.api.requests import NOTHING, Json, Kind, nested_parents
 
 
 class Entity(NamedTuple):
-    """What the API holds under a reference, as far as it told us."""
+    """What the API holds under a reference, as far as it was seen. Amounts are in minor units."""
 
     kind: Kind
     reference: str
     id: str
     owner: str | None = None
+    """Reference of its customer; None for customers, and where it is not known."""
     currency: str | None = None
     balance: int | None = None
+    """As last set or seen; None for bills, and where there is none."""
     details: Json = NOTHING
     """Names, e-mails, phones and metadata as last sent."""
     watermark: str | None = None
@@ -35,29 +40,40 @@ class Entity(NamedTuple):
 
 @dataclass(frozen=True)
 class Intent:
-    """A request about to be sent, byte for byte, with all that settling it needs."""
+    """A request about to be sent, byte for byte, with all that settling it needs.
+
+    It is in the ledger before its first byte is sent, and leaves it with the outcome of its record.
+    """
 
     kind: Kind
     reference: str
     file_id: int
     record: int
+    """Number of the record in its file, from 1."""
     method: str
     path: str
     body: bytes
     key: str | None
+    """Idempotency key of a POST; None for a PATCH, which has none."""
     content: str
+    """SHA-256 (hex) of what the file states, by `idempotency.content_of`."""
     generation: int
+    """Counts the keys of one content: a spent one is followed by the next."""
     customer_reference: str
     account_reference: str | None
     balance_before: int | None
+    """The balance (minor units) that a PATCH replaces: while it is still there, the PATCH has not worked."""
     watermark: str | None
+    """Of its balance, by `watermarks.watermark`; None for bills."""
     first_sent_at: str
+    """ISO 8601, UTC."""
     attempts: int = 0
     sure: bool = True
     """Whether its balance, once set, is the newest for sure (see `Entity.sure`)."""
 
     @property
     def business_key(self) -> tuple[Kind, str]:
+        """Kind and reference: the ledger holds one intent for each at most."""
         return self.kind, self.reference
 
     @cached_property

@@ -1,4 +1,7 @@
-"""What the loader tells the ledger, as data: so that many of them can be written as a handful of statements."""
+"""What the load changes in the ledger, as data: so that many changes can be written as a handful of statements.
+
+`edge/ledger/writes.py` carries them out, in their order within each table.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,24 @@ from pipeline.core.outcomes import RecordOutcome
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
-    """A request is about to be sent. One unsettled intent per business key: a second one fails."""
+    """A request is about to be sent.
+
+    One unsettled intent per business key: a second one breaks a constraint of the ledger, and the whole commit fails.
+    """
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
 class CloseIntent:
-    """An intent is settled."""
+    """An intent is settled: it is deleted, by its business key. Nothing happens where there is none."""
 
     intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
 class RenewIntent:
-    """The next generation of an intent takes the place of a spent one."""
+    """The next generation of an intent takes the place of a spent one; later files begin with that generation, too."""
 
     intent: Intent
 
@@ -61,10 +67,14 @@ class DistrustEntities:
 
 @dataclass(frozen=True, slots=True)
 class StoreOutcome:
-    """What became of a record; attempts of earlier runs, which left it in doubt, are added."""
+    """What became of a record of a file; attempts of earlier runs, which left it in doubt, are added.
+
+    What the outcome has `learned` is not stored with it: each entity is a change of its own.
+    """
 
     file_id: int
     reference: str
+    """Of the record's bill, account or customer."""
     outcome: RecordOutcome
 
 

@@ -19,13 +19,14 @@ NOTHING: Json = {}
 """Where nothing is stated; nobody changes it."""
 
 LEAF_OF: dict[Model, Kind] = {"bill": "bill", "account_balance": "account", "customer_balance": "customer"}
-"""The kind of entity that one record of a billing model is about."""
+"""Billing model → the kind of entity that one record is about. Source: billing-api.md."""
 
 PATH_OF: dict[Kind, str] = {
     "customer": "/billing/customers",
     "account": "/billing/accounts",
     "bill": "/billing/bills",
 }
+"""Kind of entity → where it is created; `/` and its id or reference follow to read or change one."""
 
 
 class Party(NamedTuple):
@@ -37,15 +38,19 @@ class Party(NamedTuple):
 
 
 class BillRequest(NamedTuple):
-    """One accepted record, normalised. `amount_minor` is `amount_due` or `balance`, in minor units."""
+    """One accepted record, normalised: what the file asks for, whenever and however it is sent."""
 
     record: int
+    """Number in its file, from 1; of a bill in several lines, that of the first."""
     kind: Kind
     customer: Party
     account: Party | None
     reference: str
+    """Of the leaf: the bill, account or customer that the record is about."""
     currency: str
+    """ISO 4217."""
     amount_minor: int
+    """`amount_due` of a bill or `balance`, in minor units."""
     bill_date: str | None = None
     due_date: str | None = None
     metadata: Json = NOTHING
@@ -81,11 +86,14 @@ ROW = (
     *("account_reference", "account_name", "account_metadata", "bill_reference"),
     *("currency", "amount_minor", "bill_date", "due_date", "metadata"),
 )
-"""Columns of the records Parquet that a wish is made of."""
+"""Columns of the records Parquet that a request is made of."""
 
 
 def request_from_row(row: Mapping[str, Any], model: Model) -> BillRequest:
-    """One row of the records Parquet (see `CheckedFile`) as a wish."""
+    """One row of the records Parquet (columns: `ROW`; see `CheckedFile`) as a request.
+
+    Metadata columns hold JSON objects; entries whose value is null are left out, as are empty details.
+    """
     kind = LEAF_OF[model]
     customer = Party(
         row["customer_reference"],
@@ -121,19 +129,22 @@ def request_from_row(row: Mapping[str, Any], model: Model) -> BillRequest:
     )
 
 
-def create_body(wanted: BillRequest, *, customer_id: str | None, account_id: str | None) -> Json:
-    """The create request: parents by id where an id is known, nested whole where not."""
-    body = wanted.leaf()
-    if wanted.kind == "customer":
+def create_body(request: BillRequest, *, customer_id: str | None, account_id: str | None) -> Json:
+    """The body of the create: parents by id where an id is known, nested whole where not.
+
+    An account's id is enough: it brings its customer with it.
+    """
+    body = request.leaf()
+    if request.kind == "customer":
         return body
-    customer: str | Json = customer_id or _object(wanted.customer)
-    if wanted.kind == "account" or wanted.account is None:
+    customer: str | Json = customer_id or _object(request.customer)
+    if request.kind == "account" or request.account is None:
         return body | {"customer": customer}
-    return body | {"account": account_id or (_object(wanted.account) | {"customer": customer})}
+    return body | {"account": account_id or (_object(request.account) | {"customer": customer})}
 
 
 def nested_parents(body: Json) -> dict[Kind, Json]:
-    """The parent objects that a create body carries whole, by kind."""
+    """The parent objects that a create body carries whole, by kind; those named by id are not among them."""
     parents: dict[Kind, Json] = {}
     account = body.get("account")
     if isinstance(account, dict):
@@ -145,7 +156,7 @@ def nested_parents(body: Json) -> dict[Kind, Json]:
 
 
 def with_parent_ids(body: Json, *, customer_id: str | None, account_id: str | None) -> Json:
-    """The same create with parents, now known, named by id."""
+    """The same create with parents named by id where their ids are known by now; the body itself is not changed."""
     if "account" in body and account_id:
         return body | {"account": account_id}
     if isinstance(body.get("account"), dict) and customer_id:

@@ -23,6 +23,7 @@ MAX_RETRY_AFTER_S = 300.0
 MAX_WORD = 255
 """No id, currency or status is longer. Source: billing-api.md, of references."""
 _WORDS = ("customer_id", "account_id", "currency", "status")
+"""Fields of an answer that are kept, and so must be what `_is_word` calls a word."""
 FEW_BRACKETS = 200
 """Whatever has no more of them can be written again: the depth for that is 254."""
 
@@ -70,7 +71,9 @@ class Meaning(StrEnum):
     SPENT = "spent"
     """A stored failure, or a stored success that shows something else, was replayed: history, look up."""
     UNAUTHORISED = "unauthorised"
+    """401 or 403: the key is refused, and every request will be."""
     SLOW_DOWN = "slow_down"
+    """429: not worked on; the same request, later."""
     CLASH = "clash"
     """409: a duplicate, or the same key still being worked on."""
     UNPROCESSABLE = "unprocessable"
@@ -78,12 +81,15 @@ class Meaning(StrEnum):
     UNKNOWN = "unknown"
     """404 as a problem document: there is none."""
     REFUSED = "refused"
+    """400 or 402: not worked on, and never will be."""
     NOT_SENT = "not_sent"
+    """No byte of it left this machine."""
     DOUBT = "doubt"
+    """It may have worked or not: no answer, one that cannot be read, one that shows something else, a 5xx."""
 
 
 class Reading(NamedTuple):
-    """An answer, understood. `code` and `message` carry no values of the record."""
+    """An answer, understood. `code` and `message` carry no values of the record; `entity` is what the answer shows."""
 
     meaning: Meaning
     status: int | None = None
@@ -106,7 +112,10 @@ class Expected(NamedTuple):
 
 
 def read(answer: Answer | Failure, expected: Expected) -> Reading:
-    """The meaning of one answer to one request."""
+    """The meaning of one answer to one request. Never raises, whatever the answer holds.
+
+    A code is `api.<status>` with the kind of the problem document, or `api.` and the name of what failed.
+    """
     if isinstance(answer, Failure):
         if answer in NOT_SENT:
             return Reading(Meaning.NOT_SENT, code="api.never_connected", message=answer.value, failure=answer)
@@ -127,7 +136,7 @@ def read(answer: Answer | Failure, expected: Expected) -> Reading:
 
 
 def unanswered(base_url: str, failure: Failure) -> ApiError:
-    """What to say of an API that gave no answer."""
+    """The error for an API that gave no answer; `base_url` is named in it."""
     remedy = NOT_PROVED.get(failure)
     if remedy is None:
         return ApiUnavailable(base_url=base_url, problem=failure.value)
@@ -158,6 +167,7 @@ def pause_s(retry_after: str | None, *, now: datetime) -> float | None:
 
 
 def _failure_meaning(answer: Answer, *, replayed: bool) -> Meaning:
+    """Of a status that was not expected. Whatever is not in the table below is doubt, also one of 2xx or 3xx."""
     if replayed:
         return Meaning.SPENT
     if answer.status == 404 and not _is_problem(answer):
@@ -176,6 +186,7 @@ def _failure_meaning(answer: Answer, *, replayed: bool) -> Meaning:
 
 
 def _is_problem(answer: Answer) -> bool:
+    """Whether it is a problem document (RFC 9457): then the API itself speaks, and not something before it."""
     return answer.headers.get("content-type", "").split(";")[0].strip().lower() == "application/problem+json"
 
 
@@ -254,6 +265,7 @@ def _is_word(value: object) -> bool:
 
 
 def _equal(got: object, sent: object) -> bool:
+    """Equal, and not only by Python's `True == 1`."""
     return got == sent and isinstance(got, bool) == isinstance(sent, bool)
 
 
@@ -269,6 +281,7 @@ def _problem(answer: Answer, body: Json | None) -> tuple[str, str]:
 
 
 def _json_object(body: bytes) -> Json | None:
+    """A body as a JSON object; None for anything else, cut, nested too deep or in another encoding."""
     try:
         value: Any = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
         if body.count(b"{") + body.count(b"[") > FEW_BRACKETS:

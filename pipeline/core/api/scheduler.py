@@ -21,48 +21,71 @@ class AccountGroup:
 
     account: str | None
     rows: Sequence[int]
+    """Row numbers, in the order of sending; what they mean is up to `CustomerQueue.row`."""
     account_id: str | None = None
-    cursor: int = 0
-    latest: BillRequest | None = None
-    """The record sent last."""
+    """As soon as it is known."""
+    latest: BillRequest | None = field(default=None, init=False)
+    """The request taken last."""
+    _taken: int = field(default=0, init=False)
 
     @property
     def left(self) -> int:
-        return len(self.rows) - self.cursor
+        """Rows not taken yet."""
+        return len(self.rows) - self._taken
+
+    def take(self, row: Callable[[int], BillRequest]) -> BillRequest:
+        """The next request, made by `row`. Call only while some are left."""
+        self.latest = request = row(self.rows[self._taken])
+        self._taken += 1
+        return request
+
+    def learn_id(self, account_id: str | None) -> None:
+        """Keep the account's id, unless one is known already."""
+        self.account_id = self.account_id or account_id
 
 
 class ScheduledRequest(NamedTuple):
-    """One record to send now, with the parent ids known now."""
+    """A request to send now: what its record states, and what its parents' ids are at this moment.
 
-    wanted: BillRequest
+    No part of `BillRequest`, which says the same whenever it is sent.
+    """
+
+    request: BillRequest
     group: AccountGroup
     customer_id: str | None
     account_id: str | None
     opens_customer: bool
+    """It nests the customer, and siblings wait until its id is known."""
     opens_account: bool
 
 
 @dataclass(slots=True)
 class CustomerQueue:
-    """All records of one customer in a file. `row` makes the wish of a row number, so that few exist at once."""
+    """All records of one customer in a file. `row` makes the request of a row number, so that few exist at once."""
 
     customer: str
+    """Its reference."""
     kind: Kind
+    """Of the records: bills, or balances of accounts or customers."""
     groups: Sequence[AccountGroup]
     row: Callable[[int], BillRequest]
     customer_id: str | None = None
-    running: int = 0
-    abandoned: int = 0
+    """As soon as it is known."""
+    running: int = field(default=0, init=False)
+    """Requests taken and not done yet."""
+    abandoned: int = field(default=0, init=False)
     """Records left not attempted because their opener is in doubt."""
-    _ready: deque[AccountGroup] = field(default_factory=deque)
-    _waiting: list[AccountGroup] = field(default_factory=list)
-    _opening: bool = False
+    _ready: deque[AccountGroup] = field(default_factory=deque, init=False)
+    _waiting: list[AccountGroup] = field(default_factory=list, init=False)
+    """Groups whose next record needs the id of the customer, which another one opens just now."""
+    _opening: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._ready.extend(group for group in self.groups if group.left)
 
     @property
     def finished(self) -> bool:
+        """Whether nothing is left to take and nothing taken is left to end."""
         return not self.running and not self._ready and not self._waiting
 
     def take(self) -> ScheduledRequest | None:
@@ -75,37 +98,36 @@ class CustomerQueue:
                 continue
             self._opening = self._opening or opens_customer
             opens_account = self.kind == "bill" and group.account is not None and group.account_id is None
-            wanted = group.latest = self.row(group.rows[group.cursor])
-            group.cursor += 1
+            request = group.take(self.row)
             if group.left and not opens_account:
                 # Direct bills behind an opener come round again and then wait.
                 self._ready.append(group)
             self.running += 1
             return ScheduledRequest(
-                wanted, group, self.customer_id, group.account_id, opens_customer, opens_account
+                request, group, self.customer_id, group.account_id, opens_customer, opens_account
             )
         return None
 
     def done(
         self,
-        task: ScheduledRequest,
+        scheduled: ScheduledRequest,
         *,
         customer_id: str | None,
         account_id: str | None,
         in_doubt: bool = False,
     ) -> None:
-        """A task ended. Ids that came to light serve the rest."""
+        """A request ended. Ids that came to light serve the rest; `in_doubt`: its parents may or may not exist."""
         self.running -= 1
         self.customer_id = self.customer_id or customer_id
-        group = task.group
+        group = scheduled.group
         if self.kind == "bill" and group.account is not None:
-            group.account_id = group.account_id or account_id
-        if task.opens_account and group.left:
+            group.learn_id(account_id)
+        if scheduled.opens_account and group.left:
             if in_doubt and group.account_id is None:
                 self.abandoned += group.left
             else:
                 self._ready.append(group)
-        if task.opens_customer:
+        if scheduled.opens_customer:
             self._opening = False
             waiting, self._waiting = self._waiting, []
             if in_doubt and self.customer_id is None:
@@ -114,12 +136,14 @@ class CustomerQueue:
                 self._ready.extend(waiting)
 
     def _abandon(self, waiting: Sequence[AccountGroup]) -> None:
+        """Give up what needs the customer: nested once more, it might be there twice."""
         kept = [group for group in self._ready if not self._needs_customer(group)]
         dropped = [group for group in self._ready if self._needs_customer(group)]
         self.abandoned += sum(group.left for group in (*waiting, *dropped))
         self._ready = deque(kept)
 
     def _needs_customer(self, group: AccountGroup) -> bool:
+        """Whether the next request of a group names the customer, by id or nested."""
         if self.kind == "customer":
             return False
         return self.kind == "account" or group.account is None or group.account_id is None
@@ -131,32 +155,35 @@ class FairQueue:
     def __init__(self) -> None:
         self._turn: deque[CustomerQueue] = deque()
         self._parked: set[int] = set()
+        """`id()` of customers out of turn because all of their records wait for a parent."""
         self.active = 0
+        """Customers added and not finished."""
 
-    def add(self, part: CustomerQueue) -> None:
+    def add(self, queue: CustomerQueue) -> None:
+        """Put a customer at the end of the turn."""
         self.active += 1
-        self._turn.append(part)
+        self._turn.append(queue)
 
     def take(self) -> tuple[CustomerQueue, ScheduledRequest] | None:
-        """The next task in turn, or None while every customer waits."""
+        """The next request in turn, or None while every customer waits."""
         while self._turn:
-            part = self._turn.popleft()
-            task = part.take()
-            if task is None:
-                if not part.finished:
-                    self._parked.add(id(part))
+            queue = self._turn.popleft()
+            scheduled = queue.take()
+            if scheduled is None:
+                if not queue.finished:
+                    self._parked.add(id(queue))
                 continue
-            self._turn.append(part)
-            return part, task
+            self._turn.append(queue)
+            return queue, scheduled
         return None
 
-    def done(self, part: CustomerQueue) -> bool:
-        """Call after `part.done`: puts a waiting customer back in turn; True when the customer is finished."""
-        if part.finished:
-            self._parked.discard(id(part))
+    def done(self, queue: CustomerQueue) -> bool:
+        """Call after `queue.done`: puts a waiting customer back in turn; True when the customer is finished."""
+        if queue.finished:
+            self._parked.discard(id(queue))
             self.active -= 1
             return True
-        if id(part) in self._parked:
-            self._parked.discard(id(part))
-            self._turn.append(part)
+        if id(queue) in self._parked:
+            self._parked.discard(id(queue))
+            self._turn.append(queue)
         return False

@@ -106,19 +106,21 @@ class World:
         under_way: list[tuple[CustomerQueue, ScheduledRequest]],
         held: set[str],
     ) -> None:
-        self.started.append((part.customer, task.wanted.record))
+        self.started.append((part.customer, task.request.record))
         mine = [other for one, other in under_way if one is part]
         if task.opens_customer:
             assert part.customer not in held, "a known customer is nested"
             assert task.customer_id is None
             assert not [one for one in mine if one.opens_customer], "two nest one customer at once"
         else:
-            needs = task.wanted.kind == "account" or (task.wanted.kind == "bill" and task.account_id is None)
+            needs = task.request.kind == "account" or (
+                task.request.kind == "bill" and task.account_id is None
+            )
             assert not needs or task.customer_id is not None, "started before its customer is known"
         if task.opens_account:
             assert task.group.account not in held, "a known account is nested"
             assert not [one for one in mine if one.group is task.group], "two nest one account at once"
-        elif task.wanted.kind == "bill" and task.group.account is not None:
+        elif task.request.kind == "bill" and task.group.account is not None:
             assert task.account_id is not None, "started before its account is known"
 
     def answer(self, part: CustomerQueue, task: ScheduledRequest, held: set[str]) -> None:
@@ -187,8 +189,8 @@ def test_a_refused_opener_is_followed_by_the_next_which_nests_the_parents_again(
 
     def verdict(task: ScheduledRequest) -> Verdict:
         if task.opens_customer:
-            openers.append(task.wanted.record)
-        return "refused" if task.wanted.record < 2 else "made"
+            openers.append(task.request.record)
+        return "refused" if task.request.record < 2 else "made"
 
     world = World([Customer("C1", kind, sizes)], verdict)
     world.run()
