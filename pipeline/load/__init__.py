@@ -1,6 +1,6 @@
 """From a checked file to requests that are sent, each remembered in the ledger; owns the event loop.
 
-Call `load_file(LoadJob)`, and `count_to_send` before it; `LoadResult` is what comes back.
+Call `load_file(LoadJob)`, which gives a `LoadResult`; `count_to_send` and `not_sent` say what is left of a file.
 Nothing else may be called from outside: sending, settling and the ledger's changes belong together in here.
 """
 

@@ -83,7 +83,9 @@ class CreateSettler(Settler):
             "bill_id": found["id"],
         }
         if found.get("status") == "voided":
-            message = "the bill was voided, and its reference cannot be used again: send it with a new reference"
+            message = (
+                "the bill was voided, and its reference cannot be used again: send it with a new reference"
+            )
             return self._outcome(intent, Outcome.CONFLICT, "bill_reference.voided", message, **ids)
         body = intent.stated
         differences = bill_differences(body, found)

@@ -132,7 +132,7 @@ class Loader:
                     commits=GroupCommit(self.files.ledger, str(self.ledger_path), moving),
                     reader=Sends(reading),
                     pace=self.pace,
-                    news=news,
+                    recency=news,
                     clock=self.context.options.clock,
                     up_to=0 if checked.holds else judged.up_to,
                     progress=advance,
