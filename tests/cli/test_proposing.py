@@ -7,14 +7,16 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pipeline.cli import run_command
 from pipeline.cli.init import write_proposal
+from pipeline.core.mapping import dialect_detection
 from pipeline.core.mapping.feed_proposal import propose
 from pipeline.errors import UsageError
 from tests.check.workbooks import DATE, number, row, sheet, workbook, zipped
@@ -115,6 +117,20 @@ def test_what_is_missing_is_left_open_and_refused() -> None:
     assert feed["columns"] == {"customer_reference": "?", "customer_name": "Name", "balance": "Total"}
     assert left == ("columns.customer_reference", "amount.unit", "currency")
     assert "SET THIS: no header name looks like it" in text
+
+
+def test_the_styles_of_amounts_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the dearest part of a proposal, and three of its lines depend on them."""
+    tried = []
+    guess = dialect_detection.guess_amounts
+
+    def trying(texts: Sequence[str]) -> dialect_detection.Guess[dict[str, Any]]:
+        tried.append(list(texts))
+        return guess(texts)
+
+    monkeypatch.setattr(dialect_detection, "guess_amounts", trying)
+    assert "expect" in proposed(bills("1.00", "2.00"))[0]
+    assert tried == [["1.00", "2.00"]]
 
 
 def test_a_proposal_never_holds_a_value_of_a_record() -> None:

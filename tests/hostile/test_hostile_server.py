@@ -123,7 +123,7 @@ def test_nonsense_is_unfinished_work_and_no_bug(enemy: Enemy, answer: Answer) ->
     enemy.raw(answer, timeout_s=0.5)
     start_s = time.monotonic()
     said = enemy.merchant.run()
-    assert time.monotonic() - start_s < 12
+    assert time.monotonic() - start_s < 60
     assert said.exit_status == 3
     assert "Traceback" not in said.stderr
     assert set(enemy.merchant.held("bills")) == {"B-9"}

@@ -99,13 +99,13 @@ def test_an_injected_429_says_when_to_come_back(api: SandboxApi, caller: Caller)
 
 
 def test_a_slow_request_is_slow_and_holds_up_no_other(api: SandboxApi, caller: Caller) -> None:
-    api.faults = Scripted({1: faults.slow(0.4)})
+    api.faults = Scripted({1: faults.slow(30)})
     slow = Caller(api, timeout_s=0.1)
     with pytest.raises(TimeoutError):
         slow.get("/billing/bills/b")
     started_s = time.monotonic()
     assert caller.get("/billing/bills/b").status == 404
-    assert time.monotonic() - started_s < 0.25
+    assert time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])

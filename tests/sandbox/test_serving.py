@@ -164,7 +164,7 @@ def test_a_server_stops_in_time_with_a_request_still_being_worked_on() -> None:
         with pytest.raises(TimeoutError):
             caller.get("/billing/customers/c-1")
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 30
 
 
 def test_no_thread_is_left_behind() -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from pipeline.core.mapping import dialect_detection
@@ -191,9 +192,13 @@ class _Table:
             also = f"; {_quoted(' '.join(others))} would fit as well" if others else ""
             yield _line("delimiter", _quoted(first), f"guessed: rows are of one width{also}")
 
+    @cached_property
+    def _amounts(self) -> Guess[dict[str, Any]]:
+        """The styles that read the amounts: trying them all is the dearest part of a proposal, so it is done once."""
+        return dialect_detection.guess_amounts(self._texts(AMOUNT[self.model]))
+
     def _amount(self) -> Iterator[str]:
-        texts = self._texts(AMOUNT[self.model])
-        guess = dialect_detection.guess_amounts(texts)
+        texts, guess = self._texts(AMOUNT[self.model]), self._amounts
         self.open_keys.append("amount.unit")
         yield "    amount:"
         decimals = dialect_detection.has_decimals(texts, guess.fits[0]) if guess.fits else 0
@@ -270,7 +275,7 @@ class _Table:
 
     def _median_range(self) -> tuple[Decimal, Decimal] | None:
         source, currency = self.columns.get(AMOUNT[self.model]), self.columns.get("currency")
-        guess = dialect_detection.guess_amounts(self._texts(AMOUNT[self.model]))
+        guess = self._amounts
         if not guess.sure or not isinstance(source, str) or source not in self.header:
             return None
         place = self.header.index(source)

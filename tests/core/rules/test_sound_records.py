@@ -120,10 +120,10 @@ def test_a_record_gets_the_code_of_every_rule_that_it_breaks_by_itself(
     layout = lay_out(feed, own, {}, file_name="bills.csv")
     records = canonical(fields, layout)
     read = records.with_columns(evaluate._read(records, layout))
-    broken = {rule.code: read.select(broken).to_series() for rule, broken in field_rules_of(layout)}
+    broken = read.select(**{rule.code: broken for rule, broken in field_rules_of(layout)})
     expected = {}
     for record, damage in records.select("record", "damage").iter_rows():
-        codes = [code for code, found in broken.items() if found[record - 1] and damage is None]
+        codes = [code for code in broken.columns if broken[code][record - 1] and damage is None]
         if codes or damage is not None:
             expected[record] = codes if damage is None else [DAMAGE[damage]]
     findings = evaluate.evaluate_rules(records, layout).findings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from decimal import Context, Decimal, Inexact, localcontext
+from decimal import Context, Decimal, Inexact
 from typing import Any
 
 import polars as pl
@@ -123,11 +123,10 @@ def judged(text: str, currency: str, style: AmountFormat) -> int | None:
     if len(decimals) > EXPONENTS[currency] and not style.extra_zeros:
         return None
     amount = Decimal(f"{whole}.{decimals or 0}")
-    with localcontext(EXACT):
-        scaled = amount.scaleb(EXPONENTS[currency] if style.unit == "major" else 0)
-        if scaled != scaled.to_integral_value() or scaled >= 10**18:
-            return None
-        return int(-scaled if negative else scaled)
+    scaled = EXACT.scaleb(amount, EXPONENTS[currency] if style.unit == "major" else 0)
+    if scaled != EXACT.to_integral_value(scaled) or scaled >= 10**18:
+        return None
+    return -int(scaled) if negative else int(scaled)
 
 
 def is_digits(text: str) -> bool:

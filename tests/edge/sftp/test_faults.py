@@ -53,7 +53,7 @@ def test_a_server_that_accepts_and_says_nothing_ends_in_a_timeout(sandbox_place:
         start = time.monotonic()
         with pytest.raises(SourceUnreachable, match="no answer in time"):
             source.list()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
 
 
 def test_a_server_that_is_not_there_is_tried_more_than_once_and_told(sandbox_place: Place) -> None:
@@ -80,7 +80,7 @@ def test_a_server_that_falls_silent_at_any_step_ends_in_a_timeout(
         pytest.raises(SourceUnreachable),
     ):
         _list_and_fetch(source)
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 20
 
 
 def test_a_server_that_logs_us_in_and_then_says_nothing_ends_in_a_timeout(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_trickling_server_is_given_up(sandbox_place: Place, monkeypatch: pytes
         start = time.monotonic()
         with pytest.raises(SourceInterrupted, match="no answer in time"):
             list(source.blocks(seen("a.csv", 60_000)))
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
 
 
 class Scripted(asyncssh.SFTPServer):
@@ -275,7 +275,7 @@ def test_an_endless_listing_ends_by_time_and_by_number(
         source.connect()
         start = time.monotonic()
         listing = source.list()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
         assert [file.name for file in listing.files] == ["a.csv"]
         assert listing.notes == (f"a.csv: listed twice by {source.where}",)
         assert listing.cut is not None

@@ -73,7 +73,7 @@ def test_closing_ends_whichever_lock_was_left_taken(place: Place) -> None:
         with pytest.raises(Stopped), told_of_taken_locks(stop):
             fetch(place, source)
         source.close()
-        assert time.monotonic() - began < 6, where
+        assert time.monotonic() - began < 30, where
 
 
 @pytest.mark.parametrize("place", ["openssh"], indirect=True)
