@@ -24,7 +24,7 @@ EXIT_STATUSES = {
     EX_BUG: "a bug, a report that does not balance, or a damaged ledger: keep `work_dir` and report it",
     EX_USAGE: "usage or config error: nothing was started; the one line on stderr says what to change",
     EX_HOST_KEY: "the SFTP server's host key is unknown, changed or revoked: nothing was sent to it",
-    SIGNAL_BASE: "stopped by signal *n*, cleanly: run again to go on",
+    SIGNAL_BASE: "stopped cleanly by signal *n*: run again to resume",
     EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
     EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, or an expected file did not arrive in time",
@@ -80,7 +80,7 @@ class ConfigError(BillferryError):
 
 
 class LedgerOfAnother(ConfigError):
-    """{where}: the ledger belongs to {bound} and config.yaml says {given}; give this merchant and environment a work_dir of its own"""
+    """{where}: the ledger belongs to {bound} and config.yaml says {given}; use a separate work_dir for this merchant and environment"""
 
     code = "config.ledger_of_another"
 
@@ -226,14 +226,14 @@ class FeedLate(BillferryError):
 
 
 class ClockOff(BillferryError):
-    """clock: this machine's clock is {off} the API's; nothing old was forgotten. Set it by NTP, then run again"""
+    """clock: this machine's clock is {off} the API's; no old data was deleted. Synchronise it by NTP, then run again"""
 
     code = "clock.off"
     exit_status = EX_RECORDS
 
 
 class ClockUnconfirmed(BillferryError):
-    """clock: this machine's clock is {off} {confirmed}, the last time that was confirmed, and the API could not be asked; nothing old was forgotten. Check the clock; the next run that reaches the API goes on"""
+    """clock: this machine's clock is {off} {confirmed}, the last confirmed time, and the API could not be asked; no old data was deleted. Check the clock; the next run that reaches the API deletes what is due"""
 
     code = "clock.unconfirmed"
     exit_status = EX_RECORDS
@@ -264,7 +264,7 @@ class ApiUnavailable(ApiError):
 
 
 class ApiNotProved(ApiError):
-    """{base_url}: the server did not prove to be the Billing API: {problem}; nothing was sent. {remedy}, then run again"""
+    """{base_url}: the server could not be verified as the Billing API: {problem}; nothing was sent. {remedy}, then run again"""
 
     code = "api.not_proved"
     retryable = False
@@ -285,7 +285,7 @@ class ApiRefusesAll(ApiError):
 
 
 class IdsMixedUp(ApiError):
-    """{base_url}: the id that the API gave for the {kind} of record {record} is another {kind}'s; nothing more was sent, and the ids that this file taught are forgotten. Bills of this file may be on another customer: compare results.csv with the API, tell its owner, then run again"""
+    """{base_url}: the id that the API gave for the {kind} of record {record} is another {kind}'s; nothing more was sent, and the ids learned from this file were discarded. Bills of this file may be on another customer: compare results.csv with the API, tell its owner, then run again"""
 
     code = "api.ids_mixed_up"
     retryable = False
@@ -362,7 +362,7 @@ class UnbalancedReport(BillferryError):
 
 
 class Stopped(BillferryError):
-    """stopped by {signal_name}; finished records are remembered, run again to go on"""
+    """stopped by {signal_name}; finished records are recorded; run again to resume"""
 
     code = "stopped"
 

@@ -77,7 +77,7 @@ class RunContext:
 
     def bug(self, name: str, error: BaseException) -> None:
         """Report a bug with its trace; `name` is that of the file or source that was at work."""
-        self.ui.warn(f"{name}: a bug in billferry; the other files go on. Please report this trace:")
+        self.ui.warn(f"{name}: a bug in billferry; the other files continue. Please report this trace:")
         self.ui.warn(masked_trace(error))
         self.status = max(self.status, EX_BUG, key=severity)
 

@@ -30,7 +30,7 @@ class Forgotten:
 
     def __str__(self) -> str:
         return (
-            f"retention: forgot {self.copies} landed copies, {self.reports} reports,"
+            f"retention: deleted {self.copies} landed copies, {self.reports} reports,"
             f" the outcomes of {self.outcomes} files"
         )
 

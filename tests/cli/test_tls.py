@@ -93,7 +93,7 @@ def test_a_server_that_does_not_prove_to_be_the_api_is_told_with_what_to_do(
     with Monitor(context(authority)) as server:
         url = point_at(desk, server, authority)
         line = (
-            f"{url}: the server did not prove to be the Billing API: {problem}; nothing was sent."
+            f"{url}: the server could not be verified as the Billing API: {problem}; nothing was sent."
             f" {remedy}, then run again"
         )
         ran, looked = desk.spawn("run"), desk.spawn("doctor")

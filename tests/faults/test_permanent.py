@@ -53,7 +53,7 @@ UNREACHABLE: dict[str, tuple[Callable[[Rig], str], str]] = {
     "no such name": (lambda _: "https://billing.invalid", "the Billing API does not answer"),
     "TLS that is none": (
         lambda rig: rig.api.url.replace("http:", "https:"),
-        "did not prove to be the Billing API",
+        "could not be verified as the Billing API",
     ),
 }
 """Trouble → the address that has it, and what the run's one line says."""

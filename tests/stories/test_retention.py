@@ -79,7 +79,7 @@ def test_what_is_forgotten_is_told_in_a_line_and_nothing_else_is_said_of_it(
 ) -> None:
     let_pass(merchant, 100)
     said = merchant.run()
-    assert "retention: forgot 1 landed copies, 1 reports, the outcomes of 1 files" in said.stderr
+    assert "retention: deleted 1 landed copies, 1 reports, the outcomes of 1 files" in said.stderr
     assert "retention" not in merchant.run().stderr
 
 

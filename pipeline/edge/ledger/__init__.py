@@ -11,7 +11,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `outcomes` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
 - `naming` how users name files
-- `times` the last time that was confirmed
+- `times` the last confirmed time
 - `lineage` whether the ledger is the one that worked here last, or a copy
 - `group` commits many small changes as one
 """
