@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -178,15 +179,17 @@ def validate(
     """Check files without network, ledger or key. Reports what a run would report, and can show its requests."""
     start(verbose=verbose)
     from pipeline.cli.ui import TerminalUi
-    from pipeline.cli.validate import validate_as_asked
+    from pipeline.run.validate import check_as_configured, check_canonical
 
-    loaded = None if model else config_at(config)
     shown = sys.stderr if as_json else sys.stdout
-    result = validate_as_asked(
+    check = (
+        partial(check_canonical, model=model)
+        if model
+        else partial(check_as_configured, config=config_at(config))
+    )
+    result = check(
         files,
         TerminalUi(),
-        config=loaded,
-        model=model,
         feed=feed,
         rejects_below=rejects,
         show=show,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -22,10 +22,19 @@ from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.names import label_of_path
 from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed
+from pipeline.edge.config import Config
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
 from pipeline.edge.reader.corrected_rejects import sheet_as_text
-from pipeline.errors import ENDS_THE_RUN, EX_OK, BillferryError, FileRefused, FileTooLarge, severity
+from pipeline.errors import (
+    ENDS_THE_RUN,
+    EX_OK,
+    BillferryError,
+    FileRefused,
+    FileTooLarge,
+    UsageError,
+    severity,
+)
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
 from pipeline.run.progress import Ui, check_interruptibly
 from pipeline.signals import stoppable
@@ -42,7 +51,7 @@ def canonical_feed(model: Model) -> Feed:
     return Feed(name="canonical", match="*", model=model, amount=AmountFormat(unit="major"))
 
 
-def validate_files(
+def check_files(
     paths: Sequence[Path],
     ui: Ui,
     *,
@@ -101,6 +110,64 @@ def validate_files(
             continue
         reports.append(report)
     return run_result(run.id, reports, at_least=status)
+
+
+def check_as_configured(
+    paths: Sequence[Path],
+    ui: Ui,
+    config: Config,
+    *,
+    feed: str | None = None,
+    rejects_below: Path | None = None,
+    show: int = 0,
+    on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> RunResult:
+    """Check files under the feeds and limits of a config; see `check_files`. Raises ConfigError: no such feed."""
+    settings = config.settings
+    return check_files(
+        paths,
+        ui,
+        feeds=settings.feeds,
+        feed=config.feed(feed) if feed else None,
+        limits=settings.limits,
+        merchant=settings.merchant,
+        environment=settings.environment,
+        timezone=settings.timezone,
+        rejects_below=rejects_below,
+        show=show,
+        on_request=on_request,
+    )
+
+
+def check_canonical(
+    paths: Sequence[Path],
+    ui: Ui,
+    model: str,
+    *,
+    feed: str | None = None,
+    rejects_below: Path | None = None,
+    show: int = 0,
+    on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> RunResult:
+    """Check files in the canonical columns, without a config; see `check_files`.
+
+    Raises UsageError: no such model, or a feed is named, which only a config has.
+    """
+    if model not in get_args(Model):
+        raise UsageError(problem=f"unknown model {model}", remedy=f"use one of {', '.join(get_args(Model))}")
+    if feed is not None:
+        raise UsageError(problem="--feed and --model exclude each other", remedy="use one of them")
+    canonical = canonical_feed(cast(Model, model))
+    return check_files(
+        paths,
+        ui,
+        feeds=[canonical],
+        feed=canonical,
+        limits=Limits(),
+        rejects_below=rejects_below,
+        show=show,
+        on_request=on_request,
+    )
 
 
 def _matching(feeds: Sequence[Feed], feed: Feed | None, folder: Path) -> Matching:

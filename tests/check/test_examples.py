@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.rules.examples import EXAMPLES, Example, Story
 from pipeline.run.progress import Ui
-from pipeline.run.validate import validate_files
+from pipeline.run.validate import check_files
 from schemas.feed import Feed
 from schemas.results import Summary
 from schemas.settings import Limits
@@ -34,7 +34,7 @@ def validated(example: Example, folder: Path) -> Summary:
         (folder / f"{example.name}.ctl").write_bytes(example.sidecar)
     feeds = [feed(dict(example.feed), n, match) for n, match in enumerate(example.matches or ("*",))]
     ui: Ui = Silence()
-    result = validate_files(
+    result = check_files(
         [path],
         ui,
         feeds=feeds,

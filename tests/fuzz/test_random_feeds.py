@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import BillferryError
 from pipeline.run.progress import Ui
-from pipeline.run.validate import validate_files
+from pipeline.run.validate import check_files
 from schemas.settings import Limits
 from tests.check.silence import Silence
 from tests.fuzz.feeds import random_feed, random_file
@@ -32,7 +32,7 @@ def validated(seed: int, folder: Path) -> str:
         beside.write_bytes(control)
     ui: Ui = Silence()
     named = feed if chance.random() < 0.7 else None
-    result = validate_files([path], ui, feeds=[feed], feed=named, limits=Limits(), show=chance.choice([0, 5]))
+    result = check_files([path], ui, feeds=[feed], feed=named, limits=Limits(), show=chance.choice([0, 5]))
     return result.files[0].state if result.files else "none"
 
 

@@ -48,7 +48,7 @@ class Config:
         )
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path | str) -> Config:
     """Read config.yaml at `path` and the environment over it.
 
     A mistake in one place does not hide those in others: what is right is checked further, so that one run of the
@@ -57,7 +57,7 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: with all that is wrong, one line each, and no value repeated.
     """
-    environment = read_environment()
+    path, environment = Path(path), read_environment()
     mistakes: list[ConfigError] = []
     document = _document(path, mistakes)
     locations = ValueLocations(path, document, environment)
