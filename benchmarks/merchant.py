@@ -11,22 +11,17 @@ from pathlib import Path
 
 from benchmarks.process import Finished, run
 from benchmarks.stub_api import throw_away_ca
+from tests.world import feed, merchant_config, write_config, write_key
 
 ROOT = Path(__file__).parent.parent
 BILLFERRY = str(Path(sys.executable).with_name("billferry"))
 KEY = "sk_test_of_benchmarks"
 IN_FLIGHT = 64
-CONFIG = """
-merchant: citypower
-environment: test
-work_dir: var
-api: {{base_url: "{url}", key_file: key, max_in_flight: {in_flight}}}
-drop: {{folder: drop, settle_s: 0, archive: archive, quarantine: quarantine}}
-feeds:
-  - {{name: bills, match: "*bills*.csv", model: bill, amount: {{unit: major}}}}
-  - {{name: accounts, match: "*accounts*.csv", model: account_balance, amount: {{unit: minor}}}}
-  - {{name: balances, match: "*balances*.csv", model: customer_balance, amount: {{unit: minor}}}}
-"""
+FEEDS = [
+    feed("bills", "bill", "*bills*.csv", unusual=None),
+    feed("accounts", "account_balance", "*accounts*.csv", "minor", unusual=None),
+    feed("balances", "customer_balance", "*balances*.csv", "minor", unusual=None),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +34,10 @@ class Merchant:
     key: str = KEY
 
     def write_config(self) -> None:
-        (self.folder / "config.yaml").write_text(CONFIG.format(url=self.url, in_flight=IN_FLIGHT))
-        key = self.folder / "key"
-        key.write_text(self.key)
-        key.chmod(0o600)
+        config = merchant_config(self.url, FEEDS, api={"max_in_flight": IN_FLIGHT})
+        config["drop"]["quarantine"] = "quarantine"
+        write_config(self.folder, config)
+        write_key(self.folder, self.key)
         (self.folder / "drop").mkdir(exist_ok=True)
 
     def run(self, *words: str | Path, statuses: tuple[int, ...] = (0,)) -> Finished:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -32,20 +30,14 @@ from pipeline.sandbox.faults import (
     drop_before,
     status,
 )
-from pipeline.sandbox.serve import TEST_KEY, SandboxApi
+from pipeline.sandbox.serve import SandboxApi
 from tests.clocked import load_at, run_at
+from tests.world import World, feed
 
-CONFIG = """
-merchant: anyone
-environment: test
-work_dir: var
-api: {{base_url: "{url}", key_file: key, timeout_s: 2, max_in_flight: 4, max_attempts: 3, max_retry_s: 8}}
-limits: {{max_reject_ratio: 1.0}}
-feeds:
-  - {{name: bills, match: "bills*.csv", model: bill, amount: {{unit: minor}}, unusual: load, currency: ZAR}}
-  - {{name: balances, match: "balances_{{date:%Y-%m-%d}}.csv", model: customer_balance, amount: {{unit: minor}},
-      unusual: load, currency: ZAR}}
-"""
+FEEDS = [
+    feed("bills", "bill", "bills*.csv", "minor", currency="ZAR"),
+    feed("balances", "customer_balance", "balances_{date:%Y-%m-%d}.csv", "minor", currency="ZAR"),
+]
 TODAY = datetime.now(UTC)
 SOAK = bool(os.environ.get("SOAK"))
 
@@ -75,9 +67,11 @@ class Anything(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="billferry-any-"))
         self.api = SandboxApi()
         self.api.start()
-        (self.folder / "key").write_text(TEST_KEY)
-        (self.folder / "key").chmod(0o600)
-        (self.folder / "config.yaml").write_text(CONFIG.format(url=self.api.url))
+        self.world = World(self.folder, self.api)
+        self.world.set_up(FEEDS, folders=(), timeout_s=2, max_in_flight=4, max_attempts=3, max_retry_s=8)
+        del self.world.settings["drop"]
+        self.world.settings["limits"] = {"max_reject_ratio": 1.0}
+        self.world.write_config()
         self.files: dict[str, Path] = {}
         self.number = 0
         self.day = 0
@@ -98,14 +92,7 @@ class Anything(RuleBasedStateMachine):
     @rule(rows=ROWS, window=st.sampled_from(list(Window)), nth=st.integers(1, 4))
     def bills_arrive_and_the_process_is_killed(self, rows: list[Row], window: Window, nth: int) -> None:
         path = self.bill_file(rows)
-        command = [sys.executable, "-m", "pipeline", "load", str(path), "--config", "config.yaml"]
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self.world.start("load", path)
         seen = Counter[str]()
 
         def is_it(received: Received) -> bool:
@@ -113,7 +100,7 @@ class Anything(RuleBasedStateMachine):
             return received.method == "POST" and seen["POST"] == nth
 
         self.api.faults = Scripted({is_it: callback(lambda _: process.kill(), window)})
-        process.wait(timeout=30)
+        process.communicate(timeout=60)
         self.api.faults = NoFaults()
         self.unfinished = True
 

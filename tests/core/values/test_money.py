@@ -60,6 +60,7 @@ def random_amount(chance: random.Random) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_random_amounts_are_equal_to_decimal_arithmetic_or_rejected() -> None:
     seed = random.randrange(10**9)  # noqa: S311 - no secret
     print("seed", seed)  # noqa: T201 - shown when the test fails
