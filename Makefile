@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
+MUTATE := $(VENV)/.mutate
 LONG   := tests/load tests/faults tests/hostile tests/fuzz tests/check/test_line_items.py tests/run/test_watch.py tests/stories/test_edited_amounts.py tests/stories/test_corrections_add_up.py
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
@@ -15,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test quick coverage soak bench check format docs golden lock wheel clean
+.PHONY: help setup demo test quick coverage soak bench mutate check format docs golden lock wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +34,10 @@ $(READY): requirements.lock pyproject.toml
 
 $(PEERS): $(READY) benchmarks/requirements.lock
 	$(BIN)/python -m pip install -q --require-hashes -r benchmarks/requirements.lock
+	@touch $@
+
+$(MUTATE): $(READY) tests/mutation/requirements.lock
+	$(BIN)/python -m pip install -q --require-hashes -r tests/mutation/requirements.lock
 	@touch $@
 
 demo: setup      ## the main job, on built-in test servers
@@ -57,6 +62,10 @@ bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m benchmarks $(ONLY)
 
+mutate: $(MUTATE) ## small bugs planted in loading, the ledger and money, to see tests fail (MINUTES=30, ONLY=balance)
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m tests.mutation --minutes $(or $(MINUTES),30) $(ONLY)
+
 check: setup     ## format, lint, types; the coverage that was measured last
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -75,9 +84,10 @@ docs: setup      ## write the generated parts of docs/ again
 golden: setup    ## write the expected results of sample_files/ again
 	$(BIN)/python -m tests.golden.regenerate
 
-lock:            ## both requirements.lock, for setup and for bench, from pyproject.toml (needs uv)
+lock:            ## every requirements.lock, for setup, bench and mutate, from pyproject.toml (needs uv)
 	$(COMPILE) --upgrade --extra dev -o requirements.lock
 	$(COMPILE) --upgrade --extra dev --extra bench -c requirements.lock -o benchmarks/requirements.lock
+	$(COMPILE) --upgrade --extra dev --extra mutate -c requirements.lock -o tests/mutation/requirements.lock
 
 wheel: setup     ## dist/*.whl and dist/*.tar.gz
 	@mkdir -p $(TMPDIR)

@@ -100,6 +100,29 @@ def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
     assert sends.settled_records(1).is_empty()
 
 
+def test_a_change_that_nobody_waited_for_is_lost_with_a_failed_group_of_others(
+    path: Path, ledger: Ledger, sends: Sends
+) -> None:
+    """One of a group was waited for and is told; the other's loss must keep out what comes later all the same."""
+    bad = OpenIntent(intent(file_id=99))  # there is no such file
+
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+            await while_busy(
+                path,
+                group,
+                lambda: [
+                    asyncio.create_task(group.soon(concluding(1))),
+                    asyncio.create_task(group.durable(bad)),
+                ],
+            )
+            with pytest.raises(Exception, match="FOREIGN KEY"):
+                await group.durable(concluding(2))
+
+    asyncio.run(main())
+    assert sends.settled_records(1).is_empty()
+
+
 def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:

@@ -1,0 +1,53 @@
+"""Which tests look at a module's mutants: those that are quick and about it, the quickest first."""
+
+from __future__ import annotations
+
+API, LOAD, LEDGER, STORIES = "tests/core/api", "tests/load", "tests/edge/ledger", "tests/stories"
+UNCERTAINTY = (f"{LOAD}/test_uncertainty.py", "-k", "not uncertainty or (not B0 and not B11 and not 422)")
+BILLS = (f"{LOAD}/test_bills.py", f"{LOAD}/test_parents_of_a_lost_ledger.py", *UNCERTAINTY)
+BALANCES = (f"{LOAD}/test_balances.py", f"{STORIES}/test_current_balances.py")
+OF_LEDGER = (f"{LEDGER}/test_writes.py", f"{LEDGER}/test_sends.py", f"{LEDGER}/test_files.py")
+
+SUITES: dict[str, tuple[str, ...]] = {
+    "pipeline/core/values/money.py": ("tests/core/values/test_money.py",),
+    "pipeline/core/api/compare.py": (f"{API}/test_compare.py",),
+    "pipeline/core/api/idempotency.py": (f"{API}/test_idempotency.py",),
+    "pipeline/core/api/intents.py": (f"{LEDGER}/test_sends.py", f"{LOAD}/test_balances.py"),
+    "pipeline/core/api/requests.py": (f"{API}/test_requests.py",),
+    "pipeline/core/api/responses.py": (f"{API}/test_responses.py", f"{API}/test_whose_answer.py"),
+    "pipeline/core/api/scheduler.py": (f"{API}/test_scheduler.py",),
+    "pipeline/core/api/rate_limiter.py": (f"{API}/test_rate_limiter.py",),
+    "pipeline/core/api/watermarks.py": (
+        f"{STORIES}/test_current_balances.py",
+        f"{STORIES}/test_dates_of_balances.py",
+    ),
+    "pipeline/edge/ledger/group.py": (f"{LEDGER}/test_group.py",),
+    "pipeline/edge/ledger/writes.py": OF_LEDGER,
+    "pipeline/edge/ledger/outcomes.py": OF_LEDGER,
+    "pipeline/edge/ledger/files.py": OF_LEDGER,
+    "pipeline/edge/ledger/file_rows.py": OF_LEDGER,
+    "pipeline/edge/ledger/balance_order.py": (f"{STORIES}/test_balances_over_days.py",),
+    "pipeline/edge/ledger/corrections.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),
+    "pipeline/edge/ledger/decisions.py": (f"{STORIES}/test_held_files.py",),
+    "pipeline/edge/ledger/lineage.py": (
+        f"{STORIES}/test_after_an_update.py",
+        f"{STORIES}/test_current_balances.py",
+    ),
+    "pipeline/edge/ledger/naming.py": (f"{STORIES}/test_held_files.py",),
+    "pipeline/edge/ledger/runs.py": ("tests/monitoring/test_late_feeds.py", f"{STORIES}/test_retention.py"),
+    "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
+    "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
+    "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),
+    "pipeline/load/entity_cache.py": (f"{LOAD}/test_entity_cache.py", *BILLS),
+    "pipeline/load/context.py": (f"{LOAD}/test_context.py",),
+    "pipeline/load/planner.py": (f"{LOAD}/test_planner.py",),
+    "pipeline/load/parents.py": BILLS,
+    "pipeline/load/records.py": (f"{LOAD}/test_balances.py", *BILLS),
+    "pipeline/load/loader.py": (f"{LOAD}/test_balances.py", *BILLS),
+    "pipeline/load/settler.py": BILLS,
+    "pipeline/load/create.py": BILLS,
+    "pipeline/load/balance.py": BALANCES,
+    "pipeline/load/id_checks.py": (f"{STORIES}/test_mixed_up_ids.py",),
+    "pipeline/load/update_details.py": (f"{STORIES}/test_details.py",),
+}
+"""Module → what pytest is given: test files, run in this order until one fails, and which of their tests."""
