@@ -53,15 +53,22 @@ class Finding:
 
     @property
     def ok(self) -> bool:
+        """Whether a run could go on past it."""
         return self.exit_status == EX_OK
 
     def line(self) -> str:
+        """As it is printed: what it is, which check, and what was found or is to be done."""
         word = "PROBLEM" if not self.ok else "warning" if self.warning else "ok"
         return f"{word:<8} {self.check}: {self.text}"
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """Every check, one after another; none changes anything."""
+    """Every check, one after another; none changes anything.
+
+    A check that fails is a finding, so that one run shows all that is wrong. An API or server that does not answer
+    costs its
+    time-out.
+    """
     settings = config.settings
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
@@ -83,11 +90,12 @@ def examine(config: Config) -> Iterator[Finding]:
 
 
 def worst(findings: list[Finding]) -> int:
-    """The exit status of all findings together."""
+    """The exit status of all findings together, as `doctor` exits with; warnings do not count."""
     return max((finding.exit_status for finding in findings), key=severity, default=EX_OK)
 
 
 def _found(check: str, look: Callable[[], str]) -> Finding:
+    """A check as a finding: what it returns is good news, an expected error is what to do about it."""
     try:
         return Finding(check, EX_OK, look())
     except BillferryError as error:
@@ -95,6 +103,7 @@ def _found(check: str, look: Callable[[], str]) -> Finding:
 
 
 def _work_dir(folder: Path) -> str:
+    """Private, writable, and with room. Raises ConfigError, DiskFull."""
     if not folder.exists():
         return f"{folder} will be created by the first run"
     if folder.stat().st_mode & 0o077:
@@ -108,6 +117,7 @@ def _work_dir(folder: Path) -> str:
 
 
 def _ledger(settings: Settings) -> str:
+    """Whole, of this merchant, and the one that worked here last. Raises as `open_ledger`."""
     path = ledger_path(settings)
     if not path.exists():
         return "not there yet; the first run creates it"
@@ -121,7 +131,10 @@ def _ledger(settings: Settings) -> str:
 
 
 def _feeds(settings: Settings) -> Finding:
-    """Names feeds of which nothing would notice that every amount is off by a hundred."""
+    """Names feeds of which nothing would notice that every amount is off by a hundred.
+
+    That is a warning: a run holds or loads their first file as the config says, and nobody may have looked at its unit.
+    """
     try:
         with existing_ledger(settings) as ledger:
             loaded = Decisions(ledger).feeds_loaded() if ledger else frozenset[str]()
@@ -145,7 +158,10 @@ def _feeds(settings: Settings) -> Finding:
 
 
 def _api(settings: Settings) -> Iterator[Finding]:
-    """The key is proved by asking for something that cannot exist: 404 is good."""
+    """The key is proved by asking for something that cannot exist: 404 is good.
+
+    Its answer also tells the time, which this machine's clock is compared with; without one the ledger is asked.
+    """
     answers: list[Answer] = []
 
     def key() -> str:
@@ -169,17 +185,20 @@ def _api(settings: Settings) -> Iterator[Finding]:
 
 
 def _ping(settings: Settings) -> str:
+    """Whether its address can be read. Raises ConfigError."""
     ping_url(settings)
     return "its address is set; it is not contacted, because a ping would report success"
 
 
 def _metrics_file(path: Path) -> str:
+    """Whether it can be replaced: that needs rights to its folder. Raises DiskFull."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise DiskFull(where=path, problem="no permission to write to its folder")
     return f"{path} can be written"
 
 
 def _clock(off_s: float) -> str:
+    """`off_s`: by how much this machine's clock differs from the API's. Raises ConfigError: by too much."""
     if off_s > CLOCK_OFF_S:
         raise ConfigError(
             where="clock",
@@ -190,7 +209,7 @@ def _clock(off_s: float) -> str:
 
 
 def _clock_by_the_ledger(settings: Settings) -> str:
-    """Where the API tells no time, as a run would look at it."""
+    """Where the API tells no time, as a run would look at it. Raises ClockOff, ClockUnconfirmed."""
     with existing_ledger(settings) as ledger:
         if ledger is None:
             return "the API sends no time to compare it with"
@@ -200,12 +219,16 @@ def _clock_by_the_ledger(settings: Settings) -> str:
 
 
 def _clock_off_s(answer: Answer) -> float | None:
+    """In seconds, whichever way; None: the API sent no `Date`."""
     theirs = http_date(answer.headers.get("date"))
     return None if theirs is None else abs((utc_now() - theirs).total_seconds())
 
 
 def _sftp(settings: Sftp) -> Iterator[Finding]:
-    """Log-in first; then each folder, as far as its rights can be seen without using them."""
+    """Log-in first; then each folder, as far as its rights can be seen without using them.
+
+    Without a log-in the folders are not asked for: one finding says what is wrong.
+    """
     from pipeline.edge.sftp.source import SftpSource  # noqa: PLC0415 (paramiko takes 0.2 s to import)
 
     source = SftpSource(settings)
@@ -229,6 +252,7 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
 
 
 def _folder(key: str, folder: Path) -> str:
+    """A folder of the drop section: there, with all rights. `key` names it in the message. Raises ConfigError."""
     if not folder.exists():
         return f"{folder} will be created by the first run"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

@@ -36,6 +36,7 @@ def late_feeds(
 
 
 def _newest_due(feed: Feed, now: datetime, zone: tzinfo) -> datetime | None:
+    """The newest hour of that feed that has passed, looking back a week; None: it expects none."""
     if feed.expect_by is None:
         return None
     hour = time.fromisoformat(feed.expect_by)

@@ -36,13 +36,20 @@ Sample = tuple[str, Mapping[str, str], int | float]
 
 
 def metrics_text(settings: Settings, stands: SystemStatus) -> str:
-    """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out."""
+    """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out.
+
+    Every sample has the labels `merchant` and `environment`, so that one Prometheus can watch several merchants.
+    """
     labels = {"merchant": settings.merchant, "environment": settings.environment}
     return exposition(_samples(settings, stands), MEANINGS, labels)
 
 
 def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: Mapping[str, str]) -> str:
     """Gauges in Prometheus' text format; `labels` are put on every sample, whose own labels win.
+
+    Args:
+        samples: in any order; those of one metric are written together.
+        meanings: metric → its help text; a sample of a metric that is not there is a KeyError.
 
     Values are 64-bit floats there, as in Prometheus itself: beyond 2**53 minor units a sum is not exact.
     """
@@ -65,6 +72,7 @@ def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: M
 
 
 def _samples(settings: Settings, stands: SystemStatus) -> Iterator[Sample]:
+    """Every metric of `MEANINGS` that there is something to say of, with its own labels."""
     yield from _last_run(stands.last_run)
     if (finished := stands.last_finished) is not None and finished.finished_at is not None:
         yield "billferry_last_success_timestamp_seconds", {}, _seconds(finished.finished_at)
@@ -93,6 +101,7 @@ def _samples(settings: Settings, stands: SystemStatus) -> Iterator[Sample]:
 
 
 def _last_run(run: RunRow | None) -> Iterator[Sample]:
+    """Of a run that has ended; one that was killed says nothing."""
     if run is None or run.finished_at is None or run.exit_status is None:
         return
     ended = _seconds(run.finished_at)
@@ -104,6 +113,7 @@ def _last_run(run: RunRow | None) -> Iterator[Sample]:
 
 
 def _sums(files: Sequence[FileRow]) -> Iterator[Sample]:
+    """Records and amounts over all files of the ledger, as their last reports counted them."""
     records: Counter[str] = Counter()
     amounts: dict[str, Counter[str]] = {}
     for row in files:
@@ -123,4 +133,5 @@ def _sums(files: Sequence[FileRow]) -> Iterator[Sample]:
 
 
 def _seconds(at: str) -> float:
+    """An RFC 3339 time as seconds since 1970, as Prometheus has it."""
     return datetime.fromisoformat(at).timestamp()

@@ -30,10 +30,17 @@ Warn = Callable[[str], None]
 class History(Protocol):
     """What is remembered of a run. A dry run has one that remembers nothing (`run.read_only.NoHistory`)."""
 
-    def begin(self, run_id: str, now: datetime) -> None: ...
-    def arrived(self, feed: str, now: datetime) -> None: ...
-    def late(self, now: datetime) -> list[FeedLate]: ...
-    def end(self, result: RunResult, now: datetime) -> None: ...
+    def begin(self, run_id: str, now: datetime) -> None:
+        """A run begins; `now` in UTC, as everywhere here."""
+
+    def arrived(self, feed: str, now: datetime) -> None:
+        """A file of that feed has come."""
+
+    def late(self, now: datetime) -> list[FeedLate]:
+        """An error for each feed that should have had a file by now."""
+
+    def end(self, result: RunResult, now: datetime) -> None:
+        """The run has ended; `result` holds its files and its exit status."""
 
 
 @dataclass(slots=True)
@@ -97,6 +104,7 @@ class HeartbeatMonitor:
     """
 
     def __init__(self, settings: Settings, warn: Warn, *, silent: bool = False) -> None:
+        """`warn` is told of a ping that fails, once for each problem."""
         url = ping_url(settings)
         self._url = None if silent else url
         self._timeout_s = settings.ping.timeout_s if settings.ping else 0.0
@@ -113,6 +121,7 @@ class HeartbeatMonitor:
         self._tell("success" if exit_status == EX_OK else "failure", "" if exit_status == EX_OK else "/fail")
 
     def _tell(self, what: str, path: str) -> None:
+        """Send one ping, if anybody listens. A failed one changes nothing: the monitor will miss it, and says so."""
         if self._url is None:
             return
         from pipeline.edge.monitoring.heartbeat import ping  # noqa: PLC0415

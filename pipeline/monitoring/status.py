@@ -42,6 +42,7 @@ class SystemStatus:
 
     @property
     def unfinished(self) -> list[FileRow]:
+        """Files that the next run goes on with."""
         return [row for row in self.files if row.is_open and not row.held]
 
     @property
@@ -50,11 +51,17 @@ class SystemStatus:
         return [row for row in self.files if row.held]
 
     def states(self) -> Counter[str]:
+        """How many files are in each state."""
         return Counter(state_of(row) for row in self.files)
 
 
 def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> SystemStatus:
-    """Look at the ledger (None: there is none yet) and into the drop folder; `now` in UTC."""
+    """Look at the ledger and into the drop folder; nothing is changed, and no network is used.
+
+    Args:
+        ledger: None before the first run.
+        now: in UTC; decides which feeds are late.
+    """
     if ledger is None:
         late = late_now(settings, {}, now)
         return SystemStatus((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
@@ -76,7 +83,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
 
 
 def late_now(settings: Settings, arrivals: Mapping[str, datetime], now: datetime) -> list[LateFeed]:
-    """Feeds whose hour has passed without a file."""
+    """Feeds whose hour has passed without a file; `arrivals`: feed → when its last file came, in UTC."""
     return late_feeds(settings.feeds, arrivals, now, settings.zone)
 
 
@@ -86,6 +93,10 @@ def state_of(row: FileRow) -> str:
 
 
 def _waiting(settings: Settings, files: Files | None) -> dict[str, list[str]]:
+    """Names by source, sorted, without those that are ignored or not whole yet.
+
+    The SFTP server is not asked: that needs a log-in, and `status` is to work while the server does not.
+    """
     fetched = {
         (source, row["name"], row["size_bytes"], row["modified_at"])
         for source in SOURCES

@@ -1,9 +1,7 @@
-"""One run: the only room that knows every stage.
+"""One run: the only room that knows every stage, opened by `opening`, told in order by `run_pass`.
 
-- `run_pass` is the order of a run: unfinished files, sources, hand-over, retention
-- `process_file` checks, loads and reports one landed file after another
-- `release_gate` holds files that nobody has looked at yet; `decisions` lets people release or refuse them
-- `watch` runs again and again
+Called by the command line, and as a library through `library`. What a dry run leaves out is decided in `opening` alone.
+Stages never import this room, and nothing here talks to SFTP, HTTP or SQL: that is `edge`'s.
 """
 
 from pipeline.run.decisions import Release, refuse_file, release_file

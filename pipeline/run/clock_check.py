@@ -51,6 +51,7 @@ class Timekeeper:
         return rfc3339(max(now, confirmed) if confirmed is not None else now)
 
     def belief(self) -> Belief:
+        """How far the time may be believed, by all that is known until now."""
         return belief(
             self.now(),
             confirmed=ConfirmedTime(self.ledger).confirmed(),

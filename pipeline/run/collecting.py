@@ -94,7 +94,7 @@ class Collecting:
         return landed
 
     def _known(self, known: RememberedFile, source: Source, work: list[Work]) -> None:
-        """A file that was fetched before and is not finished."""
+        """A file that was fetched before and is not finished: from our copy, or fetched again where that is gone."""
         remotes = (known.remote, *known.companions)
         row = self.files.row(known.sha256)
         if row is None or known.sha256 in self.done:
@@ -123,6 +123,7 @@ class Collecting:
         work.append((landed, (remote, *found.companions)))
 
     def _landed(self, landed: LandedFile) -> None:
+        """A file is here: its feed is not late. A correction says nothing of that."""
         log.info("landed", file=landed.name, sha256=landed.sha256, size_bytes=landed.size_bytes)
         if landed.rejects_of is None:
             self.history.arrived(landed.feed.name, self.context.options.clock())

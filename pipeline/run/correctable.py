@@ -45,6 +45,7 @@ class Remembering:
             Corrections(self.ledger).remember(self.file_id, self._rejected(rows))
 
     def _begin(self) -> None:
+        """What an earlier report left is forgotten once, before the first rows."""
         if self._is_original and not self._begun:
             Corrections(self.ledger).forget(self.file_id)
         self._begun = True
@@ -70,7 +71,12 @@ class _Nowhere(io.BytesIO):
 
 
 def recall(context: RunContext, files: FileRepository, original: FileRow) -> None:
-    """Remember what an original rejected that an earlier version loaded, from its landed copy, as far as that goes."""
+    """Remember what an original rejected that an earlier version loaded, from its landed copy, as far as that goes.
+
+    It is checked again; where its feed, its copy or its outcomes are gone, or the check comes to other numbers than
+    its report,
+    nothing is remembered, and its corrections are refused.
+    """
     then = Summary.model_validate(original.summary, strict=False) if original.summary else None
     try:
         landed = files.landed_from(original)

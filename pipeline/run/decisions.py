@@ -32,7 +32,16 @@ class Release:
 
 
 def release_file(config: Config, name: str, ui: Ui, options: Options, release: Release) -> RunResult:
-    """Let a held file go on. Raises UsageError when it is not held, or may not go on like that."""
+    """Let a held file go on, with the next run or, with `release.now`, at once.
+
+    A decision is bound to what the report showed: feed, totals and reasons. Where one of them differs later, it
+    counts no more.
+
+    Raises:
+        UsageError: no file is called `name`, or several are; it is not held; its feed has changed since; or it
+        changes what
+            was right in its original and `release.accept_changes` is not set. And as `open_run`.
+    """
     with open_run(config, ui, options, needs_key=release.now) as opened:
         row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
@@ -59,7 +68,11 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
 
 
 def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:
-    """End a held file: nothing more of it is sent. Raises UsageError when it is not held."""
+    """End a held file: nothing more of it is sent, and it is moved to the quarantine at its source.
+
+    `why` is for its report. Raises UsageError: no file is called `name`, several are, or it is not held; and as
+    `open_run`.
+    """
     with open_run(config, ui, options, needs_key=False) as opened:
         row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
@@ -97,6 +110,7 @@ def _decision(opened: OpenRun, row: FileRow, summary: Summary, by: Person) -> De
 
 
 def _decide(opened: OpenRun, decision: Decision) -> None:
+    """Remember a decision. Raises UsageError where a run has taken the file up meanwhile."""
     if not Decisions(opened.files.ledger).decide(decision):
         raise UsageError(problem="the file is no longer held", remedy="see billferry status")
 

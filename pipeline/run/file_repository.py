@@ -67,25 +67,59 @@ class FileRepository(Protocol):
     """The files of one run. The first group reads alone; the second changes what is remembered, or leaves that out."""
 
     @property
-    def ledger(self) -> Ledger: ...
-    @property
-    def balances(self) -> BalanceFiles: ...
-    def row(self, sha256: str) -> FileRow | None: ...
-    def rows_named(self, names: Sequence[str]) -> list[FileRow]: ...
-    def landed_from(self, row: FileRow) -> LandedFile: ...
-    def named_apart(self, landed: LandedFile) -> LandedFile: ...
-    def feed_of_rejects(self, reject_source: str) -> tuple[Feed, dict[str, str]] | None: ...
-    def rejected_by(self, short_name: str) -> int: ...
+    def ledger(self) -> Ledger:
+        """For what is read straight from its tables: outcomes, decisions, corrections."""
 
-    def unfinished(self) -> list[FileRow]: ...
-    def keeps_waiting(self, row: FileRow) -> bool: ...
-    def meet(self, landed: LandedFile) -> MetFile: ...
-    def take_up(self, met: MetFile) -> FileInWork: ...
-    def take_up_refused(self, row: FileRow) -> int: ...
+    @property
+    def balances(self) -> BalanceFiles:
+        """Which balance files are news in this run, and of which day they are."""
+
+    def row(self, sha256: str) -> FileRow | None:
+        """What the ledger knows of the file with these bytes; None: nothing."""
+
+    def rows_named(self, names: Sequence[str]) -> list[FileRow]:
+        """Files as a user named them. Raises UsageError when a name fits none, or more than one."""
+
+    def landed_from(self, row: FileRow) -> LandedFile:
+        """Our copy of a file that the ledger knows; it may be gone. Raises ConfigError: its feed is."""
+
+    def named_apart(self, landed: LandedFile) -> LandedFile:
+        """The file with so many digits of its SHA-256 in the name of its reports that no other has it."""
+
+    def feed_of_rejects(self, reject_source: str) -> tuple[Feed, dict[str, str]] | None:
+        """Feed and name parts of the file that a `reject_source` names. Raises FileRefused: of several."""
+
+    def rejected_by(self, short_name: str) -> int:
+        """How many records the rejects file of that file holds."""
+
+    def unfinished(self) -> list[FileRow]:
+        """Files that must be worked on before anything new."""
+
+    def keeps_waiting(self, row: FileRow) -> bool:
+        """Whether a file that is held, and about which nothing has changed, is not checked again."""
+
+    def meet(self, landed: LandedFile) -> MetFile:
+        """Look a landed file up by its bytes. Nothing is changed yet: it may turn out to be loaded already."""
+
+    def take_up(self, met: MetFile) -> FileInWork:
+        """Begin to work on a file: from here on a kill leaves it unfinished, and the next run goes on."""
+
+    def take_up_refused(self, row: FileRow) -> int:
+        """Open the refused records of a finished file again, for `retry`; how many there are."""
+
     def finish(
         self, work: FileInWork, checked: CheckedFile, report: FileReport, remotes: Sequence[RemoteFile]
-    ) -> None: ...
-    def reaffirm(self, landed: LandedFile, row: FileRow) -> None: ...
+    ) -> None:
+        """What became of a file. Called once its report is in place, because what is remembered here ends the work on
+        it.
+
+        Args:
+            checked: as it was loaded; its amounts are what later files of the feed are compared with.
+            remotes: what is to be moved at its source; empty where nothing of it is there.
+        """
+
+    def reaffirm(self, landed: LandedFile, row: FileRow) -> None:
+        """The same balances came under a later date, and were not loaded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +188,7 @@ class KnownFiles:
         return sum(records.get(outcome, 0) for outcome in REJECTS)
 
     def _feed_named(self, name: str) -> Feed | None:
+        """The feed as the config has it now; None: it was taken out."""
         return next((feed for feed in self.settings.feeds if feed.name == name), None)
 
     def _met(self, landed: LandedFile) -> MetFile:
@@ -238,6 +273,12 @@ class LedgerFiles(KnownFiles):
             self._owe(work.landed.sha256, report, remotes)
 
     def _owe(self, sha256: str, report: FileReport, remotes: Sequence[RemoteFile]) -> None:
+        """Owe the source the move of the file, or the reports alone.
+
+        A held file stays where it is, but its report is wanted there; one that came by SFTP in an earlier run, and
+        has been moved
+        since, gets new reports as well.
+        """
         summary, place = report.summary, _place_after(report)
         if report.folder is None or (place is None and FileState(summary.state) is not FileState.HELD):
             return
@@ -254,6 +295,7 @@ class LedgerFiles(KnownFiles):
             Lineage(self.ledger, self.settings.work_dir).advance(day)
 
     def _with_its_totals(self, met: MetFile) -> LandedFile:
+        """The file with the control file that counts, which is kept beside our copy."""
         landed = met.landed
         if met.row is not None and met.row.is_open:
             return replace(landed, control=landed_control(landed.path) or landed.control)

@@ -58,9 +58,15 @@ class Debts(Protocol):
         modified_at: str,
         place: str,
         report: str | None,
-    ) -> None: ...
-    def pending_handovers(self, source: str) -> Sequence[Debt]: ...
-    def remove_handover(self, handover_id: int, *, stays: bool) -> None: ...
+    ) -> None:
+        """Owe a move to `place`, and an upload where `report` names a report folder. Owed twice is owed once."""
+
+    def pending_handovers(self, source: str) -> Sequence[Debt]:
+        """What is owed to that source, the oldest first."""
+
+    def remove_handover(self, handover_id: int, *, stays: bool) -> None:
+        """Nothing is owed any more; `stays`: the file is still where it was at its source."""
+
     def together(self) -> AbstractContextManager[None]:
         """Several steps as one durable step."""
 
@@ -186,5 +192,6 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
 
 
 def _remote(debt: Debt, source: SourceName) -> RemoteFile:
+    """The file as it was when the move began to be owed: another one of its name is not moved."""
     modified_at = datetime.fromisoformat(debt.modified_at)
     return RemoteFile(source, debt.name, debt.size_bytes, modified_at, first_seen_at=modified_at)

@@ -45,9 +45,14 @@ class Loading(Protocol):
     """Sends files, or nothing (`read_only.SendsNothing`). `stopped`: why the API cannot be used any more."""
 
     @property
-    def stopped(self) -> BillferryError | None: ...
-    def prepare(self, correcting: Correcting) -> None: ...
-    def load(self, work: FileInWork, judged: GatedFile) -> Loaded: ...
+    def stopped(self) -> BillferryError | None:
+        """Why no file can be loaded any more in this run; None: nothing is known against it."""
+
+    def prepare(self, correcting: Correcting) -> None:
+        """Before a correction is checked: see to it that what its original rejected is remembered."""
+
+    def load(self, work: FileInWork, judged: GatedFile) -> Loaded:
+        """Send what the gate lets through, and tell what the report needs. Raises DiskFull."""
 
 
 @dataclass(slots=True)
@@ -100,11 +105,18 @@ class Loader:
         )
 
     def _may_load(self, checked: CheckedFile, file_id: int) -> bool:
+        """Whether anything is sent, or asked, for this file."""
         if checked.refusal is not None or self.stopped is not None:
             return False
         return not checked.holds or self.gate.in_doubt(file_id)
 
     def _send(self, work: FileInWork, judged: GatedFile) -> LoadResult:
+        """One load over the API, with progress.
+
+        The ledger's lineage advances before and after it, so that a copy of the ledger that was made before, or in
+        between, is
+        recognised as one when it is put back. Raises DiskFull.
+        """
         from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
         settings, checked, news = self.context.settings, judged.checked, work.news

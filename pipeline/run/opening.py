@@ -63,10 +63,17 @@ class OpenRun:
 def open_run(
     config: Config, ui: Ui, options: Options, *, needs_key: bool = True, elsewhere: int = EX_OK
 ) -> Iterator[OpenRun]:
-    """Open a run of that config. `elsewhere` is what is known to be wrong at places that it does not look at.
+    """Open a run of that config, for as long as the block lasts.
 
-    `needs_key`: a wrong API key is reported before anything is fetched; false for a run that sends nothing.
-    Raises AnotherRun, LedgerOfAnother, LedgerDamaged, ConfigError, DiskFull.
+    Args:
+        needs_key: a wrong API key is reported before anything is fetched; false for a run that sends nothing.
+        elsewhere: exit status of what is known to be wrong at places that this run does not look at; it is remembered
+        of
+            the run, and no other effect comes of it.
+
+    Raises:
+        AnotherRun: the lock is taken for longer than `options.wait_s`; never in a dry run.
+        ConfigError, LedgerOfAnother, LedgerDamaged, DiskFull: nothing was begun.
     """
     private_folder(config.settings.work_dir, close=True)
     with (
@@ -108,6 +115,7 @@ def _locked(
 
 
 def _ledger(settings: Settings, path: Path, *, read_only: bool = False) -> Ledger:
+    """Open the merchant's ledger at `path`. Raises LedgerOfAnother, LedgerDamaged, LedgerOutdated, DiskFull."""
     return open_ledger(
         path, merchant=settings.merchant, environment=settings.environment, read_only=read_only
     )
@@ -124,6 +132,7 @@ def _ledger_to_read(settings: Settings, scratch: Path) -> Ledger:
 def _writable(
     context: RunContext, ledger: Ledger, path: Path, key: Callable[[], str], elsewhere: int
 ) -> OpenRun:
+    """A run that changes things: over the ledger itself, with a load that sends."""
     settings, options = context.settings, context.options
     clock = Timekeeper(options.clock, ledger, settings.zone)
     memory = Files(ledger)
@@ -154,6 +163,7 @@ def _writable(
 
 
 def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
+    """A dry run: everything that could change something is one that does not (`read_only`)."""
     settings, options, memory = context.settings, context.options, ReadOnlyMemory(Files(ledger))
     balances = balance_files(ledger, settings, options.clock, forced=options.force)
     files = ReadOnlyFiles(ledger, settings, context.reports, balances)
@@ -172,6 +182,7 @@ def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
 
 
 def _gate(context: RunContext, files: FileRepository, decisions: DecisionMemory) -> GateKeeper:
+    """The gate of both kinds of run; `decisions` decides whether it remembers what it judges."""
     options = context.options
     return GateKeeper(context.settings, files, decisions, options.limit, options.force)
 
@@ -188,6 +199,7 @@ def _wired(
     loading: Loading,
     put_back: bool,
 ) -> OpenRun:
+    """Who needs whom. `put_back`: files that a killed run left aside at a source get their names back."""
     reports, done = FileReports(context), dict[str, str]()
     matching = matching_of(context, files)
     collecting = Collecting(

@@ -71,6 +71,11 @@ class FileProcessor:
         self.reports.say(self._worked(met, remotes))
 
     def _worked(self, met: MetFile, remotes: Sequence[RemoteFile]) -> FileReport:
+        """The way of a file from here to its report; each step hands on what the next one needs.
+
+        What is remembered for corrections is complete before the file is finished: a kill in between has it written
+        once more.
+        """
         work = self.files.take_up(met)
         judged = self.gate.judged(work, self._checked(work.landed, work.dated_ahead))
         loaded = self.loading.load(work, judged)
@@ -91,7 +96,8 @@ class FileProcessor:
         return report
 
     def _checked(self, landed: LandedFile, dated_ahead: Refusal | None) -> CheckedFile:
-        """The file after every rule, those that only the ledger can tell included. `dated_ahead`: its refusal for that.
+        """The file after every rule, those that only the ledger can tell included. `dated_ahead`: its refusal for
+        that.
 
         A correction is compared with its original; balances that are dated ahead would make every file until then the
         older one.
@@ -123,7 +129,15 @@ class FileProcessor:
         return checked
 
     def rewrite(self, row: FileRow) -> None:
-        """Write a file's reports again; nothing else changes. Raises LandedCopyForgotten, ReportGone, ConfigError."""
+        """Write a file's reports again, for `report`; nothing else changes.
+
+        What its report said of decisions and holds is said again, and not decided anew.
+
+        Raises:
+            LandedCopyForgotten: our copy was removed after `retention.landing_days`.
+            ReportGone: it has no report yet, its outcomes were removed, or its feed reads it otherwise now.
+            ConfigError: its feed is gone.
+        """
         landed = self.files.named_apart(self.files.landed_from(row))
         then = Summary.model_validate(row.summary, strict=False) if row.summary else None
         if not landed.path.exists():
@@ -178,6 +192,9 @@ class FileProcessor:
             self.handovers.owe(row.sha256, remotes, "quarantine", None)
 
     def _already_loaded(self, landed: LandedFile, row: FileRow, remotes: tuple[RemoteFile, ...]) -> None:
+        """Report bytes that were loaded before, and move the file away; nothing is sent. A changed feed is pointed
+        out.
+        """
         finished = local_time(row.finished_at or row.landed_at, self.context.settings.zone)
         notes = [f"this file was already loaded on {finished} as {row.name}; nothing was sent"]
         if feed_changed(landed, row):

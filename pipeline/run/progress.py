@@ -29,7 +29,8 @@ class Ui(Protocol):
     def line(self, text: str) -> None:
         """Plain text, no markup."""
 
-    def warn(self, text: str) -> None: ...
+    def warn(self, text: str) -> None:
+        """What somebody should read, though the run goes on."""
 
     def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
         """What became of one file."""
@@ -42,7 +43,15 @@ class Ui(Protocol):
 def check_interruptibly(
     landed: LandedFile, workspace: Path, ui: Ui, *, limits: Limits, originals: Originals | None = None
 ) -> CheckedFile:
-    """The check stage with progress, in a thread of its own: a signal is answered while polars works."""
+    """The check stage with progress, in a thread of its own: a signal is answered while polars works.
+
+    Args:
+        workspace: a folder for what the check writes, its records among them.
+        originals: what a correction is compared with.
+
+    Raises:
+        Stopped: a stop signal came (in the command line); DiskFull, FileRefused: as `check`.
+    """
     with ui.stage("check", landed.name, landed.size_bytes, "bytes") as progress:
 
         def work(checkpoint: Callable[[], None]) -> CheckedFile:

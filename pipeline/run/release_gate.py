@@ -49,13 +49,26 @@ class GatedFile:
 class DecisionMemory(Protocol):
     """What people decided about held files and how far each may go; in a dry run without changes."""
 
-    def pending(self, sha256: str) -> Decision | None: ...
-    def settled(self, sha256: str) -> list[tuple[Decision, Fate]]: ...
-    def releases(self, sha256: str) -> list[Decision]: ...
-    def gate(self, file_id: int) -> Gate | None: ...
-    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None: ...
-    def last_load(self, feed: str) -> int | None: ...
-    def past(self, feed: str, currency: str, *, beside: int | None) -> Sequence[Past]: ...
+    def pending(self, sha256: str) -> Decision | None:
+        """The decision that is to be taken up; None: nobody has decided, or it was taken up."""
+
+    def settled(self, sha256: str) -> list[tuple[Decision, Fate]]:
+        """Earlier decisions, oldest first, each with what became of it."""
+
+    def releases(self, sha256: str) -> list[Decision]:
+        """Releases that were taken up: what a person has accepted stays accepted."""
+
+    def gate(self, file_id: int) -> Gate | None:
+        """How far a file may go; None: it was not judged yet."""
+
+    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
+        """Remember that, and in the same step what became of its pending decision (`fate`; None: nothing)."""
+
+    def last_load(self, feed: str) -> int | None:
+        """Number of a feed's last load; None: nothing of it was loaded yet."""
+
+    def past(self, feed: str, currency: str, *, beside: int | None) -> Sequence[Past]:
+        """The amounts of a feed's last loads in a currency, without those of the file `beside`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +203,7 @@ class GateKeeper:
         return all(any(each.covers(basis, [hold]) for each in releases) for hold in checked.holds)
 
     def _limit_reached(self, checked: CheckedFile, file_id: int, gate: Gate | None) -> tuple[Hold, ...]:
+        """The hold of a file of which as many records are settled as its limit allows."""
         if gate is None or gate.up_to is None:
             return ()
         settled, left = self._settled(file_id), self._left_to_send(checked, file_id)

@@ -66,6 +66,7 @@ def forget_old(
 
 
 def _what_is_old(settings: Settings, ledger: Ledger, now: datetime) -> Old:
+    """Looks only: nothing is forgotten before the time is confirmed."""
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
     return Old(
         copies=list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days))),
@@ -96,6 +97,7 @@ def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
 
 
 def _older(path: Path, before: datetime) -> bool:
+    """By the time of the file itself; one that is gone is not older."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
     except FileNotFoundError:

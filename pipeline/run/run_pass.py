@@ -112,6 +112,7 @@ class Run:
     """The work of one open run. `wait` sleeps until files at a source stand still; None: there is one look."""
 
     def __init__(self, opened: OpenRun, wait: Callable[[float], None] | None = time.sleep) -> None:
+        """`wait` is called with seconds, between two looks at a source."""
         self._run = opened
         self._context = opened.context
         self._now = opened.context.options.clock
@@ -152,6 +153,7 @@ class Run:
             self._context.fail(error)
 
     def _overview(self) -> None:
+        """The page over all files; also after a stop, so that it shows what came of the run."""
         self._run.upkeep.write_overview(worked=bool(self._run.processor.done))
 
     def everything(self) -> RunResult:
@@ -159,6 +161,7 @@ class Run:
         return self.result_of(self._all_places)
 
     def _all_places(self) -> None:
+        """Unfinished files come first: what they left in doubt is settled before anything new is sent."""
         self.unfinished()
         self.sources(SOURCES)
         self._run.upkeep.forget_old()
@@ -176,6 +179,7 @@ class Run:
         self._late()
 
     def _late(self) -> None:
+        """Report feeds that have had no file by their hour: a failed run, though nothing went wrong here."""
         for late in self._run.history.late(self._now()):
             self._context.fail(late)
 
@@ -185,6 +189,7 @@ class Run:
             self._resume(row)
 
     def _resume(self, row: FileRow) -> None:
+        """Go on with a file of the ledger, whatever becomes of it."""
         self._run.reports.guarded(row.name, partial(self._run.processor.resume, row))
 
     def sources(self, names: Collection[SourceName]) -> None:
@@ -230,11 +235,13 @@ class Run:
         self._hand_over_to(self._run.handovers.owed_of(row.sha256))
 
     def _hand_over_to(self, names: Collection[SourceName]) -> None:
+        """Pay what is owed to the sources of those names, without looking at what they show."""
         for source in self._run.sources.opened(names) if names else ():
             self._reaching(partial(self._hand_over, source))
             source.close()
 
     def _hand_over(self, source: Source) -> None:
+        """Upload reports and move files. Raises SourceError."""
         self._run.handovers.pay(source, self._context.reports, self._context.ui.warn)
 
     def _reaching(self, work: Callable[[], None]) -> None:

@@ -15,9 +15,14 @@ from schemas.settings import Settings
 class Sightings(Protocol):
     """What the ledger remembers of the files that sources showed."""
 
-    def sightings(self, source: str) -> Sequence[Mapping[str, Any]]: ...
-    def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None: ...
-    def remember_fetched(self, source: str, name: str, sha256: str) -> None: ...
+    def sightings(self, source: str) -> Sequence[Mapping[str, Any]]:
+        """Rows with name, size_bytes, modified_at, first_seen_at, sha256 and finished, of one source."""
+
+    def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put what a source shows now in the place of what it showed before."""
+
+    def remember_fetched(self, source: str, name: str, sha256: str) -> None:
+        """That file has been landed under this SHA-256, and need not be fetched again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,14 @@ from schemas.settings import Settings
 class Upkeep(Protocol):
     """The end of a run; of a dry run there is none (`read_only.NoUpkeep`)."""
 
-    def write_overview(self, *, worked: bool) -> None: ...
-    def forget_old(self) -> None: ...
-    def clock_trouble(self) -> BillferryError | None: ...
+    def write_overview(self, *, worked: bool) -> None:
+        """Bring the page over all files up to date."""
+
+    def forget_old(self) -> None:
+        """Retention: forget what is older than the config wants it kept."""
+
+    def clock_trouble(self) -> BillferryError | None:
+        """Remember the time that this run had, or tell what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

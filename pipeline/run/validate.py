@@ -65,9 +65,15 @@ def check_files(
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> RunResult:
-    """Check each file; `feed` overrules the names. `on_request` is given the first `show` requests.
+    """Check each file; `feed` overrules the names.
 
-    Rejected records are written below `rejects_below`, in a folder for each file, when that is named.
+    Args:
+        rejects_below: rejected records are written below it, in a folder for each file; None: nowhere.
+        show: how many requests of each file are built.
+        on_request: is given those requests, each with method, path and body.
+
+    Returns:
+        One summary for each file that could be read. What went wrong with others is told to `ui`, and is in the status.
     """
     now = datetime.now(UTC)
     run = RunFacts(
@@ -187,6 +193,7 @@ def _noted(checked: CheckedFile) -> CheckedFile:
 
 
 def _checked(landed: LandedFile, ui: Ui, limits: Limits, today: str) -> CheckedFile:
+    """The file after the check, refused where its balances are dated ahead of `today` (YYYY-MM-DD)."""
     checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
     return _noted(replace(checked, refusal=checked.refusal or dated_ahead(landed, today)))
 
@@ -243,6 +250,7 @@ def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
 
 
 def _body(wanted: BillRequest, customers: set[str], accounts: set[str]) -> dict[str, Any]:
+    """What would be sent for a record after those before it: who was created already is named by an id."""
     customer, account = wanted.customer.reference, wanted.account.reference if wanted.account else None
     return create_body(
         wanted,

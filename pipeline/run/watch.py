@@ -54,7 +54,12 @@ ENDS_THE_WATCH = (EX_BUG, EX_USAGE, EX_HOST_KEY)
 
 
 def watch_sources(config: Config, ui: Ui) -> int:
-    """Look until a signal comes, or a person is needed; the exit status."""
+    """Look at all sources, again and again, until a signal comes or a person is needed; the exit status.
+
+    Raises UsageError when there is nothing to watch, and errors that no later pass could be without: a wrong config,
+    a host
+    key that is not the pinned one.
+    """
     drop = config.settings.drop
     try:
         with stoppable() as check_stop, FolderWatcher(drop.folder if drop else None) as changes:
@@ -65,7 +70,10 @@ def watch_sources(config: Config, ui: Ui) -> int:
 
 
 class _Watch:
+    """The state of one watch: whose turn is when, what is wrong where, and what was said of it."""
+
     def __init__(self, config: Config, ui: Ui, changes: FolderWatcher) -> None:
+        """Raises UsageError when the config names no place that could be watched, ConfigError for a wrong ping."""
         self._config = config
         self._changes = changes
         self._upkeep = PollSchedule(UPKEEP_S)
@@ -91,6 +99,7 @@ class _Watch:
         ui.line(f"watching {' and '.join(where)}; stop with Ctrl-C")
 
     def until_it_ends(self, check_stop: Callable[[], None]) -> int:
+        """Look at whose turn it is, or wait for that; the exit status once no later look could help."""
         while True:
             check_stop()
             name = self._next()
@@ -112,6 +121,7 @@ class _Watch:
         return min((None, *self._turns), key=lambda name: self._turn(name).at)
 
     def _turn(self, name: SourceName | None) -> PollSchedule:
+        """When the place is looked at next."""
         return self._upkeep if name is None else self._turns[name]
 
     def _look(self, name: SourceName | None, turn: PollSchedule) -> int:
@@ -124,6 +134,10 @@ class _Watch:
             return EX_OK
 
     def _pass(self, name: SourceName | None, turn: PollSchedule, ui: Ui) -> int:
+        """One pass over a place, and what follows from it for the next.
+
+        An error that passes by itself puts the place off, longer each time; any other ends the watch.
+        """
         elsewhere = self._wrong_elsewhere(name)
         try:
             passed = pass_over(self._config, ui, Options(), name, elsewhere)
@@ -157,6 +171,7 @@ class _Watch:
             self._told_at, self._told_status = now, exit_status
 
     def _remember(self, name: SourceName | None, turn: PollSchedule, passed: Passed) -> None:
+        """When the place is looked at again, and whether unfinished files need a look before."""
         now = time.monotonic()
         self._stands[name] = _standing(passed)
         if (trouble := passed.out_of_reach) is not None:
@@ -206,15 +221,18 @@ class MessageDeduplicator:
         self._before[place] = self._now
 
     def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
+        """A file is news when anything that is said of it is."""
         told = "\n".join([*describe(report), report.summary.file.sha256 or ""])
         if self._is_news(told, self._place):
             self._ui.file(report, shown_rejects=shown_rejects)
 
     def line(self, text: str) -> None:
+        """A line is news where the pass before over the same place did not have it."""
         if self._is_news(text, self._place):
             self._ui.line(text)
 
     def warn(self, text: str) -> None:
+        """A warning is news where no place gave it in its last pass."""
         if self._is_news(text, *self._before):
             self._ui.warn(text)
 

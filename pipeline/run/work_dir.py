@@ -24,7 +24,10 @@ def ledger_path(settings: Settings) -> Path:
 
 
 def sweep_leftovers(work_dir: Path) -> None:
-    """Remove what a killed run left half written. Only while the lock is held."""
+    """Remove what killed runs left half written: landings, reports, scratch folders of dry runs.
+
+    Only while the lock is held; a dry run holds none, so its folder counts as left only a day after.
+    """
     remove_half_landed(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
         if left.is_dir():
@@ -71,6 +74,7 @@ def refresh_overview(settings: Settings, files: Files, *, worked: bool) -> None:
 
 
 def _is_older(page: Path, last: str | None) -> bool:
+    """Whether a file was finished after the page was written, so that a killed run did not get to it."""
     if last is None:
         return False
     return not page.exists() or page.stat().st_mtime < datetime.fromisoformat(last).timestamp()
