@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -22,6 +21,7 @@ from pipeline.core.files import CheckedFile, LandedFile
 from pipeline.core.names import label_of_path
 from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed
+from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
@@ -75,7 +75,7 @@ def check_files(
     Returns:
         One summary for each file that could be read. What went wrong with others is told to `ui`, and is in the status.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     run = RunFacts(
         id=str(uuid4()),
         started_at=now,
@@ -89,15 +89,7 @@ def check_files(
     for path in paths:
         try:
             with stoppable(), scratch_folder("billferry-validate-") as folder:
-                landed = land_named(
-                    path,
-                    _matching(feeds, feed, folder),
-                    folder,
-                    max_file_bytes=limits.max_file_bytes,
-                    max_record_bytes=limits.max_record_bytes,
-                    feed=feed,
-                    durable=False,
-                )
+                landed = _landed(path, folder, _matching(feeds, feed, folder), limits, feed)
                 checked = _checked(landed, ui, limits, today)
                 report = report_of_check(checked, run=run, rejects_below=rejects_below)
                 ui.file(report, shown_rejects=0)
@@ -116,6 +108,19 @@ def check_files(
             continue
         reports.append(report)
     return run_result(run.id, reports, at_least=status)
+
+
+def _landed(path: Path, folder: Path, matching: Matching, limits: Limits, feed: Feed | None) -> LandedFile:
+    """A copy of the file in the scratch folder, which nobody looks for after a crash. Raises as `land_named`."""
+    return land_named(
+        path,
+        matching,
+        folder,
+        max_file_bytes=limits.max_file_bytes,
+        max_record_bytes=limits.max_record_bytes,
+        feed=feed,
+        durable=False,
+    )
 
 
 def check_as_configured(
