@@ -323,12 +323,12 @@ def init(
         from pipeline.cli.init import write_proposal
 
         left = ", ".join(write_proposal(path, from_file).open_keys)
-        say(f"{path} is written with a feed for {from_file.name}. Set {left}, confirm what is", err=True)
+        say(f"Wrote {path} with a feed for {from_file.name}. Set {left}, confirm the guesses,", err=True)
         typed = f"billferry validate {shlex.quote(str(from_file))} --config {shlex.quote(str(path))}"
-        say(f"guessed, then: {typed}", err=True)
+        say(f"then run: {typed}", err=True)
         return
     write_config(path)
-    say(f"{path} is written. Try it: billferry sandbox in one terminal, billferry run in another.", err=True)
+    say(f"Wrote {path}. Try it: billferry sandbox in one terminal, billferry run in another.", err=True)
 
 
 @app.command()

@@ -66,7 +66,7 @@ def run_demo(folder: Path) -> int:
     ui.line(f"  {reports / OVERVIEW}   (all files)")
     ui.line(f"  {min(reports.glob('*/report.html'), default=reports)}   (one file)")
     ui.line(
-        f"The same files as your SFTP server would hold them: {config.settings.work_dir / 'sandbox' / 'sftp'}"
+        f"The files as they would be on your SFTP server: {config.settings.work_dir / 'sandbox' / 'sftp'}"
     )
     ui.line(f"Took {time.monotonic() - began:.1f} s. Next: README.md, or billferry init.")
     return 0 if _as_it_should(first, second, len(samples)) and not doubled else EX_BUG

@@ -44,7 +44,7 @@ def serve_sandbox(config: Config) -> int:
         ):
             if settings.api.key_file is not None:
                 write_private(settings.api.key_file, TEST_KEY + "\n")
-            say(f"Billing API   {api.url}   (its whole state: {api.url}/sandbox/state)", err=True)
+            say(f"Billing API   {api.url}   (its state: {api.url}/sandbox/state)", err=True)
             _serve_sftp(settings, root)
     except Stopped:
         say("stopped", err=True)
@@ -62,8 +62,8 @@ def _serve_sftp(settings: Settings, root: Path) -> None:
         return
     with sandbox_sftp(settings.sftp, root, settings.sftp.port) as served:
         write_private(settings.sftp.known_hosts_file, served.known_hosts_line + "\n")
-        say(f"SFTP server   {served.host}:{served.port}   files go into {served.root}/incoming", err=True)
-        say("Now, elsewhere: billferry run. Stop this with Ctrl-C.", err=True)
+        say(f"SFTP server   {served.host}:{served.port}   put files into {served.root}/incoming", err=True)
+        say("Ready. Run billferry run in another terminal. Press Ctrl-C to stop.", err=True)
         _wait()
 
 

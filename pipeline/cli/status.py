@@ -63,11 +63,11 @@ def describe_status(
     yield f"last run: {_run_in_words(document['last_run'], zone)}"
     for late in document["late"]:
         last = f"; last file received {_local(late['last_at'], zone)}" if late["last_at"] else ""
-        yield f"LATE: feed {late['feed']} has had no file, due {_local(late['due_at'], zone)}{last}"
+        yield f"LATE: feed {late['feed']}: no file received, due {_local(late['due_at'], zone)}{last}"
     yield from _open(document, zone, short)
     for source, names in document["waiting"].items():
         if names:
-            where = "in the drop folder" if source == "drop" else "on the SFTP server at the last look"
+            where = "in the drop folder" if source == "drop" else "on the SFTP server when last checked"
             yield f"waiting {where}: {len(names)} ({_some(names, short)})"
     owed = {source: count for source, count in document["owed"].items() if count}
     if owed:
@@ -103,7 +103,7 @@ def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str])
     if doubt["requests"] or doubt["records"]:
         since = f" since {_local(doubt['since'], zone)}" if doubt["since"] else ""
         count = max(doubt["records"], doubt["requests"])
-        yield f"IN DOUBT: {count} records{since}; the next run settles them first"
+        yield f"IN DOUBT: {count} {'record' if count == 1 else 'records'}{since}; settled first in the next run"
 
 
 def _held(file: dict[str, Any], short: Callable[[str], str]) -> str:

@@ -36,7 +36,7 @@ def serving(desk: Desk) -> Iterator[subprocess.Popen[str]]:
         try:
             assert sandbox.stderr is not None
             for line in sandbox.stderr:
-                if "Now, elsewhere" in line:
+                if line.startswith("Ready."):
                     break
             yield sandbox
         finally:
