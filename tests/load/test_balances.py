@@ -203,3 +203,15 @@ def test_a_balance_that_returns_to_an_earlier_value_is_applied_although_the_byte
         assert loaded.exit_status == 0
         assert merchant.held("customers")["C1"]["balance"] == balance
     assert loaded.file["state"] == "already_loaded"
+
+
+def test_a_stored_answer_does_not_hide_a_payment_that_was_made_since(merchant: Merchant) -> None:
+    """Without a ledger the create is sent once more, and the API repeats its answer of then."""
+    path = merchant.balances(["C1,100"], DAYS[0])
+    merchant.load(path)
+    merchant.api.pay("C1", 40)
+    merchant.lose_ledger()
+    again = merchant.load(path)
+    assert again.row_outcomes == ["conflict"]
+    assert again.rows[0]["codes"] == "balance.not_ours"
+    assert merchant.held("customers")["C1"]["balance"] == 60

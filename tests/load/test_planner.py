@@ -217,7 +217,9 @@ def test_balances_are_about_their_own_entity(
     assert (wanted.kind, wanted.reference, wanted.amount_minor) == (kind, reference, -5)
 
 
-@pytest.mark.parametrize(("limit", "records"), [(0, []), (1, [2]), (3, [2, 4, 5]), (99, [2, 4, 5, 6])])
+@pytest.mark.parametrize(
+    ("limit", "records"), [(-1, []), (0, []), (1, [2]), (3, [2, 4, 5]), (99, [2, 4, 5, 6])]
+)
 def test_a_limit_takes_the_first_records_that_are_still_to_send(
     tmp_path: Path, sends: Sends, limit: int, records: list[int]
 ) -> None:

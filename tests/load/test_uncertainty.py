@@ -161,3 +161,15 @@ def test_answers_that_are_all_nonsense_are_settled_by_a_last_look(open_merchant:
     assert loaded.row_outcomes == ["created"] * 12
     assert loaded.exit_status == 0
     assert_all_there(merchant)
+
+
+def test_a_new_customer_in_doubt_keeps_out_its_own_bills_and_no_others(open_merchant: Open) -> None:
+    """One request at a time: everybody else comes after the doubt."""
+
+    def is_b0(received: Received) -> bool:
+        return received.method == "POST" and b'"external_reference":"B0"' in received.body
+
+    merchant = open_merchant(faults=Scripted({is_b0: drop_before()}), max_attempts=2, max_in_flight=1)
+    loaded = merchant.load(merchant.bills(ROWS))
+    assert loaded.row_outcomes == ["in_doubt", *["not_attempted"] * 3, *["created"] * 8]
+    assert len(merchant.held("customers")) == 2

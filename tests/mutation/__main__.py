@@ -143,7 +143,10 @@ def main() -> int:
 
             verdicts = list(pool.map(verdict, in_turn))
     print(_table(verdicts, {module: total for module, (_, total) in samples.items()}))
-    return int(any(found.how == BROKEN for found in verdicts))
+    broken = dict.fromkeys(found.mutant.module for found in verdicts if found.how == BROKEN)
+    for module in broken:
+        print(f"{module}: {BROKEN}")
+    return int(bool(broken))
 
 
 def _options() -> argparse.Namespace:

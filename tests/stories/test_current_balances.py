@@ -100,7 +100,7 @@ def test_a_payment_survives_a_file_that_comes_again_after_a_restore(
     said = load(merchant, TODAY, "C-1,200.00")
     assert said.exit_status == 1
     assert codes(merchant, said) == "balance.not_ours"
-    assert "not the ledger that worked here last" in said.stderr
+    assert "not the ledger that was used here last" in said.stderr
     (row,) = merchant.results(said)
     assert "ZAR 150.00" in row["message"]
     assert "ZAR 200.00" in row["message"]
@@ -188,7 +188,7 @@ def test_a_payment_survives_the_loss_of_the_ledger(merchant: Merchant, name: str
     said = merchant.load(path)
     assert said.exit_status == 1
     assert codes(merchant, said) == "balance.not_ours"
-    assert "another one worked here before" in said.stderr
+    assert "another one was used here before" in said.stderr
     assert held(merchant) == 15_000
 
 
@@ -240,7 +240,7 @@ def test_doctor_tells_of_a_copy_and_of_feeds_without_dates(
     capsys.readouterr()
     assert run_command(["doctor", "--config", str(config(merchant))]) == 0
     said = capsys.readouterr().out
-    assert "not the ledger that worked here last" in said
+    assert "not the ledger that was used here last" in said
     assert [line.split(":")[0] for line in said.splitlines() if "without a {date}" in line] == [
         "warning  feeds.undated"
     ]

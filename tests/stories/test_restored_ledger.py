@@ -262,4 +262,4 @@ def test_a_plain_copy_made_in_the_middle_of_a_load_that_was_killed_is_noticed(me
         shutil.copy(file, var)
     said = merchant.load(path)
     assert held(merchant, paid) == 0
-    assert "not the ledger that worked here last" in said.stderr
+    assert "not the ledger that was used here last" in said.stderr
