@@ -372,7 +372,7 @@ def test_a_workbook_whose_original_is_not_known_is_refused_unread(merchant: Merc
     path.write_bytes(as_workbook(rows))
     said = merchant.load(path)
     assert (said.exit_status, said.state) == (1, "refused")
-    assert "reject_source names no file that is known here" in said.stderr
+    assert "reject_source does not name a file that is known here" in said.stderr
 
 
 def test_rejects_in_a_large_workbook_are_unmatched_with_what_to_do(merchant: Merchant) -> None:

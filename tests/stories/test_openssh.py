@@ -195,7 +195,7 @@ def test_on_a_read_only_server_the_ledger_alone_remembers(
     def owe(*_: object, **__: object) -> None:
         raise AssertionError("nothing is owed where nothing would be done")
 
-    monkeypatch.setattr(Files, "owe", owe)
+    monkeypatch.setattr(Files, "add_handover", owe)
     with read_only(merchant):
         put(merchant, BILLS.name, BILLS.text)
         put(merchant, "y_bills_2030-01-02.csv", "")
