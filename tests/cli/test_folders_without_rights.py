@@ -83,7 +83,7 @@ def test_a_room_of_ours_that_may_not_be_written_ends_the_run_in_a_line(desk: Des
     said = run(desk)
     assert said.exit_status == 3, said.stderr
     assert "Traceback" not in said.stderr
-    assert "correct its rights" in said.stderr
+    assert "correct the permissions" in said.stderr
     place.chmod(0o700)
     again = json.loads(run(desk).stdout)
     assert (again["exit_status"], created(desk)) == (0, {"B1", "B2"})

@@ -46,7 +46,7 @@ def test_a_disk_without_inodes_is_told_in_one_line_and_the_run_goes_on_when_ther
     path = merchant.bills(ROWS[:8])
     full = merchant.command("load", str(path))
     assert full.exit_status == 3, full.stderr
-    assert "free some room" in full.stderr
+    assert "free some disk space" in full.stderr
     assert "Traceback" not in full.stderr
     small_disk(65536, 1000)
     done = merchant.load(path)
@@ -79,7 +79,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_when_there_is_room(
     path = merchant.bills(ROWS)
     full = merchant.load(path)
     assert full.exit_status == 3, full.stderr
-    assert "free some room" in full.stderr
+    assert "free some disk space" in full.stderr
     assert "Traceback" not in full.stderr
     left = [file.name for file in (merchant.folder / "var").rglob("*") if file.name.endswith(".part")]
     assert not left

@@ -106,7 +106,7 @@ def test_a_full_disk_is_said_plainly_and_leaves_nothing_behind(tmp_path: Path) -
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     checked = checked_file(tmp_path, [Row()])
-    with pytest.raises(DiskFull, match="free some room"):
+    with pytest.raises(DiskFull, match="free some disk space"):
         write_report(checked, out_of_room, folder=tmp_path / "reports", run=RUN)  # type: ignore[arg-type]
     assert list((tmp_path / "reports").iterdir()) == []
 

@@ -192,7 +192,7 @@ def test_another_file_of_the_same_name_is_not_moved(handover: Handover, content:
     handover.owe(handover.put())
     handover.put(content=content, age_s=5)
     (warning,) = handover.pay()
-    assert "not moved by us" in warning
+    assert "will not move it any more" in warning
     assert (handover.incoming / "bills.csv").read_bytes() == content
     assert handover.names(handover.archive) == []
     assert handover.owed == []

@@ -96,7 +96,7 @@ def test_read_only_changes_nothing(path: Path) -> None:
 def test_a_ledger_that_was_never_filled_is_told_when_it_is_only_read(path: Path) -> None:
     """As left by a run that was killed between making the file and its tables; the next run goes on."""
     path.touch()
-    with pytest.raises(LedgerOutdated, match="the next billferry run brings it up to date") as outdated:
+    with pytest.raises(LedgerOutdated, match="the next billferry run upgrades it") as outdated:
         opened(path, read_only=True)
     assert outdated.value.exit_status == 3, "run again: nothing is damaged"
     opened(path).close()

@@ -141,7 +141,7 @@ def test_who_only_reads_waits_for_a_run_and_calls_nothing_damaged(
     for words in (["status"], ["run", "--dry-run"], ["doctor"]):
         assert run_command(words) == 3
         said = capsys.readouterr()
-        assert "the next billferry run brings it up to date" in said.out + said.err
+        assert "the next billferry run upgrades it" in said.out + said.err
         assert "damaged" not in said.out + said.err
     assert rows_of(tmp_path / "var" / "ledger.sqlite") == ROWS
     run_command(["run"])
