@@ -19,6 +19,7 @@ import yaml
 import pipeline
 from pipeline import Config, RunResult, Settings, load_config, run_pass, validate_files
 from pipeline.edge.local.lock import only_run
+from pipeline.edge.log import LOGGER
 from pipeline.errors import AnotherRun, ConfigError, UsageError
 from pipeline.sandbox.serve import SandboxApi
 from pipeline.signals import STOP_SIGNALS
@@ -34,6 +35,14 @@ HEADER = "customer_reference,account_reference,bill_reference,currency,amount_du
 def api() -> Iterator[SandboxApi]:
     with SandboxApi() as running:
         yield running
+
+
+@pytest.fixture
+def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logger as it is where no command has begun, whatever commands other tests have run in this process."""
+    logger = logging.getLogger(LOGGER)
+    monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(logger, "propagate", True)
 
 
 def merchant(folder: Path, api: SandboxApi, number: int = 1) -> Path:
@@ -140,6 +149,7 @@ def test_what_is_asked_wrongly_is_raised(tmp_path: Path, api: SandboxApi) -> Non
         load_config(tmp_path / "gone.yaml")
 
 
+@pytest.mark.usefixtures("unasked")
 def test_signals_and_output_are_left_to_the_program_around(
     tmp_path: Path, api: SandboxApi, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,7 +168,7 @@ def test_signals_and_output_are_left_to_the_program_around(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        with caplog.at_level(logging.INFO, logger="billferry"):
+        with caplog.at_level(logging.INFO, logger=LOGGER):
             assert run_pass(config).exit_status == 0
     finally:
         done.set()
