@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.surroundings import surroundings
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.local.landing import land_blocks
 from pipeline.edge.sftp.source import SftpSource
 from schemas.settings import Sftp

@@ -17,7 +17,7 @@ from benchmarks.merchant import ROOT
 from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
 from pipeline.check.check import check
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.edge.ledger import Sends, open_ledger
 from pipeline.load.planner import BucketPrefetcher, buckets
 from schemas.feed import AmountFormat, Feed

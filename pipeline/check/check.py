@@ -13,18 +13,18 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.check.corrections import Review
-from pipeline.check.cross_record_rules import CrossRecordRules, write_findings
-from pipeline.core.files import CheckedFile, Hold, LandedFile, Refusal
+from pipeline.check.apply_cross_record_rules import CrossRecordRules, write_findings
+from pipeline.check.compare_with_original import Review
+from pipeline.core.file_stages import CheckedFile, Hold, LandedFile, Refusal
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.fit_feed import lay_out
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.outcomes import Outcome
 from pipeline.core.prefetch import prefetched
-from pipeline.core.rules import across_records, catalogue
+from pipeline.core.rules import catalogue, cross_record_rules
 from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, hash_sum, is_trailer
-from pipeline.core.rules.corrections import Originals
+from pipeline.core.rules.correction_limits import Originals
 from pipeline.core.rules.evaluate import evaluate_rules
 from pipeline.core.rules.plausibility import refuse_out_of_proportion
 from pipeline.core.totals import Totals
@@ -231,7 +231,7 @@ class _Check:
         """Records compared with each other; see `CrossRecordRules`."""
         if not self.parts.paths():
             return
-        seed = across_records.seed_of(self.landed.sha256)
+        seed = cross_record_rules.seed_of(self.landed.sha256)
         rules = CrossRecordRules(file, layout, self.parts, self._take_trailer, seed)
         rules.run()
         self.notes += rules.notes()

@@ -18,7 +18,7 @@ from pipeline.core.values.money import format_amount
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow, RunRow
-from pipeline.monitoring.status import SystemStatus, state_of, system_status
+from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
 from pipeline.run.work_dir import existing_ledger
 
 SHOWN_FILES = 20

@@ -33,7 +33,7 @@ from pipeline.collect.model import (
     odd_sightings,
 )
 from pipeline.core.csv_structure import PACKED, ZIP, with_short_lines
-from pipeline.core.files import LandedFile, Listing, RemoteFile, SourceName
+from pipeline.core.file_stages import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.core.files import Listing, RemoteFile, SourceName
+from pipeline.core.file_stages import Listing, RemoteFile, SourceName
 from pipeline.errors import BillferryError
 from schemas.feed import Feed
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal
 
-from pipeline.core.files import Hold
+from pipeline.core.file_stages import Hold
 from pipeline.core.totals import Totals
 from pipeline.core.values.timestamps import local_time
 

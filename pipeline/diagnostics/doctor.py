@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.core.api.responses import Answer, Failure, unanswered
-from pipeline.core.values.clock_offset import http_date
+from pipeline.core.clock_trust import http_date
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, ping_url
 from pipeline.edge.ledger import Decisions, Lineage, open_ledger

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.watermarks import Recency
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.errors import BillferryError
 from pipeline.load.ledger_access import LedgerReader, LedgerWriter
 from pipeline.load.retrying_client import Sender

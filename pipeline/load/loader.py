@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.core.api.intents import Intent
-from pipeline.core.api.scheduler import CustomerQueue, FairQueue, ScheduledRequest
+from pipeline.core.api.send_order import CustomerQueue, FairQueue, ScheduledRequest
 from pipeline.core.outcomes import OPEN
 from pipeline.load.context import LoadContext
 from pipeline.load.entity_cache import EntityCache

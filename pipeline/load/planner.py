@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core.api.intents import Entity
 from pipeline.core.api.requests import LEAF_OF, ROW, BillRequest, request_from_row
-from pipeline.core.api.scheduler import AccountGroup, CustomerQueue
+from pipeline.core.api.send_order import AccountGroup, CustomerQueue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable, sent_amounts
 from pipeline.load.ledger_access import LedgerReader

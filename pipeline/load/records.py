@@ -16,7 +16,7 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.api.requests import PATH_OF, create_body, encode
-from pipeline.core.api.scheduler import ScheduledRequest
+from pipeline.core.api.send_order import ScheduledRequest
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
 from pipeline.errors import ApiRefusesAll

@@ -13,7 +13,7 @@ from pipeline.core.api.intents import Entity
 from pipeline.core.api.ledger_changes import UpgradeOutcome, UpsertEntity
 from pipeline.core.api.requests import PATH_OF, BillRequest, Json, encode
 from pipeline.core.api.responses import Expected, Meaning
-from pipeline.core.api.scheduler import CustomerQueue
+from pipeline.core.api.send_order import CustomerQueue
 from pipeline.load.context import LoadContext
 from pipeline.load.retrying_client import Halted
 

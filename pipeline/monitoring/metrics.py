@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger import FileRow, RunRow
-from pipeline.monitoring.status import SystemStatus
+from pipeline.monitoring.system_status import SystemStatus
 from schemas.settings import Settings
 
 MEANINGS = {

@@ -18,7 +18,7 @@ from pipeline.edge.ledger import Ledger, Runs
 from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, AnotherRun, BillferryError, FeedLate, Stopped, severity
 from pipeline.monitoring.metrics import metrics_text
-from pipeline.monitoring.status import late_now, system_status
+from pipeline.monitoring.system_status import late_now, system_status
 from schemas.results import RunResult
 from schemas.settings import Settings
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.core.names import SHORT_DIGITS
 from pipeline.edge.disk import private_folder, remove_tree, scratch_folder, staged_name, sync_folder, writing
 

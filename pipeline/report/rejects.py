@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.disk import new_file, remove
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, scan_parts, with_reject_numbers
-from pipeline.report.csv_dialect import RejectsDialect
+from pipeline.report.rejects_csv import RejectsDialect
 from pipeline.report.rejects_json_lines import JsonLinesRejects
 from pipeline.report.results import rejected_rows
 

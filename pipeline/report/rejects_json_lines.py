@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 
 _TEXT = r'"(?:[^"\\]|\\.)*+"'

@@ -14,7 +14,7 @@ from typing import IO
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.prefetch import prefetched
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.core.files import CheckedFile, Hold, LandedFile
+from pipeline.core.file_stages import CheckedFile, Hold, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
 from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, severity

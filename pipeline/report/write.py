@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.disk import new_file, private_folder, private_folders
 from pipeline.report.folders import report_folder, written_whole
 from pipeline.report.html.page_facts import PageFacts

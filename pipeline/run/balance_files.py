@@ -19,7 +19,7 @@ from pipeline.core.api.watermarks import (
     tomorrow,
     watermark,
 )
-from pipeline.core.files import LandedFile, Refusal
+from pipeline.core.file_stages import LandedFile, Refusal
 from pipeline.edge.ledger import BalanceOrder, FileRow, Files, Ledger, LedgerOrigin, Lineage
 from schemas.feed import Feed
 from schemas.settings import Settings

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from pipeline.core.api.requests import PATH_OF
 from pipeline.core.api.responses import Answer, Failure
-from pipeline.core.values.clock_offset import Belief, belief, by_how_much, http_date
+from pipeline.core.clock_trust import Belief, belief, by_how_much, http_date
 from pipeline.core.values.timestamps import local_time, rfc3339
 from pipeline.edge.ledger import ConfirmedTime, Files, Ledger
 from pipeline.errors import ClockOff, ClockUnconfirmed

@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.api.requests import LEAF_OF
-from pipeline.core.files import CheckedFile
-from pipeline.core.rules import corrections
+from pipeline.core.file_stages import CheckedFile
+from pipeline.core.rules import correction_limits
 from pipeline.core.rules.line_items import KEY
 from pipeline.edge.ledger import Corrections, Files, Ledger, Sends
 from pipeline.edge.reader.checked_parts import (
@@ -88,7 +88,7 @@ def _with_bills_content(claims: pl.DataFrame) -> pl.DataFrame:
 def _contents(rows: pl.DataFrame, model: Model) -> pl.Series:
     """A hash of what is asked of the API for each record, however its file is laid out."""
     found = []
-    for *values, metadata in rows.select(corrections.CONTENT).iter_rows():
+    for *values, metadata in rows.select(correction_limits.CONTENT).iter_rows():
         stated = {key: value for key, value in json.loads(metadata or "{}").items() if value is not None}
         text = json.dumps([model, *values, stated], sort_keys=True)
         found.append(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())

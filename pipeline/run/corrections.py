@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.core.files import LandedFile, Refusal
+from pipeline.core.file_stages import LandedFile, Refusal
 from pipeline.core.outcomes import REJECTS
 from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, LedgerOriginals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pipeline.core.files import Hold
+from pipeline.core.file_stages import Hold
 from pipeline.core.release_decisions import Basis, Decision, Person, print_of
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed

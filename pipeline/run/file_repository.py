@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.core.api.watermarks import Recency
-from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile, SourceName
+from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print, same_feed

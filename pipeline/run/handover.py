@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from pipeline.collect.collect import Source
-from pipeline.core.files import SOURCES, RemoteFile, SourceName
+from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source

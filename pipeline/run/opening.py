@@ -20,12 +20,12 @@ from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report import DRY_RUNS
 from pipeline.run.balance_files import balance_files, recognised
 from pipeline.run.clock_check import Timekeeper
-from pipeline.run.collecting import Collecting, matching_of
+from pipeline.run.collect_stage import Collecting, matching_of
 from pipeline.run.context import Options, RunContext
 from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, LedgerFiles
 from pipeline.run.handover import HandOver
-from pipeline.run.loading import Loader, Loading
+from pipeline.run.load_stage import Loader, Loading
 from pipeline.run.process_file import FileProcessor
 from pipeline.run.progress import Ui
 from pipeline.run.read_only import (

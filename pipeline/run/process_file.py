@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.core.files import CheckedFile, LandedFile, Refusal, RemoteFile
+from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger import FileRow, Files, Lineage, Sends
@@ -13,14 +13,14 @@ from pipeline.edge.log import get_logger
 from pipeline.errors import BalancesOvertaken, LandedCopyForgotten, LandedCopyGone, ReportGone
 from pipeline.report import FileReport, file_facts, without_report, write_report
 from pipeline.run.context import RunContext
-from pipeline.run.correctable import BY_CHECK
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, MetFile, feed_changed
 from pipeline.run.handover import HandOver
-from pipeline.run.loading import Loading
+from pipeline.run.load_stage import Loading
 from pipeline.run.progress import check_interruptibly
 from pipeline.run.release_gate import GateKeeper, as_reported
+from pipeline.run.remember_rejects import BY_CHECK
 from pipeline.run.sources import SourceRegistry
 from schemas.results import Summary
 

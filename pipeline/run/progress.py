@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pipeline.check.check import check
-from pipeline.core.files import CheckedFile, LandedFile
-from pipeline.core.rules.corrections import Originals
+from pipeline.core.file_stages import CheckedFile, LandedFile
+from pipeline.core.rules.correction_limits import Originals
 from pipeline.report import SHOWN_REJECTS, FileReport
 from pipeline.signals import interruptible
 from schemas.settings import Limits

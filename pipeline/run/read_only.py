@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.core.api.watermarks import Recency
-from pipeline.core.files import CheckedFile, LandedFile, RemoteFile
+from pipeline.core.file_stages import CheckedFile, LandedFile, RemoteFile
 from pipeline.core.release_decisions import Decision, Fate
 from pipeline.core.rules.plausibility import Past
 from pipeline.edge.ledger import Decisions, FileRow, Files, Gate, Handover
@@ -20,7 +20,7 @@ from pipeline.errors import BillferryError, FeedLate
 from pipeline.report import FileReport, nothing_sent
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import NO_FILE, FileInWork, KnownFiles, MetFile
-from pipeline.run.loading import Loaded
+from pipeline.run.load_stage import Loaded
 from pipeline.run.release_gate import GatedFile
 from schemas.results import RunResult
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pipeline.core.files import CheckedFile, Hold, Refusal
+from pipeline.core.file_stages import CheckedFile, Hold, Refusal
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import (
     FIRST,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline.core.files import SOURCES
+from pipeline.core.file_stages import SOURCES
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger import Files, Ledger

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.collect.collect import Source
-from pipeline.core.files import SOURCES, SourceName
+from pipeline.core.file_stages import SOURCES, SourceName
 from pipeline.core.names import label_of_path
 from pipeline.edge.config import Config
 from pipeline.edge.ledger import FileRow
@@ -28,7 +28,7 @@ from pipeline.errors import (
     WorkDirGone,
 )
 from pipeline.monitoring.run_history import HeartbeatMonitor, monitored
-from pipeline.run.collecting import Work
+from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.progress import Ui

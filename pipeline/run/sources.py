@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pipeline.collect.collect import Source
 from pipeline.collect.model import Sighting, sighting_of
-from pipeline.core.files import SOURCES, RemoteFile, SourceName
+from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from schemas.settings import Settings
 
 

@@ -17,7 +17,7 @@ from pipeline.collect.collect import land_named
 from pipeline.collect.matching import Matching
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.names import label_of_path
 from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed

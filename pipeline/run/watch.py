@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pipeline.core.files import SourceName
+from pipeline.core.file_stages import SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
-from pipeline.edge.local.folder_watcher import FolderWatcher
+from pipeline.edge.local.folder_changes import FolderWatcher
 from pipeline.edge.log import get_logger
 from pipeline.errors import (
     EX_BUG,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.check.check import check
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.edge.reader.checked_parts import parts_of, with_verdicts
 from schemas.feed import Feed
 from schemas.settings import Limits

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.core.outcomes import Outcome
-from pipeline.core.rules import across_records
+from pipeline.core.rules import cross_record_rules
 from schemas.settings import Limits
 from tests.check.landing import BILLS, checked, codes, records, verdicts
 
@@ -161,8 +161,8 @@ def test_buckets_do_not_change_what_is_found(
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))
     ]
-    monkeypatch.setattr(across_records, "HASHES_PER_BUCKET", per_bucket)
-    monkeypatch.setattr(across_records, "CANDIDATES_AT_ONCE", per_bucket)
+    monkeypatch.setattr(cross_record_rules, "HASHES_PER_BUCKET", per_bucket)
+    monkeypatch.setattr(cross_record_rules, "CANDIDATES_AT_ONCE", per_bucket)
     dealt = [
         (record["codes"], record["verdict"], record["duplicate_of"])
         for record in records(checked(tmp_path, text, limits=MANY))

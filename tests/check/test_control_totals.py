@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.check.check import check
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.report import nothing_sent, write_report
 from schemas.settings import Limits

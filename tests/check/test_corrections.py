@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.check.check import check
 from pipeline.core.api.requests import Kind
-from pipeline.core.files import CheckedFile
-from pipeline.core.rules.corrections import LOADED, ORIGINALS, concerned
+from pipeline.core.file_stages import CheckedFile
+from pipeline.core.rules.correction_limits import LOADED, ORIGINALS, concerned
 from schemas.settings import Limits
 from tests.check.landing import BILLS, codes, land
 

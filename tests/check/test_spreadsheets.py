@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from schemas.settings import Limits
 from tests.check.landing import BILLS, checked, codes, records
 from tests.check.test_structure_of_files import refusal

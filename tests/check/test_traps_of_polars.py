@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from tests.check.landing import BILLS, checked, codes, records, verdicts
 
 MONEY = pl.Decimal(18, 2)

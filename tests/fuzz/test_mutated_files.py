@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.check.check import check
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.json_lines import JsonLinesFile
 from schemas.settings import Limits

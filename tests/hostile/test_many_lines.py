@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.process import run
 from pipeline.core.api.ledger_changes import StoreOutcome
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Sends
 from pipeline.edge.ledger.database import transaction

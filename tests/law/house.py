@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms do not know each other."""
 
-BELOW_EDGE = {"disk", "small_files"}
+BELOW_EDGE = {"disk", "operator_files"}
 """What every room of `edge` may use: how files are written and read on this machine."""
 
 DOORS: dict[str, tuple[str, ...]] = {
@@ -47,7 +47,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pipeline/report/html/*",),
     "prometheus_client": ("pipeline/monitoring/metrics.py",),
     "uvloop": ("pipeline/load/*",),
-    "watchfiles": ("pipeline/edge/local/folder_watcher.py",),
+    "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(
         ("http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
         (),
@@ -82,7 +82,7 @@ MAY_WRITE = (
     "pipeline/edge/disk.py",  # the door
     "pipeline/edge/local/lock.py",  # through it, with descriptors that stay open
     "pipeline/edge/ledger/database.py",  # SQLite writes by itself; its complaints are told as the door tells them
-    "pipeline/edge/small_files.py",  # opens to read alone
+    "pipeline/edge/operator_files.py",  # opens to read alone
     "pipeline/edge/local/atomic_move.py",  # moves at a source
     "pipeline/edge/local/drop_folder.py",
     "pipeline/edge/local/file_facts.py",

@@ -65,7 +65,7 @@ def test_nothing_is_named_for_nothing() -> None:
 
 SEEN_AS_UPWARD = {
     "pipeline/core/values/money.py": "from pipeline.edge.log import start_logging",
-    "pipeline/core/api/scheduler.py": "import pipeline.load",
+    "pipeline/core/api/send_order.py": "import pipeline.load",
     "pipeline/core/api/rate_limiter.py": "from pipeline import run",
     "schemas/feed.py": "from pipeline.errors import ConfigError",
     "pipeline/report/summary_text.py": "from pipeline.load.loader import load",
@@ -78,7 +78,7 @@ SEEN_AS_UPWARD = {
     "pipeline/load/retrying_client.py": "from pipeline.run.context import RunContext",
     "pipeline/edge/disk.py": "from pipeline.edge.ledger import Ledger",
     "pipeline/run/context.py": "import pipeline.cli",
-    "pipeline/monitoring/status.py": "from pipeline.run.context import RunContext",
+    "pipeline/monitoring/system_status.py": "from pipeline.run.context import RunContext",
     "pipeline/run/run_pass.py": "from pipeline.sandbox.serve import SandboxApi",
     "pipeline/run/validate.py": "from pipeline.cli.ui import TerminalUi",
     "pipeline/sandbox/api.py": "from pipeline.core.values.money import exponents",

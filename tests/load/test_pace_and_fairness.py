@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.core.api.requests import BillRequest, Party
-from pipeline.core.api.scheduler import AccountGroup, CustomerQueue, FairQueue
+from pipeline.core.api.send_order import AccountGroup, CustomerQueue, FairQueue
 from pipeline.load.retrying_client import BESIDE
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import Scripted

@@ -15,7 +15,7 @@ import pytest
 from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import SpendKey, StoreOutcome, UpsertEntity
 from pipeline.core.api.requests import BillRequest
-from pipeline.core.api.scheduler import CustomerQueue
+from pipeline.core.api.send_order import CustomerQueue
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends, open_ledger
 from pipeline.load import planner

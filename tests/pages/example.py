@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.totals import Totals

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import Totals
 from pipeline.report import OUTCOME_SCHEMA, Outcomes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.check.check import check
-from pipeline.core.files import CheckedFile, LandedFile
+from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.report import FileReport, nothing_sent, write_report
 from schemas.settings import Limits
 from tests.report.example import DRY_RUN, feed

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.errors import EX_BUG, UnbalancedReport
 from pipeline.report import nothing_sent, write_report

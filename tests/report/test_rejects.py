@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.outcomes import Outcome
 from pipeline.report import FileReport, nothing_sent, write_report
-from pipeline.report.csv_dialect import RejectsDialect
+from pipeline.report.rejects_csv import RejectsDialect
 from tests.report.example import HEADER, RUN, Row, checked_file, outcomes_of, rejected
 
 OURS = "reject_codes,reject_messages,reject_record,reject_source"

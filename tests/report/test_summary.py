@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from pipeline.core.files import Refusal
+from pipeline.core.file_stages import Refusal
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.report import FileReport, exit_status, nothing_sent, run_result, without_report, write_report
 from schemas import results as shapes

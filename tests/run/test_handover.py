@@ -17,7 +17,7 @@ from typing import Literal
 import pytest
 
 from pipeline.collect.collect import Source
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.ledger import Files, open_ledger
 from pipeline.edge.local import DropFolder
 from pipeline.edge.sftp.source import SftpSource

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.local.folder_watcher import DEBOUNCE_MS, SIGNAL_LATENCY_S
+from pipeline.edge.local.folder_changes import DEBOUNCE_MS, SIGNAL_LATENCY_S
 from tests.cli.desk import GOOD_BILLS, Desk
 from tests.cli.watcher import bill, until, watching
 from tests.servers.openssh import OpenSsh, require_sshd

@@ -32,7 +32,7 @@ def killed_at_a_commit(number: int, when: str, *words: str) -> int:
 
 def main(number: int, when: str, words: list[str]) -> int:
     from pipeline.cli import run_command
-    from pipeline.edge.ledger import corrections, database, decisions, files, group, runs, times
+    from pipeline.edge.ledger import database, decisions, files, group, rejected_records, runs, times
 
     whole, begun = database.transaction, 0
 
@@ -48,7 +48,7 @@ def main(number: int, when: str, words: list[str]) -> int:
         if is_last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for room in (corrections, database, decisions, files, group, runs, times):
+    for room in (rejected_records, database, decisions, files, group, runs, times):
         vars(room)["transaction"] = deadly
     return run_command(words)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.ledger import Files
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError

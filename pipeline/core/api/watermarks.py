@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipeline.core.api.requests import LEAF_OF
-from pipeline.core.files import LandedFile, Refusal
+from pipeline.core.file_stages import LandedFile, Refusal
 
 ORDER_DIGITS = 12
 FIRST_ORDER = 0

@@ -2,7 +2,7 @@
 
 - `catalogue.RULES` holds every code with its words; how to add one is in CONTRIBUTING.md
 - `evaluate.evaluate_rules` applies the rules over the values of one record, which `field_rules` declares
-- `across_records`, `line_items`, `corrections` compare records; `check` decides when, and hands them the records
+- `cross_record_rules`, `line_items`, `correction_limits` compare records, which `check` hands them
 - `control_totals`, `plausibility` are about whole files
 
 Nothing here reads or writes a file, and no message holds a record's value.

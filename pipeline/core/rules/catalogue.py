@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from pipeline.core.rules.correction_rules import correction_rules
+from pipeline.core.rules.correction_codes import correction_rules
 from pipeline.core.rules.field_rules import FIELD_RULES
-from pipeline.core.rules.file_rules import file_rules
+from pipeline.core.rules.file_codes import file_rules
 from pipeline.core.rules.rule import Rule
 
 API_CODE = re.compile(r"api\.[1-5][0-9]{2}\.[a-z0-9_-]+", re.ASCII)
@@ -43,7 +43,7 @@ def _record_rules() -> Iterator[Rule]:
 
 
 def _cross_record_rules() -> Iterator[Rule]:
-    """Records that contradict or repeat each other (`across_records`, `line_items`)."""
+    """Records that contradict or repeat each other (`cross_record_rules`, `line_items`)."""
     yield Rule(
         "bill_reference.contradiction",
         "appears more than once with different values; lines of one bill are added up only under feed.line_items: sum",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.core.rules.across_records import RecordFindings, differ
 from pipeline.core.rules.api_limits import MAX_AMOUNT_DUE_MINOR, MIN_AMOUNT_DUE_MINOR
+from pipeline.core.rules.cross_record_rules import RecordFindings, differ
 
 LINES_AT_ONCE = 400_000
 """Lines with all their columns that are held at once."""

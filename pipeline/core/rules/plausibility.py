@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from pipeline.core.files import Hold
+from pipeline.core.file_stages import Hold
 from pipeline.core.values.amount_spread import Spread
 from pipeline.core.values.money import exponents
 from pipeline.errors import FileRefused

@@ -11,8 +11,8 @@ from functools import cache
 
 import polars as pl
 
-from pipeline.core.values.amount_notation import notation
 from pipeline.core.values.fast_path import merge_slow_path
+from pipeline.core.values.undeclared_notation import notation
 from schemas.feed import CURRENCY_CODE, AmountFormat, SignedValue
 
 MAX_DIGITS = 18

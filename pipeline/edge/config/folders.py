@@ -11,7 +11,7 @@ from os import path as os_path
 from os import stat_result
 from pathlib import Path
 
-from pipeline.edge.small_files import check_secret, shortened, unreadable
+from pipeline.edge.operator_files import check_secret, shortened, unreadable
 from pipeline.errors import ConfigError
 
 DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")

@@ -18,7 +18,7 @@ from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
 from pipeline.edge.config.mistakes import ValueLocations, model_in, raise_all, shape_mistakes
-from pipeline.edge.small_files import NotASmallFile, read_small
+from pipeline.edge.operator_files import NotASmallFile, read_small
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
 from schemas.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipeline.edge.config.addresses import url_mistake
-from pipeline.edge.small_files import read_secret
+from pipeline.edge.operator_files import read_secret
 from pipeline.errors import ConfigError
 from schemas.settings import Settings
 

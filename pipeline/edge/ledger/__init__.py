@@ -4,30 +4,30 @@ From outside only the names below are used, over a connection of `open_ledger`; 
 Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
-- `corrections` rejected records, and the corrections that stand for them
+- `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
 - `decisions` what people decided about held files, and how far files may go
-- `balance_order` in what order balances were set
-- `outcomes` intents, ids and outcomes; `writes` their changes as few statements
+- `watermarks` in what order balances were set
+- `sends` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
-- `naming` how users name files
+- `lookup_by_name` how users name files
 - `times` the last confirmed time
 - `lineage` whether the ledger is the one that worked here last, or a copy
 - `group` commits many small changes as one
 """
 
-from pipeline.edge.ledger.balance_order import BalanceOrder
-from pipeline.edge.ledger.corrections import Corrections, LedgerOriginals
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow, Handover
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
-from pipeline.edge.ledger.naming import single_file_named
-from pipeline.edge.ledger.outcomes import Sends
+from pipeline.edge.ledger.lookup_by_name import single_file_named
+from pipeline.edge.ledger.rejected_records import Corrections, LedgerOriginals
 from pipeline.edge.ledger.runs import RunRow, Runs
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.times import ConfirmedTime
+from pipeline.edge.ledger.watermarks import BalanceOrder
 
 __all__ = [
     "FINISHED_STATES",

@@ -11,7 +11,6 @@ from typing import Any
 
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger.corrections import Corrections, settle
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.file_rows import (
     ALL_DIGITS,
@@ -21,6 +20,7 @@ from pipeline.edge.ledger.file_rows import (
     FileRow,
     Handover,
 )
+from pipeline.edge.ledger.rejected_records import Corrections, settle
 from pipeline.errors import FileRefused
 
 NEXT_LANDING = "(SELECT coalesce(max(landing), 0) + 1 FROM files)"

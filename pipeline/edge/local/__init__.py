@@ -1,6 +1,6 @@
 """Files on this machine: the drop folder, files named on the command line, and our own landed copies.
 
-From outside: `DropFolder` as a source, `landing` and `lock` for work_dir, `folder_watcher` for `watch`. Nothing here
+From outside: `DropFolder` as a source, `landing` and `lock` for work_dir, `folder_changes` for `watch`. Nothing here
 overwrites or deletes a file that somebody else put there, and a link is followed only where a person typed it.
 """
 

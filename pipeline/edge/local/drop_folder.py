@@ -14,7 +14,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.files import ASIDE, LINK, NOT_REGULAR, Listed, Listing, Oddity, RemoteFile, SourceName
+from pipeline.core.file_stages import (
+    ASIDE,
+    LINK,
+    NOT_REGULAR,
+    Listed,
+    Listing,
+    Oddity,
+    RemoteFile,
+    SourceName,
+)
 from pipeline.core.names import free_names, label, name_problem, name_set_aside, raw_name, shown_name
 from pipeline.edge.local.atomic_move import (
     ChangedMeanwhile,

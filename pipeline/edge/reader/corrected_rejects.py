@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.csv_structure import PACKED
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
 from pipeline.edge.disk import new_file
 from pipeline.edge.reader.sample import sample_of

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core import csv_structure
 from pipeline.core.csv_structure import SUBSTITUTE, CsvDialect
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused

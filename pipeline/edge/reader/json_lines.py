@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer

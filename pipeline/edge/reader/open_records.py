@@ -12,7 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-from pipeline.core.files import LandedFile, TextFormat
+from pipeline.core.file_stages import LandedFile, TextFormat
 from pipeline.core.mapping.file_names import are_json_rejects
 from pipeline.edge.reader.compressed import UnpackBudget, packing_of, refuse_archive, unpacked
 from pipeline.edge.reader.delimited import open_delimited

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.compressed import UnpackBudget, packing_of, unpacked
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.feed import AmountFormat, Feed

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pipeline.edge.small_files import read_small
+from pipeline.edge.operator_files import read_small
 from pipeline.errors import ConfigError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 
 MAX_KNOWN_HOSTS_BYTES = 16 * 2**20

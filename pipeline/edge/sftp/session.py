@@ -28,10 +28,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from pipeline.edge.operator_files import read_secret
 from pipeline.edge.sftp.client import RemoteFolderClient
 from pipeline.edge.sftp.hardened import HardenedTransport
 from pipeline.edge.sftp.known_hosts import pinned_keys
-from pipeline.edge.small_files import read_secret
 from pipeline.errors import ConfigError, NoSafeAlgorithm, SourceError, SourceUnauthorised, SourceUnreachable
 from schemas.settings import Sftp
 

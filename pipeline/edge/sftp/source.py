@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.files import (
+from pipeline.core.file_stages import (
     ASIDE,
     LINK,
     NOT_REGULAR,

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pipeline.edge.operator_files import read_small
 from pipeline.edge.sftp.known_hosts import (
     ALGORITHMS,
     MAX_KNOWN_HOSTS_BYTES,
@@ -19,7 +20,6 @@ from pipeline.edge.sftp.known_hosts import (
     match_known_hosts_line,
 )
 from pipeline.edge.sftp.session import close_transport, exchange_keys
-from pipeline.edge.small_files import read_small
 from pipeline.errors import ConfigError, NoSafeAlgorithm
 from schemas.settings import Sftp
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import OPEN, Outcome
 from pipeline.edge.reader.checked_parts import parts_of, scan_parts
 

@@ -18,7 +18,7 @@ from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
 from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
-from pipeline.report.html.template import rendered
+from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import LOADED, count, meanings, named, records, verdict
 from pipeline.report.results import Tally
 from schemas.results import ControlTotals, Summary

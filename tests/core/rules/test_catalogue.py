@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.csv_structure import DAMAGE
 from pipeline.core.rules import catalogue
-from pipeline.core.rules.across_records import UNIQUENESS
+from pipeline.core.rules.cross_record_rules import UNIQUENESS
 from pipeline.core.rules.rule import Rule
 
 CODE = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)

@@ -13,7 +13,7 @@ import pytest
 from pipeline.cli import run_command
 from pipeline.edge.config import api_key, load_config
 from pipeline.edge.ledger import open_ledger
-from pipeline.edge.small_files import read_secret
+from pipeline.edge.operator_files import read_secret
 from pipeline.errors import ConfigError
 from tests.edge.config.config_place import (
     AS_JSON,

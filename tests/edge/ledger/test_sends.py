@@ -21,7 +21,7 @@ from pipeline.core.api.ledger_changes import (
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends
-from pipeline.edge.ledger.outcomes import OUTCOME_SCHEMA
+from pipeline.edge.ledger.sends import OUTCOME_SCHEMA
 from tests.edge.ledger.conftest import intent, land
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.core.names import label, moved_name, name_problem
 from pipeline.edge.local import DropFolder, atomic_move, read_named
 from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled

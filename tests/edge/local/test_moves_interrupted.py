@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.local import DropFolder
 from pipeline.errors import SourceFileUnsettled
 from schemas.settings import Drop

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.open_records import open_records
 from schemas.settings import Limits

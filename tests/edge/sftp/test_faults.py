@@ -18,7 +18,7 @@ import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_DATA
 
-from pipeline.core.files import Oddity, RemoteFile
+from pipeline.core.file_stages import Oddity, RemoteFile
 from pipeline.core.names import label, name_problem
 from pipeline.edge.sftp import client, hardened, transfer
 from pipeline.edge.sftp.source import SftpSource

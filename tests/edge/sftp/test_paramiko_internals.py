@@ -16,7 +16,7 @@ import pytest
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from paramiko.packet import Packetizer
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.sftp import hardened
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError, SourceFileUnsettled

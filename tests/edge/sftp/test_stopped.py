@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.files import RemoteFile
+from pipeline.core.file_stages import RemoteFile
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import Stopped
 from tests.servers.places import Place

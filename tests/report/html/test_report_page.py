@@ -16,13 +16,13 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
-from pipeline.core.files import Refusal
+from pipeline.core.file_stages import Refusal
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.report import FileReport, nothing_sent, write_report
 from pipeline.report.html import page_facts
 from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
 from pipeline.report.html.page_facts import PageFacts
-from pipeline.report.html.template import MAX_ODD, MAX_SHOWN, reference, safe_text
+from pipeline.report.html.render import MAX_ODD, MAX_SHOWN, reference, safe_text
 from pipeline.report.html.wording import MEANINGS, verdict
 from schemas.results import ControlFacts, ControlTotals
 from tests.pages.example import PERSONAL, every_outcome, hostile

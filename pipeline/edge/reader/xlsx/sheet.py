@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from pipeline.core.files import LandedFile
+from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive, zip_archive
 from pipeline.edge.reader.xlsx.workbook import (

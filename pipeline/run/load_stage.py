@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.watermarks import day_of
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.ledger import GroupCommit, Ledger, Lineage, Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError
@@ -18,11 +18,11 @@ from pipeline.load import LoadJob, LoadResult, count_to_send, load_file
 from pipeline.report import Outcomes
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.context import RunContext
-from pipeline.run.correctable import Remembering, recall
 from pipeline.run.correction_claims import take
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import FileInWork, FileRepository
 from pipeline.run.release_gate import GatedFile, GateKeeper
+from pipeline.run.remember_rejects import Remembering, recall
 from schemas.results import RequestCounts
 
 log = get_logger()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.core.values.clock_offset import Belief, belief, by_how_much, http_date
+from pipeline.core.clock_trust import Belief, belief, by_how_much, http_date
 
 NOW = datetime(2026, 11, 28, 6, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

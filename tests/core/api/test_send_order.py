@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.api.requests import BillRequest, Kind, Party
-from pipeline.core.api.scheduler import AccountGroup, CustomerQueue, FairQueue, ScheduledRequest
+from pipeline.core.api.send_order import AccountGroup, CustomerQueue, FairQueue, ScheduledRequest
 
 Verdict = Literal["made", "refused", "in_doubt"]
 MAX_TURNS = 10_000

@@ -13,10 +13,10 @@ from itertools import islice
 import polars as pl
 
 from pipeline.core.api.requests import LEAF_OF, Kind
-from pipeline.core.files import Hold
+from pipeline.core.file_stages import Hold
 from pipeline.core.mapping.layout import AMOUNT
-from pipeline.core.rules import across_records, corrections
-from pipeline.core.rules.corrections import COMPARED, FACTOR, Originals
+from pipeline.core.rules import correction_limits, cross_record_rules
+from pipeline.core.rules.correction_limits import COMPARED, FACTOR, Originals
 from pipeline.core.values.money import plain
 from pipeline.edge.reader.checked_parts import Parts, scan_parts
 from pipeline.errors import FileRefused
@@ -69,7 +69,7 @@ class Review:
     _seen: list[pl.Series] = field(default_factory=list)
     """Numbers of the original's records that accepted ones of this file stand for."""
 
-    def run(self) -> across_records.RecordFindings:
+    def run(self) -> cross_record_rules.RecordFindings:
         """What is found against records, in addition to what was found before; `holds` and `notes` are set then.
 
         Raises:
@@ -78,7 +78,7 @@ class Review:
         if not self.numbered:
             self._number()
         loaded = self._loaded_elsewhere()
-        found = [across_records.no_findings()]
+        found = [cross_record_rules.no_findings()]
         for part in range(len(self.parts.bounds())):
             found += self._part(part, loaded)
         if self.lines:
@@ -87,7 +87,7 @@ class Review:
         self.notes = tuple(self._notes())
         return pl.concat(found)
 
-    def _incomplete(self) -> across_records.RecordFindings:
+    def _incomplete(self) -> cross_record_rules.RecordFindings:
         """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
         given = scan_parts(*self.parts.paths()).select("record", "line", "reject_record").collect()
         lacking = self.originals.incomplete(given["reject_record"])
@@ -140,12 +140,12 @@ class Review:
             for path in self.parts.paths()
         ]
         mine = pl.concat(hashes).unique() if hashes else pl.Series(dtype=pl.UInt64)
-        found = [pl.DataFrame(schema=corrections.LOADED)]
+        found = [pl.DataFrame(schema=correction_limits.LOADED)]
         for some in self.originals.loaded():
             found.append(some.filter(pl.col("reference").hash(_HASH_SEED).is_in(mine.implode())))
         return pl.concat(found)
 
-    def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[across_records.RecordFindings]:
+    def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[cross_record_rules.RecordFindings]:
         """What is wrong with the records of one part as corrections, as `RecordFindings`; `_compare` sees the
         others.
         """
@@ -154,7 +154,7 @@ class Review:
             scan_parts(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
         )
         values = rows.collect()
-        both = corrections.compared(values, self.originals.rejected(values["reject_record"]))
+        both = correction_limits.compared(values, self.originals.rejected(values["reject_record"]))
         leaf = f"{self._kind}_reference"
         elsewhere = (
             both.filter("known", ~pl.col("taken"))
@@ -164,7 +164,7 @@ class Review:
         )
         wrong = {
             "record.not_rejected_there": ~pl.col("known") | pl.col("record").is_in(elsewhere.implode()),
-            "correction.spreadsheet": corrections.mangled(both),
+            "correction.spreadsheet": correction_limits.mangled(both),
         }
         for code, bad in wrong.items():
             yield both.filter(bad).select(
@@ -189,18 +189,18 @@ class Review:
         """Collect what a person must look at before these records are sent: see `_holds`."""
         self._changed.add(
             int(sum(good[f"{name}:changed"].sum() for name in COMPARED)),
-            corrections.changes(good, amount=AMOUNT[self.model]),
+            correction_limits.changes(good, amount=AMOUNT[self.model]),
         )
         if self.originals.missed_some:
             leaf = f"{self._kind}_reference"
-            renamed = good.filter(corrections.perhaps_renamed(leaf))
-            self._perhaps_made.add(renamed.height, corrections.references(renamed, leaf))
-        unusual = corrections.out_of_proportion(good, self.originals.medians)
+            renamed = good.filter(correction_limits.perhaps_renamed(leaf))
+            self._perhaps_made.add(renamed.height, correction_limits.references(renamed, leaf))
+        unusual = correction_limits.out_of_proportion(good, self.originals.medians)
         self._out_of_proportion_count += unusual.height
         if len(self._out_of_proportion) < SHOWN_AMOUNTS:
             self._out_of_proportion.append(unusual.head(SHOWN_AMOUNTS))
         known = pl.col("currency").is_in(list(self.originals.medians))
-        self._unmeasured += good.filter(corrections.unlike() & ~known).height
+        self._unmeasured += good.filter(correction_limits.unlike() & ~known).height
 
     def _holds(self) -> Iterable[Hold]:
         """Reasons to hold the file, each once, with all that it is about."""

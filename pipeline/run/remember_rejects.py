@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
-from pipeline.core.rules import corrections
-from pipeline.core.rules.corrections import COMPARED
+from pipeline.core.rules import correction_limits
+from pipeline.core.rules.correction_limits import COMPARED
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Sends
 from pipeline.errors import ConfigError
 from pipeline.report import write_results
@@ -54,7 +54,7 @@ class Remembering:
         """Their values, and what their codes are about: those of the API are about no column."""
         rejects = rows.filter(pl.col("outcome").is_in([outcome.value for outcome in REJECTS]))
         codes = pl.when(outcome=Outcome.REJECTED.value).then("codes")
-        return rejects.select("record", *COMPARED, corrections.concerned(codes, self.checked.own_names))
+        return rejects.select("record", *COMPARED, correction_limits.concerned(codes, self.checked.own_names))
 
     def end(self) -> None:
         """Once the report has been written: relate what is remembered, so that corrections find it."""

@@ -16,8 +16,8 @@ import polars as pl
 from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.rules.across_records import UNIQUENESS, Uniqueness
-from pipeline.core.rules.corrections import COMPARED, LOADED, ORIGINALS, TAKEN
+from pipeline.core.rules.correction_limits import COMPARED, LOADED, ORIGINALS, TAKEN
+from pipeline.core.rules.cross_record_rules import UNIQUENESS, Uniqueness
 from pipeline.core.rules.plausibility import MOST_COMPARED
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.writes import write

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from pipeline.core.files import CheckedFile
+from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
 
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")

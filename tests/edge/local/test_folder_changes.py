@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.local.folder_watcher import DEBOUNCE_MS, FolderWatcher
+from pipeline.edge.local.folder_changes import DEBOUNCE_MS, FolderWatcher
 
 
 def settled(changes: FolderWatcher) -> None:

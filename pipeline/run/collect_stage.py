@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.collect.collect import Source, collect, control_of, land, land_named
 from pipeline.collect.matching import Matching
 from pipeline.collect.model import Collected, Found, RememberedFile, sighting_row
-from pipeline.core.files import LandedFile, RemoteFile
+from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages
 from pipeline.edge.local.landing import staging
 from pipeline.edge.log import get_logger

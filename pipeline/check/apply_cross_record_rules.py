@@ -13,9 +13,9 @@ from functools import partial
 import polars as pl
 
 from pipeline.core.mapping.layout import Layout
-from pipeline.core.rules import across_records, line_items
-from pipeline.core.rules.across_records import PRINT, RecordFindings, Uniqueness
+from pipeline.core.rules import cross_record_rules, line_items
 from pipeline.core.rules.catalogue import rule_message
+from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness
 from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
 
@@ -25,7 +25,7 @@ class CrossRecordRules:
     """The rules across the records of one file, every record of which has been checked by itself. Use `run` once.
 
     `is_trailer`: whether the text of the last record is the declared trailer, which is not a record. `seed`: of
-    hashes, from `across_records.seed_of`.
+    hashes, from `cross_record_rules.seed_of`.
     """
 
     file: Records
@@ -42,18 +42,18 @@ class CrossRecordRules:
         columns.
         """
         model, paths = self.layout.feed.model, self.parts.paths()
-        one_by_one, found = [scan_parts(path) for path in paths], [across_records.no_findings()]
+        one_by_one, found = [scan_parts(path) for path in paths], [cross_record_rules.no_findings()]
         rules = (
-            *across_records.UNIQUENESS[model],
-            *across_records.collisions(self.layout.derived_references()),
+            *cross_record_rules.UNIQUENESS[model],
+            *cross_record_rules.collisions(self.layout.derived_references()),
         )
         for rule in (rule for rule in rules if not rule.repeats):
-            candidates = across_records.candidate_hashes(one_by_one, rule, seed=self.seed)
-            found += across_records.contradictions(scan_parts(*paths), rule, candidates, seed=self.seed)
+            candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
+            found += cross_record_rules.contradictions(scan_parts(*paths), rule, candidates, seed=self.seed)
         contradicting = pl.concat(found)
         write_findings(self.parts, contradicting, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
-            candidates = across_records.candidate_hashes(one_by_one, rule, seed=self.seed)
+            candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
             count = self._write_repeated(rule.key, candidates)
             if self.layout.feed.line_items is not None:
                 self._bill_lines(candidates, count, identical=self.layout.feed.line_items.identical == "sum")
@@ -93,12 +93,12 @@ class CrossRecordRules:
         """
         repeated = scan_parts(*self.parts.repeated()).filter(~pl.col("record").is_in(already.implode()))
         found = [
-            across_records.no_findings(),
-            *across_records.contradictions(repeated, rule, candidates, seed=self.seed),
+            cross_record_rules.no_findings(),
+            *cross_record_rules.contradictions(repeated, rule, candidates, seed=self.seed),
         ]
         contradicting = pl.concat(found)["record"].unique()
         good = repeated.join(findings_of(*self.parts.paths()).select("record"), on="record", how="anti")
-        found += across_records.duplicates(good, rule, candidates, contradicting, seed=self.seed)
+        found += cross_record_rules.duplicates(good, rule, candidates, contradicting, seed=self.seed)
         write_findings(self.parts, pl.concat(found), self.layout)
 
     def _bill_lines(self, candidates: pl.Series, count: int, *, identical: bool) -> None:
@@ -125,10 +125,12 @@ class CrossRecordRules:
         """Sentences about accepted records: how many differ in what, never which."""
         paths, feed, derived = self.parts.paths(), self.layout.feed, self.layout.derived_references()
         one_by_one = [accepted(path) for path in paths]
-        notes = [*across_records.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
-        notes += across_records.replaced_notes(scan_parts(*paths), derived if feed.reference_replace else ())
+        notes = [*cross_record_rules.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
+        notes += cross_record_rules.replaced_notes(
+            scan_parts(*paths), derived if feed.reference_replace else ()
+        )
         if feed.due_before_bill_date == "note":
-            notes += across_records.early_due_notes(accepted(*paths))
+            notes += cross_record_rules.early_due_notes(accepted(*paths))
         return notes
 
 
@@ -148,14 +150,14 @@ def write_findings(
             continue
         findings = parts.findings(number)
         if not mine.is_empty():
-            findings = across_records.merge_findings(
+            findings = cross_record_rules.merge_findings(
                 findings, mine, partial(rule_message, own_names=layout.own_names)
             )
         if not following.is_empty():
             places = (
                 scan_parts(parts.paths()[number]).select(pl.col("record").cast(pl.UInt32), "line").collect()
             )
-            findings = across_records.add_bill_lines(
+            findings = cross_record_rules.add_bill_lines(
                 findings, following.join(places, on="record", maintain_order="left")
             )
         parts.write_findings(number, findings)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.core.files import SOURCES, Listing
+from pipeline.core.file_stages import SOURCES, Listing
 from pipeline.core.mapping.file_names import is_ignored
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
