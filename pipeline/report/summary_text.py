@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.core.names import printable
-from pipeline.core.outcomes import REJECTS
+from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.results import RejectedRow
@@ -32,10 +32,10 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
         yield f"  {summary.refusal.code}: {summary.refusal.message}"
     yield from _held(summary)
     if summary.records.total:
-        yield f"  records: {_counts(summary.records)}"
+        yield f"  records: {_counts(summary)}"
     for currency, amounts in summary.amounts_minor.items():
         if any(amounts.parts().values()):
-            yield f"  {_amounts(currency, amounts)}"
+            yield f"  {_amounts(summary, currency, amounts)}"
     if summary.amount_unreadable:
         yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
     if summary.control is not None and summary.control.declared == summary.control.counted:
@@ -86,20 +86,32 @@ def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
         yield f"  and {grouped(left)} more, all in {file}"
 
 
-def _counts(records: Breakdown) -> str:
-    parts = (f"{grouped(count)} {_words(outcome)}" for outcome, count in records.parts().items() if count)
-    return f"{grouped(records.total)} = {' + '.join(parts)}"
+def _counts(summary: Summary) -> str:
+    parts = [
+        f"{grouped(count)} {_outcome_words(summary, outcome)}"
+        for outcome, count in summary.records.parts().items()
+        if count
+    ]
+    return f"{grouped(summary.records.total)} = {' + '.join(parts)}"
 
 
-def _amounts(currency: str, amounts: Breakdown) -> str:
+def _amounts(summary: Summary, currency: str, amounts: Breakdown) -> str:
     name = "unreadable currency" if currency == UNREADABLE_CURRENCY else "amount"
     parts = [
-        f"{format_amount(currency, part)} {_words(outcome)}"
+        f"{format_amount(currency, part)} {_outcome_words(summary, outcome)}"
         for outcome, part in amounts.parts().items()
         if part
     ]
     total = f"{name}: {format_amount(currency, amounts.total)}"
     return f"{total} = {' + '.join(parts)}" if parts else total
+
+
+def _outcome_words(summary: Summary, outcome: str) -> str:
+    """An outcome in plain words: of a file that is only checked, records that were not attempted are ready to load."""
+    if outcome != Outcome.NOT_ATTEMPTED:
+        return _words(outcome)
+    checked_only = summary.state in {FileState.VALIDATED, FileState.VALIDATED_WITH_REJECTS}
+    return "ready to load" if checked_only else "not sent"
 
 
 def _words(name: str) -> str:
@@ -130,7 +142,7 @@ def outcome_table(
                 _sum(currency, getattr(parts, outcome)) if getattr(parts, outcome) else ""
                 for currency, parts in amounts.items()
             ]
-            rows.append([_words(outcome), grouped(count), *sums])
+            rows.append([_outcome_words(summary, outcome), grouped(count), *sums])
     return lines, rows
 
 

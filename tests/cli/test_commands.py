@@ -276,4 +276,4 @@ def test_init_tells_a_command_that_can_be_copied_also_where_a_name_has_blanks(de
     desk.put("Export May.csv", "Member;Invoice;Premium\nC1;B1;10,00\n")
     said = desk.spawn("init", "--from", "Export May.csv", "may.yaml")
     assert said.exit_status == 0
-    assert said.stderr.endswith("then: billferry validate 'Export May.csv' --config may.yaml\n")
+    assert said.stderr.endswith("then run: billferry validate 'Export May.csv' --config may.yaml\n")

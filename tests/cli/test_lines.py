@@ -64,7 +64,7 @@ def test_the_head_of_a_file_is_one_line_where_that_is_possible(width: int) -> No
 @given(st.integers(1, 6), st.integers(12, 120))
 def test_a_table_keeps_every_cell_and_its_rows_whole(currencies: int, width: int) -> None:
     heads = [f"C{number:02}" for number in range(currencies)]
-    rows = [["outcome", "records", *heads], ["not attempted", "1 234 567", *["12 345 678.00"] * currencies]]
+    rows = [["outcome", "records", *heads], ["not sent", "1 234 567", *["12 345 678.00"] * currencies]]
     lines = aligned(rows, width)
     assert [line for line in lines if "records" in line] == [lines[0]]
     shown = " ".join(lines)

@@ -48,7 +48,7 @@ def test_the_fixture_is_of_the_version_before(live: World) -> None:
 def test_its_config_is_read_without_a_word(live: World) -> None:
     said = live.command("validate", live.folder / "archive" / f"{REJECTED}.88f87ebb", "--feed", "bills")
     assert said.exit_status == 1, said.stderr
-    assert "records: 3 = 1 rejected + 2 not attempted" in said.stderr
+    assert "records: 3 = 1 rejected + 2 ready to load" in said.stderr
     assert "config.yaml" not in said.stderr
 
 
