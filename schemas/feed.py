@@ -171,6 +171,36 @@ class LineItems(Shape):
     """Lines that are equal in every column: `reject` their bill, since one may be a repeat, or `sum` them as well."""
 
 
+class HeaderPlace(Shape):
+    """Where the header is: one of the keys."""
+
+    row: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """The line of the file, or the row of the sheet, counted from 1."""
+    starts_with: Annotated[list[str], Field(min_length=1)] | None = None
+    """The names of its first columns: the first line that begins with them is the header."""
+
+    none: Literal[True] | None = None
+    """There is no header: `names` has the names of the columns."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HeaderPlace:
+        if sum(key is not None for key in (self.row, self.starts_with, self.none)) != 1:
+            raise ValueError("header needs one of row, starts_with and none")
+        return self
+
+
+class Footer(Shape):
+    """Lines at the end of a file that are no records."""
+
+    starts_with: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    """How such lines begin: a text, or a list of texts."""
+
+    @field_validator("starts_with", mode="before")
+    @classmethod
+    def _one_is_short(cls, texts: object) -> object:
+        return [texts] if isinstance(texts, str) else texts
+
+
 class Feed(Shape):
     """One kind of bill file."""
 
@@ -216,6 +246,19 @@ class Feed(Shape):
     """The text encoding. A byte order mark is accepted. No effect on XLSX."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between two fields."""
+    header: HeaderPlace | None = None
+    """Where the header is, if not in the first line (of a sheet: the first filled row). Lines above it are not read; a
+    note counts them. `none` (short for `{none: true}`): the file has no header, and `names` has the names of its
+    columns.
+    """
+    names: Annotated[list[str], Field(min_length=1)] | None = None
+    """With `header: none`, the names of all columns, in order; `""` for a column that is not read."""
+    footer: Footer | None = None
+    """Lines at the end of its files that are not records, such as `{starts_with: Total}`; a note counts them."""
+    blank_records: Literal["reject", "skip"] = "reject"
+    """Whether blank lines between records, and lines of nothing but delimiters, are rejected, or skipped and counted in
+    a note. At the end of a file they are never records.
+    """
     unmapped: Literal["ignore", "metadata"] = "ignore"
     """Whether unmapped source columns are ignored with a note, or kept as metadata of the record's own object."""
     control: Control | None = None
@@ -246,6 +289,16 @@ class Feed(Shape):
     @classmethod
     def _sum_is_short(cls, line_items: object) -> object:
         return {"sum": True} if line_items == "sum" else line_items
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _none_is_short(cls, header: object) -> object:
+        return {"none": True} if header == "none" else header
+
+    @property
+    def has_header(self) -> bool:
+        """Whether its files have a header."""
+        return self.header is None or self.header.none is None
 
     @field_validator("match")
     @classmethod

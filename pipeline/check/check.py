@@ -32,6 +32,7 @@ from pipeline.core.values.amount_spread import Spread, spreads
 from pipeline.edge.reader.checked_parts import Parts, findings_of, scan_parts, sent_amounts, with_verdicts
 from pipeline.edge.reader.corrected_rejects import with_detected_dialect
 from pipeline.edge.reader.open_records import BillFile, Records, open_records
+from pipeline.edge.reader.record_batches import Unread
 from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
 from schemas.settings import Limits
@@ -109,13 +110,7 @@ class _Check:
         """
         self.file = open_records(self.landed, self.limits, self.workspace)
         self.notes += self.file.notes
-        layout = lay_out(
-            self.landed.feed,
-            self.file.records.names,
-            self.landed.name_parts,
-            file_name=self.landed.name,
-            rejects_of=self.landed.rejects_of,
-        )
+        layout = self._lay_out(self.file)
         self._refuse_unattributed_rejects(self.file.records.names)
         self.notes += layout.notes
         self.own_names = layout.own_names
@@ -134,24 +129,50 @@ class _Check:
         self._refuse_for_rejects()
         self.spreads = spreads(sent_amounts(*self.parts.paths())) if self.parts.paths() else ()
 
+    def _lay_out(self, file: BillFile) -> Layout:
+        """The feed fitted to the header. Raises FileRefused, with the line that looks more like a header, if any."""
+        try:
+            return lay_out(
+                self.landed.feed,
+                file.records.names,
+                self.landed.name_parts,
+                file_name=self.landed.name,
+                rejects_of=self.landed.rejects_of,
+            )
+        except FileRefused as refused:
+            hint = file.header_hint() if self.landed.rejects_of is None else None
+            if hint is None:
+                raise
+            problem = refused.facts["problem"]
+            raise FileRefused(
+                name=self.landed.name, rule=refused.rule, problem=problem, remedy=hint
+            ) from refused
+
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         """Read, map, check and write every record, some batches ahead (`prefetched`): parsing and checking are
         parallel.
 
         `hashed` is summed here because the column need not be mapped, and is not kept.
         """
-        batches = file.batches(progress=progress, is_trailer=self._take_trailer)
+        unread = Unread()
+        batches = file.batches(progress=progress, is_trailer=self._take_trailer, unread=unread)
         positions = layout.positions()
         digits = self._hash_digits(layout)
 
-        def write(numbered: tuple[int, pl.DataFrame]) -> int:
+        def write(numbered: tuple[int, pl.DataFrame]) -> tuple[int, int]:
             number, batch = numbered
             fields = file.fields(batch, positions)
             self.parts.write(number, evaluate_rules(canonical(fields, layout), layout))
-            return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0
+            harmless = fields["damage"].null_count() - batch["damage"].null_count()
+            return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0, max(0, harmless)
 
-        hashed = sum(prefetched(write, ((self.parts.reserve(), batch) for batch in batches)))
+        hashed = controls = 0
+        for its_hash, harmless in prefetched(write, ((self.parts.reserve(), batch) for batch in batches)):
+            hashed, controls = hashed + its_hash, controls + harmless
         self.hashed = hashed % 10**digits if digits else None
+        self.notes += unread.notes()
+        if controls:
+            self.notes.append(f"control characters in columns that are not read: records: {controls}")
 
     def _refuse_unattributed_rejects(self, names: Iterable[str]) -> None:
         """A rejects file that does not say where it came from would be taken for a bill file of its own."""
@@ -182,10 +203,14 @@ class _Check:
         control = self.landed.feed.control
         if control is None or control.marker is None or self.landed.rejects_of is not None:
             return False
-        if not is_trailer(text, control.marker, self.landed.feed.delimiter):
+        if not is_trailer(text, control.marker, self._delimiter()):
             return False
         self.trailer = text
         return True
+
+    def _delimiter(self) -> str:
+        """The feed's, unless the file states its own."""
+        return (self.file and self.file.delimiter) or self.landed.feed.delimiter
 
     def _hash_digits(self, layout: Layout) -> int | None:
         """Digits of the hash total that the feed declares; a corrected rejects file has none."""
@@ -205,7 +230,8 @@ class _Check:
         self.totals = totals = self._totals()
         hashed = self.hashed or 0 if feed.control.hash_total else None
         self.control = ControlFacts(counted=counted_totals(totals, hashed))
-        declared = declared_totals(feed, name, trailer=self.trailer, sidecar=self.landed.control)
+        as_read = feed.model_copy(update={"delimiter": self._delimiter()})
+        declared = declared_totals(as_read, name, trailer=self.trailer, sidecar=self.landed.control)
         self.control = ControlFacts(declared=declared, counted=self.control.counted)
         if declared is None:
             self.notes.append("it declares no control totals, so nothing confirms that it is complete")
@@ -311,6 +337,7 @@ class _Check:
             checked,
             header=self.file.header,
             line_end=self.file.line_end,
+            delimiter=self.file.delimiter,
             byte_order_mark=self.file.text.byte_order_mark,
             codec=self.file.text.codec,
             text_format=self.file.text_format,

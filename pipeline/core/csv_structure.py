@@ -16,8 +16,10 @@ import polars as pl
 
 from pipeline.errors import FileRefused
 
-SUBSTITUTE = "\x1a"
-"""U+001A, which stands for a byte that cannot be decoded (Source: ISO 646)."""
+SUBSTITUTE = "\x15"
+"""U+0015 (negative acknowledge), which stands for a byte that cannot be decoded. No program is known to write it into
+text; U+001A, which ISO 646 has for this, ends the files of DOS.
+"""
 
 GZIP = b"\x1f\x8b"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -37,6 +39,7 @@ DAMAGE = (
     "record.value_type",
 )
 """What is wrong with the structure of a record. The last three are about JSON alone."""
+BLANK, CONTROL = DAMAGE.index("record.blank"), DAMAGE.index("record.control_characters")
 
 
 def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
@@ -76,6 +79,11 @@ class CsvDialect:
     width: int
     """Fields of a whole record."""
     max_record_bytes: int
+
+    @property
+    def stray_end(self) -> str:
+        """The other line end, which outside quotes is a control character."""
+        return "\r" if self.line_end == "\n" else "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,7 @@ def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan
     the others alone. A record that the end of `lines` cuts is left out (`Scan.open_line`): the next batch begins with
     it.
     """
-    lines = lines.with_columns(plain=pl.col("text").str.contains(_plain(dialect)))
+    lines = lines.with_columns(plain=_first_look(lines, dialect))
     quoted = lines.filter(~pl.col("plain") & pl.col("text").str.contains('"', literal=True))
     spans, damaged, open_line = _spans(quoted, dialect, final=final, size_bytes=int(lines["end"][-1]))
     if open_line is not None:
@@ -177,6 +185,23 @@ def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan
     records = _join(lines, spans, dialect.line_end)
     odd = _with_damage(records.filter(~pl.col("plain")), damaged, dialect)
     return Scan(records.drop("plain").join(odd, on="line", how="left", maintain_order="left"), open_line)
+
+
+def _first_look(lines: pl.DataFrame, dialect: CsvDialect) -> pl.Series:
+    """Whether each line is a whole record without quotes, damage, and is not empty."""
+    plain = lines["text"].str.contains(_plain(dialect))
+    short = lines.filter(_is_short(dialect)).filter(_is_empty(dialect))
+    return plain if short.is_empty() else plain & ~lines["line"].is_in(short["line"].implode())
+
+
+def _is_short(dialect: CsvDialect) -> pl.Expr:
+    """Of lines and records: whether there is hardly more than delimiters. Nearly free, where patterns are not."""
+    return pl.col("end") - pl.col("start") <= 4 * dialect.width + 16
+
+
+def _is_empty(dialect: CsvDialect) -> pl.Expr:
+    """Whether a short line has nothing but delimiters and spaces, however many."""
+    return pl.col("text").str.contains(f"^[{re.escape(dialect.delimiter)} ]*$")
 
 
 @cache
@@ -263,8 +288,11 @@ def _join(lines: pl.DataFrame, spans: list[tuple[int, int]], line_end: str) -> p
 
 
 def _with_damage(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDialect) -> pl.DataFrame:
-    """`line` and `damage`: by quotes, or by what every record must be: filled, decodable, free of controls, as wide
-    as the header."""
+    """`line` and `damage`: by quotes, or by what every record must be: filled, decodable, as wide as the header, free
+    of controls.
+
+    Controls come last, so that a record that has them can be parsed: in a column that nothing reads they do no harm.
+    """
     marks = pl.DataFrame(
         {"line": list(damaged), "damage": list(damaged.values())},
         schema={"line": pl.Int64, "damage": pl.UInt8},
@@ -274,21 +302,25 @@ def _with_damage(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDia
     text = pl.col("text")
     quoted = text.str.contains('"', literal=True)
     outside = pl.when(quoted).then(text.str.replace_all('(?s)"(?:[^"]|"")*"', "")).otherwise(text)
-    blank = text.str.strip_chars(" ") == "" if dialect.delimiter != " " else text == ""
-    stray_end = outside.str.contains("\r" if dialect.line_end == "\n" else "\n", literal=True)
+    blank = (text.str.strip_chars(" ") == "") | (_is_short(dialect) & _is_empty(dialect))
+    mark = re.escape(dialect.delimiter)
+    nothing = _is_short(dialect) & text.str.contains(f'^(?:""[{mark} ]|""$|[{mark} ])*$')
+    stray_end = outside.str.contains(dialect.stray_end, literal=True)
     width = outside.str.count_matches(dialect.delimiter, literal=True) + 1
     damage = (
         pl.when(blank)
-        .then(DAMAGE.index("record.blank"))
+        .then(BLANK)
         .when(text.str.contains(SUBSTITUTE, literal=True))
         .then(DAMAGE.index("record.undecodable"))
         .when(pl.col("damage").is_not_null())
         .then(pl.col("damage"))
-        .when(text.str.contains(shapes.control) | stray_end)
-        .then(DAMAGE.index("record.control_characters"))
+        .when(nothing)
+        .then(BLANK)
         .when(width < dialect.width)
         .then(DAMAGE.index("record.too_few_fields"))
         .when(width > dialect.width)
         .then(DAMAGE.index("record.too_many_fields"))
+        .when(text.str.contains(shapes.control) | stray_end)
+        .then(CONTROL)
     )
     return records.select("line", damage=damage.cast(pl.UInt8))

@@ -143,6 +143,8 @@ class CheckedFile:
     byte_order_mark: bytes = b""
     codec: str = "utf-8"
     """Encoding of the text as Python calls it, with its byte order."""
+    delimiter: str = ""
+    """Between the fields of its text; empty where that is the feed's."""
     text_format: TextFormat = "csv"
     plain_copy: Path | None = None
     """Our unpacked copy, or the CSV of a spreadsheet; None where the landed file itself is the text."""

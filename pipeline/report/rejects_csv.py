@@ -35,10 +35,9 @@ class RejectsDialect:
     @classmethod
     def of(cls, checked: CheckedFile) -> RejectsDialect:
         """The dialect that a file was read in."""
-        feed = checked.landed.feed
         return cls(
             header=checked.header,
-            delimiter=feed.delimiter,
+            delimiter=checked.delimiter or checked.landed.feed.delimiter,
             encoding=checked.codec,
             line_end=checked.line_end,
             source=checked.landed.short_name,

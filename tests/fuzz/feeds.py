@@ -181,7 +181,16 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
         "max_rejects": chance.choice([0, 3]),
         "on_reject": chance.choice(["load_rest", "refuse_file"]),
         "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1"]),
+        **random_header(chance),
     }
+
+
+def random_header(chance: random.Random) -> dict[str, Any]:
+    """Where the header is; it fits the random files sometimes."""
+    place = chance.choice(["row", "starts_with", "none"])
+    if place == "none":
+        return {"header": "none", "names": [*SOURCES, *chance.choice([[], [""], ["", ""]])]}
+    return {"header": {place: chance.choice([1, 2, 3]) if place == "row" else list(SOURCES[:2])}}
 
 
 def random_facts(chance: random.Random) -> dict[str, Any]:
@@ -214,6 +223,8 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
             "unmapped": "metadata",
             "expected_codes": chance.sample(RECORD_CODES, 2),
             "may_be_empty": True,
+            "blank_records": "skip",
+            "footer": {"starts_with": chance.choice(["T", "Total", ["x", "C"], '"'])},
             "release": chance.choice(["always", "first", "never"]),
             "unusual": "load",
         },
@@ -276,11 +287,20 @@ def _written(
     else:
         text = io.StringIO(newline="")
         writer = csv.writer(text, delimiter=feed.delimiter, lineterminator=chance.choice(["\n", "\r\n"]))
+        text.write(chance.choice(["", "", "", "sep=;\r\n", f"sep={feed.delimiter}\n", "title\n", "\n\n"]))
         writer.writerows([header, *rows])
         if chance.random() < 0.3:
             text.write(
                 chance.choice(
-                    ["T", "T,2,10.00", f"T{feed.delimiter}{len(rows)}{feed.delimiter}10.00", "\n\n", '"']
+                    [
+                        "T",
+                        "T,2,10.00",
+                        f"T{feed.delimiter}{len(rows)}{feed.delimiter}10.00",
+                        "\n\n",
+                        '"',
+                        "\x1a",
+                        3 * f"{feed.delimiter}\n",
+                    ]
                 )
             )
         codec = feed.encoding if chance.random() < 0.9 else "utf-8"

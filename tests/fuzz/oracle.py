@@ -63,28 +63,37 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 
 def _delimited(text: str, delimiter: str, needed: Collection[str]) -> list[int] | None:
+    text = text.removesuffix("\x1a")  # where DOS ends a text
     end, size = _header_end(text)
     header = text[:end]
-    if set(header) & {"\0", "\x1a", "\ufffd"}:
+    if set(header) & {"\0", "\ufffd"}:
         return None
     try:
         rows = list(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     names = [name.strip() for name in rows[0]] if len(rows) == 1 else []
-    if not names or len(set(names)) != len(names) or not set(needed) <= set(names):
+    if not names or any(names.count(name) != 1 for name in needed):
         return None
     line_end = "\r" if text[end : end + size] == "\r" else "\n"
     body = text[end + size :].rstrip("\r\n")
     line = 1 + len(re.findall("\r\n|\r|\n", text[: end + size] or "\n")) - (0 if size else 1)
-    starts = []
+    starts, filled = [], 0
     while body:
         starts.append(line)
         length = _record(body, delimiter, line_end)
         taken = body[:length]
+        filled = filled if _is_nothing(taken, delimiter, len(names)) else len(starts)
         line += taken.count(line_end) + 1
         body = body[length + 1 :]
-    return starts
+    return starts[:filled]
+
+
+def _is_nothing(text: str, delimiter: str, width: int) -> bool:
+    """Whether a record has nothing but delimiters, spaces and empty quotes; a longer one is taken for a record."""
+    text = text.removesuffix("\r")
+    rest = re.sub(f'""(?=[{re.escape(delimiter)} ]|\\Z)', "", text)
+    return not text.strip(" ") or (not rest.strip(f"{delimiter} ") and len(text) <= 4 * width + 16)
 
 
 def _header_end(text: str) -> tuple[int, int]:
@@ -129,7 +138,9 @@ def _json_lines(text: str, needed: Collection[str]) -> list[int] | None:
     if "\0" in text[:4]:
         return None
     line_end = "\r" if "\r" in text and "\n" not in text else "\n"
-    lines = text.rstrip("\r\n").split(line_end)
+    lines = text.removesuffix("\x1a").rstrip("\r\n").split(line_end)
+    while not lines[-1].strip():
+        lines.pop()
     keys: set[str] = set()
     for line in lines:
         keys |= _keys(line.removesuffix("\r") if line_end == "\n" else line)
@@ -148,7 +159,7 @@ def _keys(line: str) -> set[str]:
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, UnicodeError):
         return set()
-    if not isinstance(found, dict) or set(line) & {"\ufffd", "\x1a"}:
+    if not isinstance(found, dict) or set(line) & {"\ufffd"}:
         return set()
     return {key.strip() for key in found}
 
@@ -195,4 +206,5 @@ def _sheet(archive: zipfile.ZipFile, needed: Collection[str]) -> list[int] | Non
             filled[number] = cells
     if not filled or not set(needed) <= {name.strip() for name in filled[min(filled)]}:
         return None
-    return list(range(min(filled) + 1, max(filled) + 1))
+    last = max(number for number, cells in filled.items() if any(cell.strip(" ") for cell in cells))
+    return list(range(min(filled) + 1, last + 1))

@@ -105,6 +105,60 @@ def test_a_list_of_columns_for_an_amount_is_a_config_error_and_debit_and_credit_
     )
 
 
+@case("trailing_delimiter_in_rows_only")
+def test_a_delimiter_at_the_end_of_every_row_is_no_field(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validated("sparda.csv", capsys, 0)["amounts_minor"]["EUR"]["total"] == 2100
+
+
+@case("empty_trailing_columns")
+def test_columns_without_a_name_do_no_harm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validated("excel.csv", capsys, 0)["records"]["not_attempted"] == 1
+
+
+@case("excel_empty_lines")
+def test_lines_of_delimiters_at_the_end_are_no_records(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validated("excel.csv", capsys, 0)["records"]["total"] == 1
+
+
+@case("ctrl_z")
+def test_the_end_of_file_of_dos_is_no_record(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validated("dos.csv", capsys, 0)["records"]["total"] == 1
+    Path("cut.csv").write_bytes(Path("dos.csv").read_bytes().replace(b"\r\n\x1a", b"\x1a"))
+    assert validated("cut.csv", capsys, 0)["records"]["not_attempted"] == 1
+
+
+@case("control_char_in_ignored_column")
+def test_a_control_character_in_an_ignored_column_is_noted_and_in_a_mapped_one_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert any("control characters" in note for note in validated("ign.csv", capsys, 0)["notes"])
+    changed(
+        folder,
+        columns={"customer_reference": "c", "bill_reference": "b", "amount_due": "a", "metadata.n": "note"},
+    )
+    assert run_command(["validate", "ign.csv", "--config", "config.yaml"]) == 1
+    assert "seen: column note" in capsys.readouterr().err
+
+
+@case("preamble_before_header")
+def test_a_header_below_titles_is_named_and_then_found(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["validate", "ninja.csv", "--config", "config.yaml"]) == 1
+    told = capsys.readouterr().err
+    assert "line 4 looks like the header (c, b, a): set feed.header to {row: 4}" in told
+    assert "INVOICES" not in told
+    for header in ({"row": 4}, {"starts_with": ["c", "b"]}):
+        changed(folder, header=header)
+        ninja = validated("ninja.csv", capsys, 0)
+        assert ninja["records"]["not_attempted"] == 1
+        assert "above the header, not read: lines 1 to 3" in ninja["notes"]
+
+
 def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_key_declares_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

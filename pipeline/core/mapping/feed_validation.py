@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.core.mapping.file_names import match_problems
+from pipeline.core.mapping.file_names import REJECT_COLUMNS, match_problems
 from pipeline.core.mapping.layout import (
     AMOUNT,
     CANONICAL,
@@ -19,7 +19,16 @@ from pipeline.core.rules.api_limits import MAX_METADATA_KEY_CHARACTERS
 from pipeline.core.values import date_formats
 from pipeline.core.values.money import exponents
 from pipeline.core.values.phones import is_region
-from schemas.feed import NAME_PART, ColumnSource, Const, DebitCredit, Feed, Model, SignedValue, columns_of
+from schemas.feed import (
+    NAME_PART,
+    ColumnSource,
+    Const,
+    DebitCredit,
+    Feed,
+    Model,
+    SignedValue,
+    columns_of,
+)
 
 OPEN = "?"
 """What `init --from` writes where a person has to decide."""
@@ -93,6 +102,7 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield f"due_before_bill_date: records of model {feed.model} have no due date"
     if feed.line_items is not None and feed.model != "bill":
         yield f"line_items: records of model {feed.model} are balances, which have no lines"
+    yield from _header_contradictions(feed)
     for column, checks in feed.checks.items():
         if not checks:
             yield f"checks: {column} has an empty list of checks"
@@ -129,6 +139,29 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
     for part in _all_parts(source):
         if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
             yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"
+
+
+def _header_contradictions(feed: Feed) -> Iterator[str]:
+    """Keys about the header and the end of a file that do not fit each other, or the format."""
+    if feed.format == "ndjson":
+        for key in ("header", "names", "footer"):
+            if getattr(feed, key) is not None:
+                yield f"{key}: NDJSON has no header and no footer, for every line is an object"
+    if feed.has_header != (feed.names is None):
+        yield "names: header: none needs the names of all columns in names, and names needs header: none"
+    own = [name.strip() for name in feed.names or () if name.strip()]
+    if len(set(own)) != len(own):
+        yield "names: a name appears twice"
+    if set(own) & set(REJECT_COLUMNS):
+        yield "names: the columns of rejects.csv cannot be columns of a bill file"
+    codec = feed.encoding if feed.format != "xlsx" else "utf-8"
+    if any(name != name.encode(codec, "replace").decode(codec) for name in own):
+        yield f"names: a name has characters that encoding {feed.encoding} does not have"
+    if any(set(name) & set("\r\n\x00") for name in feed.names or ()):
+        yield "names: a name has a line break"
+    first = feed.header.starts_with if feed.header else None
+    if first is not None and not any(name.strip() for name in first):
+        yield "header.starts_with: all names are empty"
 
 
 def _all_parts(source: ColumnSource) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
+from pipeline.core.mapping.header_names import names_in_use
 from pipeline.core.mapping.layout import (
     CANONICAL,
     PART,
@@ -40,11 +41,12 @@ def lay_out(
     empty ones, which is no reason to refuse it.
 
     Raises:
-        FileRefused: a name is there twice, or a column that is required, checked or summed is missing.
+        FileRefused: a name that the feed reads is there twice, or a column that is required, checked or summed is
+            missing.
     """
     names = [name.strip() for name in header]
     corrected = is_rejects_header(names)
-    _refuse_duplicates([name for name in names if name] if corrected else names, feed, file_name)
+    _refuse_duplicates(names, feed, file_name)
     rejects = {name: names.index(name) for name in REJECT_COLUMNS if corrected and name in names}
     others = [place for place, name in enumerate(names) if name not in rejects and (name or not corrected)]
     own = {names[place]: place for place in others}
@@ -67,19 +69,24 @@ def lay_out(
 
 
 def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None:
-    """Raises FileRefused when a name is there twice: which of the two columns is meant cannot be known."""
+    """Raises FileRefused when a name that the feed reads is there twice: which column is meant cannot be known.
+
+    Columns without a name, and others that nothing reads, do no harm.
+    """
     if len(set(names)) == len(names):
         return
     places: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
         places.setdefault(name, []).append(number)
+    known = {*names_in_use(feed), *REJECT_COLUMNS}
     # A file without a header has a record there, whose values must not show; only names that we know do.
-    known = _known_names(feed)
     twice = [
         f"columns {' and '.join(map(str, numbers))}{f' ({name})' if name in known else ''}"
         for name, numbers in places.items()
-        if len(numbers) > 1
+        if len(numbers) > 1 and (name in known or (name and feed.unmapped == "metadata"))
     ]
+    if not twice:
+        return
     raise FileRefused(
         name=file_name,
         rule="file.duplicate_column",

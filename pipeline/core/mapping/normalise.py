@@ -19,8 +19,9 @@ from pipeline.core.mapping.layout import (
     TwoColumns,
 )
 
-PLACE = ("record", "line", "byte_start", "byte_end", "damage")
-"""Columns that say where a record is, and index into `csv_structure.DAMAGE` (UInt8, null where it is whole)."""
+PLACE = ("record", "line", "byte_start", "byte_end", "damage", "damaged_column")
+"""Columns that say where a record is, index into `csv_structure.DAMAGE` (UInt8, null where it is whole), and the name
+of the one column that is damaged (String, or null)."""
 
 
 def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:

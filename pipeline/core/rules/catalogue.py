@@ -20,7 +20,11 @@ API_CODE = re.compile(r"api\.[1-5][0-9]{2}\.[a-z0-9_-]+", re.ASCII)
 
 def _record_rules() -> Iterator[Rule]:
     """Structure of a record, before any value is looked at (`csv_structure.DAMAGE`)."""
-    yield Rule("record.blank", "a blank line between records", "remove it")
+    yield Rule(
+        "record.blank",
+        "a blank line between records",
+        "remove it, or ask whoever maintains the config to set feed.blank_records: skip",
+    )
     yield Rule("record.too_few_fields", "fewer fields than the header", "complete the record")
     yield Rule(
         "record.too_many_fields", "more fields than the header", "quote fields that hold the delimiter"

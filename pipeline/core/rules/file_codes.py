@@ -73,10 +73,14 @@ def _unreadable_file_rules() -> Iterator[Rule]:
         "not in feed.encoding",
         "export it again, or ask whoever maintains the config to correct feed.encoding",
     )
-    yield Rule("file.header", "a header that cannot be read", "export again")
+    yield Rule(
+        "file.header",
+        "a header that cannot be read, or is not where feed.header says",
+        "export again, or ask whoever maintains the config to correct feed.header",
+    )
     yield Rule(
         "file.duplicate_column",
-        "a column name appears twice in the header",
+        "a column name that the feed uses appears twice in the header",
         "give each column a name of its own",
     )
     yield Rule("file.missing_column", "a required column is not in the header", "add it or map it")

@@ -14,6 +14,10 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "release": True,
     "unusual": True,
     "may_be_empty": True,
+    "header": True,
+    "names": True,
+    "footer": True,
+    "blank_records": True,
     "amount": {"extra_zeros"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

@@ -23,6 +23,8 @@ _BLOCK_BYTES = 1 << 20
 """Read at once while the encoding is looked for."""
 _DAMAGE = b"record.undecodable"
 """Code that a rejects file itself has on records whose bytes are of no encoding."""
+_HEADER_IS_OURS = {"header": None, "names": None, "footer": None}
+"""Keys of a feed that do not describe the rejects file of its files."""
 _LOOKED_INTO = Limits(max_decompressed_bytes=16 << 20)
 """Any stranger's workbook is looked into, so that must take seconds at most."""
 
@@ -48,12 +50,14 @@ def sheet_as_text(content: bytes, folder: Path) -> bytes | None:
 
 
 def with_detected_dialect(landed: LandedFile) -> LandedFile:
-    """A corrected rejects file with a feed whose delimiter and encoding are those that its own bytes show.
+    """A corrected rejects file with a feed whose delimiter and encoding are those that its own bytes show; it has our
+    header in its first line, and no footer.
 
     A file that corrects none is returned as it is. Raises OSError when it cannot be read.
     """
     if landed.rejects_of is None:
         return landed
+    landed = replace(landed, feed=landed.feed.model_copy(update=dict(_HEADER_IS_OURS)))
     with landed.path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(PACKED):

@@ -6,40 +6,29 @@ structure: RFC 4180, with the delimiters, encodings and line ends that a feed de
 
 from __future__ import annotations
 
-import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
 from pipeline.core import csv_structure
-from pipeline.core.csv_structure import SUBSTITUTE, CsvDialect
+from pipeline.core.csv_structure import CONTROL, DAMAGE, CsvDialect, patterns
 from pipeline.core.file_stages import LandedFile
-from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer
+from pipeline.core.mapping.layout import AMOUNT
+from pipeline.core.names import printable
+from pipeline.core.rules.control_totals import is_trailer
+from pipeline.edge.reader.header import Header, read_header
+from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
-from pipeline.errors import FileRefused
+from schemas.feed import Feed, columns_of
 from schemas.settings import Limits
 
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The header as the file has it."""
-
-    names: tuple[str, ...]
-    """As they are written; two may be equal."""
-    raw: bytes
-    """Original bytes, without byte order mark and line end."""
-    line_end: bytes
-    """In the file's own bytes."""
-    lines: int
-    """Physical lines it takes."""
-    text: str
-    """Text of the header with its line end."""
+_IN_NUMBERS = ",. '"
+"""Delimiters that may also be written inside a number."""
+_REST_OF_NUMBER = r"^\s*[0-9]{1,3}(?:[.,][0-9]*)?\s*$"
+"""What is in the next field where a delimiter was written inside a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +43,10 @@ class DelimitedFile:
     """Delimiter, line end and width of the header, which every record must have."""
     sheet_row: int | None = None
     """When the file is our copy of a spreadsheet: the row of its header. Each row below it is one record."""
+    skip_blank: bool = False
+    """`feed.blank_records: skip`."""
+    footers: tuple[str, ...] = ()
+    """`feed.footer`: how lines begin that are no records at the end of the file."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,6 +58,7 @@ class DelimitedFile:
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
@@ -75,9 +69,16 @@ class DelimitedFile:
             head=self.header.text,
             head_lines=self.header.lines,
             line_end=self.dialect.line_end,
+            sheet_row=self.sheet_row,
+            skip_blank=self.skip_blank,
+            footers=self.footers,
         )
         return records.batches(
-            self._find_records, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
+            self._find_records,
+            is_trailer=is_trailer,
+            progress=progress,
+            unread=unread,
+            block_bytes=block_bytes,
         )
 
     def _find_records(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
@@ -85,15 +86,48 @@ class DelimitedFile:
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """See `open_records.Records`. Of a spreadsheet, `line` is the row of the sheet."""
-        if self.sheet_row is not None:
-            batch = batch.with_columns(line=pl.col("record") + self.sheet_row)
         # A damaged record is parsed as one whose fields are all empty, so that no row has to be put back in its place.
         blank_record = self.dialect.delimiter * (self.dialect.width - 1) or "-"
-        good = pl.when(pl.col("damage").is_null()).then("text").otherwise(pl.lit(blank_record))
+        controls = batch["damage"].eq_missing(CONTROL)
+        whole = batch["damage"].is_null() | controls
+        good = pl.when(whole).then("text").otherwise(pl.lit(blank_record))
         fields = self._parse(batch.select(good.alias("text"))["text"], sorted(set(positions)))
         if self.dialect.width == 1:
-            fields = fields.with_columns(pl.when(batch["damage"].is_null()).then(pl.all()))
+            fields = fields.with_columns(pl.when(whole).then(pl.all()))
+        batch = batch.with_columns(damaged_column=pl.lit(None, pl.String))
+        if controls.any():
+            batch = self._with_harmless_controls(batch, fields)
         return batch.drop("text", "carriage").hstack(fields)
+
+    def _with_harmless_controls(self, batch: pl.DataFrame, fields: pl.DataFrame) -> pl.DataFrame:
+        """Control characters damage a record where they are in a column that is read; the first such is named."""
+        is_stray = (
+            pl.col("text").str.replace_all('(?s)"(?:[^"]|"")*"', "").str.contains(self.dialect.stray_end)
+        )
+        control = patterns(self.dialect.delimiter).control
+        named = [
+            pl.when(
+                pl.col(column).str.contains(control)
+                | (is_stray & pl.col(column).str.contains(self.dialect.stray_end))
+            ).then(pl.lit(f"column {printable(self.names[int(column.removeprefix('field_'))]).strip()}"))
+            for column in fields.columns
+        ]
+        marked = batch["damage"].eq_missing(CONTROL)
+        found = (
+            batch.select("record", "text")
+            .hstack(fields)
+            .filter(marked)
+            .select("record", found=pl.coalesce([*named, pl.lit(None, pl.String)]))
+        )
+        harmless = (pl.col("damage") == CONTROL) & pl.col("found").is_null()
+        return (
+            batch.join(found, on="record", how="left", maintain_order="left")
+            .with_columns(
+                damage=pl.when(~harmless.fill_null(value=False)).then(pl.col("damage")),
+                damaged_column="found",
+            )
+            .drop("found")
+        )
 
     def _parse(self, texts: pl.Series, wanted: list[int]) -> pl.DataFrame:
         """The fields `wanted` (positions, ascending) of records that each have the right width; as `field_<position>`.
@@ -134,82 +168,70 @@ def open_delimited(
     Raises:
         FileRefused: the header cannot be what the feed of `landed` declares, or breaks `limits`.
     """
-    head = _head(file, limits.max_record_bytes)
-    header = _header(head, file, landed, limits)
+    header = read_header(file, landed, limits, sheet_row=sheet_row)
     dialect = CsvDialect(
-        delimiter=landed.feed.delimiter,
-        line_end="\r" if header.text.endswith("\r") else "\n",
+        delimiter=header.delimiter,
+        line_end="\r" if header.line_end.decode(file.codec) == "\r" else "\n",
         width=len(header.names),
         max_record_bytes=limits.max_record_bytes,
     )
-    return DelimitedFile(landed.name, limits, file, header, dialect, sheet_row)
-
-
-def _head(file: TextFile, max_record_bytes: int) -> str:
-    """Text that surely holds the header, or is longer than any header may be."""
-    text = b""
-    for block, _ in file.blocks(max_record_bytes + 2):
-        text += block
-        if file.own_bytes(text) > max_record_bytes:
-            break
-    return text.decode()
-
-
-def _header(head: str, file: TextFile, landed: LandedFile, limits: Limits) -> Header:
-    """Split the header's text into names. Raises FileRefused with the first of its mistakes."""
-    end = _header_end(head)
-    raw = head[: end[0]]
-    if not head.strip():
-        _refuse_header(
-            landed, "file.empty", "the file holds blank_record, not even a header", "export it again"
-        )
-    if len(raw.encode(file.codec)) > limits.max_record_bytes:
-        _refuse_header(
-            landed,
-            "file.record_too_long",
-            f"a header of more than {limits.max_record_bytes} bytes",
-            "check feed.encoding, or raise the limit",
-        )
-    if SUBSTITUTE in raw or "\x00" in raw:
-        first = min(position for mark in (SUBSTITUTE, "\x00") if (position := raw.find(mark)) >= 0)
-        offset = len(file.byte_order_mark) + len(raw[:first].encode(file.codec))
-        problem = f"its header is not {file.encoding} text at byte {offset}"
-        _refuse_header(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
-    try:
-        rows = list(csv.reader(io.StringIO(raw, newline=""), delimiter=landed.feed.delimiter, strict=True))
-    except csv.Error:
-        rows = []
-    if len(rows) != 1:
-        _refuse_header(
-            landed, "file.header", "its header cannot be read", "close its quotes, name every column"
-        )
-    if len(rows[0]) > limits.max_columns:
-        _refuse_header(
-            landed,
-            "file.too_many_columns",
-            f"{len(rows[0])} columns, at most {limits.max_columns} are read",
-            "check feed.delimiter, or raise limits.max_columns",
-        )
-    text = head[: end[1]]
-    return Header(
-        names=tuple(rows[0]),
-        raw=raw.encode(file.codec),
-        line_end=(text[end[0] :] or "\n").encode(file.codec),
-        lines=len(_LINE_BREAK.findall(raw)) + 1,
-        text=text,
+    feed = landed.feed
+    opened = DelimitedFile(
+        landed.name,
+        limits,
+        file,
+        header,
+        dialect,
+        sheet_row,
+        skip_blank=feed.blank_records == "skip",
+        footers=tuple(feed.footer.starts_with) if feed.footer else (),
     )
+    return opened if sheet_row is not None else _with_delimiter_at_end(opened, feed)
 
 
-def _header_end(head: str) -> tuple[int, int]:
-    """Where the header's text and its line end stop: the first line break outside quotes."""
-    quotes, counted = 0, 0
-    for found in _LINE_BREAK.finditer(head):
-        quotes += head.count('"', counted, found.start())
-        counted = found.start()
-        if quotes % 2 == 0:
-            return found.span()
-    return len(head), len(head)
+def _with_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile:
+    """The file with a nameless column at its end, where every record of it has one delimiter more than the header.
+
+    Only the whole file shows that, which is read once more for it; so the first record is looked at before. One record
+    without that delimiter, and those with it have too many fields, as where a number holds an unquoted delimiter.
+    """
+    mark = file.dialect.delimiter
+    head = file.file.head(file.limits.max_record_bytes + 2)[len(file.header.text) :].lstrip("\r\n")
+    first = head.partition(file.dialect.line_end)[0].rstrip("\r")
+    if not first.endswith(mark) or first.count(mark) < file.dialect.width or not first.strip(f"{mark} "):
+        return file
+    wider = replace(
+        file,
+        header=file.header.with_nameless_column(file.file.codec),
+        dialect=replace(file.dialect, width=file.dialect.width + 1),
+    )
+    return wider if _ends_every_record(wider, feed) else file
 
 
-def _refuse_header(landed: LandedFile, rule: str, problem: str, remedy: str) -> NoReturn:
-    raise FileRefused(name=landed.name, rule=rule, problem=problem, remedy=remedy)
+def _ends_every_record(file: DelimitedFile, feed: Feed) -> bool:
+    """Whether each record that can be read has the header's fields and one more, which is empty.
+
+    A comma inside every amount looks the same, where the last column is empty: `10,50,` for `amount,note`. So what
+    follows an amount must not look like the rest of it.
+    """
+    source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
+    names = [name.strip() for name in file.names]
+    behind = {names.index(name) + 1 for name in columns_of(source) if name in names[:-1]}
+    control = feed.control
+    marker = control.marker if control else None
+    trailer = partial(is_trailer, marker=marker, delimiter=file.dialect.delimiter) if marker else no_trailer
+    last = f"field_{file.dialect.width - 1}"
+    for batch in file.batches(is_trailer=trailer):
+        if batch["damage"].is_in(_OF_WIDTH).any():
+            return False
+        fields = file.fields(batch, [*behind, file.dialect.width - 1]).filter(pl.col("damage").is_null())
+        if (fields[last].fill_null("").str.strip_chars(" ") != "").any():
+            return False
+        if file.dialect.delimiter in _IN_NUMBERS and any(
+            fields[f"field_{place}"].str.contains(_REST_OF_NUMBER).any() for place in behind
+        ):
+            return False
+    return True
+
+
+_OF_WIDTH = [DAMAGE.index("record.too_few_fields"), DAMAGE.index("record.too_many_fields")]

@@ -16,7 +16,8 @@ from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.layout import AMOUNT
-from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, no_trailer
+from pipeline.core.names import printable
+from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.feed import Feed, columns_of
@@ -70,11 +71,12 @@ class JsonLinesFile:
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
         return self.body.batches(
-            _find_records, is_trailer=is_trailer, progress=progress, block_bytes=block_bytes
+            _find_records, is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
         )
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
@@ -97,7 +99,8 @@ class JsonLinesFile:
             rows, schema={f"field_{position}": pl.String for position in wanted}, orient="row"
         )
         placed = batch.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
-        return _without_controls(placed.hstack(fields), fields.columns)
+        names = {f"field_{position}": printable(self.names[position]) for position in wanted}
+        return _without_controls(placed.hstack(fields), names)
 
 
 def _row(pairs: _Pairs, keys: dict[str, int], width: int) -> list[str | None]:
@@ -117,14 +120,15 @@ def _row(pairs: _Pairs, keys: dict[str, int], width: int) -> list[str | None]:
     return row
 
 
-def _without_controls(records: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Escapes such as `\\u0000` bring in what no text may hold."""
-    if not columns:
-        return records
-    control = pl.any_horizontal(pl.col(name).str.contains(patterns(",").control) for name in columns)
-    damage = (
-        pl.when(control.fill_null(value=False)).then(pl.lit(_CONTROL, pl.UInt8)).otherwise(pl.col("damage"))
-    )
+def _without_controls(records: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+    """Escapes such as `\\u0000` bring in what no text may hold. `columns`: those of the records → their keys."""
+    control = patterns(",").control
+    named = [
+        pl.when(pl.col(name).str.contains(control)).then(pl.lit(f"column {key.strip()}"))
+        for name, key in columns.items()
+    ]
+    records = records.with_columns(damaged_column=pl.coalesce([*named, pl.lit(None, pl.String)]))
+    damage = pl.when(pl.col("damaged_column").is_null()).then("damage").otherwise(pl.lit(_CONTROL, pl.UInt8))
     records = records.with_columns(damage=damage)
     return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
 
@@ -143,7 +147,10 @@ def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonL
         problem = f"it is not {file.encoding} text at byte {offset}"
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
     line_end = "\r" if "\r" in head and "\n" not in head else "\n"
-    body = RecordBatches(landed.name, limits, file, head="", head_lines=0, line_end=line_end)
+    skip_blank = landed.feed.blank_records == "skip"
+    body = RecordBatches(
+        landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
+    )
     decoder = _decoder(landed.feed)
     return JsonLinesFile(body, decoder, _names(body, decoder, landed, limits))
 

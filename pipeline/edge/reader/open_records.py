@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +16,10 @@ import polars as pl
 from pipeline.core.file_stages import LandedFile, TextFormat
 from pipeline.core.mapping.file_names import are_json_rejects
 from pipeline.edge.reader.compressed import UnpackBudget, packing_of, refuse_archive, unpacked
-from pipeline.edge.reader.delimited import open_delimited
+from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
+from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_lines
-from pipeline.edge.reader.record_batches import IsTrailer, no_trailer
+from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.settings import Limits
@@ -34,7 +36,11 @@ class Records(Protocol):
         """What the columns are called, in the order of the file; a name may appear twice."""
 
     def batches(
-        self, *, is_trailer: IsTrailer = no_trailer, progress: Callable[[int], None] | None = None
+        self,
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
     ) -> Iterator[pl.DataFrame]:
         """Records in order, as text, in batches that fit memory; none is empty.
 
@@ -47,19 +53,22 @@ class Records(Protocol):
         Args:
             is_trailer: called with the text of the last record; where it answers yes, that is left out.
             progress: called with the bytes of the file read so far.
+            unread: to count in what is no record.
 
         Raises:
             FileRefused: the file breaks its limits.
         """
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
-        """A batch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage` and `field_<position>` (String).
+        """A batch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage`, `damaged_column` and
+        `field_<position>` (String).
 
         Args:
             positions: of the columns that are wanted, from 0; each once, in ascending order, is in the result.
 
-        Damaged records have null fields. Batches do not depend on each other, so this may be called from several
-        threads.
+        `damaged_column` (String) names the column in which a record is damaged, where it is one. Damaged records have
+        null or empty fields; those with control characters have what they hold. Batches do not
+        depend on each other, so this may be called from several threads.
         """
         ...
 
@@ -78,7 +87,11 @@ class BillFile:
     plain_copy: Path | None = None
     """Our unpacked copy or CSV of a sheet, which the caller removes; None when the landed file is read itself."""
     notes: tuple[str, ...] = ()
-    """What a person should know, as sentences: sheets that are ignored, hidden rows."""
+    """What a person should know, as sentences: sheets that are ignored, hidden rows, lines above the header."""
+    delimiter: str = ""
+    """Between its fields; empty for NDJSON."""
+    header_hint: Callable[[], str | None] = lambda: None
+    """What to do where the header lacks what the feed maps: which line looks like it."""
 
 
 def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
@@ -113,7 +126,7 @@ def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
     copied = copy_sheet(landed, limits, copy)
     text = open_text(copy, "utf-8", name=landed.name)
     file = open_delimited(landed, limits, text, sheet_row=copied.header_row)
-    return BillFile(file, text, "csv", file.header.raw, file.header.line_end, copy, copied.notes)
+    return _delimited(file, text, copy, copied.notes, lambda: copied.header_hint)
 
 
 def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
@@ -131,7 +144,20 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
         lines = open_json_lines(landed, limits, text)
         return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
     file = open_delimited(landed, limits, text)
-    return BillFile(file, text, "csv", file.header.raw, file.header.line_end, copy)
+    hint = partial(header_hint, text, landed, limits, file.header)
+    return _delimited(file, text, copy, (), hint)
+
+
+def _delimited(
+    file: DelimitedFile,
+    text: TextFile,
+    copy: Path | None,
+    notes: tuple[str, ...],
+    hint: Callable[[], str | None],
+) -> BillFile:
+    header = file.header
+    notes = (*notes, *header.notes)
+    return BillFile(file, text, "csv", header.raw, header.line_end, copy, notes, file.dialect.delimiter, hint)
 
 
 def _is_json(text: TextFile, *, rejects: bool) -> bool:

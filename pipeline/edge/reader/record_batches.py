@@ -11,13 +11,16 @@ from typing import NoReturn
 
 import polars as pl
 
-from pipeline.core.csv_structure import Scan, lines_of
+from pipeline.core.csv_structure import BLANK, Scan, lines_of
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
 from schemas.settings import Limits
 
 DENSE_LINES = 65_536
 """A text of more lines than this is taken in pieces: each line costs some hundred bytes in frames."""
+
+DOS_END = b"\x1a"
+"""Ctrl-Z, which DOS and CP/M write behind the last byte of a text."""
 
 _TAIL_BYTES = 4096
 """As far as line ends at the end of a block are looked for before a copy is made."""
@@ -27,6 +30,31 @@ FindRecords = Callable[[pl.DataFrame, bool], Scan]
 
 IsTrailer = Callable[[str], bool]
 """Called with the text of the last record: whether it is a trailer with control totals, and no record."""
+
+
+@dataclass(slots=True)
+class Unread:
+    """What of a text was taken for no record, counted while its batches are read."""
+
+    blank_records: int = 0
+    footer_lines: int = 0
+    footer_from: int = 0
+    """Physical line of the first of them."""
+    dos_end: bool = False
+
+    def notes(self) -> list[str]:
+        """As sentences."""
+        notes = []
+        if self.blank_records:
+            notes.append(f"blank lines skipped: {self.blank_records}")
+        if self.footer_lines:
+            lines = "line" if self.footer_lines == 1 else "lines"
+            notes.append(
+                f"footer, not read: {self.footer_lines} {lines} at the end, from line {self.footer_from} on"
+            )
+        if self.dos_end:
+            notes.append("its last byte is Ctrl-Z (0x1A), the end of file of DOS; not read")
+        return notes
 
 
 def no_trailer(_: str) -> bool:
@@ -48,6 +76,12 @@ class RecordBatches:
     """Physical lines of the header, so that record numbers and line numbers both fit the file."""
     line_end: str
     """`"\\n"` (which covers CRLF) or `"\\r"`."""
+    sheet_row: int | None = None
+    """Where the text is our copy of a spreadsheet: the row of its header, so that `line` is the row of the sheet."""
+    skip_blank: bool = False
+    """Whether blank lines between records are none, instead of damaged ones."""
+    footers: tuple[str, ...] = ()
+    """How lines begin that are no records at the end of the file."""
 
     def batches(
         self,
@@ -55,33 +89,56 @@ class RecordBatches:
         *,
         is_trailer: IsTrailer = no_trailer,
         progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> Iterator[pl.DataFrame]:
         """Records in order: `record`, `line`, `text`, `carriage`, `byte_start`, `byte_end`, `damage`; none is empty.
 
-        One batch is held back, since only the end of the file shows which record is the last.
+        The last batch with a filled record is held back, and what follows it: only the end of the file shows which
+        record is the last. Lines after that one that are blank, or only have delimiters, are no records.
 
         Args:
             find: the format's records in physical lines, see `FindRecords`.
             is_trailer: called with the text of the last record; where it answers yes, that is left out.
             progress: called with the bytes of the file read so far.
+            unread: to count in what is no record.
             block_bytes: of the file that are read at once; tests make it small.
 
         Raises:
             FileRefused: the file breaks `limits`.
         """
-        held: pl.DataFrame | None = None
-        for records in self._numbered_batches(find, progress, block_bytes):
-            if held is not None:
-                yield held
-            held = records
-        if held is not None and is_trailer(held["text"][-1]):
-            held = held.head(-1)
-        if held is not None and not held.is_empty():
-            yield held
+        held: list[pl.DataFrame] = []
+        unread = unread or Unread()
+        for records in self._numbered_batches(find, progress, block_bytes, unread):
+            if held and self._is_record(records).any():
+                yield from held
+                held.clear()
+            held.append(records)
+        yield from self._without_end(held, is_trailer, unread)
+
+    def _without_end(
+        self, held: list[pl.DataFrame], is_trailer: IsTrailer, unread: Unread
+    ) -> list[pl.DataFrame]:
+        """The last batches without what is no record: blank lines and footers at the end, a trailer, and the same
+        before that.
+        """
+        trailers = 0
+        while held:
+            last = held.pop()
+            height = _height_to_last(self._is_record(last))
+            footers = last.slice(height).filter(pl.col("damage").ne_missing(BLANK))
+            if not footers.is_empty():
+                unread.footer_lines += footers.height
+                unread.footer_from = footers["line"][0]
+            if height and not trailers and is_trailer(last["text"][height - 1]):
+                trailers = 1
+                held.append(last.head(height - 1))
+            elif height:
+                return [*held, last.head(height)]
+        return held
 
     def _numbered_batches(
-        self, find: FindRecords, progress: Callable[[int], None] | None, block_bytes: int
+        self, find: FindRecords, progress: Callable[[int], None] | None, block_bytes: int, unread: Unread
     ) -> Iterator[pl.DataFrame]:
         """Batches with their numbers and places in the file, the trailer among them.
 
@@ -92,6 +149,9 @@ class RecordBatches:
             record=1,
             line=1 + self.head_lines,
             byte=len(self.file.byte_order_mark) + self.file.own_bytes(head),
+            sheet_row=self.sheet_row,
+            skip_blank=self.skip_blank,
+            unread=unread,
         )
         rest = b""
         skip = len(head)
@@ -126,7 +186,10 @@ class RecordBatches:
         return rest + left
 
     def _final_records(self, text: bytes, cursor: _Cursor, find: FindRecords) -> Iterator[pl.DataFrame]:
-        """The records up to the end of the file; line ends after the last one are none."""
+        """The records up to the end of the file; line ends after the last one are none, nor is DOS's end of file."""
+        if text.endswith(DOS_END):
+            text = text.removesuffix(DOS_END)
+            cursor.unread.dos_end = True
         rest = b""
         *pieces, last = self._pieces(text.rstrip(b"\r\n"))
         for piece in pieces:
@@ -176,6 +239,13 @@ class RecordBatches:
         filled = _filled(text, text.rfind(line_end) + 1)
         return text[: text.find(line_end, filled) + 1] if filled else b""
 
+    def _is_record(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each is a record wherever it stands, and not a blank line or a footer if all others after it are."""
+        filled = records["damage"].ne_missing(BLANK)
+        for footer in self.footers:
+            filled &= ~records["text"].str.starts_with(footer)
+        return filled
+
     def _refuse(self, rule: str, problem: str) -> NoReturn:
         raise FileRefused(name=self.name, rule=rule, problem=problem, remedy="split it, or raise the limit")
 
@@ -187,6 +257,14 @@ def _filled(text: bytes, end: int) -> int:
     return start + len(tail) if tail or not start else len(text[:start].rstrip(b"\r\n"))
 
 
+def _height_to_last(found: pl.Series) -> int:
+    """How many values there are up to the last true one."""
+    if found.is_empty() or found[-1]:  # as almost always
+        return found.len()
+    last = found.arg_true().max()
+    return 0 if not isinstance(last, int) else last + 1
+
+
 @dataclass(slots=True)
 class _Cursor:
     """Number, line and byte at which the next batch starts."""
@@ -194,9 +272,20 @@ class _Cursor:
     record: int
     line: int
     byte: int
+    sheet_row: int | None
+    skip_blank: bool
+    unread: Unread
 
     def place(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Number the records of a batch within the file."""
+        """Number the records of a batch within the file; blank ones that are skipped have no number."""
+        if self.sheet_row is not None:
+            rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int64) + self.sheet_row - self.line
+            self.sheet_row += records.height
+            records = records.with_columns(line=rows)
+        if self.skip_blank:
+            filled = records.filter(pl.col("damage").ne_missing(BLANK))
+            self.unread.blank_records += records.height - filled.height
+            records = filled
         placed = records.with_row_index("record").with_columns(
             (pl.col("record").cast(pl.Int64) + self.record).alias("record"),
             pl.col("line") + self.line,

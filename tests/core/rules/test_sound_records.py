@@ -106,7 +106,11 @@ def batches(draw: st.DrawFn) -> tuple[Feed, pl.DataFrame, tuple[str, ...]]:
     damage = draw(st.lists(st.sampled_from([None, None, None, 3]), min_size=height, max_size=height))
     numbers = list(range(1, height + 1))
     places = dict.fromkeys(("record", "line", "byte_start", "byte_end"), numbers)
-    frame = pl.DataFrame(places | {"damage": pl.Series(damage, dtype=pl.UInt8)} | fields)
+    damaged = {
+        "damage": pl.Series(damage, dtype=pl.UInt8),
+        "damaged_column": pl.Series([None] * height, dtype=pl.String),
+    }
+    frame = pl.DataFrame(places | damaged | fields)
     return feed, frame, own
 
 

@@ -113,6 +113,10 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"release": "always"},
         {"unusual": "load"},
         {"may_be_empty": True},
+        {"header": {"row": 2}},
+        {"header": "none", "names": ["customer_reference"]},
+        {"footer": {"starts_with": "Total"}},
+        {"blank_records": "skip"},
     ],
     ids=str,
 )
@@ -126,5 +130,6 @@ def test_a_changed_feed_is_another_one_than_an_earlier_version_or_this_one_has_s
 
 def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
     later = {"date_language": "en", "release": None, "unusual": "hold", "may_be_empty": False}
+    later |= {"header": None, "names": None, "footer": None, "blank_records": "reject"}
     amount = {"unit": "major", "extra_zeros": False}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -66,12 +67,17 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
         found = [file.fields(each, range(WIDTH)) for each in file.batches(block_bytes=block_bytes)]
         raw = landed.path.read_bytes()
     frame = pl.concat(found) if found else pl.DataFrame()
+    while expected and not any(field.strip(" ") for field in expected[-1]):
+        expected.pop()  # a line of nothing at the end is no record
     assert frame.height == len(expected)
     if not expected:
         return
-    assert frame["damage"].null_count() == len(expected)
+    empty = [not any(field.strip(" ") for field in row) for row in expected]
+    assert frame["damage"].is_not_null().to_list() == empty
     fields = frame.select(pl.col(f"field_{n}").fill_null("") for n in range(WIDTH)).rows()
-    assert [list(row) for row in fields] == expected
+    assert [row for row in map(list, fields) if any(row)] == [
+        row for row, nothing in zip(expected, empty, strict=True) if not nothing
+    ]
     own_codec = "utf-16-le" if codec == "utf-16" else codec
     for row, start, stop in zip(expected, frame["byte_start"], frame["byte_end"], strict=True):
         record = raw[start:stop].decode(own_codec)
@@ -89,4 +95,4 @@ def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: st
     for start, stop in (span for frame in found for span in frame.select("byte_start", "byte_end").rows()):
         assert text[covered:start] in ("", "\n", "\r\n")
         covered = stop
-    assert text[covered:] == ""
+    assert re.fullmatch(r'(?:[\r\n, ]|""(?=[\r\n, ]|\Z))*', text[covered:]), "but lines of nothing at the end"

@@ -13,6 +13,7 @@ from typing import IO
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive, zip_archive
+from pipeline.edge.reader.xlsx.sheet_header import SheetHeader
 from pipeline.edge.reader.xlsx.workbook import (
     Attributes,
     SharedTexts,
@@ -46,9 +47,12 @@ class SheetCopy:
     """Our CSV of a sheet."""
 
     header_row: int
-    """Row of the sheet, from 1, that is the header: the first with a filled cell."""
+    """Row of the sheet, from 1, that is the header: where the feed says, else the first with a filled cell. Of a sheet
+    without one, the row before the first record."""
     notes: tuple[str, ...]
-    """Sheets that are ignored and hidden rows, as sentences."""
+    """Sheets that are ignored, hidden rows and rows above the header, as sentences."""
+    header_hint: str | None = None
+    """Which row looks like the header, where that is another one."""
 
 
 def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
@@ -75,21 +79,22 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            rows = _CsvWriter(file, landed.feed.delimiter, UnpackBudget(name, landed.size_bytes, limits))
+            header = SheetHeader(name, landed.feed)
+            rows = _CsvWriter(
+                file, landed.feed.delimiter, UnpackBudget(name, landed.size_bytes, limits), header
+            )
             cells = _SheetParser(
                 name, landed.feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
             )
             parse_part(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
     if not rows.header_row:
-        refuse_archive(
-            name, "file.empty", f"sheet {sheet.name} holds nothing, not even a header", "export it again"
-        )
+        header.refuse_missing(sheet.name)
     if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
         problem = f"sheet {sheet.name} has merged cells, which give a value once for many rows"
         refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")
     if cells.hidden_rows:
         notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
-    return SheetCopy(rows.header_row, notes)
+    return SheetCopy(rows.header_row, notes + header.notes(), header.hint())
 
 
 def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ...]]:
@@ -111,6 +116,7 @@ class _CsvWriter:
     file: IO[bytes]
     delimiter: str
     allowance: UnpackBudget
+    header: SheetHeader
     header_row: int = 0
     last_row: int = 0
     width: int = 0
@@ -124,8 +130,11 @@ class _CsvWriter:
         """Write a row; `cells` is column (from 0) → text. A row without cells is written when a filled one follows."""
         if not cells:
             return
+        if not self.header.is_below(row, cells):
+            return
         if not self.header_row:
-            self.header_row, self.width = row, max(cells) + 1
+            self.header_row = self.header.row
+            self.width = self.header.width or max(cells) + 1
             self._write(MARK)
         else:
             self._write(b"\n" * (row - self.last_row))

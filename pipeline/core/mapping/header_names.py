@@ -1,0 +1,43 @@
+"""Which row of a file looks like its header: by the names that a feed maps, never by what else is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.core.mapping.layout import CANONICAL, PART
+from schemas.feed import Feed, columns_of
+
+
+def names_in_use(feed: Feed) -> set[str]:
+    """Names of a file's own columns that the feed reads: mapped, in templates, checked or summed up; without
+    `columns`, the canonical ones.
+    """
+    stated = [text for source in (feed.columns or {}).values() for text in columns_of(source)]
+    parts = [part for text in stated for part in PART.findall(text)]
+    control = feed.control
+    summed = [control.hash_total.column] if control and control.hash_total else []
+    canonical = CANONICAL[feed.model] if feed.columns is None else ()
+    return {*stated, *parts, *feed.checks, *summed, *canonical}
+
+
+def likely_header(
+    rows: Iterable[tuple[int, Sequence[str]]], feed: Feed, read: Sequence[str] = ()
+) -> tuple[int, tuple[str, ...]] | None:
+    """The first row, by its number, that has most of the names in use, and those of them that it has.
+
+    At least two are needed, or all of them, and more than there are in the header that was `read`. Only these may be
+    shown: what else is in the row may be a value.
+    """
+    known = names_in_use(feed)
+    most = max(min(2, len(known)) - 1, len({name.strip() for name in read} & known))
+    best: tuple[int, tuple[str, ...]] | None = None
+    for number, fields in rows:
+        found = tuple(dict.fromkeys(name for field in fields if (name := field.strip()) in known))
+        if len(found) > most:
+            best, most = (number, found), len(found)
+    return best
+
+
+def starts_with(fields: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a row begins with these names, spaces around them apart."""
+    return [field.strip() for field in fields[: len(names)]] == [name.strip() for name in names]

@@ -1,0 +1,242 @@
+"""The header of a delimited text: where it is, what the columns are called, and what is before it.
+
+What is before the records is read once and remembered as text, so that line numbers and byte spans are those of the
+file. Source of `sep=`: Excel, which writes and reads it as the first line of a CSV file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from pipeline.core.csv_structure import SUBSTITUTE
+from pipeline.core.file_stages import LandedFile
+from pipeline.core.mapping.header_names import likely_header, starts_with
+from pipeline.edge.reader.record_batches import DOS_END
+from pipeline.edge.reader.text import TextFile
+from pipeline.errors import FileRefused
+from schemas.feed import Feed, HeaderPlace
+from schemas.settings import Limits
+
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_SEP_LINE = re.compile(r'("?)[sS][eE][pP]=([^\r\n])\1(?:\r\n|\n|\r|\Z)')
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header as the file has it, or as the feed states it."""
+
+    names: tuple[str, ...]
+    """As they are written; two may be equal."""
+    raw: bytes
+    """Original bytes, without byte order mark and line end; of a feed's own names as the file would have them."""
+    line_end: bytes
+    """In the file's own bytes."""
+    lines: int
+    """Physical lines up to the first record."""
+    text: str
+    """Text up to the first record: lines that are not read, and the header with its line end."""
+    delimiter: str
+    """The feed's, or that of the file's own `sep=` line."""
+    notes: tuple[str, ...] = ()
+    """What is before the header, as sentences."""
+
+    def with_nameless_column(self, codec: str) -> Header:
+        """The header of records that all end with one delimiter more than it has."""
+        note = "every record ends with a delimiter more than the header has; nothing is behind it"
+        raw = self.raw + self.delimiter.encode(codec)
+        return replace(self, names=(*self.names, ""), raw=raw, notes=(*self.notes, note))
+
+
+def read_header(
+    file: TextFile, landed: LandedFile, limits: Limits, *, sheet_row: int | None = None
+) -> Header:
+    """Find the header where the feed says it is, else in the first line.
+
+    `sheet_row`: for our copy of a spreadsheet, which begins with the header, the row of it.
+
+    Raises:
+        FileRefused: there is none, or it cannot be what the feed of `landed` declares, or breaks `limits`.
+    """
+    return _HeaderReader(file, landed, limits, sheet_row).run()
+
+
+def header_hint(file: TextFile, landed: LandedFile, limits: Limits, header: Header) -> str | None:
+    """What to do about a header that lacks what the feed maps: which line looks like it, where one does."""
+    reader = _HeaderReader(file, landed, limits, None)
+    reader.delimiter = header.delimiter
+    return reader.hint(header.names)
+
+
+class _HeaderReader:
+    """One file's beginning. Use `run` once."""
+
+    def __init__(self, file: TextFile, landed: LandedFile, limits: Limits, sheet_row: int | None) -> None:
+        self.file, self.landed, self.limits, self.sheet_row = file, landed, limits, sheet_row
+        self.feed: Feed = landed.feed
+        self.delimiter = self.feed.delimiter
+        self.head = _head(file, limits.max_record_bytes)
+        self.notes: list[str] = []
+
+    def run(self) -> Header:
+        """See `read_header`."""
+        if not self.head.strip():
+            self._refuse(
+                "file.empty",
+                "the file has only blank lines: it does not even have a header",
+                "export it again",
+            )
+        start = self._skip_sep_line() if self.sheet_row is None else 0
+        if not self.feed.has_header:
+            return self._stated_header(start)
+        if self.feed.header is not None and self.sheet_row is None:
+            start = self._start_of(self.feed.header, start)
+        return self._header(start)
+
+    def hint(self, read: tuple[str, ...] = ()) -> str | None:
+        """A sentence that names the line which looks more like a header than the one that was read, and the key."""
+        if not self.feed.has_header:
+            return None
+        rows = ((number, self._fields(text) or []) for number, _, text in self._lines())
+        found = likely_header(rows, self.feed, read)
+        if found is None:
+            return None
+        number, names = found
+        return (
+            f"line {number} looks like the header ({', '.join(names)}): set feed.header to {{row: {number}}}"
+        )
+
+    def _skip_sep_line(self) -> int:
+        """Past a line that states the delimiter."""
+        found = _SEP_LINE.match(self.head)
+        if found is None:
+            return 0
+        self.delimiter = found[2]
+        if self.delimiter == '"' or not self.delimiter.isascii():
+            self._refuse("file.header", "its sep= line names a delimiter that is not read", "export it again")
+        self.notes.append("its first line is a sep= line, which states the delimiter; no record")
+        return found.end()
+
+    def _lines(self) -> Iterator[tuple[int, int, str]]:
+        """Physical lines: number from 1, place, and text; a field that is quoted may make it longer."""
+        start = number = 0
+        for number, found in enumerate(_LINE_BREAK.finditer(self.head), start=1):
+            yield number, start, self.head[start : found.start()]
+            start = found.end()
+        if start < len(self.head):
+            yield number + 1, start, self.head[start:]
+
+    def _start_of(self, place: HeaderPlace, first: int) -> int:
+        """Where the header begins that the feed describes."""
+        for number, start, text in self._lines():
+            if place.row is not None:
+                found = number == place.row
+            else:
+                found = start >= first and starts_with(self._fields(text) or [], place.starts_with or [])
+            if found:
+                above = number - (2 if first else 1)
+                if above > 0:
+                    which = f"line {number - 1}" if above == 1 else f"lines {number - above} to {number - 1}"
+                    self.notes.append(f"above the header, not read: {which}")
+                return start
+        problem = (
+            f"it has no line {place.row}, where feed.header says that the header is"
+            if place.row is not None
+            else f"no line of it begins with the columns of feed.header ({', '.join(place.starts_with or [])})"
+        )
+        return self._refuse("file.header", problem, self.hint() or "correct feed.header or the export")
+
+    def _stated_header(self, start: int) -> Header:
+        """The names that the feed states for a file without a header."""
+        names = tuple(self.feed.names or ())
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.delimiter, lineterminator="").writerow(names)
+        end = _header_end(self.head, start)
+        return Header(
+            names=names,
+            raw=text.getvalue().encode(self.file.codec, "replace"),
+            line_end=(self.head[slice(*end)] or "\n").encode(self.file.codec),
+            lines=1 if start else 0,
+            text=self.head[:start],
+            delimiter=self.delimiter,
+            notes=tuple(self.notes),
+        )
+
+    def _header(self, start: int) -> Header:
+        """Split the header's text into names. Raises FileRefused with the first of its mistakes."""
+        end = _header_end(self.head, start)
+        raw = self.head[start : end[0]]
+        if end[0] == end[1]:  # there are no records
+            raw = raw.removesuffix(DOS_END.decode())
+        self._refuse_unreadable(raw, start)
+        names = self._fields(raw)
+        if names is None:
+            remedy = self.hint() or "close its quotes, name every column"
+            self._refuse("file.header", "its header cannot be read", remedy)
+        if len(names) > self.limits.max_columns:
+            self._refuse(
+                "file.too_many_columns",
+                f"{len(names)} columns, at most {self.limits.max_columns} are read",
+                "check feed.delimiter, or raise limits.max_columns",
+            )
+        text = self.head[: end[1]]
+        return Header(
+            names=tuple(names),
+            raw=raw.encode(self.file.codec),
+            line_end=(text[end[0] :] or "\n").encode(self.file.codec),
+            lines=len(_LINE_BREAK.findall(self.head[: end[0]])) + 1,
+            text=text,
+            delimiter=self.delimiter,
+            notes=tuple(self.notes),
+        )
+
+    def _refuse_unreadable(self, raw: str, start: int) -> None:
+        """Raises FileRefused for a header that is too long, or no text."""
+        if len(raw.encode(self.file.codec)) > self.limits.max_record_bytes:
+            self._refuse(
+                "file.record_too_long",
+                f"a header of more than {self.limits.max_record_bytes} bytes",
+                "check feed.encoding, or raise the limit",
+            )
+        if SUBSTITUTE in raw or "\x00" in raw:
+            first = min(place for mark in (SUBSTITUTE, "\x00") if (place := raw.find(mark)) >= 0)
+            before = self.head[: start + first]
+            offset = len(self.file.byte_order_mark) + len(before.encode(self.file.codec))
+            problem = f"its header is not {self.file.encoding} text at byte {offset}"
+            self._refuse("file.encoding", problem, "export it again, or correct feed.encoding")
+
+    def _fields(self, text: str) -> list[str] | None:
+        """The fields of one record; None where it is not one."""
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True))
+        except csv.Error:
+            return None
+        return rows[0] if len(rows) == 1 else None
+
+    def _refuse(self, rule: str, problem: str, remedy: str) -> NoReturn:
+        raise FileRefused(name=self.landed.name, rule=rule, problem=problem, remedy=remedy)
+
+
+def _head(file: TextFile, max_record_bytes: int) -> str:
+    """Text that surely holds the header, or is longer than any header may be."""
+    text = b""
+    for block, _ in file.blocks(max_record_bytes + 2):
+        text += block
+        if file.own_bytes(text) > max_record_bytes:
+            break
+    return text.decode()
+
+
+def _header_end(head: str, start: int) -> tuple[int, int]:
+    """Where a record's text and its line end stop: the first line break outside quotes."""
+    quotes, counted = 0, start
+    for found in _LINE_BREAK.finditer(head, start):
+        quotes += head.count('"', counted, found.start())
+        counted = found.start()
+        if quotes % 2 == 0:
+            return found.span()
+    return len(head), len(head)
