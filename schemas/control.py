@@ -55,7 +55,7 @@ class Control(Shape):
     marker: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """Trailer: the content of its first field, such as `T`."""
     records: Position | None = None
-    """Trailer: the number of the field with the record count; the first field is 1."""
+    """Trailer: the number of the field with the record count; the first field is 1. null: it has sums only."""
     sums: list[DeclaredSum] = []
     """Trailer: the fields with the sums, one for each currency: `[{field: 3, currency: ZAR}]`."""
     hash_total: HashTotal | None = None
@@ -71,8 +71,8 @@ class Control(Shape):
                 raise ValueError(
                     "marker, records, sums and field are about trailers; a sidecar names its totals"
                 )
-        elif self.marker is None or self.records is None or not self.sums:
-            raise ValueError("a trailer needs marker, records and sums")
+        elif self.marker is None or not self.sums:
+            raise ValueError("a trailer needs marker and sums")
         elif self.hash_total is not None and self.hash_total.field is None:
             raise ValueError("the hash_total of a trailer needs field")
         if len(fields) != len(set(fields)):
@@ -81,6 +81,11 @@ class Control(Shape):
         if len(currencies) != len(set(currencies)):
             raise ValueError("two sums have the same currency")
         return self
+
+    @property
+    def counts_records(self) -> bool:
+        """Whether the number of records is declared; a Total line may have sums only."""
+        return self.kind == "sidecar" or self.records is not None
 
     def fields(self) -> list[int]:
         """Fields of the trailer that contain a total or its currency."""

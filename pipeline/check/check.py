@@ -229,7 +229,7 @@ class _Check:
             return
         self.totals = totals = self._totals()
         hashed = self.hashed or 0 if feed.control.hash_total else None
-        self.control = ControlFacts(counted=counted_totals(totals, hashed))
+        self.control = ControlFacts(counted=counted_totals(totals, hashed, feed.control))
         as_read = feed.model_copy(update={"delimiter": self._delimiter()})
         declared = declared_totals(as_read, name, trailer=self.trailer, sidecar=self.landed.control)
         self.control = ControlFacts(declared=declared, counted=self.control.counted)

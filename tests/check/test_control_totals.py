@@ -35,6 +35,30 @@ def told(
     return check(landed, folder / "work", limits=Limits())
 
 
+TOTAL_LINE = {"kind": "trailer", "marker": "Total", "sums": [{"field": 5, "currency": "ZAR"}]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((*RECORDS, "Total,,,,3.75"), None),
+        ((*RECORDS, "Total,,,,3.75", ",,,,"), None),
+        ((RECORDS[0], "Total,,,,3.75"), "file.control_mismatch"),
+        ((*RECORDS, "Total,,,,"), "file.control_mismatch"),
+        ((*RECORDS, "Total,,,,x"), "file.control_unreadable"),
+        (RECORDS, "file.control_missing"),
+    ],
+)
+def test_a_total_line_without_a_count_confirms_the_sums(
+    tmp_path: Path, lines: tuple[str, ...], expected: str | None
+) -> None:
+    file = told(tmp_path, *lines, control=TOTAL_LINE)
+    assert rule(file) == expected
+    if expected is None:
+        assert file.control is not None
+        assert file.control.declared == file.control.counted
+
+
 def rule(file: CheckedFile) -> str | None:
     return file.refusal.code if file.refusal else None
 

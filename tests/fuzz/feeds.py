@@ -163,6 +163,8 @@ def random_columns(chance: random.Random, model: Model) -> dict[str, Any]:
 def random_control(chance: random.Random) -> dict[str, Any]:
     sums: list[dict[str, Any]] = [{"field": 3, **chance.choice([{"currency": "ZAR"}, {"currency_field": 4}])}]
     trailer: dict[str, Any] = {"kind": "trailer", "marker": "T", "records": 2, "sums": sums}
+    if chance.random() < 0.2:
+        trailer.pop("records")
     control: dict[str, Any] = chance.choice([{"kind": "sidecar"}, trailer])
     hashed: dict[str, Any] = {"hash_total": {"column": chance.choice(SOURCES), "digits": 10, "field": 6}}
     if control["kind"] == "sidecar":

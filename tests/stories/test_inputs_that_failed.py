@@ -159,6 +159,19 @@ def test_a_header_below_titles_is_named_and_then_found(
         assert "above the header, not read: lines 1 to 3" in ninja["notes"]
 
 
+@case("total_line_without_count")
+def test_a_total_line_without_a_count_is_declared_and_confirmed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["validate", "tot.csv", "--config", "config.yaml"]) == 0
+    assert "control totals: as declared" in capsys.readouterr().err
+    total = validated("tot.csv", capsys, 0)
+    assert (total["records"]["total"], total["amounts_minor"]["USD"]["total"]) == (2, 2100)
+    cut = [line for line in Path("tot.csv").read_text().splitlines() if not line.startswith("C2")]
+    Path("cut.csv").write_text("\n".join(cut) + "\n")
+    assert validated("cut.csv", capsys, 1)["refusal"]["code"] == "file.control_mismatch"
+
+
 def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_key_declares_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

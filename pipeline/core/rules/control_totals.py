@@ -102,11 +102,15 @@ def confirm(declared: ControlTotals, counted: ControlTotals, totals: Totals, nam
         _refuse(name, "file.control_mismatch", differences, remedy)
 
 
-def counted_totals(totals: Totals, hash_total: int | None) -> ControlTotals:
-    """What the file holds: every record of it, whatever becomes of it. `hash_total` as `hash_sum` counted it."""
+def counted_totals(totals: Totals, hash_total: int | None, control: Control) -> ControlTotals:
+    """What the file holds of what `control` declares: every record of it, whatever becomes of it. `hash_total` as
+    `hash_sum` counted it.
+    """
     sums = {currency: sum(by_outcome.values()) for currency, by_outcome in totals.amounts_minor.items()}
     return ControlTotals(
-        records=totals.total_records, amounts_minor=dict(sorted(sums.items())), hash_total=hash_total
+        records=totals.total_records if control.counts_records else None,
+        amounts_minor=dict(sorted(sums.items())),
+        hash_total=hash_total,
     )
 
 
@@ -153,7 +157,9 @@ def _from_trailer(text: str, control: Control, feed: Feed) -> ControlTotals:
         amounts[code] = _amount(stated, code, feed, f"field {each.field}")
     hashed = control.hash_total
     return ControlTotals(
-        records=_number(fields[(control.records or 1) - 1], _COUNT, f"field {control.records}"),
+        records=_number(fields[control.records - 1], _COUNT, f"field {control.records}")
+        if control.records
+        else None,
         amounts_minor=amounts,
         hash_total=_number(fields[(hashed.field or 1) - 1], _DIGITS, f"field {hashed.field}")
         if hashed

@@ -67,7 +67,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         ({"control": {}}, "config.yaml: feeds.bills.control.kind: is missing; add kind: trailer or add kind: sidecar"),
         ({"control": {"kind": "sidecar", "requird": True}}, "config.yaml: feeds.bills.control.requird: unknown key; did you mean required?"),
         ({"control": {"kind": "sidecar", "marker": "T"}}, "config.yaml: feeds.bills.control: marker, records, sums and field are about trailers; a sidecar names its totals; correct it"),
-        ({"control": {"kind": "trailer", "marker": "T", "records": 2}}, "config.yaml: feeds.bills.control: a trailer needs marker, records and sums; correct it"),
+        ({"control": {"kind": "trailer", "marker": "T", "records": 2}}, "config.yaml: feeds.bills.control: a trailer needs marker and sums; correct it"),
         ({"control": TRAILER | {"records": 1}}, "config.yaml: feeds.bills.control.records: input should be greater than or equal to 2; correct it"),
         ({"control": TRAILER | {"records": 3}}, "config.yaml: feeds.bills.control: two totals use the same field of the trailer; correct it"),
         ({"control": TRAILER | {"hash_total": {"column": "a"}}}, "config.yaml: feeds.bills.control: the hash_total of a trailer needs field; correct it"),
