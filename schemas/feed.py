@@ -174,23 +174,32 @@ class LineItems(Shape):
 class HeaderPlace(Shape):
     """Where the header is: one of the keys."""
 
-    row: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """The line of the file, or the row of the sheet, counted from 1."""
+    row: Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], Field(min_length=1)] | None = None
+    """The line of the file, or the row of the sheet, counted from 1: `4`. Of several, `[2, 3]`, the names are joined,
+    column by column, with a space between.
+    """
     starts_with: Annotated[list[str], Field(min_length=1)] | None = None
     """The names of its first columns: the first line that begins with them is the header."""
 
     none: Literal[True] | None = None
     """There is no header: `names` has the names of the columns."""
 
+    @field_validator("row", mode="before")
+    @classmethod
+    def _one_is_short(cls, row: object) -> object:
+        return [row] if isinstance(row, int) else row
+
     @model_validator(mode="after")
     def _one_place(self) -> HeaderPlace:
         if sum(key is not None for key in (self.row, self.starts_with, self.none)) != 1:
             raise ValueError("header needs one of row, starts_with and none")
+        if self.row and self.row != list(range(self.row[0], self.row[0] + len(self.row))):
+            raise ValueError("several rows of a header follow each other: [2, 3]")
         return self
 
 
-class Footer(Shape):
-    """Lines at the end of a file that are no records."""
+class NoRecords(Shape):
+    """Lines at the beginning or the end of a file that are not records."""
 
     starts_with: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     """How such lines begin: a text, or a list of texts."""
@@ -253,7 +262,11 @@ class Feed(Shape):
     """
     names: Annotated[list[str], Field(min_length=1)] | None = None
     """With `header: none`, the names of all columns, in order; `""` for a column that is not read."""
-    footer: Footer | None = None
+    header_record: NoRecords | None = None
+    """Lines at the beginning of its files, before any header, that are not records, such as `{starts_with: H}`; a note
+    counts them.
+    """
+    footer: NoRecords | None = None
     """Lines at the end of its files that are not records, such as `{starts_with: Total}`; a note counts them."""
     blank_records: Literal["reject", "skip"] = "reject"
     """Whether blank lines between records, and lines of nothing but delimiters, are rejected, or skipped and counted in

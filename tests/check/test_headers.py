@@ -198,3 +198,61 @@ def test_blank_lines_of_ndjson_are_skipped_as_well(tmp_path: Path) -> None:
     file = short(tmp_path, one + "\n  \n" + one.replace("-1", "-2"), blank_records="skip")
     assert sound(file)
     assert [record["line"] for record in records(file)] == [1, 4]
+
+
+RECORD: dict[str, Any] = {"header_record": {"starts_with": "H"}}
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"header": {"starts_with": ["c"]}}, NAMES | {"names": ["c", "b", "a"]}], ids=str
+)
+@pytest.mark.parametrize("before", ["H,2026-01-31\n", '"H","2026-01-31"\nH,2\n', ""])
+def test_header_records_are_left_out_and_counted(tmp_path: Path, facts: dict[str, Any], before: str) -> None:
+    facts = RECORD | facts
+    header = "" if "names" in facts else "c,b,a\n"
+    file = short(tmp_path, f"{before}{header}C-1,B-1,10.00\nHans,B-2,x\n", **facts)
+    assert codes(file) == [[], ["amount_due.format"]]
+    first = before.count("\n") + header.count("\n") + 1
+    assert [record["line"] for record in records(file)] == [first, first + 1]
+    assert any(note.startswith("header record, not read: ") for note in file.notes) == bool(before)
+    assert amounts(sent_back(tmp_path, file, (",x,", ",11.00,"), **facts)) == [1100]
+
+
+def test_a_header_record_of_a_sheet_is_left_out_and_counted(tmp_path: Path) -> None:
+    raw = workbook(sheet(row("H", "2026"), row("c", "b", "a"), row("Hans", "B-1", "10.00")))
+    file = short(tmp_path, raw, **RECORD)
+    assert sound(file)
+    assert [record["line"] for record in records(file)] == [3]
+    assert "header record, not read: 1" in file.notes
+
+
+JOINED: dict[str, Any] = {
+    "header": {"row": [2, 3]},
+    "columns": {"customer_reference": "c", "bill_reference": "Bill no", "amount_due": "Amount, net"},
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_rows_of_a_header_are_joined(tmp_path: Path, end: str, encoding: str) -> None:
+    text = end.join(["Title", 'c,Bill,"Amount,",Amount', ",no, net", "C-1,B-1,10.00,1", "C-2,B-2,x,2", ""])
+    file = short(tmp_path, text.encode(encoding), encoding=encoding, **JOINED)
+    assert codes(file) == [[], ["amount_due.format"]]
+    assert [record["line"] for record in records(file)] == [4, 5]
+    assert "above the header, not read: line 1" in file.notes
+    assert amounts(sent_back(tmp_path, file, (",x,", ",11.00,"), encoding=encoding, **JOINED)) == [1100]
+
+
+def test_the_rows_of_a_header_of_a_sheet_are_joined(tmp_path: Path) -> None:
+    above = (row("Title", at=1), row("c", "Bill", "Amount,", at=2), row(None, "no", "net", at=3))
+    raw = workbook(sheet(*above, row("C-1", "B-1", "10.00", at=4), row("C-2", "B-2", "x", at=5)))
+    file = short(tmp_path, raw, **JOINED)
+    assert codes(file) == [[], ["amount_due.format"]]
+    assert [record["line"] for record in records(file)] == [4, 5]
+    assert amounts(sent_back(tmp_path, file, (",x,", ",11.00,"), **JOINED)) == [1100]
+
+
+def test_footers_in_quotes_are_footers(tmp_path: Path) -> None:
+    file = short(tmp_path, text_of(*ROWS, '"Total","","21.00"'), **FOOTER)
+    assert sound(file)
+    assert len(records(file)) == 2

@@ -184,6 +184,7 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
         "on_reject": chance.choice(["load_rest", "refuse_file"]),
         "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1"]),
         **random_header(chance),
+        "header_record": {"starts_with": chance.choice(["title", "sep", "c"])},
     }
 
 
@@ -192,7 +193,7 @@ def random_header(chance: random.Random) -> dict[str, Any]:
     place = chance.choice(["row", "starts_with", "none"])
     if place == "none":
         return {"header": "none", "names": [*SOURCES, *chance.choice([[], [""], ["", ""]])]}
-    return {"header": {place: chance.choice([1, 2, 3]) if place == "row" else list(SOURCES[:2])}}
+    return {"header": {place: chance.choice([1, 2, 3, [1, 2]]) if place == "row" else list(SOURCES[:2])}}
 
 
 def random_facts(chance: random.Random) -> dict[str, Any]:

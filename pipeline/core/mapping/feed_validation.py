@@ -144,7 +144,7 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 def _header_contradictions(feed: Feed) -> Iterator[str]:
     """Keys about the header and the end of a file that do not fit each other, or the format."""
     if feed.format == "ndjson":
-        for key in ("header", "names", "footer"):
+        for key in ("header", "names", "header_record", "footer"):
             if getattr(feed, key) is not None:
                 yield f"{key}: NDJSON has no header and no footer, for every line is an object"
     if feed.has_header != (feed.names is None):

@@ -41,3 +41,17 @@ def likely_header(
 def starts_with(fields: Sequence[str], names: Sequence[str]) -> bool:
     """Whether a row begins with these names, spaces around them apart."""
     return [field.strip() for field in fields[: len(names)]] == [name.strip() for name in names]
+
+
+def begins_with(text: str, beginnings: Sequence[str]) -> bool:
+    """Whether a line begins with one of these texts, be it quoted or not."""
+    return text.removeprefix('"').startswith(tuple(beginnings)) or text.startswith(tuple(beginnings))
+
+
+def joined_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The names of a header of several rows: what each column has in them, from above, with a space between."""
+    if len(rows) == 1:
+        return tuple(rows[0])
+    width = max(map(len, rows), default=0)
+    columns = ([row[place].strip() for row in rows if place < len(row)] for place in range(width))
+    return tuple(" ".join(filter(None, column)) for column in columns)

@@ -16,6 +16,7 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "may_be_empty": True,
     "header": True,
     "names": True,
+    "header_record": True,
     "footer": True,
     "blank_records": True,
     "amount": {"extra_zeros"},

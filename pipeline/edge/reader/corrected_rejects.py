@@ -23,7 +23,7 @@ _BLOCK_BYTES = 1 << 20
 """Read at once while the encoding is looked for."""
 _DAMAGE = b"record.undecodable"
 """Code that a rejects file itself has on records whose bytes are of no encoding."""
-_HEADER_IS_OURS = {"header": None, "names": None, "footer": None}
+_HEADER_IS_OURS = {"header": None, "names": None, "header_record": None, "footer": None}
 """Keys of a feed that do not describe the rejects file of its files."""
 _LOOKED_INTO = Limits(max_decompressed_bytes=16 << 20)
 """Any stranger's workbook is looked into, so that must take seconds at most."""

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.file_stages import LandedFile
-from pipeline.core.mapping.header_names import likely_header, starts_with
+from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.record_batches import DOS_END
 from pipeline.edge.reader.text import TextFile
 from pipeline.errors import FileRefused
@@ -91,11 +91,14 @@ class _HeaderReader:
                 "export it again",
             )
         start = self._skip_sep_line() if self.sheet_row is None else 0
+        if self.sheet_row is None:
+            start = self._skip_header_record(start)
         if not self.feed.has_header:
             return self._stated_header(start)
-        if self.feed.header is not None and self.sheet_row is None:
-            start = self._start_of(self.feed.header, start)
-        return self._header(start)
+        place = self.feed.header if self.sheet_row is None else None
+        if place is None:
+            return self._header(start, 1)
+        return self._header(self._start_of(place, start), len(place.row or [1]))
 
     def hint(self, read: tuple[str, ...] = ()) -> str | None:
         """A sentence that names the line which looks more like a header than the one that was read, and the key."""
@@ -130,21 +133,37 @@ class _HeaderReader:
         if start < len(self.head):
             yield number + 1, start, self.head[start:]
 
+    def _skip_header_record(self, first: int) -> int:
+        """Past the lines that the feed calls a header record, such as `H|2026-01-31`."""
+        end, count = first, 0
+        for _, start, text in self._lines():
+            if start < first:
+                continue
+            if not begins_with(text, self.feed.header_record.starts_with if self.feed.header_record else ()):
+                break
+            end, count = _line_end(self.head, start), count + 1
+        if count:
+            self.notes.append(f"header record, not read: {count} line{'s' if count > 1 else ''}")
+        return end
+
     def _start_of(self, place: HeaderPlace, first: int) -> int:
-        """Where the header begins that the feed describes."""
+        """Where the header begins that the feed describes, not before `first`."""
+        above = 0
         for number, start, text in self._lines():
+            if start < first:
+                continue
             if place.row is not None:
-                found = number == place.row
+                found = number == place.row[0]
             else:
-                found = start >= first and starts_with(self._fields(text) or [], place.starts_with or [])
+                found = starts_with(self._fields(text) or [], place.starts_with or [])
             if found:
-                above = number - (2 if first else 1)
-                if above > 0:
+                if above:
                     which = f"line {number - 1}" if above == 1 else f"lines {number - above} to {number - 1}"
                     self.notes.append(f"above the header, not read: {which}")
                 return start
+            above += 1
         problem = (
-            f"it has no line {place.row}, where feed.header says that the header is"
+            f"it has no line {place.row[0]} to be the header, as feed.header says"
             if place.row is not None
             else f"no line of it begins with the columns of feed.header ({', '.join(place.starts_with or [])})"
         )
@@ -153,46 +172,62 @@ class _HeaderReader:
     def _stated_header(self, start: int) -> Header:
         """The names that the feed states for a file without a header."""
         names = tuple(self.feed.names or ())
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=self.delimiter, lineterminator="").writerow(names)
-        end = _header_end(self.head, start)
-        return Header(
-            names=names,
-            raw=text.getvalue().encode(self.file.codec, "replace"),
-            line_end=(self.head[slice(*end)] or "\n").encode(self.file.codec),
-            lines=1 if start else 0,
-            text=self.head[:start],
-            delimiter=self.delimiter,
-            notes=tuple(self.notes),
-        )
+        end = self.head[slice(*_header_end(self.head, start))]
+        return self._made(names, self._written(names), start, end)
 
-    def _header(self, start: int) -> Header:
-        """Split the header's text into names. Raises FileRefused with the first of its mistakes."""
-        end = _header_end(self.head, start)
-        raw = self.head[start : end[0]]
-        if end[0] == end[1]:  # there are no records
-            raw = raw.removesuffix(DOS_END.decode())
-        self._refuse_unreadable(raw, start)
-        names = self._fields(raw)
-        if names is None:
+    def _header(self, start: int, rows: int) -> Header:
+        """Split the header's text into names. Raises FileRefused with the first of its mistakes.
+
+        `rows`: how many it has; names of several are joined, column by column, and written in one row for rejects.
+        """
+        texts, end = [], (start, start)
+        for _ in range(rows):
+            first = end[1]
+            end = _header_end(self.head, first)
+            texts.append(self._text(first, end))
+        parsed = [self._fields(text) for text in texts]
+        fields = [each for each in parsed if each is not None]
+        if len(fields) < rows:
             remedy = self.hint() or "close its quotes, name every column"
             self._refuse("file.header", "its header cannot be read", remedy)
+        names = joined_names(fields)
         if len(names) > self.limits.max_columns:
             self._refuse(
                 "file.too_many_columns",
                 f"{len(names)} columns, at most {self.limits.max_columns} are read",
                 "check feed.delimiter, or raise limits.max_columns",
             )
-        text = self.head[: end[1]]
+        raw = texts[0] if rows == 1 else self._written(names)
+        return self._made(names, raw, end[1], self.head[slice(*end)])
+
+    def _text(self, start: int, end: tuple[int, int]) -> str:
+        """Of one row of the header. Raises FileRefused where it cannot be one."""
+        text = self.head[start : end[0]]
+        if end[0] == end[1]:  # there are no records
+            text = text.removesuffix(DOS_END.decode())
+        self._refuse_unreadable(text, start)
+        return text
+
+    def _made(self, names: tuple[str, ...], raw: str, end: int, line_end: str) -> Header:
+        """`end`: where the records begin."""
+        codec = self.file.codec
+        before = self.head[:end]
+        lines = len(_LINE_BREAK.findall(before)) + (0 if before.endswith(("\r", "\n")) or not before else 1)
         return Header(
-            names=tuple(names),
-            raw=raw.encode(self.file.codec),
-            line_end=(text[end[0] :] or "\n").encode(self.file.codec),
-            lines=len(_LINE_BREAK.findall(self.head[: end[0]])) + 1,
-            text=text,
+            names=names,
+            raw=raw.encode(codec, "replace"),
+            line_end=(line_end or "\n").encode(codec),
+            lines=lines,
+            text=before,
             delimiter=self.delimiter,
             notes=tuple(self.notes),
         )
+
+    def _written(self, names: tuple[str, ...]) -> str:
+        """Names as one row of the file."""
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.delimiter, lineterminator="").writerow(names)
+        return text.getvalue()
 
     def _refuse_unreadable(self, raw: str, start: int) -> None:
         """Raises FileRefused for a header that is too long, or no text."""
@@ -240,3 +275,9 @@ def _header_end(head: str, start: int) -> tuple[int, int]:
         if quotes % 2 == 0:
             return found.span()
     return len(head), len(head)
+
+
+def _line_end(head: str, start: int) -> int:
+    """Where the next physical line begins."""
+    found = _LINE_BREAK.search(head, start)
+    return found.end() if found else len(head)

@@ -243,7 +243,9 @@ class RecordBatches:
         """Whether each is a record wherever it stands, and not a blank line or a footer if all others after it are."""
         filled = records["damage"].ne_missing(BLANK)
         for footer in self.footers:
-            filled &= ~records["text"].str.starts_with(footer)
+            filled &= ~(
+                records["text"].str.starts_with(footer) | records["text"].str.starts_with(f'"{footer}')
+            )
         return filled
 
     def _refuse(self, rule: str, problem: str) -> NoReturn:

@@ -115,6 +115,7 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"may_be_empty": True},
         {"header": {"row": 2}},
         {"header": "none", "names": ["customer_reference"]},
+        {"header_record": {"starts_with": "H"}},
         {"footer": {"starts_with": "Total"}},
         {"blank_records": "skip"},
     ],
@@ -130,6 +131,6 @@ def test_a_changed_feed_is_another_one_than_an_earlier_version_or_this_one_has_s
 
 def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
     later = {"date_language": "en", "release": None, "unusual": "hold", "may_be_empty": False}
-    later |= {"header": None, "names": None, "footer": None, "blank_records": "reject"}
+    later |= {"header": None, "names": None, "header_record": None, "footer": None, "blank_records": "reject"}
     amount = {"unit": "major", "extra_zeros": False}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))

@@ -130,8 +130,10 @@ class _CsvWriter:
         """Write a row; `cells` is column (from 0) → text. A row without cells is written when a filled one follows."""
         if not cells:
             return
-        if not self.header.is_below(row, cells):
+        taken = self.header.take(row, cells)
+        if taken is None:
             return
+        cells = taken
         if not self.header_row:
             self.header_row = self.header.row
             self.width = self.header.width or max(cells) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from pipeline.core.mapping.header_names import likely_header, starts_with
+from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.compressed import refuse_archive
 from schemas.feed import Feed
 
@@ -13,7 +13,7 @@ _LOOKED_AT = 50
 
 
 class SheetHeader:
-    """The header of one sheet, whose filled rows are shown to `is_below` in order."""
+    """The header of one sheet, whose filled rows are shown to `take` in order."""
 
     def __init__(self, name: str, feed: Feed) -> None:
         """`name`: of the bill file, for messages."""
@@ -22,30 +22,53 @@ class SheetHeader:
         self.width = len(feed.names or ())
         """Fields of a header that the feed states."""
         self._name, self._feed = name, feed
-        self._above = 0
+        self._before = tuple(feed.header_record.starts_with) if feed.header_record else ()
+        self._above = self._records = 0
+        self._rows: list[dict[int, str]] = []
         self._first: list[tuple[int, list[str]]] = []
 
-    def is_below(self, row: int, cells: dict[int, str]) -> bool:
-        """Whether a row is the header or below it. `cells`: column (from 0) → text."""
+    def take(self, row: int, cells: dict[int, str]) -> dict[int, str] | None:
+        """What is written of a row: the header, with its rows joined, or a row below it; None for one above it.
+
+        `cells`: column (from 0) → text.
+        """
         if len(self._first) < _LOOKED_AT:
             self._first.append((row, [cells.get(column, "") for column in range(max(cells) + 1)]))
         if self.row:
-            return True
+            return cells
+        if not self._rows and begins_with(cells.get(0, ""), self._before):
+            self._records += 1
+            return None
         place = self._feed.header
-        if place is not None and not place.none:
-            fields = [cells.get(column, "") for column in range(len(place.starts_with or []))]
-            found = row == place.row if place.row else starts_with(fields, place.starts_with or [])
-            if not found:
-                self._above += 1
-                return False
-        self.row = row if self._feed.has_header else row - 1
-        return True
+        if place is None or place.none:
+            self.row = row if self._feed.has_header else row - 1
+            return cells
+        if place.row:
+            return self._of_rows(row, cells, place.row)
+        fields = [cells.get(column, "") for column in range(len(place.starts_with or []))]
+        if not starts_with(fields, place.starts_with or []):
+            self._above += 1
+            return None
+        self.row = row
+        return cells
+
+    def _of_rows(self, row: int, cells: dict[int, str], rows: list[int]) -> dict[int, str] | None:
+        """The header once its last row is there."""
+        if row not in rows:
+            self._above += 1
+            return None
+        self._rows.append(cells)
+        if row != rows[-1]:
+            return None
+        self.row = row
+        width = max(max(each) for each in self._rows) + 1
+        names = joined_names([[each.get(column, "") for column in range(width)] for each in self._rows])
+        return {column: name for column, name in enumerate(names) if name}
 
     def notes(self) -> tuple[str, ...]:
-        """Rows that are not read, as a sentence."""
-        if not self._above:
-            return ()
-        return (f"filled rows above the header, not read: {self._above}",)
+        """Rows that are not read, as sentences."""
+        counts = {"header record": self._records, "filled rows above the header": self._above}
+        return tuple(f"{what}, not read: {count}" for what, count in counts.items() if count)
 
     def hint(self) -> str | None:
         """Which row looks like the header, and the key that says so."""
@@ -62,7 +85,7 @@ class SheetHeader:
             problem = f"sheet {sheet} holds nothing, not even a header"
             refuse_archive(self._name, "file.empty", problem, "export it again")
         problem = (
-            f"row {place.row} of sheet {sheet} is empty, where feed.header says that the header is"
+            f"row {place.row[-1]} of sheet {sheet} is empty, where feed.header says that the header is"
             if place.row
             else f"no row of sheet {sheet} begins with the columns of feed.header"
         )
