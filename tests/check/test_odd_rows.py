@@ -201,6 +201,7 @@ def test_a_trailer_is_read_with_the_delimiter_that_the_file_states(tmp_path: Pat
     assert sound(short(tmp_path, text, control=control))
 
 
-def test_a_line_of_a_sheet_is_no_line_with_a_delimiter(tmp_path: Path) -> None:
-    code, _ = refused(short(tmp_path, workbook(sheet(row("sep=;"), row("c", "b", "a")))))
-    assert code == "file.missing_column"
+def test_a_row_of_a_sheet_is_no_line_with_a_delimiter(tmp_path: Path) -> None:
+    file = short(tmp_path, workbook(sheet(row("sep=;"), row("c", "b", "a"))))
+    assert refused(file)[0] == "file.missing_column"
+    assert not any("sep=" in note for note in file.notes)
