@@ -45,6 +45,7 @@ def run_demo(folder: Path) -> int:
             shutil.copy(file, incoming)
         ui.line(
             f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the SFTP server."
+            " Some of them contain mistakes on purpose, to show what is rejected."
         )
         ui.line("\n-- billferry run ------------------------------------------------------------")
         first = run_everything(config, ui, Options())
@@ -64,11 +65,11 @@ def run_demo(folder: Path) -> int:
     reports = config.settings.work_dir / "reports"
     ui.line(f"Reports: {reports} (summary.json, results.csv, rejects.csv per file). Open in a browser:")
     ui.line(f"  {reports / OVERVIEW}   (all files)")
-    ui.line(f"  {min(reports.glob('*/report.html'), default=reports)}   (one file)")
+    ui.line(f"  {_report_with_rejects(reports)}   (a file with rejects)")
     ui.line(
         f"The files as they would be on your SFTP server: {config.settings.work_dir / 'sandbox' / 'sftp'}"
     )
-    ui.line(f"Took {time.monotonic() - began:.1f} s. Next: README.md, or billferry init.")
+    ui.line(f"Took {time.monotonic() - began:.1f} s. Next: docs/tutorial.md.")
     return 0 if _as_it_should(first, second, len(samples)) and not doubled else EX_BUG
 
 
@@ -125,3 +126,9 @@ def _pointed_at(config: Config, api_url: str, sftp_port: int) -> Config:
         ),
         config.path,
     )
+
+
+def _report_with_rejects(reports: Path) -> Path:
+    """A page that has something to show; the folder where none is there."""
+    with_rejects = [rejects.with_name("report.html") for rejects in reports.glob("*/rejects.csv")]
+    return min(with_rejects, default=reports)

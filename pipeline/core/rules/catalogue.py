@@ -77,7 +77,7 @@ def _cross_record_rules() -> Iterator[Rule]:
         yield Rule(
             f"{field}.collision",
             "two references in the file become identical after feed.reference_replace or a template",
-            "choose replacements or a template that keep them apart",
+            "ask whoever maintains the config to choose replacements or a template that keep them apart",
         )
     yield Rule(
         "account_reference.two_customers",

@@ -168,7 +168,8 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
         field,
         "ambiguous",
         "can be read in two ways",
-        "write it without separators, or ask whoever maintains the config to set feed.amount.thousands or decimal",
+        "find out which amount is meant and write it in the feed's format, or ask whoever maintains the config to"
+        " correct feed.amount",
     )
     yield _as_read(
         field, "spreadsheet", "damaged by a spreadsheet", "export it again with this column formatted as text"
@@ -227,7 +228,7 @@ def _date_rules(field: str) -> Iterator[FieldRule]:
         field,
         "ambiguous",
         "can be read as two different days in the feed's date formats",
-        "write dates unambiguously, or ask whoever maintains the config to keep one format",
+        "ask whoever maintains the config to keep one date format; this day can be read in two ways",
     )
 
 

@@ -33,7 +33,7 @@ _TONES: dict[FileState, Tone] = {
     FileState.REFUSED: "stop",
 }
 _MEND = (
-    "Correct the records in rejects.csv and drop it back where bill files go, with its reject_… columns"
+    "Correct the records in rejects.csv and put it into the incoming or drop folder, with its reject_… columns"
     " unchanged. See below for what to correct."
 )
 _RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
