@@ -1,4 +1,4 @@
-"""config.yaml as a shape. Reading it, and the environment over it, is `pipeline/edge/config.py`."""
+"""config.yaml as a shape. Reading it, and the environment over it, is `pipeline/edge/config/`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The command line: words to one call each, errors to exit statuses. No logic.
+"""The command line: words to one call each, errors to exit statuses (docs/exit-statuses.md). No logic.
 
-Heavy parts are imported by the command that needs them, so that `--help` is instant.
+`main` is what `billferry` and `python -m pipeline` call; `run_command` is the same without leaving the process, `app`
+is read for the docs. No room imports this one, and only here do signals stop a run. A command's docstring is its help:
+what readers of the code need is in comments. Commands import their heavy parts themselves, so that `--help` is instant.
 """
 
 from __future__ import annotations
@@ -34,10 +36,10 @@ from pipeline.cli.printing import (
     one_line,
     pretty,
     print_error,
+    print_expected_error,
     print_json,
     printable_lines,
     say,
-    tell,
 )
 from pipeline.cli.release import refuse, release
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
@@ -181,7 +183,7 @@ def validate(
     from pipeline.cli.ui import TerminalUi
     from pipeline.run.validate import check_as_configured, check_canonical
 
-    shown = sys.stderr if as_json else sys.stdout
+    shown = sys.stderr if as_json else sys.stdout  # with --json stdout is one document
     check = (
         partial(check_canonical, model=model)
         if model
@@ -347,25 +349,27 @@ def main() -> None:
 
 
 def run_command(words: list[str]) -> int:
-    """Run one command; the exit status. Expected errors are one line, bugs show their trace."""
+    """Run one command, given without the program's name; returns the exit status. Bugs show their trace."""
     try:
         with answered():
             returned = app(args=words, prog_name="billferry", standalone_mode=False)
     except typer.Exit as ended:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        return tell(Stopped(signal_name="SIGINT", signal_number=2), words)
+        return print_expected_error(Stopped(signal_name="SIGINT", signal_number=2), words)
     except typer.TyperException as error:
         if not words:  # no_args_is_help: the message is the help itself
             typer.echo(error.format_message(), err=True)
             return EX_USAGE
-        return tell(UsageError(problem=one_line(error), remedy=f"see {command_of(error)} --help"), words)
+        return print_expected_error(
+            UsageError(problem=one_line(error), remedy=f"see {command_of(error)} --help"), words
+        )
     except BillferryError as error:
-        return tell(error, words)
-    except BrokenPipeError:
+        return print_expected_error(error, words)
+    except BrokenPipeError:  # whoever read the output has gone, as `| head` does
         sys.stderr.close()
         return EX_USAGE
-    except Exception as error:  # noqa: BLE001 (told with its trace)
+    except Exception as error:  # noqa: BLE001 (reported with its trace)
         from pipeline.edge.log import masked_trace
 
         typer.echo(

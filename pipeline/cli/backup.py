@@ -1,4 +1,7 @@
-"""`backup`: a copy of the ledger that can be restored by putting it in its place."""
+"""`backup`: a copy of the ledger that can be restored by putting it in its place.
+
+The copy is one file, whole and consistent whatever a run writes meanwhile; landed files and reports are not in it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,13 @@ from pipeline.run.work_dir import ledger_path
 
 
 def back_up(config: Config, path: Path) -> str:
-    """Write the copy; what to tell. Raises UsageError, DiskFull, LedgerDamaged."""
+    """Write a copy of the ledger to `path`; returns the sentence to print, which says how to restore it.
+
+    Raises:
+        UsageError: `path` exists, cannot be written or is in `work_dir` or in the drop folder, where it would be
+            taken for a bill file; or there is no ledger yet.
+        DiskFull, LedgerDamaged: as opening and copying a ledger do.
+    """
     settings = config.settings
     source = ledger_path(settings)
     owner = own_place(path, settings.work_dir)
@@ -33,6 +42,7 @@ def back_up(config: Config, path: Path) -> str:
             raise UsageError(
                 problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"
             ) from None
+    # SQLite keeps what is not yet in the ledger in a log beside it (`-wal`).
     # A log that a killed run has left beside the ledger belongs to that ledger, and would be played into the copy.
     return (
         f"{path}: {path.stat().st_size} bytes. To restore it while nothing runs,"

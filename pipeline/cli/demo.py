@@ -1,4 +1,7 @@
-"""`demo`: the main job on sample files, with servers of our own; then once more, to show that nothing doubles."""
+"""`demo`: the main job on sample files, with built-in test servers; then once more, to show that nothing doubles.
+
+It runs what `billferry run` runs, over real sockets, and differs only in the config it is given. No network is needed.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,15 @@ LATER_S = 60
 
 
 def run_demo(folder: Path) -> int:
-    """Run twice in `folder`, which an earlier demo may have left. 0 when it went as it should; raises UsageError."""
+    """Run twice in `folder`, which is made, or emptied when an earlier demo left it.
+
+    Returns:
+        0 when both runs went as they should, else 70: the samples and their outcomes are ours, so anything else is a
+        bug.
+
+    Raises:
+        UsageError: the folder has something else in it or cannot be written, or the shipped config was changed.
+    """
     ui = TerminalUi()
     began = time.monotonic()
     config = _prepared(folder)
@@ -50,7 +61,8 @@ def run_demo(folder: Path) -> int:
         ui.line("\n-- billferry run ------------------------------------------------------------")
         first = run_everything(config, ui, Options())
         ui.line("\n-- billferry run, once more --------------------------------------------------")
-        for file in files:  # the same files again, as a merchant might send them twice, a little later
+        # The same files again, as a merchant might send them twice, a little later.
+        for file in files:
             copy = shutil.copy(file, incoming)
             os.utime(copy, (time.time() + LATER_S,) * 2)
         loaded = len(api.snapshot()["bills"])
@@ -70,10 +82,10 @@ def run_demo(folder: Path) -> int:
         f"The files as they would be on your SFTP server: {config.settings.work_dir / 'sandbox' / 'sftp'}"
     )
     ui.line(f"Took {time.monotonic() - began:.1f} s. Next: docs/tutorial.md.")
-    return 0 if _as_it_should(first, second, len(samples)) and not doubled else EX_BUG
+    return 0 if _went_as_expected(first, second, len(samples)) and not doubled else EX_BUG
 
 
-def _as_it_should(first: RunResult, second: RunResult, samples: int) -> bool:
+def _went_as_expected(first: RunResult, second: RunResult, samples: int) -> bool:
     """The samples contain mistakes on purpose: the first run rejects some records, the second finds all loaded."""
     return (
         first.exit_status == EX_RECORDS
@@ -95,6 +107,7 @@ def _prepared(folder: Path) -> Config:
 
 
 def _prepared_folder(folder: Path) -> Config:
+    """Only a folder that has an earlier demo's `var/sandbox` is emptied: --dir may name any folder by mistake."""
     config_path = folder / "config.yaml"
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "var" / "sandbox").is_dir():
@@ -112,7 +125,10 @@ def _prepared_folder(folder: Path) -> Config:
 
 
 def _pointed_at(config: Config, api_url: str, sftp_port: int) -> Config:
-    """The same config on the free ports that this demo got."""
+    """The same config on the free ports that this demo got, so that it runs beside a sandbox or another demo.
+
+    The drop folder is left out: the demo's files come over SFTP alone.
+    """
     settings = config.settings
     if settings.sftp is None:
         return config

@@ -1,4 +1,4 @@
-"""`doctor`: findings as lines for people, or as one JSON document."""
+"""`doctor`: findings as lines for people, or as one JSON document. What is checked is `diagnostics.doctor`'s."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pipeline.edge.config import Config
 
 
 def examine_as_asked(config: Config, *, probe: bool, say: Callable[[str], object] | None) -> dict[str, Any]:
-    """`checks` (check, exit_status, text), `probe` (question, answer) and the worst `exit_status`."""
+    """Check everything, then ask the API what `--probe` asks; a document that `--json` prints as it is.
+
+    Args:
+        probe: asked only when all checks are fine: it creates test customers at the API.
+        say: prints each finding as soon as it is known, since some take seconds; None prints nothing.
+
+    Returns:
+        `checks` (each with `check`, `exit_status`, `text`), `probe` (each with `question`, `answer`; may be empty)
+        and the worst `exit_status` of the checks.
+    """
     findings = []
     for finding in examine(config):
         findings.append(finding)

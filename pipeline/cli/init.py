@@ -14,7 +14,17 @@ from schemas.settings import Limits
 
 
 def write_proposal(path: Path, file: Path) -> Proposal:
-    """Write the commented config with one feed, proposed for `file`. Raises UsageError, DiskFull."""
+    """Write the commented config with one feed, proposed for `file`, to `path`, which must not exist.
+
+    Everything before `feeds:` is the shipped config.yaml; the feeds of the sample files give way to the proposal.
+
+    Returns:
+        The proposal; `open_keys` are those that a person has to fill in.
+
+    Raises:
+        UsageError: `path` exists or cannot be written; `file` cannot be read, or is nothing that a feed could describe.
+        DiskFull: there is no room to unpack the beginning of the file.
+    """
     name = shown_name(file.name)
     seen = _beginning(file, name)
     proposal = propose(name, seen.head, whole=seen.whole, is_sheet=seen.is_sheet, notes=seen.notes)
@@ -24,6 +34,8 @@ def write_proposal(path: Path, file: Path) -> Proposal:
 
 
 def _beginning(file: Path, name: str) -> FileSample:
+    """The first part of a file, unpacked and as text; enough to guess by, however large the file is. Raises
+    UsageError."""
     try:
         if file.exists() and not file.is_file():
             raise UsageError(problem=f"{file} is not a file", remedy="name another")

@@ -1,4 +1,8 @@
-"""Options that several commands share, and how each command starts and ends."""
+"""Options that several commands share, and how each command starts and ends.
+
+An option is an `Annotated` type, so that all commands take it under the same name with the same help. Its `help` is for
+users: it appears in `--help` and in docs/commands.md.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,11 @@ PRIVATE = 0o077
 
 
 def start(*, verbose: bool) -> None:
+    """What every command does first: make files private and start the log on stderr.
+
+    Args:
+        verbose: log every step, not warnings alone.
+    """
     from pipeline.edge.log import start_logging
 
     os.umask(PRIVATE)
@@ -63,12 +72,22 @@ def start(*, verbose: bool) -> None:
 
 
 def config_at(path: Path) -> Config:
+    """The config at `path`, with the environment's values over it.
+
+    Raises:
+        ConfigError: it is missing, not YAML, or has wrong or unknown keys; exit status 2.
+    """
     from pipeline.edge.config import load_config
 
     return load_config(path)
 
 
 def finish(result: RunResult, *, as_json: bool) -> None:
+    """End the command with the result's exit status, by raising `typer.Exit`.
+
+    Args:
+        as_json: print the result as the one document on stdout; people were shown it on stderr while the run went on.
+    """
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
     raise typer.Exit(result.exit_status)

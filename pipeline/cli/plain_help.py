@@ -1,4 +1,7 @@
-"""Help that shows an argument as it is typed: `FILE…`, not `{files}... <list[Path]>`, which typer would write."""
+"""Help that shows an argument as it is typed: `FILE…`, not `{files}... <list[Path]>`, which typer would write.
+
+Typer has no option for that, so its classes of an argument and of the group of commands are extended here.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,21 @@ if TYPE_CHECKING:
 
 
 class PlainArgument(TyperArgument):
-    """An argument that is shown as its metavar alone, in brackets where it may be left out."""
+    """An argument that is shown as its metavar alone, in brackets where it may be left out.
+
+    Its metavar already ends in `…` where it may be repeated, so typer's own dots would double that.
+    """
 
     @property
     def typed(self) -> str:
+        """As it is typed on the command line: `FILE…`, `[FILE]`. docs/commands.md is made from it, too."""
         return str(self.metavar) if self.required else f"[{self.metavar}]"
 
     def get_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as typer calls it
         return [self.typed]
 
     def display_type_rich(self, ctx: Any) -> str | None:  # noqa: ARG002
+        """No type behind the name: `<list[Path]>` means nothing to an operator."""
         return None
 
 

@@ -1,4 +1,9 @@
-"""`release` and `refuse`: what a person decides about a held file."""
+"""`release` and `refuse`: what a person decides about a held file.
+
+Both write down who decided, by the login name; the next run acts on it, or this one with `--now`. They end with 0 or
+with what the run came to, 2 where no held file, or more than one, fits the name, 4 while another run is active.
+Their docstrings are their help texts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""`sandbox`: the sandbox servers where config.yaml points, with the keys it names."""
+"""`sandbox`: the built-in test servers where config.yaml points, with the keys it names.
+
+So the shipped config works unchanged against them: this writes the API key, the login's key pair and the pinned host
+key to the paths that the config has for them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,11 @@ from schemas.settings import Settings, Sftp
 
 
 def serve_sandbox(config: Config) -> int:
-    """Serve until a signal comes; the exit status of a clean stop. Raises UsageError."""
+    """Serve until a signal comes; returns 0, the exit status of a clean stop.
+
+    Raises:
+        UsageError: the config is for the live environment, `api.base_url` is not this machine, or a port is taken.
+    """
     settings = config.settings
     url = urlsplit(settings.api.base_url)
     if settings.environment != "test":
@@ -35,7 +43,8 @@ def serve_sandbox(config: Config) -> int:
     root = settings.work_dir / "sandbox"
     private_folders(settings.work_dir)
     try:
-        # It forgets all when it is stopped, and a ledger does not: an id of before must not mean something else.
+        # It forgets all when it is stopped, and a ledger does not: with a salt of its own, an id of before is unknown
+        # rather than another entity's.
         with (
             stoppable(),
             SandboxApi(
@@ -57,6 +66,7 @@ def serve_sandbox(config: Config) -> int:
 
 
 def _serve_sftp(settings: Settings, root: Path) -> None:
+    """Serve SFTP as well, where the config has it; returns never, a signal raises `Stopped`."""
     if settings.sftp is None:
         _wait()
         return
@@ -68,7 +78,12 @@ def _serve_sftp(settings: Settings, root: Path) -> None:
 
 
 def sandbox_sftp(settings: Sftp, root: Path, port: int) -> SandboxSftp:
-    """The sandbox SFTP server with the folders and keys that the config names. Port 0 takes a free one."""
+    """The sandbox SFTP server with the folders and keys that the config names, not started yet.
+
+    Args:
+        root: gets `sftp`, the folder that is served as `/`, and `host_key`, kept so that a pinned key stays right.
+        port: 0 takes a free one.
+    """
     files = root / "sftp"
     for folder in (settings.incoming, settings.archive, settings.quarantine, settings.reports):
         if folder is not None:
@@ -96,6 +111,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone (127.0.0.0/8, ::1, `localhost`): its keys are known to everybody."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,18 +10,27 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def shipped(name: str) -> Path:
-    """`config.yaml` or `sample_files`, wherever they are."""
+    """The path of `config.yaml` or `sample_files`, whichever `name` is: in the installed package, else in the
+    checkout."""
     inside = _PACKAGE / "_shipped" / name
     return inside if inside.exists() else _PACKAGE.parent / name
 
 
 def write_config(path: Path) -> None:
-    """Write the commented config.yaml. Raises UsageError rather than overwrite a file."""
+    """Write the commented config.yaml.
+
+    Raises:
+        UsageError: `path` exists, for a config is never overwritten, or cannot be written.
+    """
     write_new(path, shipped("config.yaml").read_text(encoding="utf-8"))
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that must not be there yet. Raises UsageError."""
+    """Write a file that must not exist yet, in UTF-8.
+
+    Raises:
+        UsageError: it exists or cannot be written.
+    """
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

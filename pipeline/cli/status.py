@@ -1,4 +1,8 @@
-"""`status`: how things stand, in words and as one JSON document."""
+"""`status`: the state of files, feeds and runs, in words and as one JSON document.
+
+The words are made from the document alone, so nothing can be seen that `--json` lacks. The exit status is 0 even if
+files are held: whoever wants an alarm reads the document or the metrics.
+"""
 
 from __future__ import annotations
 
@@ -24,40 +28,55 @@ from pipeline.run.work_dir import existing_ledger
 SHOWN_FILES = 20
 SHOWN_NAMES = 5
 SHORT_NAME = 24
+"""Cells that a name has even on a narrow terminal; shorter ones are all alike."""
 RELEASED = "released"
 
 
 def status_document(config: Config) -> dict[str, Any]:
-    """Everything that `status` knows: times in UTC, amounts in minor units, `files` oldest first."""
+    """Everything that `status` knows. No server is asked and no lock is taken, so it works during a run and without
+    network.
+
+    Times are UTC (RFC 3339), amounts in minor units by currency and outcome, `files` oldest first, whatever their
+    number. `waiting` and `owed` are by source: `drop` as the folder is now, `sftp` as it was when last listed.
+    `open_intents` and `owed_moves` are sums of `in_doubt` and `owed`, for programs that want one number.
+
+    Raises:
+        LedgerDamaged, LedgerOfAnother, LedgerOutdated: as opening the ledger for reading does.
+    """
     settings = config.settings
     with existing_ledger(settings) as ledger:
-        stands = system_status(settings, ledger, datetime.now(UTC))
+        current = system_status(settings, ledger, datetime.now(UTC))
     return {
         "merchant": settings.merchant,
         "environment": settings.environment,
         "timezone": settings.timezone,
-        "last_run": _run(stands.last_run),
-        "files": [_file(row, stands.decided.get(row.sha256), settings.zone) for row in stands.files],
-        "states": dict(sorted(stands.states().items())),
-        "unfinished": [row.name for row in stands.unfinished],
-        "held": [row.name for row in stands.held],
+        "last_run": _run(current.last_run),
+        "files": [_file(row, current.decided.get(row.sha256), settings.zone) for row in current.files],
+        "states": dict(sorted(current.states().items())),
+        "unfinished": [row.name for row in current.unfinished],
+        "held": [row.name for row in current.held],
         "in_doubt": {
-            "records": stands.records_in_doubt,
-            "requests": stands.requests_in_doubt,
-            "since": stands.in_doubt_since,
+            "records": current.records_in_doubt,
+            "requests": current.requests_in_doubt,
+            "since": current.in_doubt_since,
         },
-        "waiting": {source: list(names) for source, names in stands.waiting.items()},
-        "owed": dict(stands.owed),
-        "late": _late(stands),
-        "open_intents": stands.requests_in_doubt,
-        "owed_moves": sum(stands.owed.values()),
+        "waiting": {source: list(names) for source, names in current.waiting.items()},
+        "owed": dict(current.owed),
+        "late": _late(current),
+        "open_intents": current.requests_in_doubt,
+        "owed_moves": sum(current.owed.values()),
     }
 
 
 def describe_status(
     document: dict[str, Any], short: Callable[[str], str] = lambda name: name
 ) -> Iterator[str]:
-    """The same for people, what needs somebody first. Times are those of the merchant, names are made `short`."""
+    """The document in lines for people, what needs attention first: late feeds, unfinished, held and doubtful files.
+
+    Args:
+        document: as `status_document` makes it. Times are shown in its `timezone`, the merchant's.
+        short: makes a file name short enough for the terminal; the hash digits beside it stay whole.
+    """
     zone = ZoneInfo(document["timezone"])
     yield f"{document['merchant']} ({document['environment']}), times in {document['timezone']}"
     yield f"last run: {_run_in_words(document['last_run'], zone)}"
@@ -71,8 +90,8 @@ def describe_status(
             yield f"waiting {where}: {len(names)} ({_some(names, short)})"
     owed = {source: count for source, count in document["owed"].items() if count}
     if owed:
-        told = ", ".join(f"{count} to {source}" for source, count in owed.items())
-        yield f"moves and uploads pending: {told}; the next run tries again"
+        pending = ", ".join(f"{count} to {source}" for source, count in owed.items())
+        yield f"moves and uploads pending: {pending}; the next run tries again"
     if not document["files"]:
         yield "no files yet"
         return
@@ -86,7 +105,7 @@ def describe_status(
 
 
 def show_status(document: dict[str, Any]) -> None:
-    """On stdout. On a terminal names are shortened; the digits beside them serve as well as the name."""
+    """Print the lines on stdout. Names are shortened on a terminal; the digits beside them serve as well as a name."""
     width = width_of(sys.stdout)
     short = partial(cut_middle, width=max(width // 2, SHORT_NAME)) if width else str
     for line in describe_status(document, short):
@@ -94,6 +113,7 @@ def show_status(document: dict[str, Any]) -> None:
 
 
 def _open(document: dict[str, Any], zone: ZoneInfo, short: Callable[[str], str]) -> Iterator[str]:
+    """What is not finished, with what happens next or who has to decide."""
     if names := document["unfinished"]:
         yield f"UNFINISHED: {len(names)} ({_some(names, short)}); billferry run resumes them"
     for file in document["files"]:
@@ -116,23 +136,26 @@ def _held(file: dict[str, Any], short: Callable[[str], str]) -> str:
 
 
 def _state(file: dict[str, Any]) -> str:
-    """As people know it: a held file that somebody has decided about waits for the next run, and for nobody."""
+    """As people know it: a held file that somebody has decided about is `released` or `refused`, though the next run
+    is yet to do it.
+    """
     state: str = file["state"]
     return {"release": RELEASED, "refuse": "refused"}[file["decided"]["word"]] if file["decided"] else state
 
 
-def _late(stands: SystemStatus) -> list[dict[str, Any]]:
+def _late(current: SystemStatus) -> list[dict[str, Any]]:
     return [
         {
             "feed": each.feed,
             "due_at": rfc3339(each.due_at.astimezone(UTC)),
             "last_at": rfc3339(each.last_at.astimezone(UTC)) if each.last_at else None,
         }
-        for each in stands.late
+        for each in current.late
     ]
 
 
 def _run(run: RunRow | None) -> dict[str, Any] | None:
+    """The last run for the document; `finished_at` and `exit_status` are null while it runs, or if it was killed."""
     if run is None:
         return None
     return {
@@ -187,4 +210,5 @@ def _some(names: list[str], short: Callable[[str], str]) -> str:
 
 
 def _local(at: str, zone: ZoneInfo) -> str:
+    """An RFC 3339 time in a time zone, to the minute."""
     return f"{datetime.fromisoformat(at).astimezone(zone):%Y-%m-%d %H:%M}"

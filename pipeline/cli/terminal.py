@@ -1,4 +1,8 @@
-"""Lines that fit a terminal: file names cut in the middle, words kept whole, one line of progress. Pure."""
+"""Lines that fit a terminal: file names cut in the middle, words kept whole, one line of progress. Pure.
+
+Widths are cells, not characters: CJK and emoji take two, combining marks none (Unicode Standard Annex #11, through
+`rich.cells`). A line that is one cell too wide wraps, and a progress line that wraps can no longer be overwritten.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,11 @@ ROOM_FOR_KEYS = 3
 
 
 def cut_middle(text: str, width: int) -> str:
-    """The text in at most `width` cells; both ends stay, since names differ at their ends."""
+    """The text in at most `width` cells, with `…` for what is left out; both ends stay, since names differ at their
+    ends.
+
+    It may come out narrower: a character of two cells is never cut in half. Width 0 or less gives an empty text.
+    """
     if cell_len(text) <= width:
         return text
     if width < 3:
@@ -39,6 +47,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _parts(line: str, width: int) -> list[str]:
+    """One line as several: broken only before a word, so blanks inside a part stay and columns stay aligned."""
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
     parts, now = [], ""
     for word in re.findall(r" *[^ ]+", line):
@@ -51,7 +60,7 @@ def _parts(line: str, width: int) -> list[str]:
 
 
 def headed(line: str, width: int) -> str:
-    """`<file name>: <state> (feed …)`; where it does not fit, the name gives way, then the rest stands below it."""
+    """`<file name>: <state> (feed …)`; where it does not fit, the name gives way, then the rest follows below it."""
     name, colon, rest = line.rpartition(": ")
     room = width - cell_len(colon + rest)
     if room >= min(cell_len(name), LEAST_NAME):
@@ -60,7 +69,14 @@ def headed(line: str, width: int) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """A table whose first column is words and whose others are numbers; columns that do not fit follow below."""
+    """A table as lines of at most `width` cells, indented by two.
+
+    Args:
+        rows: all of one length; the first column is words, the others are numbers, set to the right.
+
+    Columns that do not fit follow below as a second table with the first column again; a row that has nothing in the
+    columns of a table is left out there. Never cut: half an amount is a wrong amount.
+    """
     widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
     shown, room = [1], width - 2 - widths[0] - 2 - widths[1]
     lines: list[str] = []
@@ -84,7 +100,14 @@ def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], shown: Sequence
 def progress_line(
     width: int, *, verb: str, name: str, done: int, total: int, unit: str, elapsed_s: float, note: str
 ) -> str:
-    """One line that never wraps. First the bar gives way, then the name, then how much is done, then the note."""
+    """One line that never wraps. First the bar gives way, then the name, then how much is done, then the note.
+
+    Args:
+        width: cells of the terminal; some at its end stay free for the keys that a terminal writes out.
+        done, total: in `unit`, `bytes` or `records`. `total` 0 counts as done; `done` may exceed it.
+        elapsed_s: since the stage began. For the first half second no speed is shown: it would be chance.
+        note: a word on what the work waits for; may be empty.
+    """
     share = min(done / total, 1.0) if total else 1.0
     per_s = done / elapsed_s if elapsed_s >= 0.5 else 0.0
     amount, facts = _amount(done, total, unit), [f"{share:.0%}"]
@@ -92,15 +115,16 @@ def progress_line(
         facts.append(f"{_size(per_s, unit)}/s")
         if 0 < done < total:
             facts.append(f"{_time((total - done) / per_s)} left")
-    told, notes = ", ".join(facts), [note] if note else []
-    everything = ", ".join([amount, told, *notes])
+    summary, notes = ", ".join(facts), [note] if note else []
+    everything = ", ".join([amount, summary, *notes])
     bar = "━" * round(BAR * share) + "─" * (BAR - round(BAR * share))
+    # From the most to the least that can be said; the first that leaves room for enough of the name is taken.
     tails = (
         f"{bar} {everything}",
         everything,
-        ", ".join([told, *notes]),
-        f"{amount}, {told}",
-        told,
+        ", ".join([summary, *notes]),
+        f"{amount}, {summary}",
+        summary,
         facts[0],
     )
     for tail, least in zip(tails, (2 * LEAST_NAME, *[LEAST_NAME] * 5), strict=True):
@@ -117,6 +141,7 @@ def _amount(done: int, total: int, unit: str) -> str:
 
 
 def _size(number: float, unit: str) -> str:
+    """Records as they are, bytes in decimal units (1 kB = 1000 B, as disks and networks count them)."""
     if unit == "records":
         return f"{number:,.{0 if number >= 10 else 1}f}".replace(",", " ")
     for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -126,6 +151,7 @@ def _size(number: float, unit: str) -> str:
 
 
 def _time(seconds: float) -> str:
+    """`5 s`, `3 min 05 s`, `2 h 07 min`."""
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (

@@ -1,4 +1,8 @@
-"""`trust-host`: a person compares the SFTP server's fingerprints with what its owner says, then pins its keys."""
+"""`trust-host`: a person compares the SFTP server's fingerprints with what its owner says, then pins its keys.
+
+A key is never trusted because it was seen first ("trust on first use"): the person who answers may be spoofed, the
+fingerprint that came another way is not. Fingerprints are OpenSSH's: `SHA256:` and unpadded Base64 (RFC 4648).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,17 @@ from schemas.settings import Settings, Sftp
 
 
 def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
-    """Pin what a person, or `yes` (a fingerprint), confirms.
+    """Show the host keys that the server presents, and pin what a person, or `yes`, confirms; nothing is sent but the
+    handshake.
 
-    Raises UsageError, ConfigError, SourceUnreachable, HostKeyRevoked, HostKeyNotPinned.
+    Args:
+        yes: the fingerprint of one presented key, confirmed beforehand; None asks at the terminal.
+
+    Raises:
+        UsageError: no SFTP server in the config, or nobody at a terminal to ask. Exit status 2.
+        ConfigError: there is something wrong with the known_hosts file. Exit status 2.
+        SourceUnreachable: the server does not answer. Exit status 3.
+        HostKeyRevoked, HostKeyNotPinned: only revoked keys were presented; none was confirmed. Exit status 5.
     """
     sftp = settings.sftp
     if sftp is None:
@@ -35,6 +47,7 @@ def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
     if set(chosen) <= set(pinned.trusted):
         say(f"already pinned in {sftp.known_hosts_file}; nothing to do", err=True)
         return
+    # Other pinned keys that the server still presents stay: a server has one for each algorithm.
     still = [key for key in pinned.trusted if key in usable and key not in chosen]
     left = pin(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
     say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}", err=True)
@@ -56,7 +69,7 @@ def _show(sftp: Sftp, pinned: PinnedKeys, shown: Sequence[bytes]) -> None:
 
 
 def _confirmed(sftp: Sftp, usable: Sequence[bytes], wanted: str) -> list[bytes]:
-    """The one key of that fingerprint."""
+    """The one usable key of the fingerprint `wanted`, with or without Base64 padding. Raises HostKeyNotPinned."""
     chosen = [key for key in usable if fingerprint(key) == wanted.rstrip("=")]
     if not chosen:
         raise HostKeyNotPinned(source=address(sftp), problem=f"it shows no key {wanted} that can be trusted")
@@ -64,6 +77,9 @@ def _confirmed(sftp: Sftp, usable: Sequence[bytes], wanted: str) -> list[bytes]:
 
 
 def _answered(sftp: Sftp, pinned: PinnedKeys, usable: Sequence[bytes]) -> list[bytes]:
+    """The keys that somebody at the terminal confirms: all, or one by typing its fingerprint. Nothing is asked where
+    all are pinned already.
+    """
     if set(usable) <= set(pinned.trusted):
         return list(usable)
     if not sys.stdin.isatty():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # no circle: rich is slow to import, and only a terminal need
     from rich.console import Console
 
 DRAWN_EVERY_S = 0.1
-"""Progress may be told for each record; people see ten pictures a second at most."""
+"""Progress may be reported for each record; people see ten pictures a second at most."""
 COLOURS = {
     "loaded": "green",
     "validated": "green",
@@ -32,7 +32,10 @@ COLOURS = {
 
 
 class TerminalUi:
-    """Lines and progress on stderr; stdout stays free for `--json`."""
+    """What people see of a run (`run.progress.Ui`), on stderr; stdout stays free for `--json`.
+
+    Nothing read from outside is taken as rich's markup: `[red]` in a file name is shown as it is.
+    """
 
     def __init__(self) -> None:
         self._console: Console | None = None
@@ -42,13 +45,20 @@ class TerminalUi:
             self._console = Console(stderr=True, highlight=False)
 
     def line(self, text: str) -> None:
+        """A sentence of the run, without prefix."""
         self._print(text)
 
     def warn(self, text: str) -> None:
+        """A sentence that somebody should read, although the run goes on. It names the program, as logs are often
+        mixed."""
         self._print(f"billferry: {text}", "yellow")
 
     def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
-        """What became of a file: a table on a terminal, else the same in lines."""
+        """What became of a file: a table on a terminal, else the same in lines.
+
+        Args:
+            shown_rejects: how many rejected rows to show; all of them are in the report.
+        """
         if self._console is None:
             self._print("\n".join(describe(report, shown_rejects=shown_rejects)))
             return
@@ -64,7 +74,16 @@ class TerminalUi:
 
     @contextmanager
     def stage(self, verb: str, name: str, total: int, unit: Unit) -> Iterator[Progress]:
-        """A line that disappears when the stage ends; nothing where it would only fill a log."""
+        """A line that disappears when the stage ends; nothing where it would only fill a log.
+
+        Args:
+            verb: what is done: `check`, `load`, …
+            total: in `unit`; 0 shows nothing.
+
+        Yields:
+            To be called with how much is done so far, as often as one likes, from any thread; and with a function for
+            a note, which is called only when the line is drawn.
+        """
         console = self._console
         if console is None or not total:
             yield _unseen
@@ -75,14 +94,14 @@ class TerminalUi:
         from pipeline.cli.terminal import progress_line
 
         began = time.monotonic()
-        told: tuple[int, Callable[[], str] | None] = (0, None)
+        latest: tuple[int, Callable[[], str] | None] = (0, None)
 
         def advance(done: int, note: Callable[[], str] | None = None, /) -> None:
-            nonlocal told
-            told = (done, note)
+            nonlocal latest
+            latest = (done, note)
 
         def drawn() -> Text:
-            done, note = told
+            done, note = latest
             line = progress_line(
                 self._width,
                 verb=verb,
@@ -95,7 +114,7 @@ class TerminalUi:
             )
             return Text(line, no_wrap=True, overflow="crop")
 
-        # Drawn by a thread of its own, from what was told last: telling costs the work next to nothing.
+        # Drawn by a thread of its own, from what was reported last: reporting costs the work next to nothing.
         with Live(
             get_renderable=drawn, console=console, transient=True, refresh_per_second=1 / DRAWN_EVERY_S,
             redirect_stdout=False, redirect_stderr=False,
@@ -108,6 +127,7 @@ class TerminalUi:
         return width_of(sys.stderr) or USUAL_WIDTH
 
     def _print(self, text: str, style: str = "") -> None:
+        """Plain lines are flushed one by one: whoever follows a log sees them at once, and a killed run loses none."""
         text = printable_lines(text)
         if self._console is None:
             sys.stderr.write(f"{text}\n")
@@ -118,6 +138,8 @@ class TerminalUi:
         self._out(wrapped(text, self._width), style)
 
     def _out(self, text: str, style: str = "") -> None:
+        """`soft_wrap`, because lines were wrapped already: rich would break long words, and a path could not be
+        copied."""
         from rich.text import Text
 
         if self._console is not None:

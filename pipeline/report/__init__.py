@@ -1,11 +1,15 @@
-"""Report: outcomes → results.csv, rejects.csv and summary.json, per bill file; and the same in words."""
+"""The report of one bill file: what became of every record, as results.csv, rejects, summary.json and report.html.
+
+Call `write_report` (`report_of_check` where nothing is sent) and the other names of `__all__`; pages are `html`'s.
+Nothing here sends, moves a bill file or reads the ledger: outcomes are handed in.
+"""
 
 from pipeline.report.folders import (
     DRY_RUNS,
     OVERVIEW,
+    belongs_to_another_file,
     folder_name,
     half_written,
-    is_anothers,
     report_folder,
     report_folders,
 )
@@ -30,12 +34,12 @@ __all__ = [
     "FileReport",
     "Outcomes",
     "RejectedRow",
+    "belongs_to_another_file",
     "describe",
     "exit_status",
     "file_facts",
     "folder_name",
     "half_written",
-    "is_anothers",
     "nothing_sent",
     "outcome_table",
     "refused_unread",

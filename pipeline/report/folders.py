@@ -22,17 +22,23 @@ DRY_RUNS = "dry-run"
 """Below the folder of all reports: those of dry runs, which are never uploaded."""
 OVERVIEW = "index.html"
 _STAGED = ".writing-"
+"""How the names of staging folders begin: hidden, so that neither people nor `report_folders` take one for a report."""
 
 
 def report_folder(folder: Path, landed: LandedFile) -> Path:
-    """The folder of one file's report below the folder of a run's reports."""
+    """The folder of one file's report below `folder`, that of a run's reports. It need not exist."""
     return folder / folder_name(landed.name, landed.sha256, landed.digits)
 
 
 def folder_name(name: str, sha256: str, digits: int = SHORT_DIGITS) -> str:
-    """`<file name>.<first digits of sha256>`, odd characters percent-encoded, at most 200 bytes.
+    """`<file name>.<first digits of sha256>`, odd characters percent-encoded (RFC 3986), at most 200 bytes.
 
     Of a longer name whole characters are kept, then 8 digits of its own SHA-256: names that begin alike stay apart.
+
+    Args:
+        name: a bill file's name, with surrogate escapes for bytes that are not UTF-8.
+        sha256: of the file's content, in hexadecimal.
+        digits: how many of them; more than the usual ones where two files would else have the same folder.
     """
     suffix = f".{sha256[:digits]}"
     encoded = [quote(char, safe="", errors="surrogateescape") for char in name]
@@ -51,8 +57,12 @@ def folder_name(name: str, sha256: str, digits: int = SHORT_DIGITS) -> str:
     return kept + suffix
 
 
-def is_anothers(folder: Path, sha256: str) -> bool:
-    """Whether a report folder belongs to another file, as its summary says. A lost ledger does not know that one."""
+def belongs_to_another_file(folder: Path, sha256: str) -> bool:
+    """Whether the report in `folder` is one of another file, by the hash in its summary.json.
+
+    Asked of the disk because a ledger that was lost and made anew does not know that other file. False where the
+    summary is missing or cannot be read.
+    """
     try:
         summary = json.loads((folder / "summary.json").read_bytes())
         return bool(summary["file"]["sha256"] != sha256)
@@ -79,7 +89,7 @@ def written_whole(final: Path) -> Iterator[Path]:
 
 
 def report_folders(folder: Path) -> list[Path]:
-    """Every report that stands below the folder of all reports, those of dry runs too."""
+    """Every report below the folder of all reports, those of dry runs too; not what a killed run left half-written."""
     found = [*folder.glob("*"), *folder.glob(f"{DRY_RUNS}/*")]
     return [
         each for each in found if each.is_dir() and each.name != DRY_RUNS and not each.name.startswith(".")
@@ -87,7 +97,7 @@ def report_folders(folder: Path) -> list[Path]:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """What killed runs left beside reports: folders, and the overview."""
+    """What killed runs left beside reports, to be removed: staging folders, and a half-written overview."""
     overview = folder / staged_name(OVERVIEW)
     left = [overview] if overview.exists() else []
     return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
@@ -103,6 +113,7 @@ def _put_in_place(staged: Path, final: Path) -> None:
     try:
         staged.rename(final)
     except OSError:
+        # An old report is worth more than none: the new one can be written again.
         aside.rename(final)
         raise
     remove_tree(aside)

@@ -25,11 +25,16 @@ from pipeline.report.results import rejected_rows
 
 @contextmanager
 def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    """A reader of rows that writes the rejected ones.
+    """A reader of rows that writes the rejected ones to `path`, each as its original bytes with the reject columns
+    behind.
 
-    Their columns: `outcome`, `byte_start`, `byte_end`, `codes`, `message`, `reject_record`.
+    The rows it takes have `outcome` (String), `byte_start`, `byte_end` (Int64, span in `checked.text_path`), `codes`
+    (String, joined by `;`, or null), `message` (String or null) and `reject_record` (Int64 or null).
 
-    When none comes there is no file in the end.
+    A file without rejects leaves no file: it is removed when the block ends.
+
+    Raises:
+        DiskFull: there is no room for the rejects.
     """
     dialect: RejectsDialect | JsonLinesRejects
     dialect = JsonLinesRejects.of(checked) if checked.text_format == "ndjson" else RejectsDialect.of(checked)
@@ -44,6 +49,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
                 return
             wrote = True
             spans = rejects.select("byte_start", "byte_end", "codes", "message", "reject_record").iter_rows()
+            # Mapped for one window at a time: what was read for earlier ones no longer counts as this process's memory.
             with mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_READ) as original:
                 file.writelines(
                     dialect.record_line(original[start:end], codes or "", message or "", number)
@@ -56,7 +62,11 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
 
 def rejects_of_check(checked: CheckedFile, path: Path) -> bool:
-    """Write what the check rejected, where nothing is sent; whether there was anything."""
+    """Write to `path` what the check rejected, where nothing is sent. True when there was anything, and so a file.
+
+    Raises:
+        DiskFull: there is no room for the rejects.
+    """
     with rejects_file(checked, path) as on_rejects:
         for part in parts_of(checked.records):
             rejected = findings_of(part).filter(verdict=Outcome.REJECTED.value)

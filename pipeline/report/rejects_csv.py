@@ -1,4 +1,9 @@
-"""How a delimited bill file is written, and how our columns join its lines without touching what stood there."""
+"""How rejected records of a delimited bill file are written: original bytes first, the four reject columns behind them.
+
+Source: RFC 4180 for quotes (a quote inside a quoted field is doubled), widened to what feeds declare: any delimiter of
+one character, any line end, any encoding. What a merchant wrote is never parsed and written anew, because a round
+trip through a CSV writer would change quotes and blanks, and so what the merchant's own system finds.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from itertools import pairwise
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
 
+# Control characters too: a message may quote the API, and somebody may look at the file on a terminal.
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
@@ -19,7 +25,8 @@ _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 class RejectsDialect:
     """Delimiter, encoding and line end of one bill file.
 
-    Text is searched in a decoding that maps back onto the very same bytes (`_codec`), whatever the encoding.
+    Text is searched in a decoding that maps back onto the very same bytes (`_codec`), whatever the encoding: a record
+    may be rejected just because its bytes are not valid in the file's own encoding.
     """
 
     header: bytes
@@ -45,20 +52,26 @@ class RejectsDialect:
         )
 
     def header_line(self) -> bytes:
-        """The original header and the names of our columns."""
+        """The original header with the names of the reject columns behind it, line end included, no byte order mark."""
         kept = self._encoded(self._without(self._earlier, self._decoded(self.header)))
         names = self.delimiter.join(REJECT_COLUMNS)
         return kept + self._written(self.delimiter + names if kept else names) + self.line_end
 
     def record_line(self, original: bytes, codes: str, message: str, number: int | None) -> bytes:
-        """The original record and our columns; `number` is that of the first original's record, where it is known.
+        """The original record and the reject columns, line end included.
 
         They are always quoted: a quote left open in the original ends there, and does not swallow the next record.
+
+        Args:
+            original: the record's bytes without its line end; it may contain line ends inside quotes.
+            codes: joined by `;`.
+            message: line breaks and control characters in it become blanks, to keep the columns on one line.
+            number: of the record in the first original that this one stands for; None where it is not known.
         """
         if self._earlier:
             original, stated = self._without_earlier_columns(original)
             number = stated if number is None else number
-        before, behind = _ours(codes, message, self.source, self.delimiter, self.encoding)
+        before, behind = _reject_columns(codes, message, self.source, self.delimiter, self.encoding)
         written = self._written(str(number)) if number is not None else b""
         return original + before + written + behind + self.line_end
 
@@ -105,6 +118,11 @@ class RejectsDialect:
 
     @cached_property
     def _earlier_columns(self) -> re.Pattern[str]:
+        """The reject columns at the end of a record, exactly as `record_line` writes them, without the last quote.
+
+        Codes have an alphabet of their own and a source ends in 8 or 64 digits of a hash, so a merchant's own last
+        fields are not taken for them. Possessive quantifiers (`*+`) keep a hostile line from endless backtracking.
+        """
         mark = re.escape(self.delimiter)
         return re.compile(
             rf'{mark}"[A-Za-z0-9_.;<>-]*+"{mark}"[^"]*+(?:""[^"]*+)*+"'
@@ -130,6 +148,8 @@ class RejectsDialect:
 
     @property
     def _codec(self) -> str:
+        """Latin-1 has a character for each byte; UTF-16 must be searched as what it is, or halves of characters would
+        match."""
         return self.encoding if self.encoding.startswith("utf-16") else "latin-1"
 
     def _decoded(self, raw: bytes) -> str:
@@ -142,10 +162,11 @@ class RejectsDialect:
         return text.encode(self.encoding, "replace")
 
 
-@lru_cache(maxsize=256)
-def _ours(codes: str, message: str, source: str, delimiter: str, encoding: str) -> tuple[bytes, bytes]:
-    """Our columns as they are written, before and behind the number. A million records may be rejected, for the same
-    few reasons."""
+@lru_cache(maxsize=256)  # bounded: a message may differ from record to record
+def _reject_columns(
+    codes: str, message: str, source: str, delimiter: str, encoding: str
+) -> tuple[bytes, bytes]:
+    """The reject columns before and behind the number. A million records may be rejected for the same few reasons."""
     before = "".join(delimiter + _quoted(text) for text in (codes, message)) + f'{delimiter}"'
     behind = f'"{delimiter}{_quoted(source)}'
     return before.encode(encoding, "replace"), behind.encode(encoding, "replace")

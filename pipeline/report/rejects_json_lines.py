@@ -1,4 +1,8 @@
-"""How our keys join the lines of an NDJSON file without touching what stood there."""
+"""How rejected records of an NDJSON file are written: each original object, with the four reject keys at its end.
+
+Source: RFC 8259 for JSON, ndjson.org for one value a line. An object is extended as text and never written anew, so
+that numbers keep their digits, keys their order and doubled keys their double.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,13 @@ from pipeline.core.mapping.file_names import REJECT_COLUMNS
 
 _TEXT = r'"(?:[^"\\]|\\.)*+"'
 _NUMBER = r'(?:"reject_record"\s*:\s*"?(?P<number>[0-9]*+)"?\s*,\s*)?'
-_OURS = (
+_REJECT_KEYS = (
     rf'"reject_codes"\s*:\s*{_TEXT}\s*,\s*"reject_messages"\s*:\s*{_TEXT}\s*,\s*{_NUMBER}'
     rf'"reject_source"\s*:\s*{_TEXT}'
 )
-_INSIDE = re.compile(rf"(?:,\s*|(?<=\{{)\s*){_OURS}\s*(?=\}}\s*\Z)", re.DOTALL)
-_BEHIND = re.compile(rf" \{{{_OURS}\}}\s*\Z", re.DOTALL)
+# Where earlier reject keys are: inside the object, or behind what was not one when it was rejected.
+_INSIDE = re.compile(rf"(?:,\s*|(?<=\{{)\s*){_REJECT_KEYS}\s*(?=\}}\s*\Z)", re.DOTALL)
+_BEHIND = re.compile(rf" \{{{_REJECT_KEYS}\}}\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class JsonLinesRejects:
 
     @classmethod
     def of(cls, checked: CheckedFile) -> JsonLinesRejects:
-        """The dialect that a file was read in."""
+        """The encoding and line end that a file was read with."""
         return cls(
             encoding=checked.codec,
             line_end=checked.line_end,
@@ -41,7 +46,7 @@ class JsonLinesRejects:
         )
 
     def header_line(self) -> bytes:
-        """There is none."""
+        """Empty: NDJSON has no header. Here so that `rejects_file` need not know which format it writes."""
         return b""
 
     def record_line(self, original: bytes, codes: str, message: str, number: int | None) -> bytes:
@@ -52,27 +57,30 @@ class JsonLinesRejects:
         """
         text = original.decode(self._codec, "surrogatepass") if self._is_whole(original) else None
         if text is None:
-            return original + self._written(f" {{{self._ours(codes, message, number)}}}") + self.line_end
+            return (
+                original + self._written(f" {{{self._reject_keys(codes, message, number)}}}") + self.line_end
+            )
         earlier = (_BEHIND.search(text) or _INSIDE.search(text)) if self.is_rejects_file else None
         if earlier is not None:
             text = text[: earlier.start()] + text[earlier.end() :]
             number = int(earlier["number"]) if number is None and earlier["number"] else number
-        ours = self._ours(codes, message, number)
+        keys = self._reject_keys(codes, message, number)
         if not _is_object(text):
-            line = f"{text} {{{ours}}}"
+            line = f"{text} {{{keys}}}"
         else:
             end = text.rindex("}")
             comma = "" if text[:end].rstrip().endswith("{") else ","
-            line = text[:end] + comma + ours + text[end:]
+            line = text[:end] + comma + keys + text[end:]
         return line.encode(self._codec, "surrogatepass") + self.line_end
 
-    def _ours(self, codes: str, message: str, number: int | None) -> str:
+    def _reject_keys(self, codes: str, message: str, number: int | None) -> str:
         """Our keys, in ASCII: they fit every encoding."""
         stated = "" if number is None else str(number)
         values = zip(REJECT_COLUMNS, (codes, message, stated, self.source), strict=True)
         return ",".join(f"{json.dumps(name)}:{json.dumps(text)}" for name, text in values)
 
     def _is_whole(self, original: bytes) -> bool:
+        """Whether the bytes can be decoded at all: a UTF-16 line that was cut off may end in half a unit."""
         return not (self._codec.startswith("utf-16") and len(original) % 2)
 
     @property
@@ -85,6 +93,7 @@ class JsonLinesRejects:
 
 
 def _is_object(text: str) -> bool:
+    """Whether a line is one JSON object. Numbers stay text: Python refuses integers of more than 4300 digits."""
     try:
         return isinstance(json.loads(text, parse_int=str, parse_float=str), dict)
     except (ValueError, RecursionError):

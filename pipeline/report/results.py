@@ -42,6 +42,7 @@ OUTCOME_SCHEMA = pl.Schema(
     | dict.fromkeys(IDS, pl.String)
     | {"attempts": pl.Int64}
 )
+# Merchants' programs read results.csv by these names.
 RESULT_COLUMNS = (
     "line",
     "record",
@@ -76,6 +77,7 @@ CHECKED_COLUMNS = (
     "reject_record",
 )
 WINDOW_RECORDS = 32_768
+"""Joined and written at a time; the ledger is asked once for each window."""
 SHOWN_REJECTS = 20
 """How many rejected records are kept to be shown to people; all of them stand in rejects.csv."""
 
@@ -98,7 +100,10 @@ class RejectedRow:
 
 @dataclass(slots=True)
 class Tally:
-    """What the rows of a report add up to."""
+    """What the rows of a report add up to, counted twice: as input before any outcome is known, and as outcomes.
+
+    Amounts are Python integers in minor units, because a 64-bit sum wraps silently.
+    """
 
     totals: Totals = field(default_factory=Totals)
     counted: dict[str, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
@@ -110,14 +115,20 @@ class Tally:
     first_rejects: list[RejectedRow] = field(default_factory=list)
 
     def count_input(self, window: pl.LazyFrame) -> None:
-        """Count what the file holds."""
+        """Count what the file holds. Columns: `currency_counted` (String), `amount_minor` (Int64 or null)."""
         for currency, records, amount_minor, unreadable in _sums(window, "currency_counted").iter_rows():
             before = self.counted[currency]
             self.counted[currency] = (before[0] + records, before[1] + amount_minor)
             self.counted_unreadable += unreadable
 
     def count_rows(self, rows: pl.DataFrame, expected_codes: Iterable[str]) -> None:
-        """Count what became of it."""
+        """Count what became of it, and keep the first rejects to be shown.
+
+        Args:
+            rows: one window as `write_results` hands it out.
+            expected_codes: the feed's `expected_codes`; a reject with nothing but these does not change the exit
+            status.
+        """
         for currency, outcome, *sums in _sums(rows.lazy(), "currency_counted", "outcome").iter_rows():
             records, amount_minor, unreadable = sums
             self.totals.add(
@@ -131,12 +142,12 @@ class Tally:
         self.codes.update(dict(codes.group_by("code").len().iter_rows()))
         rejects = rejected_rows(rows)
         self.unexpected_rejects += rejects.filter(~_all_expected(expected_codes)).height
-        for line, said_codes, message in (
+        for line, row_codes, message in (
             rejects.select("line", "codes", "message")
             .head(SHOWN_REJECTS - len(self.first_rejects))
             .iter_rows()
         ):
-            self.first_rejects.append(RejectedRow(line, said_codes or "", message or ""))
+            self.first_rejects.append(RejectedRow(line, row_codes or "", message or ""))
 
 
 TEXT_FROM_OUTSIDE = ("customer_reference", "account_reference", "bill_reference", "currency", *IDS, "message")
@@ -146,10 +157,16 @@ TEXT_FROM_OUTSIDE = ("customer_reference", "account_reference", "bill_reference"
 def write_results(
     checked: CheckedFile, outcomes: Outcomes, file: IO[bytes], *readers: Callable[[pl.DataFrame], None]
 ) -> Tally:
-    """Write results.csv, hand the rows of each window to `readers`, and say what it all adds up to.
+    """Write results.csv, hand the rows of each window to `readers`, and return what it all adds up to.
 
-    These rows have the columns of results.csv, `byte_start`, `byte_end`, `currency_counted`, `bill_date`, `due_date`
-    and `reject_record` (the record of the first original that it stands for).
+    Args:
+        outcomes: called once a window, with the records of the window and of what its duplicates point at.
+        file: gets CSV after RFC 4180, but with LF as line end, in UTF-8, with the columns `RESULT_COLUMNS`: `line` and
+            `record` (1-based), `amount_minor` (minor units of `currency`), `codes` joined by `;`, `attempts` at the
+            API. Text from outside is defused here (`formulas`), and only here: readers get it as it is.
+        readers: called with each window in file order. Its rows have the columns of results.csv (`line`, `record`,
+            `amount_minor`, `attempts` Int64, the others String), `byte_start`, `byte_end`, `reject_record` (Int64; the
+            record of the first original that it stands for), `currency_counted`, `bill_date` and `due_date` (String).
 
     Raises:
         UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
@@ -182,6 +199,7 @@ def tally_of_check(checked: CheckedFile) -> Tally:
 
 
 def _rows(checked: CheckedFile, outcomes: Outcomes, tally: Tally) -> Iterator[pl.DataFrame]:
+    """Windows of records with their outcomes, each record checked to be there once and in its place."""
     written = 0
     for window in _windows(checked.records):
         tally.count_input(window.lazy())
@@ -197,12 +215,17 @@ def _with_text(rows: pl.DataFrame) -> tuple[pl.DataFrame, memoryview]:
 
 
 def rejected_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Those rows that belong into rejects.csv."""
+    """Those rows that belong into rejects.csv: rejected by a rule, refused by the API or in conflict with what it
+    holds."""
     return rows.filter(pl.col("outcome").is_in([outcome.value for outcome in REJECTS]))
 
 
 def assert_balanced(checked: CheckedFile, tally: Tally) -> None:
-    """Law 1: what the check counted, what the records hold, and what the outcomes add up to, are the same."""
+    """Law 1: what the check counted, what the records hold, and what the outcomes add up to, are the same.
+
+    Raises:
+        UnbalancedReport: they differ. Its message names currencies and sums, never a record.
+    """
     by_check = {
         currency: (sum(by_outcome.values()), sum(checked.totals.amounts_minor.get(currency, {}).values()))
         for currency, by_outcome in checked.totals.records.items()
@@ -229,6 +252,7 @@ def _windows(records: Path) -> Iterator[pl.DataFrame]:
 
 
 def _places(records: Path) -> Iterator[tuple[Path, int]]:
+    """Part and offset of each window. A window never reaches over two parts, so that reading one opens one file."""
     for part in parts_of(records):
         height = scan_parts(part).select(pl.len()).collect().item()
         yield from ((part, offset) for offset in range(0, height, WINDOW_RECORDS))
@@ -247,24 +271,31 @@ def _currency_counted() -> pl.Expr:
 
 
 def _with_outcomes(window: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
-    """One row per record: the ledger's word where it has one, else what the check decided.
+    """One row per record: the ledger's outcome where it has one, else what the check decided.
 
-    A duplicate shows the ids of the record that was sent in its place, a line of a bill all that became of the bill.
+    Args:
+        window: `CHECKED_COLUMNS` and `currency_counted`.
+        outcomes: see `Outcomes`.
+
+    Returns:
+        The window with `outcome`, `codes`, `message`, `attempts` and the API's ids; helper columns stay in it. A
+        duplicate shows the ids of the record that was sent in its place, a line of a bill all that became of the
+        bill.
     """
     if window.is_empty():
         return window
-    # Of a record that another one points at, alone: they may lie anywhere in the file.
+    # Also of the records that duplicates point at: they may lie anywhere in the file, outside this window.
     asked = pl.concat([window["record"], window["duplicate_of"].drop_nulls()]).unique().sort()
     known = outcomes(asked).cast(OUTCOME_SCHEMA)
-    said = known.rename({name: f"api_{name}" for name in known.columns if name != "record"})
-    twins = known.rename({name: f"twin_{name}" for name in known.columns}).rename(
-        {"twin_record": "duplicate_of"}
+    by_api = known.rename({name: f"api_{name}" for name in known.columns if name != "record"})
+    originals = known.rename({name: f"original_{name}" for name in known.columns}).rename(
+        {"original_record": "duplicate_of"}
     )
-    rows = window.join(said, on="record", how="left", maintain_order="left")
-    rows = rows.join(twins, on="duplicate_of", how="left", maintain_order="left")
+    rows = window.join(by_api, on="record", how="left", maintain_order="left")
+    rows = rows.join(originals, on="duplicate_of", how="left", maintain_order="left")
     is_line = pl.col("verdict") == "line"
     rows = rows.with_columns(
-        pl.when(is_line).then(f"twin_{name}").otherwise(f"api_{name}").alias(f"api_{name}")
+        pl.when(is_line).then(f"original_{name}").otherwise(f"api_{name}").alias(f"api_{name}")
         for name in ("outcome", "codes", "message", "attempts")
     )
     sent = pl.col("api_outcome").is_not_null()
@@ -274,11 +305,12 @@ def _with_outcomes(window: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
         codes=_null_if_empty(pl.when(sent).then("api_codes").otherwise(own_codes)),
         message=_null_if_empty(pl.when(sent).then("api_message").otherwise("message")),
         attempts=pl.col("api_attempts").fill_null(0),
-        **{name: pl.coalesce(f"api_{name}", f"twin_{name}") for name in IDS},
+        **{name: pl.coalesce(f"api_{name}", f"original_{name}") for name in IDS},
     )
 
 
 def _outcome_of_verdict() -> pl.Expr:
+    """For records that the ledger knows nothing of. A `line` gets here only where its bill was not sent."""
     verdicts = {
         "rejected": Outcome.REJECTED,
         "duplicate": Outcome.DUPLICATE,
@@ -293,6 +325,7 @@ def _outcome_of_verdict() -> pl.Expr:
 def _assert_every_record_once(
     checked: CheckedFile, rows: pl.DataFrame, window: pl.DataFrame, *, after: int
 ) -> None:
+    """Raise UnbalancedReport unless the rows are the records `after + 1`, `after + 2`, … without a gap."""
     expected = pl.int_range(after + 1, after + window.height + 1, dtype=pl.Int64, eager=True)
     if rows.height != window.height or not rows["record"].equals(expected, check_names=False):
         raise UnbalancedReport(name=checked.landed.name, problem=f"{_LOST} after record {after}")
@@ -310,6 +343,7 @@ def _sums(frame: pl.LazyFrame, *keys: str) -> pl.DataFrame:
 
 
 def _all_expected(expected_codes: Iterable[str]) -> pl.Expr:
+    """Boolean: whether all codes of a rejected row are expected ones. A row without any code is never expected."""
     codes = pl.col("codes").str.split(";")
     return (codes.list.eval(pl.element().is_in(list(expected_codes))).list.all()).fill_null(value=False)
 

@@ -26,7 +26,7 @@ from schemas.results import (
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What is said about one file, and where."""
+    """What is reported of one file, and where: its summary, and what exit status and terminal need beside it."""
 
     summary: Summary
     folder: Path | None = None
@@ -47,7 +47,13 @@ def summarise(
     notes: Iterable[str],
     reports: list[str],
 ) -> Summary:
-    """The summary of a file whose rows have been counted."""
+    """The summary of a file whose rows have been counted, as summary.json holds it; amounts in minor units by currency.
+
+    Args:
+        requests: how many requests this run sent for this file, by kind.
+        notes: sentences that come behind those of the check.
+        reports: names of the report's files, without folder.
+    """
     refusal = checked.refusal
     return Summary(
         file=file_facts(checked.landed),
@@ -78,7 +84,7 @@ def without_report(
     refusal: RefusalFacts | None = None,
     notes: Iterable[str] = (),
 ) -> FileReport:
-    """What is said about a file that no record was read of: unmatched, refused by its name, or already loaded."""
+    """What is reported of a file that no record was read of: unmatched, refused by its name, or already loaded."""
     return FileReport(
         Summary(
             file=file,
@@ -93,14 +99,18 @@ def without_report(
 
 
 def refused_unread(name: str, refused: FileRefused | FileTooLarge, *, run: RunFacts) -> FileReport:
-    """What is said about a file that is refused before any record of it was read."""
+    """What is reported of a file that is refused before any record of it was read.
+
+    Its state is `unmatched` where its name fits no feed, else `refused`. It has a name and no hash: such a file may not
+    even have been read once.
+    """
     refusal = RefusalFacts(code=refused.rule, message=refused.reason)
     state = FileState.UNMATCHED if refused.rule == "file.unmatched" else FileState.REFUSED
     return without_report(FileFacts(name=name), state, run=run, refusal=refusal)
 
 
 def file_facts(landed: LandedFile) -> FileFacts:
-    """Which file this is."""
+    """Which file this is: name, SHA-256 of its bytes as they came (packed or not), size, feed and model."""
     return FileFacts(
         name=landed.name,
         sha256=landed.sha256,
@@ -111,7 +121,10 @@ def file_facts(landed: LandedFile) -> FileFacts:
 
 
 def exit_status(report: FileReport) -> int:
-    """What this file alone would make the run exit with."""
+    """What this file alone would make the run exit with: 0 (fine), 1 (somebody should look) or 3 (run again).
+
+    An expected reject is one whose codes are all in the feed's `expected_codes`; it alone does not make it 1.
+    """
     match FileState(report.summary.state):
         case FileState.UNFINISHED:
             return EX_UNFINISHED
@@ -122,17 +135,26 @@ def exit_status(report: FileReport) -> int:
 
 
 def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX_OK) -> RunResult:
-    """What `--json` prints: every file's summary, and the worst exit status of them and of the run itself."""
-    said = list(reports)
-    statuses = [at_least, *(exit_status(report) for report in said)]
+    """What `--json` prints: every file's summary, and the worst exit status of them and of the run itself.
+
+    Args:
+        at_least: what the run itself came to, such as 3 when a source could not be reached. Worst is a matter of
+            `errors.severity`, not of the number: 3 (unfinished) is worse than 4 (another run is active).
+    """
+    collected = list(reports)
+    statuses = [at_least, *(exit_status(report) for report in collected)]
     return RunResult(
         run_id=run_id,
         exit_status=max(statuses, key=severity),
-        files=[report.summary for report in said],
+        files=[report.summary for report in collected],
     )
 
 
 def _state(checked: CheckedFile, totals: Totals, *, dry_run: bool) -> FileState:
+    """The state of a file after its rows were counted; the first that applies.
+
+    A held file of which a request is in doubt is unfinished: the next run must settle that request without being asked.
+    """
     rejects = any(totals.count(outcome) for outcome in REJECTS)
     if checked.refusal is not None:
         return FileState.REFUSED
@@ -150,7 +172,7 @@ def _hold(hold: Hold) -> HoldFacts:
 
 
 def _amounts(checked: CheckedFile, totals: Totals) -> dict[str, AmountFacts]:
-    """What a file would still send."""
+    """By currency, what a file would still send: records; sum, least, median and largest amount in minor units."""
     return {
         spread.currency: AmountFacts(
             records=spread.records,
@@ -168,5 +190,6 @@ def _over_currencies(totals: Totals) -> dict[Outcome, int]:
 
 
 def _breakdown(by_outcome: Mapping[Outcome, int]) -> Breakdown:
+    """Outcomes without a record are there as 0, so that readers of the JSON need no defaults."""
     parts = {outcome.value: by_outcome.get(outcome, 0) for outcome in Outcome}
     return Breakdown(total=sum(parts.values()), **parts)

@@ -14,13 +14,20 @@ from schemas.results import AmountFacts, Breakdown, Summary
 
 SHOWN_REJECTS = 5
 SHOWN_CHANGES = 20
+"""Of a correction that is held; summary.json has all of them."""
 RELEASE_FIRST = (
     "release the file and let it load before you correct its rejects: an earlier correction is refused"
 )
 
 
 def describe(report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> list[str]:
-    """What became of one file, its records and its money, and the first of its rejected rows."""
+    """What became of one file, its records, its money and its first rejected rows: lines without line end.
+
+    Args:
+        shown_rejects: at most so many rejected rows; the report keeps the first `results.SHOWN_REJECTS` of them.
+
+    Lines are safe for a terminal: control characters in names and messages of others are escaped.
+    """
     return [printable(line) for line in _lines(report, shown_rejects)]
 
 
@@ -46,7 +53,10 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
 
 
 def _held(summary: Summary) -> Iterator[str]:
-    """Why a file waits, and what a person needs to judge it by."""
+    """Why a file waits, and what a person needs to judge it by: changes, sums, and the commands that decide.
+
+    The commands name the file by the first digits of its hash, because its name may need quoting in a shell.
+    """
     for hold in summary.holds:
         yield f"  {'would be held: ' if summary.run.dry_run else ''}{hold.code}: {hold.message}"
         for change in hold.changes[:SHOWN_CHANGES]:
@@ -64,7 +74,11 @@ def _held(summary: Summary) -> Iterator[str]:
 
 
 def to_send(currency: str, amounts: AmountFacts) -> str:
-    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`."""
+    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`.
+
+    Args:
+        amounts: in minor units of `currency` (ISO 4217); how many decimals it has is `format_amount`'s to know.
+    """
     one = "1 record" if amounts.records == 1 else f"{grouped(amounts.records)} records"
     sizes = (
         f"smallest {format_amount(currency, amounts.smallest_minor)},"
@@ -75,6 +89,7 @@ def to_send(currency: str, amounts: AmountFacts) -> str:
 
 
 def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:
+    """The first rejected rows by physical line of the bill file, and how many more there are."""
     for row in shown:
         yield f"  line {row.line}: {row.codes.replace(';', ', ')}" + (
             f": {row.message}" if row.message else ""
@@ -121,7 +136,13 @@ def _words(name: str) -> str:
 def outcome_table(
     report: FileReport, *, shown_rejects: int = SHOWN_REJECTS
 ) -> tuple[list[str], list[list[str]]]:
-    """The lines around, and a table of records and money by outcome with its head and its total; for a terminal."""
+    """What `describe` gives, for a terminal: the lines around, and a table instead of the lines of counts and sums.
+
+    Returns:
+        The lines, the file's name and state first, and the rows of the table: its head, one row for each outcome that
+        occurs, the total. Columns: outcome, records, then one for each currency in major units. No rows where the file
+        has no records.
+    """
     summary = report.summary
     amounts = {
         currency: parts for currency, parts in summary.amounts_minor.items() if any(parts.parts().values())

@@ -24,6 +24,7 @@ REPORT_NAMES = {
 }
 """What each part of a report may be called; rejects are written as the bill file was."""
 _ALWAYS = {"summary", "page"}
+"""Listed in summary.json though they are written after it."""
 
 
 def write_report(
@@ -39,12 +40,19 @@ def write_report(
 ) -> FileReport:
     """Write summary.json, results.csv, report.html and, for rejects, rejects.csv (or .ndjson) below `folder`.
 
-    The notes of the check come before `notes`. `timezone` is that of the people who read the page. `readers` are given
-    the rows of `write_results` before the report stands.
+    An earlier report of the same file is replaced as a whole: readers see that one or this one, never a mixture.
+
+    Args:
+        outcomes: what the ledger knows; see `results.Outcomes`.
+        folder: that of all reports; this report's own folder below it is `FileReport.folder`.
+        requests: what was sent in this run; None where nothing was.
+        notes: sentences for people; the notes of the check come before them.
+        timezone: an IANA name, that of the people who read the page.
+        readers: given the rows of `write_results` before the report is in its place.
 
     Raises:
-        UnbalancedReport: records or minor units are lost or doubled; no new report stands then.
-        DiskFull: there is no room for the report.
+        UnbalancedReport: records or minor units are lost or doubled; an earlier report then stays as it is.
+        DiskFull: there is no room for the report; likewise.
     """
     from pipeline.report.html.report_page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
 
@@ -82,7 +90,10 @@ def write_report(
 
 
 def report_of_check(checked: CheckedFile, *, run: RunFacts, rejects_below: Path | None) -> FileReport:
-    """What a check alone says of a file. Only its rejects are written, below `rejects_below`, when that is named.
+    """What a check alone says of a file, in memory; the ledger is not asked and no page is made.
+
+    Args:
+        rejects_below: where the rejected records are written, in a folder of the file's own; None writes nothing.
 
     Raises:
         UnbalancedReport: records or minor units are lost or doubled.

@@ -27,7 +27,7 @@ from pipeline.edge.ledger import (
 )
 from pipeline.edge.local.landing import land_control, landed_control
 from pipeline.errors import ConfigError, LandedCopyForgotten
-from pipeline.report import FileReport, is_anothers, report_folder
+from pipeline.report import FileReport, belongs_to_another_file, report_folder
 from pipeline.run.balance_files import BalanceFiles
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.handover import HandOver, Place
@@ -172,7 +172,7 @@ class KnownFiles:
     def named_apart(self, landed: LandedFile) -> LandedFile:
         """With so many digits in the name of its reports that they are no other file's."""
         landed = replace(landed, digits=self._files.digits_of(landed.sha256))
-        taken = is_anothers(report_folder(self.reports, landed), landed.sha256)
+        taken = belongs_to_another_file(report_folder(self.reports, landed), landed.sha256)
         return replace(landed, digits=len(landed.sha256)) if taken else landed
 
     def feed_of_rejects(self, reject_source: str) -> tuple[Feed, dict[str, str]] | None:

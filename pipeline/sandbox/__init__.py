@@ -1,8 +1,6 @@
-"""A Billing API and an SFTP server of our own, on loopback, for the demo and the tests.
+"""A Billing API and an SFTP server on loopback, for the demo, the `sandbox` command and the tests.
 
-Nothing here is shared with the loader: the field rules, the currency table and the error shapes are written a
-second time, from the contract, so that both ends cannot be wrong together.
-
-`serve.SandboxApi` and `sftp.SandboxSftp` are the two front doors; `switches.Switches` sets what the contract leaves
-open, `faults` breaks things on purpose.
+Call `serve.SandboxApi` and `sftp.SandboxSftp`; `switches.Switches` sets what the contract leaves open, `faults` and
+`seeded` break things on purpose. Nothing else is for outside, and nothing here is shared with the loader: field rules,
+currencies and error shapes are written a second time, from the contract, so that both ends cannot be wrong together.
 """

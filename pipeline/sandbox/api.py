@@ -1,4 +1,9 @@
-"""The Billing API over HTTP: bearer keys, rate limit, idempotency keys, then the work."""
+"""The Billing API over HTTP: bearer keys, rate limit, idempotency keys, then the work.
+
+Source: the vendor's public documentation of the Billing API; RFC 9110 (HTTP; `Retry-After`, `Date`), RFC 6750 (bearer
+keys), RFC 9457 (problems) and the IETF draft for the Idempotency-Key header. Beside the API's own addresses there are
+`/sandbox/state` and `/sandbox/requests`, to look at what it holds.
+"""
 
 import asyncio
 import ipaddress
@@ -14,7 +19,7 @@ from aiohttp import web
 from pipeline.sandbox import rules
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Altered, Answered, Dropped, Fault, Faults, NoFaults, Received, Window
-from pipeline.sandbox.keys import KeyBook, fingerprint
+from pipeline.sandbox.keys import IdempotencyKeys, fingerprint
 from pipeline.sandbox.rate import TokenBucket
 from pipeline.sandbox.replies import Json, Problem, Reply, json_reply, problem_reply
 from pipeline.sandbox.state import Account, Bill, Customer, Store
@@ -22,12 +27,17 @@ from pipeline.sandbox.switches import Switches
 from pipeline.sandbox.work import Work
 
 MAX_BODY_BYTES = 1 << 20
+"""Not of the contract; far above the largest body that it allows."""
 KINDS = ("customers", "accounts", "bills")
 
 
 @dataclass
 class Logged:
-    """One request to the API; `status` is None until it is answered, and stays so when it never is."""
+    """One request to the API, as tests and `/sandbox/requests` see it.
+
+    `number` counts from 1; `status` is None until it is answered, and stays so when it never is; `replayed` says
+    whether the reply was a stored one. The body is not kept: a bill file may have millions of records.
+    """
 
     number: int
     method: str
@@ -46,13 +56,15 @@ class Exchange:
         self._faults = faults
 
     async def at(self, window: Window) -> None:
+        """Let the faults of a window strike. Raises what they raise: `Dropped`, `Answered`."""
         for fault in self._faults:
             if fault.window is window:
                 with suppress(Altered):
                     await fault.strike(self.received)
 
     async def altered_at(self, window: Window, reply: Reply) -> Reply:
-        """The reply after the faults of a window in which there is one."""
+        """The reply as the faults of a window leave it, for windows in which there is one. Raises `Dropped`,
+        `Answered`."""
         for fault in self._faults:
             if fault.window is window:
                 try:
@@ -63,7 +75,10 @@ class Exchange:
 
 
 class BillingApi:
-    """All state of one sandbox API. `lock` guards what other threads look at; nothing is awaited while it is held."""
+    """All state of one sandbox API. `lock` guards what other threads look at; nothing is awaited while it is held.
+
+    `switches`, `faults` and the sets of keys may be replaced or changed at any time; each request reads them anew.
+    """
 
     def __init__(
         self, switches: Switches, keys: Iterable[str], faults: Faults | None = None, salt: str = ""
@@ -74,7 +89,7 @@ class BillingApi:
         self.faults = faults or NoFaults()
         self.clock = Clock()
         self.store = Store(salt)
-        self.book = KeyBook()
+        self.book = IdempotencyKeys()
         self.log: list[Logged] = []
         self.lock = self.store.lock
         self._buckets: dict[str, TokenBucket] = {}
@@ -87,6 +102,7 @@ class BillingApi:
         return application
 
     async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """The `Date` header from the sandbox's clock, not the machine's: clients compare their own time with it."""
         response.headers["Date"] = format_datetime(self.clock.now(), usegmt=True)
 
     def snapshot(self) -> Json:
@@ -95,6 +111,8 @@ class BillingApi:
             return {**self.store.snapshot(), "requests": [dict(vars(logged)) for logged in self.log]}
 
     async def _look(self, request: web.Request) -> web.Response:
+        """The state or the log as JSON, without a key: who may look is decided by the address, whatever the server
+        listens on."""
         if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104 - an address to refuse
             raise web.HTTPForbidden(text="loopback only")
         snapshot = self.snapshot()
@@ -102,6 +120,11 @@ class BillingApi:
         return web.json_response(snapshot if view == "state" else snapshot["requests"])
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, or break off as its faults say.
+
+        The order of the steps is the contract's: nothing is looked at before the whole body is there, and a reply is
+        stored under its idempotency key before it is sent, so that a lost reply can be asked for again.
+        """
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -121,10 +144,12 @@ class BillingApi:
         except Dropped:
             _close(request)
         except ConnectionError:
-            pass  # the client did not wait; that is its own affair
+            pass  # the client closed the connection first: its time-out is what is tested
         return response
 
     def _receive(self, request: web.Request, body: bytes) -> tuple[Exchange, Logged]:
+        """Number and log the request, and choose its faults; all of it before anything is awaited, so numbers have no
+        gaps."""
         key = request.headers.get("Idempotency-Key")
         with self.lock:
             received = Received(len(self.log) + 1, request.method, request.path, key, body)
@@ -143,6 +168,8 @@ class BillingApi:
             return problem_reply(problem, exchange.received.number)
 
     def _bearer(self, request: web.Request) -> str:
+        """The request's secret key. Raises `Problem`: 401 without a known one, 403 for a public, expired or deleted
+        one."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise Problem(401, "missing_key", "Authorization must be Bearer and a secret key")
@@ -155,6 +182,8 @@ class BillingApi:
         return key
 
     def _within_rate(self, bearer: str) -> None:
+        """Take a token of this key's bucket. Raises `Problem` 429 when there is none, with `Retry-After` as the
+        switches say."""
         per_second = self.switches.requests_per_second
         if per_second is None:
             return
@@ -167,6 +196,8 @@ class BillingApi:
             raise Problem(429, "rate_limited", "too many requests", self._retry_after(math.ceil(wait_s)))
 
     def _retry_after(self, wait_s: int) -> dict[str, str]:
+        """`Retry-After` as RFC 9110 has it: whole seconds, or an HTTP date in GMT; or none, which the contract allows
+        too."""
         if self.switches.retry_after == "none":
             return {}
         if self.switches.retry_after == "seconds":
@@ -174,7 +205,11 @@ class BillingApi:
         return {"Retry-After": format_datetime(self.clock.now() + timedelta(seconds=wait_s), usegmt=True)}
 
     async def _keyed(self, exchange: Exchange, bearer: str) -> Reply:
-        """A POST under its idempotency key: worked on once, answered as often as it is asked."""
+        """A POST under its idempotency key: worked on once, answered as often as it is asked.
+
+        Also an error is stored, which spends the key; what a 429, a 503 or an injected fault does is for the switches
+        and the fault to say. Raises `Problem`: 400 without a usable key, else as `IdempotencyKeys.claim`.
+        """
         received = exchange.received
         key = received.idempotency_key
         if key is None or not rules.IDEMPOTENCY_KEY.match(key):
@@ -184,6 +219,7 @@ class BillingApi:
             return (await self._worked(exchange))[0]
         now_s = self.clock.monotonic_s()
         self.book.forget_older(now_s - self.switches.key_life_s)
+        # Asked before the rate limit: a key with a stored reply keeps it, whatever this request gets.
         known = self.book.knows(key)
         request = fingerprint(received.path, received.body)
         try:
@@ -208,7 +244,7 @@ class BillingApi:
         return reply
 
     async def _worked(self, exchange: Exchange) -> tuple[Reply, bool]:
-        """The reply, and whether it is one to store."""
+        """The reply, and whether it is to be stored under its idempotency key."""
         try:
             await exchange.at(Window.AFTER_RECEIPT)
             if self.switches.latency_s:
@@ -224,7 +260,11 @@ class BillingApi:
         return reply, True
 
     async def _dispatched(self, exchange: Exchange) -> Reply:
-        """Path and method to one operation. Raises `Problem`."""
+        """Path and method to one operation.
+
+        Raises `Problem`: 404 for an unknown address, 405 for a method that it does not take, else as the operation
+        does.
+        """
         received = exchange.received
         work = Work(self.store, self.switches, self.clock.now(), exchange.at)
         match (received.method, *received.path.split("/")[1:]):
@@ -246,6 +286,7 @@ class BillingApi:
 
 
 def _json_body(exchange: Exchange) -> Json:
+    """The request's body. Raises `Problem` 400: another content type, not JSON, not an object."""
     if exchange.received.body and exchange.request.content_type != "application/json":
         raise Problem(400, "content_type", "Content-Type must be application/json")
     return rules.parsed(exchange.received.body)
@@ -264,6 +305,7 @@ async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 
 async def _send_cut(request: web.Request, reply: Reply, after_bytes: int) -> web.StreamResponse:
+    """Announce the whole length and send less of it, as a server that dies half-way does."""
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     response.content_type = reply.content_type
     response.content_length = len(reply.body)
@@ -275,5 +317,6 @@ async def _send_cut(request: web.Request, reply: Reply, after_bytes: int) -> web
 
 
 def _close(request: web.Request) -> None:
+    """Reset the connection (TCP RST) without a word, and without what may be in its send buffer."""
     if request.transport is not None:
         request.transport.abort()

@@ -11,6 +11,8 @@ STOP_TIMEOUT_S = 10
 
 
 class BackgroundLoop:
+    """The loop runs from construction until `stop`. Named, so that a thread dump shows which server hangs."""
+
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         # A daemon, so that a test that forgets to stop its server does not hang the whole process.
@@ -18,7 +20,8 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, work: Coroutine[None, None, T]) -> T:
-        """Runs the coroutine there and waits for it here; what it raises is raised here."""
+        """Run a coroutine there and wait for it here; what it raises is raised here. Never call it from that loop's
+        own thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The sandbox's time, which a test can move forward."""
+"""The sandbox's time, which a test can move forward: a day passes (idempotency keys are forgotten) without waiting."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ class Clock:
         return time.monotonic() + self._ahead_s
 
     def advance(self, seconds: float) -> None:
+        """Move time forward. Raises ValueError for negative seconds: tokens and keys are never given back."""
         if seconds < 0:
             raise ValueError("the clock only goes forward")
         self._ahead_s += seconds

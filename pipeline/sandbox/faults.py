@@ -69,11 +69,15 @@ class Fault:
 
 
 class Faults(Protocol):
+    """Chooses the faults of each request. `Scripted` goes by number or predicate, `seeded.Seeded` by chance."""
+
     def chosen_for(self, request: Received) -> tuple[Fault, ...]:
         """Asked exactly once per request, in order of their numbers."""
 
 
 class NoFaults:
+    """An API that works."""
+
     def chosen_for(self, request: Received) -> tuple[Fault, ...]:  # noqa: ARG002 - the seam's signature
         return ()
 
@@ -82,7 +86,7 @@ Which = int | Callable[[Received], bool]
 
 
 class Scripted:
-    """Faults by request number or predicate; all entries that fit strike."""
+    """Faults by request number (from 1) or predicate; all entries that fit strike, those by number first."""
 
     def __init__(self, script: Mapping[Which, Fault | tuple[Fault, ...]]) -> None:
         self._by_number = {
@@ -122,7 +126,7 @@ def drop_after() -> Fault:
 
 
 def answer(reply: Reply, window: Window, *, stored: bool | None = None) -> Fault:
-    """Any reply at all, from this window."""
+    """Any reply at all, from this window: what a gateway in between says, for example. `stored`: see `Answered`."""
 
     async def strike(_: Received) -> None:
         raise Answered(reply, stored)
@@ -133,7 +137,13 @@ def answer(reply: Reply, window: Window, *, stored: bool | None = None) -> Fault
 def status(
     code: int, *, stored: bool | None = None, after_work: bool = False, retry_after: str | None = None
 ) -> Fault:
-    """A problem of this status, without the work or after it; `stored` None: as the switches say."""
+    """A problem of this status, without the work or after it; `stored` None: as the switches say.
+
+    Args:
+        code: HTTP status.
+        after_work: the entities are created, and the client gets an error all the same.
+        retry_after: the header's value as it is sent; it need not be a valid one.
+    """
     window = Window.AFTER_WORK if after_work else Window.AFTER_RECEIPT
     return status_at(window, code, stored=stored, retry_after=retry_after)
 
@@ -152,7 +162,10 @@ def status_at(
 
 
 def alter(change: Callable[[Reply], Reply], *, stored: bool = False) -> Fault:
-    """All is done, and the reply says something else; `stored`: so does its replay."""
+    """All is done, and the reply says something else; `stored`: so does its replay.
+
+    With a change of the reply's JSON this is an API that answers a create with other content than it was sent.
+    """
 
     async def strike(_: Received) -> None:
         raise Altered(change)
@@ -161,12 +174,13 @@ def alter(change: Callable[[Reply], Reply], *, stored: bool = False) -> Fault:
 
 
 def cut(share: float = 0.5) -> Fault:
-    """All done and stored, but the reply breaks off after this share of its body; its Content-Length stands."""
+    """All done and stored, but the reply breaks off after this share of its body, from 0 to 1; its Content-Length
+    stays."""
     return alter(lambda reply: replace(reply, cut_after_bytes=int(len(reply.body) * share)))
 
 
 def slow(seconds: float, window: Window = Window.AFTER_RECEIPT) -> Fault:
-    """The work goes on although the client may have given up."""
+    """Wait in a window, in seconds of real time. The work goes on although the client may have given up."""
 
     async def strike(_: Received) -> None:
         await asyncio.sleep(seconds)

@@ -1,6 +1,7 @@
 """Idempotency keys: the first request's reply is stored and given again.
 
-Source: the Billing API's contract, and the IETF draft for the Idempotency-Key header that it follows.
+Source: the Billing API's contract, and draft-ietf-httpapi-idempotency-key-header, which it follows: 409 while the first
+request is in flight, 422 when a key comes with another request.
 """
 
 import hashlib
@@ -10,25 +11,34 @@ from pipeline.sandbox.replies import Problem, Reply
 
 
 def fingerprint(path: str, body: bytes) -> bytes:
+    """What makes two requests the same: path and exact bytes of the body. Equal JSON in another order is another
+    request."""
     return hashlib.sha256(path.encode() + b"\0" + body).digest()
 
 
 @dataclass
 class Entry:
+    """One key: whose request claimed it, when, and with what reply."""
+
     fingerprint: bytes
     first_seen_s: float
     reply: Reply | None = None
     """None while the first request is still being worked on."""
 
 
-class KeyBook:
-    """Times are the sandbox clock's monotonic seconds."""
+class IdempotencyKeys:
+    """All idempotency keys of one API, in order of their first request. Used from the server's loop alone, so without
+    a lock.
+
+    Times are the sandbox clock's monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
 
     def forget_older(self, than_s: float) -> None:
-        """Entries lie in order of time, so this costs nothing beyond what it forgets."""
+        """Forget keys first seen at `than_s` or before. They are in order of time, so it costs nothing beyond what is
+        forgotten."""
         while self._entries:
             key = next(iter(self._entries))
             if self._entries[key].first_seen_s > than_s:
@@ -65,5 +75,6 @@ class KeyBook:
             entry.reply = reply
 
     def release(self, key: str) -> None:
-        """Make a claimed key as good as new."""
+        """Make a claimed key as good as new: its request had no reply worth storing, such as a connection that was
+        dropped."""
         self._entries.pop(key, None)

@@ -14,6 +14,11 @@ PROBLEM_TYPES = "https://sandbox.invalid/problems"
 
 @dataclass(frozen=True)
 class Reply:
+    """One HTTP response as plain data, so that it can be stored under an idempotency key and changed by faults.
+
+    `replayed` is for the log; clients see the header `Idempotent-Replayed`.
+    """
+
     status: int
     body: bytes
     content_type: str = "application/json"
@@ -28,7 +33,11 @@ class Reply:
 
 
 class Problem(Exception):
-    """A refusal. `kind` ends the problem's type URI; `detail` names fields and rules, never values."""
+    """A refusal, as the API words it (RFC 9457).
+
+    `status` is the HTTP status; `kind` ends the problem's type URI; `detail` names fields and rules, never values,
+    because clients write it into logs and reports; `headers` go with the reply.
+    """
 
     def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {kind}: {detail}")
@@ -39,11 +48,12 @@ class Problem(Exception):
 
 
 def json_reply(status: int, document: Json) -> Reply:
+    """A reply with one JSON object as its body."""
     return Reply(status, json.dumps(document).encode())
 
 
 def problem_reply(problem: Problem, request_number: int) -> Reply:
-    """Source: RFC 9457."""
+    """A refusal as `application/problem+json` (RFC 9457); its `instance` has the request's number in the log."""
     document = {
         "type": f"{PROBLEM_TYPES}#{problem.kind}",
         "title": HTTPStatus(problem.status).phrase,

@@ -1,6 +1,9 @@
 """Which request bodies are acceptable. Pure; every refusal is a `Problem` with status 400.
 
 Types are strict: `true` is no integer, `"12"` is none either, and `null` is no value at all.
+
+Source: the field tables of the Billing API's public documentation; RFC 8259 for JSON, E.164 for phone numbers. Each
+kind of body is a `Shape`; a `Check` looks at one field.
 """
 
 import json
@@ -29,10 +32,14 @@ EMAIL = re.compile(
 
 
 def invalid(name: str, rule: str) -> Problem:
+    """The refusal of one field; `rule` continues the sentence that its dotted name begins."""
     return Problem(400, "invalid_field", f"{name} {rule}")
 
 
 def text(max_length: int, pattern: re.Pattern[str] | None = None) -> Check:
+    """A string of at most `max_length` characters (code points) that fits the pattern; it may be empty where there is
+    none."""
+
     def check(value: object, name: str) -> None:
         if not isinstance(value, str):
             raise invalid(name, "must be a string")
@@ -45,6 +52,8 @@ def text(max_length: int, pattern: re.Pattern[str] | None = None) -> Check:
 
 
 def whole_number(low: int | None = None, high: int | None = None) -> Check:
+    """An integer between the bounds, inclusive; None leaves that side open."""
+
     def check(value: object, name: str) -> None:
         if type(value) is not int:  # bool is an int to isinstance
             raise invalid(name, "must be an integer, in minor units")
@@ -60,6 +69,7 @@ def currency(value: object, name: str) -> None:
 
 
 def calendar_date(value: object, name: str) -> None:
+    """`YYYY-MM-DD`, and a day that exists."""
     text(10, DATE)(value, name)
     try:
         date.fromisoformat(str(value))
@@ -68,6 +78,7 @@ def calendar_date(value: object, name: str) -> None:
 
 
 def metadata(value: object, name: str) -> None:
+    """At most 10 keys of at most 40 characters, with strings of at most 500."""
     if not isinstance(value, dict):
         raise invalid(name, "must be an object")
     if len(value) > 10:
@@ -80,7 +91,11 @@ def metadata(value: object, name: str) -> None:
 
 @dataclass(frozen=True)
 class Shape:
-    """One kind of body. `money` is the field that must not come without `currency`; of `owners`, one must be there."""
+    """One kind of body. Fields that are not in `fields` are refused: a misspelt optional field would else be lost
+    silently.
+
+    `money` is the field that must not come without `currency`; of `owners`, exactly one must be there.
+    """
 
     fields: Mapping[str, Check]
     required: tuple[str, ...] = ()
@@ -88,7 +103,14 @@ class Shape:
     owners: tuple[str, ...] = ()
 
     def check(self, body: object, name: str = "") -> None:
-        """`name` is where the body is nested, "" for the request's own. Raises `Problem`."""
+        """Check a whole body, nested ones included, before anything is done with it.
+
+        Args:
+            name: where the body is nested, such as `account.customer`; "" for the request's own.
+
+        Raises:
+            Problem: 400, for the first fault found.
+        """
         if not isinstance(body, dict):
             raise invalid(name or "the body", "must be an object")
         prefix = f"{name}." if name else ""
@@ -166,4 +188,5 @@ def parsed(body: bytes) -> Json:
 
 
 def _no_constant(_: str) -> None:
+    """Python's parser takes NaN and Infinity, which RFC 8259 does not have."""
     raise ValueError("NaN and Infinity are not JSON")

@@ -22,6 +22,7 @@ HTML = Reply(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/h
 
 
 def _in_seconds(seconds: int) -> str:
+    """An HTTP date (RFC 9110, GMT) so many seconds from now, by the machine's clock."""
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
@@ -35,6 +36,7 @@ def _another_amount(reply: Reply) -> Reply:
 
 
 def _not_json(reply: Reply) -> Reply:
+    """The reply of a proxy that answers in the API's place with a page, under the API's status."""
     return replace(reply, body=b"<html>OK</html>", content_type="text/html")
 
 
@@ -88,6 +90,7 @@ PERMANENT = ("402 stored", "402", "400")
 STOPPING = ("403", "403 stored", "429 with an absurd pause")
 """They end the run; the next one goes on."""
 LOST_REPLIES = ("reply lost", "reply lost while sent", "201 cut off", "slow after the work")
+"""All is done and stored, and the client does not know: the same key gives the reply again."""
 STORED = (
     "500 stored",
     "500 stored after the work",
@@ -105,8 +108,15 @@ PASSING = (*HONEST, *FORGETFUL)
 
 
 class Seeded:
-    """A share of the requests is struck by a fault of the mix, each as likely as the next; a name may stand in the mix
-    more than once. `struck` counts them by name."""
+    """Faults by chance: the same seed gives the same request the same fault.
+
+    Args:
+        share: of the requests that are struck, from 0 to 1.
+        mix: names of `FAULTS`, each as likely as the next; one may be in it more than once.
+        slow_s: how long a slow reply takes, in seconds; longer than the client's time-out to be a fault at all.
+
+    `struck` counts faults by name. Print the object when a test fails: it shows the seed to try again with.
+    """
 
     def __init__(
         self, seed: int, share: float = 0.1, mix: Sequence[str] = PASSING, *, slow_s: float = 1.0
@@ -131,6 +141,7 @@ class Seeded:
         return (FAULTS[name](self.slow_s),)
 
     def _identity(self, request: Received) -> bytes:
+        """What stays the same when a client repeats a request: its idempotency key, else path and body."""
         what = (request.idempotency_key or request.path).encode()
         body = b"" if request.idempotency_key else request.body
         return b"\0".join((request.method.encode(), what, body))

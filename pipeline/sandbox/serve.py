@@ -1,4 +1,7 @@
-"""The running sandbox API: `with SandboxApi() as api: ...`."""
+"""The running sandbox API: `with SandboxApi() as api: ...`.
+
+Everything that a test needs goes through this object, from its own thread, while the API serves from another.
+"""
 
 import ssl
 from collections.abc import Iterable
@@ -20,7 +23,15 @@ TEST_KEY = "sk_test_sandbox"
 class SandboxApi:
     """A Billing API on loopback, served by a thread of its own. Every method is safe from any thread.
 
-    Port 0 takes a free one. With an `ssl_context` it speaks HTTPS only. Another `salt` gives other ids.
+    Args:
+        switches: answers to what the contract leaves open; may be replaced while it runs.
+        keys: secret API keys that are let in.
+        faults: what is broken on purpose; may be replaced while it runs.
+        port: 0 takes a free one, which `port` and `url` then show.
+        ssl_context: with one it speaks HTTPS only.
+        salt: another one gives other ids; the same one gives the same ids in the same order.
+
+    State is in memory alone: a new object knows no customers, bills or idempotency keys of an earlier one.
     """
 
     def __init__(
@@ -42,7 +53,7 @@ class SandboxApi:
         self._runner: web.AppRunner | None = None
 
     def start(self) -> None:
-        """Returns when it listens. Raises OSError when the port is taken."""
+        """Returns when it listens. Raises OSError when the port is taken; nothing is left running then."""
         self._loop = BackgroundLoop("sandbox-api")
         try:
             self._loop.run(self._listen())
@@ -98,6 +109,7 @@ class SandboxApi:
 
     @property
     def clock(self) -> Clock:
+        """Its time, which `advance` moves: for keys to be forgotten, buckets to fill, GET to see what was created."""
         return self._api.clock
 
     def expire_key(self, key: str) -> None:
@@ -110,11 +122,13 @@ class SandboxApi:
         self._api.keys.add(key)
 
     def forget_idempotency_keys(self) -> None:
+        """As if a day had passed for the keys alone: each counts as new from now on."""
         with self._api.lock:
             self._api.book.forget_all()
 
     def pay(self, id_or_reference: str, amount_minor: int) -> None:
-        """A payer pays: see `state.Store.pay`."""
+        """A payer pays, as if on the vendor's pages: see `state.Store.pay`. `amount_minor` in the bill's or balance's
+        currency."""
         with self._api.lock:
             self._api.store.pay(id_or_reference, amount_minor)
 

@@ -1,4 +1,7 @@
-"""An SFTP server on loopback that is not paramiko: one folder, one user."""
+"""An SFTP server on loopback: one folder, one user.
+
+It is asyncssh on purpose: the loader uses paramiko, and two ends of one library would agree on its mistakes.
+"""
 
 import logging
 import os
@@ -14,10 +17,15 @@ HOST = "127.0.0.1"
 
 
 class SandboxSftp:
-    """Serves `root` as "/", from a thread of its own. Port 0 takes a free one.
+    """Serves `root` as "/", from a thread of its own.
 
-    `authorized_key` is a public key in OpenSSH's one-line form, or the path of a file that holds it. With neither it
-    nor a password nobody gets in. `host_key_file` keeps the host key from one start to the next.
+    Args:
+        root: must exist; names outside it cannot be reached, as after chroot.
+        authorized_key: a public key in OpenSSH's one-line form, or the path of a file that holds it. With neither it
+        nor a
+            password nobody gets in.
+        host_key_file: keeps the host key from one start to the next; None makes a new one for each.
+        port: 0 takes a free one, which `port` then shows.
     """
 
     def __init__(
@@ -42,7 +50,8 @@ class SandboxSftp:
         self._listener: asyncssh.SSHAcceptor | None = None
 
     def start(self) -> None:
-        """Returns when it listens. Raises OSError when the port is taken."""
+        """Returns when it listens. Raises OSError when the port is taken; nothing is left running then."""
+        # Clients that break off are the purpose here; asyncssh would write a trace for each.
         logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
         self._loop = BackgroundLoop("sandbox-sftp")
         try:
@@ -98,6 +107,7 @@ class SandboxSftp:
 
     @property
     def known_hosts_line(self) -> str:
+        """What a client needs in its known_hosts file to trust this server; in brackets, as for ports other than 22."""
         return f"[{self.host}]:{self.port} {self.host_public_key}"
 
 
@@ -149,6 +159,7 @@ def _new_key() -> asyncssh.SSHKey:
 
 
 def _kept_key(path: Path) -> asyncssh.SSHKey:
+    """The private key at `path`; one that is not there is made (ed25519, mode 0600 from its first byte on)."""
     if path.exists():
         return asyncssh.read_private_key(path)
     key = _new_key()
@@ -165,5 +176,6 @@ def _public_key(given: str | Path | None) -> asyncssh.SSHKey | None:
 
 
 def _line(key: asyncssh.SSHKey) -> str:
+    """The public key in OpenSSH's one-line form, without the comment, which may name a user and a machine."""
     algorithm, encoded = key.export_public_key().decode().split()[:2]
     return f"{algorithm} {encoded}"

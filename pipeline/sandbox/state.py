@@ -1,4 +1,8 @@
-"""What the sandbox API knows: customers, accounts and bills. Pure bookkeeping; who may do what is decided in `work`."""
+"""What the sandbox API knows: customers, accounts and bills. Pure bookkeeping; who may do what is decided in `work`.
+
+Source: the objects of the Billing API's public documentation. Money is an integer in minor units of `currency`; dates
+are text, YYYY-MM-DD; ids begin with `bcus_`, `bacc_` and `bill_`.
+"""
 
 import hashlib
 import itertools
@@ -13,6 +17,8 @@ from pipeline.sandbox.replies import Json
 
 @dataclass
 class Customer:
+    """`balance` is in minor units: positive is owed by the customer, negative a credit, None not tracked."""
+
     id: str
     external_reference: str
     name: str | None = None
@@ -29,6 +35,8 @@ class Customer:
 
 @dataclass
 class Account:
+    """Belongs to one customer for good. `balance` as a customer's."""
+
     id: str
     external_reference: str
     customer_id: str
@@ -44,7 +52,11 @@ class Account:
 
 @dataclass
 class Bill:
-    """Amounts are minor units. Money above `amount_due` is never taken, so nothing is remaining below zero."""
+    """Amounts are minor units. Money above `amount_due` is never taken, so nothing is remaining below zero.
+
+    `account_id` is None for a bill that hangs on its customer directly; a bill is voided for good and keeps its
+    reference.
+    """
 
     id: str
     external_reference: str
@@ -64,6 +76,7 @@ class Bill:
 
     @property
     def status(self) -> str:
+        """`voided`, `unpaid` (in part, too) or `paid`."""
         if self.voided:
             return "voided"
         return "unpaid" if self.amount_remaining else "paid"
@@ -120,6 +133,8 @@ class Shelf(Generic[E]):
         return f"{self._id_prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
 
     def add(self, entity: E, at: datetime) -> E:
+        """Take a new entity. `at` is the sandbox's time of its creation, by which `get_lag_s` hides it from GET for a
+        while."""
         with self._lock:
             self._by_id[entity.id] = entity
             self._added_at[entity.id] = at
@@ -134,6 +149,7 @@ class Shelf(Generic[E]):
         return self._by_id.get(entity_id)
 
     def by_reference(self, reference: str) -> E | None:
+        """The entity that first bore this external reference; with `allow_duplicate_references` there may be others."""
         return self._by_reference.get(reference)
 
     def find(self, id_or_reference: str) -> E | None:
@@ -155,10 +171,12 @@ class Store:
         self.bills: Shelf[Bill] = Shelf("bill", self.lock, salt)
 
     def pay(self, id_or_reference: str, amount_minor: int) -> None:
-        """A payer pays a bill, else the account, else the customer of that name; of the latter two the balance sinks.
+        """A payer pays a bill, else the account, else the customer of that name; the balance of an account or
+        customer sinks.
 
-        Raises KeyError for an unknown name, ValueError for what cannot be paid: a voided bill, more than is open, an
-        entity without a balance.
+        Raises:
+            KeyError: nothing has this name.
+            ValueError: it cannot be paid: a voided bill, more than is open, an entity without a balance.
         """
         bill = self.bills.find(id_or_reference)
         if bill:
@@ -174,7 +192,7 @@ class Store:
         holder.balance -= amount_minor
 
     def snapshot(self) -> Json:
-        """Copies of everything; accounts and bills also name their owners by reference."""
+        """Copies of everything, in order of creation; accounts and bills also name their owners by reference."""
         customers = {customer.id: customer.external_reference for customer in self.customers}
         accounts = {account.id: account.external_reference for account in self.accounts}
         bills = []

@@ -1,4 +1,8 @@
-"""What each operation of the API does to the store, one step after the other."""
+"""What each operation of the API does to the store, one step after the other.
+
+Source: the operations of the Billing API's public documentation. A nested create makes customer, account and bill in
+sequence, and what is made stays when a later step fails; `Switches` answers what the documentation leaves open.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -17,7 +21,12 @@ H = TypeVar("H", Customer, Account)
 
 
 class Work:
-    """The work of one request. Every method raises `Problem` for what the API refuses."""
+    """The work of one request. Every method raises `Problem` for what the API refuses.
+
+    Args:
+        now: the sandbox's time, aware, UTC: of creations, for a bill without `bill_date`, and for `get_lag_s`.
+        at: called between the steps of a create, where faults strike.
+    """
 
     def __init__(self, store: Store, switches: Switches, now: datetime, at: At) -> None:
         self._store = store
@@ -26,7 +35,12 @@ class Work:
         self._at = at
 
     async def create(self, kind: str, body: Json) -> Customer | Account | Bill:
-        """The whole body is checked before the first step; the steps are not undone when a later one fails."""
+        """Make what the body describes, its nested owners first; `kind` is `customers`, `accounts` or `bills`.
+
+        The whole body is checked before the first step; the steps are not undone when a later one fails. Raises
+        `Problem`: 400 for the body, 404 for an owner that does not exist, 409 or 422 (a switch) for a reference in
+        use.
+        """
         if kind == "customers":
             rules.CUSTOMER.check(body)
             return await self._create_customer(body)
@@ -81,7 +95,10 @@ class Work:
         return _owner(self._store.accounts, given, self._switches.owners_by_reference)
 
     def _taken(self, shelf: Shelf[E], body: Json, nested: bool) -> E | None:
-        """The existing entity to attach to, or None when a new one may be made."""
+        """The existing entity to attach to, or None when a new one may be made.
+
+        Raises `Problem` when the reference is in use and that is not allowed; what is nested may attach, by a switch.
+        """
         existing = shelf.by_reference(body["external_reference"])
         if existing is None:
             return None
@@ -93,6 +110,8 @@ class Work:
         raise Problem(self._switches.duplicate_status, "duplicate_reference", detail)
 
     def retrieve(self, kind: str, name: str) -> Customer | Account | Bill:
+        """The entity by id or external reference. Raises `Problem` 404, also for one so young that `get_lag_s` hides
+        it."""
         if kind == "customers":
             return self._visible(self._store.customers, name)
         if kind == "accounts":
@@ -106,6 +125,11 @@ class Work:
         return entity
 
     def patch(self, kind: str, name: str, body: Json) -> Customer | Account | Bill:
+        """Change an entity and return it. Of a bill only `amount_paid` and `metadata` can change; `balance` replaces
+        the old one.
+
+        Raises `Problem`: 404 unknown, 400 for the body, 422 for a voided bill, another currency or more than is due.
+        """
         if kind == "customers":
             customer = _found(self._store.customers, name)
             rules.CUSTOMER_PATCH.check(body)
@@ -142,6 +166,7 @@ class Work:
         return bill
 
     def _metadata(self, old: dict[str, str], body: Json) -> dict[str, str]:
+        """Metadata after a PATCH: merged or replaced, by a switch. Raises `Problem` 422 for more than 10 keys."""
         given: dict[str, str] | None = body.get("metadata")
         if given is None:
             return old
@@ -153,6 +178,8 @@ class Work:
         return merged
 
     def void(self, name: str, body: Json) -> Bill:
+        """Void a bill, for good: it can then be neither paid nor updated, and keeps its reference. Raises `Problem`
+        404, 422."""
         bill = _found(self._store.bills, name)
         rules.VOID.check(body)
         if bill.voided:
@@ -173,6 +200,8 @@ def _unknown() -> Problem:
 
 
 def _owner(shelf: Shelf[E], name: str, by_reference: bool) -> E:
+    """The owner of what is made. Ids always count; references only where `by_reference` says so. Raises `Problem`
+    404."""
     entity = shelf.find(name) if by_reference else shelf.by_id(name)
     if entity is None:
         raise Problem(404, "owner_not_found", "the owner does not exist")

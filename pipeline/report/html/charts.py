@@ -1,6 +1,10 @@
 """Charts as inline SVG: the geometry is computed here, the shapes are Jinja templates, the colours are CSS classes.
 
 An SVG holds nothing that runs or is fetched, and the same numbers give the same bytes.
+
+Source for what a chart must offer those who do not see it: WCAG 2.2, 1.1.1 (a text alternative: title and description
+of the whole, a label for each shape) and 1.4.1 (colour alone tells nothing: a table beside it has the same figures).
+Coordinates are SVG user units; y grows downwards.
 """
 
 from __future__ import annotations
@@ -64,7 +68,10 @@ class Tick(NamedTuple):
 
 
 def stacked_bar(series: Sequence[Series], caption: Caption) -> Markup:
-    """One bar of parts; the first value of each series is a part."""
+    """One bar of parts beside each other, each as wide as its share; the first value of each series is a part.
+
+    All values zero gives a bar of width 0 rather than a division by zero.
+    """
     total = sum(one.values[0] for one in series) or 1
     parts: list[tuple[str, list[Rect]]] = []
     before = 0
@@ -79,7 +86,13 @@ def stacked_bar(series: Sequence[Series], caption: Caption) -> Markup:
 def columns(
     series: Sequence[Series], periods: Sequence[str], amount: Callable[[int], str], caption: Caption
 ) -> Markup:
-    """Stacked columns, one per period; `amount` writes the values of the scale."""
+    """Stacked columns, one per period, the first series at the bottom, above a scale that begins at 0.
+
+    Args:
+        series: one value per period each, in minor units, zero or more.
+        periods: labels of the x axis; where there are many, only some are written, so that they do not overlap.
+        amount: writes the values of the scale, from minor units.
+    """
     width = min(MAX_WIDTH, COLUMN * (len(periods) + 2))
     room = (width - LEFT - RIGHT) / max(1, len(periods))
     plot = HEIGHT - TOP - BOTTOM
@@ -120,7 +133,7 @@ def columns(
 
 
 def _scale(highest: int) -> tuple[int, int]:
-    """Step and top of a scale of at most `MAX_STEPS` steps whose figures are round."""
+    """Step and top of a scale of at most `MAX_STEPS` steps whose figures are round, in the unit of the values."""
     for step in _round_steps():
         steps = -(-highest // step)
         if steps <= MAX_STEPS:
@@ -141,6 +154,7 @@ def _rect(x: float, y: float, width: float, height: float, label: str) -> Rect:
 
 
 def _number(value: float) -> str:
+    """Two decimals, always: the same numbers give the same bytes, and a hundredth of a unit is less than a pixel."""
     return f"{value:.2f}"
 
 
@@ -150,6 +164,7 @@ def _drawn(template: str, caption: Caption, **context: object) -> Markup:
 
 @cache
 def _templates() -> jinja2.Environment:
+    """Made once a process. A name that a template misses is an error, not an empty place."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,

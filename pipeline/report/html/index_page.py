@@ -50,7 +50,12 @@ class KnownFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One file on the overview."""
+    """One file on the overview.
+
+    `link` is relative to the page, None where no report is left; `records` is None where none was read; `rejects`
+    includes what was refused with the file; `open` may yet be loaded; `amounts` are sums of currencies ready to read,
+    the first `SHOWN_CURRENCIES` of the summary, and `amounts_left_out` counts the others.
+    """
 
     name: str
     link: str | None
@@ -68,7 +73,16 @@ class Row:
 def write_overview(
     newest: Iterable[KnownFile], total: int, reports: Path, *, merchant: str, environment: str, timezone: str
 ) -> Path:
-    """Write the overview of `newest` (newest first, at most `SHOWN_FILES`) of `total` files into `reports`."""
+    """Write the overview into the folder `reports`, in place of the one before, and return its path.
+
+    Args:
+        newest: files of the ledger, newest first, at most `SHOWN_FILES`.
+        total: how many the ledger knows; the page says how many are left out.
+        timezone: an IANA name; times on the page are written in it.
+
+    Raises:
+        DiskFull: there is no room for the page; the one before stays.
+    """
     rows = [_row(file, reports) for file in newest]
     context = {
         "merchant": merchant,
@@ -103,9 +117,10 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
 
 
 def _row(file: KnownFile, reports: Path) -> Row:
+    """A file as the page shows it, from the summary that the ledger keeps; a file that was killed at work has none."""
     summary = file.summary or {}
     records, amounts = summary.get("records"), summary.get("amounts_minor", {})
-    said = [
+    totals = [
         format_amount(currency, parts["total"])
         for currency, parts in amounts.items()
         if currency != UNREADABLE_CURRENCY
@@ -122,15 +137,16 @@ def _row(file: KnownFile, reports: Path) -> Row:
         records=records["total"] if records else None,
         rejects=sum(records[outcome] for outcome in REJECTS | (OPEN - pending)) if records else 0,
         open=sum(records[outcome] for outcome in pending) if records else 0,
-        amounts=said[:SHOWN_CURRENCIES],
-        amounts_left_out=max(0, len(said) - SHOWN_CURRENCIES),
+        amounts=totals[:SHOWN_CURRENCIES],
+        amounts_left_out=max(0, len(totals) - SHOWN_CURRENCIES),
     )
 
 
 def _link(summary: Mapping[str, Any], file: KnownFile, reports: Path) -> str | None:
     """The way to a file's page, or to its summary where there is no page; None where there is no report any more.
 
-    The report stands under the name that the file had then. Folder names hold percent signs, which a link escapes.
+    The report is under the name that the file had then. Folder names contain percent signs, which a link must escape
+    (RFC 3986), and the page may be opened from a disk: the link is relative.
     """
     name = summary.get("file", {}).get("name", file.name)
     for digits in (len(file.sha256), file.digits):  # all of them after a ledger was lost, perhaps

@@ -27,12 +27,14 @@ MAX_CODES = 200
 MAX_TEXT = 300
 MANY_DAYS = 31
 MANY_MONTHS = 36
+"""Up to so many different days (months) a page tells due dates by day (month); a longer table is not read."""
 EARLIER, LATER = "earlier", "later"
 """Where years go that are surely mistakes, so that no file has more than a hundred of them."""
 
 Unit = Literal["day", "month", "year"]
 Group = Literal["loaded", "duplicate", "open", "rejects"]
 _LENGTH = {"day": 10, "month": 7, "year": 4}
+"""Characters of YYYY-MM-DD that name a period."""
 _GROUPS: dict[Outcome, Group] = {
     Outcome.CREATED: "loaded",
     Outcome.UPDATED: "loaded",
@@ -61,7 +63,8 @@ class ShownRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Reason:
-    """A code that records of one outcome carry, with the first of them."""
+    """A code that records of one outcome carry: how many do, the physical lines of the first, their differing
+    messages."""
 
     records: int = 0
     lines: list[int] = field(default_factory=list)
@@ -82,10 +85,10 @@ class Sum:
 
 @dataclass(slots=True)
 class PageFacts:
-    """A reader of the rows of `write_results`."""
+    """A reader of the rows of `write_results`: call `read` with each window in file order, then use the fields."""
 
     unit: Unit | None
-    """How finely due dates are told; None where no record has one."""
+    """How finely due dates are shown; None where no record has one."""
     reasons: dict[tuple[str, str], Reason] = field(default_factory=dict)
     """By outcome and code; `""` for records without a code."""
     codes_left_out: bool = False
@@ -98,11 +101,15 @@ class PageFacts:
 
     @classmethod
     def of(cls, checked: CheckedFile) -> PageFacts:
-        """Facts to be gathered of a checked file."""
+        """Empty facts for a checked file. Its due dates are looked at once, to choose how finely they are shown."""
         return cls(_unit(checked.records))
 
     def read(self, rows: pl.DataFrame) -> None:
-        """Take one window of rows, in the order of the file."""
+        """Take one window of rows, in the order of the file.
+
+        Columns used: `line`, `record`, `amount_minor` (Int64), `outcome`, `codes`, `message`, `due_date`,
+        `currency_counted` and the three references (String).
+        """
         if self.unit is not None:
             self._sum_up(rows, self.unit)
         noted = rows.filter(pl.col("outcome").is_in(list(self._room)))
@@ -122,6 +129,8 @@ class PageFacts:
             by_period.setdefault(period, defaultdict(Sum))[name].add(records, int(amount_minor or 0))
 
     def _take_reasons(self, rows: pl.DataFrame) -> None:
+        """Count records by outcome and code. A record with two codes counts under both, so reasons do not add up to
+        records."""
         code = pl.col("codes").fill_null("").str.split(";")
         each = rows.lazy().select("line", "outcome", _short("message"), code=code).explode("code")
         found = (
@@ -144,6 +153,7 @@ class PageFacts:
             reason.messages = list(dict.fromkeys([*reason.messages, *messages]))[:EXAMPLE_MESSAGES]
 
     def _reason(self, outcome: str, code: str) -> Reason | None:
+        """The reason to count under, made at its first record; None once the page has `MAX_CODES` of them."""
         if (outcome, code) not in self.reasons and len(self.reasons) >= MAX_CODES:
             return None
         return self.reasons.setdefault((outcome, code), Reason())
@@ -167,6 +177,7 @@ _REFERENCES = ("customer_reference", "account_reference", "bill_reference", "cur
 
 
 def _short(column: str) -> pl.Expr:
+    """The column cut to `MAX_TEXT` characters: messages may come from the API, references from a broken line."""
     text = pl.col(column)
     return pl.when(text.str.len_chars() > MAX_TEXT).then(text.str.head(MAX_TEXT) + "…").otherwise(text)
 
@@ -191,6 +202,7 @@ def _unit(records: Path) -> Unit | None:
 
 
 def _period(unit: Unit) -> pl.Expr:
+    """The due date (String, YYYY-MM-DD or null) cut to a day, month or year; null stays null."""
     period = pl.col("due_date").str.head(_LENGTH[unit])
     if unit != "year":
         return period

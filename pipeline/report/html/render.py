@@ -1,4 +1,4 @@
-"""From what is to be said to one self-contained HTML page: escaped, without network, with a strict policy.
+"""From the facts of a page to one self-contained HTML page: escaped, without network, with a strict policy.
 
 The page's only style and script are named by their hashes, so that nothing that came in with a text can run.
 """
@@ -26,11 +26,20 @@ from pipeline.report.html.wording import named, records
 _TEMPLATES = Path(__file__).with_name("templates")
 
 MAX_SHOWN = 300
+"""Characters of a text from outside: longer than any reference the API takes (255)."""
 MAX_ODD = 80
 
 
 def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Iterator[bytes]:
-    """The page in pieces, in UTF-8."""
+    """The page in pieces, in UTF-8, so that its text is never in memory as a whole.
+
+    Args:
+        template: its file name in `templates`. A name that the context lacks is an error, not an empty place.
+        timezone: an IANA name; `local(moment)` in a template writes an aware time in it.
+
+    The Content-Security-Policy of the page allows one style sheet and one script, each by its SHA-256 (W3C CSP Level
+    3).
+    """
     zone = ZoneInfo(timezone)
     page = _environment().get_template(template)
     assets = {"style": _asset("page.css"), "script": _asset("page.js")}
@@ -39,17 +48,18 @@ def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Ite
     def local(moment: datetime) -> str:
         return f"{moment.astimezone(zone):%-d %b %Y, %H:%M}"
 
-    said = page.generate(**context, **assets, **hashes, timezone=timezone, local=local)
-    return (piece.encode() for piece in said)
+    pieces = page.generate(**context, **assets, **hashes, timezone=timezone, local=local)
+    return (piece.encode() for piece in pieces)
 
 
 def safe_text(text: str, most: int = MAX_SHOWN) -> str:
     """Text from outside: on a screen it cannot hide or turn letters around, in a spreadsheet it cannot run.
 
-    Cut after escaping, so that a page stays small whatever its texts are made of.
+    At most `most` characters, cut after escaping, so that a page stays small whatever its texts are made of. HTML is
+    not escaped here: the templates do that.
     """
-    told = printable(defused(text))
-    return told if len(told) <= most else told[:most] + "…"
+    shown = printable(defused(text))
+    return shown if len(shown) <= most else shown[:most] + "…"
 
 
 def message_text(text: str, most: int = MAX_SHOWN) -> str:
@@ -88,8 +98,10 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _asset(name: str) -> Markup:
+    """A style sheet or script, as it is. It is ours, and escaping would change the bytes that its hash is of."""
     return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of ours)
 
 
 def _hash(text: str) -> str:
+    """As a Content-Security-Policy names a hash: `sha256-` and Base64, of exactly what is between the tags."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

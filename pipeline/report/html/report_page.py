@@ -2,6 +2,9 @@
 
 Names, e-mail addresses and phone numbers never get here; references do, because without them nobody could act, but
 those that look like a number of a person are masked: results.csv beside the page has them whole.
+
+This module turns facts into plain rows and texts; `templates/report.html` says where they go. For whom it is read out
+(WCAG 2.2): rows and columns of tables have headers, charts a text, and no state is shown by colour alone.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ SHOWN_CURRENCIES = 6
 FEWEST_COLUMNS = 2
 """Fewer make no chart."""
 SHOWN_NOTES = 50
+"""summary.json has all of them."""
 _NO_CODE = "no code"
 REFUSED_WITH_FILE = "Refused with the file"
 _GROUPS: tuple[tuple[Group, str], ...] = (
@@ -50,7 +54,12 @@ class ControlLine:
 
 @dataclass(frozen=True, slots=True)
 class ControlTable:
-    """The control totals of one currency, or of all records."""
+    """The control totals of one currency, or of all records.
+
+    `parts` are the outcomes that occur, `outcomes` their sum, `counted` what was counted as input, independently of
+    them; `balances` says whether the two agree. `declared` is what the file's trailer or control file states, None
+    where it states nothing, and `declared_agrees` compares it with `counted`.
+    """
 
     title: str
     parts: list[ControlLine]
@@ -63,7 +72,10 @@ class ControlTable:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule, the records that broke it, and the way out."""
+    """A rule, the records that broke it, and the way out.
+
+    `meaning` and `remedy` are empty for codes that come from the API: the catalogue does not know them.
+    """
 
     outcome: str
     code: str
@@ -76,7 +88,12 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class DueDates:
-    """One currency by due date: a chart of what is or will be loaded, and a table of everything."""
+    """One currency by due date: a chart of what is or will be loaded, and a table of everything.
+
+    `groups` are titles of the table's money columns; each of `rows` has a period, its records, its money by group and
+    in all; `total` the same without a period. `chart` is None where it would show fewer than `FEWEST_COLUMNS`
+    columns.
+    """
 
     currency: str
     groups: list[str]
@@ -88,7 +105,13 @@ class DueDates:
 
 
 def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes], *, timezone: str) -> None:
-    """Write the page of one file. `timezone` is the one that times are told in."""
+    """Write the page of one file, in UTF-8.
+
+    Args:
+        summary: what the page says in figures; `facts` and `tally` have what summary.json leaves out.
+        facts: after it has read all windows of the report.
+        timezone: an IANA name; times on the page are written in it.
+    """
     reasons = list(_broken(facts))
     context = {
         "amount_text": amount_text,
@@ -116,13 +139,14 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
 
 
 def _outcome_bar(summary: Summary) -> Markup | None:
+    """Records by outcome as one bar; None for a file without records."""
     found, total = summary.records.parts(), summary.records.total
     parts = {name: number for name, number in found.items() if number}
     if not parts:
         return None
-    told = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
-    series = [Series(f"o-{name}", [number], [told[name]]) for name, number in parts.items()]
-    description = f"{records(total)}. " + ". ".join(told.values()) + "."
+    labels = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
+    series = [Series(f"o-{name}", [number], [labels[name]]) for name, number in parts.items()]
+    description = f"{records(total)}. " + ". ".join(labels.values()) + "."
     return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
 
 
@@ -165,6 +189,7 @@ def _controls(summary: Summary, tally: Tally) -> Iterator[ControlTable]:
 
 
 def _all_records(summary: Summary, tally: Tally) -> ControlTable:
+    """Control totals over all currencies: records alone, for money of different currencies does not add up."""
     parts = {Outcome(name): number for name, number in summary.records.parts().items()}
     counted = sum(number for number, _ in tally.counted.values())
     stated = _stated(summary)
@@ -181,6 +206,8 @@ def _all_records(summary: Summary, tally: Tally) -> ControlTable:
 
 
 def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) -> ControlTable:
+    """Control totals of one currency. A declared number of records is compared here only if `alone`: it counts all
+    currencies."""
     by_outcome, amounts = tally.totals.records[currency], tally.totals.amounts_minor[currency]
     parts = [
         ControlLine(
@@ -214,6 +241,7 @@ def _stated(summary: Summary) -> ControlTotals | None:
 
 
 def _declared(currency: str, number: int | None, amount: int | None) -> ControlLine | None:
+    """The line of what the file declares. -1 records, where it declares an amount alone: the template shows a dash."""
     if number is None and amount is None:
         return None
     return ControlLine(
@@ -245,12 +273,12 @@ def _broken(facts: PageFacts) -> Iterator[Broken]:
 
 def _lines(reason: Reason) -> str:
     """`line 2`, `lines 2, 5 and 7`, `lines 2, 3, 4, 5, 6 and 12 more`."""
-    told = [str(line) for line in reason.lines]
-    more = reason.records - len(told)
+    shown = [str(line) for line in reason.lines]
+    more = reason.records - len(shown)
     if more > 0:
-        told.append(f"{grouped(more)} more")
-    word = "line" if len(told) == 1 else "lines"
-    return f"{word} {told[0]}" if len(told) == 1 else f"{word} {', '.join(told[:-1])} and {told[-1]}"
+        shown.append(f"{grouped(more)} more")
+    word = "line" if len(shown) == 1 else "lines"
+    return f"{word} {shown[0]}" if len(shown) == 1 else f"{word} {', '.join(shown[:-1])} and {shown[-1]}"
 
 
 # -- due dates --
@@ -262,10 +290,10 @@ def _due_dates(facts: PageFacts, *, refused: bool) -> Iterator[DueDates]:
     What is open in a refused file was refused with it, and is not charted.
     """
     titles = {"open": REFUSED_WITH_FILE} if refused else {}
-    groups_told = [(name, titles.get(name, title)) for name, title in _GROUPS]
+    titled_groups = [(name, titles.get(name, title)) for name, title in _GROUPS]
     for currency in _with_due_dates(facts)[:SHOWN_CURRENCIES]:
         dated = dict(sorted(facts.due[currency].items(), key=lambda item: _in_time(item[0])))
-        groups = [group for group in groups_told if any(group[0] in found for found in dated.values())]
+        groups = [group for group in titled_groups if any(group[0] in found for found in dated.values())]
         everything: dict[Group, Sum] = {}
         for found in dated.values():
             for name, one in found.items():
@@ -275,7 +303,7 @@ def _due_dates(facts: PageFacts, *, refused: bool) -> Iterator[DueDates]:
         yield DueDates(
             currency=currency,
             groups=[title for _, title in groups],
-            rows=[(_told(period), *_row(currency, found, groups)) for period, found in dated.items()],
+            rows=[(_period_text(period), *_row(currency, found, groups)) for period, found in dated.items()],
             total=_row(currency, everything, groups),
             chart=chart,
             legend=[(f"g-{name}", title) for name, title in charted],
@@ -283,7 +311,7 @@ def _due_dates(facts: PageFacts, *, refused: bool) -> Iterator[DueDates]:
 
 
 def _with_due_dates(facts: PageFacts) -> list[str]:
-    """Most records first."""
+    """Currencies that can be shown, most records first, then by code so that two runs write the same page."""
     sizes = {
         currency: sum(one.records for groups in periods.values() for one in groups.values())
         for currency, periods in facts.due.items()
@@ -320,27 +348,28 @@ def _due_chart(
     for name, title in charted:
         values = [dated[period].get(name, Sum()).amount_minor for period in periods]
         labels = [
-            f"{_told(period)}, {title.lower()}: {format_amount(currency, value)}"
+            f"{_period_text(period)}, {title.lower()}: {format_amount(currency, value)}"
             for period, value in zip(periods, values, strict=True)
         ]
         series.append(Series(f"g-{name}", values, labels))
     return columns(
         series,
-        [_told(period) for period in periods],
+        [_period_text(period) for period in periods],
         lambda value: format_amount(currency, value),
         Caption(
             f"due-{currency}",
             f"{currency} by due date",
-            f"What is loaded or open, from {_told(periods[0])} to {_told(periods[-1])}."
+            f"What is loaded or open, from {_period_text(periods[0])} to {_period_text(periods[-1])}."
             " The table below has the same figures.",
         ),
     )
 
 
 def _in_time(period: str | None) -> tuple[int, str]:
+    """Sort key of a period: earlier years, then dates as text, then later years, then records without a date."""
     rank = {EARLIER: 0, LATER: 2, None: 3}.get(period, 1)
     return rank, period or ""
 
 
-def _told(period: str | None) -> str:
+def _period_text(period: str | None) -> str:
     return "no due date" if period is None else period

@@ -32,7 +32,7 @@ _TONES: dict[FileState, Tone] = {
     FileState.VALIDATED: "good",
     FileState.REFUSED: "stop",
 }
-_MEND = (
+_CORRECT = (
     "Correct the records in rejects.csv and put it into the incoming or drop folder, with its reject_… columns"
     " unchanged. See below for what to correct."
 )
@@ -41,7 +41,7 @@ _DECIDE = (
     "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send the"
     " file, or billferry refuse to end it."
 )
-_GO_ON = (
+_RESUME = (
     "Run billferry again: it resumes where this run stopped, and nothing is created twice. Until then, do not send"
     " these records any other way."
 )
@@ -49,7 +49,7 @@ _GO_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One sentence on a file, and what to do next."""
+    """One sentence on a file, and what to do next, in the order to do it. `tone` chooses the colour."""
 
     tone: Tone
     sentence: str
@@ -67,7 +67,7 @@ def meanings(state: str) -> dict[Outcome, str]:
 
 
 def tone(state: str) -> Tone:
-    """How a state is to be taken."""
+    """How a state is to be taken; `attention` for a state that this version does not know."""
     known = state in set(FileState)
     return _TONES.get(FileState(state), "attention") if known else "attention"
 
@@ -78,18 +78,18 @@ def records(number: int) -> str:
 
 
 def count(breakdown: Breakdown, *outcomes: Outcome) -> int:
-    """The sum of some outcomes."""
+    """The sum of some outcomes, in what the breakdown counts: records, or minor units of one currency."""
     parts = breakdown.parts()
     return sum(parts[outcome] for outcome in outcomes)
 
 
 def verdict(summary: Summary) -> Verdict:
-    """What a person needs to know first."""
-    sentence, *steps = _said(summary)
+    """What a person needs to know first: the state in one sentence, then the steps that it asks for."""
+    sentence, *steps = _sentences(summary)
     return Verdict(tone(summary.state), sentence, tuple(steps))
 
 
-def _said(summary: Summary) -> list[str]:
+def _sentences(summary: Summary) -> list[str]:
     found = summary.records
     rejects = count(found, *REJECTS)
     match FileState(summary.state):
@@ -98,9 +98,9 @@ def _said(summary: Summary) -> list[str]:
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
-            return [*held, *([f"{RELEASE_FIRST.capitalize()}.", _MEND] if rejects else [])]
+            return [*held, *([f"{RELEASE_FIRST.capitalize()}.", _CORRECT] if rejects else [])]
         case FileState.UNFINISHED:
-            return [_open(found), _GO_ON, *([_MEND] if rejects else [])]
+            return [_open(found), _RESUME, *([_CORRECT] if rejects else [])]
         case FileState.VALIDATED:
             return [
                 _all(found, "ready to load"),
@@ -113,12 +113,13 @@ def _said(summary: Summary) -> list[str]:
             return [_some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"), dry]
         case FileState.LOADED_WITH_REJECTS:
             retry = [_RETRY] if found.refused else []
-            return [_some(found, LOADED, "loaded"), _MEND, *retry]
+            return [_some(found, LOADED, "loaded"), _CORRECT, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
 
 
 def _refused(found: Breakdown) -> str:
+    """Whether anything had been sent is what matters now: a file can be refused after some of it was loaded."""
     sent = found.total - count(found, Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
     if not sent:
         return "The file was refused. Nothing of it was sent."
@@ -135,16 +136,17 @@ def _reasons(summary: Summary) -> list[str]:
 
     Amounts and dates are shown whole, for they are what a person must compare; references are masked as elsewhere.
     """
-    said = []
+    sentences = []
     for hold in summary.holds:
         changes = [redact(each) if "_reference" in each else each for each in hold.changes[:SHOWN_CHANGES]]
         if (more := len(hold.changes) - SHOWN_CHANGES) > 0:
             changes.append(f"and {grouped(more)} more")
-        said.append(": ".join([hold.message, *(["; ".join(changes)] if changes else [])]))
-    return [*said, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
+        sentences.append(": ".join([hold.message, *(["; ".join(changes)] if changes else [])]))
+    return [*sentences, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
 
 
 def _all(found: Breakdown, what: str) -> str:
+    """The sentence for a file without rejects; duplicates are named, or somebody would miss them at the API."""
     if not found.total:
         return "The file contains no records."
     if found.total == 1:
