@@ -31,8 +31,7 @@ def run_demo(folder: Path) -> int:
     """Run twice in `folder`, which is made, or emptied when an earlier demo left it.
 
     Returns:
-        0 when both runs went as they should, else 70: the samples and their outcomes are ours, so anything else is a
-        bug.
+        0 when both runs went as they should, else 70: samples and servers are built in, so anything else is a bug.
 
     Raises:
         UsageError: the folder has something else in it or cannot be written, or the shipped config was changed.

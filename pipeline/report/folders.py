@@ -1,4 +1,4 @@
-"""Where a report stands, and how it gets there whole: written beside, made durable, then renamed.
+"""Where a report is, and how it gets there whole: written beside, made durable, then renamed.
 
 Everything is 0700 (folders) or 0600 (files) under any umask, because a report names a merchant's customers.
 """
@@ -74,7 +74,7 @@ def belongs_to_another_file(folder: Path, sha256: str) -> bool:
 def written_whole(final: Path) -> Iterator[Path]:
     """A private folder to write into, which takes the name `final` when the block ends well.
 
-    A reader sees the earlier report or this one, never a mixture; after an error nothing new stands there.
+    A reader sees the earlier report or this one, never a mixture; after an error nothing new is there.
 
     Raises:
         DiskFull: there is no room for the report.

@@ -76,7 +76,7 @@ class RejectsDialect:
         return original + before + written + behind + self.line_end
 
     def _without_earlier_columns(self, original: bytes) -> tuple[bytes, int | None]:
-        """Cut the columns of an earlier rejects file off, where they surely are ours; and the number they stated.
+        """Cut off the columns of an earlier rejects file, where they surely are that; also the number in them.
 
         They are, when they end the record exactly as we write them (even a damaged one), or when a record that
         a spreadsheet has written anew has as many fields as the header. Otherwise everything is kept.
@@ -173,5 +173,5 @@ def _reject_columns(
 
 
 def _quoted(text: str) -> str:
-    """A field of ours: quoted, on one line."""
+    """A field of the reject columns: quoted, on one line."""
     return '"' + _LINE_BREAKS.sub(" ", text).replace('"', '""') + '"'

@@ -126,8 +126,7 @@ class Tally:
 
         Args:
             rows: one window as `write_results` hands it out.
-            expected_codes: the feed's `expected_codes`; a reject with nothing but these does not change the exit
-            status.
+            expected_codes: the feed's `expected_codes`; a reject with nothing but these keeps the exit status.
         """
         for currency, outcome, *sums in _sums(rows.lazy(), "currency_counted", "outcome").iter_rows():
             records, amount_minor, unreadable = sums

@@ -317,6 +317,6 @@ async def _send_cut(request: web.Request, reply: Reply, after_bytes: int) -> web
 
 
 def _close(request: web.Request) -> None:
-    """Reset the connection (TCP RST) without a word, and without what may be in its send buffer."""
+    """Drop the connection at once, with whatever is still in its send buffer."""
     if request.transport is not None:
         request.transport.abort()

@@ -19,7 +19,7 @@ class Clock:
         return time.monotonic() + self._ahead_s
 
     def advance(self, seconds: float) -> None:
-        """Move time forward. Raises ValueError for negative seconds: tokens and keys are never given back."""
+        """Move time forward, in seconds. Raises ValueError for a negative number."""
         if seconds < 0:
             raise ValueError("the clock only goes forward")
         self._ahead_s += seconds

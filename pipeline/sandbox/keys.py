@@ -27,8 +27,7 @@ class Entry:
 
 
 class IdempotencyKeys:
-    """All idempotency keys of one API, in order of their first request. Used from the server's loop alone, so without
-    a lock.
+    """All idempotency keys of one API, in order of their first request.
 
     Times are the sandbox clock's monotonic seconds.
     """

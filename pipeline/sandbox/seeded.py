@@ -82,7 +82,7 @@ FAULTS: Mapping[str, Callable[[float], Fault]] = {
 """By name; each is given how long a slow reply takes, in seconds."""
 
 PAUSING = tuple(name for name in FAULTS if name.startswith("429"))
-"""Every worker stands still for them, so they are kept rare."""
+"""Every worker waits for them, so they are kept rare."""
 FORGETFUL = ("500 not stored after the work", *(name for name in FAULTS if name.startswith("closed after")))
 """Such an API keeps no promise about idempotency keys."""
 PERMANENT = ("402 stored", "402", "400")

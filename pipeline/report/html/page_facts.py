@@ -23,7 +23,7 @@ SHOWN_RECORDS = 400
 EXAMPLE_LINES = 5
 EXAMPLE_MESSAGES = 3
 MAX_CODES = 200
-"""The API names the kinds of its refusals, so their number is not ours to know."""
+"""The API names the kinds of its refusals, so their number is unknown."""
 MAX_TEXT = 300
 MANY_DAYS = 31
 MANY_MONTHS = 36

@@ -98,8 +98,8 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _asset(name: str) -> Markup:
-    """A style sheet or script, as it is. It is ours, and escaping would change the bytes that its hash is of."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of ours)
+    """A style sheet or script of the program, as it is: escaping would change the bytes that its hash is of."""
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of the program)
 
 
 def _hash(text: str) -> str:
