@@ -66,8 +66,7 @@ def examine(config: Config) -> Iterator[Finding]:
     """Every check, one after another; none changes anything.
 
     A check that fails is a finding, so that one run shows all that is wrong. An API or server that does not answer
-    costs its
-    time-out.
+    costs its time-out.
     """
     settings = config.settings
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")

@@ -56,9 +56,8 @@ def read_secret(path: Path, where: str) -> str:
         where: the config key that names the file, for messages.
 
     Raises:
-        ConfigError: it is missing, readable by others, somebody else's, empty, binary or too large. Its content is
-            in no
-            message.
+        ConfigError: it is missing, readable by others, somebody else's, empty, binary or too large. Its content is in
+            no message.
     """
     try:
         content, found = read_small(path, MAX_SECRET_BYTES)

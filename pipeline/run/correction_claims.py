@@ -31,8 +31,7 @@ def take(ledger: Ledger, checked: CheckedFile, file_id: int) -> None:
     """Take the records of the original before anything is sent for them; who comes second has its outcome then.
 
     Also for a file that others correct, when it is loaded again: what they loaded is not loaded once more. What
-    another file
-    has taken is settled in the ledger as `unchanged` or `conflict`, so that the load leaves it out.
+    another file has taken is settled in the ledger as `unchanged` or `conflict`, so that the load leaves it out.
     """
     source, memory = checked.landed.rejects_of, Corrections(ledger)
     original = Files(ledger).original_of(source) if source is not None else None

@@ -39,8 +39,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
 
     Raises:
         UsageError: no file is called `name`, or several are; it is not held; its feed has changed since; or it
-        changes what
-            was right in its original and `release.accept_changes` is not set. And as `open_run`.
+            changes what was right in its original and `release.accept_changes` is not set. And as `open_run`.
     """
     with open_run(config, ui, options, needs_key=release.now) as opened:
         row = _held(opened, name)

@@ -276,8 +276,7 @@ class LedgerFiles(KnownFiles):
         """Owe the source the move of the file, or the reports alone.
 
         A held file stays where it is, but its report is wanted there; one that came by SFTP in an earlier run, and
-        has been moved
-        since, gets new reports as well.
+        has been moved since, gets new reports as well.
         """
         summary, place = report.summary, _place_after(report)
         if report.folder is None or (place is None and FileState(summary.state) is not FileState.HELD):

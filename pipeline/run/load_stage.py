@@ -114,8 +114,7 @@ class Loader:
         """One load over the API, with progress.
 
         The ledger's lineage advances before and after it, so that a copy of the ledger that was made before, or in
-        between, is
-        recognised as one when it is put back. Raises DiskFull.
+        between, is recognised as one when it is put back. Raises DiskFull.
         """
         from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 

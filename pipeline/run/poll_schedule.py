@@ -1,7 +1,8 @@
 """When a watch looks again: each place at its own interval, sooner while something there must still settle, later
 while it fails.
 
-Pure: the caller tells the time, in seconds of a monotonic clock.
+The intervals themselves are `DROP_S` and its like in `run/watch.py`, and `sftp.poll_interval_s` in the config. Pure:
+the caller tells the time, in seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ OUT_OF_REACH_S = 60.0
 """Longest back-off for a server that is away: when it is back, files are taken within a minute."""
 NEEDS_A_PERSON_S = 900.0
 """Longest back-off where waiting alone is no cure: a refused log-in asked for too often locks the account."""
-PAUSE_S = 0.3
+BUSY_FOLDER_PAUSE_S = 0.3
 """Between two looks at a folder in which something is written all the time."""
 
 
@@ -41,4 +42,4 @@ class PollSchedule:
     def called(self, now: float) -> None:
         """Something changed there: its turn comes at once, or a pause after the last look. A back-off goes on."""
         if not self.failures:
-            self.at = min(self.at, max(now, self.looked_at + PAUSE_S))
+            self.at = min(self.at, max(now, self.looked_at + BUSY_FOLDER_PAUSE_S))

@@ -57,8 +57,7 @@ def watch_sources(config: Config, ui: Ui) -> int:
     """Look at all sources, again and again, until a signal comes or a person is needed; the exit status.
 
     Raises UsageError when there is nothing to watch, and errors that no later pass could be without: a wrong config,
-    a host
-    key that is not the pinned one.
+    a host key that is not the pinned one.
     """
     drop = config.settings.drop
     try:

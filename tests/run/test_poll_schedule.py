@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.run.poll_schedule import PAUSE_S, PollSchedule
+from pipeline.run.poll_schedule import BUSY_FOLDER_PAUSE_S, PollSchedule
 
 
 def test_the_first_look_is_at_once() -> None:
@@ -43,7 +43,7 @@ def test_a_change_calls_at_once_but_not_without_a_pause_and_not_out_of_a_back_of
     assert turn.at == 1030
     turn.done(1030.0)
     turn.called(1030.1)
-    assert turn.at == 1030 + PAUSE_S
+    assert turn.at == 1030 + BUSY_FOLDER_PAUSE_S
     turn.failed(1030.0, longest_s=60)
     turn.called(1030.1)
     assert turn.at == 1031

@@ -65,9 +65,8 @@ class BillingApi:
             key: the idempotency key, or None.
 
         Returns:
-            The answer of whatever status, or why there is none. Failure.NEVER_CONNECTED means that nothing was
-            sent; with
-            other failures the request may have arrived.
+            The answer of whatever status, or why there is none. Failure.NEVER_CONNECTED means that nothing was sent;
+            with other failures the request may have arrived.
         """
         request = self._request(method, path, body, key)
         async with self._slots:

@@ -199,8 +199,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, durable when the block ends; inside another transaction, a part of that one.
 
     Any exception rolls back. BEGIN IMMEDIATE takes the write lock at once: a later upgrade from reading to writing
-    could
-    fail in the middle.
+    could fail in the middle.
 
     Raises:
         WorkDirGone: the ledger's file was removed or replaced under us. LedgerBusy, DiskFull: see `ledger_errors`.

@@ -74,9 +74,8 @@ class GroupCommit:
     async def soon(self, *changes: Change) -> None:
         """Write changes before any that are submitted later, without waiting for the disk.
 
-        Where that fails, nothing later is written, and all who wait for something later get the error: an outcome that
-        was
-        lost silently would be sent again.
+        Where that fails, nothing later is written, and all who wait for something later get the error: an outcome
+        that was lost silently would be sent again.
         """
         if self._queue.qsize() >= MAX_GROUP:
             await self.durable()

@@ -115,10 +115,8 @@ class Corrections:
         """Claim rejected records for their corrections, durably, before anything of those is sent.
 
         A record of the original that is claimed already gives the newcomer its outcome at once: `unchanged` where its
-        content
-        is that of the first, else `conflict`. A bill is claimed whole: where one of its lines comes second, nothing of
-        it is
-        sent. A file that is its own original claims nothing, for it may be corrected already.
+        content is that of the first, else `conflict`. A bill is claimed whole: where one of its lines comes second,
+        nothing of it is sent. A file that is its own original claims nothing, for it may be corrected already.
 
         Args:
             rows: `record` of the file (of a bill's lines the first, all in one frame), `reject_record` of the

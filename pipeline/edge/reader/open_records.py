@@ -45,10 +45,8 @@ class Records(Protocol):
         """Records in order, as text, in batches that fit memory; none is empty.
 
         Columns: `record` (Int64, from 1), `line` (Int64, physical, from 1), `byte_start`, `byte_end` (Int64, in the
-        file's
-        own bytes, without the line end), `text` (String), `carriage` (whether a CR ends it), `damage` (UInt8, an index
-        into
-        `csv_structure.DAMAGE`, or null).
+        file's own bytes, without the line end), `text` (String), `carriage` (whether a CR ends it), `damage` (UInt8,
+        an index into `csv_structure.DAMAGE`, or null).
 
         Args:
             is_trailer: called with the text of the last record; where it answers yes, that is left out.
