@@ -17,6 +17,7 @@ from pipeline.collect.collect import Source
 from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
+from pipeline.edge.ledger import Handover
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
 from pipeline.report import REPORT_NAMES
 from schemas.settings import Settings
@@ -24,25 +25,6 @@ from schemas.settings import Settings
 Place = Literal["archive", "quarantine"]
 NEVER = "1970-01-01T00:00:00+00:00"
 """No file is of that time: what is owed without a move names none at the source."""
-
-
-class Debt(Protocol):
-    """One owed move, with an upload where `report` names a report folder."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def size_bytes(self) -> int: ...
-    @property
-    def modified_at(self) -> str: ...
-    @property
-    def place(self) -> str: ...
-    @property
-    def report(self) -> str | None: ...
 
 
 class Debts(Protocol):
@@ -61,7 +43,7 @@ class Debts(Protocol):
     ) -> None:
         """Owe a move to `place`, and an upload where `report` names a report folder. Owed twice is owed once."""
 
-    def pending_handovers(self, source: str) -> Sequence[Debt]:
+    def pending_handovers(self, source: str) -> Sequence[Handover]:
         """What is owed to that source, the oldest first."""
 
     def remove_handover(self, handover_id: int, *, stays: bool) -> None:
@@ -168,7 +150,9 @@ def pay(
             warn(text)
 
 
-def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: Sequence[str]) -> str | None:
+def _pay_one(
+    debts: Debts, debt: Handover, source: Source, reports: Path, uploads: Sequence[str]
+) -> str | None:
     """What went wrong, if anything did."""
     stays, trouble = True, None
     try:
@@ -191,7 +175,7 @@ def _pay_one(debts: Debts, debt: Debt, source: Source, reports: Path, uploads: S
     return trouble
 
 
-def _remote(debt: Debt, source: SourceName) -> RemoteFile:
+def _remote(debt: Handover, source: SourceName) -> RemoteFile:
     """The file as it was when the move began to be owed: another one of its name is not moved."""
     modified_at = datetime.fromisoformat(debt.modified_at)
     return RemoteFile(source, debt.name, debt.size_bytes, modified_at, first_seen_at=modified_at)

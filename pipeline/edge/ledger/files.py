@@ -325,8 +325,7 @@ class Files:
 
         Args:
             stays: whether the file stayed where it was. If not, its sighting goes as well: the name may come, or
-                have come,
-                again with other bytes of the same size and within the same second.
+                have come, again with other bytes of the same size and within the same second.
         """
         with transaction(self._db):
             if not stays:
