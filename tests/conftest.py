@@ -1,10 +1,18 @@
-"""What `make quick` leaves to `make test`: tests marked `slow`, one by one or here by folder and file."""
+"""What `make quick` leaves to `make test`: tests marked `slow`, one by one or here by folder and file.
+
+Also the desk at which every command is tried and an OpenSSH server, which tests of several rooms ask for.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from tests.cli.desk import desk
+from tests.servers.places import openssh, openssh_place
+
+__all__ = ["desk", "openssh", "openssh_place"]
 
 SLOW = (
     # whole processes, killed, starved, attacked or driven by hand
