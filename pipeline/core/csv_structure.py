@@ -14,6 +14,7 @@ from functools import cache
 
 import polars as pl
 
+from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.errors import FileRefused
 
 SUBSTITUTE = "\x15"
@@ -49,13 +50,19 @@ def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: st
     exactly: lines within one block are not looked at here, and what is packed has no lines.
     """
     position = line_start = 0
-    packed = False
+    packed, head = False, b""
     for block in blocks:
-        packed = packed or (position == 0 and block.startswith(PACKED))
+        if position == 0:
+            packed, head = block.startswith(PACKED), block[:TELLING_BYTES]
         ends = [] if packed else [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
         length = position + min(ends, default=len(block)) - line_start
         # Some room for a byte order mark, and for the other half of a line end.
         if not packed and length > max_record_bytes + 4:
+            kind, remedy = foreign_format(head) or (None, "")
+            if kind is not None:
+                raise FileRefused(
+                    name=name, rule="file.format", problem=f"its content is {kind}", remedy=remedy
+                )
             where = "its first line" if line_start == 0 else f"the line from byte {line_start} on"
             raise FileRefused(
                 name=name,

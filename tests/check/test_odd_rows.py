@@ -205,3 +205,30 @@ def test_a_row_of_a_sheet_is_no_line_with_a_delimiter(tmp_path: Path) -> None:
     file = short(tmp_path, workbook(sheet(row("sep=;"), row("c", "b", "a"))))
     assert refused(file)[0] == "file.missing_column"
     assert not any("sep=" in note for note in file.notes)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_delimiter_at_the_end_of_the_header_alone_is_no_column(tmp_path: Path, end: str) -> None:
+    file = short(tmp_path, text_of(*ROWS, "C-3,B-3,x", header="c,b,a,", end=end))
+    assert codes(file) == [[], [], ["amount_due.format"]]
+    assert any("header ends with a delimiter more" in note for note in file.notes)
+    assert file.header == b"c,b,a"
+    back = sent_back(tmp_path, file, (",x,", ",12.00,"))
+    assert sound(back)
+    assert amounts(back) == [1200]
+
+
+def test_one_row_that_has_the_field_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    file = short(tmp_path, text_of(*ROWS, "C-3,B-3,12.00,", "C-4,B-4,1,000.00", header="c,b,a,"))
+    assert codes(file) == [[], [], ["record.too_many_fields"], ["record.too_many_fields"]]
+
+
+def test_a_last_column_without_a_name_that_most_rows_fill_stays_one(tmp_path: Path) -> None:
+    file = short(tmp_path, text_of("C-1,B-1,10.00", "C-2,B-2,11.00,x", "C-3,B-3,12.00,y", header="c,b,a,"))
+    assert codes(file) == [["record.too_few_fields"], [], []]
+
+
+def test_what_is_behind_an_amount_below_no_name_may_be_the_rest_of_it(tmp_path: Path) -> None:
+    """10,50 would be read as 10."""
+    file = short(tmp_path, text_of("C-1,B-1,10,50", "C-2,B-2,11,00", header="c,b,a,"))
+    assert codes(file) == [["record.too_many_fields"]] * 2

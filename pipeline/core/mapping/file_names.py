@@ -198,6 +198,9 @@ def _date(part: str, date_format: str) -> list[_Text | _Some]:
     ]
 
 
+SEP_LINE = re.compile(r'\ufeff?("?)[sS][eE][pP]=([^\r\n])\1\2*(?:\r\n|\n|\r|\Z)')
+"""The line with which Excel states the delimiter (group 2), at the beginning of a text; a spreadsheet that took it for
+a row gives that row the other delimiters, too."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SOURCE = r"\.[0-9a-f]{8}(?:[0-9a-f]{56})?"
 SOURCE_DIGITS = r"\.([0-9a-f]{8}(?:[0-9a-f]{56})?)$"
@@ -221,11 +224,14 @@ class RejectsHeader:
 
 def rejects_header(text: str) -> RejectsHeader | None:
     """The header of a text that is a rejects file, whatever is between its fields; None for any other text."""
-    end = _first_line(text)
-    beside = re.search(r'(?:([^"\w])"?)?\breject_source\b(?:"?([^"\w]))?', text[:end])
+    stated = SEP_LINE.match(text)
+    start = stated.end() if stated else 0
+    end = _first_line(text, start)
+    line = text[start:end]
+    beside = re.search(r'(?:([^"\w])"?)?\breject_source\b(?:"?([^"\w]))?', line)
     if beside is None or not (delimiter := beside[1] or beside[2]) or delimiter in "\r\n":
         return None
-    header = next(csv.reader(io.StringIO(text[:end], newline=""), delimiter=delimiter), [])
+    header = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
     names = tuple(name.strip() for name in header)
     return RejectsHeader(names, delimiter, end) if is_rejects_header(names) else None
 
@@ -262,10 +268,10 @@ def _peek_records(text: str, header: RejectsHeader) -> str:
     return source["plain"] or source["quoted"].replace('""', '"')
 
 
-def _first_line(text: str) -> int:
-    """Where the first line ends that no quotes hold open."""
-    quotes, counted = 0, 0
-    for found in _LINE_BREAK.finditer(text):
+def _first_line(text: str, start: int) -> int:
+    """Where the first line from `start` on ends that no quotes hold open."""
+    quotes, counted = 0, start
+    for found in _LINE_BREAK.finditer(text, start):
         quotes += text.count('"', counted, found.start())
         counted = found.start()
         if quotes % 2 == 0:

@@ -27,7 +27,6 @@ STEP_BYTES = 1 << 18
 """Unpacked at once: the most that can come out before the budget is asked."""
 _FOREIGN = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file (.xls), or one with a password",
-    b"%PDF-": "PDF",
     **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",

@@ -186,10 +186,38 @@ def open_delimited(
         skip_blank=feed.blank_records == "skip",
         footers=tuple(feed.footer.starts_with) if feed.footer else (),
     )
-    return opened if sheet_row is not None else _with_delimiter_at_end(opened, feed)
+    if sheet_row is not None:
+        return opened
+    return _without_delimiter_at_end(opened, feed) or _with_delimiter_at_end(opened, feed) or opened
 
 
-def _with_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile:
+def _without_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile | None:
+    """The file without the nameless last column of its header, where most records have no field for it.
+
+    The others then have too many fields. So have all of them where what is behind an amount looks like the rest of it.
+    """
+    mark, width = file.dialect.delimiter, file.dialect.width
+    if width < 2 or file.names[-1].strip():
+        return None
+    narrower = replace(
+        file,
+        header=file.header.without_nameless_column(file.file.codec),
+        dialect=replace(file.dialect, width=width - 1),
+    )
+    fit, wide = 0, 0
+    for batch in narrower.batches():
+        fit += batch["damage"].null_count()
+        wide += int((batch["damage"] == _TOO_MANY).sum())
+    if fit > wide:
+        return narrower
+    if mark not in _IN_NUMBERS or width - 1 not in _behind_amounts(file.names, feed):
+        return None
+    behind = (file.fields(batch, [width - 1]) for batch in file.batches())
+    is_cut = any(fields[f"field_{width - 1}"].str.contains(_REST_OF_NUMBER).any() for fields in behind)
+    return narrower if is_cut else None
+
+
+def _with_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile | None:
     """The file with a nameless column at its end, where every record of it has one delimiter more than the header.
 
     Only the whole file shows that, which is read once more for it; so the first record is looked at before. One record
@@ -199,13 +227,13 @@ def _with_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile:
     head = file.file.head(file.limits.max_record_bytes + 2)[len(file.header.text) :].lstrip("\r\n")
     first = head.partition(file.dialect.line_end)[0].rstrip("\r")
     if not first.endswith(mark) or first.count(mark) < file.dialect.width or not first.strip(f"{mark} "):
-        return file
+        return None
     wider = replace(
         file,
         header=file.header.with_nameless_column(file.file.codec),
         dialect=replace(file.dialect, width=file.dialect.width + 1),
     )
-    return wider if _ends_every_record(wider, feed) else file
+    return wider if _ends_every_record(wider, feed) else None
 
 
 def _ends_every_record(file: DelimitedFile, feed: Feed) -> bool:
@@ -214,9 +242,7 @@ def _ends_every_record(file: DelimitedFile, feed: Feed) -> bool:
     A comma inside every amount looks the same, where the last column is empty: `10,50,` for `amount,note`. So what
     follows an amount must not look like the rest of it.
     """
-    source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
-    names = [name.strip() for name in file.names]
-    behind = {names.index(name) + 1 for name in columns_of(source) if name in names[:-1]}
+    behind = _behind_amounts(file.names, feed)
     control = feed.control
     marker = control.marker if control else None
     trailer = partial(is_trailer, marker=marker, delimiter=file.dialect.delimiter) if marker else no_trailer
@@ -234,4 +260,12 @@ def _ends_every_record(file: DelimitedFile, feed: Feed) -> bool:
     return True
 
 
-_OF_WIDTH = [DAMAGE.index("record.too_few_fields"), DAMAGE.index("record.too_many_fields")]
+def _behind_amounts(names: tuple[str, ...], feed: Feed) -> set[int]:
+    """Positions of the columns that follow one with amounts."""
+    source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
+    stripped = [name.strip() for name in names]
+    return {stripped.index(name) + 1 for name in columns_of(source) if name in stripped[:-1]}
+
+
+_TOO_MANY = DAMAGE.index("record.too_many_fields")
+_OF_WIDTH = [DAMAGE.index("record.too_few_fields"), _TOO_MANY]

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.file_stages import LandedFile
+from pipeline.core.mapping.file_names import SEP_LINE
 from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.record_batches import DOS_END
 from pipeline.edge.reader.text import TextFile
@@ -23,7 +24,6 @@ from schemas.feed import Feed, HeaderPlace
 from schemas.settings import Limits
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
-_SEP_LINE = re.compile(r'("?)[sS][eE][pP]=([^\r\n])\1(?:\r\n|\n|\r|\Z)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Header:
         note = "every record ends with a delimiter more than the header has; nothing is behind it"
         raw = self.raw + self.delimiter.encode(codec)
         return replace(self, names=(*self.names, ""), raw=raw, notes=(*self.notes, note))
+
+    def without_nameless_column(self, codec: str) -> Header:
+        """The header of records that all have one field less than it: without the delimiter at its end."""
+        note = "the header ends with a delimiter more than the records have; nothing is behind it"
+        raw = self.raw.decode(codec, "replace").rstrip(" ").removesuffix(self.delimiter)
+        return replace(self, names=self.names[:-1], raw=raw.encode(codec), notes=(*self.notes, note))
 
 
 def read_header(
@@ -115,7 +121,7 @@ class _HeaderReader:
 
     def _skip_sep_line(self) -> int:
         """Past a line that states the delimiter."""
-        found = _SEP_LINE.match(self.head)
+        found = SEP_LINE.match(self.head)
         if found is None:
             return 0
         self.delimiter = found[2]

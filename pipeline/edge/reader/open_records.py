@@ -20,7 +20,7 @@ from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_lines
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
-from pipeline.edge.reader.text import TextFile, open_text
+from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.settings import Limits
 
@@ -108,8 +108,10 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         return _spreadsheet(landed, limits, copy)
     if packing is not None:
         unpacked(landed.path, packing, copy, UnpackBudget(landed.name, landed.size_bytes, limits))
+    plain = copy if packing else landed.path
+    refuse_foreign(plain, landed.name)
     text = open_text(
-        copy if packing else landed.path,
+        plain,
         landed.feed.encoding,
         name=landed.name,
         corrected=landed.rejects_of is not None,

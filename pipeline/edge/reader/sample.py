@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.compressed import UnpackBudget, packing_of, unpacked
+from pipeline.edge.reader.text import refuse_foreign
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Limits
@@ -47,6 +48,7 @@ def sample_of(path: Path, name: str, limits: Limits, folder: Path) -> FileSample
         notes = copy_sheet(landed, limits, plain).notes
     elif packing is not None:
         unpacked(path, packing, plain, UnpackBudget(name, size_bytes, limits))
+    refuse_foreign(plain if packing else path, name)
     with (plain if packing else path).open("rb") as text:
         head = text.read(HEAD_BYTES + 1)
     return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, packing == "xlsx", notes)

@@ -16,6 +16,7 @@ from typing import NoReturn
 import polars as pl
 
 from pipeline.core.csv_structure import SUBSTITUTE
+from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.errors import FileRefused
 from schemas.feed import Encoding
 
@@ -147,6 +148,15 @@ def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = Fa
     if encoding == "utf-16":
         codec = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
     return TextFile(path, encoding, codec, mark)
+
+
+def refuse_foreign(path: Path, name: str) -> None:
+    """Raises FileRefused for a file that is plainly of a format which is not read here. `name`: for the message."""
+    with path.open("rb") as file:
+        found = foreign_format(file.read(TELLING_BYTES))
+    if found is not None:
+        kind, remedy = found
+        _refuse(name, "file.format", f"its content is {kind}", remedy)
 
 
 def _refuse_encoding(name: str, problem: str) -> NoReturn:
