@@ -47,7 +47,7 @@ SLOW = (
     "fuzz",
     "benchmarks",
     "edge/config/test_folders.py",
-    "edge/sftp/test_trust.py",
+    "edge/sftp/test_pin_host_keys.py",
 )
 QUICK = ("cli/test_words.py", "stories/test_every_model_through_every_door.py", "stories/test_upgrade.py")
 """Of the slow folders: the words, whole runs of every kind, and what an upgrade must not break."""

@@ -25,7 +25,7 @@ from pipeline.edge.ledger import FileRow, RunRow
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
 from pipeline.run.work_dir import existing_ledger
 
-SHOWN_FILES = 20
+LISTED_FILES = 20
 SHOWN_NAMES = 5
 SHORT_NAME = 24
 """Cells that a name has even on a narrow terminal; shorter ones are all alike."""
@@ -97,10 +97,10 @@ def describe_status(
         return
     counted = Counter(map(_state, document["files"]))
     yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-    left = len(document["files"]) - SHOWN_FILES
+    left = len(document["files"]) - LISTED_FILES
     if left > 0:
         yield f"({left} earlier files; all of them with --json)"
-    for file in document["files"][-SHOWN_FILES:]:
+    for file in document["files"][-LISTED_FILES:]:
         yield f"{_state(file):<20} {short(file['name'])} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
 
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import typer
 
 from pipeline.cli.printing import say
-from pipeline.edge.sftp.known_hosts import PinnedKeys, fingerprint, key_type, pinned_keys
+from pipeline.edge.sftp.host_keys import fingerprint, key_type
+from pipeline.edge.sftp.known_hosts import PinnedKeys, pinned_keys
+from pipeline.edge.sftp.pin_host_keys import pin_host_keys, presented_host_keys
 from pipeline.edge.sftp.session import address
-from pipeline.edge.sftp.trust import pin, presented_host_keys
 from pipeline.errors import HostKeyNotPinned, HostKeyRevoked, UsageError
 from schemas.settings import Settings, Sftp
 
@@ -49,7 +50,7 @@ def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
         return
     # Other pinned keys that the server still presents stay: a server has one for each algorithm.
     still = [key for key in pinned.trusted if key in usable and key not in chosen]
-    left = pin(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
+    left = pin_host_keys(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
     say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}", err=True)
     for number in left:
         say(

@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from pipeline.collect.companions import Companions
-from pipeline.collect.matching import HEAD_BYTES, Matching, match_file
+from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import (
     Collected,
     Found,

@@ -4,7 +4,7 @@ Called by the command line, and as a library through `library`. What a dry run l
 Stages never import this room, and nothing here talks to SFTP, HTTP or SQL: that is `edge`'s.
 """
 
-from pipeline.run.decisions import Release, refuse_file, release_file
+from pipeline.run.release_or_refuse import Release, refuse_file, release_file
 from pipeline.run.run_pass import (
     Passed,
     load_named_files,

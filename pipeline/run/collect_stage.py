@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.collect.collect import Source, collect, control_of, land, land_named
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.collect.model import Collected, Found, RememberedFile, sighting_row
 from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages

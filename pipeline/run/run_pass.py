@@ -27,7 +27,7 @@ from pipeline.errors import (
     Stopped,
     WorkDirGone,
 )
-from pipeline.monitoring.run_history import HeartbeatMonitor, monitored
+from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
 from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipeline.collect.collect import land_named
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
 from pipeline.core.file_stages import CheckedFile, LandedFile

@@ -29,7 +29,7 @@ from pipeline.errors import (
     UsageError,
     severity,
 )
-from pipeline.monitoring.run_history import HeartbeatMonitor
+from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run import Passed, pass_over
 from pipeline.run.context import Options

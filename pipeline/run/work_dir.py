@@ -61,10 +61,10 @@ def refresh_overview(settings: Settings, files: Files, *, worked: bool) -> None:
     reports = settings.work_dir / "reports"
     if not worked and not _is_older(reports / OVERVIEW, files.last_finished()):
         return
-    from pipeline.report.html.index_page import SHOWN_FILES, write_overview  # noqa: PLC0415 (an idle run needs none)
+    from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
     write_overview(
-        files.newest(SHOWN_FILES),
+        files.newest(MAX_FILES_ON_PAGE),
         files.count(),
         reports,
         merchant=settings.merchant,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.collect.collect import collect
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.collect.model import Collected, Sighting
 from pipeline.edge.local import DropFolder
 from schemas.feed import AmountFormat, Feed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.collect.collect import collect, land, land_named
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.collect.model import Found
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import FileRefused, FileTooLarge, SourceFileUnsettled, SourceInterrupted

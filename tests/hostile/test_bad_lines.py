@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 
 from pipeline.collect.collect import collect, land
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.collect.model import Found
 from pipeline.edge.sftp import transfer
 from pipeline.edge.sftp.source import MAX_BREAKS, MAX_TROUBLE_TIMEOUTS, SftpSource

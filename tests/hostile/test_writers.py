@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.collect.collect import collect, land
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError
 from tests.collect.conftest import BILLS

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline.edge.operator_files import read_small
+from pipeline.edge.sftp.host_keys import ALGORITHMS, fingerprint, key_type
 from pipeline.errors import ConfigError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 
 MAX_KNOWN_HOSTS_BYTES = 16 * 2**20
 """Some organisations list all their hosts."""
-ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
-"""Key type in known_hosts → algorithms that prove such a key; SHA-1 is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +118,6 @@ def known_hosts_name(host: str, port: int) -> str:
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
-def fingerprint(key: bytes) -> str:
-    """SHA-256 of the public key in base64 without padding, as `ssh-keygen -l` shows it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
-
-
 def _names(patterns: str, address: str) -> bool:
     """Whether a line is about this server: hashed, or a list with wildcards, where a negated match excludes it."""
     if patterns.startswith("|1|"):
@@ -161,8 +148,3 @@ def _key(kind: str, text: str) -> bytes | None:
     except (ValueError, binascii.Error):
         return None
     return key if kind in ALGORITHMS and key_type(key) == kind else None
-
-
-def key_type(key: bytes) -> str:
-    """A public key starts with its type, preceded by four bytes of length. Source: RFC 4253, section 6.6."""
-    return key[4 : 4 + int.from_bytes(key[:4])].decode("ascii", errors="replace")

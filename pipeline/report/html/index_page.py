@@ -21,7 +21,7 @@ from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import Tone, named, tone
 from pipeline.report.write import REPORT_NAMES
 
-SHOWN_FILES = 1000
+MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3
 _AT_WORK = "landed"
 """In the ledger: a file that a killed run left. People know it as unfinished."""
@@ -76,7 +76,7 @@ def write_overview(
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
     Args:
-        newest: files of the ledger, newest first, at most `SHOWN_FILES`.
+        newest: files of the ledger, newest first, at most `MAX_FILES_ON_PAGE`.
         total: how many the ledger knows; the page says how many are left out.
         timezone: an IANA name; times on the page are written in it.
 

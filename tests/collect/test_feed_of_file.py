@@ -7,7 +7,7 @@ import os
 import pytest
 
 from pipeline.collect.collect import collect
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import (
     FileRefused,

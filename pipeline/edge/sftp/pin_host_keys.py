@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.edge.operator_files import read_small
+from pipeline.edge.sftp.host_keys import ALGORITHMS
 from pipeline.edge.sftp.known_hosts import (
-    ALGORITHMS,
     MAX_KNOWN_HOSTS_BYTES,
     known_hosts_line,
     known_hosts_name,
@@ -49,7 +49,7 @@ def presented_host_keys(settings: Sftp) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def pin(file: Path, host: str, port: int, keys: Sequence[bytes]) -> list[int]:
+def pin_host_keys(file: Path, host: str, port: int, keys: Sequence[bytes]) -> list[int]:
     """Make `keys` the ones that known_hosts trusts for a server; the file is replaced whole, or stays as it is.
 
     Lines about this server alone that trust another key are taken out, revocations and all other lines stay.
