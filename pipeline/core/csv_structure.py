@@ -23,9 +23,12 @@ text; U+001A, which ISO 646 has for this, ends the files of DOS.
 """
 
 GZIP = b"\x1f\x8b"
+XZ = b"\xfd7zXZ\x00"
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-PACKED = (GZIP, *ZIP)
-"""How packed files begin (Source: RFC 1952; PKWARE's APPNOTE, 4.3.7 and 4.3.16)."""
+PACKED = (GZIP, XZ, ZSTANDARD, *ZIP)
+"""How packed files begin (Source: RFC 1952; The .xz File Format, 2.1.1.1; RFC 8878, 3.1.1; PKWARE's APPNOTE, 4.3.7 and
+4.3.16)."""
 
 DAMAGE = (
     "record.blank",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import struct
 import zipfile
 from pathlib import Path
@@ -15,15 +16,21 @@ from schemas.settings import Limits
 from tests.check.landing import BILLS, checked, records, texts
 from tests.check.test_structure_of_files import good, refusal, rows
 from tests.check.workbooks import row, sheet, workbook, zipped
+from tests.zstandard import zstd
 
 TEXT = rows(*good(3)).encode()
 GZIP = gzip.compress(TEXT, mtime=0)
+XZ = lzma.compress(TEXT)
+ZSTD = zstd.compress(TEXT, options={zstd.CompressionParameter.checksum_flag: 1})
+SKIPPED = b"\x53\x2a\x4d\x18" + struct.pack("<L", 3) + b"abc"
+"""A frame of Zstandard that holds no content."""
 ZIP = zipped({"bills.csv": TEXT})
 
 
 @pytest.mark.parametrize("name", ["bills.csv", "bills.csv.gz", "bills.zip", "bills.xlsx", "bills"])
 @pytest.mark.parametrize(
-    "raw", [TEXT, GZIP, ZIP, workbook(sheet(*(row(*line.split(",")) for line in [BILLS, *good(3)])))]
+    "raw",
+    [TEXT, GZIP, XZ, ZSTD, ZIP, workbook(sheet(*(row(*line.split(",")) for line in [BILLS, *good(3)])))],
 )
 def test_the_content_decides_and_never_the_name(tmp_path: Path, raw: bytes, name: str) -> None:
     file = checked(tmp_path, raw, name=name)
@@ -112,7 +119,24 @@ CENTRAL = ZIP.rindex(b"PK\x01\x02")
         pytest.param(patched(GZIP, 30, 255, 255, 255), "file.archive_damaged", id="gzip with altered data"),
         pytest.param(GZIP + b"\0", "file.archive_damaged", id="gzip and a byte more"),
         pytest.param(GZIP + b"garbage", "file.archive_damaged", id="gzip and garbage"),
-        pytest.param(GZIP + GZIP, "file.archive_members", id="two gzips in one"),
+        pytest.param(GZIP + GZIP[:20], "file.archive_damaged", id="a gzip and half of one"),
+        pytest.param(GZIP + XZ, "file.archive_damaged", id="an xz behind a gzip"),
+        pytest.param(XZ[:-1], "file.archive_damaged", id="xz cut in its trailer"),
+        pytest.param(XZ[:60], "file.archive_damaged", id="xz cut in its data"),
+        pytest.param(patched(XZ, 60, 1, 2), "file.archive_damaged", id="xz with altered data"),
+        pytest.param(XZ + b"\0", "file.archive_damaged", id="xz and a byte more"),
+        pytest.param(XZ + bytes(40_002), "file.archive_damaged", id="xz and zeros that are not whole words"),
+        pytest.param(XZ + b"garbage", "file.archive_damaged", id="xz and garbage"),
+        pytest.param(lzma.compress(XZ), "file.archive_nested", id="xz in xz"),
+        pytest.param(zipped({"a.zst": ZSTD}), "file.archive_nested", id="Zstandard in zip"),
+        pytest.param(ZSTD[:-1], "file.archive_damaged", id="Zstandard cut at its end"),
+        pytest.param(ZSTD[:40], "file.archive_damaged", id="Zstandard cut in its data"),
+        pytest.param(
+            patched(ZSTD, len(ZSTD) - 4, 1, 2), "file.archive_damaged", id="Zstandard with a wrong checksum"
+        ),
+        pytest.param(ZSTD + b"garbage", "file.archive_damaged", id="Zstandard and garbage"),
+        pytest.param(zstd.compress(GZIP), "file.archive_nested", id="gzip in Zstandard"),
+        pytest.param(lzma.compress(b""), "file.empty", id="xz of nothing"),
         pytest.param(gzip.compress(GZIP), "file.archive_nested", id="gzip in gzip"),
         pytest.param(gzip.compress(ZIP), "file.archive_nested", id="zip in gzip"),
         pytest.param(zipped({"a.gz": GZIP}), "file.archive_nested", id="gzip in zip"),
@@ -154,7 +178,7 @@ CENTRAL = ZIP.rindex(b"PK\x01\x02")
             id="an old or encrypted Excel file",
         ),
         pytest.param(b"%PDF-1.7\n", "file.format", id="a PDF"),
-        pytest.param(b"\xfd7zXZ\x00\x00", "file.format", id="xz"),
+        pytest.param(b"\xfd7zXZ\x00\x00", "file.archive_damaged", id="the beginning of an xz"),
         pytest.param(b"BZh91AY&SY", "file.format", id="bzip2"),
         pytest.param(gzip.compress(b""), "file.empty", id="gzip of nothing"),
         pytest.param(
@@ -167,7 +191,51 @@ def test_what_cannot_be_unpacked_for_certain_is_refused(tmp_path: Path, raw: byt
     assert not (tmp_path / "work" / "plain").exists() or code in ("file.empty", "file.encoding")
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lambda text: zipped({"a.csv": text})])
+PARTS = [TEXT[:57], TEXT[57:80], TEXT[80:]]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"".join(gzip.compress(part) for part in PARTS), id="gzip"),
+        pytest.param(GZIP + gzip.compress(b"") * 1000, id="gzip and empty ones"),
+        pytest.param(b"".join(map(lzma.compress, PARTS)), id="xz"),
+        pytest.param(bytes(40_004).join(map(lzma.compress, PARTS)) + bytes(8), id="xz with padding"),
+        pytest.param(b"".join(map(zstd.compress, PARTS)), id="Zstandard"),
+        pytest.param(SKIPPED.join(map(zstd.compress, PARTS)) + SKIPPED, id="Zstandard with frames of others"),
+    ],
+)
+def test_several_streams_one_behind_the_other_are_one_file(tmp_path: Path, raw: bytes) -> None:
+    file = checked(tmp_path, raw)
+    assert file.refusal is None
+    assert file.text_path.read_bytes() == TEXT
+    assert len(records(file)) == 3
+
+
+def test_what_a_mac_or_windows_adds_to_a_zip_is_left_alone(tmp_path: Path) -> None:
+    around = {
+        "bills/": b"",
+        "bills/.DS_Store": b"x",
+        "bills/Thumbs.db": b"x",
+        "desktop.ini": b"x",
+        "__MACOSX/bills/._june.csv": b"x",
+    }
+    file = checked(tmp_path, zipped({**around, "bills/june.csv": TEXT}))
+    assert [each["bill_reference"] for each in records(file)] == ["B-1", "B-2", "B-3"]
+    assert "files of macOS or Windows in the archive, left alone: 4" in file.notes
+    assert refusal(tmp_path, zipped(around)) == "file.archive_members"
+    assert refusal(tmp_path, zipped({"a.csv": TEXT, "__MACOSX": TEXT})) == "file.archive_members"
+
+
+def test_a_window_larger_than_any_level_asks_for_is_refused(tmp_path: Path) -> None:
+    """Before the memory is taken: what says that it needs gigabytes may hold a few bytes."""
+    frame = b"\x28\xb5\x2f\xfd" + bytes([0x00, 0xA8]) + b"\x01\x00\x00"  # window of 2 GiB, one empty block
+    assert refusal(tmp_path, frame) == "file.archive_too_large"
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, lzma.compress, zstd.compress, lambda text: zipped({"a.csv": text})]
+)
 def test_limits_hold_while_a_file_is_unpacked(tmp_path: Path, pack: object) -> None:
     assert callable(pack)
     text = rows(*good(2000)).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from tests.check.workbooks import (
     EURO,
     MAIN,
     PERCENT,
+    RELATIONS,
     TIME,
     number,
     row,
     sheet,
     text,
     workbook,
+    zipped,
 )
 
 HEADER = row(*BILLS.split(","), "customer_name", "due_date", "metadata.note")
@@ -330,3 +333,56 @@ def test_limits_hold_for_what_a_workbook_becomes(tmp_path: Path) -> None:
     assert refusal(tmp_path, far) == "file.archive_too_large"
     unused = workbook(sheet(row("a")), shared=[long] * 200)
     assert refusal(tmp_path, unused) == "file.archive_too_large"
+
+
+def moved(raw: bytes, folder: str) -> bytes:
+    """The same workbook with its parts in another folder of the archive."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    return zipped(
+        {
+            name.replace("xl/", folder, 1) if name.startswith("xl/") else name: text.replace(
+                b'Target="xl/', f'Target="{folder}'.encode()
+            ).replace(b'Target="/xl/', f'Target="/{folder}'.encode())
+            for name, text in parts.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("folder", ["", "x/", "some/where/else/"])
+def test_a_workbook_is_found_wherever_its_parts_are_in_the_archive(tmp_path: Path, folder: str) -> None:
+    shared = ["<t>shared</t>"]
+    raw = workbook(
+        sheet(HEADER, line(1, number("240.01"), '<c t="s"><v>0</v></c>', number("46346", DATE))),
+        shared=shared,
+    )
+    record = only(checked(tmp_path, moved(raw, folder), limits=LOOSE))
+    assert (record["amount_minor"], record["customer_name"]) == (24001, "shared")
+    assert record["due_date"] == "2026-11-20"
+
+
+def test_other_office_files_are_refused_by_name_and_damaged_ones_as_damaged(tmp_path: Path) -> None:
+    raw = moved(workbook(sheet(HEADER, line(1))), "")
+    assert refusal(tmp_path, raw.replace(b"workbook.xml", b"workdock.xml")) == "file.format"
+    relations = f'<Relationships><Relationship Id="r" Type="{RELATIONS}/officeDocument" Target="/a.xml"/>'
+    around = {"[Content_Types].xml": "", "_rels/.rels": f"{relations}</Relationships>"}
+    for root in ("<document/>", "<!DOCTYPE workbook><workbook/>", "no XML", ""):
+        assert refusal(tmp_path, zipped({**around, "a.xml": root})) == "file.format"
+    assert refusal(tmp_path, zipped({**around, "_rels/.rels": relations})) == "file.workbook"
+
+
+@pytest.mark.parametrize("folder", ["", "xl/"])
+def test_links_to_other_workbooks_are_seen_in_any_folder(tmp_path: Path, folder: str) -> None:
+    raw = workbook(sheet(HEADER, line(1)), parts={"xl/externalLinks/externalLink1.xml": "<a/>"})
+    assert refusal(tmp_path, moved(raw, folder)) == "file.workbook_active"
+
+
+def test_inline_texts_of_every_kind_are_read(tmp_path: Path) -> None:
+    rich = '<c t="inlineStr"><is><r><t>rich</t></r><r><t xml:space="preserve"> text</t></r></is></c>'
+    spoken = '<c t="inlineStr"><is><t>Zoë</t><rPh sb="0" eb="1"><t>zo</t></rPh></is></c>'
+    file = book(tmp_path, line(1, note=rich), line(2, note=spoken), line(3, note='<c t="inlineStr"/>'))
+    assert [record["metadata"] for record in records(file)] == [
+        '{"note":"rich text"}',
+        '{"note":"Zoë"}',
+        None,
+    ]

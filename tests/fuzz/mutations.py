@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import random
 import re
 import zipfile
@@ -11,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.sax.saxutils import escape
 
 from tests.check import workbooks
+from tests.zstandard import zstd
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_files"
 BILLS = ("customer_reference", "bill_reference", "amount_due")
 KEPT_LINES = 14
-Packing = Literal["plain", "gzip", "zip", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,9 @@ def _packed(raw: bytes, chance: random.Random) -> bytes:
     if shape > 0.16:
         return raw
     if shape < 0.08:
-        packed = gzip.compress(raw, mtime=0)
+        pack = chance.choice((lambda text: gzip.compress(text, mtime=0), lzma.compress, zstd.compress))
+        cut = chance.choice([len(raw), _at(raw, chance)])
+        packed = pack(raw[:cut]) + (pack(raw[cut:]) if raw[cut:] else b"")
     else:
         archive = BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:

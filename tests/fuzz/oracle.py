@@ -7,14 +7,18 @@ A record is judged character by character here, while the product works on patte
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import lzma
 import re
 import xml.etree.ElementTree as ET  # of files that these tests made
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
+
+from tests.zstandard import zstd
 
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -29,20 +33,29 @@ UNREADABLE_ZIP = (
 )
 
 
+UNREADABLE_STREAM = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+_STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"\xfd7zXZ\0": lzma.decompress,
+    b"\x28\xb5\x2f\xfd": zstd.decompress,
+}
+
+
 def lines_of_records(
     raw: bytes, *, encoding: str, delimiter: str, needed: Collection[str]
 ) -> list[int] | None:
     """The line each record starts on; `needed` are column names of which the file must have every one."""
     if raw.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(raw, encoding=encoding, delimiter=delimiter, needed=needed)
-    if raw.startswith(b"\x1f\x8b"):
-        unpacker = zlib.decompressobj(31)
-        try:
-            raw = unpacker.decompress(raw)
-        except zlib.error:
-            return None
-        if not unpacker.eof or unpacker.unused_data or raw.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-            return None
+    for magic, unpack in _STREAMS.items():
+        if raw.startswith(magic):
+            try:
+                raw = unpack(raw)
+            except UNREADABLE_STREAM:
+                return None
+            if raw.startswith((*_STREAMS, b"PK\x03\x04")):
+                return None
+            break
     text = _decoded(raw, encoding)
     if text is None or not text.strip():
         return None

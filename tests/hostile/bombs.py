@@ -6,6 +6,7 @@ Made cheaply, too: holes in sparse files, and one packed stretch repeated, so th
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import struct
 import zipfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tests.check.landing import BILLS
 from tests.check.workbooks import MAIN, number, row, sheet, workbook, zipped
+from tests.zstandard import zstd
 
 MIB = 1 << 20
 TWO_GB = 2_000_000_000
@@ -80,6 +82,16 @@ def gzipped(head: bytes, stretch: bytes, count: int) -> Make:
         bytes_written(path, [start, *deflated(head, stretch, count), trailer])
 
     return make
+
+
+def many_streams(count: int) -> bytes:
+    """Gzips of nothing, one behind the other."""
+    return zlib.compress(b"", wbits=31) * count
+
+
+def squeezed(pack: Callable[[bytes], bytes], count: int) -> bytes:
+    """Streams of a million good records each, one behind the other, packed once."""
+    return pack(HEADER) + pack(GOOD * MILLION) * count
 
 
 def deflated(head: bytes, stretch: bytes, count: int) -> Iterator[bytes]:
@@ -159,6 +171,13 @@ PACKED: dict[str, tuple[str, Make]] = {
     "gzip of one line": ("file.record_too_long", gzipped(b"", b"a" * MIB, 2000)),
     "gzip of zeros": ("file.record_too_long", gzipped(b"", bytes(MIB), 2000)),
     "gzip of good records": ("file.archive_too_large", gzipped(HEADER, GOOD * 50_000, 2000)),
+    "gzip of a million files": ("file.archive_damaged", built(lambda: many_streams(MILLION))),
+    "xz of good records": ("file.archive_too_large", built(lambda: squeezed(lzma.compress, 100))),
+    "Zstandard of good records": ("file.archive_too_large", built(lambda: squeezed(zstd.compress, 1000))),
+    "Zstandard of one line": (
+        "file.record_too_long",
+        built(lambda: zstd.compress(bytes(200 * MIB), options={zstd.CompressionParameter.window_log: 27})),
+    ),
     "zip of zeros behind a header": ("file.archive_too_large", built(lambda: in_a_zip(HEADER, 64 * MIB))),
     "zip that lies about its size": ("file.archive_damaged", built(lying_zip)),
     "zip of 30 000 files": ("file.archive_damaged", built(crowded_zip)),

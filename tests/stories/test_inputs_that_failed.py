@@ -172,6 +172,24 @@ def test_a_total_line_without_a_count_is_declared_and_confirmed(
     assert validated("cut.csv", capsys, 1)["refusal"]["code"] == "file.control_mismatch"
 
 
+@case("zip_from_a_mac")
+def test_what_a_mac_adds_to_a_zip_is_no_file_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bills = validated("bills.zip", capsys, 0)
+    assert (bills["records"]["total"], bills["amounts_minor"]["USD"]["total"]) == (1, 1000)
+
+
+@case("gzip_of_several_members")
+def test_several_gzips_in_one_are_one_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bills = validated("bills.csv.gz", capsys, 0)
+    assert (bills["records"]["total"], bills["amounts_minor"]["USD"]["total"]) == (2, 2100)
+
+
+@case("workbook_without_xl_folder")
+def test_a_workbook_is_found_through_its_relations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bills = validated("root.xlsx", capsys, 0)
+    assert (bills["records"]["total"], bills["amounts_minor"]["USD"]["total"]) == (1, 1050)
+
+
 def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_key_declares_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

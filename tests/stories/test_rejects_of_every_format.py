@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import lzma
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -14,6 +15,7 @@ import pytest
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from tests.check.workbooks import row, sheet, workbook, zipped
 from tests.stories.merchant import Merchant, Said
+from tests.zstandard import zstd
 
 COLUMNS = (
     "customer_reference",
@@ -146,6 +148,8 @@ WAYS = [
     ),
     Way(".csv.gz", pack=gzip_of),
     Way(".csv.gz", "utf-16-le", codecs.BOM_UTF16_LE, "\r\n", ";", gzip_of),
+    Way(".csv.xz", pack=lzma.compress),
+    Way(".csv.zst", "cp1252", pack=zstd.compress),
     Way(".csv.zip", pack=zip_of_one),
     Way(".csv.zip", "cp1252", b"", "\r", "|", zip_of_one),
     Way(".ndjson.gz", pack=gzip_of),

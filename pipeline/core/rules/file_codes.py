@@ -27,7 +27,7 @@ def _content_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.archive_damaged",
-        "gzip or zip content that is cut off, altered, or followed by other bytes",
+        "compressed content that is cut off, altered, or followed by other bytes",
         "send it again",
     )
     yield Rule(
@@ -39,7 +39,8 @@ def _content_rules() -> Iterator[Rule]:
     yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
     yield Rule(
         "file.archive_too_large",
-        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow",
+        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow, or takes too much"
+        " memory",
         "send it unpacked or raise the limit",
     )
     yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again")

@@ -6,7 +6,7 @@ All formats become one kind of text, with records in batches, so that checking k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -15,13 +15,15 @@ import polars as pl
 
 from pipeline.core.file_stages import LandedFile, TextFormat
 from pipeline.core.mapping.file_names import are_json_rejects
-from pipeline.edge.reader.compressed import UnpackBudget, packing_of, refuse_archive, unpacked
+from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_lines
+from pipeline.edge.reader.packing import packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
+from pipeline.edge.reader.zip_archives import left_alone
 from schemas.settings import Limits
 
 SNIFFED_BYTES = 65_536
@@ -116,7 +118,9 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         name=landed.name,
         corrected=landed.rejects_of is not None,
     )
-    return _text(landed, limits, text, copy if packing else None)
+    file = _text(landed, limits, text, copy if packing else None)
+    beside = left_alone(landed.path, landed.name) if packing == "zip" else ()
+    return replace(file, notes=(*beside, *file.notes))
 
 
 def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:

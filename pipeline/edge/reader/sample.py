@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.file_stages import LandedFile
-from pipeline.edge.reader.compressed import UnpackBudget, packing_of, unpacked
+from pipeline.edge.reader.compressed import UnpackBudget
+from pipeline.edge.reader.packing import packing_of, unpacked
 from pipeline.edge.reader.text import refuse_foreign
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.feed import AmountFormat, Feed

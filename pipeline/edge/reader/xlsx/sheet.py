@@ -12,7 +12,7 @@ from typing import IO
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
-from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive, zip_archive
+from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
 from pipeline.edge.reader.xlsx.sheet_header import SheetHeader
 from pipeline.edge.reader.xlsx.workbook import (
     Attributes,
@@ -26,6 +26,7 @@ from pipeline.edge.reader.xlsx.workbook import (
     refuse_workbook,
     unescaped,
 )
+from pipeline.edge.reader.zip_archives import zip_archive
 from schemas.feed import Feed
 from schemas.settings import Limits
 

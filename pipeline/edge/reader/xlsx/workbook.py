@@ -13,7 +13,7 @@ import re
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -23,7 +23,8 @@ from xml.parsers import expat  # bounded below: no document type, no depth, no e
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.values.xlsx_cells import is_date_format
 from pipeline.edge.disk import nameless_file
-from pipeline.edge.reader.compressed import STEP_BYTES, open_member, refuse_archive
+from pipeline.edge.reader.compressed import STEP_BYTES, refuse_archive
+from pipeline.edge.reader.zip_archives import open_member
 
 MAX_TOKEN_BYTES = 4 << 20
 """Of one tag or text that expat must hold before it can report it."""
@@ -33,6 +34,10 @@ MAX_NAMES = 1000
 """Element names that are remembered."""
 MAX_ELEMENTS = 250_000
 """Of a part that is remembered whole: relations, sheets, styles (of which Excel allows some 64 000)."""
+_USUAL_PART = "xl/workbook.xml"
+"""Where all but a few programs put the workbook's own part."""
+_ROOT_BYTES = 1 << 16
+"""Of a part, enough to have its first element."""
 _SHEETS = ("worksheet", "chartsheet", "dialogsheet", "macrosheet")
 """Kinds of relations that are sheets. Only worksheets have rows."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -140,6 +145,47 @@ def parse_part(
         refuse_workbook(name, f"{part} is missing, or is not well-formed XML")
 
 
+def workbook_part(archive: zipfile.ZipFile, name: str) -> str | None:
+    """Name in the archive of the workbook's own part; None when it is no XLSX workbook. Source: ECMA-376 part 2, 9.3.
+
+    Raises:
+        FileRefused: what the archive says of its parts is no sane XML.
+    """
+    names = archive.namelist()
+    if "_rels/.rels" in names:
+        for kind, part in _relations(archive, "", name).values():
+            if kind == "officeDocument" and part in names and _root_of(archive, part) == "workbook":
+                return part
+    return _USUAL_PART if _USUAL_PART in names else None
+
+
+def _root_of(archive: zipfile.ZipFile, part: str) -> str:
+    """Local name of the first element of a part; empty where it is no XML, or declares a document type."""
+    elements: list[str] = []
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = lambda element, _: elements.append(element)
+    parser.StartDoctypeDeclHandler = lambda *_: elements.append("")
+    with open_member(archive, part) as content, suppress(expat.ExpatError):
+        parser.Parse(content.read(_ROOT_BYTES), False)
+    return elements[0].rpartition(" ")[2] if elements else ""
+
+
+def _relations(archive: zipfile.ZipFile, part: str, name: str) -> dict[str, tuple[str, str]]:
+    """Id → kind and part of what a part is related to; `part` is empty for the whole archive."""
+    folder, base = posixpath.split(part)
+    found: dict[str, tuple[str, str]] = {}
+
+    def on_relation(element: str, attributes: Attributes) -> None:
+        if element == "Relationship":
+            target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))
+            kind = attributes.get("Type", "").rpartition("/")[2]
+            found[attributes.get("Id", "")] = (kind, target.lstrip("/"))
+
+    listed = posixpath.join(folder, "_rels", f"{base}.rels")
+    parse_part(archive, listed, name, start=on_relation, max_elements=MAX_ELEMENTS)
+    return found
+
+
 def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
     """The workbook's own part, its relations and its styles.
 
@@ -147,20 +193,13 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
         FileRefused: it holds programs or links to other workbooks, or its parts do not fit together.
     """
     names = [each.lower() for each in archive.namelist()]
-    if any(each.endswith("vbaproject.bin") or each.startswith("xl/externallinks/") for each in names):
+    if any(each.endswith("vbaproject.bin") or "externallinks/" in each for each in names):
         problem = "the workbook holds macros, or links to other workbooks"
         refuse_archive(
             name, "file.workbook_active", problem, "save it as a plain workbook of values, or as CSV"
         )
-    parts: dict[str, tuple[str, str]] = {}
-
-    def on_relation(element: str, attributes: Attributes) -> None:
-        if element == "Relationship":
-            target = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", "")))
-            kind = attributes.get("Type", "").rpartition("/")[2]
-            parts[attributes.get("Id", "")] = (kind, target.removeprefix("/"))
-
-    parse_part(archive, "xl/_rels/workbook.xml.rels", name, start=on_relation, max_elements=MAX_ELEMENTS)
+    main = workbook_part(archive, name) or _USUAL_PART
+    parts = _relations(archive, main, name)
     sheets: list[Sheet] = []
     since_1904 = False
 
@@ -177,7 +216,7 @@ def read_workbook(archive: zipfile.ZipFile, name: str) -> Workbook:
             elif kind not in _SHEETS:
                 refuse_workbook(name, "a sheet of the workbook is missing")
 
-    parse_part(archive, "xl/workbook.xml", name, start=on_workbook, max_elements=MAX_ELEMENTS)
+    parse_part(archive, main, name, start=on_workbook, max_elements=MAX_ELEMENTS)
     by_kind = dict(parts.values())
     dates = _date_styles(archive, by_kind["styles"], name) if "styles" in by_kind else ()
     return Workbook(tuple(sheets), since_1904, dates, by_kind.get("sharedStrings"))

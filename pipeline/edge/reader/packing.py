@@ -1,0 +1,83 @@
+"""What a file is by its first bytes, whatever it is called, and our plain copy of one that is packed.
+
+Nothing is unpacked further than `limits` allow: not by what an archive says of itself, and not by what comes out of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.csv_structure import GZIP, PACKED, XZ, ZIP, ZSTANDARD, with_short_lines
+from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
+from pipeline.edge.reader.streams import StreamPacking, streamed
+from pipeline.edge.reader.xlsx.workbook import workbook_part
+from pipeline.edge.reader.zip_archives import unzipped, zip_archive
+
+Packing = StreamPacking | Literal["zip", "xlsx"]
+
+_STREAMS: dict[bytes, StreamPacking] = {GZIP: "gzip", XZ: "xz", ZSTANDARD: "zstd"}
+_FOREIGN = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file (.xls), or one with a password",
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+"""First bytes → format that is not read. Sources: [MS-CFB] 2.2, and the format of each packer."""
+
+
+def packing_of(path: Path, name: str) -> Packing | None:
+    """How a file is packed, by its first bytes; None for text.
+
+    Raises:
+        FileRefused: it is neither text nor a format that is read here, or a damaged archive.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    for magic, kind in _FOREIGN.items():
+        if head.startswith(magic):
+            refuse_archive(name, "file.format", f"its content is {kind}", "export it as CSV, XLSX or NDJSON")
+    for magic, packing in _STREAMS.items():
+        if head.startswith(magic):
+            return packing
+    if not head.startswith(ZIP):
+        return None
+    with zip_archive(path, name) as archive:
+        names = archive.namelist()
+        if workbook_part(archive, name):
+            return "xlsx"
+    if "[Content_Types].xml" in names:
+        refuse_archive(
+            name, "file.format", "its content is an Office file other than XLSX", "export it as XLSX or CSV"
+        )
+    return "zip"
+
+
+def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) -> None:
+    """Write the one file inside a packed one to `copy`, for us alone to read.
+
+    Raises:
+        FileRefused: it is damaged, nested, holds several files, or passes the budget. Nothing is left of the copy
+            then.
+        DiskFull: no room for it.
+    """
+    match packing:
+        case "zip" | "xlsx":
+            blocks = unzipped(path, allowance)
+        case _:
+            blocks = streamed(path, packing, allowance.name)
+    first = True
+    with plain_copy(copy) as file:
+        for block in with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name):
+            if first:
+                _refuse_nested(block, allowance.name)
+            first = False
+            allowance.spend(len(block))
+            file.write(block)
+
+
+def _refuse_nested(head: bytes, name: str) -> None:
+    if head.startswith((*PACKED, *_FOREIGN)):
+        problem = "what is packed in it is packed again, or is not text"
+        refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")

@@ -1,0 +1,140 @@
+"""Zip archives: those whose content any two programs would read alike, and the bill file inside one.
+
+Source: APPNOTE 6.3, PKWARE.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.core.csv_structure import ZIP
+from pipeline.edge.reader.compressed import STEP_BYTES, UnpackBudget, refuse_archive, refuse_damaged
+
+_DIRECTORY_BYTES = 1 << 20
+"""Longest directory of a zip archive that is read: some ten thousand names."""
+_OF_THE_SYSTEM = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
+"""Files that macOS and Windows put beside those that people pack."""
+
+
+@contextmanager
+def zip_archive(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    """An archive whose directory is whole, short and ends the file, for the length of the block.
+
+    Refused are archives that two programs could read differently: bytes before or after, equal names, exotic methods.
+    Source: APPNOTE 6.3, PKWARE.
+
+    Raises:
+        FileRefused: for such an archive, and for what turns out damaged while the block reads members.
+    """
+    with _BoundedReads(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, struct.error, OSError, ValueError, OverflowError, NotImplementedError):
+            refuse_damaged(name, "the zip archive is damaged or cut off")
+        with archive:
+            _refuse_unusual(archive, path, name)
+            try:
+                yield archive
+            except (zipfile.BadZipFile, zlib.error, EOFError):
+                refuse_damaged(name, "the zip archive is damaged or cut off")
+
+
+def _refuse_unusual(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    if not _ends_with_its_directory(path, len(archive.comment)):
+        refuse_damaged(name, "bytes follow the end of the zip archive")
+    if min((member.header_offset for member in archive.infolist()), default=0):
+        refuse_damaged(name, "other bytes precede the zip archive, perhaps another one")
+    names = archive.namelist()
+    if len(set(names)) != len(names):
+        refuse_damaged(name, "the zip archive contains a name twice")
+    if any(member.flag_bits & 0x1 for member in archive.infolist()):
+        refuse_archive(name, "file.archive_encrypted", "it is encrypted", "send it without a password")
+    if any(member.compress_type not in _METHODS for member in archive.infolist()):
+        refuse_damaged(name, "it is packed by a method other than deflate")
+
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Others are rare, and LZMA takes as much memory as the file asks for."""
+
+
+class _BoundedReads(io.FileIO):
+    """A zip file that returns only so much at once: `zipfile` would read a directory of any length."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most a directory of the longest kind. Raises BadZipFile, which `zip_archive` reports."""
+        if size is None or size < 0:
+            size = _DIRECTORY_BYTES + 1
+        if size > _DIRECTORY_BYTES + 1:
+            raise zipfile.BadZipFile
+        return super().read(size) or b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and not 0 <= offset < 1 << 62:
+            raise zipfile.BadZipFile  # a damaged directory points anywhere
+        return super().seek(offset, whence)
+
+
+def open_member(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+    """A file inside an archive. Raises BadZipFile; KeyError when there is none of that name."""
+    try:
+        return archive.open(member)
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        raise zipfile.BadZipFile from error
+
+
+def bill_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members of an archive but for empty folders and what macOS and Windows add."""
+    return [
+        member
+        for member in archive.infolist()
+        if not _is_of_the_system(member.filename) and (member.file_size or not member.is_dir())
+    ]
+
+
+def left_alone(path: Path, name: str) -> tuple[str, ...]:
+    """A note on the members that macOS or Windows has added, as a sentence; none where there are none."""
+    with zip_archive(path, name) as archive:
+        count = sum(
+            _is_of_the_system(member.filename) and not member.is_dir() for member in archive.infolist()
+        )
+    return (f"files of macOS or Windows in the archive, left alone: {count}",) if count else ()
+
+
+def _is_of_the_system(member: str) -> bool:
+    folders = member.split("/")
+    return "__MACOSX" in folders[:-1] or folders[-1].lower() in _OF_THE_SYSTEM
+
+
+def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
+    """Whether the end record (22 bytes and the comment) ends the file. Source: APPNOTE 6.3, 4.3.16."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END) - 22 - comment_bytes
+        if end < 0:
+            return False
+        file.seek(end)
+        return file.read(4) == ZIP[1]
+
+
+def unzipped(path: Path, allowance: UnpackBudget) -> Iterator[bytes]:
+    """The one file of an archive, in blocks; what the directory states of its size is checked before anything
+    is read.
+    """
+    name = allowance.name
+    with zip_archive(path, name) as archive:
+        members = bill_members(archive)
+        if len(members) != 1:
+            problem = f"the zip archive holds {len(members)} files"
+            refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
+        stated_budget = UnpackBudget(name, allowance.size_bytes, allowance.limits)
+        stated_budget.spend(members[0].file_size)
+        with open_member(archive, members[0].filename) as content:
+            while block := content.read(STEP_BYTES):
+                yield block
