@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.collect.collect import land_named
-from pipeline.collect.matching import Matching
+from pipeline.collect.feed_of_file import Matching
 from pipeline.errors import FileRefused
 from tests.check.landing import feed
 from tests.check.short_bills import SHORT, refused, short
