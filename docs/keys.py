@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -53,7 +58,7 @@ def _rows(shape: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, field in shape.model_fields.items():
         section = _section(field.annotation)
         type_ = "section" if section is not None else _type(field.annotation, field)
-        yield f"`{prefix}{name}`", type_, _default(field, section), _meaning(field)
+        yield f"`{prefix}{name}`", type_, _default(field, section), attribute_docstrings(shape).get(name, "")
         if section is not None:
             yield from _rows(section, f"{prefix}{name}.")
 
@@ -66,8 +71,23 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _meaning(field: FieldInfo) -> str:
-    return " ".join((field.description or "").split())
+@cache
+def attribute_docstrings(shape: type[BaseModel]) -> dict[str, str]:
+    """Each key of a shape → the docstring below it, on one line.
+
+    Read here and not by pydantic (`use_attribute_docstrings`), which would read the source of every shape at each
+    start of the command line: a tenth of it.
+    """
+    found: dict[str, str] = {}
+    for kind in reversed(shape.__mro__[: shape.__mro__.index(BaseModel)]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for key, text in pairwise(body.body):
+            if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr):
+                assert isinstance(key.target, ast.Name)
+                assert isinstance(text.value, ast.Constant)
+                found[key.target.id] = " ".join(str(text.value.value).split())
+    return found
 
 
 def _default(field: FieldInfo, section: type[BaseModel] | None) -> str:

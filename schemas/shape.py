@@ -14,5 +14,4 @@ class Shape(BaseModel):
         allow_inf_nan=False,
         extra="forbid",
         hide_input_in_errors=True,  # a rejected value may be a secret or personal data
-        use_attribute_docstrings=True,
     )

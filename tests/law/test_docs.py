@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from docs import generate
+from docs.keys import attribute_docstrings
 from pipeline import errors
 from pipeline.cli import app
 from pipeline.core.api.responses import Expected, Failure, read
@@ -38,7 +39,7 @@ def page(name: str) -> str:
 def keys(shape: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
     """Each key of a shape and those below it, with its docstring."""
     for name, field in shape.model_fields.items():
-        yield prefix + name, field.description
+        yield prefix + name, attribute_docstrings(shape).get(name)
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Feed:
                 yield from keys(kind, f"{prefix}{name}.")
