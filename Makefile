@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
 MUTATE := $(VENV)/.mutate
-LONG   := tests/load tests/faults tests/hostile tests/fuzz tests/check/test_line_items.py tests/run/test_watch.py tests/stories/test_edited_amounts.py tests/stories/test_corrections_add_up.py
+LONG   := tests/load tests/faults tests/hostile tests/fuzz tests/check/test_line_items.py tests/run/test_watch.py tests/stories/test_edited_amounts.py tests/core/values/test_many_amounts.py tests/stories/test_corrections_add_up.py
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
@@ -45,7 +45,7 @@ demo: setup      ## the main job, on built-in test servers
 
 test: setup      ## the tests
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 quick: setup     ## what a change usually needs, under a minute; `make test` runs the rest too
 	@mkdir -p $(TMPDIR)

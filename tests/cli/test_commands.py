@@ -46,7 +46,7 @@ def document(said: Said) -> dict[str, Any]:
 
 def test_run_takes_what_was_dropped_and_says_so_on_stderr(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
-    said = desk.spawn("run")
+    said = desk.command("run")
     assert (said.exit_status, said.stdout) == (0, "")
     assert "may_bills.csv: loaded (feed bills)" in said.stderr
     assert "records: 2 = 2 created" in said.stderr
@@ -56,7 +56,7 @@ def test_run_takes_what_was_dropped_and_says_so_on_stderr(desk: Desk) -> None:
 
 def test_run_with_json_prints_one_document(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    found = document(desk.spawn("run", "--json"))
+    found = document(desk.command("run", "--json"))
     assert found["exit_status"] == 1
     assert [file["state"] for file in found["files"]] == ["loaded_with_rejects"]
     assert found["files"][0]["records"]["created"] == 1
@@ -66,7 +66,7 @@ def test_run_with_json_prints_one_document(desk: Desk) -> None:
 def test_a_dry_run_changes_nothing(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
     before = sorted((desk.folder / "drop").iterdir())
-    found = document(desk.spawn("run", "--dry-run", "--json"))
+    found = document(desk.command("run", "--dry-run", "--json"))
     assert [file["state"] for file in found["files"]] == ["validated"]
     assert desk.api.snapshot()["requests"] == []
     assert sorted((desk.folder / "drop").iterdir()) == before
@@ -75,20 +75,20 @@ def test_a_dry_run_changes_nothing(desk: Desk) -> None:
 
 def test_load_leaves_a_named_file_where_it_is(desk: Desk) -> None:
     path = desk.put("may_bills.csv")
-    assert desk.spawn("load", path).exit_status == 0
-    again = document(desk.spawn("load", path, "--json"))
+    assert desk.command("load", path).exit_status == 0
+    again = document(desk.command("load", path, "--json"))
     assert (again["exit_status"], again["files"][0]["state"]) == (0, "already_loaded")
     assert path.read_text() == GOOD_BILLS
 
 
 def test_load_reads_a_file_of_another_name_as_the_feed_it_is_told(desk: Desk) -> None:
     path = desk.put("export.txt")
-    assert document(desk.spawn("load", path, "--json"))["files"][0]["state"] == "unmatched"
-    assert document(desk.spawn("load", path, "--feed", "bills", "--json"))["files"][0]["state"] == "loaded"
+    assert document(desk.command("load", path, "--json"))["files"][0]["state"] == "unmatched"
+    assert document(desk.command("load", path, "--feed", "bills", "--json"))["files"][0]["state"] == "loaded"
 
 
 def test_one_missing_file_stops_a_load_before_the_others_are_sent(desk: Desk) -> None:
-    said = desk.spawn("load", desk.put("may_bills.csv"), "gone_bills.csv", "--json")
+    said = desk.command("load", desk.put("may_bills.csv"), "gone_bills.csv", "--json")
     assert said.exit_status == 2
     assert document(said)["error"]["code"] == "usage"
     assert desk.api.snapshot()["requests"] == []
@@ -100,7 +100,7 @@ def test_a_file_that_a_killed_run_left_is_unfinished_in_status(desk: Desk) -> No
         "import os, pipeline.check.check\npipeline.check.check.check = lambda *words, **named: os._exit(137)"
     )
     assert desk.spawn("load", path, code=killed).exit_status == 137
-    found = document(desk.spawn("status", "--json"))
+    found = document(desk.command("status", "--json"))
     assert (found["states"], found["unfinished"]) == ({"unfinished": 1}, ["may_bills.csv"])
     assert [file["state"] for file in found["files"]] == ["unfinished"]
 
@@ -171,17 +171,17 @@ def test_a_second_run_at_the_same_time_ends_with_4_within_a_second_of_its_start(
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             for words in (["run"], ["load", str(desk.put("may_bills.csv"))]):
-                said = desk.spawn(*words)
+                said = desk.command(*words)
                 assert said.exit_status == 4
                 assert "another run is active" in said.stderr
             began = time.monotonic()
-            assert desk.spawn("run", "--wait", "1.5", "--json").exit_status == 4
+            assert desk.command("run", "--wait", "1.5", "--json").exit_status == 4
             assert time.monotonic() - began > 1.5
-            assert desk.spawn("run", "--dry-run").exit_status == 0
-            assert desk.spawn("status").exit_status == 0
+            assert desk.command("run", "--dry-run").exit_status == 0
+            assert desk.command("status").exit_status == 0
         finally:
             holder.kill()
-    assert desk.spawn("run").exit_status == 0
+    assert desk.command("run").exit_status == 0
 
 
 # -- validate -------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_the_proof_of_no_network_would_see_one(desk: Desk) -> None:
 
 def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
     path = desk.put("may_bills.csv")
-    said = desk.spawn("validate", path, "--show", "1")
+    said = desk.command("validate", path, "--show", "1")
     assert json.loads(said.stdout) == {
         "method": "POST",
         "path": "/billing/bills",
@@ -226,7 +226,7 @@ def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
             "account": {"external_reference": "A1", "customer": {"external_reference": "C1"}},
         },
     }
-    both = desk.spawn("validate", path, "--show", "2", "--json")
+    both = desk.command("validate", path, "--show", "2", "--json")
     assert document(both)["files"][0]["state"] == "validated"
     assert '"account": "<id of account A1>"' in both.stderr
 
@@ -239,7 +239,7 @@ def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: De
     [written] = [path for path in (desk.folder / "mend").rglob("*") if path.is_file()]
     assert written.parent.name == f"may_bills.csv.{of_mixed['file']['sha256'][:8]}"
     assert written.stat().st_mode & 0o777 == 0o600
-    desk.spawn("load", mixed, "--dry-run")
+    desk.command("load", mixed, "--dry-run")
     [whole] = (desk.folder / "var/reports/dry-run").rglob("rejects.csv")
     assert written.read_bytes() == whole.read_bytes()
 
@@ -248,14 +248,14 @@ def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: De
 
 
 def test_status_tells_what_the_ledger_knows(desk: Desk) -> None:
-    assert "no files yet" in desk.spawn("status").stdout
+    assert "no files yet" in desk.command("status").stdout
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.spawn("run")
-    said = desk.spawn("status")
+    desk.command("run")
+    said = desk.command("status")
     assert said.exit_status == 0
     assert "files: 1 loaded_with_rejects" in said.stdout
     assert "1 created, 1 rejected" in said.stdout
-    found = document(desk.spawn("status", "--json"))
+    found = document(desk.command("status", "--json"))
     assert found["states"] == {"loaded_with_rejects": 1}
     assert (found["open_intents"], found["owed_moves"], found["unfinished"]) == (0, 0, [])
 

@@ -96,15 +96,15 @@ def _until(terminal: int, word: bytes | None) -> bytes:
 def test_every_key_of_the_server_is_shown_and_a_yes_pins_them_all(
     desk: Desk, server: OpenSsh, known_hosts: Path, fingerprints: dict[str, str]
 ) -> None:
-    assert desk.spawn("run").exit_status == 5
+    assert desk.command("run").exit_status == 5
     status, said = ask(desk, "yes")
     assert status == 0, said
     told = " ".join(said.split())  # its columns may have wrapped
     assert all(f"{each} (not pinned)" in told for each in fingerprints.values())
     assert sorted(known_hosts.read_text().splitlines()) == sorted(line(server, k) for k in server.host_keys)
     assert (known_hosts.stat().st_mode & 0o777, known_hosts.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert desk.spawn("run").exit_status == 0
-    again = desk.spawn("trust-host")
+    assert desk.command("run").exit_status == 0
+    again = desk.command("trust-host")
     assert again.exit_status == 0
     assert "already pinned" in again.stderr
 
@@ -122,23 +122,23 @@ def test_the_fingerprint_of_one_key_pins_that_one_alone(
     desk: Desk, server: OpenSsh, known_hosts: Path, kind: str, fingerprints: dict[str, str]
 ) -> None:
     key = next(key for key in server.host_keys if key.name == kind)
-    said = desk.spawn("trust-host", "--yes", fingerprints[kind])
+    said = desk.command("trust-host", "--yes", fingerprints[kind])
     assert said.exit_status == 0, said.stderr
     assert known_hosts.read_text() == line(server, key) + "\n"
-    assert desk.spawn("run").exit_status == 0
-    assert desk.spawn("trust-host", "--yes", fingerprints[kind]).exit_status == 0
+    assert desk.command("run").exit_status == 0
+    assert desk.command("trust-host", "--yes", fingerprints[kind]).exit_status == 0
     assert known_hosts.read_text() == line(server, key) + "\n"
 
 
 def test_a_script_with_the_wrong_fingerprint_pins_nothing(desk: Desk, known_hosts: Path) -> None:
-    said = desk.spawn("trust-host", "--yes", "SHA256:AAAA")
+    said = desk.command("trust-host", "--yes", "SHA256:AAAA")
     assert said.exit_status == 5
     assert "shows no key SHA256:AAAA" in said.stderr
     assert not known_hosts.exists()
 
 
 def test_a_script_that_confirms_nothing_is_told_how(desk: Desk, known_hosts: Path) -> None:
-    said = desk.spawn("trust-host")
+    said = desk.command("trust-host")
     assert said.exit_status == 2
     assert "--yes" in said.stderr.splitlines()[-1]
     assert not known_hosts.exists()
@@ -160,15 +160,15 @@ def test_a_changed_key_takes_the_place_of_the_old_one_and_nothing_else_is_touche
     known_hosts.chmod(0o640)
     subprocess.run(["ssh-keygen", "-H", "-f", known_hosts], check=True, capture_output=True)
     hashed = known_hosts.read_text().rstrip("\n").split("\n")
-    assert desk.spawn("run").exit_status == 5
-    said = desk.spawn("trust-host", "--yes", fingerprints["ed25519"])
+    assert desk.command("run").exit_status == 5
+    said = desk.command("trust-host", "--yes", fingerprints["ed25519"])
     assert said.exit_status == 0, said.stderr
     assert "pinned, but not presented by the server: ssh-ed25519" in said.stderr
     assert known_hosts.read_text().rstrip("\n").split("\n") == [
         kept for kept in hashed if kept != hashed[1]
     ] + [line(server, server.host_keys[0])]
     assert known_hosts.stat().st_mode & 0o777 == 0o640
-    assert desk.spawn("run").exit_status == 0
+    assert desk.command("run").exit_status == 0
 
 
 def test_a_line_about_more_than_this_server_is_left_and_told(
@@ -178,7 +178,7 @@ def test_a_line_about_more_than_this_server_is_left_and_told(
     shared = "a.example," + line(server, tmp_path / "old")
     known_hosts.parent.mkdir()
     known_hosts.write_text(shared + "\n")
-    said = desk.spawn("trust-host", "--yes", fingerprints["rsa"])
+    said = desk.command("trust-host", "--yes", fingerprints["rsa"])
     assert "line 1 of it still trusts another key" in said.stderr
     assert known_hosts.read_text().splitlines()[0] == shared
 
@@ -189,7 +189,7 @@ def test_a_revoked_key_is_never_pinned(
     known_hosts.parent.mkdir()
     revoked = f"@revoked {line(server, server.host_keys[0])}\n"
     known_hosts.write_text(revoked)
-    said = desk.spawn("trust-host", "--yes", fingerprints["ed25519"])
+    said = desk.command("trust-host", "--yes", fingerprints["ed25519"])
     assert said.exit_status == 5
     assert f"{fingerprints['ed25519']}  (revoked)" in said.stderr
     assert known_hosts.read_text() == revoked
@@ -197,7 +197,7 @@ def test_a_revoked_key_is_never_pinned(
 
 def test_nobody_logs_in_while_keys_are_shown(desk: Desk, server: OpenSsh, known_hosts: Path) -> None:
     before = len(server.log())
-    desk.spawn("trust-host")
+    desk.command("trust-host")
     log = server.log()[before:]
     assert "Connection from" in log
     assert not any(word in log for word in ("userauth", "publickey", "password", "authenticating"))
@@ -206,6 +206,6 @@ def test_nobody_logs_in_while_keys_are_shown(desk: Desk, server: OpenSsh, known_
 def test_a_server_that_is_away_is_told_in_one_line(desk: Desk, known_hosts: Path) -> None:
     config = desk.folder / "config.yaml"
     config.write_text(config.read_text().replace("port: ", "port: 1 # "))
-    said = desk.spawn("trust-host")
+    said = desk.command("trust-host")
     assert said.exit_status == 3
     assert len(said.stderr.splitlines()) == 1

@@ -1,6 +1,6 @@
 """Killed at the n-th sync, write, rename or unlink inside a small run: nothing is torn, and the next run finishes it.
 
-About 30 sampled points here; every point with SOAK=1.
+About 20 sampled points here; every point with SOAK=1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALLS = {
     "rename": ("rename", "renameat", "renameat2", "link"),
     "unlink": ("unlink", "unlinkat", "rmdir"),
 }
-POINTS = 6
+POINTS = 4
 SOAK = bool(os.environ.get("SOAK"))
 
 

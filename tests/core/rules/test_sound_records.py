@@ -115,7 +115,7 @@ def batches(draw: st.DrawFn) -> tuple[Feed, pl.DataFrame, tuple[str, ...]]:
 
 
 @pytest.mark.slow
-@bounded(deadline=None, max_examples=400)
+@bounded(deadline=None, max_examples=150)
 @given(batches())
 def test_a_record_gets_the_code_of_every_rule_that_it_breaks_by_itself(
     made: tuple[Feed, pl.DataFrame, tuple[str, ...]],
