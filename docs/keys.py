@@ -80,13 +80,14 @@ def attribute_docstrings(shape: type[BaseModel]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for kind in reversed(shape.__mro__[: shape.__mro__.index(BaseModel)]):
-        body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for key, text in pairwise(body.body):
-            if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr):
-                assert isinstance(key.target, ast.Name)
-                assert isinstance(text.value, ast.Constant)
-                found[key.target.id] = " ".join(str(text.value.value).split())
+        (shape_body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+        for pair in pairwise(getattr(shape_body, "body", ())):
+            match pair:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = " ".join(text.split())
     return found
 
 
