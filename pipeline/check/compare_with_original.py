@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 import polars as pl
 
@@ -17,33 +16,17 @@ from pipeline.core.file_stages import Hold
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.rules import correction_limits, cross_record_rules
 from pipeline.core.rules.correction_limits import COMPARED, FACTOR, Originals
+from pipeline.core.rules.missed_corrections import perhaps_made
+from pipeline.core.rules.shown_changes import ShownChanges
 from pipeline.core.values.money import plain
 from pipeline.edge.reader.checked_parts import Parts, scan_parts
 from pipeline.errors import FileRefused
 from schemas.feed import Model
 
-SHOWN_CHANGES = 1_000
-"""Spelled out for a person; of the rest only the number is given."""
 SHOWN_AMOUNTS = 5
 """Amounts out of proportion that are spelled out in the reason of a hold."""
 _HASH_SEED = 0
 """Any will do: equal hashes are compared exactly afterwards."""
-
-
-@dataclass(slots=True)
-class _ShownLines:
-    """Lines for a person: the first `SHOWN_CHANGES` spelled out, of the rest the number."""
-
-    count: int = 0
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, count: int, lines: Iterable[str]) -> None:
-        self.count += count
-        self.lines += islice(lines, SHOWN_CHANGES - len(self.lines))
-
-    def shown(self) -> tuple[str, ...]:
-        more = self.count - len(self.lines)
-        return (*self.lines, *([f"and {more} more"] if more else []))
 
 
 @dataclass(slots=True)
@@ -60,8 +43,8 @@ class Review:
     """Whether its records are lines of bills, which come back whole."""
     holds: tuple[Hold, ...] = ()
     notes: tuple[str, ...] = ()
-    _changed: _ShownLines = field(default_factory=_ShownLines)
-    _perhaps_made: _ShownLines = field(default_factory=_ShownLines)
+    _changed: ShownChanges = field(default_factory=ShownChanges)
+    _perhaps_made: ShownChanges = field(default_factory=ShownChanges)
     _out_of_proportion: list[pl.DataFrame] = field(default_factory=list)
     _out_of_proportion_count: int = 0
     _unmeasured: int = 0
@@ -211,15 +194,8 @@ class Review:
                 f"it changes {what} valid in {self.originals.source}",
                 self._changed.shown(),
             )
-        if count := self._perhaps_made.count:
-            what = "1 record" if count == 1 else f"{count} records"
-            yield Hold(
-                "correction.perhaps_made",
-                f"{what} of {self.originals.source} may have been corrected before the ledger was restored or lost,"
-                " under references that are no longer known; look for those bills at the API and in the reports of"
-                " earlier corrections, and refuse this file if they are there",
-                self._perhaps_made.shown(),
-            )
+        if self._perhaps_made.count:
+            yield perhaps_made(self._perhaps_made, f"of {self.originals.source}")
         if self._out_of_proportion_count:
             shown = pl.concat(self._out_of_proportion).head(SHOWN_AMOUNTS)
             lines = [

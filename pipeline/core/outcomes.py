@@ -26,6 +26,9 @@ class Outcome(StrEnum):
     NOT_ATTEMPTED = "not_attempted"
 
 
+AT_API = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
+"""Outcomes of records that the API holds."""
+
 REJECTS = frozenset({Outcome.REJECTED, Outcome.CONFLICT, Outcome.REFUSED})
 """Outcomes whose records stand in rejects.csv."""
 

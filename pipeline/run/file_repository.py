@@ -237,7 +237,8 @@ class LedgerFiles(KnownFiles):
         )
         if before is not None and (self.force or met.is_back):
             came_back = not landed.name_parts.get("date")
-            self._files.start_afresh(row.id, at=at, came_back=came_back)
+            changed = feed_changed(landed, before)
+            self._files.start_afresh(row.id, at=at, came_back=came_back, feed_changed=changed)
             Decisions(self.ledger).forget_gate(row.id)
             row = self.row(landed.sha256) or row
         return FileInWork(

@@ -38,7 +38,8 @@ class Loaded:
     requests: RequestCounts = field(default_factory=RequestCounts)
     notes: tuple[str, ...] = ()
     remembering: Remembering | None = None
-    """Reads the report's rows for those who will correct its rejects; None: nothing is remembered."""
+    """Reads the report's rows for those who will correct its rejects. None: what an earlier load has left stays, since
+    rejects of a file that is held or refused cannot be corrected."""
 
 
 class Loading(Protocol):
@@ -101,7 +102,7 @@ class Loader:
             lambda records: sends.outcomes(file_id, records),
             requests,
             notes,
-            Remembering(ledger, file_id, checked),
+            None if checked.holds or checked.refusal else Remembering(ledger, file_id, checked),
         )
 
     def _may_load(self, checked: CheckedFile, file_id: int) -> bool:

@@ -167,7 +167,8 @@ def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
     settings, options, memory = context.settings, context.options, ReadOnlyMemory(Files(ledger))
     balances = balance_files(ledger, settings, options.clock, forced=options.force)
     files = ReadOnlyFiles(ledger, settings, context.reports, balances)
-    gate = _gate(context, files, ReadOnlyDecisions(Decisions(ledger)))
+    held_in_copy = Lineage(ledger, settings.work_dir).held_in_copy()
+    gate = _gate(context, files, ReadOnlyDecisions(Decisions(ledger), held_in_copy))
     return _wired(
         context=context,
         files=files,

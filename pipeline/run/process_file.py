@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.core.api.watermarks import tomorrow
 from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.timestamps import local_time
@@ -20,6 +21,7 @@ from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loading
 from pipeline.run.progress import check_interruptibly
 from pipeline.run.release_gate import GateKeeper, as_reported
+from pipeline.run.reloads import compared_with_earlier_loads
 from pipeline.run.remember_rejects import BY_CHECK
 from pipeline.run.sources import SourceRegistry
 from schemas.results import Summary
@@ -99,25 +101,27 @@ class FileProcessor:
         """The file after every rule, those that only the ledger can tell included. `dated_ahead`: its refusal for
         that.
 
-        A correction is compared with its original; balances that are dated ahead would make every file until then the
-        older one.
+        A correction is compared with its original, a file that is known with what was loaded of it before; balances
+        that are dated ahead would make every file until then the older one.
         """
-        correcting = Correcting.of(self.files.ledger, landed)
+        ledger, settings = self.files.ledger, self.context.settings
+        missed = Lineage(ledger, settings.work_dir).missed(tomorrow(self.files.balances.today))
+        correcting = Correcting.of(ledger, landed)
         refusal = originals = None
         if correcting is not None:
             self.loading.prepare(correcting)
             refusal = correcting.refusal
-            lineage = Lineage(self.files.ledger, self.context.settings.work_dir)
-            originals = None if refusal else correcting.originals(lineage.missed())
+            originals = None if refusal else correcting.originals(missed)
         checked = check_interruptibly(
             landed,
             landed.path.parent,
             self.context.ui,
-            limits=self.context.settings.limits,
+            limits=settings.limits,
             originals=originals,
         )
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
         checked = replace(checked, refusal=checked.refusal or dated_ahead)
+        checked = compared_with_earlier_loads(checked, ledger, self.files.row(landed.sha256), missed)
         counted = {outcome: checked.totals.count(outcome) for outcome in BY_CHECK}
         log.info(
             "checked",

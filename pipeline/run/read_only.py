@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +103,8 @@ class ReadOnlyDecisions:
     """What people decided about held files, without changes: a decision is not taken up, a gate not set."""
 
     decisions: Decisions
+    held_in_copy: frozenset[int] = frozenset()
+    """Files that are held in a copy of the ledger which no run has recognised as one yet."""
 
     def pending(self, sha256: str) -> Decision | None:
         """The decision that a run would take up."""
@@ -117,8 +119,9 @@ class ReadOnlyDecisions:
         return self.decisions.releases(sha256)
 
     def gate(self, file_id: int) -> Gate | None:
-        """How far the file may go."""
-        return self.decisions.gate(file_id)
+        """How far the file may go, as a run would find it."""
+        gate = self.decisions.gate(file_id)
+        return replace(gate, restored=gate.restored or file_id in self.held_in_copy) if gate else None
 
     def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
         """Not remembered."""

@@ -28,6 +28,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/file_rows.py": OF_LEDGER,
     "pipeline/edge/ledger/watermarks.py": (f"{STORIES}/test_balances_over_days.py",),
     "pipeline/edge/ledger/rejected_records.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),
+    "pipeline/edge/ledger/earlier_loads.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/decisions.py": (f"{STORIES}/test_held_files.py",),
     "pipeline/edge/ledger/lineage.py": (
         f"{STORIES}/test_after_an_update.py",

@@ -175,6 +175,19 @@ def test_a_file_that_was_refused_after_the_copy_is_not_sent_when_its_feed_is_new
     assert sorted(merchant.held("bills")) == ["B-2"]
 
 
+def test_a_dry_run_right_after_the_restore_says_what_a_run_will_hold(merchant: Merchant) -> None:
+    path = gated(merchant)
+    merchant.release(NAME)
+    copy = backed_up(merchant)
+    assert merchant.run("--dry-run").exit_status == 0
+    restore(merchant, copy)
+    before = merchant.tree()
+    said = merchant.load(path, "--dry-run")
+    assert (said.exit_status, "file.restored" in said.stderr) == (1, True)
+    assert merchant.tree().items() >= {(name, text) for name, text in before.items() if "reports" not in name}
+    assert "file.restored" in holds(merchant.run())
+
+
 def test_a_release_right_after_the_restore_is_made_again_knowing_of_it(merchant: Merchant) -> None:
     gated(merchant)
     restore(merchant, backed_up(merchant))

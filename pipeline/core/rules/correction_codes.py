@@ -26,8 +26,8 @@ def _of_files() -> Iterator[Rule]:
     )
     yield Rule(
         "correction.perhaps_made",
-        "a correction of records whose reference was wrong, and a ledger that was restored or lost may not know that"
-        " they were corrected before, under another reference",
+        "records whose reference was wrong when they were rejected come again, and a ledger that was restored or lost"
+        " may not know that they were corrected before, under another reference",
         "look for them at the API and in the reports of earlier corrections: billferry refuse the file if they are"
         " there, else release FILE --accept-changes",
     )

@@ -132,14 +132,14 @@ def compared(rows: pl.DataFrame, originals: pl.DataFrame) -> pl.DataFrame:
     free = pl.col("known") & ~pl.col("taken")
     return both.with_columns(
         [
-            (free & ~_is_about(name) & _mangled(name)).fill_null(value=False).alias(f"{name}:mangled")
+            (free & ~is_about(name) & _mangled(name)).fill_null(value=False).alias(f"{name}:mangled")
             for name in COMPARED
             if name.endswith("_reference")
         ]
-    ).with_columns((free & ~_is_about(name) & _differs(name)).alias(f"{name}:changed") for name in COMPARED)
+    ).with_columns((free & ~is_about(name) & _differs(name)).alias(f"{name}:changed") for name in COMPARED)
 
 
-def _is_about(name: str) -> pl.Expr:
+def is_about(name: str) -> pl.Expr:
     """Whether a code of the original record was about this column, so that it may change."""
     text = pl.col("concerned")
     return text.str.contains("*", literal=True) | text.str.contains(f";{name};", literal=True)
@@ -174,7 +174,7 @@ def mangled(both: pl.DataFrame) -> pl.Expr:
 def perhaps_renamed(leaf: str) -> pl.Expr:
     """Whether an earlier correction that the ledger does not know may have another reference than this one: where it
     was right and stays, the API tells whether there was one."""
-    return _is_about(leaf) | _differs(leaf)
+    return is_about(leaf) | _differs(leaf)
 
 
 def references(both: pl.DataFrame, leaf: str) -> Iterator[str]:

@@ -112,6 +112,7 @@ _GOOD = ",".join(_BASE["bill"].values())
 _CORRECTED = "tests/stories/test_corrected_rejects.py"
 _ORIGINALS = "tests/stories/test_corrections_stand_for_originals.py"
 _RESTORED = "tests/stories/test_restored_ledger.py"
+_RELOADED = "tests/stories/test_reload_under_another_feed.py"
 _TRAILER = {
     "control": {"kind": "trailer", "marker": "T", "records": 2, "sums": [{"field": 3, "currency": "ZAR"}]}
 }
@@ -186,6 +187,7 @@ def _held_examples() -> dict[str, Example | Story]:
         "file.unit_suspicious": Story("20 amounts like 24000 where 240.50 was loaded", history),
         "file.limited": Story("load --limit 1 of a file of three", "tests/stories/test_limit.py"),
         "file.restored": Story("held, refused, and then the ledger is restored", _RESTORED),
+        "file.references_changed": Story("loaded as B-2, then reference_replace makes it B_2", _RELOADED),
         "file.refused_by_person": Story("refuse bills.csv --why …", held),
     }
 

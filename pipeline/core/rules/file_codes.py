@@ -175,4 +175,10 @@ def _held_file_rules() -> Iterator[Rule]:
         "held: it was already held in the copy of the ledger that was restored, and may have been refused since",
         "ask who decides, then run billferry release or billferry refuse",
     )
+    yield Rule(
+        "file.references_changed",
+        "held: the feed has changed since records of this file were loaded, and under their new references they would"
+        " be billed again",
+        "put the feed back; billferry release FILE --accept-changes only if none of those bills is at the API",
+    )
     yield Rule("file.refused_by_person", "refused with billferry refuse", "see the reason that was given")

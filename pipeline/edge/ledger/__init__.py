@@ -6,6 +6,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
+- `earlier_loads` references that records had under an earlier feed
 - `decisions` what people decided about held files, and how far files may go
 - `watermarks` in what order balances were set
 - `sends` intents, ids and outcomes; `writes` their changes as few statements
@@ -18,6 +19,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
+from pipeline.edge.ledger.earlier_loads import EarlierLoads
 from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow, Handover
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
@@ -35,6 +37,7 @@ __all__ = [
     "ConfirmedTime",
     "Corrections",
     "Decisions",
+    "EarlierLoads",
     "FileRow",
     "Files",
     "Gate",

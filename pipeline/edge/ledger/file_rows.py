@@ -47,6 +47,8 @@ class FileRow:
     as_of: str | None = None
     landing: int = 0
     came_back: int = 0
+    copied_print: str | None = None
+    """Its feed as the copy of the ledger has it in which it was not finished, and which was restored since."""
 
     @property
     def finished(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.earlier_loads import keep_references
 from pipeline.edge.ledger.file_rows import (
     ALL_DIGITS,
     ENDED_STATES,
@@ -91,7 +92,7 @@ class Files:
             raise sqlite3.DatabaseError("a row just written is not there")
         return row
 
-    def start_afresh(self, file_id: int, *, at: str, came_back: bool) -> None:
+    def start_afresh(self, file_id: int, *, at: str, came_back: bool, feed_changed: bool) -> None:
         """Forget a file's settled outcomes, so that every record is looked at again. Open intents stay.
 
         It lands once more, after all others.
@@ -99,9 +100,11 @@ class Files:
         Args:
             at: the time, RFC 3339.
             came_back: its bytes came again as news, without a new date.
+            feed_changed: its records may get other references now; those that they were loaded under are kept.
         """
         with transaction(self._db):
             settle(self._db, file_id)
+            keep_references(self._db, file_id, feed_changed=feed_changed)
             self._db.execute(
                 "DELETE FROM outcomes WHERE file_id = ?1 AND record NOT IN"
                 " (SELECT record FROM intents WHERE file_id = ?1)",
@@ -252,8 +255,9 @@ class Files:
         """
         with transaction(self._db):
             self._db.execute(
-                "UPDATE files SET state = ?, finished_at = ?, summary = ? WHERE id = ?",
-                (state, at, summary, file_id),
+                "UPDATE files SET state = ?1, finished_at = ?2, summary = ?3,"
+                " copied_print = CASE WHEN ?5 THEN NULL ELSE copied_print END WHERE id = ?4",
+                (state, at, summary, file_id, state in FINISHED_STATES),
             )
             if state in ENDED_STATES:
                 Corrections(self._db).release_claims(file_id)

@@ -20,6 +20,7 @@ from pipeline.core.api.watermarks import Doubts
 from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.disk import replaced_file
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.file_rows import OPEN_STATES
 
 NAME = "lineage.json"
 """Below work_dir, beside the ledger."""
@@ -34,6 +35,9 @@ class LedgerOrigin(StrEnum):
     """A new one, and another one worked here before."""
     BEHIND = "behind"
     """A copy of how one once was, or one from elsewhere."""
+
+
+_MAY_BE_BEHIND = {LedgerOrigin.LOST, LedgerOrigin.BEHIND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,11 @@ class Lineage:
         with transaction(self._db):
             if origin in {LedgerOrigin.NEW, LedgerOrigin.LOST}:
                 self._db.execute("UPDATE lineage SET begins_after = ?", (tomorrow,))
-            if origin in {LedgerOrigin.LOST, LedgerOrigin.BEHIND}:
+            if origin in _MAY_BE_BEHIND:
+                missed = self._missed_by_now(tomorrow)
                 self._db.execute(
-                    "UPDATE lineage SET doubted_until = ?, files_doubted_until = ?,"
-                    " last_file = (SELECT coalesce(max(id), 0) FROM files)",
-                    (newest or tomorrow, max(mark.newest_name if mark else "", tomorrow)),
+                    "UPDATE lineage SET doubted_until = ?, files_doubted_until = ?, last_file = ?",
+                    (newest or tomorrow, missed.dated_until, missed.last_file),
                 )
             if origin is LedgerOrigin.BEHIND:
                 # What it set itself, while it was new, is doubted by the day it has missed alone.
@@ -103,6 +107,11 @@ class Lineage:
                 )
                 self._db.execute("UPDATE entities SET sure = 0 WHERE watermark IS NOT NULL")
                 self._db.execute("UPDATE intents SET sure = 0 WHERE watermark IS NOT NULL")
+                marks = ",".join("?" * len(OPEN_STATES))
+                self._db.execute(
+                    f"UPDATE files SET copied_print = coalesce(copied_print, feed_print) WHERE state IN ({marks})",  # noqa: S608
+                    OPEN_STATES,
+                )
                 self._db.execute(
                     "UPDATE gates SET restored = 1 WHERE file_id IN (SELECT id FROM files WHERE state = 'held')"
                 )
@@ -143,10 +152,24 @@ class Lineage:
         row = self._row()
         return Doubts(row.begins_after or "", row.doubted_until)
 
-    def missed(self) -> Missed:
-        """Of which files it may not know all corrections."""
+    def missed(self, tomorrow: str) -> Missed:
+        """Of which files it may not know all corrections, also before it is recognised: that is for `tomorrow`."""
+        if self.look() in _MAY_BE_BEHIND:
+            return self._missed_by_now(tomorrow)
         row = self._row()
         return Missed(row.last_file, row.files_doubted_until)
+
+    def held_in_copy(self) -> frozenset[int]:
+        """Files that are held, as long as no run has recognised this ledger as a copy; then their gates tell it."""
+        if self.look() is not LedgerOrigin.BEHIND:
+            return frozenset()
+        return frozenset(row[0] for row in self._db.execute("SELECT id FROM files WHERE state = 'held'"))
+
+    def _missed_by_now(self, tomorrow: str) -> Missed:
+        """What a ledger that knew more may have done until now."""
+        mark = self._mark()
+        last_file = self._db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()[0]
+        return Missed(last_file, max(mark.newest_name if mark else "", tomorrow), is_unrecognised=True)
 
     def _row(self) -> _Row:
         return _Row(*self._db.execute(f"SELECT {', '.join(_Row._fields)} FROM lineage").fetchone())  # noqa: S608

@@ -248,5 +248,19 @@ MIGRATIONS: tuple[str, ...] = (
     -- Whether the file was held when the ledger was copied: a decision about it may have been missed.
     ALTER TABLE gates ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- References that records of a file were loaded under before it started afresh, kept once its feed has changed:
+    -- under another one they would be billed again.
+    CREATE TABLE loaded_as (
+        file_id INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        PRIMARY KEY (file_id, record, reference)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX loaded_as_by_reference ON loaded_as (file_id, reference);
+
+    -- The feed of a file that was not finished in the copy of the ledger that was restored; null once it is.
+    ALTER TABLE files ADD COLUMN copied_print TEXT;
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.core.api.requests import Kind
-from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
 from pipeline.core.rules.correction_limits import COMPARED, LOADED, ORIGINALS, TAKEN
 from pipeline.core.rules.cross_record_rules import UNIQUENESS, Uniqueness
 from pipeline.core.rules.plausibility import MOST_COMPARED
@@ -25,8 +25,6 @@ from schemas.feed import Model
 
 CHUNK_RECORDS = 100_000
 """Rows that are read at once."""
-_HELD = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
-"""Outcomes of records that the API holds."""
 _RELEASED = (Outcome.CONFLICT, Outcome.REFUSED)
 """Outcomes of corrections that the API did not take: their originals may be corrected again."""
 
@@ -185,13 +183,13 @@ def settle(connection: sqlite3.Connection, file_id: int) -> None:
     connection.execute(
         "UPDATE corrected SET settled = 1 WHERE by_file = ?1 AND NOT settled AND by_record IN"
         " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome IN (?2, ?3, ?4))",
-        (file_id, *_HELD),
+        (file_id, *AT_API),
     )
 
 
 def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
     """The outcome of a record whose original was claimed before, by the row `taken`."""
-    is_held = bool(taken["settled"]) or taken["outcome"] in _HELD
+    is_held = bool(taken["settled"]) or taken["outcome"] in AT_API
     where = f"record {taken['by_record']} of {taken['name']}"
     if is_held and taken["content"] == content:
         return RecordOutcome(
