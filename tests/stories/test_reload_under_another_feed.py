@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.stories.balance_files import backed_up, restore
-from tests.stories.files import TODAY
 from tests.stories.merchant import Merchant, Said
 from tests.stories.test_restored_ledger import BAD_EMAIL, BAD_REFERENCE, HEADER, corrected, holds, original
 
@@ -141,9 +140,8 @@ def test_a_record_whose_reference_was_right_is_found_at_the_api(merchant: Mercha
 def test_a_file_that_was_not_finished_in_the_copy_is_not_resumed_under_another_feed(
     merchant: Merchant,
 ) -> None:
-    path = merchant.write(
-        f"x_bills_{TODAY}.csv", original(merchant, BAD_REFERENCE).read_bytes(), merchant.drop
-    )
+    path = original(merchant, BAD_REFERENCE)
+    merchant.write(path.name, path.read_bytes(), merchant.drop)
     read_as(merchant, reference_replace={" ": "-"})
     merchant.api.stop()
     assert merchant.run().state == "unfinished"
