@@ -18,7 +18,8 @@ from docs.tables import table
 from pipeline import errors
 from pipeline.core.mapping.layout import CANONICAL, METADATA, REQUIRED
 from pipeline.core.rules.catalogue import RULES
-from pipeline.core.rules.examples import EXAMPLES, Story
+from pipeline.core.rules.examples import EXAMPLES
+from pipeline.core.rules.stories import Story
 from pipeline.monitoring.metrics import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from schemas.control import Control, Expect
 from schemas.shape import Shape
@@ -198,16 +198,22 @@ class HeaderPlace(Shape):
         return self
 
 
+def _listed(texts: object) -> object:
+    """One text is short for a list of it."""
+    return [texts] if isinstance(texts, str) else texts
+
+
+OneOrMore = Annotated[list[str], Field(min_length=1), BeforeValidator(_listed)]
+"""A text, or a list of texts."""
+
+
 class NoRecords(Shape):
     """Lines at the beginning or the end of a file that are not records."""
 
-    starts_with: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    starts_with: Annotated[
+        list[Annotated[str, Field(min_length=1)]], Field(min_length=1), BeforeValidator(_listed)
+    ]
     """How such lines begin: a text, or a list of texts."""
-
-    @field_validator("starts_with", mode="before")
-    @classmethod
-    def _one_is_short(cls, texts: object) -> object:
-        return [texts] if isinstance(texts, str) else texts
 
 
 class Feed(Shape):
@@ -241,6 +247,20 @@ class Feed(Shape):
     """Whether records with the same bill reference are lines of one bill. `sum` (short for `{sum: true}`) sends one
     bill for the sum of their amounts; all other mapped columns must be equal. Absent: such records contradict each
     other.
+    """
+    where: dict[str, OneOrMore] = {}
+    """The file's own column → the values of the records to load: `{status: [open, overdue]}`. All other records are
+    `skipped`: counted in every total, and never sent. Values are compared whole, upper and lower case included, without
+    the spaces around them; `""` is an empty one. Of several columns, each must have one of its values.
+    """
+    where_not: dict[str, OneOrMore] = {}
+    """The file's own column → the values of records that are `skipped`. Of several columns, one such value is enough.
+    """
+    nothing_due: Literal["reject", "skip"] = "reject"
+    """Whether bills with an amount of 0 are rejected or `skipped`. With `line_items`, that is the sum of a bill."""
+    bad_details: Literal["reject", "leave_out"] = "reject"
+    """Whether an e-mail address, phone number, name or metadata value that the API would not accept rejects its record,
+    or is left out; a note counts those left out by each rule. All of these are optional.
     """
     checks: dict[str, list[Check]] = {}
     """The file's own column → the check for its values. `sa_id`: a South African identity number with a date of birth

@@ -65,6 +65,7 @@ class Breakdown(Shape):
     updated: int = 0
     unchanged: int = 0
     duplicate: int = 0
+    skipped: int = 0
     rejected: int = 0
     conflict: int = 0
     refused: int = 0

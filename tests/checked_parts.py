@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.rules.evaluate import FINDINGS, RuleResults
+from pipeline.core.rules.left_out import LeftOut
 from pipeline.edge.reader.checked_parts import Parts
 
 
@@ -18,4 +19,4 @@ def write_parts(folder: Path, records: pl.DataFrame, part_records: int) -> None:
     for part in said.iter_slices(part_records):
         findings = part.filter(pl.col("verdict") != "accepted").select(*FINDINGS)
         values = part.drop("verdict", "codes", "message", "duplicate_of", *({"line"} & set(missing)))
-        parts.write(parts.reserve(), RuleResults(values, findings))
+        parts.write(parts.reserve(), RuleResults(values, findings, LeftOut()))

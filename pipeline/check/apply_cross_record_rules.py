@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
@@ -16,7 +17,8 @@ from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import cross_record_rules, line_items
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness
-from pipeline.edge.reader.checked_parts import Parts, accepted, findings_of, scan_parts
+from pipeline.core.rules.left_out import leaves_out_records
+from pipeline.edge.reader.checked_parts import Parts, accepted, considered, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
 
 
@@ -42,24 +44,28 @@ class CrossRecordRules:
         columns.
         """
         model, paths = self.layout.feed.model, self.parts.paths()
-        one_by_one, found = [scan_parts(path) for path in paths], [cross_record_rules.no_findings()]
+        one_by_one, found = [self._seen(path) for path in paths], [cross_record_rules.no_findings()]
         rules = (
             *cross_record_rules.UNIQUENESS[model],
             *cross_record_rules.collisions(self.layout.derived_references()),
         )
         for rule in (rule for rule in rules if not rule.repeats):
             candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
-            found += cross_record_rules.contradictions(scan_parts(*paths), rule, candidates, seed=self.seed)
+            found += cross_record_rules.contradictions(self._seen(*paths), rule, candidates, seed=self.seed)
         contradicting = pl.concat(found)
         write_findings(self.parts, contradicting, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
             candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
             count = self._write_repeated(rule.key, candidates)
             if self.layout.feed.line_items is not None:
-                self._bill_lines(candidates, count, identical=self.layout.feed.line_items.identical == "sum")
+                self._bill_lines(candidates, count)
             elif count:
                 self._contradictions_and_duplicates(rule, candidates, contradicting["record"])
             self.parts.forget_repeated()
+
+    def _seen(self, *paths: Path) -> pl.LazyFrame:
+        """Values of the records that are compared: those that the feed leaves out contradict nothing."""
+        return considered(*paths) if leaves_out_records(self.layout) else scan_parts(*paths)
 
     def _write_repeated(self, key: str, candidates: pl.Series) -> int:
         """Put the records whose key has one of the hashes, with a print of all their columns, beside the others; how
@@ -74,7 +80,7 @@ class CrossRecordRules:
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
         for number, batch in enumerate(self.file.batches(is_trailer=self.is_trailer)):
             chosen = pl.col(key).hash(self.seed).is_in(candidates.implode())
-            mine = scan_parts(self.parts.paths()[number]).filter(chosen).collect()
+            mine = self._seen(self.parts.paths()[number]).filter(chosen).collect()
             if mine.is_empty():
                 continue
             texts = batch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
@@ -101,22 +107,19 @@ class CrossRecordRules:
         found += cross_record_rules.duplicates(good, rule, candidates, contradicting, seed=self.seed)
         write_findings(self.parts, pl.concat(found), self.layout)
 
-    def _bill_lines(self, candidates: pl.Series, count: int, *, identical: bool) -> None:
-        """Add up the lines of each bill, or reject all of them.
+    def _bill_lines(self, candidates: pl.Series, count: int) -> None:
+        """Add up the lines of each bill, or reject all of them, or leave them out.
 
         `candidates`: hashes of bill references that appear more than once, `count` records in all; bills of one line
-        are compared with the API's range here as well. `identical`: whether lines that are equal in every column are
-        added up.
+        are compared with the API's range here as well.
         """
-        paths = self.parts.paths()
-        found = [line_items.singles_out_of_range(scan_parts(*paths), candidates, seed=self.seed)]
-        following = pl.DataFrame(schema=line_items.LINES)
+        paths, feed = self.parts.paths(), self.layout.feed
+        singles, following = line_items.evaluate_singles(self._seen(*paths), candidates, feed, seed=self.seed)
+        found = [singles]
         if count:
             rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
             repeated = scan_parts(*self.parts.repeated())
-            for wrong, lines in line_items.evaluate_bills(
-                repeated, count, rejected, identical=identical, seed=self.seed
-            ):
+            for wrong, lines in line_items.evaluate_bills(repeated, count, rejected, feed, seed=self.seed):
                 found.append(wrong)
                 following.extend(lines)
         write_findings(self.parts, pl.concat(found), self.layout, following)
@@ -127,7 +130,7 @@ class CrossRecordRules:
         one_by_one = [accepted(path) for path in paths]
         notes = [*cross_record_rules.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
         notes += cross_record_rules.replaced_notes(
-            scan_parts(*paths), derived if feed.reference_replace else ()
+            self._seen(*paths), derived if feed.reference_replace else ()
         )
         if feed.due_before_bill_date == "note":
             notes += cross_record_rules.early_due_notes(accepted(*paths))

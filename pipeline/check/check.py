@@ -14,25 +14,23 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.check.apply_cross_record_rules import CrossRecordRules, write_findings
+from pipeline.check.check_records import RecordChecks
 from pipeline.check.compare_with_original import Review
 from pipeline.core.file_stages import CheckedFile, Hold, LandedFile, Refusal
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.fit_feed import lay_out
 from pipeline.core.mapping.layout import Layout
-from pipeline.core.mapping.normalise import canonical
 from pipeline.core.outcomes import Outcome
-from pipeline.core.prefetch import prefetched
 from pipeline.core.rules import catalogue, cross_record_rules
-from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, hash_sum, is_trailer
+from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, is_trailer
 from pipeline.core.rules.correction_limits import Originals
-from pipeline.core.rules.evaluate import evaluate_rules
+from pipeline.core.rules.left_out import VERDICT
 from pipeline.core.rules.plausibility import refuse_out_of_proportion
 from pipeline.core.totals import Totals
 from pipeline.core.values.amount_spread import Spread, spreads
-from pipeline.edge.reader.checked_parts import Parts, findings_of, scan_parts, sent_amounts, with_verdicts
+from pipeline.edge.reader.checked_parts import Parts, considered, findings_of, sent_amounts, with_verdicts
 from pipeline.edge.reader.corrected_rejects import with_detected_dialect
 from pipeline.edge.reader.open_records import BillFile, Records, open_records
-from pipeline.edge.reader.record_batches import Unread
 from pipeline.errors import FileRefused
 from schemas.results import ControlFacts
 from schemas.settings import Limits
@@ -45,6 +43,7 @@ _OUTCOMES = {
     "accepted": Outcome.NOT_ATTEMPTED,
     "rejected": Outcome.REJECTED,
     "duplicate": Outcome.DUPLICATE,
+    VERDICT: Outcome.SKIPPED,
     "line": Outcome.NOT_ATTEMPTED,
 }
 """Verdict of a check → outcome of the record as long as nothing is sent."""
@@ -95,6 +94,8 @@ class _Check:
     refusal: Refusal | None = None
     trailer: str | None = None
     hashed: int | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Why the feed leaves records out → how many."""
     totals: Totals | None = None
     """Once all records have their verdict; counted at the end else."""
     control: ControlFacts | None = None
@@ -123,6 +124,7 @@ class _Check:
             self._apply_cross_record_rules(self.file.records, layout)
         if self.landed.rejects_of is None:  # part of a file is in no proportion, and has no totals of its own
             self._confirm_totals()
+        self._note_left_out()
         self._refuse_empty()
         if self.landed.rejects_of is None:
             self._refuse_out_of_proportion()
@@ -149,30 +151,11 @@ class _Check:
             ) from refused
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
-        """Read, map, check and write every record, some batches ahead (`prefetched`): parsing and checking are
-        parallel.
-
-        `hashed` is summed here because the column need not be mapped, and is not kept.
-        """
-        unread = Unread()
-        batches = file.batches(progress=progress, is_trailer=self._take_trailer, unread=unread)
-        positions = layout.positions()
-        digits = self._hash_digits(layout)
-
-        def write(numbered: tuple[int, pl.DataFrame]) -> tuple[int, int]:
-            number, batch = numbered
-            fields = file.fields(batch, positions)
-            self.parts.write(number, evaluate_rules(canonical(fields, layout), layout))
-            harmless = fields["damage"].null_count() - batch["damage"].null_count()
-            return hash_sum(fields[f"field_{layout.hash_column}"], digits) if digits else 0, max(0, harmless)
-
-        hashed = controls = 0
-        for its_hash, harmless in prefetched(write, ((self.parts.reserve(), batch) for batch in batches)):
-            hashed, controls = hashed + its_hash, controls + harmless
-        self.hashed = hashed % 10**digits if digits else None
-        self.notes += unread.notes()
-        if controls:
-            self.notes.append(f"control characters in columns that are not read: records: {controls}")
+        """Every record by itself; see `RecordChecks`."""
+        checks = RecordChecks(file, layout, self.parts, self._hash_digits(layout))
+        checks.run(self._take_trailer, progress)
+        self.hashed = checks.hashed
+        self.notes += checks.notes
 
     def _refuse_unattributed_rejects(self, names: Iterable[str]) -> None:
         """A rejects file that does not say where it came from would be taken for a bill file of its own."""
@@ -243,7 +226,10 @@ class _Check:
         expect, paths = self.landed.feed.expect, self.parts.paths()
         if expect is not None:
             refuse_out_of_proportion(
-                scan_parts(*paths) if paths else None, self.parts.records(), expect, self.landed.name
+                considered(*paths) if paths else None,
+                self._records_considered(),
+                expect,
+                self.landed.name,
             )
 
     def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:
@@ -262,15 +248,40 @@ class _Check:
         rules.run()
         self.notes += rules.notes()
 
+    def _note_left_out(self) -> None:
+        """Count the records that the feed leaves out, by reason."""
+        if not self.parts.paths():
+            return
+        skipped = findings_of(*self.parts.paths()).filter(verdict=VERDICT)
+        reasons = skipped.group_by("message").len().sort("message").collect(engine="streaming")
+        self.left_out = dict(reasons.iter_rows())
+        for why, count in self.left_out.items():
+            self.notes.append(f"{count} record{'' if count == 1 else 's'} {why}")
+
+    def _records_considered(self) -> int:
+        """How many records the feed does not leave out."""
+        return self.parts.records() - sum(self.left_out.values())
+
     def _refuse_empty(self) -> None:
-        """Raises FileRefused for a header alone; an export that failed looks just so."""
-        if not self.parts.records() and not self.landed.feed.may_be_empty:
+        """Raises FileRefused for a header alone, since an export that failed looks just so, and for records of which
+        the feed leaves out every one, since a misspelled value looks just so.
+        """
+        if self.landed.feed.may_be_empty or self._records_considered():
+            return
+        if not self.left_out:
             raise FileRefused(
                 name=self.landed.name,
                 rule="file.no_records",
                 problem="it has a header and no records",
                 remedy="export it again, or set feed.may_be_empty if empty files are normal",
             )
+        raise FileRefused(
+            name=self.landed.name,
+            rule="file.all_skipped",
+            problem=f"all of its records are {' or '.join(self.left_out)}",
+            remedy="compare the values in the feed with those in the file, upper and lower case included, or set"
+            " feed.may_be_empty if such files are normal",
+        )
 
     def _refuse_for_rejects(self) -> None:
         """Raises FileRefused where more records are rejected than feed and limits allow."""
@@ -311,11 +322,12 @@ class _Check:
         )
 
     def _unexpected_rejects(self) -> tuple[int, int]:
-        """Rejected records that count against the limits, and all records."""
-        expected = pl.col("codes").list.set_difference(self.landed.feed.expected_codes).list.len() == 0
+        """Rejected records that count against the limits, and all records that the feed does not leave out."""
+        codes = pl.col("codes").list.set_difference(list(catalogue.expected_by(self.landed.feed)))
+        expected = codes.list.len() == 0
         unexpected = (pl.col("verdict") == "rejected") & ~expected
         found = findings_of(*self.parts.paths()).select(unexpected.sum())
-        return int(found.collect(engine="streaming").item()), self.parts.records()
+        return int(found.collect(engine="streaming").item()), self._records_considered()
 
     def result(self) -> CheckedFile:
         """The checked file as far as `run` came; of a refused one totals and codes are those found until then."""

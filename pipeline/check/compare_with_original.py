@@ -19,7 +19,7 @@ from pipeline.core.rules.correction_limits import COMPARED, FACTOR, Originals
 from pipeline.core.rules.missed_corrections import perhaps_made
 from pipeline.core.rules.shown_changes import ShownChanges
 from pipeline.core.values.money import plain
-from pipeline.edge.reader.checked_parts import Parts, scan_parts
+from pipeline.edge.reader.checked_parts import Parts, considered, scan_parts
 from pipeline.errors import FileRefused
 from schemas.feed import Model
 
@@ -72,7 +72,7 @@ class Review:
 
     def _incomplete(self) -> cross_record_rules.RecordFindings:
         """Lines whose bill had others in the original that were rejected with them: half a bill is a wrong bill."""
-        given = scan_parts(*self.parts.paths()).select("record", "line", "reject_record").collect()
+        given = considered(*self.parts.paths()).select("record", "line", "reject_record").collect()
         lacking = self.originals.incomplete(given["reject_record"])
         return given.filter(pl.col("reject_record").is_in(lacking.implode())).select(
             "record", "line", code=pl.lit("line_items.incomplete"), duplicate_of=pl.lit(None, pl.Int64)
@@ -134,7 +134,7 @@ class Review:
         """
         columns = ("record", "line", "reject_record", *COMPARED)
         rows = (
-            scan_parts(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
+            considered(self.parts.paths()[part]).select(columns).filter(pl.col("reject_record").is_not_null())
         )
         values = rows.collect()
         both = correction_limits.compared(values, self.originals.rejected(values["reject_record"]))

@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
+    SKIPPED = "skipped"
     REJECTED = "rejected"
     CONFLICT = "conflict"
     REFUSED = "refused"

@@ -17,6 +17,8 @@ import polars as pl
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import REJECTS, Outcome
 from pipeline.core.prefetch import prefetched
+from pipeline.core.rules.catalogue import expected_by
+from pipeline.core.rules.left_out import VERDICT
 from pipeline.core.totals import UNREADABLE_CURRENCY, Totals, imbalances
 from pipeline.edge.reader.checked_parts import (
     findings_of,
@@ -170,11 +172,11 @@ def write_results(
     Raises:
         UnbalancedReport: a record is lost, doubled or out of order, or the sums do not agree.
     """
-    tally = Tally()
+    tally, expected = Tally(), expected_by(checked.landed.feed)
     file.write(_as_csv(pl.DataFrame(schema=RESULT_COLUMNS), include_header=True))
     for rows, text in prefetched(_with_text, _rows(checked, outcomes, tally)):
         file.write(text)
-        tally.count_rows(rows, checked.landed.feed.expected_codes)
+        tally.count_rows(rows, expected)
         for reader in readers:
             reader(rows)
     assert_balanced(checked, tally)
@@ -191,7 +193,7 @@ def tally_of_check(checked: CheckedFile) -> Tally:
     if parts := parts_of(checked.records):
         tally.count_input(scan_parts(*parts).with_columns(_currency_counted()))
         rejected = findings_of(*parts).filter(verdict="rejected").select(codes=pl.col("codes").list.join(";"))
-        unexpected = ~_all_expected(checked.landed.feed.expected_codes)
+        unexpected = ~_all_expected(expected_by(checked.landed.feed))
         tally.unexpected_rejects = rejected.filter(unexpected).select(pl.len()).collect().item()
     assert_balanced(checked, tally)
     return tally
@@ -313,6 +315,7 @@ def _outcome_of_verdict() -> pl.Expr:
     verdicts = {
         "rejected": Outcome.REJECTED,
         "duplicate": Outcome.DUPLICATE,
+        VERDICT: Outcome.SKIPPED,
         "accepted": Outcome.NOT_ATTEMPTED,
         "line": Outcome.NOT_ATTEMPTED,
     }

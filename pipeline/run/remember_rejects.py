@@ -20,7 +20,7 @@ from pipeline.run.file_repository import FileRepository, feed_changed
 from pipeline.run.progress import check_interruptibly
 from schemas.results import Summary
 
-BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
 """Outcomes of records that nothing was sent for: the check alone tells them."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.check.check import check
 from pipeline.core.file_stages import CheckedFile
 from pipeline.report.rejects import rejects_of_check
+from pipeline.run.validate import _requests
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, land, records
 
@@ -49,3 +50,8 @@ def sent_back(folder: Path, file: CheckedFile, mend: tuple[str, str], **facts: A
     corrected = path.read_bytes().decode(codec).replace(*mend).encode(codec)
     landed = land(folder, corrected, name="back.csv", rejects_of=file.landed.short_name, **(SHORT | facts))
     return check(landed, folder / "again", limits=ANY)
+
+
+def sent_bodies(file: CheckedFile) -> list[dict[str, Any]]:
+    """What would be sent for a file."""
+    return [request["body"] for request in _requests(file, 1_000)]

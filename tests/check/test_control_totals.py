@@ -202,7 +202,7 @@ def test_totals_count_every_record_also_those_that_are_rejected_or_stand_twice(t
     lines = ["C 1,A-1,B-1,ZAR,1.50", "C-2,A-2,B-2,ZAR,2.25", "C-2,A-2,B-2,ZAR,2.25", "C-3,A-3,B-3,ZAR,0.00"]
     file = told(tmp_path, *lines, "T,4,6.00")
     assert rule(file) is None
-    assert codes(file) == [["customer_reference.characters"], [], [], ["amount_due.out_of_range"]]
+    assert codes(file) == [["customer_reference.characters"], [], [], ["amount_due.nothing_due"]]
 
 
 def test_a_trailer_is_no_record_whatever_its_width(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.rules.catalogue import RULES
-from pipeline.core.rules.examples import EXAMPLES, Example, Story
+from pipeline.core.rules.examples import EXAMPLES, Example
+from pipeline.core.rules.stories import Story
 from pipeline.run.progress import Ui
 from pipeline.run.validate import check_files
 from schemas.feed import Feed

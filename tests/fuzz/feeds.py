@@ -196,12 +196,19 @@ def random_header(chance: random.Random) -> dict[str, Any]:
     return {"header": {place: chance.choice([1, 2, 3, [1, 2]]) if place == "row" else list(SOURCES[:2])}}
 
 
+def random_filters(chance: random.Random) -> dict[str, Any]:
+    """Which records are left out; by a column that is there more often than not."""
+    listed = chance.choice([*VALUES, chance.sample(VALUES, 3), ["", "ZAR", "C-1"]])
+    return {chance.choice(["where", "where_not"]): {chance.choice([*SOURCES[:3], "currency"]): listed}}
+
+
 def random_facts(chance: random.Random) -> dict[str, Any]:
     """A feed by every key that it may have; it may well be one that the config refuses."""
     model = chance.choice(MODELS)
     columns = sometimes(chance, {"columns": random_columns(chance, model)}, 0.7)
     parts = PART in str(columns) or chance.random() < 0.2
     of_bills = {
+        "nothing_due": "skip",
         "due_before_bill_date": "note",
         "line_items": chance.choice(["sum", {"sum": True, "identical": "sum"}]),
     }
@@ -227,6 +234,8 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
             "expected_codes": chance.sample(RECORD_CODES, 2),
             "may_be_empty": True,
             "blank_records": "skip",
+            "bad_details": "leave_out",
+            **random_filters(chance),
             "footer": {"starts_with": chance.choice(["T", "Total", ["x", "C"], '"'])},
             "release": chance.choice(["always", "first", "never"]),
             "unusual": "load",

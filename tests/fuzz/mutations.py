@@ -42,6 +42,17 @@ class _Kind:
 _KINDS = (
     _Kind("za_citypower_bills_2026-11-20.csv", BILLS, {"currency": "ZAR"}),
     _Kind("za_citypower_mistakes_bills_2026-11-20.csv", BILLS, {"currency": "ZAR"}),
+    _Kind(
+        "za_citypower_mistakes_bills_2026-11-20.csv",
+        (*BILLS, "currency"),
+        {
+            "currency": "ZAR",
+            "where_not": {"currency": ["USD", "ZAR"]},
+            "nothing_due": "skip",
+            "bad_details": "leave_out",
+            "may_be_empty": True,
+        },
+    ),
     _Kind("za_citypower_branches_2026-11-20.csv", BILLS, {"currency": "ZAR", "delimiter": "|"}),
     _Kind(
         "za_citypower_balances_2026-11-20.csv",

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.check.check import check
 from pipeline.core.file_stages import CheckedFile
+from pipeline.core.outcomes import Outcome
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.json_lines import JsonLinesFile
 from schemas.settings import Limits
@@ -59,6 +60,7 @@ def assert_every_record_is_accounted_for(folder: Path, made: Case) -> None:
     rows = records(file)
     assert [row["line"] for row in rows] == expected
     assert file.totals.total_records == len(expected)
+    assert file.totals.count(Outcome.SKIPPED) == sum(row["verdict"] == "skipped" for row in rows)
     assert_no_byte_is_lost(file)
 
 

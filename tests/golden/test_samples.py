@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from pipeline.core.rules.catalogue import RULES
-from pipeline.core.rules.examples import EXAMPLES, Story
+from pipeline.core.rules.examples import EXAMPLES
+from pipeline.core.rules.stories import Story
 from tests.golden.regenerate import EXPECTED, OFFICES, SAMPLES, expected, load_all, offices, samples
 
 NAMES = [path.name for path in samples()]

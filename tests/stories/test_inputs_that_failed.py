@@ -209,3 +209,22 @@ def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_
     ):
         assert key in said
     assert "89,90" not in said
+
+
+@case("credit_note")
+def test_a_credit_note_and_a_paid_bill_are_called_so_and_can_be_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validated("cn.csv", capsys, 1)["codes"] == {
+        "amount_due.credit_note": 1,
+        "amount_due.nothing_due": 1,
+    }
+    assert run_command(["validate", "cn.csv", "--config", "config.yaml"]) == 1
+    told = capsys.readouterr().err
+    assert "a credit note: the amount is negative" in told
+    assert "leave credit notes out by a column that marks them (feed.where_not)" in told
+    assert "nothing is due: the amount is 0" in told
+    assert "feed.nothing_due: skip" in told
+    changed(folder, nothing_due="skip", where_not={"b": ["CN1"]}, may_be_empty=True)
+    left_out = validated("cn.csv", capsys, 0)
+    assert (left_out["records"]["skipped"], left_out["amounts_minor"]["USD"]["skipped"]) == (2, -5_000)

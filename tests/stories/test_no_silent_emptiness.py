@@ -34,7 +34,7 @@ def test_the_few_good_records_of_a_wrong_feed_are_not_loaded(merchant: Merchant)
     )
     assert (said.exit_status, said.state, said.requests.total()) == (1, "refused", 0)
     assert said.file["refusal"]["code"] == "file.too_many_rejects"
-    assert said.outcomes() == {"rejected": 42, "duplicate": 1, "not_attempted": 6}
+    assert said.outcomes() == {"rejected": 43, "duplicate": 1, "not_attempted": 6}
 
 
 def test_a_correction_is_not_refused_for_its_share_of_rejects(merchant: Merchant) -> None:

@@ -98,10 +98,9 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield f"amount.currency_sign: {sign} is not the feed's currency {feed.currency}"
     if sign and feed.amount.negative == "cr" and sign.endswith(("CR", "DR")):
         yield f"amount.currency_sign: {sign} cannot be told from the CR and DR of amount.negative"
-    if feed.due_before_bill_date == "note" and feed.model != "bill":
-        yield f"due_before_bill_date: records of model {feed.model} have no due date"
-    if feed.line_items is not None and feed.model != "bill":
-        yield f"line_items: records of model {feed.model} are balances, which have no lines"
+    if feed.model != "bill":
+        yield from _of_bills_alone(feed)
+    yield from _filter_contradictions(feed)
     yield from _header_contradictions(feed)
     for column, checks in feed.checks.items():
         if not checks:
@@ -118,6 +117,30 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield "control.marker: it holds the delimiter, a quote or a line break"
     if control.marker and control.marker != control.marker.strip():
         yield "control.marker: it begins or ends with a space"
+
+
+def _of_bills_alone(feed: Feed) -> Iterator[str]:
+    """Keys that mean nothing, or the wrong thing, in a feed of balances."""
+    if feed.due_before_bill_date == "note":
+        yield f"due_before_bill_date: records of model {feed.model} have no due date"
+    if feed.line_items is not None:
+        yield f"line_items: records of model {feed.model} are balances, which have no lines"
+    if feed.nothing_due == "skip":
+        yield f"nothing_due: records of model {feed.model} are balances, and a balance of 0 clears a debt; leave it out"
+
+
+def _filter_contradictions(feed: Feed) -> Iterator[str]:
+    """Columns without a name, and values that are to be loaded and left out."""
+    for key, columns in (("where", feed.where), ("where_not", feed.where_not)):
+        if any(not column.strip() for column in columns):
+            yield f"{key}: a column has no name"
+    for column, values in feed.where.items():
+        both = {value.strip() for value in values} & {
+            value.strip() for value in feed.where_not.get(column, ())
+        }
+        if both:
+            shown = ", ".join(value or "(empty)" for value in sorted(both))
+            yield f"where_not: {column} has values that where has as well: {shown}"
 
 
 def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
 from pipeline.core.mapping.header_names import names_in_use
@@ -17,13 +18,14 @@ from pipeline.core.mapping.layout import (
     Layout,
     Source,
     TwoColumns,
+    ValueFilter,
     is_canonical,
     nearest_hint,
     positions_of,
 )
 from pipeline.core.names import printable
 from pipeline.errors import FileRefused
-from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, SignedValue, columns_of
+from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, SignedValue
 
 
 def lay_out(
@@ -63,6 +65,7 @@ def lay_out(
         rejects_of=rejects_of,
         rejects=rejects,
         checks=checks,
+        filters=tuple(fitting.filters()),
         hash_column=fitting.position(hashed.column, "control.hash_total") if hashed else None,
         notes=tuple(notes),
     )
@@ -97,18 +100,12 @@ def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None
 
 def _known_names(feed: Feed) -> set[str]:
     """Names that may appear in a message: canonical ones, ours in rejects files, and those that the feed names."""
-    return {*CANONICAL[feed.model], *REJECT_COLUMNS, *(feed.columns or {}), *_stated_sources(feed)}
+    return {*CANONICAL[feed.model], *REJECT_COLUMNS, *(feed.columns or {}), *names_in_use(feed)}
 
 
 def _plain(name: str) -> str:
     """A name without what is often written in another way: capitals, spaces, signs."""
     return "".join(filter(str.isalnum, name.casefold()))
-
-
-def _stated_sources(feed: Feed) -> Iterator[str]:
-    """Source columns and templates that the feed names."""
-    for source in (feed.columns or {}).values():
-        yield from columns_of(source)
 
 
 class _Missing(Exception):
@@ -159,10 +156,10 @@ class _Fitting:
         return sources, notes
 
     def _read_otherwise(self) -> set[str]:
-        """Columns that are checked or summed up, though nothing maps them."""
+        """Columns that are checked, filtered by or summed up, though nothing maps them."""
         control = self.feed.control
         summed = {control.hash_total.column} if control and control.hash_total else set()
-        return {*self.feed.checks, *summed}
+        return {*self.feed.checks, *self.feed.where, *self.feed.where_not, *summed}
 
     def _refuse_if_required(self, column: str, source: str) -> None:
         """Raises FileRefused where `column` is required; `source` is the column of the file that was looked for."""
@@ -191,6 +188,17 @@ class _Fitting:
             for check in checks:
                 found[check] = (*found.get(check, ()), self.position(name, "checks"))
         return found, tuple(self.feed.checks)
+
+    def filters(self) -> Iterator[ValueFilter]:
+        """What the feed asks of columns for leaving records out. Raises FileRefused for a column that is not there."""
+        asked: tuple[tuple[Literal["where", "where_not"], Mapping[str, list[str]]], ...] = (
+            ("where", self.feed.where),
+            ("where_not", self.feed.where_not),
+        )
+        for key, columns in asked:
+            for name, values in columns.items():
+                stripped = tuple(dict.fromkeys(value.strip() for value in values))
+                yield ValueFilter(key, printable(name), self.position(name, key), stripped)
 
     def position(self, name: str, key: str) -> int:
         """Where a column stands that a key of the feed names; FileRefused when it is not there."""

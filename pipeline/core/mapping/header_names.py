@@ -9,7 +9,8 @@ from schemas.feed import Feed, columns_of
 
 
 def names_in_use(feed: Feed) -> set[str]:
-    """Names of a file's own columns that the feed reads: mapped, in templates, checked or summed up; without
+    """Names of a file's own columns that the feed reads: mapped, in templates, checked, filtered by or summed up;
+    without
     `columns`, the canonical ones.
     """
     stated = [text for source in (feed.columns or {}).values() for text in columns_of(source)]
@@ -17,7 +18,7 @@ def names_in_use(feed: Feed) -> set[str]:
     control = feed.control
     summed = [control.hash_total.column] if control and control.hash_total else []
     canonical = CANONICAL[feed.model] if feed.columns is None else ()
-    return {*stated, *parts, *feed.checks, *summed, *canonical}
+    return {*stated, *parts, *feed.checks, *feed.where, *feed.where_not, *summed, *canonical}
 
 
 def likely_header(

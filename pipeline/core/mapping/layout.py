@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from schemas.feed import Check, Feed, Model, SignedValue
 
@@ -94,6 +95,19 @@ class TwoColumns:
     signs: SignedValue | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ValueFilter:
+    """Values of one source column that say which records a feed leaves out."""
+
+    key: Literal["where", "where_not"]
+    """The key of the feed: `where` lists values to load, `where_not` values to leave out."""
+    column: str
+    """The file's own name, for messages."""
+    position: int
+    values: tuple[str, ...]
+    """Without spaces around them; `""` is an empty one."""
+
+
 Source = Field | ConstantText | FirstOf | Joined | TwoColumns
 
 
@@ -114,6 +128,8 @@ class Layout:
     """Our own columns in a rejects file → their positions."""
     checks: Mapping[Check, tuple[int, ...]] = field(default_factory=dict)
     """Check that the feed asks for → positions of the columns that must pass it."""
+    filters: tuple[ValueFilter, ...] = ()
+    """What `feed.where` and `feed.where_not` ask of the file's columns."""
     hash_column: int | None = None
     """Position of the column whose digits are summed for the file's control totals."""
     notes: tuple[str, ...] = field(default=())
@@ -124,14 +140,20 @@ class Layout:
         return tuple(name.removeprefix(prefix) for name in self.sources if name.startswith(prefix))
 
     def positions(self) -> set[int]:
-        """Positions of the source columns that are read at all: mapped, checked, summed, or ours in a rejects file.
+        """Positions of the source columns that are read at all: mapped, checked, filtered by, summed, or ours in a
+        rejects file.
 
         All others are never turned into text, which is what makes wide files cheap.
         """
         used = {position for source in self.sources.values() for position in positions_of(source)}
-        used |= {position for positions in self.checks.values() for position in positions}
+        used |= self.own_positions()
         ours = {self.rejects[name] for name in ("reject_source", "reject_record") if name in self.rejects}
         return used | ours | ({self.hash_column} if self.hash_column is not None else set())
+
+    def own_positions(self) -> set[int]:
+        """Positions of the source columns whose own text is looked at: checked, or filtered by."""
+        checked = {position for positions in self.checks.values() for position in positions}
+        return checked | {each.position for each in self.filters}
 
     @property
     def is_correction(self) -> bool:

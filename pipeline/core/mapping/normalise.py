@@ -29,9 +29,9 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
     Returns `PLACE`, every column of `CANONICAL` (String, null where absent or damaged), `<family>.<key>` for each
     metadata key, `stated_<name>` for each of `Layout.derived_references` (as its columns state it, U+001F between
-    them), `<amount>:first` and `<amount>:second` where the amount has two columns, `checked_<position>` for each column
-    of `Layout.checks`, and for a corrected rejects file `reject_source` and `reject_record` (Int64, null where it is no
-    number).
+    them), `<amount>:first` and `<amount>:second` where the amount has two columns, `own_<position>` for each of
+    `Layout.own_positions`, and for a corrected rejects file `reject_source` and `reject_record` (Int64, null where it
+    is no number).
     """
     own = [name for name in fields.columns if name.startswith("field_")]
     stripped = [pl.col(name).str.strip_chars() for name in own]
@@ -41,8 +41,8 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     columns = [_value(name, layout).alias(name) for name in layout.sources]
     columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.derived_references()]
     columns += [each.alias(f"{name}:{part}") for name, part, each in _parts_of_amount(layout)]
-    checked = {position for positions in layout.checks.values() for position in positions}
-    columns += [pl.col(f"field_{position}").alias(f"checked_{position}") for position in sorted(checked)]
+    own_positions = sorted(layout.own_positions())
+    columns += [pl.col(f"field_{position}").alias(f"own_{position}") for position in own_positions]
     absent = [name for name in CANONICAL[layout.feed.model] if name not in layout.sources]
     columns += [pl.lit(None, pl.String).alias(name) for name in absent]
     if layout.is_correction:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pipeline.core.rules.correction_codes import correction_rules
-from pipeline.core.rules.field_rules import FIELD_RULES
+from pipeline.core.rules.field_rules import CREDIT_NOTE, FIELD_RULES, NOTHING_DUE
 from pipeline.core.rules.file_codes import file_rules
 from pipeline.core.rules.rule import Rule
+from schemas.feed import Feed
 
 API_CODE = re.compile(r"api\.[1-5][0-9]{2}\.[a-z0-9_-]+", re.ASCII)
 """A refusal by the Billing API: status, and the end of its problem type."""
@@ -157,6 +158,16 @@ RULES: dict[str, Rule] = {
     for rule in rules
 }
 """Code → rule, in the order of the documentation. `api.<status>.<kind>` codes fit `API_CODE` instead."""
+
+
+_NARROWER = {"amount_due.out_of_range": (CREDIT_NOTE, NOTHING_DUE)}
+"""Code → codes that were part of it once, which a feed that expects it expects as well."""
+
+
+def expected_by(feed: Feed) -> frozenset[str]:
+    """Codes that do not count for the exit status and the limits on rejects, as `feed.expected_codes` says."""
+    narrower = (code for each in feed.expected_codes for code in _NARROWER.get(each, ()))
+    return frozenset((*feed.expected_codes, *narrower))
 
 
 def is_code(code: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.core.rules.left_out import SKIPPED_AS_PAID, VERDICT
 from schemas.feed import Model
 
 HASHES_PER_BUCKET = 2_000_000
@@ -247,17 +248,20 @@ def _with_several(records: pl.LazyFrame, key: str, details: tuple[str, ...]) -> 
 def add_bill_lines(findings: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """`FINDINGS` of a batch, with the lines that follow the first one of their bill (`line_items.LINES`, and `line`).
 
-    They get the verdict `line`, no code, and the first line's number in `duplicate_of`.
+    They get the verdict `line`, no code, and the first line's number in `duplicate_of`. Where nothing is due, a line is
+    left out whatever else was found.
     """
+    left_out = pl.col("line_of").is_null()
     bill_lines = lines.select(
         pl.col("record").cast(pl.Int64),
         "line",
-        verdict=pl.lit("line"),
+        verdict=pl.when(left_out).then(pl.lit(VERDICT)).otherwise(pl.lit("line")),
         codes=pl.lit([], pl.List(pl.String)),
-        message=pl.lit(None, pl.String),
+        message=pl.when(left_out).then(pl.lit(SKIPPED_AS_PAID)),
         duplicate_of=pl.col("line_of").cast(pl.Int64),
     )
-    return pl.concat([findings, bill_lines.select(findings.columns)]).sort("record")
+    others = findings.join(bill_lines.select("record"), on="record", how="anti")
+    return pl.concat([others, bill_lines.select(findings.columns)]).sort("record")
 
 
 def merge_findings(

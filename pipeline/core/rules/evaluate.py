@@ -16,6 +16,14 @@ from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_s
 from pipeline.core.mapping.normalise import metadata_json
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.rules.field_rules import field_rules_of
+from pipeline.core.rules.left_out import (
+    VERDICT,
+    LeftOut,
+    left_out_details,
+    listed_values,
+    why_left_out,
+    without_bad_details,
+)
 from pipeline.core.rules.rule import FieldRule
 from pipeline.core.values import dates, money, phones
 from pipeline.core.values.date_formats import ISO
@@ -59,13 +67,15 @@ FINDINGS: dict[str, pl.DataType] = {
 
 
 class RuleResults(NamedTuple):
-    """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that are damaged or break a rule.
+    """A batch of records: `VALUES` of all of them, and `FINDINGS` of those that are damaged, break a rule or are left
+    out.
 
     A record without findings is accepted, unless a rule across records says otherwise later.
     """
 
     values: pl.DataFrame
     findings: pl.DataFrame
+    left_out: LeftOut
 
 
 def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
@@ -80,7 +90,15 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     """
     records = records.with_columns(_read(records, layout))
     rules = field_rules_of(layout)
+    flags = pl.DataFrame()
+    if layout.feed.bad_details == "leave_out":
+        records, flags = without_bad_details(records, rules, layout)
+        rules = [(rule, broken) for rule, broken in rules if rule.bad_values is None]
     broken = pl.any_horizontal(pl.col("damage").is_not_null(), *(broken for _, broken in rules))
+    why = why_left_out(layout)
+    if why is not None:
+        records = records.with_columns(left_out=why)
+        broken &= pl.col("left_out").is_null()
     stated = [f"stated_{name}" for name in layout.derived_references()]
     stated += ["reject_record"] if layout.is_correction else []
     evaluated = (
@@ -89,9 +107,14 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
         .select(pl.col("broken"), *_values(records, layout), *stated)
         .collect()
     )
-    return RuleResults(
-        evaluated.drop("broken"), _findings(records.filter(evaluated["broken"]), rules, layout)
-    )
+    findings = _findings(records.filter(evaluated["broken"]), rules, layout)
+    sent = ~evaluated["broken"]
+    if why is not None:
+        findings = pl.concat([findings, _left_out(records)]).sort("record")
+        sent &= records["left_out"].is_null()
+    left_out = left_out_details(flags, records["line"], sent)
+    left_out.values = listed_values(records, layout)
+    return RuleResults(evaluated.drop("broken"), findings, left_out)
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
@@ -174,6 +197,18 @@ def _findings(broken: pl.DataFrame, rules: list[tuple[FieldRule, pl.Expr]], layo
         message=_listed(
             {name: _message(code, detail, layout) for name, (code, detail, _) in hit.items()}
         ).list.join("; "),
+        duplicate_of=pl.lit(None, pl.Int64),
+    )
+
+
+def _left_out(records: pl.DataFrame) -> pl.DataFrame:
+    """`FINDINGS` of records that the feed leaves out."""
+    return records.filter(pl.col("left_out").is_not_null()).select(
+        "record",
+        "line",
+        verdict=pl.lit(VERDICT),
+        codes=pl.lit([], pl.List(pl.String)),
+        message="left_out",
         duplicate_of=pl.lit(None, pl.Int64),
     )
 

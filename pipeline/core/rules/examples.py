@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from pipeline.core.rules.stories import STORIES, Story
 from schemas.feed import Model
 
 SHOWN_CHARACTERS = 40
@@ -41,14 +42,6 @@ class Example:
         """Feed and limits in one line, for the documentation."""
         stated = {**self.feed, **({"limits": dict(self.limits)} if self.limits else {})}
         return json.dumps(stated, ensure_ascii=False) if stated else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What happens, and the test that shows it."""
-
-    shows: str
-    test: str
 
 
 _BASE: dict[Model, dict[str, str]] = {
@@ -139,6 +132,7 @@ def _file_examples() -> dict[str, Example | Story]:
             _GOOD, shows="a_bills.csv", name="a_bills.csv", matches=("a_*", "*_bills.csv")
         ),
         "file.no_records": _lines(shows="a header alone"),
+        "file.all_skipped": _one({"currency": "ZAR"}, where={"currency": "USD"}),
         "file.too_many_rejects": _lines(
             "C-1,A-1,INV-1,ZAR,ten", limits={"max_reject_ratio": 0.2}, also=("amount_due.format",)
         ),
@@ -302,7 +296,9 @@ def _amount_examples() -> dict[str, Example | Story]:
             {name: "10.00", "kind": "X"}, model=model, columns=columns | {name: signed}
         )
         found[f"{name}.other_currency"] = _one({name: "USD 10.00"}, model=model, amount=coded)
-    found["amount_due.out_of_range"] = _one({"amount_due": "0.00"})
+    unbilled = {"credit_note": "-5.00", "nothing_due": "0.00"}
+    for problem, text in (unbilled | {"out_of_range": "1000000.00"}).items():
+        found[f"amount_due.{problem}"] = _one({"amount_due": text})
     found["balance.out_of_range"] = _one({"balance": "10000000000000000.00"}, model="account_balance")
     return found
 
@@ -361,29 +357,6 @@ def _cross_record_examples() -> dict[str, Example | Story]:
     }
 
 
-def _stories() -> dict[str, Example | Story]:
-    exists = "tests/stories/test_what_exists_already.py"
-    days = "tests/stories/test_balances_over_days.py"
-    current = "tests/stories/test_current_balances.py"
-    trouble = "tests/stories/test_trouble_with_the_api.py"
-    return {
-        "bill_reference.differs": Story("INV-1 over 10.00 here, over 20.00 there", exists),
-        "bill_reference.voided": Story("INV-1 was voided there", exists),
-        "account_reference.other_customer": Story("A-1 of C-1 here, of C-2 there", exists),
-        "account_reference.currency_differs": Story("ZAR here, USD there", days),
-        "customer_reference.currency_differs": Story("ZAR here, USD there", days),
-        "balance.superseded": Story("yesterday's file after today's", days),
-        "balance.not_ours": Story("a payment after the copy that was restored", current),
-        "file.dated_ahead": Story("balances_2062-11-28.csv", "tests/stories/test_dates_of_balances.py"),
-        "balance.moved": Story("a payment came in between", days),
-        "api.never_connected": Story("the API is down for maintenance", "tests/core/api/test_responses.py"),
-        "api.timed_out": Story("no answer for 30 s", trouble),
-        "api.cut": Story("a restart there", trouble),
-        "api.uncertain": Story("no answer to the look-up either", trouble),
-        "api.echo_differs": Story("another amount in the answer", trouble),
-    }
-
-
 EXAMPLES: dict[str, Example | Story] = {
     **_file_examples(),
     **_content_examples(),
@@ -393,6 +366,6 @@ EXAMPLES: dict[str, Example | Story] = {
     **_amount_examples(),
     **_field_examples(),
     **_cross_record_examples(),
-    **_stories(),
+    **STORIES,
 }
 """Code → its example."""

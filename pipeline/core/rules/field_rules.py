@@ -24,7 +24,7 @@ from pipeline.core.rules.api_limits import (
 )
 from pipeline.core.rules.metadata_rules import metadata_rules, metadata_without_account
 from pipeline.core.rules.named_checks import CHECKS
-from pipeline.core.rules.rule import MANGLED_CELL, Broken, FieldRule
+from pipeline.core.rules.rule import MANGLED_CELL, BadValues, Broken, FieldRule, detail_rule
 from pipeline.core.values import money
 from schemas.feed import Check
 
@@ -36,6 +36,10 @@ _SPREADSHEET = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])$"
+
+CREDIT_NOTE = "amount_due.credit_note"
+NOTHING_DUE = "amount_due.nothing_due"
+"""Codes of amounts that can be read and are below what the API accepts."""
 
 
 def field_rules_of(layout: Layout) -> list[tuple[FieldRule, pl.Expr]]:
@@ -56,11 +60,6 @@ def _stated(column: str, broken: pl.Expr) -> Broken:
 
 def _is_required(column: str, layout: Layout) -> bool:
     return column in REQUIRED[layout.feed.model]
-
-
-def _too_long(column: str, max_characters: int) -> Broken:
-    """More characters (not bytes) than the API takes."""
-    return _stated(column, pl.col(column).str.len_chars() > max_characters)
 
 
 def _reference_rules(field: str) -> Iterator[FieldRule]:
@@ -91,45 +90,51 @@ def _reference_rules(field: str) -> Iterator[FieldRule]:
         f"{field}.too_long",
         f"more than {MAX_REFERENCE_CHARACTERS} characters",
         "use a shorter reference",
-        _too_long(field, MAX_REFERENCE_CHARACTERS),
+        _stated(field, text.str.len_chars() > MAX_REFERENCE_CHARACTERS),
     )
+
+
+def _bad(column: str, broken: pl.Expr) -> BadValues:
+    """Of one optional column, in files that have it."""
+    return lambda layout: {column: broken} if column in layout.sources else {}
 
 
 def _name_rules(field: str) -> Iterator[FieldRule]:
     """Of a name: any text will do, unless a spreadsheet's error or a number cut short is in its place."""
-    yield FieldRule(
+    yield detail_rule(
         f"{field}.too_long",
         f"more than {MAX_NAME_CHARACTERS} characters",
         "shorten it",
-        _too_long(field, MAX_NAME_CHARACTERS),
+        _bad(field, pl.col(field).str.len_chars() > MAX_NAME_CHARACTERS),
     )
-    yield FieldRule(
+    yield detail_rule(
         f"{field}.spreadsheet",
         "damaged by a spreadsheet",
         "correct the cell or empty it",
-        _stated(field, pl.col(field).str.contains(MANGLED_CELL)),
+        _bad(field, pl.col(field).str.contains(MANGLED_CELL)),
     )
 
 
 def _contact_rules() -> Iterator[FieldRule]:
     """Of e-mail address and phone number, both optional."""
-    yield FieldRule(
+    email, phone = pl.col("customer_email"), pl.col("customer_phone")
+    yield detail_rule(
         "customer_email.too_long",
         f"more than {MAX_EMAIL_CHARACTERS} characters",
         "correct or empty it",
-        _too_long("customer_email", MAX_EMAIL_CHARACTERS),
+        _bad("customer_email", email.str.len_chars() > MAX_EMAIL_CHARACTERS),
     )
-    yield FieldRule(
+    yield detail_rule(
         "customer_email.invalid",
         "not a valid e-mail address",
         "correct or empty it",
-        _stated("customer_email", ~pl.col("customer_email").str.contains(_EMAIL)),
+        _bad("customer_email", ~email.str.contains(_EMAIL)),
     )
-    yield FieldRule(
+    yield detail_rule(
         "customer_phone.invalid",
         "not a valid phone number, or a national number that feed.phone_region does not cover",
         "write it as +27…, leave it empty, or ask whoever maintains the config to set feed.phone_region",
-        _stated("customer_phone", pl.col("customer_phone").is_not_null() & pl.col("phone_e164").is_null()),
+        _bad("customer_phone", phone.is_not_null() & pl.col("phone_e164").is_null()),
     )
 
 
@@ -193,6 +198,7 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
         "correct it, or have the sign listed in feed.columns",
         lambda layout: sign if isinstance(layout.sources.get(field), TwoColumns) else None,
     )
+    yield from _nothing_to_bill() if field == "amount_due" else ()
     yield FieldRule(
         f"{field}.out_of_range",
         f"not within {allowed}",
@@ -210,9 +216,34 @@ def _out_of_range(column: str, layout: Layout) -> pl.Expr | None:
     low, high = -MAX_BALANCE_MINOR, MAX_BALANCE_MINOR
     # Lines of a bill may be anything: `line_items` compares their sum once it is known.
     if column == "amount_due" and layout.feed.line_items is None:
-        low, high = MIN_AMOUNT_DUE_MINOR, MAX_AMOUNT_DUE_MINOR
+        high = MAX_AMOUNT_DUE_MINOR  # bills of less than 1 have their own codes
     within = pl.col(f"{column}:minor").is_between(low, high)
     return pl.col(f"{column}:too_long") | (~within).fill_null(value=False)
+
+
+def _nothing_to_bill() -> Iterator[FieldRule]:
+    """Amounts that are read well, and that the API takes for no bill. `line_items` compares the sum of a bill."""
+    amount = pl.col("amount_due:minor")
+
+    def of_bills(broken: pl.Expr) -> Broken:
+        is_bill = AMOUNT["bill"]
+        return lambda layout: (
+            broken if AMOUNT[layout.feed.model] == is_bill and layout.feed.line_items is None else None
+        )
+
+    yield FieldRule(
+        CREDIT_NOTE,
+        "a credit note: the amount is negative, and the API accepts bills only",
+        "deduct it from a bill, or ask whoever maintains the config to leave credit notes out by a column that marks"
+        " them (feed.where_not)",
+        of_bills(amount < 0),
+    )
+    yield FieldRule(
+        NOTHING_DUE,
+        "nothing is due: the amount is 0",
+        "remove it, or ask whoever maintains the config to leave such records out (feed.nothing_due: skip)",
+        of_bills(amount == 0),
+    )
 
 
 def _date_rules(field: str) -> Iterator[FieldRule]:
@@ -259,7 +290,7 @@ def _check_rule(check: Check, meaning: str) -> FieldRule:
     """A check that a feed asks for by name (`feed.checks`); absent values pass."""
 
     def broken(layout: Layout) -> pl.Expr | None:
-        texts = [pl.col(f"checked_{position}") for position in layout.checks.get(check, ())]
+        texts = [pl.col(f"own_{position}") for position in layout.checks.get(check, ())]
         return (
             pl.any_horizontal(text.is_not_null() & ~CHECKS[check](text) for text in texts) if texts else None
         )

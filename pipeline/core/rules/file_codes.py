@@ -103,6 +103,11 @@ def _unfit_file_rules() -> Iterator[Rule]:
         "export it again, or set feed.may_be_empty if empty files are normal",
     )
     yield Rule(
+        "file.all_skipped",
+        "the feed leaves out every record of the file",
+        "correct feed.where, or set feed.may_be_empty if such files are normal",
+    )
+    yield Rule(
         "file.too_many_rejects",
         "more rejected records than limits allow",
         "correct the feed or the file; nothing was sent",

@@ -5,7 +5,7 @@ A family's columns are known from the header, so where none of them can break a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from pipeline.core.rules.api_limits import (
     MAX_METADATA_KEYS,
     MAX_METADATA_VALUE_CHARACTERS,
 )
-from pipeline.core.rules.rule import MANGLED_CELL, Broken, FieldRule
+from pipeline.core.rules.rule import MANGLED_CELL, FieldRule, detail_rule
 
 
 def metadata_without_account() -> FieldRule:
@@ -24,30 +24,24 @@ def metadata_without_account() -> FieldRule:
         "account_metadata.without_account",
         "metadata of an account, but no account_reference",
         "fill in account_reference or empty the metadata",
-        _metadata(
-            "account_metadata", lambda names: _any_filled(names) & pl.col("account_reference").is_null()
-        ),
+        _without_account,
     )
 
 
 def metadata_rules(family: str) -> Iterator[FieldRule]:
     """Of one family of metadata."""
     most = MAX_METADATA_VALUE_CHARACTERS
-    yield FieldRule(
+    yield detail_rule(
         f"{family}.value_too_long",
         f"a value of more than {most} characters",
         "shorten it or leave the column out",
-        _metadata(
-            family, lambda names: pl.any_horizontal(pl.col(name).str.len_chars() > most for name in names)
-        ),
+        lambda layout: {name: pl.col(name).str.len_chars() > most for name in _columns(layout, family)},
     )
-    yield FieldRule(
+    yield detail_rule(
         f"{family}.spreadsheet",
         "a value damaged by a spreadsheet",
         "enter it as text, round it, or leave the column out",
-        _metadata(
-            family, lambda names: pl.any_horizontal(pl.col(name).str.contains(MANGLED_CELL) for name in names)
-        ),
+        lambda layout: {name: pl.col(name).str.contains(MANGLED_CELL) for name in _columns(layout, family)},
     )
     yield FieldRule(
         f"{family}.too_many",
@@ -55,7 +49,7 @@ def metadata_rules(family: str) -> Iterator[FieldRule]:
         "ask whoever maintains the config to map fewer columns to metadata",
         lambda layout: _too_many_keys(layout, family),
     )
-    yield FieldRule(
+    yield detail_rule(
         f"{family}.key",
         f"a key that is empty or longer than {MAX_METADATA_KEY_CHARACTERS} characters",
         "ask whoever maintains the config to map the column under a shorter key",
@@ -80,22 +74,26 @@ def _too_many_keys(layout: Layout, family: str) -> pl.Expr | None:
     return count > MAX_METADATA_KEYS
 
 
-def _unfit_keys(layout: Layout, family: str) -> pl.Expr | None:
+def _unfit_keys(layout: Layout, family: str) -> dict[str, pl.Expr]:
     """A filled key that the API would refuse. Known from the header, but an empty column harms nobody."""
+    lengths = {name: len(name) - len(f"{family}.") for name in _columns(layout, family)}
+    return {
+        name: pl.col(name).is_not_null()
+        for name, length in lengths.items()
+        if not 0 < length <= MAX_METADATA_KEY_CHARACTERS
+    }
+
+
+def _columns(layout: Layout, family: str) -> list[str]:
+    """The columns of a family; none where the model has no such object."""
     if family not in METADATA[layout.feed.model]:
-        return None
-    keys = [key for key in layout.metadata_keys(family) if not 0 < len(key) <= MAX_METADATA_KEY_CHARACTERS]
-    return _any_filled([f"{family}.{key}" for key in keys]) if keys else None
+        return []
+    return [f"{family}.{key}" for key in layout.metadata_keys(family)]
 
 
-def _metadata(family: str, broken: Callable[[list[str]], pl.Expr]) -> Broken:
-    """`broken`: from the names of a family's columns, of which there is at least one."""
-
-    def of(layout: Layout) -> pl.Expr | None:
-        names = [f"{family}.{key}" for key in layout.metadata_keys(family)]
-        return broken(names) if names and family in METADATA[layout.feed.model] else None
-
-    return of
+def _without_account(layout: Layout) -> pl.Expr | None:
+    names = _columns(layout, "account_metadata")
+    return _any_filled(names) & pl.col("account_reference").is_null() if names else None
 
 
 def _any_filled(names: list[str]) -> pl.Expr:

@@ -24,8 +24,8 @@ from schemas.feed import Unit
 def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: Expect, name: str) -> None:
     """Compare a file with what its feed expects (`feed.expect`).
 
-    `parts`: as `CheckedFile.records`, or None where there are none. `records`: how many the file has. `name`: for
-    messages.
+    `parts`: as `CheckedFile.records`, without those that the feed leaves out, or None where there are none. `records`:
+    how many they are. `name`: for messages.
 
     Raises:
         FileRefused: `file.unexpected_records` or `file.unexpected_amounts`.

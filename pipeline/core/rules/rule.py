@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,6 +12,9 @@ from pipeline.core.mapping.layout import Layout
 Broken = Callable[[Layout], pl.Expr | None]
 """From a file's layout, a Boolean expression that is true for records that break a rule; null counts as false. None
 where no record of such a file can break it, for instance because its model lacks the column."""
+
+BadValues = Callable[[Layout], Mapping[str, pl.Expr]]
+"""From a file's layout, canonical column → a Boolean expression that is true where its value breaks a rule."""
 
 MANGLED_CELL = r"^-?[0-9]\.[0-9]+E[+-][0-9]{2,}$|^#(?:#+|N/A|[A-Z0-9/]+[!?])$"
 """What our own reading of a workbook writes for damaged cells. Elsewhere it says that a spreadsheet was there too."""
@@ -36,3 +39,16 @@ class FieldRule(Rule):
     broken: Broken
     detail: str | None = None
     """Column (String) that adds to the message what is known of one record; null where that is nothing."""
+    bad_values: BadValues | None = None
+    """For a rule over optional details: which values of a record break it, so that `feed.bad_details` may leave those
+    out."""
+
+
+def detail_rule(code: str, meaning: str, remedy: str, bad_values: BadValues) -> FieldRule:
+    """A rule over values that no record needs; one such value is enough to break it."""
+
+    def broken(layout: Layout) -> pl.Expr | None:
+        found = bad_values(layout)
+        return pl.any_horizontal(found.values()) if found else None
+
+    return FieldRule(code, meaning, remedy, broken, bad_values=bad_values)

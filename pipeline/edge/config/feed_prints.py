@@ -19,6 +19,10 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "header_record": True,
     "footer": True,
     "blank_records": True,
+    "where": True,
+    "where_not": True,
+    "nothing_due": True,
+    "bad_details": True,
     "amount": {"extra_zeros"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.rules.evaluate import FINDINGS, RuleResults
+from pipeline.core.rules.left_out import VERDICT
 from pipeline.edge.disk import private_folder, remove, replaced_file, staged_name
 from pipeline.errors import DiskFull
 
@@ -60,6 +61,14 @@ def with_reject_numbers(records: pl.LazyFrame) -> pl.LazyFrame:
     return records.with_columns(reject_record="record")
 
 
+def considered(*parts: Path) -> pl.LazyFrame:
+    """Values of all records but those that the feed leaves out; with `count_skipped` 0, simply all of them."""
+    if not count_skipped(*parts):
+        return scan_parts(*parts)
+    left_out = findings_of(*parts).filter(verdict=VERDICT).select("record")
+    return scan_parts(*parts).join(left_out, on="record", how="anti", maintain_order="left")
+
+
 def accepted(*parts: Path) -> pl.LazyFrame:
     """Values of the records that are to be sent, without those that only add a line to another one."""
     return scan_parts(*parts).join(findings_of(*parts).select("record"), on="record", how="anti")
@@ -94,8 +103,17 @@ def sent_amounts(*parts: Path) -> pl.LazyFrame:
 
 def count_lines(*parts: Path) -> int:
     """How many records are only lines that are added to another one."""
-    lines = findings_of(*parts).filter(verdict="line").select(pl.len())
-    return int(lines.collect(engine="streaming").item())
+    return _count(parts, "line")
+
+
+def count_skipped(*parts: Path) -> int:
+    """How many records the feed leaves out."""
+    return _count(parts, VERDICT)
+
+
+def _count(parts: tuple[Path, ...], verdict: str) -> int:
+    found = findings_of(*parts).filter(verdict=verdict).select(pl.len())
+    return int(found.collect(engine="streaming").item())
 
 
 class Parts:

@@ -15,6 +15,7 @@ import polars as pl
 from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from pipeline.core.mapping.header_names import names_in_use
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
@@ -58,6 +59,8 @@ class JsonLinesFile:
     body: RecordBatches
     decoder: json.JSONDecoder
     """Keeps numbers as text, in the notation of the feed."""
+    flags: frozenset[str]
+    """Keys whose true and false are read as these words: the feed filters by them, and maps them to nothing."""
     names: tuple[str, ...]
     """Keys of all objects, in the order in which they first appear; ours in rejects come last."""
 
@@ -90,7 +93,7 @@ class JsonLinesFile:
             row, found = empty_row, damage
             if damage is None:
                 try:
-                    row = _row(_object(text, self.decoder), keys, len(wanted))
+                    row = _row(_object(text, self.decoder), keys, self.flags, len(wanted))
                 except Damaged as damaged:
                     found = damaged.damage
             rows.append(row)
@@ -103,20 +106,24 @@ class JsonLinesFile:
         return _without_controls(placed.hstack(fields), names)
 
 
-def _row(pairs: _Pairs, keys: dict[str, int], width: int) -> list[str | None]:
+def _row(pairs: _Pairs, keys: dict[str, int], flags: frozenset[str], width: int) -> list[str | None]:
     """The values of one object, `None` where it has none. Raises Damaged for a list, an object or true/false.
 
     Args:
         keys: key → place in the row.
+        flags: as in `JsonLinesFile`.
     """
     row: list[str | None] = [None] * width
     for key, value in pairs:
         number = keys.get(key.strip())
         if number is None or value is None:
             continue
-        if not isinstance(value, str):
+        if isinstance(value, bool) and key.strip() in flags:
+            row[number] = "true" if value else "false"
+        elif not isinstance(value, str):
             raise Damaged(_VALUE_TYPE)
-        row[number] = value
+        else:
+            row[number] = value
     return row
 
 
@@ -152,7 +159,9 @@ def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonL
         landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
     )
     decoder = _decoder(landed.feed)
-    return JsonLinesFile(body, decoder, _names(body, decoder, landed, limits))
+    mapped = names_in_use(landed.feed.model_copy(update={"where": {}, "where_not": {}}))
+    filtered = {*landed.feed.where, *landed.feed.where_not}
+    return JsonLinesFile(body, decoder, frozenset(filtered - mapped), _names(body, decoder, landed, limits))
 
 
 def _names(
@@ -175,7 +184,11 @@ def _names(
         _refuse(landed, "file.header", "no line of it is a JSON object", remedy)
     own = [name for name in names if name not in REJECT_COLUMNS]
     corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
-    return (*own, *REJECT_COLUMNS) if corrected else tuple(names)
+    if not corrected:
+        return tuple(names)
+    # A key that only others of the original's records have is no reason to refuse these.
+    filtered = (name for name in (*landed.feed.where, *landed.feed.where_not) if name not in names)
+    return (*own, *dict.fromkeys(filtered), *REJECT_COLUMNS)
 
 
 def _decoder(feed: Feed) -> json.JSONDecoder:

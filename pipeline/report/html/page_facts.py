@@ -32,7 +32,7 @@ EARLIER, LATER = "earlier", "later"
 """Where years go that are surely mistakes, so that no file has more than a hundred of them."""
 
 Unit = Literal["day", "month", "year"]
-Group = Literal["loaded", "duplicate", "open", "rejects"]
+Group = Literal["loaded", "duplicate", "skipped", "open", "rejects"]
 _LENGTH = {"day": 10, "month": 7, "year": 4}
 """Characters of YYYY-MM-DD that name a period."""
 _GROUPS: dict[Outcome, Group] = {
@@ -40,6 +40,7 @@ _GROUPS: dict[Outcome, Group] = {
     Outcome.UPDATED: "loaded",
     Outcome.UNCHANGED: "loaded",
     Outcome.DUPLICATE: "duplicate",
+    Outcome.SKIPPED: "skipped",
     **dict.fromkeys(sorted(OPEN), "open"),
     Outcome.REJECTED: "rejects",
     Outcome.CONFLICT: "rejects",

@@ -37,6 +37,7 @@ REFUSED_WITH_FILE = "Refused with the file"
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
     ("duplicate", "Duplicates"),
+    ("skipped", "Left out"),
     ("open", "Open"),
     ("rejects", "Not loaded"),
 )
@@ -157,6 +158,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
         ("total", "In the file", tuple(Outcome)),
         ("loaded", "Loaded", LOADED),
         ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
+        ("skipped", "Left out", (Outcome.SKIPPED,)),
         ("rejects", "Not loaded", tuple(REJECTS)),
         ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
         ("open", "Open", tuple(still_open(summary.state))),
@@ -168,7 +170,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
             for currency, amount in summary.amounts_minor.items()
             if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
         ]
-        if number or not (css == "duplicate" or title == REFUSED_WITH_FILE):
+        if number or not (css in {"duplicate", "skipped"} or title == REFUSED_WITH_FILE):
             yield css if number else "none", title, amounts if number else [], grouped(number)
 
 

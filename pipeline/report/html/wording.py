@@ -19,12 +19,14 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.UPDATED: "existed, and was changed by this file",
     Outcome.UNCHANGED: "existed with the same content",
     Outcome.DUPLICATE: "the same record again in this file; sent once",
+    Outcome.SKIPPED: "left out because the feed says so; never sent",
     Outcome.REJECTED: "broke a rule and was never sent",
     Outcome.CONFLICT: "the API holds it with other content",
     Outcome.REFUSED: "the API refused it for good",
     Outcome.IN_DOUBT: "sent, but no answer said whether it arrived",
     Outcome.NOT_ATTEMPTED: "not sent yet",
 }
+NEVER_SENT = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
 _REFUSED_WITH_FILE = "not sent: the file was refused"
 _TONES: dict[FileState, Tone] = {
     FileState.LOADED: "good",
@@ -32,6 +34,10 @@ _TONES: dict[FileState, Tone] = {
     FileState.VALIDATED: "good",
     FileState.REFUSED: "stop",
 }
+_CORRECT = (
+    "Correct the records in rejects.csv and put it into the incoming or drop folder, with its reject_… columns"
+    " unchanged. See below for what to correct."
+)
 _RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
 _DECIDE = (
     "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send the"
@@ -88,16 +94,15 @@ def verdict(summary: Summary) -> Verdict:
 def _sentences(summary: Summary) -> list[str]:
     found = summary.records
     rejects = count(found, *REJECTS)
-    correct = [_correct(summary)] if rejects else []
     match FileState(summary.state):
         case FileState.REFUSED:
             why = [redact(summary.refusal.message)] if summary.refusal else []
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
-            return [*held, *([f"{RELEASE_FIRST.capitalize()}."] if rejects else []), *correct]
+            return [*held, *([f"{RELEASE_FIRST.capitalize()}.", _CORRECT] if rejects else [])]
         case FileState.UNFINISHED:
-            return [_open(found), _RESUME, *correct]
+            return [_open(found), _RESUME, *([_CORRECT] if rejects else [])]
         case FileState.VALIDATED:
             return [
                 _all(found, "ready to load"),
@@ -110,23 +115,14 @@ def _sentences(summary: Summary) -> list[str]:
             return [_some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"), dry]
         case FileState.LOADED_WITH_REJECTS:
             retry = [_RETRY] if found.refused else []
-            return [_some(found, LOADED, "loaded"), *correct, *retry]
+            return [_some(found, LOADED, "loaded"), _CORRECT, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
 
 
-def _correct(summary: Summary) -> str:
-    """The way out for rejects, by the name that their file has: it is written in the bill file's own format."""
-    name = next((name for name in summary.reports if name.startswith("rejects.")), "the rejects file")
-    return (
-        f"Correct the records in {name} and put it into the incoming or drop folder, with its reject_… columns"
-        " unchanged. See below for what to correct."
-    )
-
-
 def _refused(found: Breakdown) -> str:
     """Whether anything had been sent is what matters now: a file can be refused after some of it was loaded."""
-    sent = found.total - count(found, Outcome.REJECTED, Outcome.DUPLICATE, Outcome.NOT_ATTEMPTED)
+    sent = found.total - count(found, *NEVER_SENT)
     if not sent:
         return "The file was refused. Nothing of it was sent."
     return f"The file was refused. {records(sent).capitalize()} {_is(sent)} sent; nothing more of it will be."
@@ -155,9 +151,15 @@ def _all(found: Breakdown, what: str) -> str:
     """The sentence for a file without rejects; duplicates are named, or somebody would miss them at the API."""
     if not found.total:
         return "The file contains no records."
+    if found.skipped == found.total:
+        return f"Nothing is {what}: the feed leaves out all {records(found.total)} of the file."
     if found.total == 1:
         return f"The one record is {what}."
     again = f"; {_duplicates(found)}, sent once" if found.duplicate else ""
+    left_out = f"; the feed leaves out {grouped(found.skipped)}" if found.skipped else ""
+    considered = found.total - found.skipped
+    if left_out:
+        return f"{grouped(considered)} of {records(found.total)} {_is(considered)} {what}{again}{left_out}."
     return f"All {records(found.total)} are {what}{again}."
 
 
@@ -165,8 +167,10 @@ def _some(found: Breakdown, good: tuple[Outcome, ...], what: str) -> str:
     """The parts are named one by one, so that they add up to the whole."""
     fine, bad = count(found, *good), count(found, *REJECTS)
     twice = f"{_duplicates(found)}, " if found.duplicate else ""
+    left_out = f"{grouped(found.skipped)} {_is(found.skipped)} left out, " if found.skipped else ""
     return (
-        f"{grouped(fine)} of {records(found.total)} {_is(fine)} {what}, {twice}{grouped(bad)} {_is(bad)} not."
+        f"{grouped(fine)} of {records(found.total)} {_is(fine)} {what}, {twice}{left_out}"
+        f"{grouped(bad)} {_is(bad)} not."
     )
 
 

@@ -118,6 +118,10 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"header_record": {"starts_with": "H"}},
         {"footer": {"starts_with": "Total"}},
         {"blank_records": "skip"},
+        {"where": {"state": "open"}},
+        {"where_not": {"state": "paid"}},
+        {"nothing_due": "skip"},
+        {"bad_details": "leave_out"},
     ],
     ids=str,
 )
@@ -130,7 +134,8 @@ def test_a_changed_feed_is_another_one_than_an_earlier_version_or_this_one_has_s
 
 
 def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
-    later = {"date_language": "en", "release": None, "unusual": "hold", "may_be_empty": False}
+    later: dict[str, Any] = {"date_language": "en", "release": None, "unusual": "hold", "may_be_empty": False}
     later |= {"header": None, "names": None, "header_record": None, "footer": None, "blank_records": "reject"}
+    later |= {"where": {}, "where_not": {}, "nothing_due": "reject", "bad_details": "reject"}
     amount = {"unit": "major", "extra_zeros": False}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))
