@@ -14,6 +14,7 @@ from pathlib import Path
 from docs.commands import commands
 from docs.events import log_events
 from docs.keys import feed_keys, settings_keys
+from docs.shapes import formats
 from docs.tables import table
 from pipeline import errors
 from pipeline.core.mapping.layout import CANONICAL, METADATA, REQUIRED
@@ -104,6 +105,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "canonical-columns": canonical_columns,
     "metrics": metrics,
     "log-events": log_events,
+    "formats": formats,
 }
 
 
