@@ -13,7 +13,8 @@ from schemas.shape import Shape
 Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
 Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
-Format = Literal["csv", "xlsx", "ndjson"]
+Format = Literal["csv", "xlsx", "ods", "xls", "ndjson"]
+WORKBOOK_FORMATS: tuple[Format, ...] = ("xlsx", "ods", "xls")
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
 Release = Literal["always", "first", "never"]
@@ -267,12 +268,12 @@ class Feed(Shape):
     and a valid check digit.
     """
     format: Format | None = None
-    """The required format, compressed or not. null: recognised from the content, never from the name: XLSX by its
-    bytes, NDJSON by the `{` at the beginning; anything else is CSV."""
+    """The required format, compressed or not. null: recognised from the content, never from the name: workbooks by
+    their bytes, NDJSON by the `{` at the beginning; anything else is CSV."""
     sheet: str | None = None
     """The sheet of a workbook to read; null: the first visible one."""
     encoding: Encoding = "utf-8"
-    """The text encoding. A byte order mark is accepted. No effect on XLSX."""
+    """The text encoding. A byte order mark is accepted. No effect on workbooks."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between two fields."""
     header: HeaderPlace | None = None
@@ -356,7 +357,7 @@ class Feed(Shape):
     @model_validator(mode="after")
     def _sheets_are_of_workbooks(self) -> Feed:
         if self.sheet is not None and self.format in ("csv", "ndjson"):
-            raise ValueError(f"sheet is for XLSX only, and format is {self.format}")
+            raise ValueError(f"sheet is for workbooks only, and format is {self.format}")
         return self
 
     @field_validator("delimiter")

@@ -27,7 +27,7 @@ def write_proposal(path: Path, file: Path) -> Proposal:
     """
     name = shown_name(file.name)
     seen = _beginning(file, name)
-    proposal = propose(name, seen.head, whole=seen.whole, is_sheet=seen.is_sheet, notes=seen.notes)
+    proposal = propose(name, seen.head, whole=seen.whole, workbook=seen.workbook, notes=seen.notes)
     before, _, _ = shipped("config.yaml").read_text(encoding="utf-8").partition("\nfeeds:\n")
     write_new(path, f"{before}\nfeeds:\n{proposal.yaml}")
     return proposal

@@ -18,7 +18,7 @@ from pipeline.core.rules.catalogue import RULES
 from pipeline.core.values.date_formats import DIRECTIVES
 from pipeline.core.values.money import exponents
 from schemas.feed import Feed, Model
-from tests.check import workbooks
+from tests.check import opendocuments, workbooks
 from tests.fuzz.fitting import value_for
 
 MODELS: tuple[Model, ...] = ("bill", "account_balance", "customer_balance")
@@ -176,7 +176,7 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
     """Those that refuse most files."""
     return {
         "checks": {chance.choice(SOURCES): ["sa_id"]},
-        "format": chance.choice(["csv", "xlsx", "ndjson"]),
+        "format": chance.choice(["csv", "xlsx", "ods", "ndjson"]),
         "sheet": chance.choice(["Sheet1", "none"]),
         "control": random_control(chance),
         "expect": chance.choice([{"records": [1, 5]}, {"amount_median": ["1.00", "5000.00"]}]),
@@ -276,7 +276,7 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
         for number in range(chance.choice([0, *[1, 2, 5, 20] * 4]))
     ]
     rows += [list(row) for row in rows[: chance.randrange(3)]]
-    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "xlsx"])
+    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "xlsx", "ods"])
     control = (
         json.dumps({"records": len(rows), "amounts": {"ZAR": "10.00"}}).encode()
         if chance.random() < 0.5
@@ -293,6 +293,13 @@ def _written(
         clean = [[cell.translate(dict.fromkeys(range(32))) for cell in row] for row in [header, *rows]]
         cells = [[_cell(chance, cell) for cell in row] for row in clean]
         return workbooks.workbook(workbooks.sheet(*(workbooks.row(*row) for row in cells)))
+    if shape == "ods":
+        kept = [[cell.translate(dict.fromkeys(range(32))) for cell in row] for row in [header, *rows]]
+        return opendocuments.opendocument(
+            opendocuments.sheet(
+                *(opendocuments.row(*(_ods_cell(chance, cell) for cell in row)) for row in kept)
+            )
+        )
     if shape == "ndjson":
         made = [json.dumps(dict(zip(header, map(_json_value, row), strict=False))) for row in rows]
         raw = "\n".join(made).encode()
@@ -324,6 +331,15 @@ def _cell(chance: random.Random, text: str) -> str:
     if chance.random() < 0.2:
         return f'<c s="1"><v>{chance.choice(["45000", "45000.5", "1.5", "-3", "1e300", "NaN"])}</v></c>'
     return text.replace("&", "").replace("<", "")
+
+
+def _ods_cell(chance: random.Random, text: str) -> str:
+    if chance.random() < 0.2:
+        number = chance.choice(["45000", "45000.5", "1.5", "-3", "1e300", "NaN", "900719925474099.01"])
+        return opendocuments.number(number, chance.choice(["float", "currency", "percentage"]))
+    if chance.random() < 0.05:
+        return opendocuments.date(chance.choice(["2026-11-20", "2026-11-20T06:00:00", "2026-02-30", ""]))
+    return opendocuments.text(text.replace("&", "").replace("<", ""))
 
 
 def _json_value(text: str) -> Any:

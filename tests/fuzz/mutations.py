@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tests.check import workbooks
+from tests.check import opendocuments, workbooks
 from tests.zstandard import zstd
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_files"
@@ -125,6 +125,8 @@ def _damaged_workbook(text: str, kind: _Kind, chance: random.Random) -> bytes:
     """A workbook whose sheet or archive is damaged; its texts stand inline or are shared."""
     clean = re.sub("[\x00-\x08\x0b-\x1f\ufffe\uffff]", "", text.replace("\x1a", ""))
     rows = _rows(clean.replace('"', ""), kind)
+    if chance.random() < 0.4:
+        return _damaged_opendocument(rows, chance)
     shared = [cell for row in rows for cell in row]
     number = iter(range(len(shared)))
     if chance.random() < 0.5:
@@ -138,6 +140,21 @@ def _damaged_workbook(text: str, kind: _Kind, chance: random.Random) -> bytes:
     for _ in range(chance.choice([0, 0, 1])):
         sheet = chance.choice((_flip_character, _cut, _double))(sheet, chance)
     raw = workbooks.workbook(sheet, shared=[f"<t>{escape(each)}</t>" for each in shared])
+    return chance.choice(_BYTE_DAMAGE)(raw, chance) if chance.random() < 0.2 else raw
+
+
+def _damaged_opendocument(rows: list[list[str]], chance: random.Random) -> bytes:
+    """The same as ODS, where rows may be repeated."""
+    cells = [[opendocuments.text(f"<text:p>{escape(cell)}</text:p>") for cell in row] for row in rows]
+    xml = [opendocuments.row(*row) for row in cells]
+    for _ in range(chance.choice([0, 1, 1, 2])):
+        at = chance.randrange(1, len(xml))
+        again = opendocuments.row(*cells[min(at, len(cells) - 1)], number_rows_repeated=chance.choice("23"))
+        xml.insert(at, chance.choice(["<table:table-row/>", again, opendocuments.row(None, None)]))
+    sheet = opendocuments.sheet(*xml)
+    for _ in range(chance.choice([0, 0, 1])):
+        sheet = chance.choice((_flip_character, _cut, _double))(sheet, chance)
+    raw = opendocuments.opendocument(sheet)
     return chance.choice(_BYTE_DAMAGE)(raw, chance) if chance.random() < 0.2 else raw
 
 

@@ -183,6 +183,8 @@ def _zipped(raw: bytes, **how: Any) -> list[int] | None:
             names = archive.namelist()
             if "xl/workbook.xml" in names:
                 return _sheet(archive, how["needed"])
+            if "content.xml" in names:
+                return _opendocument(archive, how["needed"])
             if len(names) != 1:
                 return None
             inner = archive.read(names[0])
@@ -191,6 +193,28 @@ def _zipped(raw: bytes, **how: Any) -> list[int] | None:
     if inner.startswith((b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06")):
         return None
     return lines_of_records(inner, **how)
+
+
+def _opendocument(archive: zipfile.ZipFile, needed: Collection[str]) -> list[int] | None:
+    """Rows of the first table below its first filled one; all cells of these tests are texts."""
+    try:
+        root = ET.fromstring(archive.read("content.xml"))  # noqa: S314 (made by these tests)
+    except ET.ParseError:
+        return None
+    table = root.find(".//{*}spreadsheet/{*}table")
+    filled: dict[int, list[str]] = {}
+    number = 0
+    for row in () if table is None else table.findall(".//{*}table-row"):
+        cells = [" ".join("".join(cell.itertext()).split()) for cell in row.findall("{*}table-cell")]
+        for _ in range(
+            int(row.get("{urn:oasis:names:tc:opendocument:xmlns:table:1.0}number-rows-repeated", 1))
+        ):
+            number += 1
+            if any(cells):
+                filled[number] = cells
+    if not filled or not set(needed) <= set(filled[min(filled)]):
+        return None
+    return list(range(min(filled) + 1, max(filled) + 1))
 
 
 def _sheet(archive: zipfile.ZipFile, needed: Collection[str]) -> list[int] | None:

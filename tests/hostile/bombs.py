@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tests.check import opendocuments
 from tests.check.landing import BILLS
 from tests.check.workbooks import MAIN, number, row, sheet, workbook, zipped
 from tests.zstandard import zstd
@@ -148,6 +149,17 @@ def book(part: str, xml: Callable[[], str], *, ballast_bytes: int = 0) -> Make:
     )
 
 
+def ods(*rows: str | Callable[[], str]) -> Make:
+    """An ODS of these rows; ballast that does not pack lets large ones pass as no bombs by their ratio."""
+
+    def build() -> bytes:
+        xml = "".join(each if isinstance(each, str) else each() for each in rows)
+        ballast = os.urandom(MIB if any(not isinstance(each, str) for each in rows) else 0)
+        return opendocuments.opendocument(opendocuments.sheet(xml), parts={"ballast": ballast})
+
+    return built(build)
+
+
 SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 RELS = "xl/_rels/workbook.xml.rels"
 
@@ -220,6 +232,41 @@ PACKED: dict[str, tuple[str, Make]] = {
     "workbook of one tag": (
         "file.workbook: .*endless tag",
         book(SHEET, lambda: f'<worksheet a="{"a" * 64 * MIB}"/>', ballast_bytes=MIB),
+    ),
+    "ODS of one row repeated": (
+        "file.archive_too_large",
+        ods(opendocuments.row("x" * 100, number_rows_repeated="1000000")),
+    ),
+    "ODS of one cell repeated": (
+        "file.record_too_long",
+        ods(
+            opendocuments.row(
+                opendocuments.value("string", {"table:number-columns-repeated": "16000"}, "x" * 1000)
+            )
+        ),
+    ),
+    "ODS of one cell far below": (
+        "file.archive_too_large",
+        ods(
+            opendocuments.row("x"), opendocuments.row(number_rows_repeated="1000000"), opendocuments.row("x")
+        ),
+    ),
+    "ODS of spaces": (
+        "file.record_too_long",
+        ods(opendocuments.row(opendocuments.text("<text:p><text:s text:c='999999999'/></text:p>"))),
+    ),
+    "ODS of paragraphs": (
+        "file.record_too_long",
+        ods(lambda: opendocuments.row(opendocuments.text("<text:p>aaaaaaaa</text:p>" * MILLION))),
+    ),
+    "ODS of deep XML": ("file.workbook: .*nested too deeply", ods(lambda: "<a>" * MILLION)),
+    "ODS of merged cells": (
+        "file.merged_cells",
+        ods(lambda: opendocuments.row(opendocuments.value("", {"table:number-rows-spanned": "2"})) * 200_000),
+    ),
+    "ODS of sheets": (
+        "file.workbook: .*more than [0-9]+ sheets",
+        ods(lambda: "</table:table>" + opendocuments.sheet() * MILLION + "<table:table>"),
     ),
 }
 TEXT: dict[str, tuple[str, Make]] = {

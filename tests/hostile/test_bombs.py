@@ -118,6 +118,8 @@ def refused_cheaply(folder: Path, said: str, make: Make) -> None:
         "workbook of relations",
         "workbook of deep XML",
         "workbook of entities",
+        "ODS of one row repeated",
+        "ODS of merged cells",
     ),
 )
 def test_what_is_packed_is_refused_before_it_has_unfolded(tmp_path: Path, bomb: tuple[str, Make]) -> None:

@@ -190,6 +190,19 @@ def test_a_workbook_is_found_through_its_relations(folder: Path, capsys: pytest.
     assert (bills["records"]["total"], bills["amounts_minor"]["USD"]["total"]) == (1, 1050)
 
 
+@case("opendocument_sheet")
+def test_an_ods_is_read_and_its_header_found_below_empty_rows(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"customer_reference": "{file.name}", "bill_reference": "{file.name}-{Start time}"}
+    columns |= {"amount_due": "End time", "due_date": "Date"}
+    changed(folder, match="{name}.ods", columns=columns, reference_replace={".": "-"})
+    hours = validated("sheet.ods", capsys, 1)
+    assert hours["records"]["total"] == 10
+    assert hours["amounts_minor"]["USD"]["total"] == 14_550
+    assert "sheets ignored: Sheet2, Sheet3" in hours["notes"]
+
+
 def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_key_declares_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

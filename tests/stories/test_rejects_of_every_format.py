@@ -9,10 +9,12 @@ import lzma
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
+from xml.sax.saxutils import escape
 
 import pytest
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from tests.check import opendocuments
 from tests.check.workbooks import row, sheet, workbook, zipped
 from tests.stories.merchant import Merchant, Said
 from tests.zstandard import zstd
@@ -58,7 +60,7 @@ class Way:
 
     @property
     def is_workbook(self) -> bool:
-        return self.name.endswith(".xlsx")
+        return self.name.endswith((".xlsx", ".ods"))
 
     @property
     def file_name(self) -> str:
@@ -74,6 +76,12 @@ class Way:
     def content(self) -> bytes:
         if self.is_workbook:
             rows = [[field.replace(BREAK, "\n") for field in record] for record in RECORDS]
+            if self.name == ".ods":
+                cells = [
+                    opendocuments.row(*COLUMNS),
+                    *(opendocuments.row(*map(as_paragraphs, each)) for each in rows),
+                ]
+                return opendocuments.opendocument(opendocuments.sheet(*cells))
             return workbook(sheet(row(*COLUMNS), *(row(*each) for each in rows)))
         lines = [self.header(), *map(self.line, RECORDS)] if not self.is_json else map(self.line, RECORDS)
         return self.pack(self.mark + b"".join(line + self.encoded(self.line_end) for line in lines))
@@ -131,6 +139,12 @@ DELIMITERS = cycle([",", ";", "\t", "|", ","])
 """Five, which neither 3 line ends nor 6 encodings fall into step with."""
 
 
+def as_paragraphs(text: str) -> str:
+    """A cell of ODS, each line a paragraph, and tabs as what they are there."""
+    lines = escape(text).replace("\t", "<text:tab/>").split("\n")
+    return opendocuments.text("".join(f"<text:p>{line}</text:p>" for line in lines))
+
+
 def zip_of_one(content: bytes) -> bytes:
     return zipped({"inside.txt": content})
 
@@ -155,6 +169,7 @@ WAYS = [
     Way(".ndjson.gz", pack=gzip_of),
     Way(".ndjson.zip", "utf-16-be", codecs.BOM_UTF16_BE, "\r\n", pack=zip_of_one),
     Way(".xlsx", mark=codecs.BOM_UTF8),
+    Way(".ods", mark=codecs.BOM_UTF8),
     Way(".xlsx", mark=codecs.BOM_UTF8, delimiter=";"),
 ]
 

@@ -55,14 +55,15 @@ class Proposal:
 
 
 def propose(
-    name: str, head: bytes, *, whole: bool, is_sheet: bool = False, notes: Sequence[str] = ()
+    name: str, head: bytes, *, whole: bool, workbook: Format | None = None, notes: Sequence[str] = ()
 ) -> Proposal:
     """Propose a feed for a file by its name and first bytes.
 
-    `whole`: whether `head` is all of the file. `is_sheet`: the bytes are our CSV of a workbook. `notes`: what else
+    `whole`: whether `head` is all of the file. `workbook`: the format of the
+    workbook of which the bytes are our CSV. `notes`: what else
     was seen, repeated in the proposal. Raises UsageError when it is no table with a header.
     """
-    written = _read(name, head, whole=whole, is_sheet=is_sheet)
+    written = _read(name, head, whole=whole, workbook=workbook)
     header, *rows = written.rows
     if len(header) < 2 or not dialect_detection.looks_like_header(header):
         seen = f" ({printable('; '.join(notes))})" if notes else ""
@@ -84,13 +85,13 @@ class _Written:
     rows: list[list[str]]
 
 
-def _read(name: str, head: bytes, *, whole: bool, is_sheet: bool) -> _Written:
+def _read(name: str, head: bytes, *, whole: bool, workbook: Format | None) -> _Written:
     """Encoding, delimiter and rows of a beginning, of which an incomplete last line is left out."""
     encoding = dialect_detection.guess_encoding(head, whole=whole)
     text = dialect_detection.decoded(head, encoding.fits[0])
     none: Guess[str] = Guess((), 0)
-    if is_sheet:
-        return _Written("xlsx", none, none, dialect_detection.rows_of(text, ",") or [[]])
+    if workbook:
+        return _Written(workbook, none, none, dialect_detection.rows_of(text, ",") or [[]])
     text = text if whole else text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
     if text.lstrip().startswith("{"):
         rows = dialect_detection.objects_of(text)
@@ -104,7 +105,7 @@ def _read(name: str, head: bytes, *, whole: bool, is_sheet: bool) -> _Written:
     if not delimiter.fits:
         raise UsageError(
             problem=f"{name} is not delimited text: no delimiter gives rows of equal width",
-            remedy="init --from reads CSV with a header, XLSX and NDJSON",
+            remedy="init --from reads CSV with a header, workbooks and NDJSON",
         )
     return _Written("csv", encoding, delimiter, dialect_detection.rows_of(text, delimiter.fits[0]))
 

@@ -21,6 +21,7 @@ from pipeline.core.values.money import exponents
 from pipeline.core.values.phones import is_region
 from schemas.feed import (
     NAME_PART,
+    WORKBOOK_FORMATS,
     ColumnSource,
     Const,
     DebitCredit,
@@ -177,7 +178,7 @@ def _header_contradictions(feed: Feed) -> Iterator[str]:
         yield "names: a name appears twice"
     if set(own) & set(REJECT_COLUMNS):
         yield "names: the columns of rejects.csv cannot be columns of a bill file"
-    codec = feed.encoding if feed.format != "xlsx" else "utf-8"
+    codec = feed.encoding if feed.format not in WORKBOOK_FORMATS else "utf-8"
     if any(name != name.encode(codec, "replace").decode(codec) for name in own):
         yield f"names: a name has characters that encoding {feed.encoding} does not have"
     if any(set(name) & set("\r\n\x00") for name in feed.names or ()):

@@ -49,7 +49,7 @@ def number_text(raw: str, decimal: str) -> str:
         return NOT_A_NUMBER
     try:
         stated = Decimal(raw)
-        value = stated if _digits(stated) <= MAX_DIGITS else Decimal(repr(float(raw)))
+        value, is_whole = (stated, True) if _digits(stated) <= MAX_DIGITS else _shortest(stated, float(raw))
     except (InvalidOperation, OverflowError):
         return NOT_A_NUMBER
     if not value.is_finite():
@@ -57,10 +57,23 @@ def number_text(raw: str, decimal: str) -> str:
     if not value:
         return "0"
     value = value.normalize()
-    too_long = _digits(value) > MAX_DIGITS or _digits(stated) > _DOUBLE_DIGITS
-    if too_long or value.adjusted() >= MAX_DIGITS or value.adjusted() < -MAX_DIGITS:
+    if (
+        not is_whole
+        or _digits(value) > MAX_DIGITS
+        or value.adjusted() >= MAX_DIGITS
+        or value.adjusted() < -MAX_DIGITS
+    ):
         return _exponent_form(value)
     return f"{value:f}".replace(".", decimal)
+
+
+def _shortest(stated: Decimal, double: float) -> tuple[Decimal, bool]:
+    """The shortest number that names the same double, and whether it stands for all that was written.
+
+    A spreadsheet writes a double with 17 digits; other digits were meant, and the double has lost them.
+    """
+    value = Decimal(repr(double))
+    return value, stated in (value, Decimal(f"{double:.{_DOUBLE_DIGITS}g}"))
 
 
 def _digits(value: Decimal) -> int:

@@ -46,7 +46,7 @@ def sheet_as_text(content: bytes, folder: Path) -> bytes | None:
         beginning = sample_of(workbook, workbook.name, _LOOKED_INTO, folder)
     except FileRefused:
         return None
-    return beginning.head[:HEAD_BYTES] if beginning.is_sheet else None
+    return beginning.head[:HEAD_BYTES] if beginning.workbook else None
 
 
 def with_detected_dialect(landed: LandedFile) -> LandedFile:

@@ -1,4 +1,4 @@
-"""Open a landed file as what its content is, plain or packed: CSV, NDJSON or XLSX; its name does not matter.
+"""Open a landed file as what its content is, plain or packed: CSV, NDJSON or a workbook; its name does not matter.
 
 All formats become one kind of text, with records in batches, so that checking knows no format.
 """
@@ -19,10 +19,10 @@ from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_lines
-from pipeline.edge.reader.packing import packing_of, unpacked
+from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
-from pipeline.edge.reader.xlsx.sheet import copy_sheet
+from pipeline.edge.reader.workbooks import COPIERS
 from pipeline.edge.reader.zip_archives import left_alone
 from schemas.settings import Limits
 
@@ -106,8 +106,8 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         refuse_archive(landed.name, "file.too_large", problem, "split it, or raise the limit")
     packing = packing_of(landed.path, landed.name)
     copy = folder / "plain"
-    if packing == "xlsx":
-        return _spreadsheet(landed, limits, copy)
+    if packing is not None and packing in COPIERS:
+        return _spreadsheet(landed, packing, limits, copy)
     if packing is not None:
         unpacked(landed.path, packing, copy, UnpackBudget(landed.name, landed.size_bytes, limits))
     plain = copy if packing else landed.path
@@ -123,11 +123,11 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
     return replace(file, notes=(*beside, *file.notes))
 
 
-def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
+def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Path) -> BillFile:
     """Our CSV of the sheet; there a record is a row, whose number comes from `sheet_row`."""
-    if landed.feed.format not in (None, "xlsx"):
-        _unfit(landed, "XLSX")
-    copied = copy_sheet(landed, limits, copy)
+    if landed.feed.format not in (None, packing):
+        _unfit(landed, packing.upper())
+    copied = COPIERS[packing](landed, limits, copy)
     text = open_text(copy, "utf-8", name=landed.name)
     file = open_delimited(landed, limits, text, sheet_row=copied.header_row)
     return _delimited(file, text, copy, copied.notes, lambda: copied.header_hint)
@@ -136,7 +136,7 @@ def _spreadsheet(landed: LandedFile, limits: Limits, copy: Path) -> BillFile:
 def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
     """CSV or NDJSON, as the feed declares it, else by the content."""
     wanted = landed.feed.format
-    if wanted == "xlsx" and landed.rejects_of is None:
+    if wanted in COPIERS and landed.rejects_of is None:
         _unfit(landed, "text")
     # What comes back from a spreadsheet is our CSV of it.
     if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):

@@ -10,11 +10,12 @@ from typing import Literal
 
 from pipeline.core.csv_structure import GZIP, PACKED, XZ, ZIP, ZSTANDARD, with_short_lines
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
+from pipeline.edge.reader.ods.package import is_spreadsheet
 from pipeline.edge.reader.streams import StreamPacking, streamed
 from pipeline.edge.reader.xlsx.workbook import workbook_part
 from pipeline.edge.reader.zip_archives import unzipped, zip_archive
 
-Packing = StreamPacking | Literal["zip", "xlsx"]
+Packing = StreamPacking | Literal["zip", "xlsx", "ods"]
 
 _STREAMS: dict[bytes, StreamPacking] = {GZIP: "gzip", XZ: "xz", ZSTANDARD: "zstd"}
 _FOREIGN = {
@@ -47,9 +48,14 @@ def packing_of(path: Path, name: str) -> Packing | None:
         names = archive.namelist()
         if workbook_part(archive, name):
             return "xlsx"
+        if is_spreadsheet(archive, name):
+            return "ods"
     if "[Content_Types].xml" in names:
         refuse_archive(
-            name, "file.format", "its content is an Office file other than XLSX", "export it as XLSX or CSV"
+            name,
+            "file.format",
+            "its content is an Office file other than XLSX",
+            "export it as XLSX, ODS or CSV",
         )
     return "zip"
 
@@ -63,7 +69,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) 
         DiskFull: no room for it.
     """
     match packing:
-        case "zip" | "xlsx":
+        case "zip" | "xlsx" | "ods":
             blocks = unzipped(path, allowance)
         case _:
             blocks = streamed(path, packing, allowance.name)

@@ -9,8 +9,8 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.compressed import UnpackBudget
 from pipeline.edge.reader.packing import packing_of, unpacked
 from pipeline.edge.reader.text import refuse_foreign
-from pipeline.edge.reader.xlsx.sheet import copy_sheet
-from schemas.feed import AmountFormat, Feed
+from pipeline.edge.reader.workbooks import COPIERS
+from schemas.feed import WORKBOOK_FORMATS, AmountFormat, Feed, Format
 from schemas.settings import Limits
 
 HEAD_BYTES = 1 << 20
@@ -26,8 +26,8 @@ class FileSample:
     head: bytes
     whole: bool
     """Whether that is all of it."""
-    is_sheet: bool
-    """Whether it is our copy of a spreadsheet: CSV with commas, in UTF-8."""
+    workbook: Format | None
+    """The format of the workbook of which it is our copy: CSV with commas, in UTF-8. None: it is no workbook."""
     notes: tuple[str, ...] = ()
     """What a person should know, as sentences."""
 
@@ -44,12 +44,14 @@ def sample_of(path: Path, name: str, limits: Limits, folder: Path) -> FileSample
     packing = packing_of(path, name)
     plain = folder / "plain"
     notes: tuple[str, ...] = ()
-    if packing == "xlsx":
+    copy_workbook = COPIERS.get(packing)
+    if copy_workbook is not None:
         landed = LandedFile("", path, name, {}, size_bytes, "named", _ANY)
-        notes = copy_sheet(landed, limits, plain).notes
+        notes = copy_workbook(landed, limits, plain).notes
     elif packing is not None:
         unpacked(path, packing, plain, UnpackBudget(name, size_bytes, limits))
     refuse_foreign(plain if packing else path, name)
     with (plain if packing else path).open("rb") as text:
         head = text.read(HEAD_BYTES + 1)
-    return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, packing == "xlsx", notes)
+    workbook = next((each for each in WORKBOOK_FORMATS if each == packing), None)
+    return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, workbook, notes)

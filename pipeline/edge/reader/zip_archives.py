@@ -113,6 +113,12 @@ def _is_of_the_system(member: str) -> bool:
     return "__MACOSX" in folders[:-1] or folders[-1].lower() in _OF_THE_SYSTEM
 
 
+def spend_stated(archive: zipfile.ZipFile, allowance: UnpackBudget) -> None:
+    """Count what the directory states of the size of all members. Raises FileRefused when that is too much."""
+    for member in archive.infolist():
+        allowance.spend(member.file_size)
+
+
 def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
     """Whether the end record (22 bytes and the comment) ends the file. Source: APPNOTE 6.3, 4.3.16."""
     with path.open("rb") as file:

@@ -29,6 +29,7 @@ from pipeline.core.values.xlsx_cells import date_text, is_date_format, number_te
         ("1000000", "1000000"),
         ("999999999999999", "999999999999999"),
         ("0.123456789012345", "0.123456789012345"),
+        ("99999999999999.906", "99999999999999.9"),
     ],
 )
 def test_a_number_is_the_shortest_text_of_the_same_double(raw: str, text: str) -> None:
@@ -48,6 +49,9 @@ def test_a_number_is_the_shortest_text_of_the_same_double(raw: str, text: str) -
         ("1E-16", "1.0E-16"),
         # No double is written with so many digits: whoever wrote it meant every one of them.
         ("240.010000000000000001", "2.4001E+02"),
+        ("900719925474099.01", "9.00719925474099E+14"),  # no double has this cent
+        ("99999999999999.91", "9.99999999999999E+13"),
+        ("100.00000000000001", "1.0000000000000001E+02"),
     ],
 )
 def test_a_number_beyond_15_digits_shows_that_it_was_damaged(raw: str, text: str) -> None:

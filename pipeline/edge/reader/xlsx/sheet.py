@@ -3,64 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
-from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
-from pipeline.edge.reader.xlsx.sheet_header import SheetHeader
+from pipeline.edge.reader.compressed import UnpackBudget, plain_copy
+from pipeline.edge.reader.sheet_copy import (
+    MAX_COLUMN,
+    MAX_MERGED,
+    MAX_ROW,
+    OnRow,
+    SheetCopy,
+    SheetWriter,
+    is_wanted,
+    refuse_long_cell,
+    refuse_many_merged,
+    refuse_without_sheet,
+)
 from pipeline.edge.reader.xlsx.workbook import (
-    Attributes,
     SharedTexts,
-    Sheet,
     TextCollector,
     Workbook,
-    parse_part,
     read_texts,
     read_workbook,
-    refuse_workbook,
     unescaped,
 )
-from pipeline.edge.reader.zip_archives import zip_archive
+from pipeline.edge.reader.xml_parts import Attributes, parse_part, refuse_workbook
+from pipeline.edge.reader.zip_archives import spend_stated, zip_archive
 from schemas.feed import Feed
 from schemas.settings import Limits
 
-MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
-"""Of any XLSX sheet. Source: "Excel specifications and limits", Microsoft."""
-MAX_MERGED = 100_000
-"""Ranges that are remembered; a sheet with any merged data cell is refused anyway."""
-MARK = b"\xef\xbb\xbf"
-"""Spreadsheets know UTF-8 by it, and rejects.csv is opened in one."""
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})", re.ASCII)
-
-OnRow = Callable[[int, dict[int, str]], None]
-"""Called with the number of a row, from 1, and column (from 0) → text of its filled cells; rows come in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class SheetCopy:
-    """Our CSV of a sheet."""
-
-    header_row: int
-    """Row of the sheet, from 1, that is the header: where the feed says, else the first with a filled cell. Of a sheet
-    without one, the row before the first record."""
-    notes: tuple[str, ...]
-    """Sheets that are ignored, hidden rows and rows above the header, as sentences."""
-    header_hint: str | None = None
-    """Which row looks like the header, where that is another one."""
 
 
 def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
     """Write the sheet that the feed reads as CSV: one record for each row from the header down to the last filled one.
-
-    The CSV is UTF-8 with a byte order mark and LF; numbers are written with the feed's decimal sign, dates as ISO
-    8601 where the feed reads that, else in its first format: so it reads the copy as it would read an export.
 
     Args:
         copy: path of the CSV, private; nothing is left of it after an error.
@@ -69,90 +49,24 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
         FileRefused: the workbook cannot be read for certain, or is larger than `limits` allow.
         DiskFull: no room for the copy.
     """
-    name = landed.name
-    stated_budget = UnpackBudget(name, landed.size_bytes, limits)
+    name, feed = landed.name, landed.feed
     with zip_archive(landed.path, name) as archive:
-        for member in archive.infolist():
-            stated_budget.spend(member.file_size)
+        spend_stated(archive, UnpackBudget(name, landed.size_bytes, limits))
         book = read_workbook(archive, name)
-        sheet, notes = _chosen(book, landed.feed, name)
+        sheet = next((each for each in book.sheets if is_wanted(each, feed)), None)
+        if sheet is None:
+            refuse_without_sheet(feed, name)
         with (
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            header = SheetHeader(name, landed.feed)
-            rows = _CsvWriter(
-                file, landed.feed.delimiter, UnpackBudget(name, landed.size_bytes, limits), header
-            )
+            rows = SheetWriter(landed, limits, file)
             cells = _SheetParser(
-                name, landed.feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
+                name, feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
             )
             parse_part(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
-    if not rows.header_row:
-        header.refuse_missing(sheet.name)
-    if any(last >= rows.header_row and first <= rows.last_row for first, last in cells.merged):
-        problem = f"sheet {sheet.name} has merged cells, which give a value once for many rows"
-        refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")
-    if cells.hidden_rows:
-        notes += (f"hidden rows, read like all others: {cells.hidden_rows}",)
-    return SheetCopy(rows.header_row, notes + header.notes(), header.hint())
-
-
-def _chosen(book: Workbook, feed: Feed, name: str) -> tuple[Sheet, tuple[str, ...]]:
-    """The sheet that the feed names, else the first that people see."""
-    fits = [each for each in book.sheets if (each.visible if feed.sheet is None else each.name == feed.sheet)]
-    if not fits:
-        problem = (
-            "the workbook has no visible sheet" if feed.sheet is None else f"it has no sheet {feed.sheet}"
-        )
-        refuse_archive(name, "file.sheet", problem, "add the sheet, or correct feed.sheet")
-    others = [each.name for each in book.sheets if each is not fits[0]]
-    return fits[0], (f"sheets ignored: {', '.join(others)}",) if others else ()
-
-
-@dataclass(slots=True)
-class _CsvWriter:
-    """Rows as they are written. Rows of nothing are kept back: behind the last filled one they are no records."""
-
-    file: IO[bytes]
-    delimiter: str
-    allowance: UnpackBudget
-    header: SheetHeader
-    header_row: int = 0
-    last_row: int = 0
-    width: int = 0
-    """Fields of the header; longer rows keep their fields, which the structure scan then reports."""
-    special: re.Pattern[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.special = re.compile(f'["\\r\\n{re.escape(self.delimiter)}]')
-
-    def add(self, row: int, cells: dict[int, str]) -> None:
-        """Write a row; `cells` is column (from 0) → text. A row without cells is written when a filled one follows."""
-        if not cells:
-            return
-        taken = self.header.take(row, cells)
-        if taken is None:
-            return
-        cells = taken
-        if not self.header_row:
-            self.header_row = self.header.row
-            self.width = self.header.width or max(cells) + 1
-            self._write(MARK)
-        else:
-            self._write(b"\n" * (row - self.last_row))
-        self.last_row = row
-        fields = [""] * max(self.width, max(cells) + 1)
-        for column, text in cells.items():
-            fields[column] = self._quoted(text) if self.special.search(text) else text
-        self._write(self.delimiter.join(fields).encode())
-
-    def _write(self, line: bytes) -> None:
-        self.allowance.spend(len(line))
-        self.file.write(line)
-
-    def _quoted(self, text: str) -> str:
-        return '"' + text.replace('"', '""') + '"'
+            others = [each.name for each in book.sheets if each is not sheet]
+            return rows.finished(sheet.name, others, cells.merged, cells.hidden_rows)
 
 
 class _SheetParser:
@@ -289,8 +203,7 @@ class _SheetParser:
         if found is None:
             refuse_workbook(self._name, "a merged range is not a range")
         if len(self.merged) >= MAX_MERGED:
-            problem = f"a sheet of more than {MAX_MERGED} merged ranges"
-            refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
+            refuse_many_merged(self._name)
         self.merged.append((int(found[2]), int(found[3])))
 
     def _end_cell(self) -> None:
@@ -304,8 +217,7 @@ class _SheetParser:
 
     def _refuse_longer(self, length: int) -> None:
         if length > self._max:
-            problem = f"a cell of more than {self._max} characters"
-            refuse_archive(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+            refuse_long_cell(self._name, self._max)
 
     def _text_of(self, raw: str) -> str:
         """The text of a cell by its type `t`. Source: ECMA-376 part 1, 18.18.11 (ST_CellType).

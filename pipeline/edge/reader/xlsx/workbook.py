@@ -1,9 +1,4 @@
-"""An XLSX workbook: which sheet is read, what its styles and shared texts are. Source: ECMA-376 part 1.
-
-XML is parsed as a stream by expat, without building trees: libraries for spreadsheets hold all of a sheet's texts, or
-a cell for each place of its stated extent, so that a file of 5 KB can take all memory. Entities, document types and
-absurd nesting are refused.
-"""
+"""An XLSX workbook: which sheet is read, what its styles and shared texts are. Source: ECMA-376 part 1."""
 
 from __future__ import annotations
 
@@ -12,28 +7,21 @@ import posixpath
 import re
 import zipfile
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
-from typing import IO, NoReturn
-from xml.parsers import expat  # bounded below: no document type, no depth, no endless token
+from typing import IO
+from xml.parsers import expat  # of the beginning of a part alone
 
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.values.xlsx_cells import is_date_format
 from pipeline.edge.disk import nameless_file
-from pipeline.edge.reader.compressed import STEP_BYTES, refuse_archive
+from pipeline.edge.reader.compressed import refuse_archive
+from pipeline.edge.reader.sheet_copy import refuse_long_cell
+from pipeline.edge.reader.xml_parts import MAX_ELEMENTS, Attributes, parse_part, refuse_workbook
 from pipeline.edge.reader.zip_archives import open_member
 
-MAX_TOKEN_BYTES = 4 << 20
-"""Of one tag or text that expat must hold before it can report it."""
-MAX_DEPTH = 64
-"""Of elements in one another."""
-MAX_NAMES = 1000
-"""Element names that are remembered."""
-MAX_ELEMENTS = 250_000
-"""Of a part that is remembered whole: relations, sheets, styles (of which Excel allows some 64 000)."""
 _USUAL_PART = "xl/workbook.xml"
 """Where all but a few programs put the workbook's own part."""
 _ROOT_BYTES = 1 << 16
@@ -43,9 +31,6 @@ _SHEETS = ("worksheet", "chartsheet", "dialogsheet", "macrosheet")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 """`_xHHHH_`, one UTF-16 unit in hexadecimal."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-Attributes = dict[str, str]
-"""Name → value, as expat gives them: names with a namespace have it in front, and a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,79 +55,6 @@ class Workbook:
     """By style: whether it shows dates."""
     texts_part: str | None
     """Name in the archive of the shared texts; None when there are none."""
-
-
-class _LocalNames(dict[str, str]):
-    """Element → its name without the namespace. Remembered, since a workbook has a few dozen; bounded, since a hostile
-    one may invent millions.
-    """
-
-    def __missing__(self, element: str) -> str:
-        name = element.rpartition(" ")[2]
-        if len(self) < MAX_NAMES:
-            self[element] = name
-        return name
-
-
-def parse_part(
-    archive: zipfile.ZipFile,
-    part: str,
-    name: str,
-    *,
-    start: Callable[[str, Attributes], None],
-    end: Callable[[str], None] = lambda _: None,
-    text: Callable[[str], None] = lambda _: None,
-    max_elements: float = inf,
-) -> None:
-    """Parse one part of the workbook as a stream.
-
-    Args:
-        part: its name in the archive.
-        name: of the bill file, for messages.
-        start, end, text: expat's callbacks; elements come by their local names.
-        max_elements: refuse a part that has more; for parts that are remembered whole.
-
-    Raises:
-        FileRefused: it is missing, no well-formed XML, has a document type, or passes a bound above.
-    """
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-    local = _LocalNames()
-    depth = elements = 0
-
-    def on_start(element: str, attributes: Attributes) -> None:
-        nonlocal depth, elements
-        depth += 1
-        elements += 1
-        if depth > MAX_DEPTH:
-            refuse_workbook(name, f"{part} is nested too deeply")
-        if elements > max_elements:
-            refuse_workbook(name, f"{part} has more than {max_elements} elements")
-        start(local[element], attributes)
-
-    def on_end(element: str) -> None:
-        nonlocal depth
-        depth -= 1
-        end(local[element])
-
-    def on_doctype(*_: object) -> NoReturn:
-        refuse_workbook(name, f"{part} declares a document type")
-
-    parser.StartElementHandler = on_start
-    parser.EndElementHandler = on_end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = on_doctype
-    try:
-        with open_member(archive, part) as content:
-            fed = 0
-            while block := content.read(STEP_BYTES):
-                fed += len(block)
-                parser.Parse(block, False)
-                if fed - parser.CurrentByteIndex > MAX_TOKEN_BYTES:
-                    refuse_workbook(name, f"{part} has an endless tag")
-            parser.Parse(b"", True)
-    except (expat.ExpatError, KeyError):
-        refuse_workbook(name, f"{part} is missing, or is not well-formed XML")
 
 
 def workbook_part(archive: zipfile.ZipFile, name: str) -> str | None:
@@ -336,8 +248,7 @@ class TextCollector:
         if self._open:
             self._length += len(piece)
             if self._length > self._max:
-                problem = f"a cell of more than {self._max} characters"
-                refuse_archive(self._name, "file.record_too_long", problem, "shorten it, or raise the limit")
+                refuse_long_cell(self._name, self._max)
             self._pieces.append(piece)
 
     def take(self) -> str:
@@ -362,8 +273,3 @@ def _number(text: str | None, name: str) -> int:
     if text is None or not re.fullmatch("[0-9]{1,9}", text):
         refuse_workbook(name, "a style has no number format")
     return int(text)
-
-
-def refuse_workbook(name: str, problem: str) -> NoReturn:
-    """Raise FileRefused: the workbook is damaged or contradicts itself."""
-    refuse_archive(name, "file.workbook", problem, "save it again as XLSX, or as CSV")

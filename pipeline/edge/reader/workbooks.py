@@ -1,0 +1,19 @@
+"""Workbooks of every kind, each with what copies a sheet of it as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pipeline.core.file_stages import LandedFile
+from pipeline.edge.reader.ods.sheet import copy_opendocument
+from pipeline.edge.reader.packing import Packing
+from pipeline.edge.reader.sheet_copy import SheetCopy
+from pipeline.edge.reader.xlsx.sheet import copy_sheet
+from schemas.settings import Limits
+
+COPIERS: Mapping[Packing | None, Callable[[LandedFile, Limits, Path], SheetCopy]] = {
+    "xlsx": copy_sheet,
+    "ods": copy_opendocument,
+}
+"""How a workbook is packed → writes the sheet that the feed reads to a path."""
