@@ -105,7 +105,10 @@ def run(
     from pipeline.run import run_everything
     from pipeline.run.context import Options
 
-    result = run_everything(config_at(config), TerminalUi(), Options(dry_run=dry_run, wait_s=wait))
+    ui = TerminalUi()
+    result = run_everything(config_at(config), ui, Options(dry_run=dry_run, wait_s=wait))
+    if not result.files and not result.exit_status:
+        ui.aside("Nothing to do: no file was ready on the SFTP server or in the drop folder.")
     finish(result, as_json=as_json)
 
 
@@ -269,7 +272,7 @@ def doctor(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check config, folders, ledger, API key, clock, SFTP login and host key. Changes nothing."""
+    """Check the whole set-up without changing anything. Config, folders, ledger, API key, clock, SFTP."""
     start(verbose=verbose)
     from pipeline.cli.doctor import examine_as_asked
 
@@ -288,7 +291,7 @@ def trust_host(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show the SFTP server's host keys and pin them after confirmation. Does not log in."""
+    """Show the SFTP server's host keys and pin them. Asks first; does not log in."""
     start(verbose=verbose)
     from pipeline.cli.trust_host import trust_as_asked
 
@@ -335,7 +338,7 @@ def init(
 
 @app.command()
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Run the built-in test servers: a Billing API and an SFTP server. On the addresses in config.yaml."""
+    """Run the built-in test servers. A Billing API and an SFTP server, on the addresses in config.yaml."""
     start(verbose=verbose)
     _require_sandbox()
     from pipeline.cli.sandbox import serve_sandbox

@@ -28,7 +28,10 @@ ConfigPath = Annotated[
 ]
 MOST = 1_000_000_000
 """More records than any file has."""
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on stdout.")]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON document on stdout; messages stay on stderr."),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step on stderr.")]
 Limit = Annotated[
     int | None,
@@ -40,7 +43,14 @@ Limit = Annotated[
     ),
 ]
 Wait = Annotated[
-    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Seconds to wait for another run to end.")
+    float,
+    typer.Option(
+        "--wait",
+        min=0,
+        metavar="SECONDS",
+        show_default="0: exit at once with 4",
+        help="How long to wait for another run to end.",
+    ),
 ]
 FeedName = Annotated[
     str | None,

@@ -48,6 +48,11 @@ class TerminalUi:
         """A sentence of the run, without prefix."""
         self._print(text)
 
+    def aside(self, text: str) -> None:
+        """A sentence for somebody who sits there; in a log, or in cron's mail, it would be noise."""
+        if self._console is not None:
+            self._print(text)
+
     def warn(self, text: str) -> None:
         """A sentence that somebody should read, although the run goes on. It names the program, as logs are often
         mixed."""

@@ -227,6 +227,13 @@ def test_in_a_pipe_there_are_plain_lines_without_codes(desk: Desk) -> None:
     assert max(map(len, shown.stdout.splitlines())) > 40, "a pipe has no width"
 
 
+def test_a_run_without_files_says_so_to_somebody_who_sits_there_and_nothing_to_cron(desk: Desk) -> None:
+    terminal = Terminal(desk.folder, 100, "run")
+    assert terminal.end() == 0
+    assert any(line.startswith("Nothing to do: no file was ready") for line in terminal.lines)
+    assert desk.command("run").stderr == ""
+
+
 def test_no_name_can_steer_the_terminal(desk: Desk) -> None:
     """Neither that of a file or a folder in a message, nor one from the ledger."""
     name = "\x1b[2Jcleared\r_bills.csv"

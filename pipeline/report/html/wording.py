@@ -34,10 +34,6 @@ _TONES: dict[FileState, Tone] = {
     FileState.VALIDATED: "good",
     FileState.REFUSED: "stop",
 }
-_CORRECT = (
-    "Correct the records in rejects.csv and put it into the incoming or drop folder, with its reject_… columns"
-    " unchanged. See below for what to correct."
-)
 _RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
 _DECIDE = (
     "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send the"
@@ -94,15 +90,16 @@ def verdict(summary: Summary) -> Verdict:
 def _sentences(summary: Summary) -> list[str]:
     found = summary.records
     rejects = count(found, *REJECTS)
+    correct = [_correct(summary)] if rejects else []
     match FileState(summary.state):
         case FileState.REFUSED:
             why = [redact(summary.refusal.message)] if summary.refusal else []
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
-            return [*held, *([f"{RELEASE_FIRST.capitalize()}.", _CORRECT] if rejects else [])]
+            return [*held, *([f"{RELEASE_FIRST.capitalize()}."] if rejects else []), *correct]
         case FileState.UNFINISHED:
-            return [_open(found), _RESUME, *([_CORRECT] if rejects else [])]
+            return [_open(found), _RESUME, *correct]
         case FileState.VALIDATED:
             return [
                 _all(found, "ready to load"),
@@ -115,9 +112,18 @@ def _sentences(summary: Summary) -> list[str]:
             return [_some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"), dry]
         case FileState.LOADED_WITH_REJECTS:
             retry = [_RETRY] if found.refused else []
-            return [_some(found, LOADED, "loaded"), _CORRECT, *retry]
+            return [_some(found, LOADED, "loaded"), *correct, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
+
+
+def _correct(summary: Summary) -> str:
+    """The way out for rejects, by the name that their file has: it is written in the bill file's own format."""
+    name = next((name for name in summary.reports if name.startswith("rejects.")), "the rejects file")
+    return (
+        f"Correct the records in {name} and put it into the incoming or drop folder, with its reject_… columns"
+        " unchanged. See below for what to correct."
+    )
 
 
 def _refused(found: Breakdown) -> str:

@@ -142,6 +142,12 @@ def test_what_to_do_names_the_command_that_does_it(tmp_path: Path) -> None:
     assert any("rejects.csv" in step for step in verdict(refused.summary).steps)
 
 
+def test_what_to_correct_has_the_name_that_its_file_has(tmp_path: Path) -> None:
+    summary = report_of(tmp_path, [Row(), Row()], {1: Outcome.REFUSED, 2: Outcome.CREATED}).summary
+    of_meters = summary.model_copy(update={"reports": ["summary.json", "rejects.ndjson"]})
+    assert any("in rejects.ndjson and" in step for step in verdict(of_meters).steps)
+
+
 def test_every_outcome_has_a_meaning_and_every_state_a_verdict(tmp_path: Path) -> None:
     assert set(MEANINGS) == set(Outcome)
     report = report_of(tmp_path, [Row()], {1: Outcome.CREATED})
