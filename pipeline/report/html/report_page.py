@@ -9,7 +9,7 @@ This module turns facts into plain rows and texts; `templates/report.html` says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -38,7 +38,7 @@ _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
     ("duplicate", "Duplicates"),
     ("skipped", "Left out"),
-    ("open", "Open"),
+    ("open", "Still to load"),
     ("rejects", "Not loaded"),
 )
 
@@ -161,7 +161,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
         ("skipped", "Left out", (Outcome.SKIPPED,)),
         ("rejects", "Not loaded", tuple(REJECTS)),
         ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
-        ("open", "Open", tuple(still_open(summary.state))),
+        ("open", "Still to load", tuple(still_open(summary.state))),
     )
     for css, title, outcomes in groups:
         number = count(found, *outcomes)
@@ -170,8 +170,22 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
             for currency, amount in summary.amounts_minor.items()
             if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
         ]
+        if summary.amount_unreadable and title == "In the file":
+            amounts.append(f"and {_unreadable(summary.amount_unreadable)}")
+        elif summary.amount_unreadable and title == "Not loaded" and not _money(summary, outcomes):
+            amounts = [_unreadable(min(number, summary.amount_unreadable))]
         if number or not (css in {"duplicate", "skipped"} or title == REFUSED_WITH_FILE):
             yield css if number else "none", title, amounts if number else [], grouped(number)
+
+
+def _money(summary: Summary, outcomes: Iterable[Outcome]) -> bool:
+    """Whether any amount is known of the records with these outcomes."""
+    return any(count(amount, *outcomes) for amount in summary.amounts_minor.values())
+
+
+def _unreadable(number: int) -> str:
+    """Never `0.00`: that would be an amount that somebody knows."""
+    return f"{grouped(number)} unreadable amount{'' if number == 1 else 's'}"
 
 
 def amount_text(currency: str, amount_minor: int) -> str:

@@ -148,6 +148,15 @@ def test_what_to_correct_has_the_name_that_its_file_has(tmp_path: Path) -> None:
     assert any("in rejects.ndjson and" in step for step in verdict(of_meters).steps)
 
 
+def test_an_amount_that_nobody_could_read_is_not_shown_as_nothing(tmp_path: Path) -> None:
+    unread = replace(rejected("amount_due.format"), amount_minor=None)
+    text = said(report_of(tmp_path, [Row(), unread], {1: Outcome.CREATED}).paths["page"])
+    figures = text[text.index("In the file") : text.index("Still to load")]
+    assert "and 1 unreadable amount" in figures
+    assert "0.00" not in figures[figures.index("Not loaded") :]
+    assert "1 unreadable amount" in figures[figures.index("Not loaded") :]
+
+
 def test_every_outcome_has_a_meaning_and_every_state_a_verdict(tmp_path: Path) -> None:
     assert set(MEANINGS) == set(Outcome)
     report = report_of(tmp_path, [Row()], {1: Outcome.CREATED})
