@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.cli.ui import TerminalUi
+from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import load_config
 from pipeline.run import load_named_files, run_everything
 from pipeline.run.context import Options

@@ -101,7 +101,7 @@ def run(
 ) -> None:
     """Load all waiting files once, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import run_everything
     from pipeline.run.context import Options
 
@@ -116,7 +116,7 @@ def run(
 def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Run continuously until stopped. Dropped files are taken within seconds, the SFTP server is polled."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run.watch import watch_sources as watch_all
 
     raise typer.Exit(watch_all(config_at(config), TerminalUi()))
@@ -141,7 +141,7 @@ def load(
 ) -> None:
     """Load the named files. Like `run`, but the files stay where they are."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import load_named_files
     from pipeline.run.context import Options
 
@@ -183,7 +183,7 @@ def validate(
 ) -> None:
     """Check files without network, ledger or key. Reports what a run would report, and can show its requests."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run.validate import check_as_configured, check_canonical
 
     shown = sys.stderr if as_json else sys.stdout  # with --json stdout is one document
@@ -231,7 +231,7 @@ def retry(
 ) -> None:
     """Send refused records of finished files again. Use it once the cause of the refusal is fixed."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import retry_files
     from pipeline.run.context import Options
 
@@ -249,7 +249,7 @@ def report(
 ) -> None:
     """Write the reports of a file again. Uses the ledger and the landed copy; sends, uploads and moves nothing."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import rewrite_reports
     from pipeline.run.context import Options
 

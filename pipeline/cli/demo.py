@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.cli.sandbox import sandbox_sftp, write_private
 from pipeline.cli.shipped_config import shipped
-from pipeline.cli.ui import TerminalUi
+from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import Config, load_config
 from pipeline.errors import EX_BUG, EX_RECORDS, UsageError
 from pipeline.report import OVERVIEW

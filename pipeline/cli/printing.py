@@ -53,7 +53,7 @@ def say(text: str, *, err: bool = False) -> None:
     width = width_of(sys.stderr if err else sys.stdout)
     text = printable_lines(text)
     if width is not None:
-        from pipeline.cli.terminal import wrapped
+        from pipeline.cli.text_layout import wrapped
 
         text = wrapped(text, width)
     typer.echo(text, err=err)

@@ -43,7 +43,7 @@ def release(
 ) -> None:
     """Release a held file. The next run sends it, unless the file, its feed or its totals change before."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
     from pipeline.run import Release, release_file
     from pipeline.run.context import Options
@@ -62,7 +62,7 @@ def refuse(
 ) -> None:
     """Refuse a held file. Nothing more of it is sent, and it moves to its source's quarantine."""
     start(verbose=verbose)
-    from pipeline.cli.ui import TerminalUi
+    from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
     from pipeline.run import refuse_file
     from pipeline.run.context import Options

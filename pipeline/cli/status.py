@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.cli.printing import say, width_of
-from pipeline.cli.terminal import cut_middle
+from pipeline.cli.text_layout import cut_middle
 from pipeline.core.outcomes import FileState
 from pipeline.core.release_decisions import Decision
 from pipeline.core.values.money import format_amount

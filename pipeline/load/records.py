@@ -19,17 +19,14 @@ from pipeline.core.api.requests import PATH_OF, create_body, encode
 from pipeline.core.api.send_order import ScheduledRequest
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.outcomes import OPEN, Outcome, RecordOutcome
-from pipeline.errors import ApiRefusesAll
 from pipeline.load.balance import BalanceSettler
 from pipeline.load.context import LoadContext
 from pipeline.load.create import LAG_PAUSES_S, CreateSettler
 from pipeline.load.job import LoadJob
 from pipeline.load.parents import OtherCustomer
+from pipeline.load.repeated_refusals import RepeatedRefusals
 from pipeline.load.retrying_client import Halted, Uncertain
 from pipeline.load.settler import of_another_customer
-
-ALIKE_REFUSALS = 20
-"""So many first records refused alike mean that the file or the account is wrong, not the records."""
 
 
 class RecordSender:
@@ -44,7 +41,7 @@ class RecordSender:
         """Customers and accounts that such an intent nests: nested once more, they might be there twice."""
         self._generations: dict[tuple[str, str], int] = {}
         """(reference, content) → the generation to begin with, where keys are spent."""
-        self._refusals = _AlikeRefusals()
+        self._refusals = RepeatedRefusals()
 
     def add_generations(self, generations: dict[tuple[str, str], int]) -> None:
         """Take the spent keys that the ledger knows of the next bucket's records."""
@@ -181,29 +178,3 @@ class RecordSender:
             watermark=self._job.recency.watermark if request.kind != "bill" else None,
             first_sent_at=self._job.clock().isoformat(timespec="milliseconds"),
         )
-
-
-class _AlikeRefusals:
-    """Watches whether the first records are all refused for one and the same reason."""
-
-    def __init__(self) -> None:
-        self._first: list[tuple[tuple[str, ...], str | None]] | None = []
-        """Codes and messages while all were refused; None once one was not."""
-
-    def are_too_many(self, settled: RecordOutcome) -> bool:
-        """Whether, with this record, so many first ones were refused alike that sending the rest makes no sense."""
-        if self._first is None:
-            return False
-        if settled.outcome is not Outcome.REFUSED:
-            self._first = None
-            return False
-        self._first.append((settled.codes, settled.message))
-        if len(set(self._first)) > 1:
-            self._first = None
-            return False
-        return len(self._first) >= ALIKE_REFUSALS
-
-    def reason(self, base_url: str) -> ApiRefusesAll:
-        """The error that the load stops with."""
-        refusals = self._first or []
-        return ApiRefusesAll(base_url=base_url, count=len(refusals), code=";".join(refusals[0][0]))

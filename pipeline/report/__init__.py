@@ -4,6 +4,7 @@ Call `write_report` (`report_of_check` where nothing is sent) and the other name
 Nothing here sends, moves a bill file or reads the ledger: outcomes are handed in.
 """
 
+from pipeline.report.exit_status import exit_status, run_result
 from pipeline.report.folders import (
     DRY_RUNS,
     OVERVIEW,
@@ -16,10 +17,8 @@ from pipeline.report.folders import (
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
 from pipeline.report.summary import (
     FileReport,
-    exit_status,
     file_facts,
     refused_unread,
-    run_result,
     without_report,
 )
 from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table, to_send

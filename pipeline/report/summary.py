@@ -1,4 +1,4 @@
-"""One bill file in numbers: its state, its totals by outcome, and what it means for the exit status."""
+"""One bill file in numbers: its state, its totals by outcome, as summary.json has them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.file_stages import CheckedFile, Hold, LandedFile
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome
 from pipeline.core.totals import Totals
-from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, FileRefused, FileTooLarge, severity
+from pipeline.errors import FileRefused, FileTooLarge
 from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
     AmountFacts,
@@ -19,7 +19,6 @@ from schemas.results import (
     RefusalFacts,
     RequestCounts,
     RunFacts,
-    RunResult,
     Summary,
 )
 
@@ -117,36 +116,6 @@ def file_facts(landed: LandedFile) -> FileFacts:
         size_bytes=landed.size_bytes,
         feed=landed.feed.name,
         model=landed.feed.model,
-    )
-
-
-def exit_status(report: FileReport) -> int:
-    """What this file alone would make the run exit with: 0 (fine), 1 (somebody should look) or 3 (run again).
-
-    An expected reject is one whose codes are all in the feed's `expected_codes`; it alone does not make it 1.
-    """
-    match FileState(report.summary.state):
-        case FileState.UNFINISHED:
-            return EX_UNFINISHED
-        case FileState.REFUSED | FileState.UNMATCHED | FileState.HELD:
-            return EX_RECORDS
-        case _:  # a dry run says of a file that it would be held
-            return EX_RECORDS if report.unexpected_rejects or report.summary.holds else EX_OK
-
-
-def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX_OK) -> RunResult:
-    """What `--json` prints: every file's summary, and the worst exit status of them and of the run itself.
-
-    Args:
-        at_least: what the run itself came to, such as 3 when a source could not be reached. Worst is a matter of
-            `errors.severity`, not of the number: 3 (unfinished) is worse than 4 (another run is active).
-    """
-    collected = list(reports)
-    statuses = [at_least, *(exit_status(report) for report in collected)]
-    return RunResult(
-        run_id=run_id,
-        exit_status=max(statuses, key=severity),
-        files=[report.summary for report in collected],
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.edge.clock import utc_now
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_BUG, EX_OK, BillferryError, WorkDirGone, severity
 from pipeline.report import FileReport, run_result
-from pipeline.run.progress import Ui
+from pipeline.run.ui import Ui
 from schemas.feed import Feed
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Settings

@@ -17,8 +17,8 @@ from pipeline.edge.log import LOGGER
 from pipeline.errors import UsageError
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run.context import Options
-from pipeline.run.progress import Progress, Unit
 from pipeline.run.run_pass import run_everything
+from pipeline.run.ui import Progress, Unit
 from pipeline.run.validate import check_as_configured, check_canonical
 from schemas.feed import Model
 from schemas.results import RunResult

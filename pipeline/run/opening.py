@@ -27,7 +27,6 @@ from pipeline.run.file_repository import FileRepository, LedgerFiles
 from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loader, Loading
 from pipeline.run.process_file import FileProcessor
-from pipeline.run.progress import Ui
 from pipeline.run.read_only import (
     NoHistory,
     NoUpkeep,
@@ -38,6 +37,7 @@ from pipeline.run.read_only import (
 )
 from pipeline.run.release_gate import DecisionMemory, GateKeeper
 from pipeline.run.sources import SourceRegistry
+from pipeline.run.ui import Ui
 from pipeline.run.upkeep import Upkeep, WorkDirUpkeep
 from pipeline.run.work_dir import DRY_RUN, ledger_path, sweep_leftovers
 from schemas.settings import Settings

@@ -19,11 +19,11 @@ from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, MetFile, feed_changed
 from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loading
-from pipeline.run.progress import check_interruptibly
 from pipeline.run.release_gate import GateKeeper, as_reported
 from pipeline.run.reloads import compared_with_earlier_loads
 from pipeline.run.remember_rejects import BY_CHECK
 from pipeline.run.sources import SourceRegistry
+from pipeline.run.ui import check_interruptibly
 from schemas.results import Summary
 
 log = get_logger()

@@ -14,8 +14,8 @@ from pipeline.errors import UsageError
 from pipeline.report import to_send
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
-from pipeline.run.progress import Ui
 from pipeline.run.run_pass import Run
+from pipeline.run.ui import Ui
 from schemas.results import RunResult, Summary
 
 

@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.report import write_results
 from pipeline.run.context import RunContext
 from pipeline.run.file_repository import FileRepository, feed_changed
-from pipeline.run.progress import check_interruptibly
+from pipeline.run.ui import check_interruptibly
 from schemas.results import Summary
 
 BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)

@@ -31,7 +31,7 @@ from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
 from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
-from pipeline.run.progress import Ui
+from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 from schemas.results import RunResult
 

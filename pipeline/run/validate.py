@@ -36,7 +36,7 @@ from pipeline.errors import (
     severity,
 )
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
-from pipeline.run.progress import Ui, check_interruptibly
+from pipeline.run.ui import Ui, check_interruptibly
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult

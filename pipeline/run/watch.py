@@ -34,7 +34,7 @@ from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run import Passed, pass_over
 from pipeline.run.context import Options
 from pipeline.run.poll_schedule import NEEDS_A_PERSON_S, OUT_OF_REACH_S, PollSchedule
-from pipeline.run.progress import Ui
+from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 
 log = get_logger()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
-from pipeline.run.progress import Progress, Unit
+from pipeline.run.ui import Progress, Unit
 
 
 class Silence:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.rules.examples import EXAMPLES, Example
 from pipeline.core.rules.stories import Story
-from pipeline.run.progress import Ui
+from pipeline.run.ui import Ui
 from pipeline.run.validate import check_files
 from schemas.feed import Feed
 from schemas.results import Summary

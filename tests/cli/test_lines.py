@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline.cli.terminal import (
+from pipeline.cli.progress_line import ROOM_FOR_KEYS, progress_line
+from pipeline.cli.text_layout import (
     LEAST_NAME,
-    ROOM_FOR_KEYS,
     aligned,
     cut_middle,
     headed,
-    progress_line,
     wrapped,
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BillferryError
-from pipeline.run.progress import Ui
+from pipeline.run.ui import Ui
 from pipeline.run.validate import check_files
 from schemas.settings import Limits
 from tests.check.silence import Silence

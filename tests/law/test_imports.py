@@ -80,7 +80,7 @@ SEEN_AS_UPWARD = {
     "pipeline/run/context.py": "import pipeline.cli",
     "pipeline/monitoring/system_status.py": "from pipeline.run.context import RunContext",
     "pipeline/run/run_pass.py": "from pipeline.sandbox.serve import SandboxApi",
-    "pipeline/run/validate.py": "from pipeline.cli.ui import TerminalUi",
+    "pipeline/run/validate.py": "from pipeline.cli.terminal_ui import TerminalUi",
     "pipeline/sandbox/api.py": "from pipeline.core.values.money import exponents",
     "pipeline/sandbox/state.py": "if TYPE_CHECKING:\n    from schemas.feed import Feed",
     "pipeline/edge/billing/api.py": "from tests.servers import proxy",

@@ -43,6 +43,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/load/context.py": (f"{LOAD}/test_context.py",),
     "pipeline/load/planner.py": (f"{LOAD}/test_planner.py", f"{STORIES}/test_line_items.py"),
     "pipeline/load/parents.py": BILLS,
+    "pipeline/load/repeated_refusals.py": (f"{STORIES}/test_trouble_with_the_api.py",),
     "pipeline/load/records.py": (f"{LOAD}/test_balances.py", *BILLS),
     "pipeline/load/loader.py": (f"{LOAD}/test_balances.py", *BILLS),
     "pipeline/load/settler.py": BILLS,

@@ -6,20 +6,17 @@ Whether it is one is asked of stderr itself, so that no setting of the environme
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.cli.printing import USUAL_WIDTH, printable_lines, width_of
 from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
-from pipeline.run.progress import Progress, Unit
+from pipeline.run.ui import Progress, Unit
 
 if TYPE_CHECKING:  # no circle: rich is slow to import, and only a terminal needs it
     from rich.console import Console
 
-DRAWN_EVERY_S = 0.1
-"""Progress may be reported for each record; people see ten pictures a second at most."""
 COLOURS = {
     "loaded": "green",
     "validated": "green",
@@ -32,7 +29,7 @@ COLOURS = {
 
 
 class TerminalUi:
-    """What people see of a run (`run.progress.Ui`), on stderr; stdout stays free for `--json`.
+    """What people see of a run (`run.ui.Ui`), on stderr; stdout stays free for `--json`.
 
     Nothing read from outside is taken as rich's markup: `[red]` in a file name is shown as it is.
     """
@@ -67,7 +64,7 @@ class TerminalUi:
         if self._console is None:
             self._print("\n".join(describe(report, shown_rejects=shown_rejects)))
             return
-        from pipeline.cli.terminal import aligned, headed, wrapped
+        from pipeline.cli.text_layout import aligned, headed, wrapped
 
         width = self._width
         lines, rows = outcome_table(report, shown_rejects=shown_rejects)
@@ -93,38 +90,12 @@ class TerminalUi:
         if console is None or not total:
             yield _unseen
             return
-        from rich.live import Live
-        from rich.text import Text
+        from pipeline.cli.progress_line import drawn_progress
 
-        from pipeline.cli.terminal import progress_line
-
-        began = time.monotonic()
-        latest: tuple[int, Callable[[], str] | None] = (0, None)
-
-        def advance(done: int, note: Callable[[], str] | None = None, /) -> None:
-            nonlocal latest
-            latest = (done, note)
-
-        def drawn() -> Text:
-            done, note = latest
-            line = progress_line(
-                self._width,
-                verb=verb,
-                name=name,
-                done=done,
-                total=total,
-                unit=unit,
-                elapsed_s=time.monotonic() - began,
-                note=note() if note else "",
-            )
-            return Text(line, no_wrap=True, overflow="crop")
-
-        # Drawn by a thread of its own, from what was reported last: reporting costs the work next to nothing.
-        with Live(
-            get_renderable=drawn, console=console, transient=True, refresh_per_second=1 / DRAWN_EVERY_S,
-            redirect_stdout=False, redirect_stderr=False,
-        ):  # fmt: skip
-            yield advance
+        with drawn_progress(
+            console, lambda: self._width, verb=verb, name=name, total=total, unit=unit
+        ) as progress:
+            yield progress
 
     @property
     def _width(self) -> int:
@@ -138,7 +109,7 @@ class TerminalUi:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
             return
-        from pipeline.cli.terminal import wrapped
+        from pipeline.cli.text_layout import wrapped
 
         self._out(wrapped(text, self._width), style)
 

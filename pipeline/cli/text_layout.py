@@ -1,7 +1,7 @@
-"""Lines that fit a terminal: file names cut in the middle, words kept whole, one line of progress. Pure.
+"""Lines that fit a terminal: file names cut in the middle, words kept whole, tables. Pure.
 
 Widths are cells, not characters: CJK and emoji take two, combining marks none (Unicode Standard Annex #11, through
-`rich.cells`). A line that is one cell too wide wraps, and a progress line that wraps can no longer be overwritten.
+`rich.cells`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-BAR = 20
 LEAST_NAME = 12
 """A name that is cut further says nothing."""
-ROOM_FOR_KEYS = 3
-"""Free at the end of a progress line: the terminal writes `^C` there, and must not begin a line of its own for it."""
 
 
 def cut_middle(text: str, width: int) -> str:
@@ -95,65 +92,3 @@ def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], shown: Sequence
         for row in rows
         if any(row[at] for at in shown)
     ]
-
-
-def progress_line(
-    width: int, *, verb: str, name: str, done: int, total: int, unit: str, elapsed_s: float, note: str
-) -> str:
-    """One line that never wraps. First the bar gives way, then the name, then how much is done, then the note.
-
-    Args:
-        width: cells of the terminal; some at its end stay free for the keys that a terminal writes out.
-        done, total: in `unit`, `bytes` or `records`. `total` 0 counts as done; `done` may exceed it.
-        elapsed_s: since the stage began. For the first half second no speed is shown: it would be chance.
-        note: a word on what the work waits for; may be empty.
-    """
-    share = min(done / total, 1.0) if total else 1.0
-    per_s = done / elapsed_s if elapsed_s >= 0.5 else 0.0
-    amount, facts = _amount(done, total, unit), [f"{share:.0%}"]
-    if per_s:
-        facts.append(f"{_size(per_s, unit)}/s")
-        if 0 < done < total:
-            facts.append(f"{_time((total - done) / per_s)} left")
-    summary, notes = ", ".join(facts), [note] if note else []
-    everything = ", ".join([amount, summary, *notes])
-    bar = "━" * round(BAR * share) + "─" * (BAR - round(BAR * share))
-    # From the most to the least that can be said; the first that leaves room for enough of the name is taken.
-    tails = (
-        f"{bar} {everything}",
-        everything,
-        ", ".join([summary, *notes]),
-        f"{amount}, {summary}",
-        summary,
-        facts[0],
-    )
-    for tail, least in zip(tails, (2 * LEAST_NAME, *[LEAST_NAME] * 5), strict=True):
-        room = width - ROOM_FOR_KEYS - cell_len(f"{verb}  {tail}")
-        if room >= min(cell_len(name), least):
-            return f"{verb} {cut_middle(name, room)} {tail}"
-    return cut_middle(f"{verb} {name} {facts[0]}", width - ROOM_FOR_KEYS)
-
-
-def _amount(done: int, total: int, unit: str) -> str:
-    if unit == "bytes":
-        return f"{_size(done, unit)} of {_size(total, unit)}"
-    return f"{done:,} of {total:,}".replace(",", " ")
-
-
-def _size(number: float, unit: str) -> str:
-    """Records as they are, bytes in decimal units (1 kB = 1000 B, as disks and networks count them)."""
-    if unit == "records":
-        return f"{number:,.{0 if number >= 10 else 1}f}".replace(",", " ")
-    for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= size:
-            return f"{number / size:.1f} {name}"
-    return f"{number:.0f} B"
-
-
-def _time(seconds: float) -> str:
-    """`5 s`, `3 min 05 s`, `2 h 07 min`."""
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s" if minutes else f"{left} s"
-    )
