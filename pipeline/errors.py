@@ -85,6 +85,13 @@ class LedgerOfAnother(ConfigError):
     code = "config.ledger_of_another"
 
 
+class ExtraMissing(BillferryError):
+    """{name}: reading {what} needs the package {package}, which is not installed; run pip install 'billferry[{extra}]', then run again"""
+
+    code = "extra.missing"
+    exit_status = EX_USAGE
+
+
 # -- where files come from ----------------------------------------------------------------------------------
 
 

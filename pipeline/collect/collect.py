@@ -32,7 +32,7 @@ from pipeline.collect.model import (
     Waiting,
     odd_sightings,
 )
-from pipeline.core.csv_structure import PACKED, ZIP, with_short_lines
+from pipeline.core.csv_structure import PACKED, WORKBOOKS, with_short_lines
 from pipeline.core.file_stages import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
@@ -369,7 +369,7 @@ def _match(
     """Which feed a settled file belongs to, by its name or, for corrected rejects, by its first bytes."""
     try:
         head = _retried(lambda: source.read_head(remote, HEAD_BYTES))
-        if head.startswith(ZIP) and remote.size_bytes <= MAX_WORKBOOK_BYTES:
+        if head.startswith(WORKBOOKS) and remote.size_bytes <= MAX_WORKBOOK_BYTES:
             head = _retried(lambda: source.read_head(remote, MAX_WORKBOOK_BYTES))
         matched = match_file(remote.name, head, matching)
     except BillferryError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.collect.model import Matched
-from pipeline.core.csv_structure import ZIP
+from pipeline.core.csv_structure import WORKBOOKS
 from pipeline.core.mapping.file_names import match_name, peek_rejects
 from pipeline.core.names import shown_name
 from pipeline.errors import FileRefused
@@ -38,7 +38,7 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
     Raises:
         FileRefused: two feeds fit, or a rejects file does not say where it came from.
     """
-    sheet = matching.sheet_as_text(head) if head.startswith(ZIP) else None
+    sheet = matching.sheet_as_text(head) if head.startswith(WORKBOOKS) else None
     head = sheet or head[:HEAD_BYTES]
     rejects_of = peek_rejects(head)
     if rejects_of is None:

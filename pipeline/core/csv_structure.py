@@ -26,9 +26,11 @@ GZIP = b"\x1f\x8b"
 XZ = b"\xfd7zXZ\x00"
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-PACKED = (GZIP, XZ, ZSTANDARD, *ZIP)
-"""How packed files begin (Source: RFC 1952; The .xz File Format, 2.1.1.1; RFC 8878, 3.1.1; PKWARE's APPNOTE, 4.3.7 and
-4.3.16)."""
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+WORKBOOKS = (*ZIP, COMPOUND)
+PACKED = (GZIP, XZ, ZSTANDARD, *WORKBOOKS)
+"""How packed files and workbooks begin (Source: RFC 1952; The .xz File Format, 2.1.1.1; RFC 8878, 3.1.1; PKWARE's
+APPNOTE, 4.3.7 and 4.3.16; [MS-CFB] 2.2)."""
 
 DAMAGE = (
     "record.blank",

@@ -174,8 +174,8 @@ CENTRAL = ZIP.rindex(b"PK\x01\x02")
         ),
         pytest.param(
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-            "file.format",
-            id="an old or encrypted Excel file",
+            "file.workbook",
+            id="the beginning of an old Excel file",
         ),
         pytest.param(b"%PDF-1.7\n", "file.format", id="a PDF"),
         pytest.param(b"\xfd7zXZ\x00\x00", "file.archive_damaged", id="the beginning of an xz"),

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tests.check import opendocuments
 from tests.check.landing import BILLS
+from tests.check.old_workbooks import number as old_number
+from tests.check.old_workbooks import old_workbook, record
 from tests.check.workbooks import MAIN, number, row, sheet, workbook, zipped
 from tests.zstandard import zstd
 
@@ -267,6 +269,26 @@ PACKED: dict[str, tuple[str, Make]] = {
     "ODS of sheets": (
         "file.workbook: .*more than [0-9]+ sheets",
         ods(lambda: "</table:table>" + opendocuments.sheet() * MILLION + "<table:table>"),
+    ),
+    "XLS of two cells far apart": (
+        "file.workbook: .*far more memory or time",
+        built(lambda: old_workbook(old_number(0, 0, 1.0) + old_number(65_535, 65_535, 1.0))),
+    ),
+    "XLS of two cells in a full sheet": (
+        "file.workbook: .*far more memory or time",
+        built(lambda: old_workbook(old_number(0, 0, 1.0) + old_number(65_535, 255, 1.0))),
+    ),
+    "XLS that says it has a billion texts": (
+        "file.(workbook|no_records|empty)",
+        built(lambda: old_workbook(b"", globals_=record(0xFC, struct.pack("<LL", 1 << 30, 1 << 30)))),
+    ),
+    "XLS of sheets": (
+        "file.(workbook|empty)",
+        built(lambda: old_workbook({f"{number:05}": b"" for number in range(20_000)})),
+    ),
+    "XLS whose chain of sectors is a ring": (
+        "file.(workbook|empty)",
+        built(lambda: old_workbook(b"").replace(struct.pack("<LL", 3, 4), struct.pack("<LL", 3, 3))),
     ),
 }
 TEXT: dict[str, tuple[str, Make]] = {

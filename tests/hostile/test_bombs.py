@@ -120,6 +120,8 @@ def refused_cheaply(folder: Path, said: str, make: Make) -> None:
         "workbook of entities",
         "ODS of one row repeated",
         "ODS of merged cells",
+        "XLS of two cells far apart",
+        "XLS of two cells in a full sheet",
     ),
 )
 def test_what_is_packed_is_refused_before_it_has_unfolded(tmp_path: Path, bomb: tuple[str, Make]) -> None:

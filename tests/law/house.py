@@ -40,6 +40,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "http.client": ("pipeline/edge/monitoring/heartbeat.py",),
     "sqlite3": ("pipeline/edge/ledger/*",),
     "yaml": ("pipeline/edge/config/*",),
+    "python_calamine": ("pipeline/edge/reader/xls/child.py",),
     "asyncssh": ("pipeline/sandbox/*",),
     "fcntl": ("pipeline/edge/local/lock.py",),
     "typer": ("pipeline/cli/*",),

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
-from tests.check import opendocuments
+from tests.check import old_workbooks, opendocuments
 from tests.check.workbooks import row, sheet, workbook, zipped
 from tests.stories.merchant import Merchant, Said
 from tests.zstandard import zstd
@@ -60,7 +60,7 @@ class Way:
 
     @property
     def is_workbook(self) -> bool:
-        return self.name.endswith((".xlsx", ".ods"))
+        return self.name.endswith((".xlsx", ".ods", ".xls"))
 
     @property
     def file_name(self) -> str:
@@ -82,6 +82,9 @@ class Way:
                     *(opendocuments.row(*map(as_paragraphs, each)) for each in rows),
                 ]
                 return opendocuments.opendocument(opendocuments.sheet(*cells))
+            if self.name == ".xls":
+                written = (old_workbooks.row(at, *each) for at, each in enumerate([list(COLUMNS), *rows]))
+                return old_workbooks.old_workbook(b"".join(written))
             return workbook(sheet(row(*COLUMNS), *(row(*each) for each in rows)))
         lines = [self.header(), *map(self.line, RECORDS)] if not self.is_json else map(self.line, RECORDS)
         return self.pack(self.mark + b"".join(line + self.encoded(self.line_end) for line in lines))
@@ -170,6 +173,7 @@ WAYS = [
     Way(".ndjson.zip", "utf-16-be", codecs.BOM_UTF16_BE, "\r\n", pack=zip_of_one),
     Way(".xlsx", mark=codecs.BOM_UTF8),
     Way(".ods", mark=codecs.BOM_UTF8),
+    Way(".xls", mark=codecs.BOM_UTF8, delimiter="|"),
     Way(".xlsx", mark=codecs.BOM_UTF8, delimiter=";"),
 ]
 

@@ -13,7 +13,7 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
 from pipeline.edge.disk import new_file
 from pipeline.edge.reader.sample import sample_of
-from pipeline.errors import FileRefused
+from pipeline.errors import ExtraMissing, FileRefused
 from schemas.feed import Encoding
 from schemas.settings import Limits
 
@@ -44,7 +44,7 @@ def sheet_as_text(content: bytes, folder: Path) -> bytes | None:
         file.write(content)
     try:
         beginning = sample_of(workbook, workbook.name, _LOOKED_INTO, folder)
-    except FileRefused:
+    except (FileRefused, ExtraMissing):
         return None
     return beginning.head[:HEAD_BYTES] if beginning.workbook else None
 

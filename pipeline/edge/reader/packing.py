@@ -8,23 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.csv_structure import GZIP, PACKED, XZ, ZIP, ZSTANDARD, with_short_lines
+from pipeline.core.csv_structure import COMPOUND, GZIP, PACKED, XZ, ZIP, ZSTANDARD, with_short_lines
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
 from pipeline.edge.reader.ods.package import is_spreadsheet
 from pipeline.edge.reader.streams import StreamPacking, streamed
 from pipeline.edge.reader.xlsx.workbook import workbook_part
 from pipeline.edge.reader.zip_archives import unzipped, zip_archive
 
-Packing = StreamPacking | Literal["zip", "xlsx", "ods"]
+Packing = StreamPacking | Literal["zip", "xlsx", "ods", "xls"]
 
 _STREAMS: dict[bytes, StreamPacking] = {GZIP: "gzip", XZ: "xz", ZSTANDARD: "zstd"}
 _FOREIGN = {
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file (.xls), or one with a password",
     **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
     b"Rar!\x1a\x07": "RAR",
 }
-"""First bytes → format that is not read. Sources: [MS-CFB] 2.2, and the format of each packer."""
+"""First bytes → format that is not read. Source: the format of each packer."""
 
 
 def packing_of(path: Path, name: str) -> Packing | None:
@@ -42,6 +41,8 @@ def packing_of(path: Path, name: str) -> Packing | None:
     for magic, packing in _STREAMS.items():
         if head.startswith(magic):
             return packing
+    if head.startswith(COMPOUND):
+        return "xls"
     if not head.startswith(ZIP):
         return None
     with zip_archive(path, name) as archive:
@@ -69,7 +70,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) 
         DiskFull: no room for it.
     """
     match packing:
-        case "zip" | "xlsx" | "ods":
+        case "zip" | "xlsx" | "ods" | "xls":
             blocks = unzipped(path, allowance)
         case _:
             blocks = streamed(path, packing, allowance.name)

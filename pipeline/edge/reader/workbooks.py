@@ -9,11 +9,13 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.ods.sheet import copy_opendocument
 from pipeline.edge.reader.packing import Packing
 from pipeline.edge.reader.sheet_copy import SheetCopy
+from pipeline.edge.reader.xls.sheet import copy_old_workbook
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.settings import Limits
 
 COPIERS: Mapping[Packing | None, Callable[[LandedFile, Limits, Path], SheetCopy]] = {
     "xlsx": copy_sheet,
     "ods": copy_opendocument,
+    "xls": copy_old_workbook,
 }
 """How a workbook is packed → writes the sheet that the feed reads to a path."""
