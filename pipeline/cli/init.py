@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.cli.shipped_config import shipped, write_new
-from pipeline.core.mapping.feed_proposal import Proposal, propose
-from pipeline.core.names import shown_name
+from pipeline.cli.shipped_config import config_with, write_new
+from pipeline.core.names import label_of_path
+from pipeline.core.proposal.feed_proposal import Proposal, propose
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.sample import FileSample, sample_of
 from pipeline.errors import FileRefused, UsageError
@@ -25,11 +25,12 @@ def write_proposal(path: Path, file: Path) -> Proposal:
         UsageError: `path` exists or cannot be written; `file` cannot be read, or is nothing that a feed could describe.
         DiskFull: there is no room to unpack the beginning of the file.
     """
-    name = shown_name(file.name)
+    name = label_of_path(file.name)
     seen = _beginning(file, name)
-    proposal = propose(name, seen.head, whole=seen.whole, workbook=seen.workbook, notes=seen.notes)
-    before, _, _ = shipped("config.yaml").read_text(encoding="utf-8").partition("\nfeeds:\n")
-    write_new(path, f"{before}\nfeeds:\n{proposal.yaml}")
+    proposal = propose(
+        name, seen.head, whole=seen.whole, workbook=seen.workbook, first_row=seen.first_row, notes=seen.notes
+    )
+    write_new(path, config_with(proposal.yaml, not_ignored=name))
     return proposal
 
 
@@ -40,7 +41,7 @@ def _beginning(file: Path, name: str) -> FileSample:
         if file.exists() and not file.is_file():
             raise UsageError(problem=f"{file} is not a file", remedy="name another")
         with scratch_folder("billferry-init-") as folder:
-            return sample_of(file, name, Limits(), folder)
+            return sample_of(file, name, Limits(), folder, allow_merged=True)
     except OSError as error:
         raise UsageError(problem=f"{file} cannot be read ({error.strerror})", remedy="name another") from None
     except FileRefused as refused:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.mapping.feed_proposal import propose
+from pipeline.core.proposal.feed_proposal import propose
 from pipeline.core.rules.control_totals import declared_totals
 from pipeline.errors import FileRefused, UsageError
 from schemas.results import ControlTotals

@@ -32,7 +32,7 @@ from schemas.feed import (
 )
 
 OPEN = "?"
-"""What `init --from` writes where a person has to decide."""
+"""What `init --from` writes where a person has to decide; `edge/config` reports all of a feed's in one line."""
 
 
 def feed_problems(feed: Feed) -> list[str]:
@@ -158,8 +158,6 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
         yield f"columns: {column} is not an amount; only amounts can have two columns"
     if column in AMOUNT.values() and any(PART.search(text) for text in columns_of(source)):
         yield f"columns: {column} is one column; amounts cannot be joined, since 10 and 5 may be 10.5 or 10.05"
-    if source == OPEN:
-        yield f"columns: {column} is not set yet"
     for part in _all_parts(source):
         if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
             yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"

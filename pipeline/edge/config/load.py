@@ -17,7 +17,8 @@ from pipeline.edge.config.addresses import url_mistake, zone_mistake
 from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
-from pipeline.edge.config.mistakes import ValueLocations, model_in, raise_all, shape_mistakes
+from pipeline.edge.config.mistakes import ValueLocations, model_in, own_parts, raise_all, shape_mistakes
+from pipeline.edge.config.unset import paths_within, repaired, without_unset
 from pipeline.edge.operator_files import NotASmallFile, read_small
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
@@ -65,6 +66,7 @@ def load_config(path: Path | str) -> Config:
     if isinstance(document.value, dict):
         mistakes += _secrets_in_the_file(document.value, path)
         values = _text_only(merged(document.value, environment.values), (), locations, mistakes)
+        values = without_unset(values, path, mistakes)
         settings, leaves = _settings(values, locations, mistakes)
         base = Path(os.path.realpath(path)).parent
         mistakes += _semantic_mistakes(leaves, path, base)
@@ -145,7 +147,7 @@ def _settings(
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
         mistakes += shape_mistakes(problems, locations)
-        wrong = [problem["loc"] for problem in problems]
+        wrong = [own_parts(problem["loc"]) for problem in problems]
         return None, dict(_valid_leaves(Settings, values, (), wrong))
     return settings, dict(_valid_leaves(Settings, values, (), []))
 
@@ -163,7 +165,8 @@ def _valid_leaves(
         value = values.get(name, field.default)
         if name == "feeds":
             feeds = enumerate(value if isinstance(value, list) else [])
-            yield name, [Feed.model_validate(each) for at, each in feeds if is_valid((*here, at))]
+            read = (repaired(each, list(paths_within(wrong, (*here, at)))) for at, each in feeds)
+            yield name, [feed for feed in read if feed is not None]
         elif (section := model_in(field.annotation)) is not None:
             if isinstance(value, dict):
                 yield from _valid_leaves(section, value, here, wrong)

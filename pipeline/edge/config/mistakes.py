@@ -101,21 +101,21 @@ def shape_mistakes(problems: Sequence[ErrorDetails], locations: ValueLocations) 
         path = problem["loc"]
         if problem["type"] == "extra_forbidden":
             near = nearest_word(str(path[-1]), _shape_at(path[:-1]).model_fields)
-            meant.add((*_own_parts(path[:-1]), near))
+            meant.add((*own_parts(path[:-1]), near))
             found.append((path, "unknown key", did_you_mean(near) or "remove it"))
     for problem in problems:
         path, text = problem["loc"], problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "missing" and _own_parts(path) not in meant:
+        if problem["type"] == "missing" and own_parts(path) not in meant:
             found.append((path, "is missing", _how_to_add(path)))
         elif problem["type"] not in {"extra_forbidden", "missing"} and problem["input"] is not INVALID:
             found.append((path, text[0].lower() + text[1:], "correct it"))
     return [
-        ConfigError(where=locations.of(_own_parts(path)), problem=problem, remedy=remedy)
+        ConfigError(where=locations.of(own_parts(path)), problem=problem, remedy=remedy)
         for path, problem, remedy in found
     ]
 
 
-def _own_parts(path: Path) -> Path:
+def own_parts(path: Path) -> Path:
     """A path as the config has it, without what pydantic adds for unions and keys of mappings."""
     return tuple(part for part in path if part not in UNION_BRANCHES and part != "[key]")
 

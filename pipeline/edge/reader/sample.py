@@ -28,12 +28,18 @@ class FileSample:
     """Whether that is all of it."""
     workbook: Format | None
     """The format of the workbook of which it is our copy: CSV with commas, in UTF-8. None: it is no workbook."""
+    first_row: int = 1
+    """Of a workbook, the row of the sheet that our copy begins with."""
     notes: tuple[str, ...] = ()
     """What a person should know, as sentences."""
 
 
-def sample_of(path: Path, name: str, limits: Limits, folder: Path) -> FileSample:
+def sample_of(
+    path: Path, name: str, limits: Limits, folder: Path, *, allow_merged: bool = False
+) -> FileSample:
     """Read how a file begins; one that is packed is unpacked into `folder` first, as for a load and within `limits`.
+
+    `allow_merged`: of a workbook also a sheet with merged cells.
 
     Raises:
         FileRefused: it is packed and cannot be unpacked for certain, or is of a format that is not read here.
@@ -44,14 +50,16 @@ def sample_of(path: Path, name: str, limits: Limits, folder: Path) -> FileSample
     packing = packing_of(path, name)
     plain = folder / "plain"
     notes: tuple[str, ...] = ()
+    first_row = 1
     copy_workbook = COPIERS.get(packing)
     if copy_workbook is not None:
         landed = LandedFile("", path, name, {}, size_bytes, "named", _ANY)
-        notes = copy_workbook(landed, limits, plain).notes
+        copied = copy_workbook(landed, limits, plain, allow_merged=allow_merged)
+        notes, first_row = copied.notes, copied.header_row
     elif packing is not None:
         unpacked(path, packing, plain, UnpackBudget(name, size_bytes, limits))
     refuse_foreign(plain if packing else path, name)
     with (plain if packing else path).open("rb") as text:
         head = text.read(HEAD_BYTES + 1)
     workbook = next((each for each in WORKBOOK_FORMATS if each == packing), None)
-    return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, workbook, notes)
+    return FileSample(head[:HEAD_BYTES], len(head) <= HEAD_BYTES, workbook, first_row, notes)

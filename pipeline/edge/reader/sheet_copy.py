@@ -64,8 +64,11 @@ def refuse_without_sheet(feed: Feed, name: str) -> NoReturn:
 class SheetWriter:
     """Writes the rows of one sheet from the header down to the last filled one, each in its place."""
 
-    def __init__(self, landed: LandedFile, limits: Limits, file: IO[bytes]) -> None:
-        """`file` takes the CSV."""
+    def __init__(
+        self, landed: LandedFile, limits: Limits, file: IO[bytes], *, allow_merged: bool = False
+    ) -> None:
+        """`file` takes the CSV. `allow_merged`: cells may be merged anywhere."""
+        self._allow_merged = allow_merged
         self._name, self._file, self._delimiter = landed.name, file, landed.feed.delimiter
         self._allowance = UnpackBudget(landed.name, landed.size_bytes, limits)
         self._header = SheetHeader(landed.name, landed.feed)
@@ -108,7 +111,9 @@ class SheetWriter:
         """
         if not self._header_row:
             self._header.refuse_missing(sheet)
-        if any(last >= self._header_row and first <= self._last_row for first, last in merged):
+        if not self._allow_merged and any(
+            last >= self._header_row and first <= self._last_row for first, last in merged
+        ):
             problem = f"sheet {sheet} has merged cells, which give a value once for many rows"
             refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
         notes = [f"sheets ignored: {', '.join(others)}"] if others else []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.ods.sheet import copy_opendocument
@@ -13,7 +14,16 @@ from pipeline.edge.reader.xls.sheet import copy_old_workbook
 from pipeline.edge.reader.xlsx.sheet import copy_sheet
 from schemas.settings import Limits
 
-COPIERS: Mapping[Packing | None, Callable[[LandedFile, Limits, Path], SheetCopy]] = {
+
+class CopyWorkbook(Protocol):
+    """As `xlsx.sheet.copy_sheet`."""
+
+    def __call__(
+        self, landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: bool = False
+    ) -> SheetCopy: ...
+
+
+COPIERS: Mapping[Packing | None, CopyWorkbook] = {
     "xlsx": copy_sheet,
     "ods": copy_opendocument,
     "xls": copy_old_workbook,

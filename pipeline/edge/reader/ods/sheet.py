@@ -46,14 +46,16 @@ class _Table:
     visible: bool
 
 
-def copy_opendocument(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
+def copy_opendocument(
+    landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: bool = False
+) -> SheetCopy:
     """Write the sheet that the feed reads as CSV, as `xlsx.sheet.copy_sheet` does. Raises as that."""
     name = landed.name
     with zip_archive(landed.path, name) as archive:
         spend_stated(archive, UnpackBudget(name, landed.size_bytes, limits))
         refuse_unfit(archive, name)
         with plain_copy(copy) as file:
-            rows = SheetWriter(landed, limits, file)
+            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
             cells = _ContentParser(name, landed.feed, max_text_bytes=limits.max_record_bytes, on_row=rows.add)
             parse_part(archive, _CONTENT, name, start=cells.start, end=cells.end, text=cells.text)
             if cells.sheet is None:

@@ -39,11 +39,12 @@ _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})", re.ASCII)
 
 
-def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
+def copy_sheet(landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: bool = False) -> SheetCopy:
     """Write the sheet that the feed reads as CSV: one record for each row from the header down to the last filled one.
 
     Args:
         copy: path of the CSV, private; nothing is left of it after an error.
+        allow_merged: also where cells are merged; for a first look, which does not yet know where the header is.
 
     Raises:
         FileRefused: the workbook cannot be read for certain, or is larger than `limits` allow.
@@ -60,7 +61,7 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            rows = SheetWriter(landed, limits, file)
+            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
             cells = _SheetParser(
                 name, feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
             )

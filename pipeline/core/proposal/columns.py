@@ -1,0 +1,151 @@
+"""One column of an unknown table: what its name says, and what its values are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipeline.core.proposal.table import Table, is_date, is_number
+from pipeline.core.proposal.vocabulary import NameMeaning, meaning_of
+from pipeline.core.values.money import exponents
+
+MOSTLY = 0.9
+"""Share of a column's values that show what it is; a few may be damaged."""
+_RUN_TOGETHER = re.compile(
+    r"(?:19[89]|20[0-9])[0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2])(?:19[89]|20[0-9])[0-9]"
+    r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:19[89]|20[0-9])[0-9]"
+)
+"""Eight digits that can be a date."""
+_SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE][+]?[0-9]+")
+"""A number as spreadsheets shorten long ones."""
+_MONTH = re.compile(r"(?:0?[1-9]|1[0-2])[/.-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[/.-](?:0?[1-9]|1[0-2])")
+_WITH_CENTS = re.compile(r"-?[0-9 .,']*[.,][0-9]{2}")
+_CODE = re.compile(r"\S*[0-9]\S*|[A-Z]{2,12}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `texts`: of all records, empty where there is nothing."""
+
+    place: int
+    name: str
+    texts: tuple[str, ...]
+    is_named_once: bool = True
+    """Whether the name leads to it: a column whose name another has too cannot be mapped."""
+
+    @cached_property
+    def meaning(self) -> NameMeaning:
+        """What its name says."""
+        return meaning_of(self.name)
+
+    @cached_property
+    def filled(self) -> tuple[str, ...]:
+        """Its texts that are not empty."""
+        return tuple(filter(None, self.texts))
+
+    @cached_property
+    def fill(self) -> float:
+        """Share of records in which it is filled."""
+        return len(self.filled) / len(self.texts) if self.texts else 0.0
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different values it has."""
+        return len(set(self.filled))
+
+    def share(self, fits: Callable[[str], object]) -> float:
+        """Of its values, how many fit; 0 where there are none."""
+        return sum(map(bool, map(fits, self.filled))) / len(self.filled) if self.filled else 0.0
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers, in whatever notation."""
+        return self.share(is_number) >= MOSTLY and not self.is_shortened
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether its values are dates: by separators or names of months; of eight digits only where its name says
+        so.
+        """
+        if self.share(is_date) >= MOSTLY:
+            return True
+        says_so = self.meaning.concepts & {"DATE", "DUE", "ISSUE"}
+        together = self.share(_RUN_TOGETHER.fullmatch) >= MOSTLY or (
+            self.share(re.compile("[0-9]{6}").fullmatch) >= MOSTLY and self.meaning.has("DATE")
+        )
+        return bool(says_so) and together
+
+    @cached_property
+    def has_emails(self) -> bool:
+        """Whether its values are e-mail addresses."""
+        return self.share(re.compile(r"[^@\s]+@[^@\s]+").fullmatch) >= MOSTLY
+
+    @cached_property
+    def has_phones(self) -> bool:
+        """Whether its values may be phone numbers."""
+        return self.share(lambda text: re.fullmatch(r"[-+0-9() ./]{7,20}", text)) >= MOSTLY
+
+    @cached_property
+    def has_currencies(self) -> bool:
+        """Whether its values are currency codes of ISO 4217."""
+        return self.share(lambda text: text in exponents()) >= MOSTLY
+
+    @cached_property
+    def has_words(self) -> bool:
+        """Whether its values are words, such as names: letters, and no digits in most of them."""
+        letters = re.compile(r"[^0-9]*[^\W\d_]{2}[^0-9]*")
+        return self.share(letters.fullmatch) >= 0.8 and self.share(_CODE.fullmatch) < 0.5
+
+    @cached_property
+    def has_codes(self) -> bool:
+        """Whether its values are references: no spaces, and digits or capitals in them."""
+        return self.share(_CODE.fullmatch) >= MOSTLY
+
+    @cached_property
+    def is_shortened(self) -> bool:
+        """Whether a spreadsheet shortened numbers in it."""
+        return any(map(_SHORTENED.fullmatch, self.filled))
+
+    @cached_property
+    def counts_records(self) -> bool:
+        """Whether it is only 1, 2, 3 …, or another number that rises by one."""
+        if not all(text.isdecimal() and len(text) < 10 for text in self.texts) or len(self.texts) < 3:
+            return False
+        numbers = [int(text) for text in self.texts]
+        return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+    def reference_problem(self) -> str | None:
+        """Why its values cannot be references that records are told apart by; None where they can."""
+        empty = len(self.texts) - len(self.filled)
+        if not self.filled:
+            return "is empty"
+        if self.fill < 0.95:
+            return f"is empty in {empty} of {len(self.texts)} records"
+        if self.is_shortened:
+            return "has numbers that a spreadsheet shortened"
+        kinds = {
+            "has e-mail addresses": self.has_emails,
+            "has dates": self.share(is_date) >= MOSTLY or self.share(_MONTH.fullmatch) >= MOSTLY,
+            "is masked": self.share(lambda text: "*" in text) >= 0.5,
+            "has amounts": self.share(_WITH_CENTS.fullmatch) >= 0.5,
+            "has names, which may change": self.has_words,
+            "is the same in all records": self.distinct == 1 and len(self.texts) >= 3,
+        }
+        return next((problem for problem, is_so in kinds.items() if is_so), None)
+
+
+def columns_of_table(table: Table) -> list[Column]:
+    """Its columns in order; nameless ones have an empty name."""
+    names = [name.strip() for name in table.names]
+    return [
+        Column(place, name, tuple(table.texts(place)), bool(name) and names.count(name) == 1)
+        for place, name in enumerate(names)
+    ]
+
+
+def is_the_same(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether two columns have the same texts wherever both are filled."""
+    return all(one == other for one, other in zip(first, second, strict=True) if one and other)

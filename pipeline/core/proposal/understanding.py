@@ -1,0 +1,229 @@
+"""All that is decided about an unknown file, and all that is left to a person, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pipeline.core.proposal.amounts import AmountChoice, Amounts
+from pipeline.core.proposal.columns import Column, columns_of_table
+from pipeline.core.proposal.first_look import FirstLook
+from pipeline.core.proposal.readings import DateFormat, Guess, as_number, guess_dates, order_of
+from pipeline.core.proposal.roles import Bills, Choice, Parties, by_name, chosen, strength
+from pipeline.core.values.date_formats import read_date
+from pipeline.core.values.money import exponents
+from schemas.feed import Model
+
+_MARKS = {"€": "EUR", "R$": "BRL", "₹": "INR"}
+"""Signs that one currency alone has."""
+_LINE_CONCEPTS = frozenset({"LINE", "DESCRIPTION", "QUANTITY", "PRICE", "TYPE"})
+_SENDABLE = re.compile(r"[A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class LinesOfBills:
+    """Whether records are lines of bills. `is_open`: a person must decide, for the reason `why`."""
+
+    sums: bool = False
+    is_open: bool = False
+    why: str = ""
+
+
+@dataclass
+class Understanding:
+    """What one file's columns are taken for. Everything is worked out when it is first asked for."""
+
+    seen: FirstLook
+    columns: list[Column] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = columns_of_table(self.seen.table)
+
+    @property
+    def count(self) -> int:
+        """Records that were looked at."""
+        return len(self.seen.table.records)
+
+    @cached_property
+    def parties(self) -> Parties:
+        """The columns about customers and accounts."""
+        return Parties(self.columns)
+
+    @cached_property
+    def customer(self) -> Choice:
+        """The customer's reference."""
+        return self.parties.customer_reference()
+
+    @cached_property
+    def account(self) -> Choice:
+        """The account's reference; that of a bare `Account` is the customer's."""
+        return self.parties.account_reference(self.customer)
+
+    @cached_property
+    def bill(self) -> Choice:
+        """The bill's reference."""
+        return Bills(self.columns, self.customer).reference()
+
+    @cached_property
+    def dates(self) -> dict[str, Choice]:
+        """Bill date and due date; open where most bills would be due before they are written."""
+        billed, due = Bills(self.columns, self.customer).dates()
+        if billed.source and due.source and self._is_late(billed, due):
+            why = f'"{due.source}" is mostly before "{billed.source}"'
+            billed, due = Choice(None, why, is_open=True), Choice(None, why, is_open=True)
+        return {"bill_date": billed, "due_date": due}
+
+    def _is_late(self, billed: Choice, due: Choice) -> bool:
+        first, second = self.columns[billed.place], self.columns[due.place]
+        read = [guess_dates(each.filled) for each in (first, second)]
+        if not all(each.sure for each in read):
+            return False
+        forms = [each.fits[0] for each in read]
+        pairs = [
+            (
+                read_date(one, forms[0].format, forms[0].language),
+                read_date(other, forms[1].format, forms[1].language),
+            )
+            for one, other in zip(first.texts, second.texts, strict=True)
+        ]
+        known = [(one, other) for one, other in pairs if one and other]
+        return bool(known) and sum(other < one for one, other in known) > 0.5 * len(known)
+
+    @cached_property
+    def amounts(self) -> Amounts:
+        """The file's columns of numbers."""
+        return Amounts(self.columns)
+
+    @cached_property
+    def amount(self) -> AmountChoice:
+        """Where the amounts are."""
+        return self.amounts.chosen()
+
+    @cached_property
+    def style(self) -> Guess[dict[str, Any]]:
+        """How amounts are written."""
+        return self.amounts.read(self.amount)
+
+    @cached_property
+    def zeros(self) -> int:
+        """Bills of 0, which the API would not take."""
+        if self.layout != "bill" or not isinstance(self.amount.source, str) or not self.style.fits:
+            return 0
+        numbers = (as_number(text, self.style.fits[0]) for text in self.amount.columns[0].filled)
+        return sum(number == 0 for number in numbers)
+
+    @cached_property
+    def lines(self) -> LinesOfBills:
+        """Whether several records are one bill."""
+        if not isinstance(self.bill.source, str):
+            return LinesOfBills()
+        bills = defaultdict[str, list[int]](list)
+        for at, text in enumerate(self.columns[self.bill.place].texts):
+            bills[text].append(at)
+        groups = [rows for rows in bills.values() if len({self._row(at) for at in rows}) > 1]
+        if not groups:
+            return LinesOfBills()
+        said = f"{len(groups)} bill references are in several records"
+        amounts = [each.texts for each in self.amount.columns]
+        same = sum(all(len({texts[at] for at in rows}) == 1 for texts in amounts) for rows in groups)
+        if amounts and same >= 0.8 * len(groups):
+            return LinesOfBills(
+                is_open=True,
+                why=f"{said}, and the amount is the same in all records of a bill: adding would multiply it",
+            )
+        differing = {
+            each.name
+            for each in self._mapped_columns()
+            if any(len({each.texts[at] for at in rows}) > 1 for rows in groups)
+        }
+        if differing:
+            return LinesOfBills(is_open=True, why=f"{said}, and differ in {', '.join(sorted(differing))}")
+        details = [each for each in self.columns if each.meaning.concepts & _LINE_CONCEPTS]
+        if any(len({each.texts[at] for at in rows}) > 1 for each in details for rows in groups):
+            return LinesOfBills(sums=True, why=f"{said}, as lines of one bill")
+        return LinesOfBills(is_open=True, why=f"{said}; are they lines of one bill?")
+
+    def _row(self, at: int) -> tuple[str, ...]:
+        return self.seen.table.records[at].fields
+
+    def _mapped_columns(self) -> Iterator[Column]:
+        """Of what all lines of a bill must have in common."""
+        choices = (self.customer, self.currency, *self.dates.values())
+        yield from (self.columns[each.place] for each in choices if each.place >= 0)
+
+    @cached_property
+    def currency(self) -> Choice:
+        """The column of currency codes, where there is one."""
+        return chosen(by_name(self.columns, "currency", lambda each: each.has_currencies))
+
+    @cached_property
+    def currency_known(self) -> tuple[str, str]:
+        """A currency that the file states once for all records, and by what; else two empty texts."""
+        sign = str(self.style.fits[0].get("currency_sign", "")) if self.style.fits else ""
+        if sign in exponents() or sign in _MARKS:
+            return _MARKS.get(sign, sign), f"the amounts have {sign}"
+        for each in self.amount.columns:
+            for mark in re.findall(r"R\$|[€₹]|\b[A-Z]{3}\b", each.name):
+                if mark in _MARKS or mark in exponents():
+                    return _MARKS.get(mark, mark), f'"{each.name}" has {mark}'
+        return "", ""
+
+    def currency_hint(self) -> str:
+        """What a person may find the currency by."""
+        hints = list[str]()
+        sign = str(self.style.fits[0].get("currency_sign", "")) if self.style.fits else ""
+        if sign:
+            hints.append(f"amounts have {sign}")
+        for each in self.columns:
+            if strength(each, "currency") >= 0.8 and not each.has_currencies and each.filled:
+                hints.append(f'"{each.name}" has other texts than ISO codes')
+            elif (
+                each.has_currencies and self.currency.source != each.name and each.distinct < len(each.texts)
+            ):
+                hints.append(f'"{each.name}" has currency codes')
+        return "; ".join(hints)
+
+    @cached_property
+    def model(self) -> Model | None:
+        """`bill` where bills have references; None: a person must decide."""
+        return "bill" if self.bill.source is not None else None
+
+    @cached_property
+    def layout(self) -> Model:
+        """The model whose columns are proposed: where it is open, the likelier one."""
+        if self.model or any(each.source or each.is_open for each in self.dates.values()):
+            return "bill"
+        owners = self.columns[self.customer.place] if self.customer.place >= 0 else None
+        if owners is None or self.amount.kind not in ("OUTSTANDING", "BALANCE", "DUE", "TOTAL", "ARREARS"):
+            return "bill"
+        return "account_balance" if self.account.source else "customer_balance"
+
+    @cached_property
+    def date_readings(self) -> dict[str, Guess[DateFormat]]:
+        """Canonical date → its formats; other dates of the file settle the order of day and month."""
+        chosen_places = {choice.place for choice in self.dates.values()}
+        guesses = {
+            each.place: guess_dates(each.filled)
+            for each in self.columns
+            if each.is_dated or each.place in chosen_places
+        }
+        return {
+            role: order_of(guesses[choice.place], list(guesses.values()))
+            for role, choice in self.dates.items()
+            if choice.place in guesses
+        }
+
+    def replacements(self, sources: Sequence[int]) -> dict[str, str]:
+        """Characters of references that the API does not accept → their replacements, where references stay apart."""
+        texts = [self.columns[place].filled for place in sources]
+        odd = sorted({char for each in texts for text in each for char in text if not _SENDABLE.match(char)})
+        if not odd or len(odd) > 4 or any(char.isalnum() for char in odd):
+            return {}
+        found = {char: "_" if char.isspace() else "-" for char in odd}
+        table = str.maketrans(found)
+        apart = all(len({text.translate(table) for text in each}) == len(set(each)) for each in texts)
+        return found if apart else {}

@@ -1,0 +1,234 @@
+"""Words of headers by concept and language: the one table that a new word or a new language is added to.
+
+A language begins with its code, and ends with its line or at `|`. Small letters; accents may be left out in a
+header. `_` is any gap between two words of a phrase. Compounds are taken apart by the same words (`vocabulary`), so
+that `Kundennr` needs no entry. A word may be in several concepts. `sap` are the names of SAP's fields. Concepts that no
+role takes (`LINE`, `BANK`, `PLACE` …) keep a column from being taken for one.
+"""
+
+from __future__ import annotations
+
+WORDS = """
+CUSTOMER
+  en customer customers cust client clients debtor debtors payer payor buyer consumer member subscriber tenant
+     ratepayer policyholder insured party partner bill_to billed_to sold_to sell_to account_holder contact_name
+     guardian parent patient lessee
+  de kunde kunden debitor debitoren rechnungsempfaenger mitglied mitglieds mieter versicherungsnehmer schuldner
+     geschaeftspartner teilnehmer abnehmer zahlungspflichtiger auftraggeber patient zahler
+  fr client clients debiteur abonne adherent assure souscripteur locataire tiers payeur titulaire redevable
+  es cliente clientes deudor abonado socio asegurado tomador titular inquilino contribuyente
+  pt cliente clientes devedor assinante segurado sacado titular inquilino utente tomador pagador
+  af klient kliente klant debiteur huurder lid verbruiker intekenaar versekerde ouer voog gesin gesins
+  nl klant klanten debiteur debiteuren afnemer relatie huurder verzekerde verzekeringnemer abonnee lid huurders
+     leden
+  sap kunnr kunag
+REF
+  en no nr num number numbers id ids identifier ref refs reference code key uid uuid #
+  de nummer nr kennung schluessel referenz | fr numero n no num identifiant reference ref code matricule
+  es numero num nro n no id identificador referencia codigo cod clave
+  pt numero num n no identificador referencia codigo cod | af nommer nr no verwysing verwysingsnommer kode
+  nl nummer nr kenmerk referentie code | sap kunnr belnr vbeln kunag
+NUMBER
+  any no nr num number numbers # nummer numero n nro nommer
+BILL
+  en invoice invoices inv bill bills statement statements tax_invoice trx
+  de rechnung rechnungs rechn rg faktura fakturen abrechnung abrechnungs bescheid bescheids
+  fr facture factures avis quittance | es factura facturas fact recibo
+  pt fatura faturas factura boleto nota_fiscal nf | af faktuur staat rekeningstaat
+  nl factuur facturen faktuur nota declaratie | sap vbeln
+DOCUMENT
+  en document doc documents voucher transaction folio | de beleg belege belegfeld dokument | fr piece document
+  es documento comprobante doc | pt documento doc | af dokument | nl document boekstuk stuk | sap belnr
+NAME
+  en name names fullname full_name company_name contact_name organisation organization | de name namen firma
+  fr nom raison_sociale denomination | es nombre razon_social | pt nome razao_social | af naam naam_en_van
+  nl naam naam_en_van bedrijfsnaam | sap name1
+FIRSTNAME
+  en first_name firstname forename given_name | de vorname | fr prenom | pt primeiro_nome | af voornaam voorname
+  nl voornaam
+LASTNAME
+  en surname last_name lastname family_name | de nachname familienname | fr nom_de_famille | es apellido apellidos
+  pt sobrenome apelido | af van | nl achternaam
+EMAIL
+  en email emailaddress e_mail mail email_address | de mailadresse email e_mail
+  fr courriel email adresse_mail adresse_email | es correo correo_electronico email | pt correio_eletronico email
+  af epos e_pos epos_adres e_posadres eposadres | nl mailadres emailadres e_mail | sap smtp_addr
+PHONE
+  en phone phones telephone tel mobile cell cellphone cellular msisdn contact_number cell_no mobile_no
+  de telefon handy mobil rufnummer tel mobilnummer | fr telephone tel portable mobile
+  es telefono movil celular tel | pt telefone telemovel celular tel | af telefoon selfoon sel foon
+  nl telefoon mobiel gsm tel | sap telf1
+ACCOUNT
+  en account accounts acct acc a_c acno | de konto konten vertragskonto | fr compte | es cuenta
+  pt conta unidade_consumidora | af rekening rek | nl rekening
+CONTRACT
+  en policy policies contract contracts lease subscription service_point premise installation
+  de vertrag vertrags police policen versicherungsschein | fr contrat police abonnement
+  es contrato poliza suministro | pt contrato apolice instalacao | af polis kontrak
+  nl polis contract contracten abonnement
+IDENTITY
+  en identity identification passport id_number id_no sa_id rsa_id sa_identification_number national_id
+  de ausweis personalausweis | es dni nif cif nie | pt cpf cnpj nif cpf_cnpj | af id_nommer identiteits identiteit
+  nl bsn
+AMOUNT
+  en amount amounts amt value sum | de betrag betraege betr wert umsatz summe | fr montant montants somme valeur
+  es importe importes monto valor | pt valor valores montante importancia | af bedrag bedrae waarde
+  nl bedrag bedragen waarde | sap wrbtr dmbtr
+TOTAL
+  en total totals grand_total | de gesamt endbetrag endsumme | fr total totale | es total suma | pt total soma
+  af totaal totale | nl totaal totale
+DUE
+  en due payable owing owed pay_by to_pay
+  de faellig faelligkeit faelligkeits faell zahlbar zahlbetrag zu_zahlen zahlbar_bis zahlungsziel
+  fr dû due echeance a_payer date_limite net_a_payer exigible | es vencimiento vence a_pagar por_pagar
+  pt vencimento vence a_pagar | af betaalbaar verskuldig verval vervaldag betaal_voor
+  nl verval vervaldag verschuldigd te_betalen betaalbaar | sap netdt
+OUTSTANDING
+  en outstanding open remaining unpaid pending residual amount_residual
+  de offen offene offener offenes offenstehend restbetrag rest
+  fr restant reste reste_dû reste_a_payer impaye solde_dû | es pendiente pendientes restante
+  pt em_aberto aberto pendente restante | af uitstaande uitstaand
+  nl openstaand openstaande openstaande_bedrag uitstaand restant
+ARREARS
+  en arrears arrear overdue | de rueckstand rueckstaende ueberfaellig | fr arrieres retard | es atrasos vencido
+  pt atrasado atraso | af agterstallig agterstallige | nl achterstand achterstallig
+BALANCE
+  en balance balances bal | de saldo salden kontostand | fr solde soldes | es saldo saldos | pt saldo saldos
+  af saldo saldos balans | nl saldo saldi
+CHARGE
+  en premium premiums instalment installment contribution charge charges fee fees rent subscription_fee levy
+  de praemie beitrag beitraege miete gebuehr gebuehren | fr prime cotisation loyer frais redevance
+  es prima cuota alquiler tasa | pt premio mensalidade aluguel renda taxa
+  af premie premies heffing heffings huur bydrae fooi fooie skoolgeld
+  nl premie premies huur heffing contributie kosten
+PAYMENT
+  en paid payment payments received receipt receipts pmt settled settlement payout
+  de bezahlt gezahlt zahlung zahlungs zahlungen eingang zahlungseingang ausgleich ausgeglichen
+  fr paye payee paiement paiements reglement regle reglee encaisse encaissement deja_regle versement
+  es pagado pago pagos cobrado cobro abonado_el | pt pago pagamento pagamentos recebido recebimento quitado
+  af betaal betaling betalings betaald ontvang | nl betaald betaling betalingen ontvangen voldaan
+TAX
+  en tax taxes vat gst hst pst withholding wht | de mwst ust umsatzsteuer mehrwertsteuer steuer steuern
+  fr tva taxe taxes | es iva igic irpf impuesto impuestos retencion | pt iva icms imposto impostos iss cip
+  af btw belasting | nl btw belasting
+NET
+  en net subtotal sub_total excl exc excluding exclusive ex untaxed before_tax taxable | de netto zwischensumme
+  fr ht net hors_taxe hors_taxes sous_total | es neto base base_imponible subtotal | pt liquido base subtotal
+  af netto subtotaal uitgesluit | nl netto subtotaal excl
+GROSS
+  en gross incl including inclusive inc with_tax | de brutto inkl | fr ttc brut toutes_taxes | es bruto con_iva
+  pt bruto com_iva | af bruto ingesluit | nl bruto incl
+DATE
+  en date dt dates on day | de datum am | fr date | es fecha | pt data | af datum dag | nl datum dag
+  sap bldat budat netdt zfbdt
+ISSUE
+  en issue issued issuance invoiced billed billing issued_on | de ausstellung ausstellungs ausgestellt
+  fr emission emis emise | es emision emitida emitido expedicion | pt emissao emitida | af uitreiking uitgereik
+  nl uitgifte opgemaakt | sap bldat
+POSTING
+  en posting posted booking booked entry gl pstng | de buchung buchungs gebucht
+  fr comptable comptabilisation ecriture | es contable contabilizacion asiento | pt lancamento contabilistica
+  af inskrywing boek | nl boeking boekings boek | sap budat
+CREATED
+  en created creation create created_at | de erstellt erstellung erstellungs angelegt | fr cree creation
+  es creado creacion | pt criado criacao | af geskep | nl aangemaakt aanmaak
+COLLECTION
+  en collection collect debit_order strike | de abbuchung abbuchungs einzug einzugs lastschrift | fr prelevement
+  es domiciliacion cargo_en_cuenta | pt debito_direto cobranca | af aftrekking aftrekorder debietorder invordering
+  nl incasso afschrijving
+DEBIT
+  en debit debits dr | de soll lastschriften | fr debit debits | es debe cargo cargos debito | pt debito debitos
+  af debiet debiete | nl debet debiteren
+CREDIT
+  en credit credits cr | de haben | fr credit credits | es haber abono abonos credito | pt credito creditos
+  af krediet krediete | nl credit creditbedrag
+SIGN
+  en indicator sign d_c dc dr_cr debit_credit | de kennzeichen kz vorzeichen s_h sh soll_haben | fr sens signe d_c
+  es signo d_h debe_haber | pt sinal d_c | af teken d_k | nl d_c teken | sap shkzg
+CURRENCY
+  en currency ccy curr cur crcy currencies | de waehrung waehrungs waehrg whrg whg wkz bwaehr bwaehrg
+  fr devise monnaie | es moneda divisa | pt moeda divisa | af geldeenheid valuta | nl valuta munt muntsoort
+  sap waers hwaer
+LOCAL
+  en local lcy lc acctd accounted functional reporting base_currency company_currency domestic
+  de hauswaehrung hauswaehr hw hwaehr basiswaehrung inland | fr locale | es local | pt local | nl eigen
+  sap dmbtr hwaer
+DEALING
+  en foreign fc document_currency doc_curr original_currency transaction_currency in_doc_curr
+  de bwaehr bwaehrg belegwaehrung fremdwaehrung
+TYPE
+  en type types kind category class group doctype method mode frequency option product plan package
+  de art typ kategorie klasse gruppe ar produkt tarif | fr type categorie genre mode produit formule
+  es tipo clase categoria metodo forma producto | pt tipo classe categoria metodo forma produto
+  af tipe soort klas graad produk | nl soort type categorie wijze product
+STATUS
+  en status state stage flag sent paid_flag void is_paid closed | de zustand stand | fr statut etat situation
+  es estado situacion | pt estado situacao | af toestand | nl toestand
+OTHER_TIME
+  en start end begin from until period month year quarter birth dob baseline discount_date expiry expires expected
+     delivery service shipped updated modified last joined joining valid effective inception renewal current
+  de beginn ende von bis zeitraum periode monat jahr geburts leistungs leistung liefer lieferung skonto storno
+  fr debut fin periode mois annee naissance livraison | es inicio fin desde hasta periodo mes ano nacimiento
+  pt inicio fim periodo mes ano nascimento | af begin einde tydperk maand jaar geboorte lopende oorgebring
+  nl begin einde periode maand jaar geboorte lopende | sap zfbdt
+OLD
+  en original opening previous prev prior brought_forward b_f forward balance_brought_forward before
+  de urspruenglich urspruenglicher anfangs vormonat vortrag alt | fr initial precedent anterieur report
+  es inicial anterior original | pt inicial anterior original | af oorspronklike vorige oorgebring aanvangs
+  nl oorspronkelijk vorig vorige begin
+LINE
+  en line lines item items position sku article invoice_lines inventory usage event events
+  de position pos zeile artikel posten einzelposten | fr ligne article | es linea articulo concepto_linea
+  pt linha artigo item | af lyn item reel | nl regel artikel | sap buzei
+DESCRIPTION
+  en description desc details detail memo note notes comment remark narration narrative particulars label
+  de bezeichnung beschreibung text buchungstext verwendungszweck bemerkung
+  fr libelle designation description commentaire | es descripcion concepto detalle observaciones etiquetas
+  pt descricao historico observacoes | af beskrywing besonderhede | nl omschrijving toelichting
+QUANTITY
+  en quantity qty units unit usage consumption kwh kl minutes count volume volumes dependants
+  de menge anzahl verbrauch einheit | fr quantite conso consommation nombre | es cantidad consumo unidades
+  pt quantidade consumo unidades | af hoeveelheid verbruik aantal | nl aantal hoeveelheid verbruik
+PRICE
+  en price unit_price unit_amount rate exchange percent percentage % tariff cost
+  de preis einzelpreis kurs satz prozent | fr prix taux cours | es precio cambio porcentaje
+  pt preco cambio percentagem | af prys koers persentasie tarief | nl prijs koers tarief percentage
+REDUCTION
+  en discount deposit penalty subsidy savings limit sum_insured insured_value cover interest refund refunded
+     parking adjustment shipping portion allowance rebate write_off
+  de rabatt skonto kaution versicherungssumme zinsen erstattung
+  fr remise escompte caution interets remboursement | es descuento deposito intereses
+  pt desconto deposito juros multa | af afslag deposito rente boete | nl korting waarborg rente boete
+TERMS
+  en term terms days condition conditions | de zahlungsbedingung zahlungsbedingungen bedingung tage
+  fr conditions jours delai | es plazo condiciones dias | pt prazo condicoes dias | af termyn voorwaardes dae
+  nl termijn voorwaarden dagen | sap zbd1t
+PLACE
+  en address street city town zip postal postcode suburb province region country county ward erf unit property
+  de adresse strasse plz ort stadt land bundesland | fr adresse rue ville pays region
+  es direccion calle ciudad provincia pais | pt endereco rua cidade pais
+  af adres straat stad dorp wyk posadres erf | nl adres straat plaats stad land
+BANK
+  en bank iban bic swift branch sort_code routing | de blz bankleitzahl kontoinhaber | fr banque rib | es banco
+  pt banco agencia | af bank tak | nl bank
+OTHER_PARTY
+  en vendor supplier agent broker sales rep salesperson seller user company branch operator employee clerk
+     company_code entity merchant warehouse contact dependant learner student_name claim
+  de lieferant kreditor kreditoren vertreter sachbearbeiter mandant buchungskreis gegenkonto mandt bukrs
+  fr fournisseur vendeur agent societe | es proveedor vendedor agente empresa
+  pt fornecedor vendedor agente empresa | af verskaffer agent verkoper leerder
+  nl leverancier vertegenwoordiger dagboek | sap mandt bukrs gjahr
+ORDER
+  en order orders po purchase purchaseorder quote delivery_note external your origin assignment tracking job
+  de bestellung bestell auftrag auftrags zuordnung ihr ihre lieferschein | fr commande devis bon votre
+  es pedido orden albaran su_pedido | pt encomenda pedido ordem | af bestelling bestel
+  nl bestelling order uw opdracht | sap xref1
+REMINDER
+  en reminder dunning level row seq sequence line_no counter | de mahn mahnung mahnstufe lfd laufende
+  fr relance ligne_no | es aviso_no fila | pt linha_no | af ry aanmaning | nl aanmaning rij
+NOISE
+  en the of in for a an our is utc primary to and s at by | de der die das des in fuer und nach
+  fr de du des la le les d l en et | es de del la el los en y | pt do da de dos das o a e | af die vir en van_die
+  nl de het van voor en facturatie
+"""
+"""Concept, and below it by language its words and phrases."""
