@@ -43,7 +43,10 @@ def _about_what_is_owed(decided: Understanding) -> Iterator[str]:
     choice = decided.amount
     for each in decided.columns:
         if "STATUS" in each.meaning.concepts and 1 < each.distinct <= 12 and each.fill > 0.5:
-            yield f'records are sent whatever "{each.name}" says: name what to load in where, else what is paid or void is sent as well'
+            yield (
+                f'records are sent whatever "{each.name}" says: name what to load in where,'
+                " else what is paid or void is sent as well"
+            )
     if decided.layout != "bill" or not isinstance(choice.source, str) or not decided.style.fits:
         return
     numbers = [as_number(text, decided.style.fits[0]) for text in choice.columns[0].filled]

@@ -51,7 +51,9 @@ def propose(
     """Propose a feed for a file by its name (a label) and first bytes.
 
     `whole`: whether `head` is all of the file. `workbook`: the format of the workbook of which the bytes are our CSV;
-    `first_row`: the row that the CSV begins with. `notes`: what else was seen, repeated in the proposal. Raises UsageError when it is nothing like a table.
+    `first_row`: the row that the CSV begins with. `notes`: what else was seen, repeated in the proposal.
+
+    Raises UsageError when it is nothing like a table.
     """
     seen = look(name, head, whole=whole, workbook=workbook, first_row=first_row, notes=notes)
     decided = Understanding(seen)

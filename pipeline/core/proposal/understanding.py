@@ -111,7 +111,7 @@ class Understanding:
     @cached_property
     def zeros(self) -> int:
         """Bills of 0, which the API would not take."""
-        if self.layout != "bill" or not isinstance(self.amount.source, str) or not self.style.fits:
+        if self.model != "bill" or not isinstance(self.amount.source, str) or not self.style.fits:
             return 0
         numbers = (as_number(text, self.style.fits[0]) for text in self.amount.columns[0].filled)
         return sum(number == 0 for number in numbers)
