@@ -50,7 +50,9 @@ class _Sheet:
     visible: bool
 
 
-def copy_old_workbook(landed: LandedFile, limits: Limits, copy: Path) -> SheetCopy:
+def copy_old_workbook(
+    landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: bool = False
+) -> SheetCopy:
     """Write the sheet that the feed reads as CSV, as `xlsx.sheet.copy_sheet` does. Raises as that.
 
     Raises ExtraMissing where python-calamine is not installed.
@@ -76,7 +78,7 @@ def copy_old_workbook(landed: LandedFile, limits: Limits, copy: Path) -> SheetCo
         merged = reader.next()["merged"]
         if len(merged) > MAX_MERGED:
             refuse_many_merged(name)
-        rows = SheetWriter(landed, limits, file)
+        rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
         last, hidden_rows = 0, 0
         while (told := reader.next()) is not None:
             row, is_hidden, cells = told
