@@ -13,7 +13,7 @@ from schemas.shape import Shape
 Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
 Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
-Format = Literal["csv", "xlsx", "ods", "xls", "ndjson"]
+Format = Literal["csv", "xlsx", "ods", "xls", "ndjson", "json"]
 WORKBOOK_FORMATS: tuple[Format, ...] = ("xlsx", "ods", "xls")
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
@@ -269,7 +269,7 @@ class Feed(Shape):
     """
     format: Format | None = None
     """The required format, compressed or not. null: recognised from the content, never from the name: workbooks by
-    their bytes, NDJSON by the `{` at the beginning; anything else is CSV."""
+    their bytes, NDJSON by the `{` at the beginning, a JSON array by `[{`; anything else is CSV."""
     sheet: str | None = None
     """The sheet of a workbook to read; null: the first visible one."""
     encoding: Encoding = "utf-8"
@@ -356,7 +356,7 @@ class Feed(Shape):
 
     @model_validator(mode="after")
     def _sheets_are_of_workbooks(self) -> Feed:
-        if self.sheet is not None and self.format in ("csv", "ndjson"):
+        if self.sheet is not None and self.format in ("csv", "ndjson", "json"):
             raise ValueError(f"sheet is for workbooks only, and format is {self.format}")
         return self
 

@@ -15,6 +15,7 @@ from functools import cache
 import polars as pl
 
 from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
+from pipeline.core.json_structure import is_array
 from pipeline.errors import FileRefused
 
 SUBSTITUTE = "\x15"
@@ -51,15 +52,19 @@ BLANK, CONTROL = DAMAGE.index("record.blank"), DAMAGE.index("record.control_char
 def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
     """The blocks of a text as they come; FileRefused as soon as a line is surely longer than any may be.
 
+    A JSON array may be one line; of it the stretches between closing braces are measured.
+
     A file with an endless line need not be copied or unpacked to its end before it is refused. The reader measures
     exactly: lines within one block are not looked at here, and what is packed has no lines.
     """
     position = line_start = 0
-    packed, head = False, b""
+    packed, head, marks = False, b"", [b"\n", b"\r"]
     for block in blocks:
         if position == 0:
             packed, head = block.startswith(PACKED), block[:TELLING_BYTES]
-        ends = [] if packed else [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
+            if is_array(head.replace(b"\x00", b"").decode("utf-8-sig", "replace").lstrip("\ufffd")):
+                marks.append(b"}")
+        ends = [] if packed else [at for mark in marks if (at := block.find(mark)) >= 0]
         length = position + min(ends, default=len(block)) - line_start
         # Some room for a byte order mark, and for the other half of a line end.
         if not packed and length > max_record_bytes + 4:
@@ -76,7 +81,7 @@ def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: st
                 remedy="check that it is a bill file, or raise limits.max_record_bytes",
             )
         if ends:
-            line_start = position + max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+            line_start = position + max(map(block.rfind, marks)) + 1
         position += len(block)
         yield block
 

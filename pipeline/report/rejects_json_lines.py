@@ -1,4 +1,4 @@
-"""How rejected records of an NDJSON file are written: each original object, with the four reject keys at its end.
+"""How rejected records of JSON are written, of NDJSON as of an array: original objects on a line each, with our keys.
 
 Source: RFC 8259 for JSON, ndjson.org for one value a line. An object is extended as text and never written anew, so
 that numbers keep their digits, keys their order and doubled keys their double.
@@ -19,6 +19,7 @@ _REJECT_KEYS = (
     rf'"reject_codes"\s*:\s*{_TEXT}\s*,\s*"reject_messages"\s*:\s*{_TEXT}\s*,\s*{_NUMBER}'
     rf'"reject_source"\s*:\s*{_TEXT}'
 )
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 # Where earlier reject keys are: inside the object, or behind what was not one when it was rejected.
 _INSIDE = re.compile(rf"(?:,\s*|(?<=\{{)\s*){_REJECT_KEYS}\s*(?=\}}\s*\Z)", re.DOTALL)
 _BEHIND = re.compile(rf" \{{{_REJECT_KEYS}\}}\s*\Z", re.DOTALL)
@@ -65,13 +66,19 @@ class JsonLinesRejects:
             text = text[: earlier.start()] + text[earlier.end() :]
             number = int(earlier["number"]) if number is None and earlier["number"] else number
         keys = self._reject_keys(codes, message, number)
-        if not _is_object(text):
+        is_object, text = _is_object(text), self._on_one_line(text)
+        if not is_object:
             line = f"{text} {{{keys}}}"
         else:
             end = text.rindex("}")
             comma = "" if text[:end].rstrip().endswith("{") else ","
             line = text[:end] + comma + keys + text[end:]
         return line.encode(self._codec, "surrogatepass") + self.line_end
+
+    def _on_one_line(self, text: str) -> str:
+        """An element of an array, which may have several lines; of a sound one line ends are mere space."""
+        end = self._written("\n" if self.line_end.endswith(self._written("\n")) else "\r")
+        return _LINE_ENDS.sub(" ", text) if end.decode(self._codec) in text else text
 
     def _reject_keys(self, codes: str, message: str, number: int | None) -> str:
         """Our keys, in ASCII: they fit every encoding."""

@@ -95,8 +95,10 @@ def case(seed: int) -> Case:
         return Case(_damaged_workbook(text, kind, chance), kind.facts, kind.needed)
     encoding = chance.choice(list(_ENCODINGS))
     codec, mark = chance.choice(_ENCODINGS[encoding])
-    if shape < 0.25:
+    if shape < 0.18:
         text = _as_json(text, kind)
+    elif shape < 0.25:
+        text = _as_array(text, kind, chance)
     text = text.replace("\n", chance.choice(["\n", "\n", "\r\n", "\r"]))
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         text = chance.choice(_TEXT_DAMAGE)(text, chance)
@@ -119,6 +121,14 @@ def _as_json(text: str, kind: _Kind) -> str:
         for row in rows
         if row
     )
+
+
+def _as_array(text: str, kind: _Kind, chance: random.Random) -> str:
+    """On one line, one object a line, or over many lines."""
+    objects = [json.loads(line) for line in _as_json(text, kind).splitlines()]
+    if chance.random() < 0.4:
+        return "[\n" + ",\n".join(map(json.dumps, objects)) + "\n]\n"
+    return json.dumps(objects, indent=chance.choice([None, 2]), ensure_ascii=chance.random() < 0.5)
 
 
 def _damaged_workbook(text: str, kind: _Kind, chance: random.Random) -> bytes:

@@ -22,6 +22,8 @@ from tests.zstandard import zstd
 
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
+DAMAGED = [-1]
+"""In place of lines: an array whose brackets, quotes or commas do not fit: where elements begin is not clear."""
 UNREADABLE_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -61,6 +63,8 @@ def lines_of_records(
         return None
     if text.lstrip().startswith("{"):
         return _json_lines(text, needed)
+    if re.match(r"\s*\[\s*[\]{]", text):
+        return _json_array(text, needed)
     return _delimited(text, delimiter, needed)
 
 
@@ -158,6 +162,32 @@ def _json_lines(text: str, needed: Collection[str]) -> list[int] | None:
     for line in lines:
         keys |= _keys(line.removesuffix("\r") if line_end == "\n" else line)
     return list(range(1, len(lines) + 1)) if set(needed) <= keys else None
+
+
+def _json_array(text: str, needed: Collection[str]) -> list[int] | None:
+    """The lines on which elements begin, one value after the other; DAMAGED for what the standard library refuses."""
+    body = text.removesuffix("\x1a").rstrip(" \t\r\n")
+    line_end = "\r" if "\r" in text and "\n" not in text else "\n"
+    decoder, at, starts = json.JSONDecoder(), body.index("[") + 1, list[int]()
+    keys: set[str] = set()
+    while True:
+        at += len(body[at:]) - len(body[at:].lstrip(" \t\r\n"))
+        if body[at:] == "]" and (starts or body.count("[") == 1):
+            return starts if set(needed) <= keys or not starts else None
+        starts.append(1 + text.count(line_end, 0, at))
+        try:
+            value, end = decoder.raw_decode(body, at)
+        except (ValueError, RecursionError):
+            return DAMAGED
+        if not isinstance(value, dict):
+            return DAMAGED
+        keys |= _keys(body[at:end])
+        behind = body[end:].lstrip(" \t\r\n")
+        at = len(body) - len(behind)
+        if behind[:1] == ",":
+            at += 1
+        elif behind != "]":
+            return DAMAGED
 
 
 def _keys(line: str) -> set[str]:

@@ -310,6 +310,26 @@ TEXT: dict[str, tuple[str, Make]] = {
         content(*(json_of(range(first, first + 50_000)) for first in range(0, MILLION, 50_000))),
     ),
 }
+ARRAY: dict[str, tuple[str, Make]] = {
+    "2 GB in one element": ("file.record_too_long", sparse(b'[{"a":"' + b"a" * 4 * MIB)),
+    "2 GB behind a good element": (
+        "file.record_too_long",
+        sparse(b"[" + json_bill(b"10.00") + b',{"a":"' + b"a" * 4 * MIB),
+    ),
+    "16 MiB of openings": ("file.record_too_long", content(b'[{"a":' + b"[" * 16 * MIB)),
+    "16 MiB of objects that never close": ("file.record_too_long", content(b'[{"a":' * (16 * MIB // 6))),
+    "a million elements and no end": ("file.json_array", content(b"[", b'{"a":1},' * MILLION)),
+    "16 MiB of space and no end": ("file.record_too_long", content(b"[{}", b" " * 16 * MIB)),
+    "a million keys": (
+        "file.too_many_columns",
+        content(b"[{}", b"".join(b',{"%d":1}' % key for key in range(MILLION)), b"]"),
+    ),
+    "two arrays": (
+        "file.json_array",
+        content(b"[" + json_bill(b"10.00") + b"]\n[" + json_bill(b"10.00") + b"]"),
+    ),
+}
+"""Arrays that are refused."""
 LINE: dict[str, tuple[str, bytes]] = {
     "a million fields": ("record.too_many_fields", b"," * MILLION),
     "a million quotes": ("record.too_few_fields", b'"' * MILLION),
@@ -328,5 +348,9 @@ LINES: dict[str, Make] = {
     "a million quotes on lines of their own": lines(b'"\n'),
     "an open quote and a million lines": content(HEADER, b'"x\n', b"x\n" * MILLION),
     "a million blank lines": content(HEADER, b"\n" * MILLION, GOOD),
+    "a million elements without an end": content(
+        b"[" + json_bill(b"10.00"), b',{"customer_reference":[1}' * MILLION, b"]"
+    ),
+    "a million elements of nothing": content(b"[" + json_bill(b"10.00"), b",{}" * MILLION, b"]"),
 }
 """Each record is read, counted and reported."""

@@ -145,6 +145,13 @@ def test_a_text_without_end_is_refused_before_it_has_been_read(
     refused_cheaply(tmp_path, *bomb)
 
 
+@pytest.mark.parametrize("bomb", often(bombs.ARRAY, "2 GB behind a good element", "16 MiB of openings"))
+def test_an_array_without_end_is_refused_before_it_takes_memory(
+    tmp_path: Path, bomb: tuple[str, Make]
+) -> None:
+    refused_cheaply(tmp_path, *bomb)
+
+
 @pytest.mark.skipif(not SOAK, reason="with SOAK: 2 GB on the disk")
 def test_two_gigabytes_of_one_letter_are_refused(tmp_path: Path) -> None:
     def make(path: Path) -> None:
@@ -178,7 +185,17 @@ def test_an_absurd_object_is_rejected_between_good_ones(tmp_path: Path, bomb: tu
     one_rejected_cheaply(tmp_path, code, bombs.content(b"\n".join([first, line, last])), line_number=2)
 
 
-@pytest.mark.parametrize("make", often(bombs.LINES, "a million blank lines"))
+@pytest.mark.parametrize("bomb", often(bombs.OBJECT, "nothing but openings"))
+def test_an_absurd_element_is_rejected_between_good_ones(tmp_path: Path, bomb: tuple[str, bytes]) -> None:
+    code, line = bomb
+    first, last = (bombs.json_bill(b"10.00").replace(b"-2", b"-%d" % number) for number in (1, 3))
+    array = b"[" + b",\n".join([first, line, last]) + b"]"
+    one_rejected_cheaply(tmp_path, code, bombs.content(array), line_number=2)
+
+
+@pytest.mark.parametrize(
+    "make", often(bombs.LINES, "a million blank lines", "a million elements without an end")
+)
 def test_a_million_damaged_lines_are_all_accounted_for(tmp_path: Path, make: Make) -> None:
     spent = validated(tmp_path, make)
     assert spent.exit_status == 1

@@ -241,3 +241,18 @@ def test_a_credit_note_and_a_paid_bill_are_called_so_and_can_be_left_out(
     changed(folder, nothing_due="skip", where_not={"b": ["CN1"]}, may_be_empty=True)
     left_out = validated("cn.csv", capsys, 0)
     assert (left_out["records"]["skipped"], left_out["amounts_minor"]["USD"]["skipped"]) == (2, -5_000)
+
+
+@case("json_array")
+def test_a_json_array_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    array = validated("bills.json", capsys, 0)
+    assert (array["state"], array["records"]["total"]) == ("validated", array["records"]["not_attempted"])
+    Path("cut.json").write_text(Path("bills.json").read_text().rstrip().removesuffix("]"))
+    assert validated("cut.json", capsys, 1)["refusal"]["code"] == "file.json_array"
+    for content, kind in (
+        ("<?xml version='1.0'?><bills><bill/></bills>", "XML"),
+        ("<!DOCTYPE html><title>Login</title>", "an HTML page"),
+        ("UNA:+.? 'UNB+UNOC:3+A+B+260131:0600+1'", "EDIFACT"),
+    ):
+        Path("other.csv").write_text(content)
+        assert f"its content is {kind}" in validated("other.csv", capsys, 1)["refusal"]["message"]

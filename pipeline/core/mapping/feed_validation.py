@@ -26,6 +26,7 @@ from schemas.feed import (
     Const,
     DebitCredit,
     Feed,
+    Format,
     Model,
     SignedValue,
     columns_of,
@@ -33,6 +34,8 @@ from schemas.feed import (
 
 OPEN = "?"
 """What `init --from` writes where a person has to decide; `edge/config` reports all of a feed's in one line."""
+JSON_FORMATS: dict[Format | None, str] = {"ndjson": "NDJSON", "json": "a JSON array"}
+"""Formats whose records are objects, and what they are called."""
 
 
 def feed_problems(feed: Feed) -> list[str]:
@@ -109,8 +112,8 @@ def _contradictions(feed: Feed) -> Iterator[str]:
     control = feed.control
     if control is None:
         return
-    if control.kind == "trailer" and feed.format == "ndjson":
-        yield "control.kind: NDJSON has no trailer, for every line is an object; use sidecar"
+    if control.kind == "trailer" and feed.format in JSON_FORMATS:
+        yield f"control.kind: {JSON_FORMATS[feed.format]} has no trailer, for every record is an object; use sidecar"
     for each in control.sums:
         if each.currency is not None and each.currency not in exponents():
             yield f"control.sums: {each.currency} is not a recognised currency code"
@@ -165,10 +168,10 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 
 def _header_contradictions(feed: Feed) -> Iterator[str]:
     """Keys about the header and the end of a file that do not fit each other, or the format."""
-    if feed.format == "ndjson":
+    if feed.format in JSON_FORMATS:
         for key in ("header", "names", "header_record", "footer"):
             if getattr(feed, key) is not None:
-                yield f"{key}: NDJSON has no header and no footer, for every line is an object"
+                yield f"{key}: {JSON_FORMATS[feed.format]} has no header and no footer, for every line is an object"
     if feed.has_header != (feed.names is None):
         yield "names: header: none needs the names of all columns in names, and names needs header: none"
     own = [name.strip() for name in feed.names or () if name.strip()]

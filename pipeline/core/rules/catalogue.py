@@ -38,7 +38,7 @@ def _record_rules() -> Iterator[Rule]:
         "export it again, or ask whoever maintains the config to correct feed.encoding",
     )
     yield Rule("record.control_characters", "NUL or control characters", "remove them")
-    yield Rule("record.json", "line is not a JSON object", "correct its syntax")
+    yield Rule("record.json", "not a JSON object", "correct its syntax")
     yield Rule("record.duplicate_key", "an object contains a key twice", "keep one")
     yield Rule(
         "record.value_type",

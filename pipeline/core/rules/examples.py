@@ -208,6 +208,9 @@ def _content_examples() -> dict[str, Example | Story]:
         ),
         "file.workbook": Story("broken XML in a workbook", sheets),
         "file.workbook_active": Story("bills.xlsm", sheets),
+        "file.json_array": Example(
+            '[{"customer_reference": "C-1"},', b'[{"customer_reference": "C-1"},', name="bills.json"
+        ),
         "file.sheet": Story("sheet: June of a workbook that has May only", sheets),
         "file.merged_cells": Story("A2:A9 are one cell", sheets),
     }

@@ -49,6 +49,11 @@ def _content_rules() -> Iterator[Rule]:
         "a workbook with macros, or with links to other workbooks",
         "save it as a plain workbook of values",
     )
+    yield Rule(
+        "file.json_array",
+        "a JSON array that is never closed, or is followed by other text",
+        "export or fetch it again whole, as one array",
+    )
     yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
     yield Rule(
         "file.merged_cells",

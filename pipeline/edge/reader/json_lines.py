@@ -1,4 +1,4 @@
-"""NDJSON: one object per line. Numbers are kept as they are written, never through a float.
+"""JSON objects, one per line or in one array. Numbers are kept as they are written, never through a float.
 
 Columns are the keys of all objects together, so the file is read twice: first for them, then for the records.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.header_names import names_in_use
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
+from pipeline.edge.reader.json_array import JsonArray
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
@@ -42,6 +43,56 @@ class Damaged(Exception):
         self.damage = damage
 
 
+class JsonBody(Protocol):
+    """A text as batches of records that are JSON values, if they are whole."""
+
+    @property
+    def file(self) -> TextFile:
+        """The text."""
+
+    @property
+    def line_end(self) -> str:
+        """`"\\n"` (which covers CRLF) or `"\\r"`."""
+
+    def batches(
+        self,
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[pl.DataFrame]:
+        """See `open_records.Records`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Each line is a record."""
+
+    records: RecordBatches
+
+    @property
+    def file(self) -> TextFile:
+        return self.records.file
+
+    @property
+    def line_end(self) -> str:
+        return self.records.line_end
+
+    def batches(
+        self,
+        *,
+        is_trailer: IsTrailer = no_trailer,
+        progress: Callable[[int], None] | None = None,
+        unread: Unread | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> Iterator[pl.DataFrame]:
+        return self.records.batches(
+            _find_records, is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
+        )
+
+
 class _Number(str):
     """A number with a point or an exponent, as it is written."""
 
@@ -53,10 +104,10 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLinesFile:
+class JsonFile:
     """A file whose columns are known."""
 
-    body: RecordBatches
+    body: JsonBody
     decoder: json.JSONDecoder
     """Keeps numbers as text, in the notation of the feed."""
     flags: frozenset[str]
@@ -79,7 +130,7 @@ class JsonLinesFile:
     ) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
         return self.body.batches(
-            _find_records, is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
+            is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
         )
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
@@ -111,7 +162,7 @@ def _row(pairs: _Pairs, keys: dict[str, int], flags: frozenset[str], width: int)
 
     Args:
         keys: key → place in the row.
-        flags: as in `JsonLinesFile`.
+        flags: as in `JsonFile`.
     """
     row: list[str | None] = [None] * width
     for key, value in pairs:
@@ -140,36 +191,52 @@ def _without_controls(records: pl.DataFrame, columns: dict[str, str]) -> pl.Data
     return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
 
 
-def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonLinesFile:
-    """Find the columns of a file, which takes one reading of all of it.
+def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonFile:
+    """Find the columns of a file of one object per line, which takes one reading of all of it.
 
     Raises:
         FileRefused: it holds no object, has too many columns, or is not text in the feed's encoding.
     """
+    line_end = _line_end(landed, file)
+    skip_blank = landed.feed.blank_records == "skip"
+    lines = RecordBatches(
+        landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
+    )
+    return _opened(_Lines(lines), landed, limits)
+
+
+def open_json_array(landed: LandedFile, limits: Limits, file: TextFile) -> JsonFile:
+    """Find the columns of an array of objects; an empty one has those that the feed reads. Raises as
+    `open_json_lines`.
+    """
+    return _opened(JsonArray(landed.name, limits, file, _line_end(landed, file)), landed, limits)
+
+
+def _opened(body: JsonBody, landed: LandedFile, limits: Limits) -> JsonFile:
+    decoder = _decoder(landed.feed)
+    mapped = names_in_use(landed.feed.model_copy(update={"where": {}, "where_not": {}}))
+    filtered = {*landed.feed.where, *landed.feed.where_not}
+    return JsonFile(body, decoder, frozenset(filtered - mapped), _names(body, decoder, landed, limits))
+
+
+def _line_end(landed: LandedFile, file: TextFile) -> str:
+    """By how the text begins. Raises FileRefused where it is none."""
     head = file.head(_HEAD_BYTES)
     if not head.strip():
-        _refuse(landed, "file.empty", "the file holds empty_row", "export it again")
+        _refuse(landed, "file.empty", "the file holds no records", "export it again")
     if "\x00" in head[:4]:
         offset = len(file.byte_order_mark) + len(head[: head.index("\x00")].encode(file.codec))
         problem = f"it is not {file.encoding} text at byte {offset}"
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
-    line_end = "\r" if "\r" in head and "\n" not in head else "\n"
-    skip_blank = landed.feed.blank_records == "skip"
-    body = RecordBatches(
-        landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
-    )
-    decoder = _decoder(landed.feed)
-    mapped = names_in_use(landed.feed.model_copy(update={"where": {}, "where_not": {}}))
-    filtered = {*landed.feed.where, *landed.feed.where_not}
-    return JsonLinesFile(body, decoder, frozenset(filtered - mapped), _names(body, decoder, landed, limits))
+    return "\r" if "\r" in head and "\n" not in head else "\n"
 
 
-def _names(
-    body: RecordBatches, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits
-) -> tuple[str, ...]:
+def _names(body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:
     """The keys of all objects that can be read. Raises FileRefused."""
     names: dict[str, None] = {}
-    for records in body.batches(_find_records):
+    is_empty = True
+    for records in body.batches():
+        is_empty = False
         for text in records.filter(pl.col("damage").is_null())["text"]:
             try:
                 pairs = _object(text, decoder)
@@ -179,9 +246,11 @@ def _names(
             if len(names) > limits.max_columns:
                 problem = f"more than {limits.max_columns} different keys"
                 _refuse(landed, "file.too_many_columns", problem, "check it, or raise limits.max_columns")
+    if is_empty:
+        return tuple(sorted(names_in_use(landed.feed)))
     if not names:
         remedy = "export it again as NDJSON, or say with feed.format what else it is"
-        _refuse(landed, "file.header", "no line of it is a JSON object", remedy)
+        _refuse(landed, "file.header", "no record of it is a JSON object with keys", remedy)
     own = [name for name in names if name not in REJECT_COLUMNS]
     corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
     if not corrected:

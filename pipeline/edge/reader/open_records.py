@@ -14,16 +14,18 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.core.file_stages import LandedFile, TextFormat
+from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.mapping.file_names import are_json_rejects
 from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.header import header_hint
-from pipeline.edge.reader.json_lines import open_json_lines
+from pipeline.edge.reader.json_lines import open_json_array, open_json_lines
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
 from pipeline.edge.reader.workbooks import COPIERS
 from pipeline.edge.reader.zip_archives import left_alone
+from schemas.feed import Format
 from schemas.settings import Limits
 
 SNIFFED_BYTES = 65_536
@@ -138,15 +140,14 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
     wanted = landed.feed.format
     if wanted in COPIERS and landed.rejects_of is None:
         _unfit(landed, "text")
-    # What comes back from a spreadsheet is our CSV of it.
-    if wanted == "ndjson" or (wanted is None and _is_json(text, rejects=landed.rejects_of is not None)):
-        if landed.feed.control is not None and landed.feed.control.kind == "trailer":
-            problem = f"its content is NDJSON, which cannot have a trailer, but feed {landed.feed.name} declares one"
-            refuse_archive(
-                landed.name, "file.format", problem, "send the agreed format, or use control.kind: sidecar"
-            )
-        lines = open_json_lines(landed, limits, text)
-        return BillFile(lines, text, "ndjson", line_end=lines.line_end.encode(text.codec), plain_copy=copy)
+    # What comes back from a spreadsheet is our CSV of it, from an array NDJSON.
+    content = _json_format(text, rejects=landed.rejects_of is not None)
+    if wanted == "json" and landed.rejects_of is None and content != "json":
+        _unfit(landed, "not a JSON array")
+    if wanted == "ndjson" and content == "json":
+        _unfit(landed, "a JSON array")
+    if wanted in ("ndjson", "json") or (wanted is None and content is not None):
+        return _json(landed, limits, text, copy, is_array=content == "json")
     file = open_delimited(landed, limits, text)
     hint = partial(header_hint, text, landed, limits, file.header)
     return _delimited(file, text, copy, (), hint)
@@ -164,10 +165,30 @@ def _delimited(
     return BillFile(file, text, "csv", header.raw, header.line_end, copy, notes, file.dialect.delimiter, hint)
 
 
-def _is_json(text: TextFile, *, rejects: bool) -> bool:
-    """By its first character; a rejects file may begin with what is no object, and our keys behind it."""
+def _json(
+    landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None, *, is_array: bool
+) -> BillFile:
+    """One object per line or in one array; rejects of both have one per line."""
+    if landed.feed.control is not None and landed.feed.control.kind == "trailer":
+        kind = "a JSON array" if is_array else "NDJSON"
+        problem = (
+            f"its content is {kind}, which cannot have a trailer, but feed {landed.feed.name} declares one"
+        )
+        refuse_archive(
+            landed.name, "file.format", problem, "send the agreed format, or use control.kind: sidecar"
+        )
+    file = (open_json_array if is_array else open_json_lines)(landed, limits, text)
+    return BillFile(file, text, "ndjson", line_end=file.line_end.encode(text.codec), plain_copy=copy)
+
+
+def _json_format(text: TextFile, *, rejects: bool) -> Format | None:
+    """By its first characters; a rejects file may begin with what is no object, and our keys behind it."""
     head = text.head(SNIFFED_BYTES)
-    return head.lstrip().startswith("{") or (rejects and are_json_rejects(head))
+    if rejects and are_json_rejects(head):
+        return "ndjson"
+    if begins_as_array(head):
+        return "json"
+    return "ndjson" if head.lstrip().startswith("{") else None
 
 
 def _unfit(landed: LandedFile, content: str) -> None:

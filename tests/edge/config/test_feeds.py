@@ -75,7 +75,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         ({"control": TRAILER | {"sums": [{"field": 3}]}}, "config.yaml: feeds.bills.control.sums.0: a sum has either currency or currency_field; correct it"),
         ({"control": TRAILER | {"sums": [{"field": 3, "currency": "RND"}]}}, "config.yaml: feed bills: control.sums: RND is not a recognised currency code; correct the feed"),
         ({"control": TRAILER | {"marker": "T,"}}, "config.yaml: feed bills: control.marker: it holds the delimiter, a quote or a line break; correct the feed"),
-        ({"control": TRAILER, "format": "ndjson"}, "config.yaml: feed bills: control.kind: NDJSON has no trailer, for every line is an object; use sidecar; correct the feed"),
+        ({"control": TRAILER, "format": "ndjson"}, "config.yaml: feed bills: control.kind: NDJSON has no trailer, for every record is an object; use sidecar; correct the feed"),
         ({"columns": MAPPED | {"amount_due": "{rand}.{cents}"}}, "config.yaml: feed bills: columns: amount_due is one column; amounts cannot be joined, since 10 and 5 may be 10.5 or 10.05; correct the feed"),
         ({"columns": MAPPED | {"amount_due": ["debit", "credit"]}}, "config.yaml: feed bills: columns: amount_due is one column: a list would turn a credit into a debt; write {debit: …, credit: …} or {value: …, sign: …, negative: […], positive: […]}; correct the feed"),
         ({"columns": MAPPED | {"amount_due": {"debit": "d", "credt": "c"}}}, "config.yaml: feeds.bills.columns.amount_due.credt: unknown key; did you mean credit?"),
