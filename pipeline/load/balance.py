@@ -41,7 +41,7 @@ class BalanceSettler(CreateSettler):
         *,
         update_details: bool,
         recency: Recency,
-        may_have_worked: bool = False,
+        may_have_worked: bool,
     ) -> None:
         """`update_details`: changed names, e-mails, phones and metadata go with the balance; `recency` of the file."""
         super().__init__(context, may_have_worked=may_have_worked)

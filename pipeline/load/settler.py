@@ -14,7 +14,7 @@ from pipeline.load.retrying_client import Delivery
 class Settler:
     """Settles one intent: outcomes carry what was found, and how often the intent was sent."""
 
-    def __init__(self, context: LoadContext, *, may_have_worked: bool = False) -> None:
+    def __init__(self, context: LoadContext, *, may_have_worked: bool) -> None:
         """`may_have_worked`: an earlier run may have sent the intent, and nobody knows what came of it."""
         self._context = context
         self._client = context.client

@@ -5,7 +5,11 @@ from __future__ import annotations
 API, LOAD, LEDGER, STORIES = "tests/core/api", "tests/load", "tests/edge/ledger", "tests/stories"
 UNCERTAINTY = (f"{LOAD}/test_uncertainty.py", "-k", "not uncertainty or (not B0 and not B11 and not 422)")
 BILLS = (f"{LOAD}/test_bills.py", f"{LOAD}/test_parents_of_a_lost_ledger.py", *UNCERTAINTY)
-BALANCES = (f"{LOAD}/test_balances.py", f"{STORIES}/test_current_balances.py")
+BALANCES = (
+    f"{LOAD}/test_balances.py",
+    f"{STORIES}/test_current_balances.py",
+    f"{STORIES}/test_dates_of_balances.py",
+)
 OF_LEDGER = (f"{LEDGER}/test_writes.py", f"{LEDGER}/test_sends.py", f"{LEDGER}/test_files.py")
 
 SUITES: dict[str, tuple[str, ...]] = {
@@ -33,19 +37,28 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/lineage.py": (
         f"{STORIES}/test_after_an_update.py",
         f"{STORIES}/test_current_balances.py",
+        f"{STORIES}/test_restored_ledger.py",
     ),
-    "pipeline/edge/ledger/lookup_by_name.py": (f"{STORIES}/test_held_files.py",),
-    "pipeline/edge/ledger/runs.py": ("tests/monitoring/test_late_feeds.py", f"{STORIES}/test_retention.py"),
+    "pipeline/edge/ledger/lookup_by_name.py": (f"{STORIES}/test_held_files.py", f"{LOAD}/test_retry.py"),
+    "pipeline/edge/ledger/runs.py": (
+        "tests/monitoring/test_late_feeds.py",
+        f"{STORIES}/test_retention.py",
+        "tests/cli/test_commands.py",
+    ),
     "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
     "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
     "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),
-    "pipeline/load/entity_cache.py": (f"{LOAD}/test_entity_cache.py", *BILLS),
+    "pipeline/load/entity_cache.py": (
+        f"{LOAD}/test_entity_cache.py",
+        f"{STORIES}/test_mixed_up_ids.py",
+        *BILLS,
+    ),
     "pipeline/load/context.py": (f"{LOAD}/test_context.py",),
     "pipeline/load/planner.py": (f"{LOAD}/test_planner.py", f"{STORIES}/test_line_items.py"),
     "pipeline/load/parents.py": BILLS,
     "pipeline/load/repeated_refusals.py": (f"{STORIES}/test_trouble_with_the_api.py",),
     "pipeline/load/records.py": (f"{LOAD}/test_balances.py", *BILLS),
-    "pipeline/load/loader.py": (f"{LOAD}/test_balances.py", *BILLS),
+    "pipeline/load/loader.py": (f"{LOAD}/test_loader.py", f"{LOAD}/test_balances.py", *BILLS),
     "pipeline/load/settler.py": BILLS,
     "pipeline/load/create.py": (*BILLS, f"{LOAD}/test_balances.py"),
     "pipeline/load/balance.py": BALANCES,

@@ -125,3 +125,18 @@ def test_an_id_of_before_that_is_a_strangers_now_stops_one_run_and_is_forgotten(
         said = merchant.load(path)
         assert said.exit_status == 0, said.stderr
         assert merchant.held("bills")["B-2"]["customer_reference"] == "C-1"
+
+
+def test_an_account_that_is_another_customers_by_now_stops_before_a_bill_gets_there(
+    merchant: Merchant,
+) -> None:
+    merchant.settings["api"]["check_ids"] = "all"
+    merchant.load(merchant.write("x_bills_2030-01-01.csv", bills("C-1,A-1,B-1,1.00")))
+    with SandboxApi() as made_anew:
+        merchant.api, merchant.settings["api"]["base_url"] = made_anew, made_anew.url
+        merchant.post("customers", {"external_reference": "C-1"})
+        stranger = merchant.post("customers", {"external_reference": "S-0"})
+        merchant.post("accounts", {"external_reference": "A-1", "customer": stranger["id"]})
+        said = merchant.load(merchant.write("y_bills_2030-02-01.csv", bills("C-1,A-1,B-2,1.00")))
+        assert said.exit_status == 3
+        assert merchant.held("bills") == {}

@@ -44,10 +44,10 @@ class FileRow:
     """What was reported, as in summary.json; None until the file is finished."""
     digits: int
     """How many digits of its SHA-256 name its reports: 8, or all where an earlier file has the same 8."""
-    as_of: str | None = None
-    landing: int = 0
-    came_back: int = 0
-    copied_print: str | None = None
+    as_of: str | None
+    landing: int
+    came_back: int
+    copied_print: str | None
     """Its feed as the copy of the ledger has it in which it was not finished, and which was restored since."""
 
     @property
