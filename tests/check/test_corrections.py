@@ -160,3 +160,17 @@ def test_a_code_is_about_its_columns_alone(said: str, about: set[str]) -> None:
     own = {"customer_reference": ("id",), "bill_reference": ("bill",), "column": ("id",)}
     (found,) = pl.DataFrame({"codes": [said]}).select(concerned(pl.col("codes"), own)).to_series()
     assert {name for name in found.split(";") if name and "." not in name} == about
+
+
+@pytest.mark.parametrize(
+    ("concerned", "reference", "is_held"),
+    [("", "B-2", False), ("", "B-9", True), (";bill_reference;", "B-2", True), (";*;", "B-2", True)],
+)
+def test_after_a_restore_a_correction_whose_reference_may_have_been_another_is_held(
+    tmp_path: Path, concerned: str, reference: str, is_held: bool
+) -> None:
+    row = f"C-1,A-1,{reference},ZAR,310.00,2"
+    for missed_some in (False, True):
+        original = Made({2: {"concerned": concerned}}, missed_some=missed_some)
+        held = [hold.code for hold in corrected(tmp_path, original, row).holds]
+        assert ("correction.perhaps_made" in held) == (is_held and missed_some)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.rules.correction_limits import FACTOR
 from tests.check import workbooks
 from tests.stories.killed_at_a_commit import KILLED, killed_at_a_commit
 from tests.stories.merchant import Merchant, Row, Said
@@ -22,6 +23,9 @@ NAME = "x_bills_2030-01-01.csv"
 HEADER = "customer_reference,customer_email,account_reference,bill_reference,amount_due,due_date,metadata.row"
 """`metadata.row` says of every bill for which record of the original it stands, whatever becomes of its references."""
 RECORDS = 16
+MOST_CENTS = 999_99
+UNREADABLE = {str(number) for number in range(RECORDS) if number % 8 == 6}
+"""Rows whose amount has a code: what they come back with is compared with what is usual alone."""
 SOAK = bool(os.environ.get("SOAK"))
 STEPS = 8 if SOAK else 5
 SEEDS = range(60) if SOAK else (1, 3)
@@ -32,11 +36,11 @@ def original(rng: random.Random) -> tuple[str, dict[str, int]]:
     with what the API holds."""
     lines, cents_of = [HEADER], dict[str, int]()
     for number in range(RECORDS):
-        cents = cents_of[str(number)] = rng.randint(100_00, 999_99)
+        cents = cents_of[str(number)] = rng.randint(100_00, MOST_CENTS)
         email = "john@" if number % 4 == 1 else "a@example.com"
         account = f"A/{number}" if number % 8 == 2 else f"00{number}"
         amount = f"{cents // 100}.{cents % 100:02}"
-        amount = f"{amount}O" if number % 8 == 6 else amount
+        amount = f"{amount}O" if str(number) in UNREADABLE else amount
         lines.append(f"00{number},{email},{account},{bill(number)},{amount},2030-01-31,{number}")
     return "\n".join([*lines, ""]), cents_of
 
@@ -184,9 +188,12 @@ class Office:
         return found
 
     def check(self) -> None:
-        """Each bill is that of its record, or what a person accepted."""
+        """Each bill is that of its record, or what a person accepted, or usual where the amount was unreadable."""
         for row, cents in self.loaded().items():
-            assert cents in {self.cents_of[row], *self.accepted.get(row, ())}, f"another amount for {row}"
+            usual = row in UNREADABLE and cents <= FACTOR * MOST_CENTS
+            assert usual or cents in {self.cents_of[row], *self.accepted.get(row, ())}, (
+                f"another amount for {row}"
+            )
 
 
 @pytest.mark.timeout(900 if SOAK else 180)
@@ -218,6 +225,6 @@ def test_a_file_and_its_corrections_load_each_record_once_and_add_up(merchant: M
     assert set(loaded) == set(cents_of)
     office.check()
     assert all(loaded[row] == cents_of[row] for row in open_rows)
-    unasked = [row for row in cents_of if row not in office.accepted]
+    unasked = [row for row in cents_of if row not in office.accepted and row not in UNREADABLE]
     assert sum(loaded[row] for row in unasked) == sum(cents_of[row] for row in unasked)
     assert office.killed[str(KILLED)], "the kills did not hit"
