@@ -78,14 +78,14 @@ class RejectsDialect:
     def _without_earlier_columns(self, original: bytes) -> tuple[bytes, int | None]:
         """Cut off the columns of an earlier rejects file, where they surely are that; also the number in them.
 
-        They are, when they end the record exactly as we write them (even a damaged one), or when a record that
-        a spreadsheet has written anew has as many fields as the header. Otherwise everything is kept.
+        They are, when they end the header and the record exactly as we write them (even a damaged one), or when a
+        record that a spreadsheet has written anew has as many fields as the header. Otherwise everything is kept.
         """
         try:
             text = self._decoded(original)
         except UnicodeDecodeError:  # half a UTF-16 unit
             return original, None
-        tail = self._earlier_columns.search(text) if text.endswith('"') else None
+        tail = self._earlier_columns.search(text) if self._ends_as_written and text.endswith('"') else None
         if tail is not None:
             return self._encoded(text[: tail.start()]), int(tail["number"]) if tail["number"] else None
         if len(self._field_starts(text)) == len(self._header_fields):
@@ -95,13 +95,21 @@ class RejectsDialect:
     @cached_property
     def _earlier(self) -> tuple[int, ...]:
         """Places of our own columns in the header of a file that is itself a corrected rejects file."""
-        if not self.is_rejects_file:
+        if not self.is_rejects_file or not is_rejects_header(self._names):
             return ()
+        return tuple(place for place, name in enumerate(self._names) if name in REJECT_COLUMNS)
+
+    @cached_property
+    def _names(self) -> list[str]:
         rows = csv.reader([self._decoded(self.header)], delimiter=self.delimiter)
-        names = [name.strip() for name in next(rows, [])]
-        if not is_rejects_header(names):
-            return ()
-        return tuple(place for place, name in enumerate(names) if name in REJECT_COLUMNS)
+        return [name.strip() for name in next(rows, [])]
+
+    @cached_property
+    def _ends_as_written(self) -> bool:
+        """Whether the header ends with our columns in our order; `reject_record` came with a later version."""
+        ours = [self._names[place] for place in self._earlier]
+        as_written = [name for name in REJECT_COLUMNS if name != "reject_record" or name in ours]
+        return self._names[-len(as_written) :] == as_written
 
     def _without(self, places: tuple[int, ...], text: str) -> str:
         """A record without the fields at these places."""

@@ -166,6 +166,33 @@ def test_rejects_of_a_rejects_file_replace_its_columns(tmp_path: Path, ending: s
     )
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["reject_codes", "reject_messages", "reject_record", *HEADER.split(","), "reject_source"],
+        [*OURS.split(","), *HEADER.split(",")],
+        [*reversed(OURS.split(",")), *HEADER.split(",")],
+        [*HEADER.split(","), *reversed(OURS.split(","))],
+    ],
+)
+def test_a_rejects_file_with_its_columns_in_another_order_loses_none_of_its_own(
+    tmp_path: Path, names: list[str]
+) -> None:
+    """Every field quoted, so that others look like our columns."""
+    ours = dict(zip(OURS.split(","), ["a.b", "said", "7", EARLIER], strict=True))
+    row = dict(zip(HEADER.split(","), ["c1", "b1", "7", "8"], strict=True)) | ours
+    report = write(
+        tmp_path,
+        [rejected("e.f", message="again", text=",".join(f'"{row[name]}"' for name in names))],
+        name="rejects.csv",
+        header=",".join(names),
+        rejects_of=EARLIER,
+        reject_records=[7],
+    )
+    (back,) = csv.DictReader(io.StringIO(report.paths["rejects"].read_text()))
+    assert back == row | {"reject_codes": "e.f", "reject_messages": "again", "reject_source": source(report)}
+
+
 def test_earlier_columns_are_found_behind_bytes_of_any_encoding(tmp_path: Path) -> None:
     report = write(
         tmp_path,
