@@ -18,7 +18,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from docs.tables import table
-from schemas.feed import Const, Feed
+from schemas.column_sources import ColumnSource, Const
+from schemas.feed import THOUSANDS_NAMES, Feed
 from schemas.settings import Settings
 
 _HEAD = ("key", "type", "default", "meaning")
@@ -32,7 +33,7 @@ _WORDS: dict[Any, str] = {
     SecretStr: "secret",
     NoneType: "null",
 }
-_SPELLED = {" ": "space", "\u00a0": "U+00A0", "\u202f": "U+202F", "\u2019": "U+2019"}
+_SPELLED = {character: name for name, character in THOUSANDS_NAMES.items()}
 
 
 def settings_keys() -> str:
@@ -113,7 +114,8 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
     if origin is list:
         return f"list of {_type(get_args(annotation)[0])}" + bounds
     if origin is dict:
-        return "canonical column → source"
+        value = get_args(annotation)[1]
+        return "canonical column → source" if value is ColumnSource else f"text → {_type(value)}"
     return (_WORDS.get(annotation) or ("feed" if annotation is Feed else "section")) + bounds
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from schemas.column_sources import ColumnSource
 from schemas.control import Control, Expect
 from schemas.shape import Shape
 
@@ -21,6 +22,19 @@ Release = Literal["always", "first", "never"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
+THOUSANDS_NAMES = {"space": " ", "U+00A0": "\u00a0", "U+202F": "\u202f", "U+2019": "\u2019"}
+"""Names of separators that look alike, or like nothing."""
+
+
+def _thousands(named: object) -> object:
+    """The character that a name stands for."""
+    by_name = {name.casefold(): character for name, character in THOUSANDS_NAMES.items()}
+    character = by_name.get(named.strip().casefold(), named) if isinstance(named, str) else named
+    if isinstance(character, str) and character not in (*THOUSANDS_NAMES.values(), ".", ",", "'"):
+        raise ValueError(f"thousands is one of {', '.join(THOUSANDS_NAMES)}, '.', ',' and \"'\"")
+    return character
+
+
 CURRENCY_CODE = "{currency}"
 """As `currency_sign`: the record's own currency code."""
 NAME_PART = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([^{}]+))?\}", re.ASCII)
@@ -34,7 +48,9 @@ class AmountFormat(Shape):
     """`major` (240.00 rand) or `minor` (24000 cents)."""
     decimal: Literal[".", ","] = "."
     """The decimal separator."""
-    thousands: Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None = None
+    thousands: Annotated[
+        Literal[" ", "\u00a0", "\u202f", ".", ",", "'", "\u2019"] | None, BeforeValidator(_thousands)
+    ] = None
     """The thousands separator; null: none, and an amount with one is rejected."""
     grouping: Literal["thousand", "lakh"] = "thousand"
     """The position of thousands separators: `1,234,567` or, as in India, `12,34,567`."""
@@ -75,89 +91,6 @@ class AmountFormat(Shape):
         if sign in {"CR", "DR"}:
             raise ValueError("CR and DR are declared by negative: cr")
         return sign
-
-
-class Const(Shape):
-    """A value that is not in the file."""
-
-    const: str
-    """The value, the same for every record."""
-
-
-class DebitCredit(Shape):
-    """An amount in two columns: debit minus credit. Both may be filled; if both are empty, the amount is missing."""
-
-    debit: Annotated[str, Field(min_length=1)]
-    """The column of debits, without minus signs."""
-    credit: Annotated[str, Field(min_length=1)]
-    """The column of credits, without minus signs."""
-
-
-class SignedValue(Shape):
-    """An amount in two columns: a number, and whether it is a debit or a credit."""
-
-    value: Annotated[str, Field(min_length=1)]
-    """The column of numbers, without minus signs."""
-    sign: Annotated[str, Field(min_length=1)]
-    """The column that distinguishes debits from credits."""
-    negative: Annotated[list[str], Field(min_length=1)]
-    """Every value of `sign` that means a credit; `""` is an empty one."""
-    positive: Annotated[list[str], Field(min_length=1)]
-    """Every value of `sign` that means a debit; any other value rejects its record."""
-
-    @model_validator(mode="after")
-    def _values_differ(self) -> SignedValue:
-        stripped = [value.strip() for value in (*self.negative, *self.positive)]
-        if len(set(stripped)) != len(stripped):
-            raise ValueError("a value of sign is listed twice")
-        return self
-
-
-AmountSource = DebitCredit | SignedValue
-OBJECTS_OF_SOURCES: dict[str, type[Shape]] = {
-    kind.__name__: kind for kind in (Const, DebitCredit, SignedValue)
-}
-"""The ways to write a source as an object, by the tags that pydantic's errors name."""
-
-
-def _tag_of_source(value: object) -> str | None:
-    """Which kind of source was meant, so that a mistake in it is reported for that kind."""
-    if isinstance(value, str | list):
-        return type(value).__name__
-    if isinstance(value, dict):
-        counts = {tag: len(kind.model_fields.keys() & value) for tag, kind in OBJECTS_OF_SOURCES.items()}
-        return max(counts, key=lambda tag: counts[tag])
-    return type(value).__name__ if isinstance(value, tuple(OBJECTS_OF_SOURCES.values())) else None
-
-
-ColumnSource = Annotated[
-    Annotated[str, Tag("str")]
-    | Annotated[list[str], Tag("list")]
-    | Annotated[Const, Tag("Const")]
-    | Annotated[DebitCredit, Tag("DebitCredit")]
-    | Annotated[SignedValue, Tag("SignedValue")],
-    Discriminator(
-        _tag_of_source,
-        custom_error_type="column_source",
-        custom_error_message="A source is a column, a list of columns, {const: …} or, for an amount, two columns",
-    ),
-]
-"""A source column; a list (first filled one wins); a `{template}`; a constant; or, for an amount, two columns."""
-
-
-def columns_of(source: ColumnSource) -> list[str]:
-    """The columns or templates that a source contains."""
-    match source:
-        case Const():
-            return []
-        case DebitCredit():
-            return [source.debit, source.credit]
-        case SignedValue():
-            return [source.value, source.sign]
-        case str():
-            return [source]
-        case _:
-            return source
 
 
 DateLanguage = Literal["en", "de", "fr", "es", "pt", "af", "nl"]
@@ -232,6 +165,10 @@ class Feed(Shape):
     """Canonical column → its source; absent: the file has exactly the canonical names."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     """The currency of records that do not state one."""
+    currency_map: dict[str, Annotated[str, Field(pattern=r"^[A-Z]{3}$")]] = {}
+    """Text in the currency column → the currency it means: `{R: ZAR, "€": EUR, usd: USD}`. Other texts are read as they
+    are.
+    """
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """Region (ISO 3166) of phone numbers without a country code."""
     date_formats: Annotated[list[str], Field(min_length=1)] = ["%Y-%m-%d"]
@@ -280,6 +217,10 @@ class Feed(Shape):
     """Where the header is, if not in the first line (of a sheet: the first filled row). Lines above it are not read; a
     note counts them. `none` (short for `{none: true}`): the file has no header, and `names` has the names of its
     columns.
+    """
+    header_match: Literal["exact", "loose"] = "exact"
+    """Whether the names of columns differ from those in the feed by upper and lower case: `loose` ignores it. Spaces
+    around names, and how accents are composed, never matter.
     """
     names: Annotated[list[str], Field(min_length=1)] | None = None
     """With `header: none`, the names of all columns, in order; `""` for a column that is not read."""

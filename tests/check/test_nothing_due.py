@@ -19,14 +19,14 @@ def paid(folder: Path, *lines: str, **facts: Any) -> CheckedFile:
 
 
 def test_bills_over_nothing_are_left_out_where_the_feed_says_so(tmp_path: Path) -> None:
-    lines = ("C-1,B-1,0.00", "C-2,B-2,1.00", "C-3,B-3,-0", "C-4,B-4,", "C 5,B-5,0", "C-6,B-6,0.001")
+    lines = ("C-1,B-1,0.00", "C-2,B-2,1.00", "C-3,B-3,-0", "C-4,B-4,", "C 5,B-5,0", "C-6,B-6,-0.01")
     file = paid(tmp_path, *lines)
     assert verdicts(file) == [OUT, OK, OUT, NO, OUT, NO]
     assert records(file)[0]["message"] == "left out by feed.nothing_due"
     assert file.totals.amounts_minor["ZAR"] == {
         Outcome.NOT_ATTEMPTED: 100,
         Outcome.SKIPPED: 0,
-        Outcome.REJECTED: 0,
+        Outcome.REJECTED: -1,
     }
     told = paid(tmp_path, *lines, nothing_due="reject")
     assert [each[-1:] for each in codes(told)] == [
@@ -35,7 +35,7 @@ def test_bills_over_nothing_are_left_out_where_the_feed_says_so(tmp_path: Path) 
         ["amount_due.nothing_due"],
         ["amount_due.missing"],
         ["amount_due.nothing_due"],
-        ["amount_due.too_precise"],
+        ["amount_due.credit_note"],
     ]
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+import unicodedata
 from itertools import cycle
 from typing import Any
 
@@ -120,7 +121,9 @@ def random_amount(chance: random.Random) -> dict[str, Any]:
     facts: dict[str, Any] = {"unit": "minor", **sometimes(chance, {"negative": negative})}
     if chance.random() < 0.6:
         decimal = chance.choice([".", ","])
-        grouped = chance.choice([" ", "\u00a0", "\u202f", "." if decimal == "," else ",", "'", "\u2019"])
+        grouped = chance.choice(
+            ["space", "u+00a0", "\u00a0", "\u202f", "." if decimal == "," else ",", "'", "\u2019"]
+        )
         facts |= {"unit": "major"} | sometimes(chance, {"decimal": decimal, "thousands": grouped})
         facts |= sometimes(chance, {"extra_zeros": chance.random() < 0.5})
         facts |= {"grouping": chance.choice(["thousand", "lakh"])} if "thousands" in facts else {}
@@ -144,6 +147,8 @@ def random_source(chance: random.Random, column: str, one: str) -> Any:
         f"{{{one}}}-{{{chance.choice(SOURCES)}}}",
         {"const": chance.choice(VALUES)},
     ]
+    if column == "due_date":
+        kinds.append({"days_after": chance.choice([0, 30, 3650]), "of": "bill_date"})
     kinds += [PART, f"{{{chance.choice(list(CANONICAL['bill']))}}}x"]
     if column in ("amount_due", "balance"):
         kinds = [one, one, {"debit": one, "credit": chance.choice(SOURCES)}]
@@ -235,6 +240,10 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
             "may_be_empty": True,
             "blank_records": "skip",
             "bad_details": "leave_out",
+            "header_match": "loose",
+            "currency_map": chance.choice(
+                [{"zar": "ZAR", "R5": "JPY"}, {"€": "EUR", "?": "KWD", "ZAR": "USD"}]
+            ),
             **random_filters(chance),
             "footer": {"starts_with": chance.choice(["T", "Total", ["x", "C"], '"'])},
             "release": chance.choice(["always", "first", "never"]),
@@ -262,6 +271,8 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
     header = list(CANONICAL[feed.model] if canonical else (*SOURCES, *named))
     if chance.random() < 0.5:
         chance.shuffle(header)
+    if chance.random() < 0.1:
+        header = [unicodedata.normalize("NFD", name).upper() for name in header]
     if chance.random() < 0.03:
         header = header[: chance.randrange(1, len(header) + 1)]
     if chance.random() < 0.03:

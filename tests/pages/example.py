@@ -83,6 +83,11 @@ def _record(number: int, chance: random.Random) -> tuple[Row, Outcome | dict[str
         ), None
     if number % 20 == 2:
         return Row(amount, currency, verdict="duplicate", duplicate_of=number - 2 or 3, due_date=due), None
+    if number % 20 == 9:
+        why = "left out by feed.where: column state"
+        return Row(
+            amount, currency, verdict="skipped", message=why, due_date=due, references=references
+        ), None
     row = Row(amount, currency, due_date=due, references=references)
     return row, _SAID.get(number % 20, Outcome.CREATED)
 

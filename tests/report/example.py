@@ -164,6 +164,7 @@ def _totals(rows: Sequence[Row]) -> Totals:
         "accepted": Outcome.NOT_ATTEMPTED,
         "rejected": Outcome.REJECTED,
         "duplicate": Outcome.DUPLICATE,
+        "skipped": Outcome.SKIPPED,
     }
     for row in rows:
         totals.add(

@@ -256,3 +256,21 @@ def test_a_json_array_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ):
         Path("other.csv").write_text(content)
         assert f"its content is {kind}" in validated("other.csv", capsys, 1)["refusal"]["message"]
+
+
+@case("thousands_names_of_the_docs")
+def test_a_separator_is_taken_by_the_name_that_the_documentation_has(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validated("nbsp.csv", capsys, 0)["amounts_minor"]["EUR"]["not_attempted"] == 123_450
+    changed(folder, amount={"unit": "major", "decimal": ",", "thousands": "no-break space"})
+    assert run_command(["validate", "nbsp.csv", "--config", "config.yaml"]) == 2
+    assert "thousands is one of space, U+00A0, U+202F, U+2019" in capsys.readouterr().err
+
+
+@case("header_differs_invisibly")
+def test_a_name_with_decomposed_accents_is_the_same_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "montanté".encode() not in (folder / "nfd.csv").read_bytes()
+    assert validated("nfd.csv", capsys, 0)["records"]["not_attempted"] == 1

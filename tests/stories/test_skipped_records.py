@@ -80,6 +80,8 @@ def test_a_file_of_nothing_to_send_is_refused_and_put_aside_rather_than_loaded_i
     assert (said.exit_status, said.state, said.file["refusal"]["code"]) == (1, "refused", "file.all_skipped")
     assert (said.outcomes(), said.file["amounts_minor"]["ZAR"]["skipped"]) == ({"skipped": 4}, 2_250)
     assert len(shop.names_in("quarantine")) == 1
+    page = (shop.report(said.file) / "report.html").read_text()
+    assert "The file was refused. Nothing of it was sent." in page
     shop.settings["feeds"][0] |= {"where": {"state": ["open", "overdue"]}}
     shop.write(NAME, file(*ROWS[:4]), shop.drop)
     assert shop.run().outcomes() == {"created": 2, "skipped": 2}, (
@@ -216,3 +218,17 @@ def test_objects_and_their_rejects_keep_what_decides_over_them(shop: Merchant, t
     shop.write("back.ndjson", rejects.replace('"3O"', "30"), shop.drop)
     assert shop.run().outcomes() == {"created": 1}
     assert set(shop.held("bills")) == {"B-1", "B-3"}
+
+
+def test_what_an_earlier_version_reported_has_nothing_skipped(shop: Merchant) -> None:
+    shop.write(NAME, file(ROWS[0]), shop.drop)
+    shop.run()
+    shop.change_ledger(
+        "UPDATE files SET summary = json_remove(summary, '$.records.skipped', '$.amounts_minor.ZAR.skipped')"
+    )
+    (known,) = shop.status()["files"]
+    assert known["records"]["created"] == 1
+    assert shop.command("report", NAME).exit_status == 0
+    shop.settings["metrics_file"] = "billferry.prom"
+    shop.write("y_bills_2030-01-02.csv", file(ROWS[3], ROWS[1]), shop.drop)
+    assert shop.run().outcomes("y_bills_2030-01-02.csv") == {"created": 1, "skipped": 1}

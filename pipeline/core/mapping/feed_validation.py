@@ -19,18 +19,8 @@ from pipeline.core.rules.api_limits import MAX_METADATA_KEY_CHARACTERS
 from pipeline.core.values import date_formats
 from pipeline.core.values.money import exponents
 from pipeline.core.values.phones import is_region
-from schemas.feed import (
-    NAME_PART,
-    WORKBOOK_FORMATS,
-    ColumnSource,
-    Const,
-    DebitCredit,
-    Feed,
-    Format,
-    Model,
-    SignedValue,
-    columns_of,
-)
+from schemas.column_sources import ColumnSource, Const, DaysAfter, DebitCredit, SignedValue, columns_of
+from schemas.feed import NAME_PART, WORKBOOK_FORMATS, Feed, Format, Model
 
 OPEN = "?"
 """What `init --from` writes where a person has to decide; `edge/config` reports all of a feed's in one line."""
@@ -88,6 +78,11 @@ def _unknown_places(feed: Feed) -> Iterator[str]:
         if currency and currency not in exponents():
             hint = nearest_hint(currency, list(exponents()))
             yield f"currency: {currency} is not a recognised currency code{hint}"
+    for text, meant in feed.currency_map.items():
+        if meant not in exponents():
+            yield f"currency_map: {meant} is not a recognised currency code{nearest_hint(meant, list(exponents()))}"
+        if not text.strip():
+            yield "currency_map: an empty text; feed.currency is the currency of records that do not state one"
     if feed.phone_region and not is_region(feed.phone_region):
         yield f"phone_region: {feed.phone_region} is not an ISO 3166 region with phone numbers"
 
@@ -161,6 +156,11 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
         yield f"columns: {column} is not an amount; only amounts can have two columns"
     if column in AMOUNT.values() and any(PART.search(text) for text in columns_of(source)):
         yield f"columns: {column} is one column; amounts cannot be joined, since 10 and 5 may be 10.5 or 10.05"
+    if isinstance(source, DaysAfter):
+        if column != "due_date":
+            yield f"columns: {column} is not counted in days; only due_date is"
+        if source.of not in (feed.columns or {}):
+            yield f"columns: {column} is counted from {source.of}, which is not mapped"
     for part in _all_parts(source):
         if part.startswith("file.") and part.removeprefix("file.") not in name_parts:
             yield f"columns: {column}: match has no part named {part.removeprefix('file.')}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
-from pipeline.core.mapping.header_names import names_in_use
+from pipeline.core.mapping.header_names import ColumnPlaces, comparable, names_in_use
 from pipeline.core.mapping.layout import (
     CANONICAL,
     PART,
@@ -25,7 +25,8 @@ from pipeline.core.mapping.layout import (
 )
 from pipeline.core.names import printable
 from pipeline.errors import FileRefused
-from schemas.feed import Check, ColumnSource, Const, DebitCredit, Feed, SignedValue
+from schemas.column_sources import ColumnSource, Const, DaysAfter, DebitCredit, SignedValue
+from schemas.feed import Check, Feed
 
 
 def lay_out(
@@ -52,7 +53,7 @@ def lay_out(
     rejects = {name: names.index(name) for name in REJECT_COLUMNS if corrected and name in names}
     others = [place for place, name in enumerate(names) if name not in rejects and (name or not corrected)]
     own = {names[place]: place for place in others}
-    fitting = _Fitting(feed, own, name_parts, file_name)
+    fitting = _Fitting(feed, ColumnPlaces(own, feed), name_parts, file_name)
     sources, notes = fitting.run()
     checks, checked_names = fitting.checks()
     hashed = None if corrected or not (feed.control and feed.control.hash_total) else feed.control.hash_total
@@ -66,6 +67,7 @@ def lay_out(
         rejects=rejects,
         checks=checks,
         filters=tuple(fitting.filters()),
+        days_due=fitting.days_due(sources),
         hash_column=fitting.position(hashed.column, "control.hash_total") if hashed else None,
         notes=tuple(notes),
     )
@@ -76,12 +78,11 @@ def _refuse_duplicates(names: Sequence[str], feed: Feed, file_name: str) -> None
 
     Columns without a name, and others that nothing reads, do no harm.
     """
-    if len(set(names)) == len(names):
-        return
+    known = {comparable(name, feed) for name in (*names_in_use(feed), *REJECT_COLUMNS)}
     places: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
-        places.setdefault(name, []).append(number)
-    known = {*names_in_use(feed), *REJECT_COLUMNS}
+        same = comparable(name, feed)
+        places.setdefault(same if same in known else name, []).append(number)
     # A file without a header has a record there, whose values must not show; only names that we know do.
     twice = [
         f"columns {' and '.join(map(str, numbers))}{f' ({name})' if name in known else ''}"
@@ -125,7 +126,8 @@ class _Fitting:
         self.feed, self.positions, self.name_parts, self.file_name = feed, positions, name_parts, file_name
         self.mapping: dict[str, ColumnSource] = dict(feed.columns or {})
         if feed.columns is None:
-            self.mapping = {name: name for name in positions if is_canonical(name, feed.model)}
+            self.mapping = {name: name for name in CANONICAL[feed.model] if name in positions}
+            self.mapping |= {name: name for name in positions if is_canonical(name, feed.model)}
 
     def run(self) -> tuple[dict[str, Source], list[str]]:
         """Canonical column → source, and notes on optional columns that are absent and source columns that nothing
@@ -136,6 +138,8 @@ class _Fitting:
         sources: dict[str, Source] = {}
         absent: list[str] = []
         for column, source in self.mapping.items():
+            if isinstance(source, DaysAfter):
+                continue
             try:
                 sources[column] = self._source(column, source, frozenset({column}))
             except _Missing as missing:
@@ -150,7 +154,8 @@ class _Fitting:
             kept = {f"metadata.{name}": Field(self.positions[name]) for name in unmapped if name}
             unmapped = [name for name in unmapped if not name or f"metadata.{name}" in sources]
             sources = kept | sources
-        unmapped = [name for name in unmapped if name not in self._read_otherwise()]
+        otherwise = {self.positions.get(name) for name in self._read_otherwise()}
+        unmapped = [name for name in unmapped if self.positions[name] not in otherwise]
         if unmapped:
             notes.append("columns ignored: " + ", ".join(printable(name) or "(no name)" for name in unmapped))
         return sources, notes
@@ -211,12 +216,19 @@ class _Fitting:
             )
         return self.positions[name]
 
+    def days_due(self, sources: Mapping[str, Source]) -> int | None:
+        """How many days after the bill date a bill is due, where the feed says so and the file has one."""
+        source = self.mapping.get("due_date")
+        return source.days_after if isinstance(source, DaysAfter) and source.of in sources else None
+
     def _source(self, column: str, source: ColumnSource, seen: frozenset[str]) -> Source:
         """What a key of `feed.columns` means in this file. Raises _Missing for a source column that is not there.
 
         Of a list, sources that are not there are left out, as long as one is. `seen`: canonical columns whose
         templates are being resolved, so that one may use another without going round in circles.
         """
+        if isinstance(source, DaysAfter):
+            raise _Missing(column)  # a date that is counted has no text that a template could have
         if isinstance(source, Const):
             return ConstantText(source.const)
         if isinstance(source, str):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.core.mapping.layout import CANONICAL, PART
-from schemas.feed import Feed, columns_of
+from schemas.column_sources import columns_of
+from schemas.feed import Feed
 
 
 def names_in_use(feed: Feed) -> set[str]:
@@ -21,6 +23,32 @@ def names_in_use(feed: Feed) -> set[str]:
     return {*stated, *parts, *feed.checks, *feed.where, *feed.where_not, *summed, *canonical}
 
 
+def comparable(name: str, feed: Feed) -> str:
+    """A column's name as it is compared: without spaces around it, with its accents composed (Unicode's NFC), and with
+    `header_match: loose` in small letters.
+    """
+    plain = unicodedata.normalize("NFC", name.strip())
+    return unicodedata.normalize("NFC", plain.casefold()) if feed.header_match == "loose" else plain
+
+
+class ColumnPlaces(Mapping[str, int]):
+    """Positions of a file's columns, found by names as the feed has them; iteration gives the file's own names."""
+
+    def __init__(self, places: Mapping[str, int], feed: Feed) -> None:
+        self._places, self._feed = places, feed
+        self._folded = {comparable(name, feed): place for name, place in places.items()}
+
+    def __getitem__(self, name: str) -> int:
+        place = self._places.get(name)
+        return self._folded[comparable(name, self._feed)] if place is None else place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 def likely_header(
     rows: Iterable[tuple[int, Sequence[str]]], feed: Feed, read: Sequence[str] = ()
 ) -> tuple[int, tuple[str, ...]] | None:
@@ -29,19 +57,21 @@ def likely_header(
     At least two are needed, or all of them, and more than there are in the header that was `read`. Only these may be
     shown: what else is in the row may be a value.
     """
-    known = names_in_use(feed)
-    most = max(min(2, len(known)) - 1, len({name.strip() for name in read} & known))
+    known = {comparable(name, feed) for name in names_in_use(feed)}
+    most = max(min(2, len(known)) - 1, len({comparable(name, feed) for name in read} & known))
     best: tuple[int, tuple[str, ...]] | None = None
     for number, fields in rows:
-        found = tuple(dict.fromkeys(name for field in fields if (name := field.strip()) in known))
+        found = tuple(dict.fromkeys(field.strip() for field in fields if comparable(field, feed) in known))
         if len(found) > most:
             best, most = (number, found), len(found)
     return best
 
 
-def starts_with(fields: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row begins with these names, spaces around them apart."""
-    return [field.strip() for field in fields[: len(names)]] == [name.strip() for name in names]
+def starts_with(fields: Sequence[str], names: Sequence[str], feed: Feed) -> bool:
+    """Whether a row begins with these names."""
+    return [comparable(field, feed) for field in fields[: len(names)]] == [
+        comparable(name, feed) for name in names
+    ]
 
 
 def begins_with(text: str, beginnings: Sequence[str]) -> bool:

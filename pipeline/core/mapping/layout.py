@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from schemas.feed import Check, Feed, Model, SignedValue
+from schemas.column_sources import SignedValue
+from schemas.feed import Check, Feed, Model
 
 CUSTOMER = ("customer_reference", "customer_name", "customer_email", "customer_phone")
 """Columns about the customer, which every model has."""
@@ -130,6 +131,8 @@ class Layout:
     """Check that the feed asks for → positions of the columns that must pass it."""
     filters: tuple[ValueFilter, ...] = ()
     """What `feed.where` and `feed.where_not` ask of the file's columns."""
+    days_due: int | None = None
+    """How many days after the bill date a bill is due; None where a column says it, or nothing."""
     hash_column: int | None = None
     """Position of the column whose digits are summed for the file's control totals."""
     notes: tuple[str, ...] = field(default=())
@@ -149,6 +152,10 @@ class Layout:
         used |= self.own_positions()
         ours = {self.rejects[name] for name in ("reject_source", "reject_record") if name in self.rejects}
         return used | ours | ({self.hash_column} if self.hash_column is not None else set())
+
+    def states(self, column: str) -> bool:
+        """Whether the file states a canonical column, or what it is counted from."""
+        return column in self.sources or (column == "due_date" and self.days_due is not None)
 
     def own_positions(self) -> set[int]:
         """Positions of the source columns whose own text is looked at: checked, or filtered by."""

@@ -64,8 +64,11 @@ def _number(position: int | None) -> pl.Expr:
 
 
 def _value(name: str, layout: Layout) -> pl.Expr:
-    """A canonical column's text, with the feed's replacements where it is a reference."""
+    """A canonical column's text, with the feed's replacements where it is a reference or a currency."""
     value = _expression(layout.sources[name])
+    if name == "currency" and layout.feed.currency_map:
+        meant = {text.strip(): currency for text, currency in layout.feed.currency_map.items()}
+        return value.replace_strict(meant, default=value, return_dtype=pl.String)
     replace = layout.feed.reference_replace
     return value.str.replace_many(replace) if replace and name in layout.derived_references() else value
 

@@ -93,7 +93,6 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     flags = pl.DataFrame()
     if layout.feed.bad_details == "leave_out":
         records, flags = without_bad_details(records, rules, layout)
-        rules = [(rule, broken) for rule, broken in rules if rule.bad_values is None]
     broken = pl.any_horizontal(pl.col("damage").is_not_null(), *(broken for _, broken in rules))
     why = why_left_out(layout)
     if why is not None:
@@ -128,6 +127,8 @@ def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
     for name in DATES[layout.feed.model]:
         formats = _date_formats(layout, name)
         read[name] = dates.parse_dates(records[name], formats, layout.feed.date_language)
+    if layout.days_due is not None:
+        read["due_date"] = dates.days_after(read["bill_date"], layout.days_due)
     for name, found in read.items():
         yield from (each.alias(f"{name}:{each.name}") for each in found.iter_columns())
 

@@ -55,7 +55,7 @@ def _stated(column: str, broken: pl.Expr) -> Broken:
     """For files that state a canonical column; in others it is null in every record, and none of its rules can be
     broken.
     """
-    return lambda layout: broken if column in layout.sources or _is_required(column, layout) else None
+    return lambda layout: broken if layout.states(column) or _is_required(column, layout) else None
 
 
 def _is_required(column: str, layout: Layout) -> bool:

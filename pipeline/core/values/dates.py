@@ -20,6 +20,7 @@ _EVERY_YEAR = (
 
 _PROBLEMS = ("format", "impossible", "ambiguous")
 """What can be wrong with a date, as columns of `parse_dates` and ends of rule codes."""
+_LAST_YEAR = 9999
 _PLAIN = {
     "Y": (4, "[0-9]{4}"),
     "y": (2, "[0-9]{2}"),
@@ -54,6 +55,20 @@ def parse_dates(texts: pl.Series, formats: Sequence[str], language: DateLanguage
     read = frame.with_columns(day=plain, notation=pl.lit(None, pl.String)).drop("text")
     rest = read["day"].is_null() & texts.is_not_null()
     return merge_slow_path(read, _PROBLEMS, rest, lambda: _slow_path(frame.filter(rest), formats, language))
+
+
+def days_after(read: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Days that many days after those that `parse_dates` read; null where there is none, which is no problem of theirs.
+
+    A day after 9999-12-31 cannot be written, and is `impossible`.
+    """
+    later = pl.col("day").str.to_date("%Y-%m-%d", strict=False).dt.offset_by(f"{days}d")
+    fits = later.dt.year() <= _LAST_YEAR
+    return read.select(
+        day=pl.when(fits).then(later.dt.to_string("%Y-%m-%d")),
+        notation=pl.lit(None, pl.String),
+        **{problem: (~fits if problem == "impossible" else pl.lit(value=False)) for problem in _PROBLEMS},
+    )
 
 
 def _fast_path(date_format: str, language: DateLanguage) -> pl.Expr:

@@ -13,7 +13,8 @@ import polars as pl
 
 from pipeline.core.values.fast_path import merge_slow_path
 from pipeline.core.values.undeclared_notation import notation
-from schemas.feed import CURRENCY_CODE, AmountFormat, SignedValue
+from schemas.column_sources import SignedValue
+from schemas.feed import CURRENCY_CODE, AmountFormat
 
 MAX_DIGITS = 18
 """An amount of more digits (in minor units) is out of any range and not representable; all others fit Int64."""

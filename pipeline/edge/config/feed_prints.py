@@ -23,6 +23,8 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "where_not": True,
     "nothing_due": True,
     "bad_details": True,
+    "header_match": True,
+    "currency_map": True,
     "amount": {"extra_zeros"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

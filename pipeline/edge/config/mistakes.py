@@ -18,7 +18,7 @@ from pipeline.edge.config.document import INVALID, Document, Path, YamlMistake, 
 from pipeline.edge.config.environment import Environment
 from pipeline.edge.config.words import did_you_mean, nearest_word
 from pipeline.errors import ConfigError
-from schemas.feed import OBJECTS_OF_SOURCES
+from schemas.column_sources import OBJECTS_OF_SOURCES
 from schemas.settings import Settings
 
 MAX_REPORTED = 100

@@ -22,7 +22,8 @@ from pipeline.core.rules.control_totals import is_trailer
 from pipeline.edge.reader.header import Header, read_header
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
-from schemas.feed import Feed, columns_of
+from schemas.column_sources import columns_of
+from schemas.feed import Feed
 from schemas.settings import Limits
 
 _IN_NUMBERS = ",. '"

@@ -161,7 +161,7 @@ class _HeaderReader:
             if place.row is not None:
                 found = number == place.row[0]
             else:
-                found = starts_with(self._fields(text) or [], place.starts_with or [])
+                found = starts_with(self._fields(text) or [], place.starts_with or [], self.feed)
             if found:
                 if above:
                     which = f"line {number - 1}" if above == 1 else f"lines {number - above} to {number - 1}"

@@ -15,14 +15,15 @@ import polars as pl
 from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
-from pipeline.core.mapping.header_names import names_in_use
+from pipeline.core.mapping.header_names import comparable, names_in_use
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.edge.reader.json_array import JsonArray
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
 from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
 from pipeline.errors import FileRefused
-from schemas.feed import Feed, columns_of
+from schemas.column_sources import columns_of
+from schemas.feed import Feed
 from schemas.settings import Limits
 
 _BLANK, _UNDECODABLE, _CONTROL = map(
@@ -214,9 +215,8 @@ def open_json_array(landed: LandedFile, limits: Limits, file: TextFile) -> JsonF
 
 def _opened(body: JsonBody, landed: LandedFile, limits: Limits) -> JsonFile:
     decoder = _decoder(landed.feed)
-    mapped = names_in_use(landed.feed.model_copy(update={"where": {}, "where_not": {}}))
-    filtered = {*landed.feed.where, *landed.feed.where_not}
-    return JsonFile(body, decoder, frozenset(filtered - mapped), _names(body, decoder, landed, limits))
+    names = _names(body, decoder, landed, limits)
+    return JsonFile(body, decoder, _flags(names, landed.feed), names)
 
 
 def _line_end(landed: LandedFile, file: TextFile) -> str:
@@ -229,6 +229,16 @@ def _line_end(landed: LandedFile, file: TextFile) -> str:
         problem = f"it is not {file.encoding} text at byte {offset}"
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
     return "\r" if "\r" in head and "\n" not in head else "\n"
+
+
+def _flags(names: tuple[str, ...], feed: Feed) -> frozenset[str]:
+    """Keys that the feed filters by and maps to nothing."""
+    mapped = {
+        comparable(name, feed)
+        for name in names_in_use(feed.model_copy(update={"where": {}, "where_not": {}}))
+    }
+    filtered = {comparable(name, feed) for name in (*feed.where, *feed.where_not)} - mapped
+    return frozenset(name for name in names if comparable(name, feed) in filtered)
 
 
 def _names(body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:
@@ -256,7 +266,9 @@ def _names(body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits
     if not corrected:
         return tuple(names)
     # A key that only others of the original's records have is no reason to refuse these.
-    filtered = (name for name in (*landed.feed.where, *landed.feed.where_not) if name not in names)
+    known = {comparable(name, landed.feed) for name in names}
+    asked = (*landed.feed.where, *landed.feed.where_not)
+    filtered = (name for name in asked if comparable(name, landed.feed) not in known)
     return (*own, *dict.fromkeys(filtered), *REJECT_COLUMNS)
 
 
@@ -266,11 +278,16 @@ def _decoder(feed: Feed) -> json.JSONDecoder:
     JSON writes numbers with a point; where the feed reads amounts with a comma, those of its amount columns get one.
     """
     source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
-    amounts = columns_of(source)
+    amounts = {comparable(name, feed) for name in columns_of(source)}
 
     def as_feed_writes(pairs: list[tuple[str, Any]]) -> _Pairs:
         return _Pairs(
-            (key, value.replace(".", ",") if type(value) is _Number and key.strip() in amounts else value)
+            (
+                key,
+                value.replace(".", ",")
+                if type(value) is _Number and comparable(key, feed) in amounts
+                else value,
+            )
             for key, value in pairs
         )
 

@@ -46,7 +46,7 @@ class SheetHeader:
         if place.row:
             return self._of_rows(row, cells, place.row)
         fields = [cells.get(column, "") for column in range(len(place.starts_with or []))]
-        if not starts_with(fields, place.starts_with or []):
+        if not starts_with(fields, place.starts_with or [], self._feed):
             self._above += 1
             return None
         self.row = row

@@ -158,7 +158,8 @@ def _all(found: Breakdown, what: str) -> str:
     if not found.total:
         return "The file contains no records."
     if found.skipped == found.total:
-        return f"Nothing is {what}: the feed leaves out all {records(found.total)} of the file."
+        everything = "the one record" if found.total == 1 else f"all {records(found.total)}"
+        return f"Nothing is {what}: the feed leaves out {everything} of the file."
     if found.total == 1:
         return f"The one record is {what}."
     again = f"; {_duplicates(found)}, sent once" if found.duplicate else ""

@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 
 from pipeline.core.values import money
-from schemas.feed import AmountFormat, SignedValue
+from schemas.column_sources import SignedValue
+from schemas.feed import AmountFormat
 
 AMOUNTS = 10_000
 EXPONENTS = {"ZAR": 2, "JPY": 0}

@@ -122,6 +122,8 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"where_not": {"state": "paid"}},
         {"nothing_due": "skip"},
         {"bad_details": "leave_out"},
+        {"header_match": "loose"},
+        {"currency_map": {"R": "ZAR"}},
     ],
     ids=str,
 )
@@ -137,5 +139,6 @@ def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
     later: dict[str, Any] = {"date_language": "en", "release": None, "unusual": "hold", "may_be_empty": False}
     later |= {"header": None, "names": None, "header_record": None, "footer": None, "blank_records": "reject"}
     later |= {"where": {}, "where_not": {}, "nothing_due": "reject", "bad_details": "reject"}
+    later |= {"header_match": "exact", "currency_map": {}}
     amount = {"unit": "major", "extra_zeros": False}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))

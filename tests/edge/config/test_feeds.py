@@ -82,7 +82,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         ({"columns": MAPPED | {"amount_due": {"value": "v", "sign": "s", "negative": ["H"]}}}, "config.yaml: feeds.bills.columns.amount_due.positive: is missing; add it"),
         ({"columns": MAPPED | {"amount_due": {"value": "v", "sign": "s", "negative": ["H"], "positive": ["S", "H "]}}}, "config.yaml: feeds.bills.columns.amount_due: a value of sign is listed twice; correct it"),
         ({"columns": MAPPED | {"due_date": {"debit": "d", "credit": "c"}}}, "config.yaml: feed bills: columns: due_date is not an amount; only amounts can have two columns; correct the feed"),
-        ({"columns": MAPPED | {"amount_due": 5}}, "config.yaml: feeds.bills.columns.amount_due: a source is a column, a list of columns, {const: …} or, for an amount, two columns; correct it"),
+        ({"columns": MAPPED | {"amount_due": 5}}, "config.yaml: feeds.bills.columns.amount_due: a source is a column, a list of columns, {const: …}, {days_after: …} or, for an amount, two columns; correct it"),
         ({"date_formats": ["%-m/%d/%Y"]}, "config.yaml: feed bills: date_formats: %- is not supported; a number is read with and without leading zeros; correct the feed"),
         ({"date_formats": ["%d %d %m %Y"]}, "config.yaml: feed bills: date_formats: %d is in it twice; correct the feed"),
         ({"date_formats": ["%m %b %d %Y"]}, "config.yaml: feed bills: date_formats: %m and %b give the same part of a date; correct the feed"),

@@ -75,6 +75,8 @@ def report_of(
 
 # -- the verdict --
 
+SKIPPED = Row(verdict="skipped", message="left out by feed.nothing_due")
+
 
 @pytest.mark.parametrize(
     ("rows", "outcomes", "dry", "sentence"),
@@ -86,6 +88,21 @@ def report_of(
             {1: Outcome.UPDATED},
             False,
             "All 2 records are loaded; 1 is a duplicate, sent once.",
+        ),
+        ([Row(), SKIPPED], {1: Outcome.CREATED}, False, "1 of 2 records is loaded; the feed leaves out 1."),
+        (
+            [Row(), Row(), SKIPPED, Row(verdict="duplicate", duplicate_of=1)],
+            {1: Outcome.CREATED, 2: Outcome.UNCHANGED},
+            False,
+            "3 of 4 records are loaded; 1 is a duplicate, sent once; the feed leaves out 1.",
+        ),
+        ([SKIPPED], {}, False, "Nothing is loaded: the feed leaves out the one record of the file."),
+        ([SKIPPED] * 2, {}, True, "Nothing is ready to load: the feed leaves out all 2 records of the file."),
+        (
+            [SKIPPED, Row(), rejected("a.b")],
+            {},
+            True,
+            "1 of 3 records is ready to load, 1 is left out, 1 is not.",
         ),
         ([], {}, False, "The file contains no records."),
         (
