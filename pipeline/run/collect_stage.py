@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline.collect.collect import Source, collect, control_of, land, land_named
-from pipeline.collect.feed_of_file import Matching
-from pipeline.collect.model import Collected, Found, RememberedFile, sighting_row
+from pipeline.collect.archives import bill_files_of
+from pipeline.collect.collect import UNMATCHED, Source, collect, control_of, land, land_named
+from pipeline.collect.feed_of_file import Matching, match_file
+from pipeline.collect.model import Collected, Found, RememberedFile, Unmatched, sighting_row
 from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages
+from pipeline.edge.ledger import ENDED_STATES, FINISHED_STATES
 from pipeline.edge.local.landing import staging
 from pipeline.edge.log import get_logger
 from pipeline.edge.reader.corrected_rejects import sheet_as_text
@@ -45,6 +47,8 @@ class Collecting:
     put_back: bool
     """Whether what a killed run left aside at a source gets its name back."""
     again_in_s: float | None = None
+    archives: dict[str, tuple[RemoteFile, ...]] = field(default_factory=dict)
+    """SHA-256 → what moves at its source once all bill files in it are finished, of archives of several."""
 
     def bring(self, source: Source, work: list[Work], wait: Callable[[float], None] | None) -> None:
         """Look at a source, remember what was seen, and add what is to be worked on to `work`, each as it is landed.
@@ -79,8 +83,10 @@ class Collecting:
         finally:
             source.close()  # nothing is asked of it while files load, and its patience starts afresh
 
-    def named(self, path: Path) -> LandedFile:
-        """Land a file named on the command line, which is left where it is. Raises as `collect.land_named`."""
+    def named(self, path: Path) -> list[LandedFile]:
+        """Land a file named on the command line, which is left where it is: the bill files in it, where it is an
+        archive of several. Raises as `collect.land_named` and `archives.bill_files_of`.
+        """
         limits = self.context.settings.limits
         landed = land_named(
             path,
@@ -90,14 +96,30 @@ class Collecting:
             max_record_bytes=limits.max_record_bytes,
             feed=self.context.options.feed,
         )
-        self._landed(landed)
-        return landed
+        files = bill_files_of(landed, self.matching, limits, feed=self.context.options.feed)
+        for file in files:
+            self._landed(file)
+        return files
+
+    def owe_archives(self) -> None:
+        """Owe the moves of archives in which every bill file has come to its end: of those with a refused one to the
+        quarantine.
+        """
+        for sha256, remotes in self.archives.items():
+            states = self.sources.memory.archive_states(sha256)
+            if states and all(state in ENDED_STATES for state in states):
+                is_whole = all(state in FINISHED_STATES for state in states)
+                self.handovers.owe(sha256, remotes, "archive" if is_whole else "quarantine", None)
+        self.archives.clear()
 
     def _known(self, known: RememberedFile, source: Source, work: list[Work]) -> None:
         """A file that was fetched before and is not finished: from our copy, or fetched again where that is gone."""
         remotes = (known.remote, *known.companions)
         row = self.files.row(known.sha256)
-        if row is None or known.sha256 in self.done:
+        if row is None:
+            self._known_archive(known, source, work)
+            return
+        if known.sha256 in self.done:
             return
         landed = self.files.landed_from(row)
         if landed.path.exists():
@@ -119,8 +141,47 @@ class Collecting:
                 progress=progress,
             )
         self.sources.memory.remember_fetched(remote.source, remote.name, landed.sha256)
-        self._landed(landed)
-        work.append((landed, (remote, *found.companions)))
+        remotes = (remote, *found.companions)
+        files = bill_files_of(landed, self.matching, self.context.settings.limits)
+        for file in files:
+            self._landed(file)
+        if files == [landed]:
+            work.append((landed, remotes))
+            return
+        self.sources.memory.remember_archive(landed.sha256, [file.sha256 for file in files])
+        self.archives[landed.sha256] = remotes
+        work += [(file, ()) for file in files]
+
+    def _known_archive(self, known: RememberedFile, source: Source, work: list[Work]) -> None:
+        """An archive of several that was fetched before: the files in it that have not come to their end, from our
+        copy of it, or from the archive fetched again. Those refused are checked again once nothing else is open.
+        """
+        name = known.remote.name
+        matched = match_file(name, b"", self.matching)
+        if matched is None:
+            self.reports.unmatched([Unmatched(name, UNMATCHED, known.remote.size_bytes)])
+            return
+        copy = self.context.landing / known.sha256 / "content"
+        if not copy.exists():
+            again = Found(known.remote, matched.feed, matched.name_parts, None, known.companions)
+            self._found(again, source, work)
+            return
+        landed = LandedFile(
+            known.sha256,
+            copy,
+            name,
+            dict(matched.name_parts),
+            known.remote.size_bytes,
+            known.remote.source,
+            matched.feed,
+        )
+        self.archives[known.sha256] = (known.remote, *known.companions)
+        states = self.sources.memory.archive_states(known.sha256)
+        ended = ENDED_STATES if any(state not in ENDED_STATES for state in states) else FINISHED_STATES
+        for file in bill_files_of(landed, self.matching, self.context.settings.limits):
+            row = self.files.row(file.sha256)
+            if file.sha256 not in self.done and (row is None or row.state not in ended):
+                work.append((file, ()))
 
     def _landed(self, landed: LandedFile) -> None:
         """A file is here: its feed is not late. A correction says nothing of that."""

@@ -83,6 +83,13 @@ class ReadOnlyMemory:
     def remember_fetched(self, source: str, name: str, sha256: str) -> None:
         """Not remembered."""
 
+    def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
+        """Not remembered."""
+
+    def archive_states(self, sha256: str) -> Sequence[str | None]:
+        """As runs left them."""
+        return self.files.archive_states(sha256)
+
     def add_handover(self, **_: object) -> None:
         """Not owed."""
 

@@ -202,6 +202,7 @@ class Run:
             work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
             for landed, remotes in work:
                 self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, remotes))
+            self._run.collecting.owe_archives()
             for source in sources:
                 self._reaching(partial(self._hand_over, source))
         finally:
@@ -214,7 +215,8 @@ class Run:
             self._run.reports.guarded(label_of_path(path.name), partial(self._named_file, path))
 
     def _named_file(self, path: Path) -> None:
-        self._run.processor.work_on(self._run.collecting.named(path), ())
+        for landed in self._run.collecting.named(path):
+            self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, ()))
 
     def retry(self, rows: Sequence[FileRow]) -> None:
         """Send the refused records of finished files again, and hand over their new reports."""

@@ -24,6 +24,12 @@ class Sightings(Protocol):
     def remember_fetched(self, source: str, name: str, sha256: str) -> None:
         """That file has been landed under this SHA-256, and need not be fetched again."""
 
+    def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
+        """Those bill files, by their SHA-256s, are in an archive, and have landed."""
+
+    def archive_states(self, sha256: str) -> Sequence[str | None]:
+        """States of the bill files in an archive; None for those that no run has begun to work on."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRegistry:

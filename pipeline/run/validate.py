@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from pipeline.collect.archives import bill_files_of
 from pipeline.collect.collect import land_named
 from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
@@ -89,30 +90,33 @@ def check_files(
     for path in paths:
         try:
             with stoppable(), scratch_folder("billferry-validate-") as folder:
-                landed = _landed(path, folder, _matching(feeds, feed, folder), limits, feed)
-                checked = _checked(landed, ui, limits, today)
-                report = report_of_check(checked, run=run, rejects_below=rejects_below)
-                ui.file(report, shown_rejects=0)
-                for text in explain(checked):
-                    ui.line(text)
-                for request in _requests(checked, show):
-                    on_request(request)
+                for landed in _landed(path, folder, _matching(feeds, feed, folder), limits, feed):
+                    checked = _checked(landed, ui, limits, today)
+                    reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
+                    ui.file(reports[-1], shown_rejects=0)
+                    for text in explain(checked):
+                        ui.line(text)
+                    for request in _requests(checked, show):
+                        on_request(request)
         except (FileRefused, FileTooLarge) as refused:
-            report = refused_unread(label_of_path(path.name), refused, run=run)
-            ui.file(report, shown_rejects=0)
+            reports.append(refused_unread(label_of_path(path.name), refused, run=run))
+            ui.file(reports[-1], shown_rejects=0)
         except BillferryError as error:
             ui.warn(str(error))
             status = max(status, error.exit_status, key=severity)
             if isinstance(error, ENDS_THE_RUN):
                 break
-            continue
-        reports.append(report)
     return run_result(run.id, reports, at_least=status)
 
 
-def _landed(path: Path, folder: Path, matching: Matching, limits: Limits, feed: Feed | None) -> LandedFile:
-    """A copy of the file in the scratch folder, which nobody looks for after a crash. Raises as `land_named`."""
-    return land_named(
+def _landed(
+    path: Path, folder: Path, matching: Matching, limits: Limits, feed: Feed | None
+) -> list[LandedFile]:
+    """A copy of the file in the scratch folder, which nobody looks for after a crash, or of the bill files in it.
+
+    Raises as `land_named`.
+    """
+    landed = land_named(
         path,
         matching,
         folder,
@@ -121,6 +125,7 @@ def _landed(path: Path, folder: Path, matching: Matching, limits: Limits, feed: 
         feed=feed,
         durable=False,
     )
+    return bill_files_of(landed, matching, limits, feed=feed, durable=False)
 
 
 def check_as_configured(

@@ -195,7 +195,7 @@ PACKED: dict[str, tuple[str, Make]] = {
     "zip of zeros behind a header": ("file.archive_too_large", built(lambda: in_a_zip(HEADER, 64 * MIB))),
     "zip that lies about its size": ("file.archive_damaged", built(lying_zip)),
     "zip of 30 000 files": ("file.archive_damaged", built(crowded_zip)),
-    "zip whose files overlap": ("file.archive_members", built(overlapping_zip)),
+    "zip whose files overlap": ("file.archive_too_large", built(overlapping_zip)),
     "workbook of shared texts": (
         "file.archive_too_large",
         book(TEXTS, lambda: shared_texts("a" * 1000, 64_000)),

@@ -200,7 +200,7 @@ def _content_examples() -> dict[str, Example | Story]:
     return {
         "file.format": _lines(_GOOD, shows="CSV", feed={"format": "xlsx"}),
         "file.archive_damaged": Example("half of a gzip", packed[:-12], name="bills.csv.gz"),
-        "file.archive_members": Example("a.csv and b.csv in one zip", _zipped("a.csv", "b.csv")),
+        "file.archive_members": Example("a.csv and ../b.csv in one zip", _zipped("a.csv", "../b.csv")),
         "file.archive_nested": Example("bills.csv.gz.gz", gzip.compress(packed, mtime=0)),
         "file.archive_encrypted": Story("a zip with a password", archives),
         "file.archive_too_large": Example(

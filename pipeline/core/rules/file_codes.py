@@ -32,8 +32,8 @@ def _content_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.archive_members",
-        "an archive with no file, or with more than one",
-        "pack each bill file by itself",
+        "an archive without a bill file, with too many, or with names that lead out of its folder",
+        "pack bill files by their plain names, or each by itself",
     )
     yield Rule("file.archive_nested", "an archive inside an archive", "pack it once, or not at all")
     yield Rule("file.archive_encrypted", "an archive with a password", "send it without")

@@ -20,7 +20,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
-from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow, Handover
+from pipeline.edge.ledger.file_rows import ENDED_STATES, FINISHED_STATES, FileRow, Handover
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
@@ -32,6 +32,7 @@ from pipeline.edge.ledger.times import ConfirmedTime
 from pipeline.edge.ledger.watermarks import BalanceOrder
 
 __all__ = [
+    "ENDED_STATES",
     "FINISHED_STATES",
     "BalanceOrder",
     "ConfirmedTime",

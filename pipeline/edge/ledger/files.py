@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -268,11 +268,35 @@ class Files:
         `sha256` only of a file that a run began to work on: one that was fetched before its run was killed is new.
         """
         rows = self._db.execute(
-            "SELECT seen.name, seen.size_bytes, seen.modified_at, seen.first_seen_at, files.sha256, files.state"
+            "SELECT seen.name, seen.size_bytes, seen.modified_at, seen.first_seen_at, files.state,"
+            " coalesce(files.sha256, (SELECT archive FROM archive_members WHERE archive = seen.sha256)) AS sha256"
             " FROM sightings AS seen LEFT JOIN files ON files.sha256 = seen.sha256 WHERE seen.source = ?",
             (source,),
+        ).fetchall()
+        return [{**dict(row), "finished": self._is_finished(row["sha256"], row["state"])} for row in rows]
+
+    def _is_finished(self, sha256: str | None, state: str | None) -> bool:
+        """Whether a file is, or all files of an archive."""
+        states = [state] if state is not None or sha256 is None else self.archive_states(sha256)
+        return all(each in FINISHED_STATES for each in states)
+
+    def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
+        """Note which bill files are in an archive, by their SHA-256s; all of them have landed."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM archive_members WHERE archive = ?", (sha256,))
+            self._db.executemany(
+                "INSERT INTO archive_members VALUES (?, ?, ?)",
+                [(sha256, position, member) for position, member in enumerate(members)],
+            )
+
+    def archive_states(self, sha256: str) -> list[str | None]:
+        """The states of the bill files in an archive, in its order; None for one that no run has begun to work on."""
+        rows = self._db.execute(
+            "SELECT files.state FROM archive_members AS inside LEFT JOIN files ON files.sha256 = inside.member"
+            " WHERE inside.archive = ? ORDER BY inside.position",
+            (sha256,),
         )
-        return [{**dict(row), "finished": row["state"] in FINISHED_STATES} for row in rows]
+        return [state for (state,) in rows]
 
     def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace what is remembered of a source by what it shows now.

@@ -262,5 +262,14 @@ MIGRATIONS: tuple[str, ...] = (
     -- The feed of a file that was not finished in the copy of the ledger that was restored; null once it is.
     ALTER TABLE files ADD COLUMN copied_print TEXT;
     """,
+    """
+    -- The bill files inside an archive of several, each known by its own SHA-256. Written once all of them have landed.
+    CREATE TABLE archive_members (
+        archive TEXT NOT NULL,              -- SHA-256 of the archive
+        position INTEGER NOT NULL,          -- from 0
+        member TEXT NOT NULL,               -- SHA-256 of the bill file
+        PRIMARY KEY (archive, position)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

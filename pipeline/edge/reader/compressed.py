@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn
 
+from pipeline.core.csv_structure import PACKED
 from pipeline.edge.disk import new_file, remove
 from pipeline.errors import BillferryError, FileRefused
 from schemas.settings import Limits
 
 STEP_BYTES = 1 << 18
 """Unpacked at once: the most that can come out before the budget is asked."""
+
+
+FOREIGN = {
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+"""First bytes → format that is not read. Source: the format of each packer."""
 
 
 @dataclass(slots=True)
@@ -56,6 +65,13 @@ def plain_copy(path: Path) -> Iterator[IO[bytes]]:
         with suppress(BillferryError):
             remove(path)
         raise
+
+
+def refuse_nested(head: bytes, name: str) -> None:
+    """Raises FileRefused where what comes out of a packed file begins like another packed one."""
+    if head.startswith((*PACKED, *FOREIGN)):
+        problem = "what is packed in it is packed again, or is not text"
+        refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")
 
 
 def refuse_damaged(name: str, problem: str) -> NoReturn:

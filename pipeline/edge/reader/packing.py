@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.csv_structure import COMPOUND, GZIP, PACKED, XZ, ZIP, ZSTANDARD, with_short_lines
-from pipeline.edge.reader.compressed import UnpackBudget, plain_copy, refuse_archive
+from pipeline.core.csv_structure import COMPOUND, GZIP, XZ, ZIP, ZSTANDARD, with_short_lines
+from pipeline.edge.reader.compressed import FOREIGN, UnpackBudget, plain_copy, refuse_archive, refuse_nested
 from pipeline.edge.reader.ods.package import is_spreadsheet
 from pipeline.edge.reader.streams import StreamPacking, streamed
 from pipeline.edge.reader.xlsx.workbook import workbook_part
@@ -18,12 +18,6 @@ from pipeline.edge.reader.zip_archives import unzipped, zip_archive
 Packing = StreamPacking | Literal["zip", "xlsx", "ods", "xls"]
 
 _STREAMS: dict[bytes, StreamPacking] = {GZIP: "gzip", XZ: "xz", ZSTANDARD: "zstd"}
-_FOREIGN = {
-    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
-    b"7z\xbc\xaf\x27\x1c": "7-Zip",
-    b"Rar!\x1a\x07": "RAR",
-}
-"""First bytes → format that is not read. Source: the format of each packer."""
 
 
 def packing_of(path: Path, name: str) -> Packing | None:
@@ -35,7 +29,7 @@ def packing_of(path: Path, name: str) -> Packing | None:
     """
     with path.open("rb") as file:
         head = file.read(16)
-    for magic, kind in _FOREIGN.items():
+    for magic, kind in FOREIGN.items():
         if head.startswith(magic):
             refuse_archive(name, "file.format", f"its content is {kind}", "export it as CSV, XLSX or NDJSON")
     for magic, packing in _STREAMS.items():
@@ -78,13 +72,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) 
     with plain_copy(copy) as file:
         for block in with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name):
             if first:
-                _refuse_nested(block, allowance.name)
+                refuse_nested(block, allowance.name)
             first = False
             allowance.spend(len(block))
             file.write(block)
-
-
-def _refuse_nested(head: bytes, name: str) -> None:
-    if head.startswith((*PACKED, *_FOREIGN)):
-        problem = "what is packed in it is packed again, or is not text"
-        refuse_archive(name, "file.archive_nested", problem, "pack it once, or send it unpacked")

@@ -10,16 +10,25 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from pipeline.core.csv_structure import ZIP
-from pipeline.edge.reader.compressed import STEP_BYTES, UnpackBudget, refuse_archive, refuse_damaged
+from pipeline.edge.reader.compressed import (
+    STEP_BYTES,
+    UnpackBudget,
+    refuse_archive,
+    refuse_damaged,
+    refuse_nested,
+)
 
 _DIRECTORY_BYTES = 1 << 20
 """Longest directory of a zip archive that is read: some ten thousand names."""
+_MAX_MEMBERS = 1000
+"""Bill files in one archive."""
 _OF_THE_SYSTEM = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 """Files that macOS and Windows put beside those that people pack."""
 
@@ -110,12 +119,17 @@ def left_alone(path: Path, name: str) -> tuple[str, ...]:
 
 def _is_of_the_system(member: str) -> bool:
     folders = member.split("/")
-    return "__MACOSX" in folders[:-1] or folders[-1].lower() in _OF_THE_SYSTEM
+    name = folders[-1].lower()
+    return "__MACOSX" in folders[:-1] or name in _OF_THE_SYSTEM or name.startswith("._")
 
 
 def spend_stated(archive: zipfile.ZipFile, allowance: UnpackBudget) -> None:
     """Count what the directory states of the size of all members. Raises FileRefused when that is too much."""
-    for member in archive.infolist():
+    _spend_stated(archive.infolist(), allowance)
+
+
+def _spend_stated(members: Iterable[zipfile.ZipInfo], allowance: UnpackBudget) -> None:
+    for member in members:
         allowance.spend(member.file_size)
 
 
@@ -131,16 +145,56 @@ def _ends_with_its_directory(path: Path, comment_bytes: int) -> bool:
 
 def unzipped(path: Path, allowance: UnpackBudget) -> Iterator[bytes]:
     """The one file of an archive, in blocks; what the directory states of its size is checked before anything
-    is read.
+    is read. Of an archive of several, whatever speaks against it is found before it is refused.
     """
     name = allowance.name
     with zip_archive(path, name) as archive:
         members = bill_members(archive)
         if len(members) != 1:
+            for _, blocks in member_contents(archive, members, allowance):
+                deque(blocks, maxlen=0)
             problem = f"the zip archive holds {len(members)} files"
             refuse_archive(name, "file.archive_members", problem, "pack each bill file by itself")
-        stated_budget = UnpackBudget(name, allowance.size_bytes, allowance.limits)
-        stated_budget.spend(members[0].file_size)
-        with open_member(archive, members[0].filename) as content:
-            while block := content.read(STEP_BYTES):
-                yield block
+        _spend_stated(members, UnpackBudget(name, allowance.size_bytes, allowance.limits))
+        yield from _blocks(archive, members[0])
+
+
+def member_contents(
+    archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], allowance: UnpackBudget
+) -> Iterator[tuple[zipfile.ZipInfo, Iterator[bytes]]]:
+    """The bill files of an archive, each with its content in blocks, which are read before the next one is asked for.
+
+    Raises FileRefused, also while content is read: there are too many, one has a name that leads out of its folder or
+    is packed again, or they are larger than `allowance` has left.
+    """
+    name = allowance.name
+    if len(members) > _MAX_MEMBERS:
+        problem = f"the zip archive holds more than {_MAX_MEMBERS} files"
+        refuse_archive(name, "file.archive_members", problem, "pack fewer files into one archive")
+    if any(_leads_out(member.filename) for member in members):
+        problem = "a file in the zip archive has a name that leads out of its folder"
+        refuse_archive(name, "file.archive_members", problem, "pack files by their plain names")
+    _spend_stated(members, UnpackBudget(name, allowance.size_bytes, allowance.limits))
+    for member in members:
+        yield member, _within(_blocks(archive, member), allowance)
+
+
+def _within(blocks: Iterator[bytes], allowance: UnpackBudget) -> Iterator[bytes]:
+    """The blocks of a member as they come, if it is not packed again and as far as the allowance goes."""
+    for number, block in enumerate(blocks):
+        if number == 0:
+            refuse_nested(block, allowance.name)
+        allowance.spend(len(block))
+        yield block
+
+
+def _blocks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with open_member(archive, member.filename) as content:
+        while block := content.read(STEP_BYTES):
+            yield block
+
+
+def _leads_out(member: str) -> bool:
+    """Whether a program that unpacks it might write elsewhere. Source: APPNOTE 6.3, 4.4.17."""
+    parts = member.replace("\\", "/").split("/")
+    return ".." in parts or not parts[0] or ":" in parts[0] or "\0" in member
