@@ -64,6 +64,10 @@ class AmountFormat(Shape):
     """Whether an amount may have extra zeros after the currency's decimals: `1.500` is then 1.50. Otherwise it is
     rejected, because it may mean one thousand five hundred.
     """
+    float_noise: bool = False
+    """Whether an amount with more than 15 digits is read as its first 15, rounded, where the currency can hold those:
+    147153.59999999998 is then 147153.60; a note counts such amounts. 1.005 stays rejected. Only with `unit: major`.
+    """
     currency_sign: Annotated[str, Field(min_length=1, max_length=10)] | None = None
     """A sign that may be before or after the number, such as `R`. `{currency}` is the record's own currency code; a
     sign that is a currency code must be the record's. null: no sign is accepted.
@@ -77,6 +81,8 @@ class AmountFormat(Shape):
             raise ValueError("grouping: lakh needs a thousands separator")
         if self.unit == "minor" and self.thousands is not None:
             raise ValueError("amounts in minor units are digits only; leave thousands out")
+        if self.unit == "minor" and self.float_noise:
+            raise ValueError("amounts in minor units are digits only; leave float_noise out")
         return self
 
     @field_validator("currency_sign")

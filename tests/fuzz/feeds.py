@@ -54,6 +54,7 @@ VALUES = (
         "10.00",
         "-10.00",
         "1.500",
+        "147153.59999999998",
         "1,234.50",
         "1.234,50",
         "89,90-",
@@ -125,7 +126,7 @@ def random_amount(chance: random.Random) -> dict[str, Any]:
             ["space", "u+00a0", "\u00a0", "\u202f", "." if decimal == "," else ",", "'", "\u2019"]
         )
         facts |= {"unit": "major"} | sometimes(chance, {"decimal": decimal, "thousands": grouped})
-        facts |= sometimes(chance, {"extra_zeros": chance.random() < 0.5})
+        facts |= sometimes(chance, {"extra_zeros": chance.random() < 0.5, "float_noise": True})
         facts |= {"grouping": chance.choice(["thousand", "lakh"])} if "thousands" in facts else {}
     signs = ["R", "€", "ZAR", "{currency}", "$", "\\", "[", "R.", "^"]
     return facts | sometimes(chance, {"currency_sign": chance.choice(signs)})

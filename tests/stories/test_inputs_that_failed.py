@@ -274,3 +274,16 @@ def test_a_name_with_decomposed_accents_is_the_same_name(
 ) -> None:
     assert "montanté".encode() not in (folder / "nfd.csv").read_bytes()
     assert validated("nfd.csv", capsys, 0)["records"]["not_attempted"] == 1
+
+
+@case("float_noise")
+def test_float_noise_is_left_out_where_the_feed_says_so_and_named_where_it_does_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validated("pandas.csv", capsys, 1)["codes"] == {"amount_due.too_precise": 1}
+    assert run_command(["validate", "pandas.csv", "--config", "config.yaml"]) == 1
+    assert "feed.amount.float_noise: true" in capsys.readouterr().err
+    changed(folder, amount={"unit": "major", "float_noise": True})
+    read = validated("pandas.csv", capsys, 0)
+    assert read["amounts_minor"]["USD"]["not_attempted"] == 2_811_840 + 14_715_360
+    assert "amount_due: float noise left out in 1 record (line 3)" in read["notes"]

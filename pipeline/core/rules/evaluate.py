@@ -25,7 +25,7 @@ from pipeline.core.rules.left_out import (
     without_bad_details,
 )
 from pipeline.core.rules.rule import FieldRule
-from pipeline.core.values import dates, money, phones
+from pipeline.core.values import dates, money, phones, two_columns
 from pipeline.core.values.date_formats import ISO
 
 VALUES: dict[str, pl.DataType] = {
@@ -111,6 +111,10 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     if why is not None:
         findings = pl.concat([findings, _left_out(records)]).sort("record")
         sent &= records["left_out"].is_null()
+    if layout.feed.amount.float_noise:
+        amount = AMOUNT[layout.feed.model]
+        noise = records[f"{amount}:noise"].fill_null(value=False).alias(f"{amount}: float noise")
+        flags = flags.with_columns(noise) if flags.width else noise.to_frame()
     left_out = left_out_details(flags, records["line"], sent)
     left_out.values = listed_values(records, layout)
     return RuleResults(evaluated.drop("broken"), findings, left_out)
@@ -140,8 +144,8 @@ def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame
         return money.parse_amounts(records[column], currencies, style)
     first, second = records[f"{column}:first"], records[f"{column}:second"]
     if source.signs is None:
-        return money.debits_less_credits(first, second, currencies, style)
-    return money.with_sign_column(first, second, currencies, style, source.signs)
+        return two_columns.debits_less_credits(first, second, currencies, style)
+    return two_columns.with_sign_column(first, second, currencies, style, source.signs)
 
 
 def _date_formats(layout: Layout, name: str) -> list[str]:

@@ -157,7 +157,7 @@ def _currency_rules() -> Iterator[FieldRule]:
 
 def _as_read(field: str, problem: str, meaning: str, remedy: str) -> FieldRule:
     """A problem that `money` or `dates` found when it read the column."""
-    detail = f"{field}:notation" if problem in ("format", "ambiguous") else None
+    detail = f"{field}:notation" if problem in ("format", "ambiguous", "too_precise") else None
     broken = _stated(field, pl.col(f"{field}:{problem}"))
     return FieldRule(f"{field}.{problem}", meaning, remedy, broken, detail)
 

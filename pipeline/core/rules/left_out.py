@@ -60,25 +60,25 @@ class LeftOut:
     values: set[tuple[int, str]] = field(default_factory=set)
     """Values that `where` and `where_not` list, and that a record has; by position of the column."""
     details: dict[str, list[int]] = field(default_factory=dict)
-    """Code → physical lines of the first records in which a value that breaks this rule is left out."""
+    """What is left out, as the beginning of a note → physical lines of the first records that had it."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Code → how many such records."""
+    """The same → how many such records."""
 
     def add(self, other: LeftOut) -> None:
         """Add what is left out of other records."""
         self.values |= other.values
-        for code, lines in other.details.items():
-            self.details[code] = sorted([*self.details.get(code, ()), *lines])[:SHOWN_LINES]
-            self.counts[code] = self.counts.get(code, 0) + other.counts[code]
+        for what, lines in other.details.items():
+            self.details[what] = sorted([*self.details.get(what, ()), *lines])[:SHOWN_LINES]
+            self.counts[what] = self.counts.get(what, 0) + other.counts[what]
 
     def notes(self, layout: Layout) -> Iterator[str]:
         """Sentences about details that are left out, and about listed values that no record has: a misspelled one
         would leave out, or let in, what it should not.
         """
-        for code, count in self.counts.items():
-            lines = ", ".join(map(str, self.details[code]))
+        for what, count in self.counts.items():
+            lines = ", ".join(map(str, self.details[what]))
             where = f" (line{'s' if count > 1 else ''} {lines}{', …' if count > SHOWN_LINES else ''})"
-            yield f"{code}: value left out in {count} record{'s' if count > 1 else ''}{where}"
+            yield f"{what} left out in {count} record{'s' if count > 1 else ''}{where}"
         for asked in layout.filters if layout.rejects_of is None else ():  # a correction has few records
             absent = [value for value in asked.values if (asked.position, value) not in self.values]
             if absent:
@@ -102,7 +102,7 @@ def without_bad_details(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Records without the optional values that break a rule, and by which rule each of them had one.
 
-    The second frame has one Boolean column for each such rule that a record breaks, named by its code.
+    The second frame has one Boolean column for each such rule that a record breaks, named as `LeftOut.details`.
     """
     bad = {rule.code: rule.bad_values(layout) for rule, _ in rules if rule.bad_values is not None}
     flags = records.select(
@@ -124,15 +124,15 @@ def without_bad_details(
         for column, names in values_of.items()
     )
     return emptied.select(records.columns), flags.select(
-        pl.any_horizontal(names).alias(code) for code, names in broken_by.items()
+        pl.any_horizontal(names).alias(f"{code}: value") for code, names in broken_by.items()
     )
 
 
 def left_out_details(flags: pl.DataFrame, lines: pl.Series, sent: pl.Series) -> LeftOut:
-    """What is said of the flags of `without_bad_details`. `lines` of the records; `sent`: those that break no rule."""
+    """What is said of flags named as `LeftOut.details`. `lines` of the records; `sent`: those that break no rule."""
     found = LeftOut()
-    for code in flags.columns:
-        mine = lines.filter(flags[code] & sent)
+    for what in flags.columns:
+        mine = lines.filter(flags[what] & sent)
         if len(mine):
-            found.details[code], found.counts[code] = mine.head(SHOWN_LINES).to_list(), len(mine)
+            found.details[what], found.counts[what] = mine.head(SHOWN_LINES).to_list(), len(mine)
     return found

@@ -12,8 +12,8 @@ from functools import cache
 import polars as pl
 
 from pipeline.core.values.fast_path import merge_slow_path
-from pipeline.core.values.undeclared_notation import notation
-from schemas.column_sources import SignedValue
+from pipeline.core.values.float_noise import without_noise
+from pipeline.core.values.undeclared_notation import FLOAT_NOISE, notation
 from schemas.feed import CURRENCY_CODE, AmountFormat
 
 MAX_DIGITS = 18
@@ -88,7 +88,8 @@ def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) 
       two ways; a spreadsheet damaged it;
     - `other_currency` (Boolean): the code beside the number is not that of the record;
     - `too_precise` (Boolean): more decimals than the currency has, which would have to be rounded;
-    - `too_long` (Boolean): more than `MAX_DIGITS` digits.
+    - `too_long` (Boolean): more than `MAX_DIGITS` digits;
+    - `noise` (Boolean): float noise was left out; only where the style declares it.
 
     Null text is neither an amount nor a problem. With `unit: major` a record whose currency is not in `exponents()`
     has no amount, and no problem on its account: `currency.unknown` says it already.
@@ -97,52 +98,12 @@ def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) 
     plain = frame.with_columns(minor=_fast_path(currencies, style), notation=pl.lit(None, pl.String))
     plain = plain.drop("text", "currency")
     rest = plain["minor"].is_null() & texts.is_not_null()
-    return merge_slow_path(plain, _PROBLEMS, rest, lambda: _slow_path(frame.filter(rest), style))
+    return merge_slow_path(plain, flags_of(style), rest, lambda: _slow_path(frame.filter(rest), style))
 
 
-def debits_less_credits(
-    debits: pl.Series, credits: pl.Series, currencies: pl.Series, style: AmountFormat
-) -> pl.DataFrame:
-    """Read amounts that are in two columns, as `parse_amounts` does: debits less credits.
-
-    Exactly one of the two is to be filled: two filled ones are not an amount, and an empty one counts as nothing. The
-    result has one more column, `sign` (Boolean): a minus in a column of debits or credits can be meant in two ways.
-    """
-    both = pl.DataFrame({"debit": debits.is_null(), "credit": credits.is_null()})
-    for name, texts in (("debit", debits), ("credit", credits)):
-        read = parse_amounts(texts, currencies, style)
-        both.hstack([each.alias(f"{name}:{each.name}") for each in read], in_place=True)
-    debit, credit = (pl.when(name).then(0).otherwise(f"{name}:minor") for name in ("debit", "credit"))
-    sign = ((pl.col("debit:minor") < 0) | (pl.col("credit:minor") < 0)).fill_null(value=False)
-    return both.select(
-        minor=pl.when(~sign & ~(pl.col("debit") & pl.col("credit"))).then(debit - credit),
-        notation=pl.coalesce("debit:notation", "credit:notation"),
-        **{each: pl.col(f"debit:{each}") | pl.col(f"credit:{each}") for each in _PROBLEMS},
-        sign=sign,
-    )
-
-
-def with_sign_column(
-    values: pl.Series, signs: pl.Series, currencies: pl.Series, style: AmountFormat, meaning: SignedValue
-) -> pl.DataFrame:
-    """Read numbers whose sign is in another column, as `parse_amounts` does.
-
-    `meaning` says which texts of `signs` make a credit (negative) and which a debit; an empty sign counts as the text
-    "". The result has one more column, `sign` (Boolean): a sign that the feed does not list, or a number that has a
-    minus of its own.
-    """
-    credits, debits = ([each.strip() for each in some] for some in (meaning.negative, meaning.positive))
-    sign, minor = pl.col("stated").fill_null(""), pl.col("minor")
-    wrong = pl.col("filled") & (~sign.is_in([*credits, *debits]) | (minor < 0).fill_null(value=False))
-    return (
-        parse_amounts(values, currencies, style)
-        .with_columns(stated=signs, filled=values.is_not_null())
-        .with_columns(
-            minor=pl.when(~wrong).then(pl.when(sign.is_in(credits)).then(-minor).otherwise(minor)),
-            sign=wrong,
-        )
-        .drop("stated", "filled")
-    )
+def flags_of(style: AmountFormat) -> tuple[str, ...]:
+    """The Boolean columns of `parse_amounts`."""
+    return (*_PROBLEMS, "noise") if style.float_noise else _PROBLEMS
 
 
 def _slow_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
@@ -151,11 +112,38 @@ def _slow_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.DataFrame:
     Notations are looked for only in texts of no declared form: that costs a dozen patterns each.
     """
     found = _parse(amounts, style)
+    hints: dict[int, str] = {}
+    if style.float_noise or found["too_precise"].any():
+        found, hints = _without_noise(amounts, found, style)
     odd = (found["format"] | found["ambiguous"]).fill_null(value=False)
     notations = pl.repeat(None, len(found), dtype=pl.String, eager=True)
     if odd.any():
         notations = notations.scatter(odd.arg_true(), notation(amounts.filter(odd)["text"], style))
+    if hints:
+        notations = notations.scatter(list(hints), list(hints.values()))
     return found.with_columns(notation=notations)
+
+
+def _without_noise(
+    amounts: pl.DataFrame, found: pl.DataFrame, style: AmountFormat
+) -> tuple[pl.DataFrame, dict[int, str]]:
+    """What `_parse` finds once the noise is left out of amounts that are too precise, with the column `noise`; or, of
+    a feed that does not declare it, a hint by row.
+    """
+    cleaned: dict[int, str] = {}
+    for row in found["too_precise"].arg_true():
+        text, currency = amounts.row(row)
+        if exact := without_noise(text, exponents()[currency], style.decimal):
+            cleaned[row] = exact
+    if not style.float_noise:
+        return found, dict.fromkeys(cleaned, FLOAT_NOISE)
+    rows = list(cleaned)
+    noise = pl.Series("noise", [False]).new_from_index(0, len(found))
+    if not rows:
+        return found.with_columns(noise), {}
+    again = _parse(amounts[rows].with_columns(text=pl.Series(list(cleaned.values()))), style)
+    merged = found.select(column.scatter(rows, again[column.name]) for column in found.iter_columns())
+    return merged.with_columns(noise.scatter(rows, True)), {}
 
 
 def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
@@ -246,7 +234,8 @@ def parse_total(text: str, currency: str, style: AmountFormat) -> int | None:
     decimal separator: a sum only confirms what was counted, so a wrong reading of it cannot pass.
     """
     style = style.model_copy(update={"extra_zeros": True})
-    amount = pl.DataFrame({"text": [text], "currency": [currency]})
+    exact = without_noise(text, exponents().get(currency, 0), style.decimal) if style.float_noise else None
+    amount = pl.DataFrame({"text": [exact or text], "currency": [currency]})
     found: int | None = _parse(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
     return found
 

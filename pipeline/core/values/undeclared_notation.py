@@ -39,6 +39,8 @@ _THOUSANDS = {
 }
 """Separator of thousands → what to call it in a message."""
 _ASK = ". Ask whoever maintains the config to set "
+FLOAT_NOISE = f"digits that a program's arithmetic left behind the 15th{_ASK}feed.amount.float_noise: true"
+"""What an amount is that `float_noise` would read."""
 
 
 class _Trait(NamedTuple):

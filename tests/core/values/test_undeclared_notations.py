@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.core.values import money
+from pipeline.core.values import money, two_columns
 from schemas.column_sources import SignedValue
 from schemas.feed import AmountFormat
 
@@ -200,7 +200,7 @@ def test_a_thousand_debits_less_credits_are_what_decimal_says() -> None:
     ]
     texts = [[None if each is None else f"{Decimal(each).scaleb(-2)}" for each in pair] for pair in amounts]
     texts = [[each and f"{Decimal(each):.2f}" for each in pair] for pair in texts]
-    found = money.debits_less_credits(
+    found = two_columns.debits_less_credits(
         column(*(pair[0] for pair in texts)),
         column(*(pair[1] for pair in texts)),
         column(*["ZAR"] * 1000),
@@ -228,7 +228,9 @@ def test_a_thousand_debits_less_credits_are_what_decimal_says() -> None:
     ],
 )
 def test_debit_less_credit(debit: str | None, credit: str | None, expected: int | str | None) -> None:
-    (row,) = money.debits_less_credits(column(debit), column(credit), column("ZAR"), MAJOR).rows(named=True)
+    (row,) = two_columns.debits_less_credits(column(debit), column(credit), column("ZAR"), MAJOR).rows(
+        named=True
+    )
     problems = [name for name in (*PROBLEMS, "sign") if row[name]]
     assert (row["minor"], problems) == ((None, [expected]) if isinstance(expected, str) else (expected, []))
 
@@ -250,6 +252,8 @@ def test_debit_less_credit(debit: str | None, credit: str | None, expected: int 
     ],
 )
 def test_a_number_and_its_sign(value: str | None, sign: str | None, expected: int | str | None) -> None:
-    (row,) = money.with_sign_column(column(value), column(sign), column("ZAR"), MAJOR, SIGNS).rows(named=True)
+    (row,) = two_columns.with_sign_column(column(value), column(sign), column("ZAR"), MAJOR, SIGNS).rows(
+        named=True
+    )
     problems = [name for name in (*PROBLEMS, "sign") if row[name]]
     assert (row["minor"], problems) == ((None, [expected]) if isinstance(expected, str) else (expected, []))

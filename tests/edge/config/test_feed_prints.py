@@ -108,6 +108,7 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"amount": {"unit": "minor"}},
         {"amount": {"unit": "major", "negative": "unicode_minus"}},
         {"amount": {"unit": "major", "extra_zeros": True}},
+        {"amount": {"unit": "major", "float_noise": True}},
         {"date_language": "de"},
         {"line_items": "sum"},
         {"release": "always"},
@@ -140,5 +141,5 @@ def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
     later |= {"header": None, "names": None, "header_record": None, "footer": None, "blank_records": "reject"}
     later |= {"where": {}, "where_not": {}, "nothing_due": "reject", "bad_details": "reject"}
     later |= {"header_match": "exact", "currency_map": {}}
-    amount = {"unit": "major", "extra_zeros": False}
+    amount = {"unit": "major", "extra_zeros": False, "float_noise": False}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))
