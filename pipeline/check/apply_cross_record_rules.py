@@ -16,7 +16,7 @@ import polars as pl
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import cross_record_rules, line_items
 from pipeline.core.rules.catalogue import rule_message
-from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness
+from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness, is_among
 from pipeline.core.rules.left_out import leaves_out_records
 from pipeline.edge.reader.checked_parts import Parts, accepted, considered, findings_of, scan_parts
 from pipeline.edge.reader.open_records import Records
@@ -79,10 +79,11 @@ class CrossRecordRules:
         count = 0
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
         for number, batch in enumerate(self.file.batches(is_trailer=self.is_trailer)):
-            chosen = pl.col(key).hash(self.seed).is_in(candidates.implode())
-            mine = self._seen(self.parts.paths()[number]).filter(chosen).collect()
-            if mine.is_empty():
+            part = self._seen(self.parts.paths()[number])
+            chosen = is_among(part.select(pl.col(key).hash(self.seed)).collect().to_series(), candidates)
+            if not chosen.any():
                 continue
+            mine = part.collect().filter(chosen)
             texts = batch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
             fields = self.file.fields(texts, own).select("record", _print(own, self.seed))
             self.parts.write_repeated(number, mine.join(fields, on="record", maintain_order="left"))

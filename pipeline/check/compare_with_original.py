@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -49,8 +50,8 @@ class Review:
     _out_of_proportion_count: int = 0
     _unmeasured: int = 0
     _repeated: int = 0
-    _seen: list[pl.Series] = field(default_factory=list)
-    """Numbers of the original's records that accepted ones of this file stand for."""
+    _seen: pl.Series = field(default_factory=partial(pl.Series, dtype=pl.Int64))
+    """Numbers of the original's records that accepted ones of this file stand for, sorted."""
 
     def run(self) -> cross_record_rules.RecordFindings:
         """What is found against records, in addition to what was found before; `holds` and `notes` are set then.
@@ -122,10 +123,10 @@ class Review:
             scan_parts(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
             for path in self.parts.paths()
         ]
-        mine = pl.concat(hashes).unique() if hashes else pl.Series(dtype=pl.UInt64)
+        mine = pl.concat(hashes).unique().sort() if hashes else pl.Series(dtype=pl.UInt64)
         found = [pl.DataFrame(schema=correction_limits.LOADED)]
         for some in self.originals.loaded():
-            found.append(some.filter(pl.col("reference").hash(_HASH_SEED).is_in(mine.implode())))
+            found.append(some.filter(cross_record_rules.is_among(some["reference"].hash(_HASH_SEED), mine)))
         return pl.concat(found)
 
     def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[cross_record_rules.RecordFindings]:
@@ -162,9 +163,9 @@ class Review:
         free = good.filter(
             ~pl.col("taken"),
             pl.col("reject_record").is_first_distinct(),
-            *(~pl.col("reject_record").is_in(some.implode()) for some in self._seen),
+            ~cross_record_rules.is_among(good["reject_record"], self._seen),
         )
-        self._seen.append(free["reject_record"])
+        self._seen = pl.concat([self._seen, free["reject_record"]]).sort()
         self._repeated += good.height - free.height
         return free
 

@@ -98,7 +98,7 @@ def buckets(
     lines = count_lines(*parts_of(records))
     number += lines // BUCKET_RECORDS
     for index in range(number):
-        frame = sendable(*parts_of(records)) if lines else _accepted(records)
+        frame = (sendable(*parts_of(records)) if lines else _accepted(records)).select(ROW)
         if number > 1:
             frame = frame.filter(pl.col("customer_reference").hash(seed=0) % number == index)
         if lines:

@@ -88,15 +88,26 @@ def seed_of(sha256: str) -> int:
     return int(sha256[:16], 16)
 
 
+def is_among(values: pl.Series, ascending: pl.Series) -> pl.Series:
+    """Which of the values are among others that are sorted (Boolean).
+
+    For parts of a file beside what is of the whole file: `is_in` would make a set of the others for each part.
+    """
+    if ascending.is_empty():
+        return pl.repeat(value=False, n=len(values), eager=True)
+    places = ascending.search_sorted(values).clip(upper_bound=len(ascending) - 1)
+    return (ascending.gather(places) == values).fill_null(value=False)
+
+
 def candidate_hashes(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
-    """Hashes (UInt64) of the keys that are worth comparing.
+    """Hashes (UInt64) of the keys that are worth comparing; sorted for those that should be there once.
 
     Of keys that should be there once (`rule.repeats`) those that are there more often; of all others those with more
     than one content. `parts`: the values of the file's records (`VALUES`), in order.
     """
     if rule.repeats:
         found = _hashes(parts, rule.key, key=pl.col(rule.key).hash(seed))["key"].sort()
-        return found.filter(found == found.shift(1)).unique()
+        return found.filter(found == found.shift(1)).unique().sort()
     return _differing(parts, rule.key, rule.content, seed=seed)
 
 
