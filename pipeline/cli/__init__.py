@@ -7,7 +7,6 @@ what readers of the code need is in comments. Commands import their heavy parts 
 
 from __future__ import annotations
 
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -42,6 +41,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 from pipeline.signals import answered
 
@@ -172,6 +172,15 @@ def validate(
         int,
         typer.Option(min=0, max=MOST, metavar="N", help="Print the first N requests that would be sent."),
     ] = 0,
+    head: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST,
+            metavar="N",
+            help="Show the first N records before and after mapping, side by side.",
+        ),
+    ] = 0,
     rejects: Annotated[
         Path | None,
         typer.Option(
@@ -199,6 +208,8 @@ def validate(
         rejects_below=rejects,
         show=show,
         on_request=lambda request: print(pretty(request), file=shown),
+        head=head,
+        on_line=lambda line: print(printable(line), file=shown),
     )
     finish(result, as_json=as_json)
 
@@ -322,18 +333,9 @@ def init(
 ) -> None:
     """Write a commented config.yaml to start from. With --from, it contains a feed proposed for that file."""
     start(verbose=verbose)
-    from pipeline.cli.shipped_config import write_config
+    from pipeline.cli.init import write_config_as_asked
 
-    if from_file is not None:
-        from pipeline.cli.init import write_proposal
-
-        left = ", ".join(write_proposal(path, from_file).open_keys)
-        say(f"Wrote {path} with a feed for {from_file.name}. Set {left}, confirm the guesses,", err=True)
-        typed = f"billferry validate {shlex.quote(str(from_file))} --config {shlex.quote(str(path))}"
-        say(f"then run: {typed}", err=True)
-        return
-    write_config(path)
-    say(f"Wrote {path}. Try it: billferry sandbox in one terminal, billferry run in another.", err=True)
+    write_config_as_asked(path, from_file)
 
 
 @app.command()

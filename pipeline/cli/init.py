@@ -2,15 +2,94 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.cli.shipped_config import config_with, write_new
+from pipeline.cli.printing import say
+from pipeline.cli.shipped_config import config_with, write_config, write_new
+from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.core.names import label_of_path
 from pipeline.core.proposal.feed_proposal import Proposal, propose
+from pipeline.edge.config import proposed_feed
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.sample import FileSample, sample_of
 from pipeline.errors import FileRefused, UsageError
+from pipeline.report import FileReport
+from pipeline.run.ui import Progress, Unit
+from pipeline.run.validate import check_files
 from schemas.settings import Limits
+
+SHOWN_RECORDS = 5
+"""Of a preview."""
+
+
+def write_config_as_asked(path: Path, file: Path | None) -> None:
+    """Write a config to start from or, with a file, one with a feed proposed for it, and show what that would do.
+
+    The preview shows records of the file: it is for the terminal of whoever has it. Raises as `write_proposal`.
+    """
+    if file is None:
+        write_config(path)
+        say(f"Wrote {path}. Try it: billferry sandbox in one terminal, billferry run in another.", err=True)
+        return
+    proposal = write_proposal(path, file)
+    say(f"Wrote {path} with a feed for {file.name}.", err=True)
+    for doubt in proposal.doubts:
+        say(f"unsure: {doubt}", err=True)
+    preview(file, proposal)
+    say(f"Set {', '.join(proposal.open_keys)}, confirm the guesses,", err=True)
+    typed = f"billferry validate {shlex.quote(str(file))} --config {shlex.quote(str(path))}"
+    say(f"then run: {typed}", err=True)
+
+
+def preview(file: Path, proposal: Proposal) -> None:
+    """Show the first records before and after mapping on stdout and, where the model is sure, what is rejected.
+
+    What is open is assumed for that, and told. Nothing is shown while the amount is open.
+    """
+    found = proposed_feed(proposal.yaml)
+    if found is None:
+        say("No preview yet: it needs the column and the style of the amounts.", err=True)
+        return
+    feed, assumed = found
+    told = f", assuming {', '.join(assumed)}" if assumed else ""
+    say(f"Preview{told}:", err=True)
+    is_sure = "model" not in proposal.open_keys
+    check_files(
+        [file],
+        TerminalUi() if is_sure else _Silent(),
+        feeds=[feed],
+        feed=feed,
+        limits=Limits(),
+        head=SHOWN_RECORDS,
+        on_line=lambda line: say(line if is_sure else _without_verdict(line)),
+    )
+
+
+def _without_verdict(line: str) -> str:
+    """The title of a record alone: without a model nothing is judged."""
+    return line.partition(": ")[0] if line.startswith("record ") else line
+
+
+class _Silent:
+    """A `run.ui.Ui` that says nothing but warnings: without a model, no rule can be judged."""
+
+    def line(self, _: str) -> None:
+        """Nothing."""
+
+    def file(self, _: FileReport, *, shown_rejects: int = 0) -> None:
+        """Nothing."""
+
+    def warn(self, text: str) -> None:
+        """A sentence that somebody should read."""
+        say(f"billferry: {text}", err=True)
+
+    @contextmanager
+    def stage(self, _verb: str, _name: str, _total: int, _unit: Unit) -> Iterator[Progress]:
+        """Nothing."""
+        yield lambda _done, _note=None, /: None
 
 
 def write_proposal(path: Path, file: Path) -> Proposal:

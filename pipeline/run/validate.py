@@ -37,6 +37,7 @@ from pipeline.errors import (
     severity,
 )
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
+from pipeline.run.record_view import side_by_side
 from pipeline.run.ui import Ui, check_interruptibly
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
@@ -65,6 +66,8 @@ def check_files(
     rejects_below: Path | None = None,
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+    head: int = 0,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> RunResult:
     """Check each file; `feed` overrules the names.
 
@@ -72,6 +75,7 @@ def check_files(
         rejects_below: rejected records are written below it, in a folder for each file; None: nowhere.
         show: how many requests of each file are built.
         on_request: is given those requests, each with method, path and body.
+        head, on_line: so many records of each file are shown before and after mapping, line by line.
 
     Returns:
         One summary for each file that could be read. What went wrong with others is told to `ui`, and is in the status.
@@ -96,6 +100,8 @@ def check_files(
                     ui.file(reports[-1], shown_rejects=0)
                     for text in explain(checked):
                         ui.line(text)
+                    for text in side_by_side(checked, limits, head):
+                        on_line(text)
                     for request in _requests(checked, show):
                         on_request(request)
         except (FileRefused, FileTooLarge) as refused:
@@ -137,6 +143,8 @@ def check_as_configured(
     rejects_below: Path | None = None,
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+    head: int = 0,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> RunResult:
     """Check files under the feeds and limits of a config; see `check_files`. Raises ConfigError: no such feed."""
     settings = config.settings
@@ -152,6 +160,8 @@ def check_as_configured(
         rejects_below=rejects_below,
         show=show,
         on_request=on_request,
+        head=head,
+        on_line=on_line,
     )
 
 
@@ -164,6 +174,8 @@ def check_canonical(
     rejects_below: Path | None = None,
     show: int = 0,
     on_request: Callable[[dict[str, Any]], None] = lambda _: None,
+    head: int = 0,
+    on_line: Callable[[str], None] = lambda _: None,
 ) -> RunResult:
     """Check files in the canonical columns, without a config; see `check_files`.
 
@@ -183,6 +195,8 @@ def check_canonical(
         rejects_below=rejects_below,
         show=show,
         on_request=on_request,
+        head=head,
+        on_line=on_line,
     )
 
 

@@ -16,8 +16,8 @@ import yaml
 
 from pipeline.cli import run_command
 from pipeline.cli.init import write_proposal
-from pipeline.core.proposal import amounts as amount_columns
 from pipeline.core.proposal import readings
+from pipeline.core.proposal import sums as number_columns
 from pipeline.core.proposal.feed_proposal import propose
 from pipeline.errors import UsageError
 from tests.check.workbooks import DATE, number, row, sheet, workbook, zipped
@@ -141,7 +141,7 @@ def test_the_styles_of_amounts_are_tried_once(monkeypatch: pytest.MonkeyPatch) -
         tried.append(list(texts))
         return guess(texts)
 
-    monkeypatch.setattr(amount_columns, "guess_amounts", trying)
+    monkeypatch.setattr(number_columns, "guess_amounts", trying)
     assert "expect" in proposed(bills("1.00", "2.00"))[0]
     assert tried == [["1.00", "2.00"]]
 
@@ -322,8 +322,8 @@ def assert_its_proposal_reads(
     line = err.splitlines()[-1]
     assert "not set yet: " in line
     assert "amount.unit" in line
-    text = config.read_text().replace("# phone_region", "phone_region")
-    for key, value in settings.items():
+    text = config.read_text()
+    for key, value in {"phone_region": "ZA", **settings}.items():
         text = re.sub(rf'{key}: "\?"', f"{key}: {value}", text)
     if "balance" in settings.get("model", ""):  # as the comment below the model says
         text = re.sub(r"(?m)^.*(bill_reference|due_date|date_formats):.*\n", "", text).replace(

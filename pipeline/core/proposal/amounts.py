@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
-from pipeline.core.proposal.columns import Column
-from pipeline.core.proposal.readings import Guess, as_number, guess_amounts, has_decimals, narrowed
+from pipeline.core.proposal.columns import MOSTLY, Column
+from pipeline.core.proposal.readings import Guess, has_decimals, narrowed
 from pipeline.core.proposal.roles import MARGIN, SURE
+from pipeline.core.proposal.sums import HOLDS, Sums
 from pipeline.core.proposal.vocabulary import meaning_of
 
-_HOLDS = 0.95
-"""Share of records in which a sum must hold."""
 KINDS: tuple[tuple[str, str, float], ...] = (
     ("OUTSTANDING", "AMOUNT BALANCE DUE TOTAL BILL DEALING CURRENCY CHARGE ARREARS", 0.98),
     ("DUE", "AMOUNT BALANCE TOTAL BILL NET GROSS TAX CHARGE DEALING CURRENCY PAYMENT", 0.95),
@@ -60,42 +57,15 @@ class Amounts:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = columns
-        self.numeric = [
-            each for each in columns if each.is_numeric and each.is_named_once and not each.is_dated
-        ]
-        self._guesses: dict[tuple[str, ...], Guess[dict[str, Any]]] = {}
-
-    @cached_property
-    def style(self) -> dict[str, Any]:
-        """A style that reads most numbers of the file, for comparing its columns."""
-        marked = [each for each in self.numeric if "." in "".join(each.filled) or "," in "".join(each.filled)]
-        for each in sorted(marked, key=lambda column: -len(column.filled)):
-            guess = narrowed(
-                self._guessed(each.filled), map(self._guessed, (other.filled for other in marked))
-            )
-            if guess.sure and has_decimals(each.filled, guess.fits[0]):
-                return guess.fits[0]
-        return {"decimal": "."}
-
-    def numbers(self, column: Column) -> list[Decimal | None]:
-        """A column's numbers, None where it has none."""
-        return [as_number(text, self.style) if text else None for text in column.texts]
+        self.sums = Sums(columns)
+        self.numeric = self.sums.numeric
 
     def chosen(self) -> AmountChoice:
         """The amount; its columns are known also where a person must decide."""
         candidates = self.candidates()
         pair = self._debit_and_credit()
         if pair is not None:
-            running = self._running_balance(*pair)
-            if running is not None:
-                why = f'"{running.name}" runs from record to record, so no record states what is owed'
-                return AmountChoice(None, (*pair, running), why)
-            if not candidates or candidates[0][0] < 0.8:
-                debit, credit = pair
-                source = {"debit": debit.name, "credit": credit.name}
-                return AmountChoice(source, pair, "guessed: two columns, never both filled", "DEBIT")
-            names = f'"{candidates[0][1].name}" or "{pair[0].name}" less "{pair[1].name}"'
-            return AmountChoice(None, (candidates[0][1], *pair), f"could be {names}")
+            return self._of_pair(pair, candidates)
         if not candidates:
             return AmountChoice(None, (), self._why_none())
         (first, column, kind), *others = candidates
@@ -104,16 +74,34 @@ class Amounts:
             for surely, each, other in others
             if surely > first - MARGIN
             and each.texts != column.texts
-            and not self._is_part_of(column, kind, each, other)
+            and not self._is_left_of(column, kind, each, other)
         ]
         if rivals:
             names = " or ".join(f'"{each.name}"' for each in (column, *rivals[:3]))
             return AmountChoice(None, (column, *rivals), f"could be {names}")
         if first < SURE:
             return AmountChoice(None, (column,), f'perhaps "{column.name}"')
-        if problem := self._doubt(column, kind):
+        if problem := self._doubt(column, kind) or self._doubt_about_values(column):
             return AmountChoice(None, (column,), problem)
         return self._with_sign(AmountChoice(column.name, (column,), "guessed by name and values", kind))
+
+    def _of_pair(
+        self, pair: tuple[Column, Column], candidates: Sequence[tuple[float, Column, str]]
+    ) -> AmountChoice:
+        """Debits less credits, unless the file has another amount, or is a statement of movements."""
+        running = self.sums.running_balance(*pair)
+        beside = [each for each in self.numeric if "BALANCE" in each.meaning.concepts]
+        if running is not None:
+            why = f'"{running.name}" runs from record to record, so no record states what is owed'
+            return AmountChoice(None, (*pair, running), why)
+        if beside:
+            why = f'"{beside[0].name}" is beside debits and credits: is it a statement of movements?'
+            return AmountChoice(None, (*pair, beside[0]), why)
+        if candidates and candidates[0][0] >= 0.8:
+            names = f'"{candidates[0][1].name}" or "{pair[0].name}" less "{pair[1].name}"'
+            return AmountChoice(None, (candidates[0][1], *pair), f"could be {names}")
+        source = {"debit": pair[0].name, "credit": pair[1].name}
+        return AmountChoice(source, pair, "guessed: two columns, never both filled", "DEBIT")
 
     def candidates(self) -> list[tuple[float, Column, str]]:
         """Columns that may be the amount with their kind, the surest first."""
@@ -130,7 +118,7 @@ class Amounts:
         if kind in ("AMOUNT", "CHARGE", "TOTAL") and self._plus_tax(column) is not None:
             return min(surely, 0.4)
         if kind == "BALANCE" and any(
-            self._is_part_of(column, "OUTSTANDING", each, "TOTAL")
+            self.sums.is_part_of(column, each)
             for each in self.numeric
             if _strength(each)[1] in ("TOTAL", "AMOUNT", "GROSS")
         ):
@@ -145,49 +133,82 @@ class Amounts:
             if each.meaning.concepts <= {"TAX", "AMOUNT", "TOTAL"} and "TAX" in each.meaning.concepts
         ]
         for tax in taxes:
-            if not any(filter(None, self.numbers(tax))):
+            if not any(filter(None, self.sums.numbers(tax))):
                 continue
             for gross in self.numeric:
-                if gross not in (net, tax) and _strength(gross)[0] > 0.5 and self._adds_up((net, tax), gross):
+                if (
+                    gross not in (net, tax)
+                    and _strength(gross)[0] > 0.5
+                    and self.sums.adds_up((net, tax), gross)
+                ):
                     return gross
         return None
 
-    def _adds_up(self, parts: Sequence[Column], whole: Column) -> bool:
-        rows = list(zip(*(self.numbers(each) for each in (*parts, whole)), strict=True))
-        known = [row for row in rows if all(each is not None for each in row)]
-        if len(known) < 2:
-            return False
-        holds = sum(sum(filter(None, row[:-1]), Decimal(0)) == row[-1] for row in known)
-        return bool(holds >= _HOLDS * len(known))
-
-    def _is_part_of(self, part: Column, kind: str, whole: Column, other: str) -> bool:
-        """Whether what is open never exceeds what was billed, and has its sign; it is then what is left to pay."""
-        if kind != "OUTSTANDING" or other not in ("DUE", "TOTAL", "AMOUNT", "GROSS", "BALANCE"):
-            return False
-        pairs = [
-            (small, large)
-            for small, large in zip(self.numbers(part), self.numbers(whole), strict=True)
-            if small is not None and large is not None
-        ]
-        return bool(pairs) and all(abs(small) <= abs(large) and small * large >= 0 for small, large in pairs)
+    def _is_left_of(self, part: Column, kind: str, whole: Column, other: str) -> bool:
+        """Whether what is open is what is left of what was billed."""
+        billed = ("DUE", "TOTAL", "AMOUNT", "GROSS", "BALANCE")
+        return kind == "OUTSTANDING" and other in billed and self.sums.is_part_of(part, whole)
 
     def _doubt(self, column: Column, kind: str) -> str:
         """Why an amount that was billed may not be what is to be paid."""
-        if kind in ("OUTSTANDING", "DUE", "BALANCE", "ARREARS"):
+        if kind == "BALANCE" and any(each.meaning.concepts & {"DEBIT", "CREDIT"} for each in self.columns):
+            return f'"{column.name}" is beside debits and credits, so it may be a running balance'
+        if kind in ("OUTSTANDING", "BALANCE", "ARREARS"):
             return ""
+        if kind == "DUE":
+            return self._doubt_about_payments(column)
+        charges = [
+            each
+            for each in self.numeric
+            if "CHARGE" in each.meaning.concepts
+            and each is not column
+            and not each.meaning.concepts & {"NET", "GROSS", "TAX"}
+        ]
+        if (
+            kind in ("CHARGE", "TOTAL")
+            and "CHARGE" in column.meaning.concepts
+            and charges
+            and not self.sums.is_sum(column, charges)
+        ):
+            return f'could be "{column.name}" or "{charges[0].name}"'
         taxes = [
             each for each in self.numeric if {"TAX"} <= each.meaning.concepts <= {"TAX", "AMOUNT", "TOTAL"}
         ]
-        if kind == "AMOUNT" and taxes and any(filter(None, self.numbers(taxes[0]))):
+        if kind == "AMOUNT" and taxes and any(filter(None, self.sums.numbers(taxes[0]))):
             return f'"{column.name}" may be without "{taxes[0].name}"'
-        paid = [
+        if paid := self._payments():
+            return f'"{column.name}" is before payments ("{paid[0].name}"), and no column has what is left'
+        return ""
+
+    def _payments(self) -> list[Column]:
+        """Columns of what was paid already."""
+        return [
             each
             for each in self.numeric
             if {"PAYMENT"} <= each.meaning.concepts <= {"PAYMENT", "AMOUNT", "TOTAL", "BILL"}
-            and any(filter(None, self.numbers(each)))
+            and any(filter(None, self.sums.numbers(each)))
         ]
-        if paid:
-            return f'"{column.name}" is before payments ("{paid[0].name}"), and no column has what is left'
+
+    def _doubt_about_payments(self, due: Column) -> str:
+        """What was due may have been paid since; it is what is left only where sums of the file say so."""
+        for paid in self._payments():
+            others = [each for each in self.numeric if each not in (paid, due) and not each.meaning.numbered][
+                :12
+            ]
+            pairs = [(paid, each) for each in others] + [
+                (paid, each, other) for each, other in combinations(others, 2)
+            ]
+            if not any(self.sums.adds_up((due, paid), each) for each in others) and not any(
+                self.sums.adds_up(parts, due) for parts in pairs
+            ):
+                return f'"{due.name}" may be before payments ("{paid.name}")'
+        return ""
+
+    def _doubt_about_values(self, column: Column) -> str:
+        """Debts are positive here; where nearly all amounts are negative, they are something else, or written so."""
+        numbers = [number for number in self.sums.numbers(column) if number]
+        if len(numbers) > 1 and sum(number < 0 for number in numbers) >= MOSTLY * len(numbers):
+            return f'nearly all amounts of "{column.name}" are negative, as money that was spent'
         return ""
 
     def _debit_and_credit(self) -> tuple[Column, Column] | None:
@@ -196,37 +217,23 @@ class Amounts:
         found = [
             [
                 each
-                for each in self.numeric
+                for each in self.columns
                 if part in each.meaning.concepts and each.meaning.concepts <= {part, *beside}
+                if each.is_named_once and (each in self.numeric or not each.filled)
             ]
             for part in ("DEBIT", "CREDIT")
         ]
         if any(len(each) != 1 for each in found):
             return None
         debit, credit = found[0][0], found[1][0]
-        pairs = list(zip(self.numbers(debit), self.numbers(credit), strict=True))
+        pairs = list(zip(self.sums.numbers(debit), self.sums.numbers(credit), strict=True))
         both = sum(bool(one) and bool(other) for one, other in pairs)
-        return (debit, credit) if both <= (1 - _HOLDS) * len(pairs) else None
-
-    def _running_balance(self, debit: Column, credit: Column) -> Column | None:
-        """A balance that each record changes by its debit and credit."""
-        for each in self.numeric:
-            if "BALANCE" not in each.meaning.concepts:
-                continue
-            rows = list(zip(self.numbers(each), self.numbers(debit), self.numbers(credit), strict=True))
-            steps = [
-                now - before == (plus or 0) - (minus or 0)
-                for (before, _, _), (now, plus, minus) in pairwise(rows)
-                if before is not None and now is not None
-            ]
-            if steps and sum(steps) >= 0.5 * len(steps):
-                return each
-        return None
+        return (debit, credit) if both <= (1 - HOLDS) * len(pairs) else None
 
     def _with_sign(self, choice: AmountChoice) -> AmountChoice:
         """Credits that only another column tells from debts."""
         (column,) = choice.columns
-        numbers = self.numbers(column)
+        numbers = self.sums.numbers(column)
         if any(number is not None and number < 0 for number in numbers):
             return choice
         for each in self.columns:
@@ -272,7 +279,7 @@ class Amounts:
         return AmountChoice(source, choice.columns, f'guessed: credit notes by "{kind.name}"', choice.kind)
 
     def _why_none(self) -> str:
-        names = [f'"{each.name}"' for each in self.numeric if has_decimals(each.filled, self.style)][:6]
+        names = [f'"{each.name}"' for each in self.numeric if has_decimals(each.filled, self.sums.style)][:6]
         return (
             f"no name looks like it; numbers with decimals are in {', '.join(names)}"
             if names
@@ -285,14 +292,8 @@ class Amounts:
         if choice.source is None:
             texts = [text for each in choice.columns[:1] for text in each.filled]
         return narrowed(
-            self._guessed(tuple(texts)), (self._guessed(each.filled) for each in self._others(choice))
+            self.sums.guessed(tuple(texts)), (self.sums.guessed(each.filled) for each in self._others(choice))
         )
-
-    def _guessed(self, texts: tuple[str, ...]) -> Guess[dict[str, Any]]:
-        """As `guess_amounts`, once for the same texts: that is the dearest part of a proposal."""
-        if texts not in self._guesses:
-            self._guesses[texts] = guess_amounts(texts)
-        return self._guesses[texts]
 
     def _others(self, choice: AmountChoice) -> Iterator[Column]:
         for each in self.numeric:

@@ -22,6 +22,9 @@ _RUN_TOGETHER = re.compile(
 _SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE][+]?[0-9]+")
 """A number as spreadsheets shorten long ones."""
 _MONTH = re.compile(r"(?:0?[1-9]|1[0-2])[/.-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[/.-](?:0?[1-9]|1[0-2])")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[ ]?[A-Z0-9 ]{11,34}")
+_TWO_WORDS = re.compile(r"[^\W\d_]{2,}[.,&]?\s+(?:[&+]\s+)?[^\W\d_]{2,}")
+"""Names have several words, references seldom."""
 _WITH_CENTS = re.compile(r"-?[0-9 .,']*[.,][0-9]{2}")
 _CODE = re.compile(r"\S*[0-9]\S*|[A-Z]{2,12}")
 
@@ -63,7 +66,7 @@ class Column:
     @cached_property
     def is_numeric(self) -> bool:
         """Whether its values are numbers, in whatever notation."""
-        return self.share(is_number) >= MOSTLY and not self.is_shortened
+        return self.share(is_number) - self.share(_SHORTENED.fullmatch) >= MOSTLY
 
     @cached_property
     def is_dated(self) -> bool:
@@ -97,7 +100,8 @@ class Column:
     def has_words(self) -> bool:
         """Whether its values are words, such as names: letters, and no digits in most of them."""
         letters = re.compile(r"[^0-9]*[^\W\d_]{2}[^0-9]*")
-        return self.share(letters.fullmatch) >= 0.8 and self.share(_CODE.fullmatch) < 0.5
+        names = self.share(letters.fullmatch) >= 0.8 or self.share(_TWO_WORDS.search) >= 0.8
+        return names and self.share(_CODE.fullmatch) < 0.5
 
     @cached_property
     def has_codes(self) -> bool:
@@ -131,7 +135,8 @@ class Column:
             "has dates": self.share(is_date) >= MOSTLY or self.share(_MONTH.fullmatch) >= MOSTLY,
             "is masked": self.share(lambda text: "*" in text) >= 0.5,
             "has amounts": self.share(_WITH_CENTS.fullmatch) >= 0.5,
-            "has names, which may change": self.has_words,
+            "has bank accounts": self.share(_IBAN.fullmatch) >= 0.5,
+            "has names, which may change": self.has_words or self.share(_TWO_WORDS.search) >= 0.3,
             "is the same in all records": self.distinct == 1 and len(self.texts) >= 3,
         }
         return next((problem for problem, is_so in kinds.items() if is_so), None)

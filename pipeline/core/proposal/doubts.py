@@ -42,7 +42,8 @@ def _about_lines(decided: Understanding) -> Iterator[str]:
 def _about_what_is_owed(decided: Understanding) -> Iterator[str]:
     choice = decided.amount
     for each in decided.columns:
-        if "STATUS" in each.meaning.concepts and 1 < each.distinct <= 12 and each.fill > 0.5:
+        is_state = each.meaning.concepts & {"STATUS", "PAYMENT"} and not (each.is_numeric or each.is_dated)
+        if is_state and "TYPE" not in each.meaning.concepts and 1 < each.distinct <= 12 and each.fill > 0.5:
             yield (
                 f'records are sent whatever "{each.name}" says: name what to load in where,'
                 " else what is paid or void is sent as well"
@@ -66,4 +67,4 @@ def _about_columns(decided: Understanding) -> Iterator[str]:
         yield f"columns with the same name cannot be mapped: {', '.join(twice)}"
     for each in decided.columns:
         if each.is_shortened:
-            yield f'"{each.name}" has numbers that a spreadsheet shortened, so their digits are lost'
+            yield f'"{each.name}" has numbers that a spreadsheet damaged; they would be rejected where they are mapped'

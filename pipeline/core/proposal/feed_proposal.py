@@ -219,7 +219,8 @@ class _Page:
             for text in each.filled
         )
         if national:
-            yield f"    # phone_region: ZA    # {national} phone numbers have no country code; set whose they are"
+            why = f"{national} phone numbers have no country code; whose they are, such as ZA"
+            yield self._open("phone_region", "phone_region", why)
 
     def _dates(self) -> Iterator[str]:
         """The formats of all dates that are mapped; of balances none."""

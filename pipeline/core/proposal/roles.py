@@ -24,6 +24,7 @@ PATTERNS: dict[str, tuple[Pattern, ...]] = {
         ("BILL", 0.85),
         ("DOCUMENT REF", 0.75),
         ("DOCUMENT", 0.6),
+        ("TRANSACTION REF", 0.5),
         ("REF", 0.45),
     ),
     "customer_reference": (
@@ -262,10 +263,11 @@ class Parties:
 
     def email(self) -> Choice:
         """E-mail addresses."""
-        said = chosen(by_name(self.columns, "customer_email", lambda each: each.has_emails))
+        fits = lambda each: each.has_emails and (each.distinct > 1 or len(each.texts) < 3)  # noqa: E731
+        said = chosen(by_name(self.columns, "customer_email", fits))
+        by_value = [each for each in self.columns if each.has_emails and each.is_named_once]
         if said.source:
             return said
-        by_value = [each for each in self.columns if each.has_emails and each.is_named_once]
         return Choice(by_value[0].name, "guessed by its values") if len(by_value) == 1 else ABSENT
 
     def phone(self) -> Choice:

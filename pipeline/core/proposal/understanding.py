@@ -128,6 +128,8 @@ class Understanding:
         if not groups:
             return LinesOfBills()
         said = f"{len(groups)} bill references are in several records"
+        if self.amount.source is None:
+            return LinesOfBills(is_open=True, why=f"{said}; set the amount first")
         amounts = [each.texts for each in self.amount.columns]
         same = sum(all(len({texts[at] for at in rows}) == 1 for texts in amounts) for rows in groups)
         if amounts and same >= 0.8 * len(groups):
@@ -166,7 +168,7 @@ class Understanding:
         sign = str(self.style.fits[0].get("currency_sign", "")) if self.style.fits else ""
         if sign in exponents() or sign in _MARKS:
             return _MARKS.get(sign, sign), f"the amounts have {sign}"
-        for each in self.amount.columns:
+        for each in self.amount.columns if self.amount.source else ():
             for mark in re.findall(r"R\$|[€₹]|\b[A-Z]{3}\b", each.name):
                 if mark in _MARKS or mark in exponents():
                     return _MARKS.get(mark, mark), f'"{each.name}" has {mark}'

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline.core.proposal.words import WORDS
+from pipeline.core.values.money import exponents
 
 _LINKS = ("", "s", "n", "en", "e", "er", "es")
 """What German, Dutch and Afrikaans put between the parts of a compound."""
@@ -137,9 +138,10 @@ def _compound(token: str) -> frozenset[str] | None:
 
 
 def _tokens(name: str) -> list[str]:
-    """Words of a header's name, also where capitals part them; a number is not a word."""
+    """Words of a header's name, also where capitals part them; a number is not a word, nor is a currency code."""
     name = unicodedata.normalize("NFC", name).replace("'", " ").replace("\u2019", " ")
     name = re.sub(r"(?<=[a-z\u00df-\u00ff])(?=[A-Z\u00c0-\u00de])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     found = re.findall(r"[^\W\d_]+[0-9]?(?![^\W_])|[^\W\d_]+|[#%]|[nN][°º]", name)
     table = _table()
-    return [word if word in table or not word[-1].isdigit() else word[:-1] for word in map(str.lower, found)]
+    words = [each.lower() for each in found if each not in exponents() or each.lower() in table]
+    return [word if word in table or not word[-1].isdigit() else word[:-1] for word in words]

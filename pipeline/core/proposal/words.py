@@ -30,6 +30,10 @@ REF
   nl nummer nr kenmerk referentie code | sap kunnr belnr vbeln kunag
 NUMBER
   any no nr num number numbers # nummer numero n nro nommer
+TRANSACTION
+  en transaction txn transactions | de transaktion vorgang | fr operation transaction | es transaccion operacion
+  pt transacao operacao | af transaksie
+  nl transactie
 BILL
   en invoice invoices inv bill bills statement statements tax_invoice trx
   de rechnung rechnungs rechn rg faktura fakturen abrechnung abrechnungs bescheid bescheids
@@ -37,7 +41,7 @@ BILL
   pt fatura faturas factura boleto nota_fiscal nf | af faktuur staat rekeningstaat
   nl factuur facturen faktuur nota declaratie | sap vbeln
 DOCUMENT
-  en document doc documents voucher transaction folio | de beleg belege belegfeld dokument | fr piece document
+  en document doc documents voucher folio | de beleg belege belegfeld dokument | fr piece document
   es documento comprobante doc | pt documento doc | af dokument | nl document boekstuk stuk | sap belnr
 NAME
   en name names fullname full_name company_name contact_name organisation organization | de name namen firma
@@ -213,7 +217,8 @@ BANK
   pt banco agencia | af bank tak | nl bank
 OTHER_PARTY
   en vendor supplier agent broker sales rep salesperson seller user company branch operator employee clerk
-     company_code entity merchant warehouse contact dependant learner student_name claim
+     company_code entity merchant warehouse contact dependant learner student_name claim payee beneficiary recipient
+     sender
   de lieferant kreditor kreditoren vertreter sachbearbeiter mandant buchungskreis gegenkonto mandt bukrs
   fr fournisseur vendeur agent societe | es proveedor vendedor agente empresa
   pt fornecedor vendedor agente empresa | af verskaffer agent verkoper leerder

@@ -7,6 +7,7 @@ each other, no other room may parse YAML or read BILLFERRY_ variables, and no me
 - `environment` the BILLFERRY_ variables
 - `load` both as Settings, and all that is wrong with them
 - `feed_prints` hashes of feeds, as the ledger keeps them
+- `unset` values that are not set yet, and what is right in a feed beside them
 - `mistakes`, `words` how a mistake is reported, without the value
 - `folders`, `addresses` what types cannot show: places that share files, addresses, time zones
 - `secret_values` keys, from the environment or from files that nobody else can read
@@ -16,6 +17,7 @@ from pipeline.edge.config.feed_prints import feed_print, same_feed
 from pipeline.edge.config.folders import is_within, own_place
 from pipeline.edge.config.load import Config, load_config
 from pipeline.edge.config.secret_values import api_key, ping_url
+from pipeline.edge.config.unset import proposed_feed
 
 __all__ = [
     "Config",
@@ -25,5 +27,6 @@ __all__ = [
     "load_config",
     "own_place",
     "ping_url",
+    "proposed_feed",
     "same_feed",
 ]

@@ -12,11 +12,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.core.mapping.feed_validation import OPEN
+from pipeline.core.mapping.layout import AMOUNT, CANONICAL, DATES
 from pipeline.core.values.money import exponents
-from pipeline.edge.config.document import INVALID, Path
+from pipeline.edge.config.document import INVALID, Path, read_document
 from pipeline.edge.config.mistakes import is_feed_name
 from pipeline.errors import ConfigError
 from schemas.feed import Feed
+
+_ASSUMED_CURRENCY = "ZAR"
+_ASSUMED_REFERENCE = "NOT-SET"
+"""What stands for them in a preview, which says so."""
 
 
 def without_unset(values: dict[str, Any], file: object, mistakes: list[ConfigError]) -> dict[str, Any]:
@@ -87,3 +92,59 @@ def _pruned(value: dict[str, Any], at: Path, wrong: set[Path]) -> dict[str, Any]
 def paths_within(paths: Sequence[Path], place: Path) -> Iterator[Path]:
     """Of paths the rest of those that lie in a place."""
     yield from (path[len(place) :] for path in paths if path[: len(place)] == place)
+
+
+def proposed_feed(yaml: str) -> tuple[Feed, list[str]] | None:
+    """The feed of a proposal as far as it goes, and what had to be assumed for it, each as `key: value`.
+
+    None while the amounts are open: nothing could be said then. Without a model, records are balances, which need no
+    reference of a bill.
+    """
+    (feed,) = read_document(f"feeds:\n{yaml}").value["feeds"]
+    amounts = [feed["columns"].get(name) for name in set(AMOUNT.values())]
+    if OPEN in (feed["amount"].get("decimal"), *amounts):
+        return None
+    assumed = list[str]()
+    if feed["amount"]["unit"] == OPEN:
+        feed["amount"]["unit"] = "major"
+        assumed.append("amount.unit: major")
+    if feed.get("currency") == OPEN:
+        feed["currency"] = _ASSUMED_CURRENCY
+        assumed.append(f"currency: {_ASSUMED_CURRENCY}")
+    if feed["columns"]["customer_reference"] == OPEN:
+        feed["columns"]["customer_reference"] = {"const": _ASSUMED_REFERENCE}
+        assumed.append(f"customer_reference: {_ASSUMED_REFERENCE}")
+    _without_open_dates(feed)
+    if feed.get("phone_region") == OPEN:
+        del feed["phone_region"], feed["columns"]["customer_phone"]
+    if feed["model"] == OPEN:
+        _as_balances(feed)
+        assumed.append(f"model: {feed['model']}")
+    for key in ("line_items", "expect"):
+        if feed.get(key) == OPEN or key == "expect":
+            feed.pop(key, None)
+    try:
+        return Feed.model_validate({**feed, "max_reject_ratio": 1.0}), assumed
+    except ValidationError:
+        return None
+
+
+def _without_open_dates(feed: dict[str, Any]) -> None:
+    """Dates that cannot be read yet are left out."""
+    is_open = feed.get("date_formats") == [OPEN]
+    if is_open:
+        del feed["date_formats"]
+    for name in DATES["bill"]:
+        if is_open or feed["columns"].get(name) == OPEN:
+            feed["columns"].pop(name, None)
+
+
+def _as_balances(feed: dict[str, Any]) -> None:
+    """What each customer owes, by the columns that a balance has."""
+    columns = feed["columns"]
+    feed["model"] = "customer_balance"
+    amount = columns.pop("amount_due", None) or columns.pop("balance")
+    feed["columns"] = {name: columns[name] for name in CANONICAL["customer_balance"] if name in columns}
+    feed["columns"]["balance"] = amount
+    for key in ("line_items", "nothing_due"):
+        feed.pop(key, None)
