@@ -287,7 +287,9 @@ def doctor(
     start(verbose=verbose)
     from pipeline.cli.doctor import examine_as_asked
 
-    document = examine_as_asked(config_at(config), probe=probe, say=say if not as_json else None)
+    document = examine_as_asked(
+        config_at(config, folders_may_be_missing=True), probe=probe, say=say if not as_json else None
+    )
     if as_json:
         print_json(document)
     raise typer.Exit(document["exit_status"])
@@ -306,7 +308,7 @@ def trust_host(
     start(verbose=verbose)
     from pipeline.cli.trust_host import trust_as_asked
 
-    trust_as_asked(config_at(config).settings, yes=yes)
+    trust_as_asked(config_at(config, folders_may_be_missing=True).settings, yes=yes)
 
 
 @app.command()

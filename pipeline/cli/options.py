@@ -81,15 +81,18 @@ def start(*, verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-def config_at(path: Path) -> Config:
+def config_at(path: Path, *, folders_may_be_missing: bool = False) -> Config:
     """The config at `path`, with the environment's values over it.
+
+    Args:
+        folders_may_be_missing: for commands that look at the set-up and put nothing into folders.
 
     Raises:
         ConfigError: it is missing, not YAML, or has wrong or unknown keys; exit status 2.
     """
     from pipeline.edge.config import load_config
 
-    return load_config(path)
+    return load_config(path, folders_may_be_missing=folders_may_be_missing)
 
 
 def finish(result: RunResult, *, as_json: bool) -> None:

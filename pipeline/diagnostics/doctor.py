@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.core.api.responses import Answer, Failure, unanswered
 from pipeline.core.clock_trust import http_date
 from pipeline.edge.clock import utc_now
-from pipeline.edge.config import Config, api_key, ping_url
+from pipeline.edge.config import Config, api_key, folder_mistake, ping_url
 from pipeline.edge.ledger import Decisions, Lineage, open_ledger
 from pipeline.errors import (
     EX_OK,
@@ -85,7 +85,7 @@ def examine(config: Config) -> Iterator[Finding]:
     if settings.drop is not None:
         for key in ("folder", "archive", "quarantine"):
             if (folder := getattr(settings.drop, key)) is not None:
-                yield _found(f"drop.{key}", partial(_folder, f"drop.{key}", folder))
+                yield _found(f"drop.{key}", partial(_folder, f"drop.{key}", folder, settings))
 
 
 def worst(findings: list[Finding]) -> int:
@@ -103,6 +103,8 @@ def _found(check: str, look: Callable[[], str]) -> Finding:
 
 def _work_dir(folder: Path) -> str:
     """Private, writable, and with room. Raises ConfigError, DiskFull."""
+    for mistake in folder_mistake("work_dir", folder, folder):
+        raise mistake
     if not folder.exists():
         return f"{folder} will be created by the first run"
     if folder.stat().st_mode & 0o077:
@@ -253,8 +255,13 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
         source.close()
 
 
-def _folder(key: str, folder: Path) -> str:
-    """A folder of the drop section: there, with all rights. `key` names it in the message. Raises ConfigError."""
+def _folder(key: str, folder: Path, settings: Settings) -> str:
+    """A folder of the drop section: there, or made by a run, and with all rights. `key` names it in the message.
+
+    Raises ConfigError.
+    """
+    for mistake in folder_mistake(key, folder, settings.work_dir):
+        raise mistake
     if not folder.exists():
         return f"{folder} will be created by the first run"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

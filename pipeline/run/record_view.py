@@ -53,7 +53,7 @@ def side_by_side(checked: CheckedFile, limits: Limits, count: int) -> Iterator[s
 
 def _as_written(checked: CheckedFile, limits: Limits, count: int) -> Iterator[dict[str, str]]:
     """The first records as the file has them: its own column → text."""
-    folder = checked.landed.path.parent / "as-written"
+    folder = checked.landed.path.parent / f"as-written-{checked.landed.sha256[:8]}"
     private_folder(folder)
     records = open_records(checked.landed, limits, folder).records
     names = [name.strip() for name in records.names]

@@ -98,10 +98,7 @@ def check_files(
                     checked = _checked(landed, ui, limits, today)
                     reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
                     ui.file(reports[-1], shown_rejects=0)
-                    for text in explain(checked):
-                        ui.line(text)
-                    for text in side_by_side(checked, limits, head):
-                        on_line(text)
+                    _tell(checked, ui, limits, head, on_line)
                     for request in _requests(checked, show):
                         on_request(request)
         except (FileRefused, FileTooLarge) as refused:
@@ -113,6 +110,14 @@ def check_files(
             if isinstance(error, ENDS_THE_RUN):
                 break
     return run_result(run.id, reports, at_least=status)
+
+
+def _tell(checked: CheckedFile, ui: Ui, limits: Limits, head: int, on_line: Callable[[str], None]) -> None:
+    """Which rules are broken, and the first records."""
+    for text in explain(checked):
+        ui.line(text)
+    for text in side_by_side(checked, limits, head):
+        on_line(text)
 
 
 def _landed(

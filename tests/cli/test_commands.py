@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -211,6 +212,16 @@ def test_validate_with_a_config_looks_neither_at_network_nor_ledger_nor_key(desk
 def test_the_proof_of_no_network_would_see_one(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
     assert desk.spawn("run", code=NO_OUTSIDE).exit_status == 99
+
+
+def test_validate_shows_records_before_and_after_mapping_side_by_side(desk: Desk) -> None:
+    said = desk.command("validate", desk.put("may_bills.csv", MIXED_BILLS), "--head", "2")
+    good, bad = said.stdout.split("record 2, ")
+    assert good.startswith("record 1, line 2: ready to load\n")
+    assert re.search(r"(?m)^  amount_due: 10\.00 +amount_due: ZAR 10\.00$", good)
+    assert bad.startswith("line 3: rejected (amount_due.too_precise)\n")
+    assert re.search(r"(?m)^  amount_due: 1\.005 +amount_due: \(unreadable\)$", bad)
+    assert desk.command("validate", desk.put("may_bills.csv"), "--head", "0").stdout == ""
 
 
 def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:

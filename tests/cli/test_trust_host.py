@@ -130,6 +130,15 @@ def test_the_fingerprint_of_one_key_pins_that_one_alone(
     assert known_hosts.read_text() == line(server, key) + "\n"
 
 
+def test_a_host_can_be_pinned_before_any_folder_is_there(
+    desk: Desk, known_hosts: Path, fingerprints: dict[str, str]
+) -> None:
+    desk.configure(work_dir="nowhere/var")
+    assert desk.command("run").exit_status == 2
+    assert desk.command("trust-host", "--yes", fingerprints["rsa"]).exit_status == 0
+    assert known_hosts.exists()
+
+
 def test_a_script_with_the_wrong_fingerprint_pins_nothing(desk: Desk, known_hosts: Path) -> None:
     said = desk.command("trust-host", "--yes", "SHA256:AAAA")
     assert said.exit_status == 5

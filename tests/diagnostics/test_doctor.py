@@ -58,6 +58,21 @@ def test_a_good_set_up_is_ok_line_by_line(
     assert [request["method"] for request in api.snapshot()["requests"]] == ["GET"]
 
 
+def test_missing_folders_are_findings_among_all_others(
+    api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(config(tmp_path, api.url))
+    moved = path.read_text().replace("work_dir: var", "work_dir: nowhere/var")
+    path.write_text(moved.replace("folder: var/drop", "folder: none/drop"))
+    assert run_command(["doctor", "--config", str(path)]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert checks(lines) == ["config", "work_dir", "ledger", "feeds", "api", "clock", "drop.folder"]
+    wrong = [line for line in lines if not line.startswith("ok ")]
+    assert ["does not exist; create it or name another" in line for line in wrong] == [True, True]
+    assert run_command(["run", "--config", str(path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_a_feed_that_nothing_guards_is_a_warning_until_a_file_of_it_was_loaded(
     api: SandboxApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ each other, no other room may parse YAML or read BILLFERRY_ variables, and no me
 """
 
 from pipeline.edge.config.feed_prints import feed_print, same_feed
-from pipeline.edge.config.folders import is_within, own_place
+from pipeline.edge.config.folders import folder_mistake, is_within, own_place
 from pipeline.edge.config.load import Config, load_config
 from pipeline.edge.config.secret_values import api_key, ping_url
 from pipeline.edge.config.unset import proposed_feed
@@ -23,6 +23,7 @@ __all__ = [
     "Config",
     "api_key",
     "feed_print",
+    "folder_mistake",
     "is_within",
     "load_config",
     "own_place",

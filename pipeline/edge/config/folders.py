@@ -38,16 +38,19 @@ DESCRIPTIONS = {
 """Name below work_dir → how a message calls it; the others are the ledger."""
 
 
-def path_mistakes(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
+def path_mistakes(
+    paths: Mapping[str, Path], config: Path, *, folders_may_be_missing: bool = False
+) -> Iterator[ConfigError]:
     """What is wrong with the places that a config names, one mistake each.
 
     Args:
         paths: dotted key → absolute path, only of keys that are set and have the right type.
         config: the config file itself, which must not be taken for a bill file either.
+        folders_may_be_missing: whether folders that are not there are no mistake, since nothing is put there.
     """
     for key in ("work_dir", *DROP_FOLDERS):
-        if key in paths:
-            yield from _folder_mistake(key, paths[key], paths.get("work_dir"))
+        if key in paths and not folders_may_be_missing:
+            yield from folder_mistake(key, paths[key], paths.get("work_dir"))
     yield from _overlaps(paths, config)
     if "metrics_file" in paths:
         yield from _metrics_mistake(paths["metrics_file"], paths.get("work_dir"))
@@ -133,7 +136,7 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
             yield ConfigError(where=key, problem=f"this path belongs to {owner}", remedy="name another file")
 
 
-def _folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[ConfigError]:
+def folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[ConfigError]:
     """Folders below work_dir are made when needed; any other must be there, or at least the folder it goes into."""
     try:
         if folder.is_dir():

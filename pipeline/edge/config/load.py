@@ -49,8 +49,10 @@ class Config:
         )
 
 
-def load_config(path: Path | str) -> Config:
+def load_config(path: Path | str, *, folders_may_be_missing: bool = False) -> Config:
     """Read config.yaml at `path` and the environment over it.
+
+    `folders_may_be_missing`: for what looks at the set-up and needs no folder; a run needs them.
 
     A mistake in one place does not hide those in others: what is right is checked further, so that one run of the
     command shows everything that has to be corrected.
@@ -69,7 +71,7 @@ def load_config(path: Path | str) -> Config:
         values = without_unset(values, path, mistakes)
         settings, leaves = _settings(values, locations, mistakes)
         base = Path(os.path.realpath(path)).parent
-        mistakes += _semantic_mistakes(leaves, path, base)
+        mistakes += _semantic_mistakes(leaves, path, base, folders_may_be_missing=folders_may_be_missing)
         if settings is not None and not mistakes:
             return Config(_with_absolute_paths(settings, base), path)
     raise_all(mistakes)
@@ -174,7 +176,9 @@ def _valid_leaves(
             yield ".".join(map(str, here)), Path(value) if _is_path(field.annotation) else value
 
 
-def _semantic_mistakes(leaves: Mapping[str, Any], path: Path, base: Path) -> Iterator[ConfigError]:
+def _semantic_mistakes(
+    leaves: Mapping[str, Any], path: Path, base: Path, *, folders_may_be_missing: bool
+) -> Iterator[ConfigError]:
     """Mistakes that types cannot show: addresses, time zones, feeds that contradict themselves, places of files."""
     if isinstance(url := leaves.get("api.base_url"), str) and (wrong := url_mistake(url, "api.base_url")):
         yield wrong
@@ -191,7 +195,7 @@ def _semantic_mistakes(leaves: Mapping[str, Any], path: Path, base: Path) -> Ite
             except RuntimeError:
                 problem = "the home folder that ~ stands for is not known"
                 yield ConfigError(where=key, problem=problem, remedy="write the whole path")
-    yield from path_mistakes(paths, path)
+    yield from path_mistakes(paths, path, folders_may_be_missing=folders_may_be_missing)
 
 
 def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
