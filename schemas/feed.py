@@ -68,6 +68,8 @@ class AmountFormat(Shape):
     """Whether an amount with more than 15 digits is read as its first 15, rounded, where the currency can hold those:
     147153.59999999998 is then 147153.60; a note counts such amounts. 1.005 stays rejected. Only with `unit: major`.
     """
+    implied_decimals: Annotated[int, Field(ge=1, le=6)] | None = None
+    """How many of the last digits are decimals, where amounts have no separator: with 2, `0000123450` is 1234.50."""
     currency_sign: Annotated[str, Field(min_length=1, max_length=10)] | None = None
     """A sign that may be before or after the number, such as `R`. `{currency}` is the record's own currency code; a
     sign that is a currency code must be the record's. null: no sign is accepted.
@@ -83,6 +85,8 @@ class AmountFormat(Shape):
             raise ValueError("amounts in minor units are digits only; leave thousands out")
         if self.unit == "minor" and self.float_noise:
             raise ValueError("amounts in minor units are digits only; leave float_noise out")
+        if self.implied_decimals and (self.unit == "minor" or self.thousands is not None or self.float_noise):
+            raise ValueError("implied_decimals needs unit: major, no thousands separator and no float_noise")
         return self
 
     @field_validator("currency_sign")
@@ -156,6 +160,10 @@ class NoRecords(Shape):
     """How such lines begin: a text, or a list of texts."""
 
 
+FixedColumn = Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], Field(min_length=2, max_length=2)]
+"""First character and length of a column, in characters, counted from 1."""
+
+
 class Feed(Shape):
     """One kind of bill file."""
 
@@ -219,6 +227,10 @@ class Feed(Shape):
     """The text encoding. A byte order mark is accepted. No effect on workbooks."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between two fields."""
+    fixed: Annotated[dict[str, FixedColumn], Field(min_length=1)] | None = None
+    """Columns of fixed-width lines: `[first character, length]`, counted from 1. Rejects come back as rejects.txt."""
+    short_lines: Literal["reject", "pad"] = "reject"
+    """Whether fixed-width lines that are shorter than the others are rejected, or spaces at their end were stripped."""
     header: HeaderPlace | None = None
     """Where the header is, if not in the first line (of a sheet: the first filled row). Lines above it are not read; a
     note counts them. `none` (short for `{none: true}`): the file has no header, and `names` has the names of its

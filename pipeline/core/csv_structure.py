@@ -44,8 +44,9 @@ DAMAGE = (
     "record.json",
     "record.duplicate_key",
     "record.value_type",
+    "record.line_length",
 )
-"""What is wrong with the structure of a record. The last three are about JSON alone."""
+"""What is wrong with the structure of a record. The last ones are about JSON and fixed width alone."""
 BLANK, CONTROL = DAMAGE.index("record.blank"), DAMAGE.index("record.control_characters")
 
 

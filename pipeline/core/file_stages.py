@@ -19,8 +19,8 @@ SourceName = Literal["sftp", "drop", "named"]
 """Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
 SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
 """Where a run looks, in this order."""
-TextFormat = Literal["csv", "ndjson"]
-"""What our own plain text of a bill file is; a spreadsheet becomes CSV."""
+TextFormat = Literal["csv", "ndjson", "txt"]
+"""What our own plain text of a bill file is, `txt` for fixed width; a spreadsheet becomes CSV."""
 
 
 @dataclass(frozen=True, slots=True)

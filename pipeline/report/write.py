@@ -19,7 +19,7 @@ from schemas.results import RequestCounts, RunFacts
 REPORT_NAMES = {
     "summary": ("summary.json",),
     "results": ("results.csv",),
-    "rejects": ("rejects.csv", "rejects.ndjson"),
+    "rejects": ("rejects.csv", "rejects.ndjson", "rejects.txt"),
     "page": ("report.html",),
 }
 """What each part of a report may be called; rejects are written as the bill file was."""

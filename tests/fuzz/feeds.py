@@ -127,6 +127,7 @@ def random_amount(chance: random.Random) -> dict[str, Any]:
         )
         facts |= {"unit": "major"} | sometimes(chance, {"decimal": decimal, "thousands": grouped})
         facts |= sometimes(chance, {"extra_zeros": chance.random() < 0.5, "float_noise": True})
+        facts |= sometimes(chance, {"implied_decimals": chance.choice([1, 2, 3])}, 0.1)
         facts |= {"grouping": chance.choice(["thousand", "lakh"])} if "thousands" in facts else {}
     signs = ["R", "€", "ZAR", "{currency}", "$", "\\", "[", "R.", "^"]
     return facts | sometimes(chance, {"currency_sign": chance.choice(signs)})
@@ -182,7 +183,7 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
     """Those that refuse most files."""
     return {
         "checks": {chance.choice(SOURCES): ["sa_id"]},
-        "format": chance.choice(["csv", "xlsx", "ods", "ndjson"]),
+        "format": chance.choice(["csv", "xlsx", "ods", "ndjson", "json"]),
         "sheet": chance.choice(["Sheet1", "none"]),
         "control": random_control(chance),
         "expect": chance.choice([{"records": [1, 5]}, {"amount_median": ["1.00", "5000.00"]}]),
@@ -190,6 +191,8 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
         "on_reject": chance.choice(["load_rest", "refuse_file"]),
         "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1"]),
         **random_header(chance),
+        "fixed": dict(zip(SOURCES, ([1 + 8 * at, 8] for at in range(len(SOURCES))), strict=True)),
+        "short_lines": chance.choice(["reject", "pad"]),
         "header_record": {"starts_with": chance.choice(["title", "sep", "c"])},
     }
 
@@ -288,7 +291,7 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
         for number in range(chance.choice([0, *[1, 2, 5, 20] * 4]))
     ]
     rows += [list(row) for row in rows[: chance.randrange(3)]]
-    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "xlsx", "ods"])
+    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "json", "xlsx", "ods"])
     control = (
         json.dumps({"records": len(rows), "amounts": {"ZAR": "10.00"}}).encode()
         if chance.random() < 0.5
@@ -312,9 +315,13 @@ def _written(
                 *(opendocuments.row(*(_ods_cell(chance, cell) for cell in row)) for row in kept)
             )
         )
-    if shape == "ndjson":
+    if shape in ("ndjson", "json"):
         made = [json.dumps(dict(zip(header, map(_json_value, row), strict=False))) for row in rows]
-        raw = "\n".join(made).encode()
+        raw = ("\n".join(made) if shape == "ndjson" else f"[{', '.join(made)}]").encode()
+    elif feed.fixed is not None:
+        objects = [dict(zip(header, row, strict=False)) for row in rows]
+        lines = ["".join(f"{each.get(name, ''):<8}"[:8] for name in feed.fixed) for each in objects]
+        raw = "\n".join(lines).encode(feed.encoding, "replace")
     else:
         text = io.StringIO(newline="")
         writer = csv.writer(text, delimiter=feed.delimiter, lineterminator=chance.choice(["\n", "\r\n"]))

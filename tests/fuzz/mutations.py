@@ -99,13 +99,16 @@ def case(seed: int) -> Case:
         text = _as_json(text, kind)
     elif shape < 0.25:
         text = _as_array(text, kind, chance)
+    facts = kind.facts | {"encoding": encoding}
+    if 0.25 <= shape < 0.35:
+        text, facts = _as_fixed(text, kind, facts, chance)
     text = text.replace("\n", chance.choice(["\n", "\n", "\r\n", "\r"]))
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         text = chance.choice(_TEXT_DAMAGE)(text, chance)
     raw = mark + text.encode(codec, "replace")
     for _ in range(chance.choice([0, 0, 1, 3])):
         raw = chance.choice(_BYTE_DAMAGE)(raw, chance)
-    return Case(_packed(raw, chance), kind.facts | {"encoding": encoding}, kind.needed)
+    return Case(_packed(raw, chance), facts, kind.needed)
 
 
 def _rows(text: str, kind: _Kind) -> list[list[str]]:
@@ -121,6 +124,21 @@ def _as_json(text: str, kind: _Kind) -> str:
         for row in rows
         if row
     )
+
+
+def _as_fixed(
+    text: str, kind: _Kind, facts: dict[str, Any], chance: random.Random
+) -> tuple[str, dict[str, Any]]:
+    """Lines of equal length without a header, and the feed that says where their columns are."""
+    header, *rows = _rows(text, kind)
+    rows = [[*row, *header][: len(header)] for row in rows]
+    cells = [[re.sub(r"\s", " ", cell) for cell in row] for row in rows]
+    widths = [max(len(row[place]) for row in cells) + 1 for place in range(len(header))]
+    lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    starts = [1 + sum(widths[:place]) for place in range(len(widths))]
+    fixed = {name: [start, width] for name, start, width in zip(header, starts, widths, strict=True)}
+    facts = {key: fact for key, fact in facts.items() if key != "delimiter"}
+    return "\n".join([*lines, ""]), facts | {"fixed": fixed, "short_lines": chance.choice(["reject", "pad"])}
 
 
 def _as_array(text: str, kind: _Kind, chance: random.Random) -> str:

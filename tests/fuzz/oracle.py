@@ -46,7 +46,10 @@ _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
 def lines_of_records(
     raw: bytes, *, encoding: str, delimiter: str, needed: Collection[str]
 ) -> list[int] | None:
-    """The line each record starts on; `needed` are column names of which the file must have every one."""
+    """The line each record starts on; `needed` are column names of which the file must have every one.
+
+    `delimiter`: "" for fixed width.
+    """
     if raw.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(raw, encoding=encoding, delimiter=delimiter, needed=needed)
     for magic, unpack in _STREAMS.items():
@@ -61,6 +64,8 @@ def lines_of_records(
     text = _decoded(raw, encoding)
     if text is None or not text.strip():
         return None
+    if not delimiter:
+        return _fixed(text)
     if text.lstrip().startswith("{"):
         return _json_lines(text, needed)
     if re.match(r"\s*\[\s*[\]{]", text):
@@ -149,6 +154,14 @@ def _record(text: str, delimiter: str, line_end: str) -> int:
                     return first_line
                 state = "quoted" if character == '"' else "start"
     return first_line if state == "quoted" else len(text)
+
+
+def _fixed(text: str) -> list[int]:
+    line_end = "\r" if "\r" in text and "\n" not in text else "\n"
+    lines = text.removesuffix("\x1a").split(line_end)
+    while lines and not lines[-1].strip(" \r\n"):
+        lines.pop()
+    return list(range(1, len(lines) + 1))
 
 
 def _json_lines(text: str, needed: Collection[str]) -> list[int] | None:

@@ -15,6 +15,7 @@ from pipeline.core.file_stages import CheckedFile
 from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.reader.delimited import DelimitedFile
+from pipeline.edge.reader.fixed_width import FixedFile
 from pipeline.edge.reader.json_lines import JsonFile
 from schemas.settings import Limits
 from tests.check.landing import land, records
@@ -47,7 +48,7 @@ def assert_every_record_is_accounted_for(folder: Path, made: Case) -> None:
     expected = lines_of_records(
         made.raw,
         encoding=made.facts.get("encoding", "utf-8"),
-        delimiter=made.facts.get("delimiter", ","),
+        delimiter="" if "fixed" in made.facts else made.facts.get("delimiter", ","),
         needed=made.needed,
     )
     started = time.process_time()
@@ -92,7 +93,7 @@ def assert_no_byte_is_lost(file: CheckedFile) -> None:
 
 def read_in_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     """As a file is read that is larger than one block: records and characters straddle the next one."""
-    for format_ in (DelimitedFile, JsonFile):
+    for format_ in (DelimitedFile, JsonFile, FixedFile):
         monkeypatch.setattr(format_, "batches", partialmethod(format_.batches, block_bytes=block_bytes))
 
 
@@ -121,7 +122,7 @@ def test_the_mutations_are_neither_all_harmless_nor_all_deadly() -> None:
         lines_of_records(
             each.raw,
             encoding=each.facts.get("encoding", "utf-8"),
-            delimiter=each.facts.get("delimiter", ","),
+            delimiter="" if "fixed" in each.facts else each.facts.get("delimiter", ","),
             needed=each.needed,
         )
         for each in made

@@ -101,6 +101,7 @@ def _contradictions(feed: Feed) -> Iterator[str]:
         yield from _of_bills_alone(feed)
     yield from _filter_contradictions(feed)
     yield from _header_contradictions(feed)
+    yield from _fixed_contradictions(feed)
     for column, checks in feed.checks.items():
         if not checks:
             yield f"checks: {column} has an empty list of checks"
@@ -172,7 +173,7 @@ def _header_contradictions(feed: Feed) -> Iterator[str]:
         for key in ("header", "names", "header_record", "footer"):
             if getattr(feed, key) is not None:
                 yield f"{key}: {JSON_FORMATS[feed.format]} has no header and no footer, for every line is an object"
-    if feed.has_header != (feed.names is None):
+    if feed.fixed is None and feed.has_header != (feed.names is None):
         yield "names: header: none needs the names of all columns in names, and names needs header: none"
     own = [name.strip() for name in feed.names or () if name.strip()]
     if len(set(own)) != len(own):
@@ -187,6 +188,32 @@ def _header_contradictions(feed: Feed) -> Iterator[str]:
     first = feed.header.starts_with if feed.header else None
     if first is not None and not any(name.strip() for name in first):
         yield "header.starts_with: all names are empty"
+
+
+def _fixed_contradictions(feed: Feed) -> Iterator[str]:
+    """Keys that say nothing of fixed-width lines, and places of columns that cannot be meant."""
+    if feed.fixed is None:
+        if feed.short_lines == "pad":
+            yield "short_lines: only fixed-width lines have one length; this feed has no fixed"
+        return
+    if feed.format is not None:
+        yield "format: fixed says how its files are read; leave format out"
+    for key in ("delimiter", "sheet", "names"):
+        if key in feed.model_fields_set:
+            yield f"{key}: fixed-width lines have none; leave it out"
+    if feed.header is not None and feed.header.starts_with:
+        yield "header.starts_with: a header of fixed-width lines is named by its line, {row: 1}"
+    if feed.control is not None and feed.control.kind == "trailer":
+        yield "control.kind: the fields of a trailer are delimited, and fixed-width lines have none; use sidecar"
+    if any(not name.strip() or name != name.strip() for name in feed.fixed):
+        yield "fixed: a column has no name, or spaces around it"
+    if set(feed.fixed) & set(REJECT_COLUMNS):
+        yield "fixed: the columns of rejects.txt cannot be columns of a bill file"
+    spans = {name: range(first, first + length) for name, (first, length) in feed.fixed.items()}
+    for name, span in spans.items():
+        for other, behind in spans.items():
+            if span.start < behind.start <= span[-1] < behind[-1]:
+                yield f"fixed: {name} and {other} overlap; a column may only lie within another one as a whole"
 
 
 def _all_parts(source: ColumnSource) -> list[str]:

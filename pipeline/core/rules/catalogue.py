@@ -45,6 +45,11 @@ def _record_rules() -> Iterator[Rule]:
         "a list, an object or true/false where text or a number belongs",
         "write it as text",
     )
+    yield Rule(
+        "record.line_length",
+        "a fixed-width line that is longer or shorter than the others, so that its columns may have moved",
+        "put each column where the others have it, or ask whoever maintains the config about feed.short_lines",
+    )
 
 
 def _cross_record_rules() -> Iterator[Rule]:

@@ -239,6 +239,15 @@ def _record_examples() -> dict[str, Example | Story]:
         "record.too_many_fields": _lines("C-1,A-1,INV-1,ZAR,1,000.00"),
         "record.open_quote": _lines('C-1,A-1,INV-1,ZAR,"10.00'),
         "record.stray_quote": _lines('C-1,A "1",INV-1,ZAR,10.00'),
+        "record.line_length": Example(
+            "CINV-2 11.00 in a file of C-1 INV-1 10.00",
+            b"C-1 INV-1 10.00\nC-1 INV-3 12.00\nCINV-2 11.00\n",
+            {
+                "fixed": {"customer_reference": [1, 4], "bill_reference": [5, 6], "amount_due": [11, 5]},
+                "currency": "ZAR",
+            },
+            name="bills.txt",
+        ),
         "record.undecodable": _lines(b"C-\xff,A-1,INV-1,ZAR,10.00", shows="C-\\xff,A-1,INV-1,ZAR,10.00"),
         "record.control_characters": _lines(
             "C-\x001,A-1,INV-1,ZAR,10.00", shows="C-\\x001,A-1,INV-1,ZAR,10.00"

@@ -95,6 +95,8 @@ def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) 
     has no amount, and no problem on its account: `currency.unknown` says it already.
     """
     frame = pl.DataFrame({"text": texts, "currency": currencies})
+    if style.implied_decimals is not None:
+        frame = frame.with_columns(text=_with_point(pl.col("text"), style.implied_decimals, style.decimal))
     plain = frame.with_columns(minor=_fast_path(currencies, style), notation=pl.lit(None, pl.String))
     plain = plain.drop("text", "currency")
     rest = plain["minor"].is_null() & texts.is_not_null()
@@ -236,8 +238,26 @@ def parse_total(text: str, currency: str, style: AmountFormat) -> int | None:
     style = style.model_copy(update={"extra_zeros": True})
     exact = without_noise(text, exponents().get(currency, 0), style.decimal) if style.float_noise else None
     amount = pl.DataFrame({"text": [exact or text], "currency": [currency]})
+    if style.implied_decimals is not None:
+        amount = amount.with_columns(text=_with_point(pl.col("text"), style.implied_decimals, style.decimal))
     found: int | None = _parse(amount, style, max_digits=MAX_TOTAL_DIGITS)["minor"].item()
     return found
+
+
+def _with_point(text: pl.Expr, decimals: int, point: str) -> pl.Expr:
+    """Digits with the separator that is left out: `12345-` is `123.45-`. A text that has one becomes no amount."""
+    number = r"^([^0-9]*)([0-9]+)([^0-9]*)$"
+    digits = text.str.extract(number, 2).str.zfill(decimals + 1)
+    whole = digits.str.head(-decimals)
+    written = pl.concat_str(
+        text.str.extract(number, 1),
+        whole,
+        pl.lit(point),
+        digits.str.tail(decimals),
+        text.str.extract(number, 3),
+    )
+    other = pl.when(text.str.contains(_SPREADSHEET)).then(text).otherwise(pl.lit("?") + text)
+    return pl.when(text.str.contains(number)).then(written).otherwise(other)
 
 
 def _without_sign(text: pl.Expr, currency: pl.Expr, sign: str | None) -> tuple[pl.Expr, pl.Expr]:

@@ -25,7 +25,9 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "bad_details": True,
     "header_match": True,
     "currency_map": True,
-    "amount": {"extra_zeros", "float_noise"},
+    "fixed": True,
+    "short_lines": True,
+    "amount": {"extra_zeros", "float_noise", "implied_decimals"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for
 good, so a new key belongs here as well.

@@ -16,6 +16,7 @@ import polars as pl
 from pipeline.core import csv_structure
 from pipeline.core.csv_structure import CONTROL, DAMAGE, CsvDialect, patterns
 from pipeline.core.file_stages import LandedFile
+from pipeline.core.mapping.header_names import ColumnPlaces
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.core.rules.control_totals import is_trailer
@@ -264,8 +265,8 @@ def _ends_every_record(file: DelimitedFile, feed: Feed) -> bool:
 def _behind_amounts(names: tuple[str, ...], feed: Feed) -> set[int]:
     """Positions of the columns that follow one with amounts."""
     source = (feed.columns or {}).get(AMOUNT[feed.model], AMOUNT[feed.model])
-    stripped = [name.strip() for name in names]
-    return {stripped.index(name) + 1 for name in columns_of(source) if name in stripped[:-1]}
+    places = ColumnPlaces({name.strip(): place for place, name in enumerate(names[:-1])}, feed)
+    return {places[name] + 1 for name in columns_of(source) if name in places}
 
 
 _TOO_MANY = DAMAGE.index("record.too_many_fields")

@@ -18,6 +18,7 @@ from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.mapping.file_names import are_json_rejects
 from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
+from pipeline.edge.reader.fixed_width import DELIMITER, open_fixed_width
 from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_array, open_json_lines
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
@@ -127,7 +128,7 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
 
 def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Path) -> BillFile:
     """Our CSV of the sheet; there a record is a row, whose number comes from `sheet_row`."""
-    if landed.feed.format not in (None, packing):
+    if landed.feed.format not in (None, packing) or (landed.feed.fixed and landed.rejects_of is None):
         _unfit(landed, packing.upper())
     copied = COPIERS[packing](landed, limits, copy)
     text = open_text(copy, "utf-8", name=landed.name)
@@ -142,6 +143,10 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
         _unfit(landed, "text")
     # What comes back from a spreadsheet is our CSV of it, from an array NDJSON.
     content = _json_format(text, rejects=landed.rejects_of is not None)
+    if landed.feed.fixed is not None:
+        if content is not None and landed.rejects_of is None:
+            _unfit(landed, "a JSON array" if content == "json" else "NDJSON")
+        return _fixed(landed, limits, text, copy)
     if wanted == "json" and landed.rejects_of is None and content != "json":
         _unfit(landed, "not a JSON array")
     if wanted == "ndjson" and content == "json":
@@ -163,6 +168,14 @@ def _delimited(
     header = file.header
     notes = (*notes, *header.notes)
     return BillFile(file, text, "csv", header.raw, header.line_end, copy, notes, file.dialect.delimiter, hint)
+
+
+def _fixed(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
+    """Lines whose columns have their places; our columns in their rejects are delimited."""
+    file = open_fixed_width(landed, limits, text)
+    line_end = "\r\n" if "\r\n" in text.head(SNIFFED_BYTES) else file.body.line_end
+    end = line_end.encode(text.codec)
+    return BillFile(file, text, "txt", file.header, end, copy, file.notes, DELIMITER)
 
 
 def _json(
@@ -193,5 +206,6 @@ def _json_format(text: TextFile, *, rejects: bool) -> Format | None:
 
 def _unfit(landed: LandedFile, content: str) -> None:
     """Raise FileRefused: the content is of another format than the feed declares."""
-    problem = f"its content is {content}, and feed {landed.feed.name} reads {landed.feed.format}"
+    wanted = landed.feed.format or "fixed width"
+    problem = f"its content is {content}, and feed {landed.feed.name} reads {wanted}"
     refuse_archive(landed.name, "file.format", problem, "send the agreed format, or correct feed.format")
