@@ -44,18 +44,18 @@ class CrossRecordRules:
         columns.
         """
         model, paths = self.layout.feed.model, self.parts.paths()
-        one_by_one, found = [self._seen(path) for path in paths], [cross_record_rules.no_findings()]
+        found = [cross_record_rules.no_findings()]
         rules = (
             *cross_record_rules.UNIQUENESS[model],
             *cross_record_rules.collisions(self.layout.derived_references()),
         )
         for rule in (rule for rule in rules if not rule.repeats):
-            candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
+            candidates = cross_record_rules.candidate_hashes(self._one_by_one(), rule, seed=self.seed)
             found += cross_record_rules.contradictions(self._seen(*paths), rule, candidates, seed=self.seed)
         contradicting = pl.concat(found)
         write_findings(self.parts, contradicting, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
-            candidates = cross_record_rules.candidate_hashes(one_by_one, rule, seed=self.seed)
+            candidates = cross_record_rules.candidate_hashes(self._one_by_one(), rule, seed=self.seed)
             count = self._write_repeated(rule.key, candidates)
             if self.layout.feed.line_items is not None:
                 self._bill_lines(candidates, count)
@@ -66,6 +66,12 @@ class CrossRecordRules:
     def _seen(self, *paths: Path) -> pl.LazyFrame:
         """Values of the records that are compared: those that the feed leaves out contradict nothing."""
         return considered(*paths) if leaves_out_records(self.layout) else scan_parts(*paths)
+
+    def _one_by_one(self) -> list[pl.LazyFrame]:
+        """The same, part by part. Made anew for each rule: findings are written between them, and a frame that was made
+        before reads the file that was there.
+        """
+        return [self._seen(path) for path in self.parts.paths()]
 
     def _write_repeated(self, key: str, candidates: pl.Series) -> int:
         """Put the records whose key has one of the hashes, with a print of all their columns, beside the others; how

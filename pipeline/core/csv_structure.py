@@ -15,6 +15,7 @@ from functools import cache
 import polars as pl
 
 from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
+from pipeline.core.formula_text import with_plain_quotes
 from pipeline.core.json_structure import is_array
 from pipeline.errors import FileRefused
 
@@ -196,6 +197,7 @@ def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan
     it.
     """
     lines = lines.with_columns(plain=_first_look(lines, dialect))
+    lines = with_plain_quotes(lines, ~lines["plain"], dialect.delimiter)
     quoted = lines.filter(~pl.col("plain") & pl.col("text").str.contains('"', literal=True))
     spans, damaged, open_line = _spans(quoted, dialect, final=final, size_bytes=int(lines["end"][-1]))
     if open_line is not None:

@@ -158,6 +158,18 @@ def test_records_that_are_left_out_are_no_duplicates_and_contradict_nothing(tmp_
     assert verdicts(file) == [OK, OUT, OUT, OUT, OUT, OK, "duplicate", OUT]
 
 
+def test_what_is_found_by_one_rule_is_written_before_the_next_one_looks_for_what_is_left_out(
+    tmp_path: Path,
+) -> None:
+    columns = SHORT["columns"] | {"account_reference": "k"}
+    owners = [f"C-{n},B-{n},1.00,open,A-{n % 40}" for n in range(80)]  # each account under two customers
+    left = [f"C-{n},B-{n},1.00,paid,A-{n}" for n in range(40)]
+    twice = ["C-T,B-T,1.00,open,A-T"] * 2
+    file = listed(tmp_path, *owners, *left, *twice, header=f"{HEADER},k", columns=columns)
+    assert codes(file) == [["account_reference.two_customers"]] * 80 + [[]] * 42
+    assert verdicts(file) == [NO] * 80 + [OUT] * 40 + [OK, "duplicate"]
+
+
 def test_references_of_records_that_are_left_out_collide_with_nothing(tmp_path: Path) -> None:
     lines = ("C/1,B-1,10.00,open", "C-1,B-2,10.00,paid")
     file = listed(tmp_path, *lines, reference_replace={"/": "-"})

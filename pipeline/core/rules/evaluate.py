@@ -25,6 +25,7 @@ from pipeline.core.rules.left_out import (
     without_bad_details,
 )
 from pipeline.core.rules.rule import FieldRule
+from pipeline.core.rules.text_marks import without_text_marks
 from pipeline.core.values import dates, money, phones, two_columns
 from pipeline.core.values.date_formats import ISO
 
@@ -88,6 +89,22 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
     Values are kept also of records that break a rule, as far as they can be read: totals count them, and rules across
     records compare them.
     """
+    results, broken = _evaluated(records, layout)
+    # Where bad details are left out, a marked phone number breaks nothing.
+    suspect = broken if layout.feed.bad_details == "reject" else broken.is_not_null()
+    if not suspect.any():
+        return results
+    unmarked, marks = without_text_marks(records, suspect, layout)
+    if not marks.width:
+        return results
+    results, broken = _evaluated(unmarked, layout)
+    flags = marks.rename(lambda name: f"{name}: spreadsheet's mark of text")
+    results.left_out.add(left_out_details(flags, records["line"], ~broken))
+    return results
+
+
+def _evaluated(records: pl.DataFrame, layout: Layout) -> tuple[RuleResults, pl.Series]:
+    """What the rules say of these texts, and which records are damaged or break one (Boolean)."""
     records = records.with_columns(_read(records, layout))
     rules = field_rules_of(layout)
     flags = pl.DataFrame()
@@ -117,7 +134,7 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
         flags = flags.with_columns(noise) if flags.width else noise.to_frame()
     left_out = left_out_details(flags, records["line"], sent)
     left_out.values = listed_values(records, layout)
-    return RuleResults(evaluated.drop("broken"), findings, left_out)
+    return RuleResults(evaluated.drop("broken"), findings, left_out), evaluated["broken"]
 
 
 def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
