@@ -112,7 +112,7 @@ def test_money_of_a_refused_file_is_shown_as_refused_and_not_as_open(gated: Merc
     refused = gated.refuse(NAME, "--why", "the wrong month")
     page = page_of(gated, refused)
     assert "<dt>Refused with the file</dt>" in page
-    assert '<dt>Open</dt><dd class="large">0</dd>' in page
+    assert '<dt>Still to load</dt><dd class="large">0</dd>' in page
     assert "not sent: the file was refused" in page
     index = (gated.folder / "var" / "reports" / "index.html").read_text()
     assert re.search(r'<td class="number">3</td><td class="number">3</td><td class="number">0</td>', index)
