@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from schemas.column_sources import ColumnSource
 from schemas.control import Control, Expect
 from schemas.shape import Shape
+from schemas.text_encoding import Encoding
 
 Model = Literal["bill", "account_balance", "customer_balance"]
 Unit = Literal["major", "minor"]
-Encoding = Literal["utf-8", "utf-16", "cp1252", "latin-1"]
 Format = Literal["csv", "xlsx", "ods", "xls", "ndjson", "json"]
 WORKBOOK_FORMATS: tuple[Format, ...] = ("xlsx", "ods", "xls")
 OnReject = Literal["load_rest", "refuse_file"]
@@ -224,7 +224,8 @@ class Feed(Shape):
     sheet: str | None = None
     """The sheet of a workbook to read; null: the first visible one."""
     encoding: Encoding = "utf-8"
-    """The text encoding. A byte order mark is accepted. No effect on workbooks."""
+    """The text encoding, as Python calls it: `utf-8`, `utf-16`, `cp1250`, `cp437`, `shift_jis`, `gb18030`. A byte order
+    mark is accepted. No effect on workbooks."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between two fields."""
     fixed: Annotated[dict[str, FixedColumn], Field(min_length=1)] | None = None

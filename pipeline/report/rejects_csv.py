@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
+from pipeline.core.byte_text import original_bytes, searchable
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, is_rejects_header
 
@@ -25,8 +26,7 @@ _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 class RejectsDialect:
     """Delimiter, encoding and line end of one bill file.
 
-    Text is searched in a decoding that maps back onto the very same bytes (`_codec`), whatever the encoding: a record
-    may be rejected just because its bytes are not valid in the file's own encoding.
+    Text is searched as `core/byte_text.py` has it, which gives back the very same bytes whatever the encoding.
     """
 
     header: bytes
@@ -154,17 +154,11 @@ class RejectsDialect:
             at += 1
         return starts
 
-    @property
-    def _codec(self) -> str:
-        """Latin-1 has a character for each byte; UTF-16 must be searched as what it is, or halves of characters would
-        match."""
-        return self.encoding if self.encoding.startswith("utf-16") else "latin-1"
-
     def _decoded(self, raw: bytes) -> str:
-        return raw.decode(self._codec, "surrogatepass")
+        return searchable(raw, self.encoding)
 
     def _encoded(self, text: str) -> bytes:
-        return text.encode(self._codec, "surrogatepass")
+        return original_bytes(text, self.encoding)
 
     def _written(self, text: str) -> bytes:
         return text.encode(self.encoding, "replace")

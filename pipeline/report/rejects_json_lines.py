@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from pipeline.core.byte_text import original_bytes, searchable
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 
@@ -56,7 +57,7 @@ class JsonLinesRejects:
         What is no object must not become one by our hand (a line that was cut off, say): our keys follow it in an
         object of their own, and it stays damaged until somebody has mended it.
         """
-        text = original.decode(self._codec, "surrogatepass") if self._is_whole(original) else None
+        text = searchable(original, self.encoding) if self._is_whole(original) else None
         if text is None:
             return (
                 original + self._written(f" {{{self._reject_keys(codes, message, number)}}}") + self.line_end
@@ -73,12 +74,12 @@ class JsonLinesRejects:
             end = text.rindex("}")
             comma = "" if text[:end].rstrip().endswith("{") else ","
             line = text[:end] + comma + keys + text[end:]
-        return line.encode(self._codec, "surrogatepass") + self.line_end
+        return original_bytes(line, self.encoding) + self.line_end
 
     def _on_one_line(self, text: str) -> str:
         """An element of an array, which may have several lines; of a sound one line ends are mere space."""
         end = self._written("\n" if self.line_end.endswith(self._written("\n")) else "\r")
-        return _LINE_ENDS.sub(" ", text) if end.decode(self._codec) in text else text
+        return _LINE_ENDS.sub(" ", text) if searchable(end, self.encoding) in text else text
 
     def _reject_keys(self, codes: str, message: str, number: int | None) -> str:
         """Our keys, in ASCII: they fit every encoding."""
@@ -88,12 +89,7 @@ class JsonLinesRejects:
 
     def _is_whole(self, original: bytes) -> bool:
         """Whether the bytes can be decoded at all: a UTF-16 line that was cut off may end in half a unit."""
-        return not (self._codec.startswith("utf-16") and len(original) % 2)
-
-    @property
-    def _codec(self) -> str:
-        """A decoding that maps back onto the very same bytes."""
-        return self.encoding if self.encoding.startswith("utf-16") else "latin-1"
+        return not (self.encoding.startswith("utf-16") and len(original) % 2)
 
     def _written(self, text: str) -> bytes:
         return text.encode(self.encoding)

@@ -189,7 +189,7 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
         "expect": chance.choice([{"records": [1, 5]}, {"amount_median": ["1.00", "5000.00"]}]),
         "max_rejects": chance.choice([0, 3]),
         "on_reject": chance.choice(["load_rest", "refuse_file"]),
-        "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1"]),
+        "encoding": chance.choice(["utf-8", "utf-16", "cp1252", "latin-1", "cp437", "gb18030", "cp500"]),
         **random_header(chance),
         "fixed": dict(zip(SOURCES, ([1 + 8 * at, 8] for at in range(len(SOURCES))), strict=True)),
         "short_lines": chance.choice(["reject", "pad"]),

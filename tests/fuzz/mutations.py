@@ -79,6 +79,9 @@ _ENCODINGS = {
     "utf-16": (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")),
     "cp1252": (("cp1252", b""),),
     "latin-1": (("latin-1", b""),),
+    "cp1250": (("cp1250", b""),),
+    "shift_jis": (("shift_jis", b""),),
+    "gb18030": (("gb18030", b""), ("gb18030", b"\x84\x31\x95\x33")),
 }
 
 

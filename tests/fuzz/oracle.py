@@ -20,7 +20,12 @@ from typing import Any
 
 from tests.zstandard import zstd
 
-MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+    b"\x84\x31\x95\x33": "gb18030",
+}
 
 DAMAGED = [-1]
 """In place of lines: an array whose brackets, quotes or commas do not fit: where elements begin is not clear."""

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from pipeline.core.values import date_formats
 from pipeline.errors import FileRefused
-from schemas.feed import NAME_PART, Encoding, Feed
+from schemas.feed import NAME_PART, Feed
+from schemas.text_encoding import Encoding
 
 REJECT_COLUMNS = ("reject_codes", "reject_messages", "reject_record", "reject_source")
 """The last columns of every rejects file. Those of earlier versions have no `reject_record`."""
@@ -305,6 +306,14 @@ def _decode_head(head: bytes, encoding: Encoding | None) -> str:
         return head.decode("utf-16", errors="replace")
     if encoding is not None and not head.startswith(codecs.BOM_UTF8):
         return head.decode(encoding, errors="replace")
+    for codec in (
+        "utf-16-le",
+        "utf-16-be",
+        "cp037",
+    ):  # without a mark; EBCDIC, whose letters are alike in all of them
+        place = head.find(REJECT_COLUMNS[-1].encode(codec))
+        if place >= 0 and (codec == "cp037" or place % 2 == 0):
+            return head.decode(codec, errors="replace")
     try:
         # A character that the end of the head cuts is left out.
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head)

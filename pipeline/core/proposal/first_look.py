@@ -14,7 +14,8 @@ from pipeline.core.proposal.readings import Guess
 from pipeline.core.proposal.table import SAMPLED, Table, TableRow, numbered_rows, sorted_out, usual_width
 from pipeline.core.proposal.vocabulary import meaning_of
 from pipeline.errors import UsageError
-from schemas.feed import Encoding, Format
+from schemas.feed import Format
+from schemas.text_encoding import Encoding
 
 DELIMITERS = (",", ";", "\t", "|", "^", "~")
 """Those that are looked for, the likelier ones first."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.core.file_stages import LandedFile
-from pipeline.core.mapping.file_names import are_json_rejects, rejects_header
+from pipeline.core.mapping.file_names import REJECT_COLUMNS, are_json_rejects, rejects_header
 from pipeline.edge.disk import new_file
 from pipeline.edge.reader.sample import sample_of
 from pipeline.errors import ExtraMissing, FileRefused
-from schemas.feed import Encoding
 from schemas.settings import Limits
+from schemas.text_encoding import DOUBLE_BYTE, UNICODE, Encoding, has_ascii
 
 HEAD_BYTES = 65_536
 """Holds the header with our own three columns, by which rejects are recognised."""
@@ -81,6 +81,8 @@ def _encoding(landed: LandedFile, head: bytes) -> Encoding:
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8"
     declared = landed.feed.encoding
+    if not has_ascii(declared) and REJECT_COLUMNS[-1].encode(declared) in head:
+        return declared
     whole, wrong, marked = 0, 0, 0
     with landed.path.open("rb") as file:
         while lines := file.readlines(_BLOCK_BYTES):
@@ -89,14 +91,15 @@ def _encoding(landed: LandedFile, head: bytes) -> Encoding:
                     marked += _DAMAGE in line
                     continue
                 try:
-                    line.decode()
-                    whole += 1
+                    # Two bytes of UTF-8 may as well be a character of an encoding of two bytes each.
+                    sure = max(line.decode()) >= "\u0800" or declared not in DOUBLE_BYTE
+                    whole, wrong = whole + sure, wrong + (not sure)
                 except UnicodeDecodeError:
                     wrong += 1
                 marked += _DAMAGE in line
     if not whole and not wrong:
-        return "utf-8" if declared == "utf-16" else declared
-    if declared in ("cp1252", "latin-1"):
+        return declared if has_ascii(declared) else "utf-8"
+    if declared not in UNICODE and has_ascii(declared):
         return declared if wrong else "utf-8"
     # A rejects file says itself which of its records hold bytes of no encoding.
     return "utf-8" if whole or wrong <= marked else "cp1252"

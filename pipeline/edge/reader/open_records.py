@@ -21,6 +21,7 @@ from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.fixed_width import DELIMITER, open_fixed_width
 from pipeline.edge.reader.header import header_hint
 from pipeline.edge.reader.json_lines import open_json_array, open_json_lines
+from pipeline.edge.reader.mojibake import utf8_notes
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
@@ -121,9 +122,10 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         name=landed.name,
         corrected=landed.rejects_of is not None,
     )
+    encoded = utf8_notes(text, landed.name) if landed.rejects_of is None else ()
     file = _text(landed, limits, text, copy if packing else None)
     beside = left_alone(landed.path, landed.name) if packing == "zip" else ()
-    return replace(file, notes=(*beside, *file.notes))
+    return replace(file, notes=(*beside, *encoded, *file.notes))
 
 
 def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Path) -> BillFile:

@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.errors import FileRefused
-from schemas.feed import Encoding
+from schemas.text_encoding import DOUBLE_BYTE, UNICODE, Encoding, has_ascii
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """8 MiB of a file at once: large enough that polars works in parallel, small enough for several in memory."""
@@ -30,6 +30,8 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte order mark → encoding as feeds name it. Source: Unicode Standard, 23.8."""
+_OWN_MARKS = {b"\x84\x31\x95\x33": "gb18030"}
+"""What is one in this encoding alone."""
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
@@ -77,20 +79,44 @@ class TextFile:
     def _recoded(self) -> Callable[[bytes, bool], tuple[bytes, bytes]]:
         """A decoder from the file's encoding to UTF-8 that keeps cut characters for the next block."""
         decoder = codecs.getincrementaldecoder(self.codec)(errors="billferry.substitute")
+        if self.codec == "euc_jp":
+            return lambda block, final: _whole_euc(block, final, decoder)
+        if not self.codec.startswith("utf-16") and not has_ascii(self.codec):  # EBCDIC ends lines with NEL
+            return lambda block, final: (decoder.decode(block, final).replace("\x85", "\n").encode(), b"")
         return lambda block, final: (decoder.decode(block, final).encode(), b"")
 
     def own_bytes(self, text: bytes) -> int:
         """Length of UTF-8 text in the file's own encoding."""
-        return len(text if self.codec == "utf-8" else text.decode().encode(self.codec))
+        if self.codec in UNICODE | DOUBLE_BYTE:
+            return len(text if self.codec == "utf-8" else text.decode().encode(self.codec))
+        return len(text.decode())
 
     def size_bytes(self, text: pl.Expr) -> pl.Expr:
         """Length of texts in the file's own encoding, as Int64; `text` is a String expression."""
         if self.codec == "utf-8":
             return text.str.len_bytes().cast(pl.Int64)
+        if self.codec in DOUBLE_BYTE:
+            return text.map_batches(self._sizes, return_dtype=pl.Int64)
         characters = text.str.len_chars().cast(pl.Int64)
         if self.codec.startswith("utf-16"):
             return 2 * (characters + text.str.count_matches("[\U00010000-\U0010ffff]"))
         return characters
+
+    def _sizes(self, texts: pl.Series) -> pl.Series:
+        return pl.Series(texts.name, [len(text.encode(self.codec)) for text in texts], dtype=pl.Int64)
+
+
+_SECOND_TILDE = b"\x8f\xa2\xb7"
+"""In EUC-JP a tilde of three bytes, which Python decodes to that of one: its text would not tell its length."""
+
+
+def _whole_euc(block: bytes, final: bool, decoder: codecs.IncrementalDecoder) -> tuple[bytes, bytes]:
+    """EUC-JP with the one character whose length is uncertain marked as undecodable."""
+    end = len(block) if final else max(0, len(block) - len(_SECOND_TILDE) + 1)
+    if not final and _SECOND_TILDE in block[max(0, end - 2) :]:
+        end = len(block)
+    marked = block[:end].replace(_SECOND_TILDE, b"\xff\xff\xff")
+    return decoder.decode(marked, final).encode(), block[end:]
 
 
 def _whole_utf8(block: bytes, final: bool) -> tuple[bytes, bytes]:
@@ -137,11 +163,15 @@ def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = Fa
         head = file.read(4)
     if not head:
         _refuse(name, "file.empty", "the file is empty: it does not even have a header", "export it again")
-    mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
+    marks = _MARKS | (_OWN_MARKS if encoding == "gb18030" else {})
+    mark = next((mark for mark in marks if head.startswith(mark)), b"")
     if corrected and mark == codecs.BOM_UTF8:
         encoding = "utf-8"
-    if mark and _MARKS[mark] != encoding:
-        _refuse_encoding(name, f"at byte 0 its byte order mark says {_MARKS[mark]}, the feed says {encoding}")
+    stated = marks.get(mark, encoding)
+    if encoding.startswith("utf-16-") and stated == "utf-16":
+        stated = codecs.lookup("utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be").name
+    if stated != encoding:
+        _refuse_encoding(name, f"at byte 0 its byte order mark says {stated}, the feed says {encoding}")
     if encoding == "utf-16" and not mark:
         _refuse_encoding(name, "UTF-16 without a byte order mark at byte 0")
     codec: str = encoding
