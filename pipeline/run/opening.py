@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.config import Config, api_key
-from pipeline.edge.disk import private_folder, scratch_folder
+from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger import Decisions, Files, Ledger, Lineage, open_ledger
-from pipeline.edge.local.lock import held_folder, only_run
+from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.errors import EX_OK
 from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report import DRY_RUNS
@@ -88,7 +88,7 @@ def open_run(
 def _dry(settings: Settings, ui: Ui, options: Options) -> Iterator[OpenRun]:
     """Without the lock: files land in a scratch folder, reports are written beside those of runs."""
     reports = settings.work_dir / "reports"
-    with scratch_folder(DRY_RUN, settings.work_dir) as landing, held_folder(landing):
+    with held_scratch_folder(DRY_RUN, settings.work_dir) as landing:
         private_folder(reports)
         context = RunContext(
             settings, ui, options, landing, reports / DRY_RUNS, landing.is_dir, started_at=options.clock()

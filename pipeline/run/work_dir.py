@@ -10,12 +10,11 @@ from pathlib import Path
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger import Files, Ledger, open_ledger
 from pipeline.edge.local.landing import remove_half_landed
-from pipeline.edge.local.lock import is_abandoned
+from pipeline.edge.local.lock import remove_abandoned
 from pipeline.report import OVERVIEW, half_written
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"
-ABANDONED_S = 86_400
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -26,7 +25,7 @@ def ledger_path(settings: Settings) -> Path:
 def sweep_leftovers(work_dir: Path) -> None:
     """Remove what killed runs left half written: landings, reports, scratch folders of dry runs.
 
-    Only while the lock is held; a dry run holds none, so its folder counts as left only a day after.
+    Only while the lock is held; a dry run holds none, but its own folder.
     """
     remove_half_landed(work_dir / "landing")
     for left in half_written(work_dir / "reports"):
@@ -34,9 +33,7 @@ def sweep_leftovers(work_dir: Path) -> None:
             remove_tree(left)
         else:
             remove(left)
-    for left in work_dir.glob(f"{DRY_RUN}*"):
-        if is_abandoned(left, ABANDONED_S):
-            remove_tree(left)
+    remove_abandoned(DRY_RUN, work_dir)
 
 
 @contextmanager

@@ -9,16 +9,20 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.edge.disk import PRIVATE_FILE, writing
+from pipeline.edge.disk import PRIVATE_FILE, put_in_place, remove_tree, scratch_folder, writing
 from pipeline.errors import AnotherRun
 
 POLL_S = 0.1
 """Between two tries while waiting: flock(2) has no time-out."""
+ABANDONED_S = 86_400
+"""A scratch folder of that age is abandoned where nothing else tells."""
+_NOT_HELD_YET = ".new-"
 _HELD_BY_ANOTHER = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
@@ -68,17 +72,52 @@ def held_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def is_abandoned(folder: Path, after_s: float) -> bool:
-    """Whether nobody holds a folder that is older than `after_s` seconds.
+@contextmanager
+def held_scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
+    """A private scratch folder that is held while the block lasts; `remove_abandoned` finds it when we are killed.
 
-    The age leaves time to whoever has made it and is about to lock it.
+    It has its name from the moment on when it is held, so that nobody ever takes it for an abandoned one.
+
+    Args:
+        within: None: where the system keeps such.
+
+    Raises:
+        DiskFull: it cannot be made.
+    """
+    with scratch_folder(f"{_NOT_HELD_YET}{prefix}", within) as made, held_folder(made):
+        folder = made.with_name(made.name.removeprefix(_NOT_HELD_YET))
+        put_in_place(made, folder)
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+
+def remove_abandoned(prefix: str, within: Path | None = None) -> None:
+    """Remove the scratch folders of that prefix whose holders were killed."""
+    within = within or Path(tempfile.gettempdir())
+    for pattern in (f"{prefix}*", f"{_NOT_HELD_YET}{prefix}*"):
+        for left in within.glob(pattern):
+            if is_abandoned(left, ABANDONED_S):
+                remove_tree(left)
+
+
+def is_abandoned(folder: Path, after_s: float) -> bool:
+    """Whether nobody holds a folder of ours.
+
+    Args:
+        after_s: so old it must be where folders cannot be locked, and so that whoever has just made it can lock it.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
-        return _lock(descriptor) is not False and time.time() - os.fstat(descriptor).st_mtime > after_s
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid() or (locked := _lock(descriptor)) is False:
+            return False
+        is_old = time.time() - found.st_mtime > after_s
+        return is_old or (locked is True and not folder.name.startswith(_NOT_HELD_YET))
     finally:
         os.close(descriptor)
 

@@ -15,7 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.local.lock import held_folder, is_abandoned, only_run
+from pipeline.edge.local.lock import (
+    held_folder,
+    held_scratch_folder,
+    is_abandoned,
+    only_run,
+    remove_abandoned,
+)
 from pipeline.errors import AnotherRun
 
 HOLD = """
@@ -110,7 +116,21 @@ def test_a_folder_is_abandoned_when_nobody_holds_it_whatever_the_clock_says(tmp_
         assert not is_abandoned(tmp_path, 60)
     assert is_abandoned(tmp_path, 60)
     os.utime(tmp_path)
-    assert not is_abandoned(tmp_path, 60), "whoever made it may be about to take hold of it"
+    assert is_abandoned(tmp_path, 60), "nobody holds it, so whoever made it was killed"
+    (not_yet := tmp_path / ".new-dry-run-1").mkdir()
+    assert not is_abandoned(not_yet, 60), "whoever made it may be about to take hold of it"
+
+
+def test_a_scratch_folder_has_its_name_only_while_it_is_held(tmp_path: Path) -> None:
+    with held_scratch_folder("dry-run-", tmp_path) as folder:
+        assert [each.name for each in tmp_path.iterdir()] == [folder.name]
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        remove_abandoned("dry-run-", tmp_path)
+        assert folder.is_dir()
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "dry-run-killed").mkdir()
+    remove_abandoned("dry-run-", tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_waits_gets_the_lock_when_the_other_one_ends(tmp_path: Path) -> None:
