@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.column_sources import ColumnSource
 from schemas.control import Control, Expect
+from schemas.pgp import Pgp
 from schemas.shape import Shape
 from schemas.text_encoding import Encoding
 
@@ -253,6 +254,8 @@ class Feed(Shape):
     """Whether blank lines between records, and lines of nothing but delimiters, are rejected, or skipped and counted in
     a note. At the end of a file they are never records.
     """
+    pgp: Pgp | None = None
+    """Its files are encrypted with OpenPGP; absent: they are not. What is inside is read like any other file."""
     unmapped: Literal["ignore", "metadata"] = "ignore"
     """Whether unmapped source columns are ignored with a note, or kept as metadata of the record's own object."""
     control: Control | None = None

@@ -43,6 +43,8 @@ class FileFacts(Shape):
     size_bytes: Number | None = None
     feed: str | None = None
     model: Model | None = None
+    encrypted: bool = False
+    """Whether its feed has `pgp`: its rejects stay where they are, unless the feed has `upload_rejects`."""
 
 
 class RunFacts(Shape):

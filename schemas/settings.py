@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.feed import Feed, OnReject
-from schemas.shape import Shape
+from schemas.shape import LocalPath, Shape
 
 Environment = Literal["test", "live"]
 Upload = Literal["summary", "results", "rejects", "page"]
@@ -19,8 +19,6 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
-Folder = Annotated[Path, Field(strict=False)]
-"""A local path; relative ones start at the config's folder."""
 
 
 class Api(Shape):
@@ -30,7 +28,7 @@ class Api(Shape):
     """Address of the API. Plain HTTP is accepted only for this machine."""
     key: SecretStr | None = None
     """The secret key; only from the environment (`BILLFERRY_API__KEY`)."""
-    key_file: Folder | None = None
+    key_file: LocalPath | None = None
     """File with the secret key, readable only by its owner."""
     timeout_s: Seconds = 30
     """Time limit for one request, from connecting to the last byte of its answer."""
@@ -60,13 +58,13 @@ class Sftp(Shape):
     """Port of the server."""
     username: Annotated[str, Field(min_length=1)]
     """Login name."""
-    private_key_file: Folder | None = None
+    private_key_file: LocalPath | None = None
     """Private key for the login (Ed25519, RSA or ECDSA), readable only by its owner."""
-    passphrase_file: Folder | None = None
+    passphrase_file: LocalPath | None = None
     """File with the passphrase of an encrypted key."""
-    password_file: Folder | None = None
+    password_file: LocalPath | None = None
     """File with the password, for servers without key login."""
-    known_hosts_file: Folder
+    known_hosts_file: LocalPath
     """The pinned host keys, in OpenSSH format. Unknown host keys are never accepted."""
     incoming: str = "/incoming"
     """Folder with the bill files."""
@@ -106,13 +104,13 @@ class Sftp(Shape):
 class Drop(Shape):
     """A local folder where people and programs put bill files."""
 
-    folder: Folder
+    folder: LocalPath
     """The folder."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 2
     """A file is taken once its size and modification time are unchanged for this long."""
-    archive: Folder | None = None
+    archive: LocalPath | None = None
     """Folder to which finished files are moved; null: they stay."""
-    quarantine: Folder | None = None
+    quarantine: LocalPath | None = None
     """Folder to which refused files are moved; null: they stay."""
 
 
@@ -159,7 +157,7 @@ class Ping(Shape):
 
     url: SecretStr | None = None
     """The address; only from the environment (`BILLFERRY_PING__URL`). Secret, since it is enough to report success."""
-    url_file: Folder | None = None
+    url_file: LocalPath | None = None
     """File with the address, readable only by its owner. Plain HTTP is accepted only for this machine."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
     """Time limit for one ping. A failed ping is only a warning."""
@@ -174,7 +172,7 @@ class Settings(Shape):
     """`test` or `live`; must match the prefix of the API key. Like `merchant`, part of the ledger and the keys."""
     timezone: str = "UTC"
     """The merchant's time zone, for `expect_by`, messages, notes and pages. Stored times are UTC."""
-    work_dir: Folder = Path("var")
+    work_dir: LocalPath = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it records what was sent."""
     api: Api
     """The Billing API."""
@@ -188,7 +186,7 @@ class Settings(Shape):
     """Limits on files."""
     retention: Retention = Retention()
     """How long data is kept."""
-    metrics_file: Folder | None = None
+    metrics_file: LocalPath | None = None
     """A `.prom` file for node_exporter's textfile collector, written after each run, world-readable; null: none."""
     ping: Ping | None = None
     """A monitor to which `run` and `watch` report; absent: none."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LocalPath = Annotated[Path, Field(strict=False)]
+"""A local file or folder; relative paths start at the config's folder."""
 
 
 class Shape(BaseModel):

@@ -5,11 +5,13 @@ Also the desk at which every command is tried and an OpenSSH server, which tests
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.desk import desk
+from tests.keyring import Keyring, new_keyring
 from tests.servers.places import openssh, openssh_place
 
 __all__ = ["desk", "openssh", "openssh_place"]
@@ -52,6 +54,13 @@ SLOW = (
 QUICK = ("cli/test_words.py", "stories/test_every_model_through_every_door.py", "stories/test_upgrade.py")
 """Of the slow folders: the words, whole runs of every kind, and what an upgrade must not break."""
 TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def keyring() -> Iterator[Keyring]:
+    """OpenPGP keys of those who send files."""
+    with new_keyring() as keys:
+        yield keys
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -77,6 +77,11 @@ def check(
     return work.result()
 
 
+def refused_unopened(landed: LandedFile, workspace: Path, limits: Limits, refusal: Refusal) -> CheckedFile:
+    """A file that is refused before it can be opened: one that cannot be decrypted."""
+    return _Check(landed, workspace, Parts(workspace / "records"), limits, refusal=refusal).result()
+
+
 @dataclass(slots=True)
 class _Check:
     """One file being checked. Use `run` once, then `result`; that is whole also when `run` raised FileRefused
@@ -233,11 +238,11 @@ class _Check:
             )
 
     def _scaled(self, progress: Callable[[int], None]) -> Callable[[int], None]:
-        """Bytes of our plain copy as bytes of the landed file."""
-        if self.file is None or self.file.plain_copy is None:
+        """Bytes of the text that is read as bytes of the landed file, which may be packed or encrypted."""
+        if self.file is None:
             return progress
-        copy_bytes = max(1, self.file.plain_copy.stat().st_size)
-        return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // copy_bytes)
+        text_bytes = max(1, (self.file.plain_copy or self.landed.path).stat().st_size)
+        return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // text_bytes)
 
     def _apply_cross_record_rules(self, file: Records, layout: Layout) -> None:
         """Records compared with each other; see `CrossRecordRules`."""

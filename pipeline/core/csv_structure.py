@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.core.formula_text import with_plain_quotes
 from pipeline.core.json_structure import is_array
+from pipeline.core.openpgp import begins_encrypted
 from pipeline.errors import FileRefused
 
 SUBSTITUTE = "\x15"
@@ -63,7 +64,8 @@ def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: st
     packed, head, marks = False, b"", [b"\n", b"\r"]
     for block in blocks:
         if position == 0:
-            packed, head = block.startswith(PACKED), block[:TELLING_BYTES]
+            head = block[:TELLING_BYTES]
+            packed = head.startswith(PACKED) or begins_encrypted(head)
             if is_array(head.replace(b"\x00", b"").decode("utf-8-sig", "replace").lstrip("\ufffd")):
                 marks.append(b"}")
         ends = [] if packed else [at for mark in marks if (at := block.find(mark)) >= 0]

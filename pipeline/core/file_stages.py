@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -160,7 +162,21 @@ class CheckedFile:
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of a code → the file's own columns behind it."""
 
+    readable_again: Callable[[], AbstractContextManager[LandedFile]] | None = None
+    """Brings back, for as long as a block lasts, what is not left on the disk: an encrypted file as it can be read, and
+    our plain copy of that."""
+
     @property
     def text_path(self) -> Path:
-        """The text that byte spans point into."""
+        """The text that byte spans point into, where it is left on the disk."""
         return self.plain_copy or self.landed.path
+
+    def readable(self) -> AbstractContextManager[LandedFile]:
+        """The landed file as it can be read, for as long as a block lasts."""
+        return nullcontext(self.landed) if self.readable_again is None else self.readable_again()
+
+    @contextmanager
+    def text(self) -> Iterator[Path]:
+        """The text that byte spans point into, for as long as a block lasts."""
+        with self.readable() as landed:
+            yield self.plain_copy or landed.path

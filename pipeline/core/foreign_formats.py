@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 
+from pipeline.core.openpgp import begins_encrypted
+
 TELLING_BYTES = 4096
 """Of a file, that are looked at."""
 
 _AS_TEXT = "export it as CSV, XLSX or NDJSON"
+_ENCRYPTED = "an OpenPGP message, which is encrypted"
+_DECRYPT = (
+    "set pgp in its feed (docs/how-to/encrypted-files.md), or decrypt it with gpg --decrypt to propose a feed"
+)
 _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), kind, remedy)
     for pattern, kind, remedy in (
@@ -33,7 +39,7 @@ _PATTERNS = tuple(
             "a SWIFT message such as MT940",
             f"have it converted: {_AS_TEXT}",
         ),
-        (rb"-----BEGIN PGP ", "an OpenPGP message", "send it decrypted"),
+        (rb"-----BEGIN PGP ", "an OpenPGP key or signature", "send the bill file itself"),
         (
             rb"(?:MIME-Version|Received|Return-Path|Message-ID|Delivered-To): [^\r\n]*\r?\n[\w-]+:",
             "an e-mail message or web archive",
@@ -68,6 +74,8 @@ def foreign_format(head: bytes) -> tuple[str, str] | None:
 
     Letters of UTF-16 count as those of ASCII.
     """
+    if begins_encrypted(head):
+        return _ENCRYPTED, _DECRYPT
     for beginning, kind in _BINARY:
         if head.startswith(beginning):
             return kind, _AS_TEXT

@@ -28,6 +28,7 @@ from pipeline.errors import (
 from pipeline.run.balance_files import LEDGER_MAY_BE_BEHIND, undated
 from pipeline.run.clock_check import Timekeeper, ask_for_nothing
 from pipeline.run.work_dir import existing_ledger, ledger_path
+from schemas.pgp import Pgp
 from schemas.settings import Settings, Sftp
 
 ROOM_BYTES = 256 * 2**20
@@ -75,6 +76,9 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _feeds(settings)
     for feed in filter(undated, settings.feeds):
         yield Finding(f"feeds.{feed.name}", EX_OK, UNDATED, warning=True)
+    for feed in settings.feeds:
+        if feed.pgp is not None:
+            yield from _keys(feed.pgp, feed.name)
     yield from _api(settings)
     if settings.ping is not None:
         yield _found("ping", lambda: _ping(settings))
@@ -156,6 +160,21 @@ def _feeds(settings: Settings) -> Finding:
         " set expect (billferry init --from FILE proposes it)"
     )
     return Finding("feeds", EX_OK, text, warning=True)
+
+
+def _keys(pgp: Pgp, feed: str) -> Iterator[Finding]:
+    """The keys of the feed of that name, whose files are encrypted."""
+    from pipeline.diagnostics.pgp_keys import key_facts, key_warnings, shown_keys  # noqa: PLC0415 (few feeds need gpg)
+
+    check, warnings = f"feeds.{feed}.pgp", list[str]()
+
+    def look() -> str:
+        facts = key_facts(pgp, feed)
+        warnings.extend(key_warnings(facts))
+        return shown_keys(facts)
+
+    yield _found(check, look)
+    yield from (Finding(check, EX_OK, text, warning=True) for text in warnings)
 
 
 def _api(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ from pipeline.errors import ConfigError
 
 MAX_SECRET_BYTES = 65_536
 """64 KiB; a private key has a few."""
+MAX_KEYS_BYTES = 1_048_576
+"""1 MiB; an OpenPGP key with many signatures has some 100 KiB."""
 MAX_SHOWN_CHARACTERS = 500
 """Of a path in a message."""
 OWNERS_BESIDE_US = frozenset({0})
@@ -80,6 +82,26 @@ def read_secret(path: Path, where: str) -> str:
     if not text.strip():
         raise ConfigError(where=where, problem=f"{path} is empty", remedy="put the secret into it")
     return text
+
+
+def read_keys(path: Path, where: str, *, secret: bool) -> bytes:
+    """A file of keys: a `secret` one nobody else may read, any other nobody else may change.
+
+    Raises:
+        ConfigError: it is missing, open to others, somebody else's, empty or too large.
+    """
+    try:
+        content, found = read_small(path, MAX_KEYS_BYTES)
+    except OSError as error:
+        raise unreadable(path, where, error) from error
+    if secret:
+        require_private(path, found, where)
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problem, remedy = f"{path} can be changed by others", f"run chmod go-w {path}"
+        raise ConfigError(where=where, problem=problem, remedy=remedy)
+    if not content.strip():
+        raise ConfigError(where=where, problem=f"{path} is empty", remedy="export the keys into it")
+    return content
 
 
 def check_secret(path: Path, where: str) -> None:

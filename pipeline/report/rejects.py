@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -38,16 +39,16 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
     """
     dialect: RejectsDialect | JsonLinesRejects
     dialect = JsonLinesRejects.of(checked) if checked.text_format == "ndjson" else RejectsDialect.of(checked)
-    wrote = False
-    with checked.text_path.open("rb") as text, new_file(path) as file:
+    text: BinaryIO | None = None
+    with ExitStack() as stack, new_file(path) as file:
         file.write(checked.byte_order_mark + dialect.header_line())
 
         def add(rows: pl.DataFrame) -> None:
-            nonlocal wrote
+            nonlocal text
             rejects = rejected_rows(rows)
             if rejects.is_empty():
                 return
-            wrote = True
+            text = text or stack.enter_context(stack.enter_context(checked.text()).open("rb"))
             spans = rejects.select("byte_start", "byte_end", "codes", "message", "reject_record").iter_rows()
             # Mapped for one window at a time: what was read for earlier ones no longer counts as this process's memory.
             with mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_READ) as original:
@@ -57,7 +58,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
                 )
 
         yield add
-    if not wrote:
+    if text is None:
         remove(path)
 
 

@@ -116,6 +116,7 @@ def file_facts(landed: LandedFile) -> FileFacts:
         size_bytes=landed.size_bytes,
         feed=landed.feed.name,
         model=landed.feed.model,
+        encrypted=landed.feed.pgp is not None,
     )
 
 

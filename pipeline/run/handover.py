@@ -6,7 +6,7 @@ the next run tries again. A failed move is never a reason to load again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from pipeline.collect.collect import Source
 from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
-from pipeline.edge.ledger import Handover
+from pipeline.edge.ledger import FileRow, Handover
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
 from pipeline.report import REPORT_NAMES
 from schemas.settings import Settings
@@ -48,6 +48,9 @@ class Debts(Protocol):
 
     def remove_handover(self, handover_id: int, *, stays: bool) -> None:
         """Nothing is owed any more; `stays`: the file is still where it was at its source."""
+
+    def by_sha256(self, sha256: str) -> FileRow | None:
+        """The file with these bytes."""
 
     def together(self) -> AbstractContextManager[None]:
         """Several steps as one durable step."""
@@ -103,7 +106,18 @@ class HandOver:
         """Upload from `reports` and move what is owed to a source. Raises SourceError when it is out of reach."""
         uploads = self.settings.sftp.upload if self.settings.sftp else []
         names = [name for kind in uploads for name in REPORT_NAMES[kind]]
-        pay(self.debts, source, reports, names, warn)
+        pay(self.debts, source, reports, names, warn, kept=self._kept)
+
+    def _kept(self, sha256: str) -> Sequence[str]:
+        """Reports of a file that are not uploaded: rejects of an encrypted one, unless its feed allows that.
+
+        Whether it came encrypted is known from its own report: its feed may be another one now, or gone.
+        """
+        row = self.debts.by_sha256(sha256)
+        if row is None or not (row.summary or {}).get("file", {}).get("encrypted"):
+            return ()
+        pgp = next((feed.pgp for feed in self.settings.feeds if feed.name == row.feed), None)
+        return () if pgp is not None and pgp.upload_rejects else REPORT_NAMES["rejects"]
 
 
 def owe(debts: Debts, sha256: str, files: Iterable[RemoteFile], place: Place, report: str | None) -> None:
@@ -134,16 +148,27 @@ def owe_reports(debts: Debts, sha256: str, name: str, source: SourceName, report
 
 
 def pay(
-    debts: Debts, source: Source, reports: Path, uploads: Sequence[str], warn: Callable[[str], None]
+    debts: Debts,
+    source: Source,
+    reports: Path,
+    uploads: Sequence[str],
+    warn: Callable[[str], None],
+    *,
+    kept: Callable[[str], Collection[str]] = lambda _: (),
 ) -> None:
-    """Upload and move all that is owed to a source. `uploads` names report files.
+    """Upload and move all that is owed to a source.
+
+    Args:
+        uploads: names of report files.
+        kept: from the SHA-256 of a file, which of its reports are not uploaded.
 
     Raises the source's error when the whole source cannot be reached; troubles of one file are warnings.
     """
     troubles: list[str] = []
     try:
         for debt in debts.pending_handovers(source.name):
-            if trouble := _pay_one(debts, debt, source, reports, uploads):
+            names = [name for name in uploads if name not in kept(debt.sha256)]
+            if trouble := _pay_one(debts, debt, source, reports, names):
                 troubles.append(trouble)
     finally:
         for text in truncate_messages(troubles):

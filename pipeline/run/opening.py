@@ -206,7 +206,7 @@ def _wired(
     collecting = Collecting(
         context, files, sources, handovers, history, reports, matching, done, put_back=put_back
     )
-    processor = FileProcessor(context, files, gate, loading, sources, handovers, reports, done)
+    processor = FileProcessor(context, files, gate, loading, sources, handovers, reports, matching, done)
     return OpenRun(
         context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import tomorrow
 from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
@@ -13,8 +15,10 @@ from pipeline.edge.ledger import FileRow, Files, Lineage, Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BalancesOvertaken, LandedCopyForgotten, LandedCopyGone, ReportGone
 from pipeline.report import FileReport, file_facts, without_report, write_report
+from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import RunContext
 from pipeline.run.corrections import Correcting
+from pipeline.run.encrypted_files import OpenedFile, opened
 from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, MetFile, feed_changed
 from pipeline.run.handover import HandOver
@@ -23,10 +27,13 @@ from pipeline.run.release_gate import GateKeeper, as_reported
 from pipeline.run.reloads import compared_with_earlier_loads
 from pipeline.run.remember_rejects import BY_CHECK
 from pipeline.run.sources import SourceRegistry
-from pipeline.run.ui import check_interruptibly
 from schemas.results import Summary
 
 log = get_logger()
+
+_READ_DIFFERENTLY = (
+    "its feed has changed since, and the file would be read differently now; restore the feed first"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class FileProcessor:
     sources: SourceRegistry
     handovers: HandOver
     reports: FileReports
+    matching: Matching
+    """How a correction is told by what is inside an encrypted file."""
     done: dict[str, str]
     """SHA-256 → name of the files worked on in this run: none is loaded twice because two sources show it."""
 
@@ -78,26 +87,34 @@ class FileProcessor:
         What is remembered for corrections is complete before the file is finished: a kill in between has it written
         once more.
         """
-        work = self.files.take_up(met)
-        judged = self.gate.judged(work, self._checked(work.landed, work.dated_ahead))
-        loaded = self.loading.load(work, judged)
-        remembering = loaded.remembering
-        report = write_report(
-            loaded.checked,
-            loaded.outcomes,
-            folder=self.context.reports,
-            run=self.context.facts(),
-            requests=loaded.requests,
-            notes=[*_renamed(work.landed, met.row), *loaded.notes],
-            timezone=self.context.settings.timezone,
-            readers=[remembering] if remembering else [],
-        )
-        if remembering is not None:
-            remembering.end()
-        self.files.finish(work, loaded.checked, report, remotes)
+        with self._opened(met.landed) as file:
+            work = self.files.take_up(replace(met, landed=file.landed))
+            judged = self.gate.judged(work, self._checked(work.landed, file, work.dated_ahead))
+            loaded = self.loading.load(work, judged)
+            remembering = loaded.remembering
+            report = write_report(
+                loaded.checked,
+                loaded.outcomes,
+                folder=self.context.reports,
+                run=self.context.facts(),
+                requests=loaded.requests,
+                notes=[*_renamed(work.landed, met.row), *loaded.notes],
+                timezone=self.context.settings.timezone,
+                readers=[remembering] if remembering else [],
+            )
+            if remembering is not None:
+                remembering.end()
+            self.files.finish(work, loaded.checked, report, remotes)
         return report
 
-    def _checked(self, landed: LandedFile, dated_ahead: Refusal | None) -> CheckedFile:
+    def _opened(self, landed: LandedFile) -> AbstractContextManager[OpenedFile]:
+        """What can be read of a landed file, for as long as the block lasts. Raises as `encrypted_files.opened`."""
+        limits = self.context.settings.limits
+        if landed.feed.pgp is None:
+            return nullcontext(OpenedFile(landed, landed.path.parent, limits))
+        return opened(landed, limits, self.context.ui, self.matching)
+
+    def _checked(self, landed: LandedFile, file: OpenedFile, dated_ahead: Refusal | None) -> CheckedFile:
         """The file after every rule, those that only the ledger can tell included. `dated_ahead`: its refusal for
         that.
 
@@ -112,13 +129,7 @@ class FileProcessor:
             self.loading.prepare(correcting)
             refusal = correcting.refusal
             originals = None if refusal else correcting.originals(missed)
-        checked = check_interruptibly(
-            landed,
-            landed.path.parent,
-            self.context.ui,
-            limits=settings.limits,
-            originals=originals,
-        )
+        checked = check_interruptibly(landed, file, self.context.ui, originals=originals)
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
         checked = replace(checked, refusal=checked.refusal or dated_ahead)
         checked = compared_with_earlier_loads(checked, ledger, self.files.row(landed.sha256), missed)
@@ -153,24 +164,27 @@ class FileProcessor:
         if kept < then.records.total - sum(parts[each] for each in BY_CHECK):
             problem = "its outcomes were removed after retention.outcomes_days"
             raise ReportGone(name=row.name, problem=problem)
-        checked = self._checked(landed, self.files.balances.refusal(landed, row.as_of))
-        if feed_changed(landed, row) or any(
-            checked.totals.count(each) != parts[each] for each in (Outcome.REJECTED, Outcome.DUPLICATE)
-        ):
-            problem = "its feed has changed since, and the file would be read differently now; restore the feed first"
-            raise ReportGone(name=row.name, problem=problem)
-        checked = self.gate.with_what_is_left(as_reported(checked, then), row.id)
-        said = list(checked.notes)
-        sends = Sends(self.files.ledger)
-        report = write_report(
-            checked,
-            lambda records: sends.outcomes(row.id, records),
-            folder=self.context.reports,
-            run=then.run,
-            requests=then.requests,
-            timezone=self.context.settings.timezone,
-            notes=then.notes[len(said) :] if then.notes[: len(said)] == said else [],
-        )
+        with self._opened(landed) as file:
+            checked = self._checked(landed, file, self.files.balances.refusal(landed, row.as_of))
+            if checked.refusal is not None and then.refusal is None:
+                problem = f"it would be refused now ({checked.refusal.code}): {checked.refusal.message}"
+                raise ReportGone(name=row.name, problem=problem)
+            if feed_changed(landed, row) or any(
+                checked.totals.count(each) != parts[each] for each in (Outcome.REJECTED, Outcome.DUPLICATE)
+            ):
+                raise ReportGone(name=row.name, problem=_READ_DIFFERENTLY)
+            checked = self.gate.with_what_is_left(as_reported(checked, then), row.id)
+            said = list(checked.notes)
+            sends = Sends(self.files.ledger)
+            report = write_report(
+                checked,
+                lambda records: sends.outcomes(row.id, records),
+                folder=self.context.reports,
+                run=then.run,
+                requests=then.requests,
+                timezone=self.context.settings.timezone,
+                notes=then.notes[len(said) :] if then.notes[: len(said)] == said else [],
+            )
         self.reports.say(report)
         self.context.ui.line(f"  written again: {report.folder}")
 

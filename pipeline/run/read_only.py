@@ -97,6 +97,10 @@ class ReadOnlyMemory:
         """Nothing that this run would do."""
         return ()
 
+    def by_sha256(self, sha256: str) -> FileRow | None:
+        """The file with these bytes."""
+        return self.files.by_sha256(sha256)
+
     def remove_handover(self, handover_id: int, *, stays: bool) -> None:
         """Never called: nothing is owed."""
 

@@ -53,17 +53,18 @@ def side_by_side(checked: CheckedFile, limits: Limits, count: int) -> Iterator[s
 
 def _as_written(checked: CheckedFile, limits: Limits, count: int) -> Iterator[dict[str, str]]:
     """The first records as the file has them: its own column → text."""
-    folder = checked.landed.path.parent / f"as-written-{checked.landed.sha256[:8]}"
-    private_folder(folder)
-    records = open_records(checked.landed, limits, folder).records
-    names = [name.strip() for name in records.names]
-    rows = (
-        row
-        for batch in records.batches()
-        for row in _fields(records.fields(batch.head(count), range(len(names))))
-    )
-    for row in islice(rows, count):
-        yield dict(zip(names, row, strict=True))
+    with checked.readable() as landed:
+        folder = landed.path.parent / f"as-written-{landed.sha256[:8]}"
+        private_folder(folder)
+        records = open_records(landed, limits, folder).records
+        names = [name.strip() for name in records.names]
+        rows = (
+            row
+            for batch in records.batches()
+            for row in _fields(records.fields(batch.head(count), range(len(names))))
+        )
+        for row in islice(rows, count):
+            yield dict(zip(names, row, strict=True))
 
 
 def _fields(batch: pl.DataFrame) -> Iterator[tuple[str, ...]]:

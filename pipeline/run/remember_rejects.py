@@ -15,9 +15,10 @@ from pipeline.core.rules.correction_limits import COMPARED
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Sends
 from pipeline.errors import ConfigError
 from pipeline.report import write_results
+from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import RunContext
+from pipeline.run.encrypted_files import opened
 from pipeline.run.file_repository import FileRepository, feed_changed
-from pipeline.run.ui import check_interruptibly
 from schemas.results import Summary
 
 BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
@@ -84,16 +85,17 @@ def recall(context: RunContext, files: FileRepository, original: FileRow) -> Non
         return
     if then is None or not landed.path.exists() or feed_changed(landed, original):
         return
-    checked = check_interruptibly(landed, landed.path.parent, context.ui, limits=context.settings.limits)
-    counted = {each: checked.totals.count(each) for each in BY_CHECK}
-    sent = then.records.total - sum(then.records.parts()[each] for each in BY_CHECK)
-    if (
-        counted[Outcome.REJECTED] != then.records.rejected
-        or Files(files.ledger).kept_outcomes(original.id) < sent
-    ):
-        return
-    sends = Sends(files.ledger)
-    remembering = Remembering(files.ledger, original.id, checked)
-    with _Nowhere() as nowhere:
-        write_results(checked, lambda records: sends.outcomes(original.id, records), nowhere, remembering)
-    remembering.end()
+    with opened(landed, context.settings.limits, context.ui) as file:
+        checked = check_interruptibly(landed, file, context.ui)
+        counted = {each: checked.totals.count(each) for each in BY_CHECK}
+        sent = then.records.total - sum(then.records.parts()[each] for each in BY_CHECK)
+        if (
+            counted[Outcome.REJECTED] != then.records.rejected
+            or Files(files.ledger).kept_outcomes(original.id) < sent
+        ):
+            return
+        sends = Sends(files.ledger)
+        remembering = Remembering(files.ledger, original.id, checked)
+        with _Nowhere() as nowhere:
+            write_results(checked, lambda records: sends.outcomes(original.id, records), nowhere, remembering)
+        remembering.end()

@@ -24,7 +24,7 @@ from pipeline.core.rules import catalogue
 from pipeline.core.rules.line_items import summed
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
-from pipeline.edge.disk import scratch_folder
+from pipeline.edge.local.lock import held_scratch_folder, remove_abandoned
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
 from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import (
@@ -37,13 +37,17 @@ from pipeline.errors import (
     severity,
 )
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
+from pipeline.run.check_stage import check_interruptibly
+from pipeline.run.encrypted_files import OpenedFile, opened
 from pipeline.run.record_view import side_by_side
-from pipeline.run.ui import Ui, check_interruptibly
+from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Environment, Limits
 
+SCRATCH = "billferry-validate-"
+"""How folders of copies begin, where the system keeps such."""
 SHOWN_LINES = 5
 """Of each rule that is broken."""
 
@@ -89,18 +93,21 @@ def check_files(
         environment=environment,
         dry_run=True,
     )
+    remove_abandoned(SCRATCH)
     today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
     reports, status = list[FileReport](), EX_OK
     for path in paths:
         try:
-            with stoppable(), scratch_folder("billferry-validate-") as folder:
-                for landed in _landed(path, folder, _matching(feeds, feed, folder), limits, feed):
-                    checked = _checked(landed, ui, limits, today)
-                    reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
-                    ui.file(reports[-1], shown_rejects=0)
-                    _tell(checked, ui, limits, head, on_line)
-                    for request in _requests(checked, show):
-                        on_request(request)
+            with stoppable(), held_scratch_folder(SCRATCH) as folder:
+                matching = _matching(feeds, feed, folder)
+                for landed in _landed(path, folder, matching, limits, feed):
+                    with opened(landed, limits, ui, matching) as file:
+                        checked = _checked(file, ui, today)
+                        reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
+                        ui.file(reports[-1], shown_rejects=0)
+                        _tell(checked, ui, limits, head, on_line)
+                        for request in _requests(checked, show):
+                            on_request(request)
         except (FileRefused, FileTooLarge) as refused:
             reports.append(refused_unread(label_of_path(path.name), refused, run=run))
             ui.file(reports[-1], shown_rejects=0)
@@ -221,10 +228,10 @@ def _noted(checked: CheckedFile) -> CheckedFile:
     return replace(checked, notes=(*checked.notes, note))
 
 
-def _checked(landed: LandedFile, ui: Ui, limits: Limits, today: str) -> CheckedFile:
+def _checked(file: OpenedFile, ui: Ui, today: str) -> CheckedFile:
     """The file after the check, refused where its balances are dated ahead of `today` (YYYY-MM-DD)."""
-    checked = check_interruptibly(landed, landed.path.parent, ui, limits=limits)
-    return _noted(replace(checked, refusal=checked.refusal or dated_ahead(landed, today)))
+    checked = check_interruptibly(file.landed, file, ui)
+    return _noted(replace(checked, refusal=checked.refusal or dated_ahead(file.landed, today)))
 
 
 def explain(checked: CheckedFile) -> Iterator[str]:

@@ -105,6 +105,7 @@ def nothing(_world: World) -> None:
 GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/map-your-file.md": nothing,
     "how-to/fix-rejects.md": nothing,
+    "how-to/encrypted-files.md": nothing,
     "how-to/go-live.md": live_secrets,
     "how-to/rotate-the-key.md": new_key,
     "how-to/recover.md": killed_run,

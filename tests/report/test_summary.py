@@ -74,6 +74,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             "size_bytes": checked.landed.size_bytes,
             "feed": "bills",
             "model": "bill",
+            "encrypted": False,
         },
         "run": {
             "id": "run-1",

@@ -197,6 +197,7 @@ def _zipped(*names: str) -> bytes:
 def _content_examples() -> dict[str, Example | Story]:
     packed = gzip.compress(_text([_BASE["bill"]]), mtime=0)
     sheets, archives = "tests/check/test_spreadsheets.py", "tests/check/test_packed_files.py"
+    encrypted = "tests/check/test_encrypted_files.py"
     return {
         "file.format": _lines(_GOOD, shows="CSV", feed={"format": "xlsx"}),
         "file.archive_damaged": Example("half of a gzip", packed[:-12], name="bills.csv.gz"),
@@ -213,6 +214,15 @@ def _content_examples() -> dict[str, Example | Story]:
         ),
         "file.sheet": Story("sheet: June of a workbook that has May only", sheets),
         "file.merged_cells": Story("A2:A9 are one cell", sheets),
+        "file.not_encrypted": _lines(_GOOD, shows="CSV", feed={"pgp": {"key_file": "our.key"}}),
+        "file.pgp_other_key": Story("encrypted to the key of somebody else", encrypted),
+        "file.pgp_password": Story("gpg --symmetric", encrypted),
+        "file.pgp_cut_off": Story("the first half of an encrypted file", encrypted),
+        "file.pgp_modified": Story("one bit of an encrypted file changed", encrypted),
+        "file.pgp_unreadable": Story("an encrypted file that begins like one, and is none", encrypted),
+        "file.pgp_unsigned": Story("encrypted and not signed, with signers_file set", encrypted),
+        "file.pgp_signer": Story("signed by somebody else", encrypted),
+        "file.pgp_expired": Story("signed by a key that has expired", encrypted),
     }
 
 

@@ -62,6 +62,40 @@ def _content_rules() -> Iterator[Rule]:
     )
 
 
+def _encryption_rules() -> Iterator[Rule]:
+    """Feeds with `pgp` (`core/openpgp`, `edge/pgp`)."""
+    encrypted = "have it encrypted to your public key and sent again"
+    yield Rule("file.not_encrypted", "not encrypted, in a feed with pgp", encrypted)
+    yield Rule("file.pgp_other_key", "encrypted to other keys than pgp.key_file", encrypted)
+    yield Rule("file.pgp_password", "encrypted with a password, not to a key", encrypted)
+    yield Rule("file.pgp_cut_off", "an encrypted file that does not reach to its end", "send it again")
+    yield Rule(
+        "file.pgp_modified",
+        "an encrypted file that is damaged, was changed on its way, or has no protection against that",
+        "have it encrypted by a current program and sent again",
+    )
+    yield Rule(
+        "file.pgp_unreadable",
+        "not a valid OpenPGP message of one file, or one that takes gpg too long",
+        "have it encrypted and sent again",
+    )
+    yield Rule(
+        "file.pgp_unsigned",
+        "not signed, in a feed that requires it",
+        "have it signed, encrypted and sent again",
+    )
+    yield Rule(
+        "file.pgp_signer",
+        "signed by a key that is not in pgp.signers_file",
+        "confirm the key's fingerprint with the sender another way, then add it there",
+    )
+    yield Rule(
+        "file.pgp_expired",
+        "the signature, or the key that signed, has expired or was revoked",
+        "have it signed by a valid key; put that key into pgp.signers_file if it is new",
+    )
+
+
 def _unreadable_file_rules() -> Iterator[Rule]:
     """No records can be read for certain."""
     yield Rule("file.empty", "the file is empty: it does not even have a header", "export again")
@@ -74,6 +108,7 @@ def _unreadable_file_rules() -> Iterator[Rule]:
     )
     yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
     yield from _content_rules()
+    yield from _encryption_rules()
     yield Rule(
         "file.encoding",
         "not in feed.encoding",

@@ -6,8 +6,10 @@ import hashlib
 
 from schemas.feed import Feed
 
-_NOT_OF_READING: dict[str, bool | set[str]] = {"expect_by": True, "expect_on": True}
-"""Keys that only say when a file is expected; a change of them needs no second reading."""
+_NOT_OF_READING: dict[str, bool | set[str]] = {"expect_by": True, "expect_on": True, "pgp": True}
+"""Keys that only say when a file is expected, or with which keys it is decrypted; a change of them needs no second
+reading.
+"""
 _LATER_KEYS: dict[str, bool | set[str]] = {
     "date_language": True,
     "line_items": True,

@@ -24,7 +24,9 @@ SECRETS = (
     "sftp.password_file",
 )
 """Keys of files that only their owner may read."""
-NAMED_FILES = (*SECRETS, "sftp.known_hosts_file", "metrics_file")
+SECRETS_OF_FEEDS = (".pgp.key_file", ".pgp.passphrase_file")
+"""How the keys of such files end that feeds name."""
+FILES = (*SECRETS, *SECRETS_OF_FEEDS, ".pgp.signers_file", "sftp.known_hosts_file", "metrics_file")
 """Keys of all files that a config names; none of them may lie where bill files are taken or our own files are."""
 OWN_FOLDERS = ("landing", "reports")
 """Below work_dir."""
@@ -54,10 +56,10 @@ def path_mistakes(
     yield from _overlaps(paths, config)
     if "metrics_file" in paths:
         yield from _metrics_mistake(paths["metrics_file"], paths.get("work_dir"))
-    for key in SECRETS:
-        if key in paths:
+    for key, path in paths.items():
+        if key.endswith((*SECRETS, *SECRETS_OF_FEEDS)):
             try:
-                check_secret(paths[key], key)
+                check_secret(path, key)
             except ConfigError as mistake:
                 yield mistake
 
@@ -128,7 +130,7 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
         if drop is not None and key in paths and is_within(paths[key], drop) and is_within(drop, paths[key]):
             problem = "archive and quarantine must be other folders than folder, or null: files stay"
             yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
-    for key, file in (*((key, paths[key]) for key in NAMED_FILES if key in paths), (str(config), config)):
+    for key, file in (*(each for each in paths.items() if each[0].endswith(FILES)), (str(config), config)):
         if drop is not None and is_within(file, drop):
             problem = "this file lies in drop.folder and would be taken for a bill file"
             yield ConfigError(where=key, problem=problem, remedy="put it elsewhere")

@@ -188,7 +188,7 @@ def _semantic_mistakes(
         for problem in feed_problems(feed):
             yield ConfigError(where=f"{path}: feed {feed.name}", problem=problem, remedy="correct the feed")
     paths = {}
-    for key, value in leaves.items():
+    for key, value in (*leaves.items(), *_key_files(leaves.get("feeds", ()))):
         if isinstance(value, Path):
             try:
                 paths[key] = base / value.expanduser()
@@ -198,12 +198,22 @@ def _semantic_mistakes(
     yield from path_mistakes(paths, path, folders_may_be_missing=folders_may_be_missing)
 
 
+def _key_files(feeds: Sequence[Feed]) -> Iterator[tuple[str, Path]]:
+    """Dotted key → path of the files of keys that feeds name."""
+    for feed in feeds:
+        for name, value in feed.pgp or ():
+            if isinstance(value, Path):
+                yield f"feeds.{feed.name}.pgp.{name}", value
+
+
 def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
     """Paths in a config are relative to the folder of the config file, not to where the command is started."""
 
     def absolute(value: Any) -> Any:
         if isinstance(value, Path):
             return base / value.expanduser()
+        if isinstance(value, list):
+            return [absolute(each) for each in value]
         if isinstance(value, BaseModel):
             return value.model_copy(
                 update={name: absolute(getattr(value, name)) for name in type(value).model_fields}

@@ -26,6 +26,10 @@ from pipeline.edge.disk import (
 _STAGED = "fetch-"
 """Beginning of the names of folders for files that are not whole yet."""
 _CONTROL = "control"
+_OPENED = "opened"
+"""Beside the landed copy of an encrypted file: the folder of what is read of it, while it is worked on."""
+_CLOSED = "closed"
+"""What that is called while it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,29 @@ def staging(landing: Path) -> Iterator[Path]:
         yield staged
 
 
+@contextmanager
+def opened_folder(content: Path) -> Iterator[Path]:
+    """A private folder beside a landed file for what is read of it; gone when the block ends, or swept by a later run.
+
+    It is renamed before it is removed: a thread that nobody waits for any more cannot put a file into it meanwhile.
+
+    Args:
+        content: path of the landed file.
+
+    Raises:
+        DiskFull: it cannot be made.
+    """
+    folder, closed = content.with_name(_OPENED), content.with_name(_CLOSED)
+    remove_tree(folder)
+    private_folder(folder)
+    try:
+        yield folder
+    finally:
+        remove_tree(closed)
+        put_in_place(folder, closed)
+        remove_tree(closed)
+
+
 def land_control(content: Path, control: bytes | None) -> None:
     """Keep the control file of a landed file beside it; an earlier one is replaced, or removed when there is none.
 
@@ -101,8 +128,8 @@ def landed_control(content: Path) -> bytes | None:
 
 
 def remove_half_landed(landing: Path) -> None:
-    """Remove what a killed run left half written. Only while the run's lock is held."""
-    for left in landing.glob(f"{_STAGED}*"):
+    """Remove what a killed run left half written, or decrypted. Only while the run's lock is held."""
+    for left in (*landing.glob(f"{_STAGED}*"), *landing.glob(f"*/{_OPENED}"), *landing.glob(f"*/{_CLOSED}")):
         remove_tree(left)
 
 
