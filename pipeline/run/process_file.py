@@ -89,7 +89,7 @@ class FileProcessor:
         """
         with self._opened(met.landed) as file:
             work = self.files.take_up(replace(met, landed=file.landed))
-            judged = self.gate.judged(work, self._checked(work.landed, file, work.dated_ahead))
+            judged = self.gate.judged(work, self._checked(work.landed, file, work.row, work.dated_ahead))
             loaded = self.loading.load(work, judged)
             remembering = loaded.remembering
             report = write_report(
@@ -114,9 +114,11 @@ class FileProcessor:
             return nullcontext(OpenedFile(landed, landed.path.parent, limits))
         return opened(landed, limits, self.context.ui, self.matching)
 
-    def _checked(self, landed: LandedFile, file: OpenedFile, dated_ahead: Refusal | None) -> CheckedFile:
-        """The file after every rule, those that only the ledger can tell included. `dated_ahead`: its refusal for
-        that.
+    def _checked(
+        self, landed: LandedFile, file: OpenedFile, row: FileRow | None, dated_ahead: Refusal | None
+    ) -> CheckedFile:
+        """The file after every rule, those that only the ledger can tell included. `row`: as the ledger knows it;
+        `dated_ahead`: its refusal for that.
 
         A correction is compared with its original, a file that is known with what was loaded of it before; balances
         that are dated ahead would make every file until then the older one.
@@ -132,7 +134,7 @@ class FileProcessor:
         checked = check_interruptibly(landed, file, self.context.ui, originals=originals)
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
         checked = replace(checked, refusal=checked.refusal or dated_ahead)
-        checked = compared_with_earlier_loads(checked, ledger, self.files.row(landed.sha256), missed)
+        checked = compared_with_earlier_loads(checked, ledger, row, missed)
         counted = {outcome: checked.totals.count(outcome) for outcome in BY_CHECK}
         log.info(
             "checked",
@@ -165,7 +167,7 @@ class FileProcessor:
             problem = "its outcomes were removed after retention.outcomes_days"
             raise ReportGone(name=row.name, problem=problem)
         with self._opened(landed) as file:
-            checked = self._checked(landed, file, self.files.balances.refusal(landed, row.as_of))
+            checked = self._checked(landed, file, row, self.files.balances.refusal(landed, row.as_of))
             if checked.refusal is not None and then.refusal is None:
                 problem = f"it would be refused now ({checked.refusal.code}): {checked.refusal.message}"
                 raise ReportGone(name=row.name, problem=problem)
