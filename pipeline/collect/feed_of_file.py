@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from pipeline.collect.model import Matched
 from pipeline.core.csv_structure import WORKBOOKS
-from pipeline.core.mapping.file_names import match_name, peek_rejects
+from pipeline.core.mapping.file_names import is_ignored, match_name, peek_rejects
 from pipeline.core.names import shown_name
+from pipeline.edge.reader.zip_archives import names_at_start
 from pipeline.errors import FileRefused
 from schemas.feed import Feed
 
@@ -31,7 +32,8 @@ class Matching:
 
 
 def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
-    """The feed of a file by its name, or, for a corrected rejects file, that of the file it came from.
+    """The feed of a file by its name, or, for a corrected rejects file, that of the file it came from; of an archive
+    whose name fits none, that of the first file in it.
 
     `head`: its first bytes, `HEAD_BYTES` of them are enough; of a workbook all, or it is known by its name alone.
 
@@ -43,7 +45,7 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
     rejects_of = peek_rejects(head)
     if rejects_of is None:
         fit = match_name(name, matching.feeds)
-        return None if fit is None else Matched(fit.feed, fit.name_parts)
+        return Matched(fit.feed, fit.name_parts) if fit else _match_inside(head, matching)
     origin = matching.feed_of_rejects(rejects_of) if rejects_of else None
     if origin is None:
         raise FileRefused(
@@ -54,3 +56,10 @@ def match_file(name: str, head: bytes, matching: Matching) -> Matched | None:
         )
     feed, name_parts = origin
     return Matched(feed, name_parts, peek_rejects(head, feed.encoding) or rejects_of)
+
+
+def _match_inside(head: bytes, matching: Matching) -> Matched | None:
+    """The feed of the first bill file in a zip archive; its directory, which counts, is read once it has landed."""
+    first = next((name for name in names_at_start(head) if not is_ignored(name, matching.ignore)), None)
+    fit = match_name(first, matching.feeds) if first else None
+    return Matched(fit.feed, {}) if fit else None

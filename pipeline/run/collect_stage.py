@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.collect.archives import bill_files_of
 from pipeline.collect.collect import UNMATCHED, Source, collect, control_of, land, land_named
-from pipeline.collect.feed_of_file import Matching, match_file
+from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import Collected, Found, RememberedFile, Unmatched, sighting_row
 from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages
@@ -156,12 +156,16 @@ class Collecting:
         """An archive of several that was fetched before: the files in it that have not come to their end, from our
         copy of it, or from the archive fetched again. Those refused are checked again once nothing else is open.
         """
-        name = known.remote.name
-        matched = match_file(name, b"", self.matching)
+        name, copy = known.remote.name, self.context.landing / known.sha256 / "content"
+        if copy.exists():
+            with copy.open("rb") as content:
+                head = content.read(HEAD_BYTES)
+        else:
+            head = source.read_head(known.remote, HEAD_BYTES)
+        matched = match_file(name, head, self.matching)
         if matched is None:
             self.reports.unmatched([Unmatched(name, UNMATCHED, known.remote.size_bytes)])
             return
-        copy = self.context.landing / known.sha256 / "content"
         if not copy.exists():
             again = Found(known.remote, matched.feed, matched.name_parts, None, known.companions)
             self._found(again, source, work)

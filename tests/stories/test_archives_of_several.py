@@ -82,6 +82,31 @@ def test_a_file_is_of_the_feed_that_its_own_name_matches_else_of_the_archives(me
     assert {each["state"] for each in said.files} == {"loaded"}
 
 
+@pytest.mark.parametrize("pad", [0, 2 << 20])
+def test_a_zip_whose_own_name_fits_no_feed_is_taken_if_all_files_in_it_do(
+    anywhere: Merchant, pad: int
+) -> None:
+    """Also where it is too large to be looked into before it is fetched."""
+    anywhere.settings["feeds"].pop()
+    long = NORTH + "".join(f"C-{n},A-{n},B-{n},{n}.00\n" for n in range(50, 50 + pad // 800))
+    inside = {".DS_Store": "x", "a/x_bills_2026-06-01.csv": long, "a/readme.md": os.urandom(pad).hex()}
+    inside["z_accounts_2026-06-01.csv"] = BALANCES
+    (inbox(anywhere) / NAME).write_bytes(zipped(inside))
+    (inbox(anywhere) / "one.zip").write_bytes(zipped({"y_bills_2026-06-02.csv": SOUTH}))
+    (inbox(anywhere) / "other.zip").write_bytes(zipped({"x.csv": SOUTH}))
+    (inbox(anywhere) / "some.zip").write_bytes(zipped({"v_bills_2026-06-02.csv": BAD, "x.csv": SOUTH}))
+    said = anywhere.run()
+    assert states(said) == {
+        "june.zip!a%2Fx_bills_2026-06-01.csv": "loaded",
+        "june.zip!z_accounts_2026-06-01.csv": "loaded",
+        "one.zip!y_bills_2026-06-02.csv": "loaded",
+        "other.zip": "unmatched",
+        "some.zip": "unmatched",
+    }
+    assert "neither its name nor that of x.csv in it matches a feed" in str(said.named("some.zip"))
+    assert sorted(path.name for path in inbox(anywhere).iterdir()) == ["other.zip", "some.zip"]
+
+
 def test_a_file_that_is_held_keeps_the_zip_where_it_is_and_nothing_is_loaded_twice(
     merchant: Merchant,
 ) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.core.csv_structure import ZIP
+from pipeline.core.names import label_of_path
 from pipeline.edge.reader.compressed import (
     STEP_BYTES,
     UnpackBudget,
@@ -29,6 +30,8 @@ _DIRECTORY_BYTES = 1 << 20
 """Longest directory of a zip archive that is read: some ten thousand names."""
 _MAX_MEMBERS = 1000
 """Bill files in one archive."""
+_OF_WORKBOOKS = frozenset({"[Content_Types].xml", "mimetype", "_rels/.rels"})
+"""Files that workbooks begin with."""
 _OF_THE_SYSTEM = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 """Files that macOS and Windows put beside those that people pack."""
 
@@ -106,6 +109,30 @@ def bill_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         for member in archive.infolist()
         if not _is_of_the_system(member.filename) and (member.file_size or not member.is_dir())
     ]
+
+
+def names_at_start(head: bytes) -> Iterator[str]:
+    """Names, without folders, of the files whose headers are in the first bytes of an archive, as far as they tell.
+
+    A workbook has none. Source: APPNOTE 6.3, 4.3.7; where bit 3 of the flags is set, a file's length follows it.
+    """
+    at = 0
+    while head[at : at + 4] == ZIP[0] and at + 30 <= len(head):
+        flags, packed_bytes, name_bytes, extra_bytes = struct.unpack_from("<6xH10xL4xHH", head, at)
+        raw = head[at + 30 : at + 30 + name_bytes]
+        name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace")
+        if name in _OF_WORKBOOKS:
+            return
+        if not _is_of_the_system(name) and not name.endswith("/"):
+            yield plain_name(name)
+        if flags & 0x8:
+            return
+        at += 30 + name_bytes + extra_bytes + packed_bytes
+
+
+def plain_name(member: str) -> str:
+    """The label of a member without its folders."""
+    return label_of_path(member.replace("\\", "/").rpartition("/")[2])
 
 
 def left_alone(path: Path, name: str) -> tuple[str, ...]:
