@@ -51,7 +51,7 @@ def preview(file: Path, proposal: Proposal) -> None:
     """
     found = proposed_feed(proposal.yaml)
     if found is None:
-        say("No preview yet: it needs the column and the style of the amounts.", err=True)
+        say("No preview yet: set what is open about the amounts and the encoding first.", err=True)
         return
     feed, assumed = found
     told = f", assuming {', '.join(assumed)}" if assumed else ""

@@ -34,6 +34,7 @@ _CREDITS = frozenset({"h", "haben", "c", "cr", "k", "credit", "haber", "credito"
 _CREDIT_NOTES = frozenset(
     {"cm", "cn", "crn", "scn", "gutschrift", "avoir", "creditnota", "kredietnota", "storno", "sc"}
 )
+_OF_AMOUNTS = {"AMOUNT", "TOTAL", "BILL", "BALANCE", "DUE", "CURRENCY"}
 _OTHER_KINDS = {"PAYMENT", "TAX", "CUSTOMER"}
 _INVOICES = frozenset({"inv", "si", "re", "ri"})
 
@@ -174,7 +175,8 @@ class Amounts:
         taxes = [
             each for each in self.numeric if {"TAX"} <= each.meaning.concepts <= {"TAX", "AMOUNT", "TOTAL"}
         ]
-        if kind == "AMOUNT" and taxes and any(filter(None, self.sums.numbers(taxes[0]))):
+        with_tax = any(self.sums.adds_up((taxes[0], each), column) for each in self.numeric if taxes)
+        if kind == "AMOUNT" and taxes and not with_tax and any(filter(None, self.sums.numbers(taxes[0]))):
             return f'"{column.name}" may be without "{taxes[0].name}"'
         if paid := self._payments():
             return f'"{column.name}" is before payments ("{paid[0].name}"), and no column has what is left'
@@ -205,7 +207,13 @@ class Amounts:
         return ""
 
     def _doubt_about_values(self, column: Column) -> str:
-        """Debts are positive here; where nearly all amounts are negative, they are something else, or written so."""
+        """What the values say: another column may be what is left, or nearly all amounts are negative."""
+        for each in self.numeric:
+            is_other = each is not column and each.meaning.unknown and not each.meaning.concepts - _OF_AMOUNTS
+            if is_other and self.sums.is_part_of(each, column):
+                same = sum(one == other for one, other in zip(each.texts, column.texts, strict=True))
+                if 0.2 * len(column.texts) <= same < len(column.texts):
+                    return f'"{each.name}" is never above "{column.name}": is it what is left to pay?'
         numbers = [number for number in self.sums.numbers(column) if number]
         if len(numbers) > 1 and sum(number < 0 for number in numbers) >= MOSTLY * len(numbers):
             return f'nearly all amounts of "{column.name}" are negative, as money that was spent'

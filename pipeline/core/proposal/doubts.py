@@ -48,6 +48,13 @@ def _about_what_is_owed(decided: Understanding) -> Iterator[str]:
                 f'records are sent whatever "{each.name}" says: name what to load in where,'
                 " else what is paid or void is sent as well"
             )
+    if decided.layout != "bill" and decided.customer.place >= 0:
+        owners = decided.columns[(decided.account if decided.account.source else decided.customer).place]
+        if owners.distinct < len(owners.filled):
+            yield (
+                f'"{owners.name}" repeats, and several balances of one are a contradiction: such records would be'
+                " rejected"
+            )
     if decided.layout != "bill" or not isinstance(choice.source, str) or not decided.style.fits:
         return
     numbers = [as_number(text, decided.style.fits[0]) for text in choice.columns[0].filled]

@@ -148,13 +148,22 @@ class _Page:
         seen, table = self.seen, self.table
         if seen.format != "csv":
             yield line("format", seen.format, "guessed: what this one is; any other is refused then")
-        if seen.encoding.fits:
+        if seen.encoding.seen and not seen.encoding.fits:
+            why = "neither UTF-8 nor cp1252 gives words; perhaps a code page of DOS or another alphabet"
+            yield self._open("encoding", "encoding", why)
+        elif seen.encoding.fits:
             yield line("encoding", seen.encoding.fits[0], _why_encoding(seen.encoding))
         if seen.delimiter.fits:
             first, *others = seen.delimiter.fits
             also = f"; {value_of(others)} would fit as well" if others else ""
             why = "guessed: its sep= line" if seen.has_sep_line else f"guessed: rows are of one width{also}"
             yield line("delimiter", quoted(first), why)
+        if not table.header and table.beginnings:
+            yield line(
+                "header_record",
+                value_of({"starts_with": list(table.beginnings)}),
+                "guessed: lines above records",
+            )
         if not table.header:
             yield line("header", "none", "guessed: the first line has values like those below it")
             yield line("names", listing(table.names), "name the columns as you like")
@@ -190,7 +199,7 @@ class _Page:
         )
         for key, value in guess.fits[0].items():
             if (key, value) not in {("negative", "leading_minus"), ("grouping", "thousand")}:
-                yield line(f"  {key}", quoted(value), f"guessed: {reads}")
+                yield line(f"  {key}", value_of(value), f"guessed: {reads}")
         if has_extra_zeros(texts, guess.fits[0]):
             yield line("  extra_zeros", "true", "guessed: zeros behind the second decimal")
 
@@ -211,6 +220,9 @@ class _Page:
                 f"{column.why if column.is_open else who}; the code, such as ZAR"
                 + (f" ({hint})" if hint else ""),
             )
+        mapped = self.decided.currency_map
+        if column.source and column.source == mapped[0].source:
+            yield line("currency_map", value_of(mapped[1]), "guessed: codes in other letters")
         phones = self.columns.get("customer_phone", Choice()).source
         national = sum(
             not text.startswith("+")
@@ -330,7 +342,7 @@ class _Page:
         if left:
             yield f"    # not mapped, so ignored with a note: {listing(left)}"
             yield "    # keep one with metadata.<key>: <column>, or all with unmapped: metadata"
-        if self.seen.format == "ndjson":
+        if self.seen.format in ("ndjson", "json"):
             yield "    # does a .ctl file with totals come with it? declare them: control"
         elif self.whole:
             yield "    # does the file end with a line of totals, or come with a .ctl file? declare them: control"

@@ -57,15 +57,17 @@ def look(
     Raises UsageError: it is nothing like a table.
     """
     encoding = guess_encoding(head, whole=whole)
-    text = decoded(head, encoding.fits[0])
+    text = decoded(head, encoding.fits[0] if encoding.fits else "cp1252")
     nothing: Guess[Encoding] = Guess((), 0)
     if workbook is not None:
         rows = numbered_rows(text, ",")
         table = _table(name, rows, 1, notes, whole=whole)
         return FirstLook(workbook, nothing, Guess((), 0), table, first_row)
     text = text if whole else text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+    if text.lstrip().startswith("["):
+        return FirstLook("json", encoding, Guess((), 0), _of_objects(name, text, "a JSON array"))
     if text.lstrip().startswith("{"):
-        return FirstLook("ndjson", encoding, Guess((), 0), _of_objects(name, text))
+        return FirstLook("ndjson", encoding, Guess((), 0), _of_objects(name, text, "NDJSON"))
     sep = _SEP_LINE.match(text)
     delimiter = guess_delimiter(text) if sep is None else Guess((sep[2],), 1)
     if not delimiter.fits:
@@ -91,11 +93,12 @@ def _table(
     return table
 
 
-def _of_objects(name: str, text: str) -> Table:
-    rows = objects_of(text)
+def _of_objects(name: str, text: str, kind: str) -> Table:
+    rows = objects_of(text) if kind == "NDJSON" else _rows_of(elements_of(text))
     if not rows:
         raise UsageError(
-            problem=f"{name} looks like NDJSON, but none of its lines is a JSON object",
+            problem=f"{name} looks like {kind}, but none of its "
+            f"{'lines' if kind == 'NDJSON' else 'elements'} is a JSON object",
             remedy="write one object on each line",
         )
     names, *records = rows
@@ -119,8 +122,15 @@ def guess_encoding(head: bytes, *, whole: bool) -> Guess[Encoding]:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
     except UnicodeDecodeError:
-        return Guess(("cp1252", "latin-1"), 1)
+        return Guess(("cp1252", "latin-1"), 1) if _is_western(head) else Guess((), 1)
     return Guess(("utf-8",), 1)
+
+
+def _is_western(head: bytes) -> bool:
+    """Whether most bytes beyond ASCII are letters in cp1252 where letters are around them."""
+    text = head.decode("cp1252", errors="replace")
+    within = re.findall(r"(?<=[^\W\d_])[^\x00-\x7f]|[^\x00-\x7f](?=[a-z])", text)
+    return sum(map(str.isalpha, within)) >= 0.7 * len(within)
 
 
 def decoded(head: bytes, encoding: str) -> str:
@@ -163,7 +173,27 @@ def objects_of(text: str) -> list[list[str]]:
     Numbers are their text. What is neither number nor text shows nothing, and is empty.
     """
     lines = itertools.islice(re.split("\r\n|\n|\r", text), SAMPLED)
-    objects = [found for line in lines if (found := _object_of(line))]
+    return _rows_of([found for line in lines if (found := _object_of(line))])
+
+
+def elements_of(text: str) -> list[dict[str, str]]:
+    """The first objects of a JSON array, as far as the text goes."""
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    found, place = [], text.index("[") + 1
+    while len(found) < SAMPLED:
+        gap = re.compile(r"[\s,]*").match(text, place)
+        place = gap.end() if gap else place
+        try:
+            element, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            break
+        if isinstance(element, dict):
+            found.append(_texts(element))
+    return found
+
+
+def _rows_of(objects: Sequence[dict[str, str]]) -> list[list[str]]:
+    """Rows below the keys of all objects."""
     keys = list(dict.fromkeys(key for each in objects for key in each))
     return [keys, *([each.get(key, "") for key in keys] for each in objects)] if keys else []
 
@@ -175,5 +205,8 @@ def _object_of(line: str) -> dict[str, str]:
         line.encode()
     except (ValueError, RecursionError):
         return {}
-    pairs = found.items() if isinstance(found, dict) else ()
-    return {key.strip(): value if isinstance(value, str) else "" for key, value in pairs}
+    return _texts(found) if isinstance(found, dict) else {}
+
+
+def _texts(found: dict[str, object]) -> dict[str, str]:
+    return {key.strip(): value if isinstance(value, str) else "" for key, value in found.items()}

@@ -142,9 +142,10 @@ def guess_amounts(texts: Sequence[str]) -> Guess[dict[str, Any]]:
     sign = signs.pop() if len(signs) == 1 else None
     column, counts = pl.Series(list(shapes), dtype=pl.String), list(shapes.values())
     currencies = pl.Series([MOST_DECIMALS] * len(shapes), dtype=pl.String)
+    noise = {"float_noise": True} if any(re.search("[.,][0-9]{8}", text) for text in shapes) else {}
     found: list[tuple[int, tuple[int | None, ...], dict[str, Any]]] = []
     for style in filter(lambda style: _is_seen(style, "".join(shapes)), _STYLES):
-        stated = style | {"currency_sign": sign} if sign else style
+        stated = style | noise | ({"currency_sign": sign} if sign else {})
         minor = tuple(_minor(column, currencies, stated))
         read = sum(count for count, each in zip(counts, minor, strict=True) if each is not None)
         found.append((read, minor, {key: value for key, value in stated.items() if value is not None}))

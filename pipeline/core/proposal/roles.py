@@ -332,7 +332,7 @@ class Bills:
 
     def _should_be_dated(self, column: Column) -> bool:
         """Whether a name surely means a date, though values are in no notation that is known: that is asked then."""
-        named_so = max(strength(column, "bill_date"), strength(column, "due_date")) >= 0.9
+        named_so = max(strength(column, "bill_date"), strength(column, "due_date")) >= 0.7
         says_date = column.meaning.concepts & {"DATE", "DUE"}
         return (
             named_so

@@ -101,6 +101,18 @@ class Table:
     """Whether rows have one delimiter more than the header."""
 
     @property
+    def beginnings(self) -> tuple[str, ...]:
+        """How the lines above the records begin, where each has a code such as `H` in its first field."""
+        codes = [re.match("[A-Z0-9]{1,3}(?=[^A-Za-z0-9])", row.raw) for row in self.above]
+        found = tuple(
+            dict.fromkeys(
+                row.raw[: code.end() + 1] for row, code in zip(self.above, codes, strict=True) if code
+            )
+        )
+        is_clear = all(codes) and not any(begins_with(row.raw, found) for row in self.records)
+        return found if is_clear else ()
+
+    @property
     def needs_place(self) -> bool:
         """Whether the feed has to say where the header is."""
         return self.header != (self.first_line,)

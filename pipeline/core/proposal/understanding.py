@@ -160,7 +160,18 @@ class Understanding:
     @cached_property
     def currency(self) -> Choice:
         """The column of currency codes, where there is one."""
-        return chosen(by_name(self.columns, "currency", lambda each: each.has_currencies))
+        found = chosen(by_name(self.columns, "currency", lambda each: each.has_currencies))
+        return found if found.source or found.is_open else self.currency_map[0]
+
+    @cached_property
+    def currency_map(self) -> tuple[Choice, dict[str, str]]:
+        """A column of currencies in other words than codes, and what each of them surely is."""
+        for _, each in by_name(self.columns, "currency", lambda each: not each.has_currencies):
+            texts = sorted(set(each.filled))
+            meant = {text: _MARKS.get(text, text.upper()) for text in texts}
+            if texts and len(texts) <= 20 and all(code in exponents() for code in meant.values()):
+                return Choice(each.name, "guessed by name and values", place=each.place), meant
+        return Choice(), {}
 
     @cached_property
     def currency_known(self) -> tuple[str, str]:

@@ -91,7 +91,7 @@ OUTSTANDING
   en outstanding open remaining unpaid pending residual amount_residual
   de offen offene offener offenes offenstehend restbetrag rest
   fr restant reste reste_dû reste_a_payer impaye solde_dû | es pendiente pendientes restante
-  pt em_aberto aberto pendente restante | af uitstaande uitstaand
+  pt em_aberto aberto pendente restante em_divida divida valor_em_divida | af uitstaande uitstaand
   nl openstaand openstaande openstaande_bedrag uitstaand restant
 ARREARS
   en arrears arrear overdue | de rueckstand rueckstaende ueberfaellig | fr arrieres retard | es atrasos vencido
