@@ -179,7 +179,7 @@ def objects_of(text: str) -> list[list[str]]:
 def elements_of(text: str) -> list[dict[str, str]]:
     """The first objects of a JSON array, as far as the text goes."""
     decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    found, place = [], text.index("[") + 1
+    found, place = list[dict[str, str]](), text.index("[") + 1
     while len(found) < SAMPLED:
         gap = re.compile(r"[\s,]*").match(text, place)
         place = gap.end() if gap else place

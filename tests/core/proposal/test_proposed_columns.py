@@ -131,7 +131,7 @@ def test_lines_of_one_bill_are_summed_only_where_amounts_differ() -> None:
     [
         ("Title\n\nInvoice,Customer no,Amount\nA1,C1,1.00\nA2,C2,2.00\n", "header", {"row": 3}),
         ("A1,C1,1.00\nA2,C2,2.00\n", "header", "none"),
-        ("H|20240131|x\n" + "D|1|9.00\n" * 9, "header_record", {"starts_with": ["H|"]}),
+        ("H|20240131\n" + "D|1|9.00\n" * 9, "header_record", {"starts_with": ["H|"]}),
         (
             "Invoice,Customer no,Amount\nA1,C1,1.00\nA2,C2,2.00\nTotal,,3.00\n",
             "footer",
