@@ -17,6 +17,7 @@ from tests.golden.regenerate import EXPECTED, OFFICES, SAMPLES, expected, load_a
 NAMES = [path.name for path in samples()]
 
 NO_FEED_FOR_IT = {
+    "record.line_length",  # no sample has fixed columns
     *("amount_due.other_currency", "balance.other_currency", "column.sa_id"),
     *("amount_due.sign", "balance.sign"),
     *("line_items.differ", "line_items.identical", "line_items.other_line"),
