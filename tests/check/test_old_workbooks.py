@@ -242,3 +242,22 @@ def test_whatever_happened_to_its_bytes_it_is_read_or_refused(tmp_path: Path) ->
             tmp_path, bytes(raw[: chance.choice([len(raw), chance.randrange(len(raw))])]), limits=LOOSE
         )
         assert file.refusal is None or file.refusal.code.startswith("file."), seed
+
+
+@pytest.mark.slow
+def test_every_row_below_the_header_is_a_record_whatever_is_in_it(tmp_path: Path) -> None:
+    """Rows are told by how the file was made: filled ones, ones with an error alone, and blank ones between."""
+    kinds: list[Cell] = ["C-1", 10, 240.01, 1e21, (error, 0x2A), (number, 46346, DATE), (truth, True), None]
+    for seed in range(60 if os.environ.get("SOAK") else 6):
+        chance = random.Random(seed)  # noqa: S311
+        first, cells = chance.randrange(5), b""
+        filled = sorted(chance.sample(range(first + 1, first + 40), chance.randrange(1, 12)))
+        for at in filled:
+            cells += row(at, *[chance.choice(kinds) for _ in range(chance.randrange(9))], "x")
+        raw = old_workbook(
+            row(first, *BILLS.split(","), "customer_name", "due_date", "metadata.note") + cells
+        )
+        file = checked(tmp_path, raw, limits=Limits(max_decompression_ratio=100_000, max_reject_ratio=1.0))
+        assert file.refusal is None, file.refusal
+        assert [each["line"] for each in records(file)] == list(range(first + 2, filled[-1] + 2)), seed
+        assert file.totals.total_records == filled[-1] - first
