@@ -130,11 +130,11 @@ def test_an_apostrophe_before_a_number_is_left_out_and_told(tmp_path: Path) -> N
 
 def test_an_apostrophe_is_left_alone_where_it_may_be_meant(tmp_path: Path) -> None:
     columns = SHORT["columns"] | {"customer_name": "n", "metadata.k": "k"}
-    text = text_of("'007,B-1,1.00,'t Hooft,'12", "C-2,'B-2,1.00,,", "C-3,B-3,'x,,", header="c,b,a,n,k")
+    text = text_of("'007,B-1,1.00,'12 Main,'12", "C-2,'B-2,1.00,,", "C-3,B-3,'x,,", header="c,b,a,n,k")
     file = short(tmp_path, text, columns=columns)
     assert codes(file) == [[], ["bill_reference.characters"], ["amount_due.format"]]
     record = records(file)[0]
-    assert (record["customer_name"], record["metadata"]) == ("'t Hooft", '{"k":"\'12"}')
+    assert (record["customer_name"], record["metadata"]) == ("'12 Main", '{"k":"\'12"}')
 
 
 def test_marks_are_left_out_of_amounts_in_two_columns_and_of_joined_references(tmp_path: Path) -> None:
@@ -153,6 +153,11 @@ def test_marks_are_left_out_of_amounts_in_two_columns_and_of_joined_references(t
 def test_a_marked_bill_over_nothing_is_left_out_like_another(tmp_path: Path) -> None:
     file = short(tmp_path, text_of("C-1,B-1,'0.00", "C-2,B-2,1.00"), nothing_due="skip")
     assert [record["verdict"] for record in records(file)] == ["skipped", "accepted"]
+
+
+def test_what_is_left_out_is_shown_as_it_stands_whatever_else_is_in_the_file(tmp_path: Path) -> None:
+    file = short(tmp_path, text_of("'007,B-1,0.00", "'008,B-2,1.00"), nothing_due="skip")
+    assert references(file) == ["'007", "008"]
 
 
 def test_a_marked_phone_number_is_read_before_bad_ones_are_left_out(tmp_path: Path) -> None:
