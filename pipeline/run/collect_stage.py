@@ -106,7 +106,7 @@ class Collecting:
         quarantine.
         """
         for sha256, remotes in self.archives.items():
-            states = self.sources.memory.archive_states(sha256)
+            states = [state for _, state in self.sources.memory.archive_members(sha256)]
             if states and all(state in ENDED_STATES for state in states):
                 is_whole = all(state in FINISHED_STATES for state in states)
                 self.handovers.owe(sha256, remotes, "archive" if is_whole else "quarantine", None)
@@ -154,8 +154,20 @@ class Collecting:
 
     def _known_archive(self, known: RememberedFile, source: Source, work: list[Work]) -> None:
         """An archive of several that was fetched before: the files in it that have not come to their end, from our
-        copy of it, or from the archive fetched again. Those refused are checked again once nothing else is open.
+        copies, or out of the archive again. Those refused are checked again once nothing else is open.
         """
+        self.archives[known.sha256] = (known.remote, *known.companions)
+        members = self.sources.memory.archive_members(known.sha256)
+        ended = ENDED_STATES if any(state not in ENDED_STATES for _, state in members) else FINISHED_STATES
+        left = {sha256 for sha256, state in members if state not in ended} - self.done.keys()
+        rows = [row for sha256 in left if (row := self.files.row(sha256)) is not None]
+        files = [self.files.landed_from(row) for row in rows]
+        if len(files) < len(left) or not all(file.path.exists() for file in files):
+            files = [file for file in self._opened_again(known, source, work) if file.sha256 in left]
+        work += [(file, ()) for file in files]
+
+    def _opened_again(self, known: RememberedFile, source: Source, work: list[Work]) -> list[LandedFile]:
+        """The files in an archive, from our copy of it; where that is gone it is fetched, and they are in `work`."""
         name, copy = known.remote.name, self.context.landing / known.sha256 / "content"
         if copy.exists():
             with copy.open("rb") as content:
@@ -165,27 +177,14 @@ class Collecting:
         matched = match_file(name, head, self.matching)
         if matched is None:
             self.reports.unmatched([Unmatched(name, UNMATCHED, known.remote.size_bytes)])
-            return
+            return []
         if not copy.exists():
             again = Found(known.remote, matched.feed, matched.name_parts, None, known.companions)
             self._found(again, source, work)
-            return
-        landed = LandedFile(
-            known.sha256,
-            copy,
-            name,
-            dict(matched.name_parts),
-            known.remote.size_bytes,
-            known.remote.source,
-            matched.feed,
-        )
-        self.archives[known.sha256] = (known.remote, *known.companions)
-        states = self.sources.memory.archive_states(known.sha256)
-        ended = ENDED_STATES if any(state not in ENDED_STATES for state in states) else FINISHED_STATES
-        for file in bill_files_of(landed, self.matching, self.context.settings.limits):
-            row = self.files.row(file.sha256)
-            if file.sha256 not in self.done and (row is None or row.state not in ended):
-                work.append((file, ()))
+            return []
+        parts, size_bytes = dict(matched.name_parts), known.remote.size_bytes
+        landed = LandedFile(known.sha256, copy, name, parts, size_bytes, known.remote.source, matched.feed)
+        return bill_files_of(landed, self.matching, self.context.settings.limits)
 
     def _landed(self, landed: LandedFile) -> None:
         """A file is here: its feed is not late. A correction says nothing of that."""

@@ -86,9 +86,9 @@ class ReadOnlyMemory:
     def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
         """Not remembered."""
 
-    def archive_states(self, sha256: str) -> Sequence[str | None]:
+    def archive_members(self, sha256: str) -> Sequence[tuple[str, str | None]]:
         """As runs left them."""
-        return self.files.archive_states(sha256)
+        return self.files.archive_members(sha256)
 
     def add_handover(self, **_: object) -> None:
         """Not owed."""

@@ -27,8 +27,8 @@ class Sightings(Protocol):
     def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
         """Those bill files, by their SHA-256s, are in an archive, and have landed."""
 
-    def archive_states(self, sha256: str) -> Sequence[str | None]:
-        """States of the bill files in an archive; None for those that no run has begun to work on."""
+    def archive_members(self, sha256: str) -> Sequence[tuple[str, str | None]]:
+        """SHA-256 and state of the bill files in an archive; no state where no run has begun to work on one."""
 
 
 @dataclass(frozen=True, slots=True)

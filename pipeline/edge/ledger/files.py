@@ -277,8 +277,9 @@ class Files:
 
     def _is_finished(self, sha256: str | None, state: str | None) -> bool:
         """Whether a file is, or all files of an archive."""
-        states = [state] if state is not None or sha256 is None else self.archive_states(sha256)
-        return all(each in FINISHED_STATES for each in states)
+        if state is not None or sha256 is None:
+            return state in FINISHED_STATES
+        return all(each in FINISHED_STATES for _, each in self.archive_members(sha256))
 
     def remember_archive(self, sha256: str, members: Sequence[str]) -> None:
         """Note which bill files are in an archive, by their SHA-256s; all of them have landed."""
@@ -289,14 +290,16 @@ class Files:
                 [(sha256, position, member) for position, member in enumerate(members)],
             )
 
-    def archive_states(self, sha256: str) -> list[str | None]:
-        """The states of the bill files in an archive, in its order; None for one that no run has begun to work on."""
+    def archive_members(self, sha256: str) -> list[tuple[str, str | None]]:
+        """SHA-256 and state of the bill files in an archive, in its order; no state where no run has begun to work on
+        one.
+        """
         rows = self._db.execute(
-            "SELECT files.state FROM archive_members AS inside LEFT JOIN files ON files.sha256 = inside.member"
-            " WHERE inside.archive = ? ORDER BY inside.position",
+            "SELECT inside.member, files.state FROM archive_members AS inside"
+            " LEFT JOIN files ON files.sha256 = inside.member WHERE inside.archive = ? ORDER BY inside.position",
             (sha256,),
         )
-        return [state for (state,) in rows]
+        return [(member, state) for member, state in rows]
 
     def remember_sightings(self, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace what is remembered of a source by what it shows now.
