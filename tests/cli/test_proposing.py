@@ -114,11 +114,11 @@ def test_encodings_are_told_by_their_bytes() -> None:
 
 
 def test_what_is_missing_is_left_open_and_refused() -> None:
-    text, feed, left = proposed("Name;Total\nAnn;1.00\n")
+    text, feed, left = proposed("Customer Name;Total\nAnn;1.00\n")
     assert feed["model"] == "?"
     assert feed["columns"] == {
         "customer_reference": "?",
-        "customer_name": "Name",
+        "customer_name": "Customer Name",
         "bill_reference": "?",
         "amount_due": "Total",
     }

@@ -61,8 +61,15 @@ class Amounts:
         self.sums = Sums(columns)
         self.numeric = self.sums.numeric
 
-    def chosen(self) -> AmountChoice:
-        """The amount; its columns are known also where a person must decide."""
+    def chosen(self, other_table: str = "") -> AmountChoice:
+        """The amount; its columns are known also where a person must decide.
+
+        `other_table`: why records are no bills; nothing is chosen then.
+        """
+        choice = self._likeliest()
+        return AmountChoice(None, choice.columns, other_table) if other_table else choice
+
+    def _likeliest(self) -> AmountChoice:
         candidates = self.candidates()
         pair = self._debit_and_credit()
         if pair is not None:
@@ -90,11 +97,7 @@ class Amounts:
         self, pair: tuple[Column, Column], candidates: Sequence[tuple[float, Column, str]]
     ) -> AmountChoice:
         """Debits less credits, unless the file has another amount, or is a statement of movements."""
-        running = self.sums.running_balance(*pair)
         beside = [each for each in self.numeric if "BALANCE" in each.meaning.concepts]
-        if running is not None:
-            why = f'"{running.name}" runs from record to record, so no record states what is owed'
-            return AmountChoice(None, (*pair, running), why)
         if beside:
             why = f'"{beside[0].name}" is beside debits and credits: is it a statement of movements?'
             return AmountChoice(None, (*pair, beside[0]), why)
@@ -139,7 +142,7 @@ class Amounts:
             for gross in self.numeric:
                 if (
                     gross not in (net, tax)
-                    and _strength(gross)[0] > 0.5
+                    and not gross.meaning.concepts & {"QUANTITY", "PRICE", "REF"}
                     and self.sums.adds_up((net, tax), gross)
                 ):
                     return gross
@@ -175,12 +178,32 @@ class Amounts:
         taxes = [
             each for each in self.numeric if {"TAX"} <= each.meaning.concepts <= {"TAX", "AMOUNT", "TOTAL"}
         ]
-        with_tax = any(self.sums.adds_up((taxes[0], each), column) for each in self.numeric if taxes)
-        if kind == "AMOUNT" and taxes and not with_tax and any(filter(None, self.sums.numbers(taxes[0]))):
+        taxed = taxes and any(filter(None, self.sums.numbers(taxes[0])))
+        if kind == "AMOUNT" and taxed and not self._includes(column, taxes):
             return f'"{column.name}" may be without "{taxes[0].name}"'
+        for each in self.numeric:
+            if "REDUCTION" in each.meaning.concepts and (less := self._less(column, each)):
+                return f'"{column.name}" less "{each.name}" is "{less.name}"'
         if paid := self._payments():
             return f'"{column.name}" is before payments ("{paid[0].name}"), and no column has what is left'
         return ""
+
+    def _includes(self, column: Column, taxes: Sequence[Column]) -> bool:
+        """Whether it is the sum of taxes and others."""
+        others = [each for each in self.numeric if each is not column and each not in taxes][:12]
+        return any(
+            self.sums.adds_up((*taxes, *some), column)
+            or any(self.sums.adds_up((tax, *some), column) for tax in taxes)
+            for size in (1, 2)
+            for some in combinations(others, size)
+        )
+
+    def _less(self, column: Column, reduction: Column) -> Column | None:
+        """What is left of it after a reduction, where another column has that."""
+        if not any(filter(None, self.sums.numbers(reduction))):
+            return None
+        others = (each for each in self.numeric if each not in (column, reduction))
+        return next((each for each in others if self.sums.adds_up((each, reduction), column)), None)
 
     def _payments(self) -> list[Column]:
         """Columns of what was paid already."""

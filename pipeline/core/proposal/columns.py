@@ -82,6 +82,11 @@ class Column:
         return bool(says_so) and together
 
     @cached_property
+    def has_days_of_months(self) -> bool:
+        """Whether its values are numbers from 1 to 31."""
+        return self.share(re.compile("0?[1-9]|[12][0-9]|3[01]").fullmatch) >= MOSTLY
+
+    @cached_property
     def has_emails(self) -> bool:
         """Whether its values are e-mail addresses."""
         return self.share(re.compile(r"[^@\s]+@[^@\s]+").fullmatch) >= MOSTLY

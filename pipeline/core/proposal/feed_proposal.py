@@ -19,7 +19,7 @@ from pipeline.core.proposal.amounts import AmountChoice
 from pipeline.core.proposal.doubts import doubts
 from pipeline.core.proposal.first_look import look
 from pipeline.core.proposal.readings import Guess, has_decimals, has_extra_zeros, usual_range
-from pipeline.core.proposal.roles import Choice
+from pipeline.core.proposal.roles import ABSENT, Choice
 from pipeline.core.proposal.understanding import Understanding
 from pipeline.core.proposal.yaml_text import key_of, line, listing, quoted, value_of
 from pipeline.core.values.date_formats import read_date
@@ -91,17 +91,13 @@ class _Page:
         decided, model = self.decided, self.decided.layout
         found = {
             "customer_reference": decided.customer,
-            "customer_name": decided.parties.customer_name(decided.customer),
-            "customer_email": decided.parties.email(),
-            "customer_phone": decided.parties.phone(),
             "account_reference": decided.account,
-            "account_name": decided.parties.account_name(decided.account),
             "bill_reference": decided.bill,
             "currency": decided.currency if not decided.currency.is_open else Choice(),
             **decided.dates,
+            **decided.people,
         }
-        name, account_name = found["customer_name"], found["account_name"]
-        if name.source == account_name.source:
+        if found.get("customer_name", ABSENT).source == found.get("account_name", ABSENT).source:
             found["account_name"] = Choice()
         for canonical in CANONICAL[model]:
             if canonical == AMOUNT[model]:
@@ -134,7 +130,10 @@ class _Page:
             )
             return
         yield self._open(
-            "model", "model", "bill, account_balance or customer_balance; no bill reference is sure"
+            "model",
+            "model",
+            "bill, account_balance or customer_balance;"
+            f" {self.decided.other_table or 'no bill reference is sure'}",
         )
         is_bill = self.decided.layout == "bill"
         rename = "" if is_bill else ", and rename balance to amount_due"

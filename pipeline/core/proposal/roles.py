@@ -6,7 +6,7 @@ that is empty in half of the records is none, and a date of payment is not a due
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.core.proposal.columns import MOSTLY, Column
@@ -20,6 +20,8 @@ Pattern = tuple[str, float]
 PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "bill_reference": (
         ("BILL REF", 1.0),
+        ("BILL TAX REF", 1.0),
+        ("BILL TAX", 0.85),
         ("BILL DOCUMENT REF", 1.0),
         ("BILL", 0.85),
         ("DOCUMENT REF", 0.75),
@@ -97,9 +99,8 @@ PATTERNS: dict[str, tuple[Pattern, ...]] = {
 """Canonical column → the concepts that its name has, all of them and no others, and how surely they mean it."""
 _NEUTRAL = frozenset({"NUMBER"})
 _BESIDE = {
-    "bill_reference": frozenset({"TAX"}),
-    "customer_email": frozenset({"OTHER_PARTY", "NAME"}),
-    "customer_phone": frozenset({"OTHER_PARTY", "NAME"}),
+    "customer_email": frozenset({"CONTACT", "NAME"}),
+    "customer_phone": frozenset({"CONTACT", "NAME"}),
     "due_date": frozenset({"TERMS"}),
 }
 """Concepts that change nothing about what a name means."""
@@ -150,134 +151,12 @@ def chosen(found: Sequence[tuple[float, Column]], open_reason: str = "") -> Choi
     return Choice(column.name, "guessed by name and values", place=column.place)
 
 
-class Parties:
-    """Who owes: customer, account, and how to reach them."""
+def can_refer(column: Column) -> bool:
+    return column.reference_problem() is None
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = columns
 
-    def customer_reference(self) -> Choice:
-        """A customer's number; where there is none, that of the account, if records are told apart by it."""
-        identities = self._identities()
-        if identities is not None:
-            return identities
-        found = by_name(self.columns, "customer_reference", _can_refer)
-        if found and found[0][0] >= SURE:
-            return chosen(found)
-        accounts = [
-            pair
-            for pair in by_name(self.columns, "account_reference", _can_refer)
-            if "CONTRACT" not in pair[1].meaning.concepts and not self._is_ledger_account(pair[1])
-        ]
-        if accounts:
-            choice = chosen([(1.0, accounts[0][1]), *accounts[1:]])
-            return Choice(
-                choice.source, "guessed: no other reference of a customer", choice.is_open, choice.place
-            )
-        return Choice(None, self._why_no_customer(), is_open=True)
-
-    def _identities(self) -> Choice | None:
-        """Identity number or passport: of two that fill each other's gaps, the first filled one."""
-        found = [
-            each
-            for surely, each in by_name(self.columns, "customer_reference", _any)
-            if "IDENTITY" in each.meaning.concepts
-        ]
-        sure = [pair for pair in by_name(self.columns, "customer_reference", _can_refer) if pair[0] > 0.7]
-        if len(found) < 2 or sure or any(each.is_shortened for each in found):
-            return None
-        together = zip(*(each.texts for each in found), strict=True)
-        alone = [each for each in found if each.fill >= 0.95]
-        if alone or not all(map(any, together)):
-            return None
-        found.sort(key=lambda each: -each.fill)
-        return Choice([each.name for each in found], "guessed: one of them is filled in every record")
-
-    def _why_no_customer(self) -> str:
-        """Which columns look like it, and why they are not."""
-        for _, column in by_name(self.columns, "customer_reference", _any):
-            if problem := column.reference_problem():
-                return f'"{column.name}" {problem}'
-        for _, column in by_name(self.columns, "account_reference", _any):
-            if "CONTRACT" in column.meaning.concepts and column.reference_problem() is None:
-                return f'no column names the customer; "{column.name}" only if each is a customer of its own'
-        return "no column looks like it"
-
-    def _is_ledger_account(self, column: Column) -> bool:
-        """Whether it is an account of bookkeeping: few of them, while there are many customers or records."""
-        people = [
-            each.distinct
-            for each in self.columns
-            if strength(each, "customer_name") >= 0.7 and each.has_words
-        ]
-        return column.distinct <= 0.34 * max([*people, 0]) and len(column.texts) > 3
-
-    def account_reference(self, customer: Choice) -> Choice:
-        """An account's number, where accounts belong to one customer each."""
-        found = [
-            (surely, each)
-            for surely, each in by_name(self.columns, "account_reference", _can_refer)
-            if surely > 0.7 and not self._is_ledger_account(each) and self._is_owned(each, customer)
-        ]
-        choice = chosen(found)
-        return choice if choice.source else ABSENT
-
-    def _is_owned(self, account: Column, customer: Choice) -> bool:
-        """Whether no account is of two customers."""
-        if not isinstance(customer.source, str):
-            return True
-        owners = self.columns[customer.place].texts
-        return len(set(zip(account.texts, owners, strict=True))) == account.distinct
-
-    def customer_name(self, customer: Choice) -> Choice:
-        """A name, or a template of two; a description that is the same for every record of a customer is one, too."""
-        first, last = (
-            next(
-                (
-                    each
-                    for each in self.columns
-                    if part in each.meaning.concepts and each.is_named_once and each.has_words
-                ),
-                None,
-            )
-            for part in ("FIRSTNAME", "LASTNAME")
-        )
-        found = by_name(self.columns, "customer_name", lambda each: each.has_words)
-        if first and last and not (found and found[0][0] >= 1.0):
-            return Choice(f"{{{first.name}}} {{{last.name}}}", "guessed by name and values")
-        choice = chosen(found)
-        if choice.source or not isinstance(customer.source, str):
-            return choice if choice.source else ABSENT
-        owner = self.columns[customer.place]
-        for each in self.columns:
-            if each.meaning.concepts == {"DESCRIPTION"} and each.has_words and _follows(each, owner):
-                return Choice(each.name, "guessed: one for each customer", place=each.place)
-        return ABSENT
-
-    def account_name(self, account: Choice) -> Choice:
-        """What an account is called, beside its reference."""
-        found = [each for each in self.columns if each.meaning.has("ACCOUNT", "NAME") and each.has_words]
-        if account.source is None or len(found) != 1 or "CUSTOMER" in found[0].meaning.concepts:
-            return ABSENT
-        return Choice(found[0].name, "guessed by name and values", place=found[0].place)
-
-    def email(self) -> Choice:
-        """E-mail addresses."""
-        fits = lambda each: each.has_emails and (each.distinct > 1 or len(each.texts) < 3)  # noqa: E731
-        said = chosen(by_name(self.columns, "customer_email", fits))
-        by_value = [each for each in self.columns if each.has_emails and each.is_named_once]
-        if said.source:
-            return said
-        return Choice(by_value[0].name, "guessed by its values") if len(by_value) == 1 else ABSENT
-
-    def phone(self) -> Choice:
-        """Phone numbers: all columns of them, for the first filled one is taken."""
-        names = [
-            each.name for _, each in by_name(self.columns, "customer_phone", lambda each: each.has_phones)
-        ]
-        if not names:
-            return ABSENT
-        return Choice(names if len(names) > 1 else names[0], "guessed by name and values")
+def any_column(_: Column) -> bool:
+    return True
 
 
 class Bills:
@@ -288,14 +167,37 @@ class Bills:
 
     def reference(self) -> Choice:
         """A bill's number. Without one, which columns come nearest and why they are not it."""
-        fits = lambda each: _can_refer(each) and self._tells_bills_apart(each)  # noqa: E731
+        fits = lambda each: can_refer(each) and self._tells_bills_apart(each)  # noqa: E731
         found = by_name(self.columns, "bill_reference", fits)
         found = [(self._with_evidence(surely, each), each) for surely, each in found]
         found.sort(key=lambda pair: -pair[0])
         choice = chosen(found)
         if choice.source:
-            return choice
+            return self._with_series(choice, self.columns[choice.place])
         return choice if choice.is_open else Choice(None, self._why_none(), is_open=True)
+
+    def _with_series(self, choice: Choice, number: Column) -> Choice:
+        """A number that begins afresh in each series or year is a bill's only together with that."""
+        for each in self.columns:
+            if each is number or not each.meaning.concepts & {"SERIES", "YEAR"} or each.fill < MOSTLY:
+                continue
+            pairs = list(zip(each.texts, number.texts, strict=True))
+            together = f"{{{each.name}}}-{{{number.name}}}"
+            if len(set(pairs)) > number.distinct:
+                if len(set(pairs)) == len(pairs) and each.is_named_once and "-" not in "".join(each.filled):
+                    return Choice(together, f'guessed: "{number.name}" is unique only with "{each.name}"')
+                why = f'"{number.name}" comes again in another "{each.name}"; perhaps "{together}"'
+                return Choice(None, why, is_open=True)
+            if "SERIES" in each.meaning.concepts and not all(text.startswith(one) for one, text in pairs):
+                why = f'"{number.name}" may come again in another "{each.name}"; perhaps "{together}"'
+                return Choice(None, why, is_open=True)
+        if self.customer.place >= 0 and self.customer.place != number.place:
+            owners = self.columns[self.customer.place].texts
+            shared = len(set(zip(number.texts, owners, strict=True))) - number.distinct
+            if shared > 0.1 * number.distinct:
+                why = f'"{number.name}" is the same for several customers'
+                return Choice(None, why, is_open=True)
+        return choice
 
     def _tells_bills_apart(self, column: Column) -> bool:
         """Not a counter of records, unless it is called a bill's number; not the customer's reference again."""
@@ -313,7 +215,7 @@ class Bills:
         return SURE + 0.05 if letters >= MOSTLY and bills and unique else surely
 
     def _why_none(self) -> str:
-        for surely, column in by_name(self.columns, "bill_reference", _any):
+        for surely, column in by_name(self.columns, "bill_reference", any_column):
             if surely > 0.4 and (problem := column.reference_problem()):
                 return f'"{column.name}" {problem}'
             if surely > 0.4 and column.counts_records:
@@ -326,6 +228,11 @@ class Bills:
         due = chosen(by_name(self.columns, "due_date", dated), self._why_open_due())
         billed = chosen(by_name(self.columns, "bill_date", dated))
         unknown = [f'"{each.name}"' for each in self.columns if each.is_dated and not each.meaning.concepts]
+        days = [
+            f'"{each.name}"' for each in self.columns if each.has_days_of_months and each.meaning.has("DUE")
+        ]
+        if due is ABSENT and days:
+            due = Choice(None, f"{days[0]} has days of a month, which are no dates", is_open=True)
         if due is ABSENT and unknown:
             due = Choice(None, f"dates are in {', '.join(unknown[:6])}", is_open=True)
         return billed, due
@@ -336,6 +243,7 @@ class Bills:
         says_date = column.meaning.concepts & {"DATE", "DUE"}
         return (
             named_so
+            and not column.has_days_of_months
             and bool(says_date)
             and bool(column.filled)
             and not column.has_emails
@@ -345,24 +253,3 @@ class Bills:
     def _why_open_due(self) -> str:
         paid = [each for _, each in by_name(self.columns, "due_date", lambda each: each.is_dated)]
         return f'"{paid[0].name}" may be the day of payment' if paid else ""
-
-
-def _can_refer(column: Column) -> bool:
-    return column.reference_problem() is None
-
-
-def _any(_: Column) -> bool:
-    return True
-
-
-def _follows(column: Column, owner: Column) -> bool:
-    """Whether each owner has one text of this column, other owners mostly have others, and some owner comes twice."""
-    pairs = set(zip(owner.texts, column.texts, strict=True))
-    return len(pairs) == owner.distinct < len(owner.texts) and column.distinct >= MOSTLY * owner.distinct
-
-
-def weak_names(columns: Sequence[Column], taken: set[str]) -> Iterator[str]:
-    """Columns that something may be paid by or left out by, for a person to think of."""
-    for each in columns:
-        if each.name not in taken and "STATUS" in each.meaning.concepts and 1 < each.distinct <= 12:
-            yield each.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -13,6 +14,19 @@ from pipeline.core.proposal.readings import Guess, as_number, guess_amounts, has
 
 HOLDS = 0.95
 """Share of records in which a sum must hold."""
+
+
+_NO_MONEY = {"QUANTITY", "PHONE", "IDENTITY", "REF", "PLACE", "BANK"}
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What each record moves, 0 where it moves nothing."""
+
+    name: str
+    """In quotes, for messages."""
+    places: tuple[Column, ...]
+    numbers: tuple[Decimal, ...]
 
 
 class Sums:
@@ -78,17 +92,73 @@ class Sums:
         ]
         return bool(pairs) and all(abs(small) <= abs(large) and small * large >= 0 for small, large in pairs)
 
-    def running_balance(self, debit: Column, credit: Column) -> Column | None:
-        """A balance that each record changes by its debit and credit."""
+    @cached_property
+    def movements(self) -> list[Movement]:
+        """Columns of amounts, and pairs of which each record has one, as money that went in or out."""
+        amounts = [each for each in self.numeric if not each.meaning.concepts & _NO_MONEY and each.filled]
+        found = [self._movement((each,)) for each in amounts if each.fill >= HOLDS]
+        sparse = [each for each in amounts if self._filled(each) < HOLDS][:8]
+        found += [self._movement(pair) for pair in combinations(sparse, 2) if self._is_one_of_two(*pair)]
+        signs = [each for each in self.columns if "SIGN" in each.meaning.concepts and each.distinct == 2]
+        for each in signs[:1]:
+            first = each.filled[0]
+            found += [
+                Movement(
+                    f'"{one.places[0].name}" by "{each.name}"',
+                    one.places,
+                    tuple(
+                        number if text == first else -number
+                        for number, text in zip(one.numbers, each.texts, strict=True)
+                    ),
+                )
+                for one in found
+                if len(one.places) == 1
+            ]
+        return found
+
+    def _filled(self, column: Column) -> float:
+        """Share of records in which there is more than nothing or 0."""
+        return sum(map(bool, self.numbers(column))) / max(1, len(column.texts))
+
+    def _is_one_of_two(self, first: Column, second: Column) -> bool:
+        pairs = list(zip(self.numbers(first), self.numbers(second), strict=True))
+        return sum(bool(one) != bool(other) for one, other in pairs) >= 0.9 * len(pairs)
+
+    def _movement(self, columns: tuple[Column, ...]) -> Movement:
+        """The numbers of one column, or those of the first less those of the second, whatever their signs are."""
+        first = [each or Decimal(0) for each in self.numbers(columns[0])]
+        if len(columns) == 1:
+            return Movement(f'"{columns[0].name}"', columns, tuple(first))
+        second = [each or Decimal(0) for each in self.numbers(columns[1])]
+        names = f'"{columns[0].name}" less "{columns[1].name}"'
+        both = zip(first, second, strict=True)
+        return Movement(names, columns, tuple(abs(one) - abs(other) for one, other in both))
+
+    def running_balance(self) -> Column | None:
+        """A balance that each record changes by what it moves, in the order of the file or against it."""
         for each in self.numeric:
-            if "BALANCE" not in each.meaning.concepts:
+            if each.meaning.concepts & _NO_MONEY or each.fill < 0.5:
                 continue
-            rows = list(zip(self.numbers(each), self.numbers(debit), self.numbers(credit), strict=True))
+            balances = self.numbers(each)
             steps = [
-                now - before == (plus or 0) - (minus or 0)
-                for (before, _, _), (now, plus, minus) in pairwise(rows)
+                (at, now - before)
+                for at, (before, now) in enumerate(pairwise(balances), start=1)
                 if before is not None and now is not None
             ]
-            if steps and sum(steps) >= 0.5 * len(steps):
-                return each
+            for movement in self.movements:
+                if each not in movement.places and self._runs(steps, movement, each):
+                    return each
         return None
+
+    def _runs(self, steps: Sequence[tuple[int, Decimal]], movement: Movement, balance: Column) -> bool:
+        """Whether steps are what moved: the record's own, or that of the record before where the newest is first."""
+        named = "BALANCE" in balance.meaning.concepts
+        share, fewest = (0.5, 1) if named else (0.8, 3)
+        for back in (0, 1):
+            moved = [
+                (step, abs(movement.numbers[at - back])) for at, step in steps if movement.numbers[at - back]
+            ]
+            holds = sum(abs(step) == size for step, size in moved)
+            if len(moved) >= fewest and holds >= share * len(moved):
+                return True
+        return False

@@ -22,6 +22,8 @@ SAMPLED = 1000
 """Records that are looked at; a proposal is a beginning, not a proof."""
 _LOOKED_AT = 60
 """Filled lines among which the header is looked for."""
+_LIKE_RECORDS = 0.7
+"""Share of the columns of values in which a record has some."""
 _SPARSE = 0.5
 """A line with at most this share of what records usually have filled is a total or a title, not a record."""
 _FOOTER_WORDS = frozenset(
@@ -168,7 +170,9 @@ def sorted_out(rows: Sequence[TableRow], *, first_line: int, whole: bool) -> Tab
 
 def _header(rows: Sequence[TableRow], width: int) -> list[TableRow] | None:
     """The rows of the header, mostly one."""
+    until = _first_record(rows, width)
     candidates = [(at, row) for at, row in enumerate(rows[:_LOOKED_AT]) if _may_be_header(row, width)]
+    candidates = [each for each in candidates if each[0] < until]
     hits = {at: sum(bool(meaning_of(each).concepts) for each in row.fields if each) for at, row in candidates}
     most = max(hits.values(), default=0)
     if most >= 2:
@@ -181,11 +185,37 @@ def _header(rows: Sequence[TableRow], width: int) -> list[TableRow] | None:
     return _with_row_above(rows, at)
 
 
+def _first_record(rows: Sequence[TableRow], width: int) -> int:
+    """Where records surely begin: three in a row with values where most rows have them. A header is above that, for
+    names below it are of another table, or of a total.
+    """
+    full = [row for row in rows if len(row.fields) == width]
+    valued = [
+        place
+        for place in range(width)
+        if full and sum(is_value(row.fields[place]) for row in full) >= 0.6 * len(full)
+    ]
+    if not valued:
+        return len(rows)
+    is_record = [
+        len(row.fields) == width
+        and sum(is_value(row.fields[place]) for place in valued) >= _LIKE_RECORDS * len(valued)
+        and not all(map(_is_bucket, filter(is_value, row.fields)))
+        for row in rows[:_LOOKED_AT]
+    ]
+    return next((at for at in range(len(is_record)) if is_record[at : at + 3] == [True] * 3), len(rows))
+
+
+def _is_bucket(text: str) -> bool:
+    """Whether a column of an age analysis may be named so: `30`, `0-30`, `> 90`."""
+    return bool(re.fullmatch(r"[<>]?\s?[0-9]{1,3}(?:\s?[-–/]\s?[0-9]{1,3})?\s?\+?", text))
+
+
 def _may_be_header(row: TableRow, width: int) -> bool:
     names = [each for each in row.fields if each]
     if len(names) < max(2, width / 2) or not width - 1 <= len(row.fields) <= width + 1:
         return False
-    return sum(map(is_value, names)) <= 0.2 * len(names)
+    return sum(is_value(each) and not _is_bucket(each) for each in names) <= 0.2 * len(names)
 
 
 def _is_over_values(row: TableRow, below: Sequence[TableRow]) -> bool:

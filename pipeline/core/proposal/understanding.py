@@ -12,8 +12,10 @@ from typing import Any
 from pipeline.core.proposal.amounts import AmountChoice, Amounts
 from pipeline.core.proposal.columns import Column, columns_of_table
 from pipeline.core.proposal.first_look import FirstLook
+from pipeline.core.proposal.other_tables import OtherTable
+from pipeline.core.proposal.parties import Parties
 from pipeline.core.proposal.readings import DateFormat, Guess, as_number, guess_dates, order_of
-from pipeline.core.proposal.roles import Bills, Choice, Parties, by_name, chosen, strength
+from pipeline.core.proposal.roles import ABSENT, Bills, Choice, by_name, chosen, strength
 from pipeline.core.values.date_formats import read_date
 from pipeline.core.values.money import exponents
 from schemas.feed import Model
@@ -49,6 +51,11 @@ class Understanding:
         return len(self.seen.table.records)
 
     @cached_property
+    def other_table(self) -> str:
+        """Why records are no bills, as far as the file shows; else empty."""
+        return OtherTable(self.columns, self.amounts.sums).reason()
+
+    @cached_property
     def parties(self) -> Parties:
         """The columns about customers and accounts."""
         return Parties(self.columns)
@@ -56,16 +63,32 @@ class Understanding:
     @cached_property
     def customer(self) -> Choice:
         """The customer's reference."""
+        if self.other_table:
+            return Choice(None, self.other_table, is_open=True)
         return self.parties.customer_reference()
 
     @cached_property
     def account(self) -> Choice:
         """The account's reference; that of a bare `Account` is the customer's."""
-        return self.parties.account_reference(self.customer)
+        return ABSENT if self.other_table else self.parties.account_reference(self.customer)
+
+    @cached_property
+    def people(self) -> dict[str, Choice]:
+        """Names, e-mail addresses and phone numbers of those who owe; of other tables none, for those are others."""
+        if self.other_table:
+            return {}
+        return {
+            "customer_name": self.parties.customer_name(self.customer),
+            "customer_email": self.parties.email(self.customer),
+            "customer_phone": self.parties.phone(self.customer),
+            "account_name": self.parties.account_name(self.account),
+        }
 
     @cached_property
     def bill(self) -> Choice:
         """The bill's reference."""
+        if self.other_table:
+            return Choice(None, self.other_table, is_open=True)
         return Bills(self.columns, self.customer).reference()
 
     @cached_property
@@ -75,6 +98,10 @@ class Understanding:
         if billed.source and due.source and self._is_late(billed, due):
             why = f'"{due.source}" is mostly before "{billed.source}"'
             billed, due = Choice(None, why, is_open=True), Choice(None, why, is_open=True)
+        if self.other_table:
+            unsure = Choice(None, self.other_table, is_open=True)
+            billed = unsure if any(each.is_dated for each in self.columns) else ABSENT
+            due = unsure if due.source or due.is_open else ABSENT
         return {"bill_date": billed, "due_date": due}
 
     def _is_late(self, billed: Choice, due: Choice) -> bool:
@@ -101,7 +128,7 @@ class Understanding:
     @cached_property
     def amount(self) -> AmountChoice:
         """Where the amounts are."""
-        return self.amounts.chosen()
+        return self.amounts.chosen(self.other_table)
 
     @cached_property
     def style(self) -> Guess[dict[str, Any]]:
@@ -119,7 +146,7 @@ class Understanding:
     @cached_property
     def lines(self) -> LinesOfBills:
         """Whether several records are one bill."""
-        if not isinstance(self.bill.source, str):
+        if not isinstance(self.bill.source, str) or self.bill.place < 0:
             return LinesOfBills()
         bills = defaultdict[str, list[int]](list)
         for at, text in enumerate(self.columns[self.bill.place].texts):
@@ -161,7 +188,25 @@ class Understanding:
     def currency(self) -> Choice:
         """The column of currency codes, where there is one."""
         found = chosen(by_name(self.columns, "currency", lambda each: each.has_currencies))
+        why = self._other_currency(self.columns[found.place]) if found.place >= 0 else ""
+        if why:
+            return Choice(None, why, is_open=True)
         return found if found.source or found.is_open else self.currency_map[0]
+
+    def _other_currency(self, column: Column) -> str:
+        """Why a column of codes may not be the currency of the amount."""
+        if column.fill < 0.5:
+            missing = len(column.texts) - len(column.filled)
+            return f'"{column.name}" is empty in {missing} of {len(column.texts)} records'
+        if column.meaning.unknown:
+            return f'"{column.name}" may be the currency of another amount'
+        stated, _ = self.currency_known
+        if stated and any(text != stated for text in column.filled):
+            return f'"{column.name}" has other codes than {stated}, which the amounts have'
+        amounts = self.amount.columns if self.amount.source else ()
+        if amounts and any(each.meaning.has("LOCAL") != column.meaning.has("LOCAL") for each in amounts):
+            return f'"{column.name}" may not be the currency of "{amounts[0].name}"'
+        return ""
 
     @cached_property
     def currency_map(self) -> tuple[Choice, dict[str, str]]:

@@ -217,12 +217,52 @@ BANK
   pt banco agencia | af bank tak | nl bank
 OTHER_PARTY
   en vendor supplier agent broker sales rep salesperson seller user company branch operator employee clerk
-     company_code entity merchant warehouse contact dependant learner student_name claim payee beneficiary recipient
-     sender
+     company_code entity merchant warehouse dependant learner student_name claim payee beneficiary
+     sender collector assignee assigned assigned_to handler cashier technician approver requester username login
+     created_by updated_by prepared_by entered_by issued_by account_manager manager
   de lieferant kreditor kreditoren vertreter sachbearbeiter mandant buchungskreis gegenkonto mandt bukrs
   fr fournisseur vendeur agent societe | es proveedor vendedor agente empresa
   pt fornecedor vendedor agente empresa | af verskaffer agent verkoper leerder
   nl leverancier vertegenwoordiger dagboek | sap mandt bukrs gjahr
+CONTACT
+  en contact recipient | fr destinataire | es contacto destinatario | pt contacto contato | de ansprechpartner
+  nl contactpersoon
+SUPPLIER
+  en vendor vendors supplier suppliers creditor creditors | de lieferant lieferanten kreditor kreditoren
+  fr fournisseur fournisseurs | es proveedor proveedores acreedor acreedores | pt fornecedor fornecedores credor
+  af verskaffer verskaffers | nl leverancier leveranciers crediteur crediteuren | it fornitore fornitori
+  pl dostawca dostawcy | da leverandoer | sap lifnr
+EXPENSE
+  en expense expenses reimbursable reimbursement payout payouts disbursement spent
+  de ausgabe ausgaben spesen auszahlung auszahlungen auslagen | fr depense depenses note_de_frais
+  es gasto gastos egreso egresos | pt despesa despesas | af uitgawe uitgawes | nl uitgave uitgaven onkosten
+MOVEMENT
+  en withdrawal withdrawals inflow outflow money_in money_out paid_in paid_out deposits_credits
+     payment_id payment_number payment_no receipt_no receipt_number charge_id card_id captured card_brand chargeback
+  de einzahlung einzahlungen zahlungseingaenge abgang zugang buchungstext | fr retrait retraits
+  es retiro retiros ingreso ingresos | pt saque saques levantamento | nl af_bij bij_af | af onttrekking onttrekkings
+COUNTERPARTY
+  en counterparty counterparties counterpart payee from_email to_email from_email_address to_email_address
+     from_address to_address payer_email
+  de beguenstigter beguenstigte empfaenger_zahlungspflichtiger beguenstigter_zahlungspflichtiger
+     auftraggeber_empfaenger auftraggeber_beguenstigter empfaenger_auftraggeber
+  fr contrepartie | es contraparte | pt contraparte | nl tegenpartij tegenrekening naam_tegenpartij
+VALUE_DATE
+  en value_date | de wertstellung wertstellungs wertdatum wertstellungsdatum valutadatum
+  fr date_valeur date_de_valeur | es fecha_valor | pt data_valor | nl rentedatum valutadatum | da rentedato
+JOURNAL
+  en journal journals | de buchungsstapel buchungsschluessel bu_schluessel buchungsnummer
+  fr ecriture ecritures | es diario asiento asientos | pt diario | nl dagboek memoriaal
+LEDGER
+  en gl_account g_l_account ledger ledger_account nominal nominal_code nominal_account offset_account
+  de sachkonto sachkonten gegenkonto habenkonto sollkonto | fr compte_num compte_general compte_comptable compte_lib
+  es cuenta_contable | pt conta_contabil conta_contabilistica | nl grootboek grootboekrekening | sap hkont
+SERIES
+  en series | de nummernkreis nummerkreis rechnungskreis belegkreis | fr serie | es serie punto_vta punto_venta pto_vta
+  pt serie | nl reeks | af reeks
+YEAR
+  en year fiscal_year | de jahr geschaeftsjahr | fr annee exercice | es ano ejercicio | pt ano exercicio | af jaar
+  nl jaar boekjaar | sap gjahr
 ORDER
   en order orders po purchase purchaseorder quote delivery_note external your origin assignment tracking job
   de bestellung bestell auftrag auftrags zuordnung ihr ihre lieferschein | fr commande devis bon votre

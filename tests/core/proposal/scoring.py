@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.core.mapping.layout import PART
 from pipeline.core.proposal.feed_proposal import Proposal, propose
 from pipeline.edge.reader.sample import sample_of
 from pipeline.errors import UsageError
@@ -103,7 +104,9 @@ def _columns(feed: dict[str, Any], wanted: dict[str, Any]) -> Iterator[tuple[str
         if isinstance(got, list):
             yield key, "right" if set(got) <= {str(each) for each in fits} else f"wrong: {got}"
         elif key == "customer_name" and isinstance(got, str) and "{" in got:
-            yield key, "right" if any("and" in str(each) for each in fits) else f"wrong: {got}"
+            parts = PART.findall(got)
+            whole = any(all(part in str(each) for part in parts) for each in fits)
+            yield key, "right" if whole else f"wrong: {got}"
         else:
             yield key, "right" if got is None and None in fits else _same(got, set(fits))
     amounts = [expected[key] for key in ("amount_due", "balance") if key in expected]
