@@ -227,8 +227,8 @@ class Feed(Shape):
     encoding: Encoding = "utf-8"
     """The text encoding, as Python calls it: `utf-8`, `utf-16`, `cp1250`, `cp437`, `shift_jis`, `gb18030`. A byte order
     mark is accepted. No effect on workbooks."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """The character between two fields."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=10)] = ","
+    """What is between two fields: a character, or several, such as `||` or `~|~`."""
     fixed: Annotated[dict[str, FixedColumn], Field(min_length=1)] | None = None
     """Columns of fixed-width lines: `[first character, length]`, counted from 1. Rejects come back as rejects.txt."""
     short_lines: Literal["reject", "pad"] = "reject"
@@ -326,6 +326,10 @@ class Feed(Shape):
     @field_validator("delimiter")
     @classmethod
     def _delimiter_is_usable(cls, delimiter: str) -> str:
-        if delimiter in '"\r\n' or not delimiter.isascii():
-            raise ValueError("the delimiter must be one ASCII character, not a quote or line break")
+        if set(delimiter) & set('"\r\n') or not delimiter.isascii():
+            raise ValueError("the delimiter must be ASCII, without quotes and line breaks")
+        if len(delimiter) > 1 and any(each.isalnum() or each == "_" or each < " " for each in delimiter):
+            raise ValueError(
+                "a delimiter of several characters has no letters, digits, underscores or controls"
+            )
         return delimiter

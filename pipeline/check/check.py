@@ -198,7 +198,7 @@ class _Check:
 
     def _delimiter(self) -> str:
         """The feed's, unless the file states its own."""
-        return (self.file and self.file.delimiter) or self.landed.feed.delimiter
+        return (self.file and self.file.separator) or self.landed.feed.delimiter
 
     def _hash_digits(self, layout: Layout) -> int | None:
         """Digits of the hash total that the feed declares; a corrected rejects file has none."""

@@ -101,7 +101,12 @@ class RejectsDialect:
 
     @cached_property
     def _names(self) -> list[str]:
-        rows = csv.reader([self._decoded(self.header)], delimiter=self.delimiter)
+        header = self._decoded(self.header)
+        if len(self.delimiter) > 1:
+            starts = [*self._field_starts(header), len(header)]
+            fields = (header[start:end] for start, end in pairwise(starts))
+            return [field.removeprefix(self.delimiter).strip().strip('"') for field in fields]
+        rows = csv.reader([header], delimiter=self.delimiter)
         return [name.strip() for name in next(rows, [])]
 
     @cached_property
@@ -151,7 +156,7 @@ class RejectsDialect:
             if at == -1:
                 break
             starts.append(at)
-            at += 1
+            at += len(self.delimiter)
         return starts
 
     def _decoded(self, raw: bytes) -> str:

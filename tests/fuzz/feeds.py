@@ -238,7 +238,7 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
             "date_formats": [random_date_format(chance) for _ in range(chance.randrange(1, 4))],
             "date_language": chance.choice(["en", "de", "fr", "es", "pt", "af", "nl"]),
             "reference_replace": chance.choice([{"/": "-"}, {" ": ""}, {"é": "e", ".": "_"}]),
-            "delimiter": chance.choice([",", ";", "|", "\t", " ", "a"]),
+            "delimiter": chance.choice([",", ";", "|", "\t", " ", "a", "||", "~|~"]),
             "unmapped": "metadata",
             "expected_codes": chance.sample(RECORD_CODES, 2),
             "may_be_empty": True,
@@ -324,7 +324,8 @@ def _written(
         raw = "\n".join(lines).encode(feed.encoding, "replace")
     else:
         text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=feed.delimiter, lineterminator=chance.choice(["\n", "\r\n"]))
+        mark = feed.delimiter if len(feed.delimiter) == 1 else "\x1f"
+        writer = csv.writer(text, delimiter=mark, lineterminator=chance.choice(["\n", "\r\n"]))
         text.write(chance.choice(["", "", "", "sep=;\r\n", f"sep={feed.delimiter}\n", "title\n", "\n\n"]))
         writer.writerows([header, *rows])
         if chance.random() < 0.3:
@@ -342,7 +343,7 @@ def _written(
                 )
             )
         codec = feed.encoding if chance.random() < 0.9 else "utf-8"
-        raw = text.getvalue().encode(codec, "replace")
+        raw = text.getvalue().replace(mark, feed.delimiter).encode(codec, "replace")
     return gzip.compress(raw) if chance.random() < 0.1 else raw
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import lzma
@@ -105,6 +106,11 @@ def case(seed: int) -> Case:
     facts = kind.facts | {"encoding": encoding}
     if 0.25 <= shape < 0.35:
         text, facts = _as_fixed(text, kind, facts, chance)
+    elif 0.35 <= shape < 0.42:
+        mark_between = chance.choice(["||", "~|~"])
+        written = StringIO(newline="")
+        csv.writer(written, delimiter="\x1f", lineterminator="\n").writerows(_rows(text, kind))
+        text, facts = written.getvalue().replace("\x1f", mark_between), facts | {"delimiter": mark_between}
     text = text.replace("\n", chance.choice(["\n", "\n", "\r\n", "\r"]))
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         text = chance.choice(_TEXT_DAMAGE)(text, chance)
@@ -115,8 +121,6 @@ def case(seed: int) -> Case:
 
 
 def _rows(text: str, kind: _Kind) -> list[list[str]]:
-    import csv
-
     return list(csv.reader(StringIO(text), delimiter=kind.facts.get("delimiter", ",")))
 
 

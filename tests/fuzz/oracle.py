@@ -91,6 +91,8 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 def _delimited(text: str, delimiter: str, needed: Collection[str]) -> list[int] | None:
     text = text.removesuffix("\x1a")  # where DOS ends a text
+    if len(delimiter) > 1:
+        text, delimiter = text.replace("\x1f", "\x1e").replace(delimiter, "\x1f"), "\x1f"
     end, size = _header_end(text)
     header = text[:end]
     if set(header) & {"\0", "\ufffd"}:

@@ -229,9 +229,14 @@ def rejects_header(text: str) -> RejectsHeader | None:
     start = stated.end() if stated else 0
     end = _first_line(text, start)
     line = text[start:end]
-    beside = re.search(r'(?:([^"\w])"?)?\breject_source\b(?:"?([^"\w]))?', line)
-    if beside is None or not (delimiter := beside[1] or beside[2]) or delimiter in "\r\n":
+    beside = re.search(r'(?:([^"\w\r\n]+)"?)?\breject_source\b(?:"?([^"\w\r\n]))?', line)
+    if beside is None or not (delimiter := beside[1] or beside[2]):
         return None
+    if len(delimiter) > 1:
+        parts = tuple(name.strip().strip('"') for name in line.split(delimiter))
+        if is_rejects_header(parts):
+            return RejectsHeader(parts, delimiter, end)
+    delimiter = delimiter[-1]
     header = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
     names = tuple(name.strip() for name in header)
     return RejectsHeader(names, delimiter, end) if is_rejects_header(names) else None
@@ -255,7 +260,7 @@ def peek_rejects(head: bytes, encoding: Encoding | None = None) -> str | None:
 def _peek_records(text: str, header: RejectsHeader) -> str:
     place = header.names.index("reject_source")
     if any(header.names[place + 1 :]):  # somebody moved the columns: whoever did has made whole records
-        rows = csv.reader(io.StringIO(text[header.end :], newline=""), delimiter=header.delimiter)
+        rows = csv.reader(io.StringIO(text[header.end :], newline=""), delimiter=header.delimiter[-1])
         found = (row[place].strip() for row in rows if len(row) > place)
         return next((source for source in found if re.search(rf"{_SOURCE}\Z", source, re.ASCII)), "")
     delimiter = re.escape(header.delimiter)

@@ -22,7 +22,7 @@ from pipeline.core.names import printable
 from pipeline.core.rules.control_totals import is_trailer
 from pipeline.edge.reader.header import Header, read_header
 from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
-from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.edge.reader.text import BLOCK_BYTES, SEPARATOR, TextFile
 from schemas.column_sources import columns_of
 from schemas.feed import Feed
 from schemas.settings import Limits
@@ -153,6 +153,10 @@ class DelimitedFile:
             infer_schema=False,
         )
         fields = rows.select(f"field_{position}" for position in wanted or [0]).collect()
+        if self.file.delimiter:  # of quoted fields
+            fields = fields.with_columns(
+                pl.all().str.replace_all(SEPARATOR, self.file.delimiter, literal=True)
+            )
         if fields.height != len(texts):
             raise RuntimeError(f"{self.name}: {len(texts)} records scanned, {fields.height} parsed")
         return fields.select(f"field_{position}" for position in wanted)
@@ -203,7 +207,7 @@ def _without_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile 
         return None
     narrower = replace(
         file,
-        header=file.header.without_nameless_column(file.file.codec),
+        header=file.header.without_nameless_column(file.file),
         dialect=replace(file.dialect, width=width - 1),
     )
     fit, wide = 0, 0
@@ -232,7 +236,7 @@ def _with_delimiter_at_end(file: DelimitedFile, feed: Feed) -> DelimitedFile | N
         return None
     wider = replace(
         file,
-        header=file.header.with_nameless_column(file.file.codec),
+        header=file.header.with_nameless_column(file.file),
         dialect=replace(file.dialect, width=file.dialect.width + 1),
     )
     return wider if _ends_every_record(wider, feed) else None

@@ -18,7 +18,7 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import SEP_LINE
 from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.record_batches import DOS_END
-from pipeline.edge.reader.text import TextFile
+from pipeline.edge.reader.text import SEPARATOR, TextFile
 from pipeline.errors import FileRefused
 from schemas.feed import Feed, HeaderPlace
 from schemas.settings import Limits
@@ -45,17 +45,19 @@ class Header:
     notes: tuple[str, ...] = ()
     """What is before the header, as sentences."""
 
-    def with_nameless_column(self, codec: str) -> Header:
+    def with_nameless_column(self, file: TextFile) -> Header:
         """The header of records that all end with one delimiter more than it has."""
         note = "every record ends with a delimiter more than the header has; nothing is behind it"
-        raw = self.raw + self.delimiter.encode(codec)
+        raw = self.raw + file.written(self.delimiter)
         return replace(self, names=(*self.names, ""), raw=raw, notes=(*self.notes, note))
 
-    def without_nameless_column(self, codec: str) -> Header:
+    def without_nameless_column(self, file: TextFile) -> Header:
         """The header of records that all have one field less than it: without the delimiter at its end."""
         note = "the header ends with a delimiter more than the records have; nothing is behind it"
-        raw = self.raw.decode(codec, "replace").rstrip(" ").removesuffix(self.delimiter)
-        return replace(self, names=self.names[:-1], raw=raw.encode(codec), notes=(*self.notes, note))
+        raw = self.raw
+        for behind in (file.written(" "), file.written(self.delimiter)):
+            raw = raw.removesuffix(behind)
+        return replace(self, names=self.names[:-1], raw=raw, notes=(*self.notes, note))
 
 
 def read_header(
@@ -84,7 +86,7 @@ class _HeaderReader:
     def __init__(self, file: TextFile, landed: LandedFile, limits: Limits, sheet_row: int | None) -> None:
         self.file, self.landed, self.limits, self.sheet_row = file, landed, limits, sheet_row
         self.feed: Feed = landed.feed
-        self.delimiter = self.feed.delimiter
+        self.delimiter = SEPARATOR if file.delimiter else self.feed.delimiter
         self.head = _head(file, limits.max_record_bytes)
         self.notes: list[str] = []
 
@@ -221,7 +223,7 @@ class _HeaderReader:
         lines = len(_LINE_BREAK.findall(before)) + (0 if before.endswith(("\r", "\n")) or not before else 1)
         return Header(
             names=names,
-            raw=raw.encode(codec, "replace"),
+            raw=self.file.written(raw),
             line_end=(line_end or "\n").encode(codec),
             lines=lines,
             text=before,
@@ -237,7 +239,7 @@ class _HeaderReader:
 
     def _refuse_unreadable(self, raw: str, start: int) -> None:
         """Raises FileRefused for a header that is too long, or no text."""
-        if len(raw.encode(self.file.codec)) > self.limits.max_record_bytes:
+        if self.file.own_bytes(raw.encode()) > self.limits.max_record_bytes:
             self._refuse(
                 "file.record_too_long",
                 f"a header of more than {self.limits.max_record_bytes} bytes",

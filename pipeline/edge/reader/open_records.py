@@ -24,7 +24,7 @@ from pipeline.edge.reader.json_lines import open_json_array, open_json_lines
 from pipeline.edge.reader.mojibake import utf8_notes
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
-from pipeline.edge.reader.text import TextFile, open_text, refuse_foreign
+from pipeline.edge.reader.text import SEPARATOR, TextFile, open_text, refuse_foreign
 from pipeline.edge.reader.workbooks import COPIERS
 from pipeline.edge.reader.zip_archives import left_alone
 from schemas.feed import Format
@@ -93,7 +93,9 @@ class BillFile:
     notes: tuple[str, ...] = ()
     """What a person should know, as sentences: sheets that are ignored, hidden rows, lines above the header."""
     delimiter: str = ""
-    """Between its fields; empty for NDJSON."""
+    """Between its fields, in its own bytes; empty for NDJSON."""
+    separator: str = ""
+    """The same in the text of its records."""
     header_hint: Callable[[], str | None] = lambda: None
     """What to do where the header lacks what the feed maps: which line looks like it."""
 
@@ -132,6 +134,8 @@ def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Pat
     """Our CSV of the sheet; there a record is a row, whose number comes from `sheet_row`."""
     if landed.feed.format not in (None, packing) or (landed.feed.fixed and landed.rejects_of is None):
         _unfit(landed, packing.upper())
+    if len(landed.feed.delimiter) > 1:  # our copy has one that needs no stand-in
+        landed = replace(landed, feed=landed.feed.model_copy(update={"delimiter": ","}))
     copied = COPIERS[packing](landed, limits, copy)
     text = open_text(copy, "utf-8", name=landed.name)
     file = open_delimited(landed, limits, text, sheet_row=copied.header_row)
@@ -155,6 +159,7 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
         _unfit(landed, "a JSON array")
     if wanted in ("ndjson", "json") or (wanted is None and content is not None):
         return _json(landed, limits, text, copy, is_array=content == "json")
+    text = replace(text, delimiter=landed.feed.delimiter if len(landed.feed.delimiter) > 1 else "")
     file = open_delimited(landed, limits, text)
     hint = partial(header_hint, text, landed, limits, file.header)
     return _delimited(file, text, copy, (), hint)
@@ -169,7 +174,9 @@ def _delimited(
 ) -> BillFile:
     header = file.header
     notes = (*notes, *header.notes)
-    return BillFile(file, text, "csv", header.raw, header.line_end, copy, notes, file.dialect.delimiter, hint)
+    separator = file.dialect.delimiter
+    own = text.delimiter if separator == SEPARATOR and text.delimiter else separator
+    return BillFile(file, text, "csv", header.raw, header.line_end, copy, notes, own, separator, hint)
 
 
 def _fixed(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +22,8 @@ from schemas.text_encoding import DOUBLE_BYTE, UNICODE, Encoding, has_ascii
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """8 MiB of a file at once: large enough that polars works in parallel, small enough for several in memory."""
+SEPARATOR = "\x1f"
+"""U+001F (unit separator), which stands for a delimiter of several characters: parsers take one alone."""
 _SLICE_BYTES = 65_536
 """Undecodable bytes are looked for in slices of this size, so that only a damaged slice is decoded and copied."""
 _MARKS = {
@@ -56,6 +58,8 @@ class TextFile:
     codec: str
     """What Python calls it, with its byte order."""
     byte_order_mark: bytes
+    delimiter: str = ""
+    """A delimiter of several characters, which its text has as SEPARATOR."""
 
     def head(self, head_bytes: int) -> str:
         """Some text from the start: that of at most `head_bytes` bytes."""
@@ -67,6 +71,7 @@ class TextFile:
         Blocks end between characters, not between lines. The last one is empty or follows the file's last byte.
         """
         whole = _whole_utf8 if self.codec == "utf-8" else self._recoded()
+        whole = _separated(whole, self.delimiter.encode()) if self.delimiter else whole
         with self.path.open("rb") as file:
             position = file.seek(len(self.byte_order_mark))
             rest = b""
@@ -86,13 +91,21 @@ class TextFile:
         return lambda block, final: (decoder.decode(block, final).encode(), b"")
 
     def own_bytes(self, text: bytes) -> int:
-        """Length of UTF-8 text in the file's own encoding."""
+        """Length of UTF-8 text in the file's own encoding, and with its own delimiter."""
+        if self.delimiter:
+            return self._size_of(text) + text.count(SEPARATOR.encode()) * self._longer
+        return self._size_of(text)
+
+    def _size_of(self, text: bytes) -> int:
         if self.codec in UNICODE | DOUBLE_BYTE:
             return len(text if self.codec == "utf-8" else text.decode().encode(self.codec))
         return len(text.decode())
 
     def size_bytes(self, text: pl.Expr) -> pl.Expr:
         """Length of texts in the file's own encoding, as Int64; `text` is a String expression."""
+        if self.delimiter:
+            longer = text.str.count_matches(SEPARATOR, literal=True).cast(pl.Int64) * self._longer
+            return replace(self, delimiter="").size_bytes(text) + longer
         if self.codec == "utf-8":
             return text.str.len_bytes().cast(pl.Int64)
         if self.codec in DOUBLE_BYTE:
@@ -102,8 +115,39 @@ class TextFile:
             return 2 * (characters + text.str.count_matches("[\U00010000-\U0010ffff]"))
         return characters
 
+    @property
+    def _longer(self) -> int:
+        """Bytes that the delimiter has more than SEPARATOR."""
+        return len(self.delimiter.encode(self.codec)) - len(SEPARATOR.encode(self.codec))
+
+    def written(self, text: str) -> bytes:
+        """Text in the file's own bytes; what its encoding lacks becomes a question mark."""
+        own = text.replace(SEPARATOR, self.delimiter) if self.delimiter else text
+        return own.encode(self.codec, "replace")
+
     def _sizes(self, texts: pl.Series) -> pl.Series:
         return pl.Series(texts.name, [len(text.encode(self.codec)) for text in texts], dtype=pl.Int64)
+
+
+Whole = Callable[[bytes, bool], tuple[bytes, bytes]]
+"""The whole characters of a block as UTF-8, and the rest of its bytes; true for the last block."""
+
+
+def _separated(whole: Whole, delimiter: bytes) -> Whole:
+    """With SEPARATOR in place of the delimiter; one of the text's own becomes another control character."""
+    separator, held = SEPARATOR.encode(), b""
+
+    def convert(block: bytes, final: bool) -> tuple[bytes, bytes]:
+        nonlocal held
+        text, rest = whole(block, final)
+        text = held + text.replace(separator, b"\x1e")
+        text = text.replace(delimiter, separator)
+        sizes = range(len(delimiter) - 1, 0, -1)
+        cut = 0 if final else next((size for size in sizes if text.endswith(delimiter[:size])), 0)
+        held = text[len(text) - cut :]
+        return text[: len(text) - cut], rest
+
+    return convert
 
 
 _SECOND_TILDE = b"\x8f\xa2\xb7"

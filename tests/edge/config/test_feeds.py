@@ -38,7 +38,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         ({"columns": MAPPED | {"currency": {"cnst": "ZAR"}}}, "config.yaml: feeds.bills.columns.currency.cnst: unknown key; did you mean const?"),
         ({"columns": MAPPED | {"currency": {}}}, "config.yaml: feeds.bills.columns.currency.const: is missing; add it"),
         ({"columns": MAPPED | {"currency": ["a", 5]}}, "config.yaml: feeds.bills.columns.currency.1: input should be a valid string; correct it"),
-        ({"delimiter": "\n"}, "config.yaml: feeds.bills.delimiter: the delimiter must be one ASCII character, not a quote or line break; correct it"),
+        ({"delimiter": "\n"}, "config.yaml: feeds.bills.delimiter: the delimiter must be ASCII, without quotes and line breaks; correct it"),
         ({"expected_codes": ["amount_due.to_precise"]}, "config.yaml: feed bills: expected_codes: amount_due.to_precise is not a rule code of records; nearest is amount_due.too_precise; correct the feed"),
         ({"amount": {"unit": "?"}}, "config.yaml: feed bills: not set yet: amount.unit; replace each \"?\""),
         ({"amount": {"unit": "major", "grouping": "lakh"}}, "config.yaml: feeds.bills.amount: grouping: lakh needs a thousands separator; correct it"),
