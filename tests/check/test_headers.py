@@ -256,3 +256,25 @@ def test_footers_in_quotes_are_footers(tmp_path: Path) -> None:
     file = short(tmp_path, text_of(*ROWS, '"Total","","21.00"'), **FOOTER)
     assert sound(file)
     assert len(records(file)) == 2
+
+
+def test_merged_cells_of_a_joined_header_name_every_column_that_they_cover(tmp_path: Path) -> None:
+    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in ("A1:E1", "A2:A3", "C2:D2"))
+    merged = f"<mergeCells>{ranges}</mergeCells>"
+    rows = (
+        row("Invoices 2026", at=1),
+        row("c", "b", "Amount", at=2),
+        row("", "", "net", "gross", at=3),
+        row("C-1", "B-1", "9.00", "10.00", at=4),
+    )
+    columns = {"customer_reference": "c", "bill_reference": "b", "amount_due": "Amount gross"}
+    file = short(tmp_path, workbook(sheet(*rows, behind=merged)), header={"row": [2, 3]}, columns=columns)
+    assert sound(file)
+    assert amounts(file) == [1000]
+
+
+def test_merged_records_below_a_joined_header_still_refuse_the_file(tmp_path: Path) -> None:
+    merged = '<mergeCells count="2"><mergeCell ref="A1:A2"/><mergeCell ref="A2:A3"/></mergeCells>'
+    rows = (row("c", "b", "a", at=1), row("", "", "", "x", at=2), row("C-1", "B-1", "9.00", at=3))
+    file = short(tmp_path, workbook(sheet(*rows, behind=merged)), header={"row": [1, 2]})
+    assert refused(file)[0] == "file.merged_cells"

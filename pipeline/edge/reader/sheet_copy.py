@@ -13,7 +13,7 @@ from typing import IO, NoReturn, Protocol
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
-from pipeline.edge.reader.sheet_header import SheetHeader
+from pipeline.edge.reader.sheet_header import Merged, SheetHeader
 from schemas.feed import Feed
 from schemas.settings import Limits
 
@@ -65,13 +65,22 @@ class SheetWriter:
     """Writes the rows of one sheet from the header down to the last filled one, each in its place."""
 
     def __init__(
-        self, landed: LandedFile, limits: Limits, file: IO[bytes], *, allow_merged: bool = False
+        self,
+        landed: LandedFile,
+        limits: Limits,
+        file: IO[bytes],
+        *,
+        allow_merged: bool = False,
+        merged_names: Sequence[Merged] = (),
     ) -> None:
-        """`file` takes the CSV. `allow_merged`: cells may be merged anywhere."""
+        """`file` takes the CSV. `allow_merged`: cells may be merged anywhere. `merged_names`: those of a header of
+        several rows.
+        """
         self._allow_merged = allow_merged
+        self._in_header = {(each.first, each.last) for each in merged_names}
         self._name, self._file, self._delimiter = landed.name, file, landed.feed.delimiter
         self._allowance = UnpackBudget(landed.name, landed.size_bytes, limits)
-        self._header = SheetHeader(landed.name, landed.feed)
+        self._header = SheetHeader(landed.name, landed.feed, merged_names)
         self._header_row = self._last_row = 0
         self._width = 0
         """Fields of the header; longer rows keep their fields, which the structure scan then reports."""
@@ -112,7 +121,8 @@ class SheetWriter:
         if not self._header_row:
             self._header.refuse_missing(sheet)
         if not self._allow_merged and any(
-            last >= self._header_row and first <= self._last_row for first, last in merged
+            last >= self._header_row and first <= self._last_row and (first, last) not in self._in_header
+            for first, last in merged
         ):
             problem = f"sheet {sheet} has merged cells, which give a value once for many rows"
             refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
 
 from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.compressed import refuse_archive
@@ -12,16 +13,28 @@ _LOOKED_AT = 50
 """Filled rows among which one that looks like the header is looked for."""
 
 
+class Merged(NamedTuple):
+    """A merged range: first and last row, from 1, first and last column, from 0."""
+
+    first: int
+    last: int
+    left: int
+    right: int
+
+
 class SheetHeader:
     """The header of one sheet, whose filled rows are shown to `take` in order."""
 
-    def __init__(self, name: str, feed: Feed) -> None:
-        """`name`: of the bill file, for messages."""
+    def __init__(self, name: str, feed: Feed, merged: Sequence[Merged] = ()) -> None:
+        """`name`: of the bill file, for messages. `merged`: cells of the header that are; each gives its name to all
+        columns below it.
+        """
         self.row = 0
         """Row of the header, or the one before the first record where the feed says that there is none; 0 at first."""
         self.width = len(feed.names or ())
         """Fields of a header that the feed states."""
         self._name, self._feed = name, feed
+        self._merged = merged
         self._before = tuple(feed.header_record.starts_with) if feed.header_record else ()
         self._above = self._records = 0
         self._rows: list[dict[int, str]] = []
@@ -57,13 +70,25 @@ class SheetHeader:
         if row not in rows:
             self._above += 1
             return None
-        self._rows.append(cells)
+        self._rows.append(self._spread(row, cells))
         if row != rows[-1]:
             return None
         self.row = row
         width = max(max(each) for each in self._rows) + 1
         names = joined_names([[each.get(column, "") for column in range(width)] for each in self._rows])
         return {column: name for column, name in enumerate(names) if name}
+
+    def _spread(self, row: int, cells: dict[int, str]) -> dict[int, str]:
+        """A row of the header with the names of its merged cells in every column that they cover."""
+        spread = dict(cells)
+        for each in self._merged:
+            if each.first != row or each.left not in cells:
+                continue
+            for column in range(each.left + 1, each.right + 1):
+                if column in spread:  # ranges that overlap cost nothing
+                    break
+                spread[column] = cells[each.left]
+        return spread
 
     def notes(self) -> tuple[str, ...]:
         """Rows that are not read, as sentences."""

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from zipfile import ZipFile
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
@@ -22,6 +23,7 @@ from pipeline.edge.reader.sheet_copy import (
     refuse_many_merged,
     refuse_without_sheet,
 )
+from pipeline.edge.reader.sheet_header import Merged
 from pipeline.edge.reader.xlsx.workbook import (
     SharedTexts,
     TextCollector,
@@ -36,7 +38,7 @@ from schemas.feed import Feed
 from schemas.settings import Limits
 
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
-_RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})", re.ASCII)
+_RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 
 
 def copy_sheet(landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: bool = False) -> SheetCopy:
@@ -61,13 +63,33 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: 
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
+            names = _merged_names(archive, sheet.part, landed)
+            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged, merged_names=names)
             cells = _SheetParser(
                 name, feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
             )
             parse_part(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
             others = [each.name for each in book.sheets if each is not sheet]
             return rows.finished(sheet.name, others, cells.merged, cells.hidden_rows)
+
+
+def _merged_names(archive: ZipFile, part: str, landed: LandedFile) -> list[Merged]:
+    """The merged cells of a header of several rows; they are written behind all rows, so these are read twice."""
+    rows = landed.feed.header.row if landed.feed.header else None
+    found: list[Merged] = []
+    if rows is None or len(rows) < 2:
+        return found
+
+    def start(element: str, attributes: Attributes) -> None:
+        reference = _RANGE.fullmatch(attributes.get("ref", "")) if element == "mergeCell" else None
+        if reference is not None and rows[0] <= int(reference[2]) <= int(reference[4]) <= rows[-1]:
+            left, right = _column_of(f"{reference[1]}1"), _column_of(f"{reference[3]}1")
+            found.append(Merged(int(reference[2]), int(reference[4]), left, min(right, MAX_COLUMN - 1)))
+            if len(found) > MAX_MERGED:
+                refuse_many_merged(landed.name)
+
+    parse_part(archive, part, landed.name, start=start)
+    return found
 
 
 class _SheetParser:
@@ -205,7 +227,7 @@ class _SheetParser:
             refuse_workbook(self._name, "a merged range is not a range")
         if len(self.merged) >= MAX_MERGED:
             refuse_many_merged(self._name)
-        self.merged.append((int(found[2]), int(found[3])))
+        self.merged.append((int(found[2]), int(found[4])))
 
     def _end_cell(self) -> None:
         """Keep the finished cell, unless it is empty."""
