@@ -157,6 +157,10 @@ class _Page:
             also = f"; {value_of(others)} would fit as well" if others else ""
             why = "guessed: its sep= line" if seen.has_sep_line else f"guessed: rows are of one width{also}"
             yield line("delimiter", quoted(first), why)
+        if seen.fixed:
+            yield line("fixed", value_of(seen.fixed), "guessed: first character and length")
+            if len({len(row.raw) for row in table.records}) > 1:
+                yield line("short_lines", "pad", "guessed: lines end where their text does")
         if not table.header and table.beginnings:
             yield line(
                 "header_record",
@@ -166,7 +170,7 @@ class _Page:
         if not table.header:
             yield line("header", "none", "guessed: the first line has values like those below it")
             yield line("names", listing(table.names), "name the columns as you like")
-        elif table.needs_place:
+        elif table.needs_place or seen.fixed:
             rows = [each + seen.first_row - 1 for each in table.header]
             said = "lines above it are not read" if len(rows) == 1 else "its rows are joined"
             yield line("header", f"{{row: {rows[0] if len(rows) == 1 else rows}}}", f"guessed; {said}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.names import printable
+from pipeline.core.proposal.fixed_width import fixed_table
 from pipeline.core.proposal.readings import Guess
 from pipeline.core.proposal.table import SAMPLED, Table, TableRow, numbered_rows, sorted_out, usual_width
 from pipeline.core.proposal.vocabulary import meaning_of
@@ -37,6 +38,8 @@ class FirstLook:
     first_row: int = 1
     """Of a sheet, the row that is the first line of our copy."""
     has_sep_line: bool = False
+    fixed: dict[str, list[int]] | None = None
+    """Of fixed-width lines, the first character of each column, and its length."""
 
 
 def look(
@@ -71,9 +74,12 @@ def look(
     sep = _SEP_LINE.match(text)
     delimiter = guess_delimiter(text) if sep is None else Guess((sep[2],), 1)
     if not delimiter.fits:
+        fixed = fixed_table(text, whole=whole)
+        if fixed is not None and fixed[0].records:
+            return FirstLook("csv", encoding, delimiter, fixed[0], fixed=fixed[1])
         raise UsageError(
             problem=f"{name} is not delimited text: no delimiter gives rows of equal width",
-            remedy="init --from reads CSV, workbooks and NDJSON",
+            remedy="init --from reads CSV, workbooks, JSON, and fixed-width lines with names above their columns",
         )
     first = 1 if sep is None else 2
     table = _table(name, numbered_rows(text, delimiter.fits[0]), first, notes, whole=whole)

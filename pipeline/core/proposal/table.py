@@ -161,11 +161,11 @@ def sorted_out(rows: Sequence[TableRow], *, first_line: int, whole: bool) -> Tab
         names = tuple(f"column {number}" for number in range(1, width + 1))
         start = next((row.line for row in filled if len(row.fields) == width), first_line)
         above = tuple(row for row in filled if row.line < start)
-        return _with_records(Table(names, (), first_line, (), above=above), rows, start, whole=whole)
+        return with_records(Table(names, (), first_line, (), above=above), rows, start, whole=whole)
     names = joined_names([row.fields for row in header])
     above = tuple(row for row in filled if row.line < header[0].line)
     table = Table(names, tuple(row.line for row in header), first_line, (), above=above)
-    return _with_records(table, rows, header[-1].line + 1, whole=whole)
+    return with_records(table, rows, header[-1].line + 1, whole=whole)
 
 
 def _header(rows: Sequence[TableRow], width: int) -> list[TableRow] | None:
@@ -257,7 +257,8 @@ def _with_row_above(rows: Sequence[TableRow], at: int) -> list[TableRow]:
     return [above, row]
 
 
-def _with_records(table: Table, rows: Sequence[TableRow], start: int, *, whole: bool) -> Table:
+def with_records(table: Table, rows: Sequence[TableRow], start: int, *, whole: bool) -> Table:
+    """The table with its records, and with what else is from line `start` on."""
     width = len(table.names)
     below = [row for row in rows if row.line >= start]
     trailing = _is_trailing(below, width)

@@ -83,7 +83,17 @@ def _form(feed: dict[str, Any], wanted: dict[str, Any]) -> Iterator[tuple[str, s
         else:
             yield "delimiter", _same(feed.get("delimiter"), {wanted["delimiter"]})
     header = feed.get("header")
-    row = None if header == "none" else header["row"] if header else 2 if wanted["header_row"] == 2 else 1
+    row = (
+        None
+        if header == "none"
+        else header["row"][0]
+        if header and "fixed" in feed and isinstance(header["row"], list)
+        else header["row"]
+        if header
+        else 2
+        if wanted["header_row"] == 2
+        else 1
+    )
     yield "header_row", _same(row, {wanted["header_row"]})
     yield "model", _same(feed["model"], {wanted["model"], *wanted.get("model_acceptable", [])})
     if wanted["footer"]:

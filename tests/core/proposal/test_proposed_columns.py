@@ -154,6 +154,15 @@ def test_the_shape_of_a_file_is_found(text: str, key: str, value: Any) -> None:
     assert proposed(text)[0][key] == value
 
 
+@pytest.mark.parametrize("ruler", ["----  --------  ------\n", ""])
+def test_columns_of_fixed_width_are_where_dashes_or_gaps_are(ruler: str) -> None:
+    lines = [f"C{at:03}  B{at:07}  {at:>3}.50\n" for at in range(1, 8)]
+    feed, _ = proposed("REPORT\nCUST  BILL NO   AMOUNT\n" + ruler + "".join(lines))
+    assert feed["fixed"] == {"CUST": [1, 4], "BILL NO": [7, 8], "AMOUNT": [17, 6]}
+    assert feed["columns"]["amount_due"] == "AMOUNT"
+    assert feed["header"] == {"row": [2, 3] if ruler else 2}
+
+
 def test_the_order_of_day_and_month_is_shown_by_another_date_of_the_file() -> None:
     records = ("A1,C1,1.00,01/02/2026,31/03/2026", "A2,C2,2.00,03/04/2026,28/05/2026")
     feed, _ = proposed(table("Invoice,Customer no,Amount,Invoice date,Payment date", *records))
