@@ -201,6 +201,7 @@ def test_a_bill_that_was_silently_attached_to_another_customers_account_is_a_con
     loaded = merchant.load(merchant.bills(["C2,A1,B3,1.00"], name="bills3.csv"))
     assert loaded.row_outcomes == ["conflict"]
     assert loaded.rows[0]["codes"] == "account_reference.other_customer"
+    assert int(loaded.rows[0]["attempts"]) >= 1
 
 
 def with_account_forgotten(merchant: Merchant) -> None:

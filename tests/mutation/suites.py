@@ -10,7 +10,12 @@ BALANCES = (
     f"{STORIES}/test_current_balances.py",
     f"{STORIES}/test_dates_of_balances.py",
 )
-OF_LEDGER = (f"{LEDGER}/test_writes.py", f"{LEDGER}/test_sends.py", f"{LEDGER}/test_files.py")
+OF_LEDGER = (
+    f"{LEDGER}/test_writes.py",
+    f"{LEDGER}/test_sends.py",
+    f"{LEDGER}/test_files.py",
+    f"{LEDGER}/test_rejected_records.py",
+)
 
 SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/core/values/money.py": ("tests/core/values/test_money.py",),
@@ -41,6 +46,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "pipeline/edge/ledger/lookup_by_name.py": (f"{STORIES}/test_held_files.py", f"{LOAD}/test_retry.py"),
     "pipeline/edge/ledger/runs.py": (
+        f"{LEDGER}/test_runs.py",
         "tests/monitoring/test_late_feeds.py",
         f"{STORIES}/test_retention.py",
         "tests/cli/test_commands.py",
