@@ -72,7 +72,7 @@ def test_a_date_of_payment_is_asked_and_not_taken_for_a_due_date() -> None:
 
 
 def test_a_reference_that_is_empty_in_most_records_is_none_and_the_model_is_asked() -> None:
-    records = ("I1,C1,1.00", ",C2,2.00", ",C3,3.00")
+    records = ("I1,C1,1.00", "I2,C2,2.00", ",C3,3.00", ",C4,4.00", ",C5,5.00")
     feed, _ = proposed(table("Invoice no,Customer no,Amount due", *records))
     assert feed["model"] == "?"
     assert "Invoice no" not in feed["columns"].values()
@@ -89,6 +89,7 @@ def test_a_reference_that_is_empty_in_most_records_is_none_and_the_model_is_aske
         ("Invoice,Customer no,Amount,VAT", ["A1,C1,10.00,2.00", "A2,C2,20.00,4.00"], "?"),
         ("Invoice,Customer no,Total,Paid,Open", ["A1,C1,9.00,4.00,5.00", "A2,C2,9.00,0.00,9.00"], "Open"),
         ("Invoice,Customer no,Total,Amount paid", ["A1,C1,9.00,4.00", "A2,C2,8.00,0.00"], "?"),
+        ("Invoice,Customer no,Amount due,Amount paid", ["A1,C1,9.00,4.00", "A2,C2,8.00,0.00"], "?"),
         ("Invoice,Customer no,Total,Balance", ["A1,C1,9.00,4.00", "A2,C2,8.00,8.00"], "Balance"),
         ("Invoice,Customer no,Amount,Qwert", ["A1,C1,9.00,4.00", "A2,C2,8.00,8.00"], "?"),
         ("Invoice,Customer no,Amount", ["A1,C1,-9.00", "A2,C2,-8.00"], "?"),
