@@ -39,6 +39,7 @@ class OtherTable:
         if not self._is_of_bills():
             yield self._journal_by_names()
         yield self._statement_by_names()
+        yield self._unnamed_by_names()
 
     def _is_of_bills(self) -> bool:
         """A bill's number in nearly every record, and who it is for."""
@@ -67,9 +68,21 @@ class OtherTable:
         moved = self._with("TRANSACTION", "REF")
         if moved and not self._with("BILL", "REF"):
             return f'"{moved.name}" is of movements, and no column has numbers of bills'
-        sides = self._with("DEBIT"), self._with("CREDIT")
-        if all(sides) and not self._with("CUSTOMER") and not self._with("ACCOUNT"):
-            return "debits and credits without a customer are movements of one account"
+        return ""
+
+    def _unnamed_by_names(self) -> str:
+        """Payments, and documents that no word calls bills."""
+        billed = any(strength(each, "bill_date") >= 0.8 and each.is_dated for each in self.columns)
+        for each in self.columns:
+            if not billed and each.is_dated and each.fill >= 0.9 and each.meaning.has("PAYMENT", "DATE"):
+                return f'"{each.name}" is when it was paid, and no column says when it is due'
+        if self._with("CUSTOMER") or self._with("BILL"):
+            return ""
+        if self._with("DEBIT") and self._with("CREDIT") and not self._with("ACCOUNT", "NAME"):
+            return "debits and credits without a customer may be movements of one account"
+        document = self._with("DOCUMENT", "REF")
+        if document and not (self._with("NAME") or self._with("EMAIL")):
+            return f'"{document.name}" may be of any document, and no column names a customer'
         return ""
 
     def _journal_by_values(self) -> str:

@@ -116,29 +116,17 @@ class Parties:
 
     def customer_name(self, customer: Choice) -> Choice:
         """A name, or a template of two; a description that is the same for every record of a customer is one, too."""
-        first, last = (
-            next(
-                (
-                    each
-                    for each in self.columns
-                    if part in each.meaning.concepts and each.is_named_once and each.has_words
-                ),
-                None,
-            )
-            for part in ("FIRSTNAME", "LASTNAME")
-        )
         fits = lambda each: each.has_words and self._is_of(each, customer)  # noqa: E731
         found = by_name(self.columns, "customer_name", fits)
-        if first and not last:
-            last = next((each for _, each in found if each.meaning.concepts <= {"NAME", "CUSTOMER"}), None)
-            found = []
-        if first and last and not (found and found[0][0] >= 1.0):
-            both = all(self._is_of(each, customer) for each in (first, last))
-            return (
-                Choice(f"{{{first.name}}} {{{last.name}}}", "guessed by name and values") if both else ABSENT
-            )
-        if first or last:
-            found = [pair for pair in found if pair[0] >= 1.0]
+        parts = [self._with_words("FIRSTNAME"), self._with_words("LASTNAME")]
+        if any(parts):
+            whole = [pair for pair in found if pair[1] not in parts]
+            if not all(parts):
+                # of `Nom` and `Prénom`, and of `Nombre` and `Apellidos`, the first is only the other part
+                other = [pair for pair in whole if re.fullmatch(r"\w+\.?", pair[1].name)]
+                parts = [part or next((each for _, each in other), None) for part in parts]
+                whole = [pair for pair in whole if pair[1] not in parts]
+            return self._of_parts(parts, whole, customer)
         choice = chosen([pair for pair in found if not self._is_bare(pair[1], customer)])
         if choice.source or not isinstance(customer.source, str):
             return choice if choice.source else ABSENT
@@ -148,9 +136,32 @@ class Parties:
                 return Choice(each.name, "guessed: one for each customer", place=each.place)
         return ABSENT
 
+    def _with_words(self, part: str) -> Column | None:
+        """The first column of a part of names."""
+        fits = (each for each in self.columns if part in each.meaning.concepts and each.is_named_once)
+        return next((each for each in fits if each.has_words), None)
+
+    def _of_parts(
+        self, parts: Sequence[Column | None], whole: Sequence[tuple[float, Column]], customer: Choice
+    ) -> Choice:
+        """A template of first and last name; where names of companies are beside them, those may be contacts."""
+        if whole:
+            (surely, column), *_ = whole
+            sure = surely >= 1.0 and "CUSTOMER" in column.meaning.concepts
+            return Choice(column.name, "guessed by name and values", place=column.place) if sure else ABSENT
+        first, last = parts
+        if first is None or last is None or not all(self._is_of(each, customer) for each in (first, last)):
+            return ABSENT
+        return Choice(f"{{{first.name}}} {{{last.name}}}", "guessed by name and values")
+
     def _is_bare(self, column: Column, customer: Choice) -> bool:
         """Whether a name is anybody's or anything's: just `Name`, where nothing else says that customers are named."""
-        if "CUSTOMER" in column.meaning.concepts or "ACCOUNT" in column.meaning.concepts:
+        concepts = column.meaning.concepts
+        if "CUSTOMER" in concepts and isinstance(customer.source, str) and "contact" in column.name.lower():
+            return "contact" not in customer.source.lower()
+        if "CUSTOMER" in concepts:
+            return "NAME" not in concepts and column.meaning.unknown > 0
+        if "ACCOUNT" in concepts:
             return False
         reached = any(
             each.meaning.concepts & {"EMAIL", "PHONE", "PLACE", "IDENTITY"}
@@ -195,20 +206,24 @@ class Parties:
     def email(self, customer: Choice) -> Choice:
         """E-mail addresses."""
         fits = lambda each: (  # noqa: E731
-            each.has_emails and (each.distinct > 1 or len(each.texts) < 3) and self._is_of(each, customer)
+            each.has_emails
+            and not each.meaning.unknown
+            and (each.distinct > 1 or len(each.texts) < 3)
+            and self._is_of(each, customer)
         )
         said = chosen(by_name(self.columns, "customer_email", fits))
         by_value = [each for each in self.columns if each.has_emails and each.is_named_once]
         if said.source:
             return said
         (only,) = by_value if len(by_value) == 1 else (None,)
-        if only is None or only.meaning.concepts - _REACHING or not self._is_of(only, customer):
+        is_other = only is not None and (only.meaning.unknown > 0 and not only.name.startswith("column "))
+        if only is None or is_other or only.meaning.concepts - _REACHING or not self._is_of(only, customer):
             return ABSENT
         return Choice(only.name, "guessed by its values")
 
     def phone(self, customer: Choice) -> Choice:
         """Phone numbers: all columns of them, for the first filled one is taken."""
-        fits = lambda each: each.has_phones and self._is_of(each, customer)  # noqa: E731
+        fits = lambda each: each.has_phones and not each.meaning.unknown and self._is_of(each, customer)  # noqa: E731
         names = [each.name for _, each in by_name(self.columns, "customer_phone", fits)]
         if not names:
             return ABSENT

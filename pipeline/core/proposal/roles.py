@@ -125,6 +125,8 @@ ABSENT = Choice()
 def strength(column: Column, role: str) -> float:
     """How surely the name of a column means a canonical one, from 0 to 1."""
     concepts = column.meaning.concepts - _NEUTRAL - _BESIDE.get(role, frozenset())
+    if "NAME" in concepts and column.has_words:
+        concepts -= {"QUANTITY"}  # `nombre` is a name in Spanish and a number in French
     fits = [surely for words, surely in PATTERNS[role] if concepts == frozenset(words.split())]
     return max(0.0, max(fits, default=0.0) - _UNKNOWN_WORD * column.meaning.unknown)
 
@@ -179,12 +181,17 @@ class Bills:
     def _with_series(self, choice: Choice, number: Column) -> Choice:
         """A number that begins afresh in each series or year is a bill's only together with that."""
         for each in self.columns:
-            if each is number or not each.meaning.concepts & {"SERIES", "YEAR"} or each.fill < MOSTLY:
+            if (
+                each is number
+                or not each.meaning.concepts & {"SERIES", "YEAR", "BRANCH"}
+                or each.fill < MOSTLY
+            ):
                 continue
             pairs = list(zip(each.texts, number.texts, strict=True))
             together = f"{{{each.name}}}-{{{number.name}}}"
             if len(set(pairs)) > number.distinct:
-                if len(set(pairs)) == len(pairs) and each.is_named_once and "-" not in "".join(each.filled):
+                is_whole = len(set(pairs)) == len(pairs) and not each.meaning.has("BRANCH")
+                if is_whole and each.is_named_once and "-" not in "".join(each.filled):
                     return Choice(together, f'guessed: "{number.name}" is unique only with "{each.name}"')
                 why = f'"{number.name}" comes again in another "{each.name}"; perhaps "{together}"'
                 return Choice(None, why, is_open=True)

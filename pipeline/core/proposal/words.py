@@ -210,7 +210,7 @@ TERMS
 PLACE
   en address street city town zip postal postcode suburb province region country county ward erf unit property
   de adresse strasse plz ort stadt land bundesland | fr adresse rue ville pays region
-  es direccion calle ciudad provincia pais | pt endereco rua cidade pais
+  es direccion domicilio calle ciudad provincia pais | pt endereco rua cidade pais
   af adres straat stad dorp wyk posadres erf | nl adres straat plaats stad land
 BANK
   en bank iban bic swift branch sort_code routing | de blz bankleitzahl kontoinhaber | fr banque rib | es banco
@@ -258,8 +258,11 @@ LEDGER
   de sachkonto sachkonten gegenkonto habenkonto sollkonto | fr compte_num compte_general compte_comptable compte_lib
   es cuenta_contable | pt conta_contabil conta_contabilistica | nl grootboek grootboekrekening | sap hkont
 SERIES
-  en series | de nummernkreis nummerkreis rechnungskreis belegkreis | fr serie | es serie punto_vta punto_venta pto_vta
-  pt serie | nl reeks | af reeks
+  en series prefix | de nummernkreis nummerkreis rechnungskreis belegkreis | fr serie
+  es serie punto_vta punto_venta pto_vta | pt serie | nl reeks | af reeks
+BRANCH
+  en branch company_code store outlet | de filiale niederlassung buchungskreis | fr succursale agence
+  es sucursal establecimiento tienda | pt filial loja | nl filiaal vestiging | af tak | sap bukrs
 YEAR
   en year fiscal_year | de jahr geschaeftsjahr | fr annee exercice | es ano ejercicio | pt ano exercicio | af jaar
   nl jaar boekjaar | sap gjahr
@@ -272,7 +275,7 @@ REMINDER
   en reminder dunning level row seq sequence line_no counter | de mahn mahnung mahnstufe lfd laufende
   fr relance ligne_no | es aviso_no fila | pt linha_no | af ry aanmaning | nl aanmaning rij
 NOISE
-  en the of in for a an our is utc primary to and s at by | de der die das des in fuer und nach
+  en principal main the of in for a an our is utc primary to and s at by | de der die das des in fuer und nach
   fr de du des la le les d l en et | es de del la el los en y | pt do da de dos das o a e | af die vir en van_die
   nl de het van voor en facturatie
 """

@@ -85,7 +85,7 @@ def _form(feed: dict[str, Any], wanted: dict[str, Any]) -> Iterator[tuple[str, s
     header = feed.get("header")
     row = (
         None
-        if header == "none"
+        if header == "none" or feed.get("format") in ("json", "ndjson")
         else header["row"][0]
         if header and "fixed" in feed and isinstance(header["row"], list)
         else header["row"]
