@@ -6,6 +6,7 @@ Values decide where they can (a balance that runs, postings that cancel out), th
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -16,6 +17,10 @@ from pipeline.core.proposal.sums import Movement, Sums
 
 _FEWEST_BALANCED = 0.8
 """Share of documents with several postings that cancel out."""
+_PURCHASE = re.compile(
+    "accpay|purchase|supplier|vendor|lieferant|fournisseur|achat|compra|inkoop", re.IGNORECASE
+)
+"""Kinds of documents of what is owed to others."""
 _OF_DOCUMENTS = {"REF", "DOCUMENT", "BILL", "TRANSACTION", "POSTING", "JOURNAL", "DATE"}
 
 
@@ -76,7 +81,18 @@ class OtherTable:
         for each in self.columns:
             if not billed and each.is_dated and each.fill >= 0.9 and each.meaning.has("PAYMENT", "DATE"):
                 return f'"{each.name}" is when it was paid, and no column says when it is due'
-        if self._with("CUSTOMER") or self._with("BILL"):
+        if self._with("BILL"):
+            return ""
+        amounts = [each for each in self.sums.numeric if each.meaning.concepts == {"AMOUNT"}]
+        amounts = [each for each in amounts if each.filled and not each.meaning.unknown]
+        for each in self.sums.numeric if amounts and any(one.is_dated for one in self.columns) else ():
+            balances = "BALANCE" in each.meaning.concepts and not each.meaning.concepts & {
+                "DUE",
+                "OUTSTANDING",
+            }
+            if balances and not self.sums.is_part_of(each, amounts[0]):
+                return f'"{each.name}" beside "{amounts[0].name}" is as in a statement of movements'
+        if self._with("CUSTOMER"):
             return ""
         if self._with("DEBIT") and self._with("CREDIT") and not self._with("ACCOUNT", "NAME"):
             return "debits and credits without a customer may be movements of one account"
@@ -122,8 +138,12 @@ class OtherTable:
 
     def _of_others(self) -> str:
         """What is owed to suppliers, or was spent or paid out."""
-        if self._with("CUSTOMER"):
-            return ""
+        for each in self.columns:
+            if "TYPE" in each.meaning.concepts and each.share(_PURCHASE.search) >= 0.5:
+                return f'"{each.name}" says of most records that they are purchases'
+        customers = (each for each in self.columns if "CUSTOMER" in each.meaning.concepts)
+        if any(each.distinct > 1 or len(each.texts) == 1 for each in customers):
+            return ""  # one customer alone is who the suppliers know us as
         for each in self.columns:
             if each.filled and each.meaning.concepts & {"SUPPLIER", "EXPENSE"}:
                 return f'"{each.name}" is of what you owe or spent, not of what is owed to you'

@@ -239,6 +239,7 @@ EXPENSE
 MOVEMENT
   en withdrawal withdrawals inflow outflow money_in money_out paid_in paid_out deposits_credits
      payment_id payment_number payment_no receipt_no receipt_number charge_id card_id captured card_brand chargeback
+     settlement_amount settlement_reference settlement_id settlement_date
   de einzahlung einzahlungen zahlungseingaenge abgang zugang buchungstext | fr retrait retraits
   es retiro retiros ingreso ingresos | pt saque saques levantamento | nl af_bij bij_af | af onttrekking onttrekkings
 COUNTERPARTY
