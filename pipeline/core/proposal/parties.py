@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from pipeline.core.mapping.layout import PART
 from pipeline.core.proposal.columns import MOSTLY, Column
 from pipeline.core.proposal.roles import (
     ABSENT,
@@ -152,7 +153,9 @@ class Parties:
         first, last = parts
         if first is None or last is None or not all(self._is_of(each, customer) for each in (first, last)):
             return ABSENT
-        return Choice(f"{{{first.name}}} {{{last.name}}}", "guessed by name and values")
+        both = f"{{{first.name}}} {{{last.name}}}"
+        named = PART.findall(both) == [first.name, last.name]  # not where a name has braces itself
+        return Choice(both, "guessed by name and values") if named else ABSENT
 
     def _is_bare(self, column: Column, customer: Choice) -> bool:
         """Whether a name is anybody's or anything's: just `Name`, where nothing else says that customers are named."""

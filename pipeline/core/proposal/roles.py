@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.mapping.layout import PART
 from pipeline.core.proposal.columns import MOSTLY, Column
 
 SURE = 0.6
@@ -191,7 +192,12 @@ class Bills:
             together = f"{{{each.name}}}-{{{number.name}}}"
             if len(set(pairs)) > number.distinct:
                 is_whole = len(set(pairs)) == len(pairs) and not each.meaning.has("BRANCH")
-                if is_whole and each.is_named_once and "-" not in "".join(each.filled):
+                if (
+                    is_whole
+                    and each.is_named_once
+                    and PART.findall(together) == [each.name, number.name]
+                    and "-" not in "".join(each.filled)
+                ):
                     return Choice(together, f'guessed: "{number.name}" is unique only with "{each.name}"')
                 why = f'"{number.name}" comes again in another "{each.name}"; perhaps "{together}"'
                 return Choice(None, why, is_open=True)
