@@ -158,7 +158,9 @@ class ArrayScan:
                     break
                 yield found
                 at, self._commas = found.end, 0
-                if self._space is not None:
+                if found.damaged:
+                    at = yield from self._hopeless(text, at)
+                elif self._space is not None:
                     at = yield from self._ordinary(text, at)
             at = _behind_space(text, at)
         self.rest = at
@@ -171,6 +173,22 @@ class ArrayScan:
         while found := _ORDINARY.match(text, at):
             at = found.end(1)
             yield Element(found.start(1), at)
+        return at
+
+    def _hopeless(self, text: bytes, at: int) -> Generator[Element, None, int]:
+        """Elements as they are where all are damaged: each ends where the next one seems to begin. Returns where the
+        last one ends.
+        """
+        while not self._trusted and at == self._next(text, at) < len(text):
+            begin = _behind_space(text, at + 1)
+            end = self._next(text, begin + 1)
+            levels = text.count(b"{", begin, end) + text.count(b"[", begin, end)
+            if end == len(text) or end - begin > self.max_element_bytes or levels > _LEVELS:
+                break
+            if end_of_shallow(text, begin, len(text)) is not None:
+                break
+            yield Element(begin, end, damaged=True)
+            at = end
         return at
 
     def _waits(self, length: int, final: bool) -> bool:

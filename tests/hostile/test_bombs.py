@@ -194,7 +194,7 @@ def test_an_absurd_element_is_rejected_between_good_ones(tmp_path: Path, bomb: t
 
 
 @pytest.mark.parametrize(
-    "make", often(bombs.LINES, "a million blank lines", "a million elements without an end")
+    "make", often(bombs.LINES, "a million blank lines", "600 000 elements without an end")
 )
 def test_a_million_damaged_lines_are_all_accounted_for(tmp_path: Path, make: Make) -> None:
     spent = validated(tmp_path, make)
