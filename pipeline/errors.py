@@ -324,6 +324,14 @@ class WorkDirGone(BillferryError):
     exit_status = EX_UNFINISHED
 
 
+class GpgFailed(BillferryError):
+    """pgp: gpg ended without a word on the file (status {status}); the file stays where it is, run again. If that does not help, try gpg by hand"""
+
+    code = "pgp.failed"
+    exit_status = EX_UNFINISHED
+    retryable = True
+
+
 class LandedCopyGone(BillferryError):
     """{where}: the landed copy of {name} is missing, and so is the file at its source; put the same file back there, then run again"""
 
@@ -384,12 +392,6 @@ ENDS_THE_RUN = (Stopped, DiskFull, WorkDirGone, LedgerBusy, LedgerDamaged)
 
 def concerns_whole_source(error: BillferryError) -> bool:
     """Whether an error means that the other files of its source cannot be read either, or no file at all."""
-    whole = (
-        SourceUnreachable,
-        SourceUnauthorised,
-        HostKeyUnknown,
-        HostKeyChanged,
-        HostKeyRevoked,
-        *ENDS_THE_RUN,
-    )
+    host_key = (HostKeyUnknown, HostKeyChanged, HostKeyRevoked)
+    whole = (SourceUnreachable, SourceUnauthorised, *host_key, *ENDS_THE_RUN)
     return isinstance(error, whole) and not isinstance(error, SourceInterrupted)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.init import write_proposal
+from pipeline.errors import UsageError
 from pipeline.run.validate import check_files
 from schemas.feed import Feed
 from schemas.results import Summary
@@ -230,6 +232,18 @@ def test_what_only_begins_like_a_message_is_refused(check: Callable[..., Summary
     assert refusal(check(b"\x84\x02\x03x" + TEXT)) == "file.pgp_unreadable"
 
 
+def test_damage_that_gpg_has_no_words_for_is_refused_as_well(
+    keyring: Keyring, check: Callable[..., Summary]
+) -> None:
+    content = keyring.encrypted(TEXT, "--armor")
+    odd = content[:100] + b"\xd2" + content[100:300] + content[310:]
+    assert refusal(check(odd)) in ("file.pgp_unreadable", "file.pgp_modified", "file.pgp_other_key")
+    assert (
+        refusal(check(b"-----BEGIN PGP MESSAGE-----\n\n\xd2\n-----END PGP MESSAGE-----\n"))
+        == "file.pgp_unreadable"
+    )
+
+
 def test_a_message_must_hold_a_file(keyring: Keyring, check: Callable[..., Summary]) -> None:
     twice = keyring.encrypted(keyring.encrypted(TEXT))
     assert refusal(check(twice)) == "file.format", "what is inside is encrypted again"
@@ -321,3 +335,12 @@ def test_an_encrypted_file_in_another_feed_is_called_by_its_name(
     assert refusal(said) == "file.format"
     assert said.refusal is not None
     assert "an OpenPGP message, which is encrypted; set pgp in its feed" in said.refusal.message
+
+
+@pytest.mark.parametrize("options", [(), ("--armor",)], ids=["binary", "armored"])
+def test_a_feed_is_proposed_for_what_is_inside(
+    keyring: Keyring, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "x.csv.pgp").write_bytes(keyring.encrypted(TEXT, *options))
+    with pytest.raises(UsageError, match=r"or decrypt it with gpg --decrypt to propose a feed"):
+        write_proposal(tmp_path / "config.yaml", tmp_path / "x.csv.pgp")

@@ -17,7 +17,7 @@ from pipeline.core.openpgp import (
 )
 from pipeline.edge.operator_files import read_keys, read_secret
 from pipeline.edge.pgp.gnupg import GnuPg, GpgGaveUp, gnupg, gpg_version
-from pipeline.errors import ConfigError, FileRefused
+from pipeline.errors import ConfigError, FileRefused, GpgFailed
 from schemas.pgp import Pgp
 
 _HEAD_BYTES = 4096
@@ -142,6 +142,8 @@ def _import(gpg: GnuPg, content: bytes, flag: int, path: Path, where: str) -> li
         status, _ = gpg.run("--import", given=content)
     except GpgGaveUp as gave_up:
         raise problem from gave_up
+    if not status.lines:
+        raise GpgFailed(status=status.exit_status)
     found = [line[2] for line in status.of_word("IMPORT_OK") if int(line[1]) & flag == flag]
     if not found:
         raise problem

@@ -24,7 +24,7 @@ from typing import IO, BinaryIO
 
 from pipeline.core.openpgp import GpgStatus
 from pipeline.edge.disk import new_file, remove, scratch_folder
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, GpgFailed
 
 OLDEST = (2, 2)
 """Earlier versions refuse no message without protection against changes."""
@@ -37,6 +37,9 @@ MEMORY_BYTES = 1 << 28
 """256 MiB of address space: gpg took 15 MiB of memory whatever the file, and worked with 64."""
 OWN_FILES_BYTES = 1 << 24
 """16 MiB: what gpg writes below its home, keyring and status lines."""
+_AT_ITS_LIMITS = (-signal.SIGXCPU, -signal.SIGXFSZ)
+_WRONG = 2
+"""How gpg ends when it does not understand a message; of some damage its status lines say nothing."""
 _BLOCK_BYTES = 1 << 18
 _REDIRECTED = "%Assuan%\nsocket=./S{0}\n"
 _STATUS = "status"
@@ -52,7 +55,7 @@ _OPTIONS = (
 
 
 class GpgGaveUp(Exception):
-    """gpg took too long or too much, or was ended from outside."""
+    """gpg took too long, or wrote too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,10 @@ class GnuPg:
     program: str
 
     def run(self, *words: str, given: bytes = b"") -> tuple[GpgStatus, bytes]:
-        """One short command, with `given` on its stdin; its status lines and what it printed. Raises GpgGaveUp."""
+        """One short command, with `given` on its stdin; its status lines, and what it printed.
+
+        Raises GpgGaveUp, GpgFailed.
+        """
         with self._child(words, stdin=subprocess.PIPE) as child:
             try:
                 printed, _ = child.communicate(given, timeout=STALL_S)
@@ -81,6 +87,7 @@ class GnuPg:
 
         Raises:
             GpgGaveUp: it took too long.
+            GpgFailed: it was ended from outside, or did not begin.
         """
         cpu_s = CPU_S + int(size_bytes / 2**20 * CPU_PER_MIB_S)
         with (
@@ -95,7 +102,10 @@ class GnuPg:
                 child.wait(STALL_S)
             if child.returncode is None:
                 raise GpgGaveUp
-            found.append(self._status(child.returncode))
+            status = self._status(child.returncode)
+            if not status.lines and child.returncode != _WRONG:
+                raise GpgFailed(status=child.returncode)
+            found.append(status)
 
     @contextmanager
     def _child(
@@ -132,10 +142,13 @@ class GnuPg:
                         pipe.close()
 
     def _status(self, exit_status: int) -> GpgStatus:
-        """Raises GpgGaveUp when a signal has ended it."""
-        if exit_status < 0:
+        """What gpg wrote. Raises GpgGaveUp when its limits have ended it; GpgFailed when something else has."""
+        if exit_status in _AT_ITS_LIMITS:
             raise GpgGaveUp
-        text = (self.home / _STATUS).read_text(encoding="utf-8", errors="replace")
+        path = self.home / _STATUS
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        if exit_status < 0:
+            raise GpgFailed(status=exit_status)
         return GpgStatus.of(text, exit_status)
 
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.edge.pgp import gnupg as gnupg_module
 from pipeline.edge.pgp.decrypt import Decryption, try_keys
 from pipeline.edge.pgp.gnupg import gnupg
-from pipeline.errors import ConfigError, FileRefused
+from pipeline.errors import ConfigError, FileRefused, GpgFailed
 from schemas.pgp import Pgp
 from tests.keyring import OTHER, OURS, PASSPHRASE, THEIRS, Keyring
 
@@ -87,8 +87,10 @@ def test_nothing_is_left_when_nobody_reads_on(keyring: Keyring, tmp_path: Path) 
     assert all(stat.S_IMODE(each.stat().st_mode) & 0o077 == 0 for each in home.glob("private-keys*/*"))
     at_work = sessions(tmp_path)
     assert sorted(processes(*at_work).values()) == ["cat", "gpg", "gpg-agent"]
+    began = time.monotonic()
     blocks.close()
-    assert gone(at_work, within_s=3), "sooner than an agent ends by itself"
+    assert gone(at_work, within_s=3)
+    assert time.monotonic() - began < 3, "sooner than an agent ends by itself"
     assert not list(tmp_path.glob("gnupg-*"))
 
 
@@ -140,21 +142,28 @@ def test_a_gpg_that_says_nothing_is_ended(
     keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gnupg_module, "STALL_S", 3)
-    monkeypatch.setattr(gnupg_module, "_program", stuck_gpg(tmp_path))
+    monkeypatch.setattr(gnupg_module, "_program", odd_gpg(tmp_path, "exec sleep 60"))
     with pytest.raises((FileRefused, ConfigError), match=r"too long|not a valid"):
         decrypted(keyring, tmp_path, keyring.encrypted(TEXT))
     assert sessions(tmp_path) == set()
 
 
-def stuck_gpg(folder: Path) -> object:
-    """gpg that waits when it is to decrypt; its other programs as they are."""
+def odd_gpg(folder: Path, instead: str) -> object:
+    """gpg that does something else when it is to decrypt; its other programs as they are."""
     real = gnupg_module._program
     script = folder / "gpg"
-    script.write_text(
-        f'#!/bin/sh\ncase "$*" in *--decrypt*) exec sleep 60;; *) exec {real("gpg")} "$@";; esac\n'
-    )
+    script.write_text(f'#!/bin/sh\ncase "$*" in *--decrypt*) {instead};; *) exec {real("gpg")} "$@";; esac\n')
     script.chmod(0o700)
     return lambda name: str(script) if name == "gpg" else real(name)
+
+
+@pytest.mark.parametrize("ending", ["kill -9 $$", "exit 127", "exit 0"])
+def test_a_gpg_that_does_not_work_is_no_fault_of_the_file(
+    keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(gnupg_module, "_program", odd_gpg(tmp_path, ending))
+    with pytest.raises(GpgFailed, match="the file stays where it is, run again"):
+        decrypted(keyring, tmp_path, keyring.encrypted(TEXT))
 
 
 def test_time_and_memory_of_a_child_are_bounded(keyring: Keyring, tmp_path: Path) -> None:
