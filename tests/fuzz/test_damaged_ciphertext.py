@@ -22,7 +22,12 @@ RECORDS = 300
 TEXT = b"customer_reference,account_reference,bill_reference,currency,amount_due\n" + b"".join(
     b"C-%d,A-%d,B-%d,ZAR,12.34\n" % (n, n, n) for n in range(RECORDS)
 )
-OPTIONS: tuple[list[str], ...] = ([], ["--armor"], ["--compress-algo", "none"], ["--compress-algo", "bzip2", "--armor"])
+OPTIONS: tuple[list[str], ...] = (
+    [],
+    ["--armor"],
+    ["--compress-algo", "none"],
+    ["--compress-algo", "bzip2", "--armor"],
+)
 
 
 def damaged(chance: random.Random, sound: list[bytes]) -> bytes:
