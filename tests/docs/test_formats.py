@@ -24,7 +24,7 @@ ELSEWHERE = {
         "may_be_empty",
     ),
     *("phone_region", "unmapped", "reference_replace", "format", "model", "checks", "due_before_bill_date"),
-    *("expect_on", "max_reject_ratio", "max_rejects", "on_reject", "control.required"),
+    *("expect_on", "max_reject_ratio", "max_rejects", "on_reject", "control.required", "pgp"),
 }
 """Keys that say what is done with a file, not what it looks like."""
 

@@ -203,6 +203,9 @@ SEP_LINE = re.compile(r'\ufeff?("?)[sS][eE][pP]=([^\r\n])\1\2*(?:\r\n|\n|\r|\Z)'
 """The line with which Excel states the delimiter (group 2), at the beginning of a text; a spreadsheet that took it for
 a row gives that row the other delimiters, too."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_REJECT_SOURCE = re.compile(r"\breject_source\b")
+_BESIDE = re.compile(r'"?([^"\w\r\n]+)')
+"""What is between the name of a column and the next one."""
 _SOURCE = r"\.[0-9a-f]{8}(?:[0-9a-f]{56})?"
 SOURCE_DIGITS = r"\.([0-9a-f]{8}(?:[0-9a-f]{56})?)$"
 """The digits that a `reject_source` ends with. They are the same in any encoding, whatever becomes of its name."""
@@ -229,8 +232,16 @@ def rejects_header(text: str) -> RejectsHeader | None:
     start = stated.end() if stated else 0
     end = _first_line(text, start)
     line = text[start:end]
-    beside = re.search(r'(?:([^"\w\r\n]+)"?)?\breject_source\b(?:"?([^"\w\r\n]))?', line)
-    if beside is None or not (delimiter := beside[1] or beside[2]):
+    name = _REJECT_SOURCE.search(line)
+    if name is None:
+        return None
+    # Backwards from the name: forwards, a pattern would begin anew at each of very many delimiters.
+    before, behind = _BESIDE.match(line[: name.start()][::-1]), _BESIDE.match(line, name.end())
+    if before is not None:
+        delimiter = before[1][::-1]
+    elif behind is not None:
+        delimiter = behind[1][0]
+    else:
         return None
     if len(delimiter) > 1:
         parts = tuple(name.strip().strip('"') for name in line.split(delimiter))
