@@ -46,7 +46,7 @@ from schemas.feed import AmountFormat, Feed, Model
 from schemas.results import RunFacts, RunResult
 from schemas.settings import Environment, Limits
 
-SCRATCH = "billferry-validate-"
+SCRATCH = "billferry-check-"
 """How folders of copies begin, where the system keeps such."""
 SHOWN_LINES = 5
 """Of each rule that is broken."""

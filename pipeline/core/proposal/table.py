@@ -26,6 +26,8 @@ _LIKE_RECORDS = 0.7
 """Share of the columns of values in which a record has some."""
 _SPARSE = 0.5
 """A line with at most this share of what records usually have filled is a total or a title, not a record."""
+_JOINING = re.compile(r"\s+(?:of|the|de|du|des|der|del|do|da|van)\s+", re.IGNORECASE)
+"""Words between those of a footer."""
 _FOOTER_WORDS = frozenset(
     """total totals grand sum sums subtotal gesamt gesamtsumme summe summen endsumme somme totaux totale totaal suma
     soma saldo end eof report records record percentage percent count ende fin fim einde aantal anzahl nombre page
@@ -305,9 +307,10 @@ def _is_rule(row: TableRow) -> bool:
 
 
 def _is_total(row: TableRow) -> bool:
-    """Whether its first text is nothing but words of footers, such as `Totals`."""
+    """Whether its first text is nothing but words of footers, such as `Totals` or `Percentage of total`."""
     text = next((each for each in row.fields if each), "")
-    return text.strip(" :.-*") == _label(text).strip("*") != "" and not text[0].isdigit() and len(text) > 2
+    rest = _JOINING.sub(" ", text)
+    return rest.strip(" :.-*") == _label(rest).strip("*") != "" and not text[0].isdigit() and len(text) > 2
 
 
 def _footers(table: Table) -> Iterator[str]:

@@ -82,11 +82,13 @@ TOTAL
   en total totals grand_total | de gesamt endbetrag endsumme | fr total totale | es total suma | pt total soma
   af totaal totale | nl totaal totale
 DUE
-  en due payable owing owed pay_by to_pay
+  en due payable owing owed pay_by pay_before to_pay last_payment_date
   de faellig faelligkeit faelligkeits faell zahlbar zahlbetrag zu_zahlen zahlbar_bis zahlungsziel
-  fr dû due echeance a_payer date_limite net_a_payer exigible | es vencimiento vence a_pagar por_pagar
-  pt vencimento vence a_pagar | af betaalbaar verskuldig verval vervaldag betaal_voor
-  nl verval vervaldag verschuldigd te_betalen betaalbaar | sap netdt
+  fr dû due echeance a_payer date_limite limite_de_paiement net_a_payer exigible
+  es vencimiento vence a_pagar por_pagar fecha_limite limite_de_pago
+  pt vencimento vence a_pagar data_limite limite_pagamento limite_de_pagamento data_limite_pagamento
+  pt data_limite_de_pagamento | af betaalbaar verskuldig verval vervaldag betaal_voor
+  nl verval vervaldag verschuldigd te_betalen betaalbaar uiterste_betaaldatum betalen_voor | sap netdt
 OUTSTANDING
   en outstanding open remaining unpaid pending residual amount_residual
   de offen offene offener offenes offenstehend restbetrag rest
