@@ -12,10 +12,10 @@ from itertools import combinations
 from typing import Any
 
 from pipeline.core.proposal.columns import MOSTLY, Column
+from pipeline.core.proposal.name_meaning import meaning_of
 from pipeline.core.proposal.readings import Guess, has_decimals, narrowed
 from pipeline.core.proposal.roles import MARGIN, SURE
 from pipeline.core.proposal.sums import HOLDS, Sums
-from pipeline.core.proposal.vocabulary import meaning_of
 
 KINDS: tuple[tuple[str, str, float], ...] = (
     ("OUTSTANDING", "AMOUNT BALANCE DUE TOTAL BILL DEALING CURRENCY CHARGE ARREARS", 0.98),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pipeline.core.proposal.name_meaning import NameMeaning, meaning_of
 from pipeline.core.proposal.table import Table, is_date, is_number
-from pipeline.core.proposal.vocabulary import NameMeaning, meaning_of
 from pipeline.core.values.money import exponents
 
 MOSTLY = 0.9

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from pipeline.core.names import printable
 from pipeline.core.proposal.fixed_width import fixed_table
+from pipeline.core.proposal.name_meaning import meaning_of
 from pipeline.core.proposal.readings import Guess
 from pipeline.core.proposal.table import SAMPLED, Table, TableRow, numbered_rows, sorted_out, usual_width
-from pipeline.core.proposal.vocabulary import meaning_of
 from pipeline.errors import UsageError
 from schemas.feed import Format
 from schemas.text_encoding import Encoding

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pipeline.core.proposal.name_meaning import meaning_of
 from pipeline.core.proposal.table import Table, TableRow, is_value, with_records
-from pipeline.core.proposal.vocabulary import meaning_of
 
 _RULER = re.compile(r"\s*([-=]{2,})(\s+[-=]{2,})+\s*")
 _LOOKED_AT = 60

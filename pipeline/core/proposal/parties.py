@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pipeline.core.mapping.layout import PART
 from pipeline.core.proposal.columns import MOSTLY, Column
+from pipeline.core.proposal.name_meaning import without_accents, words_by_concept
 from pipeline.core.proposal.roles import (
     ABSENT,
     SURE,
@@ -22,7 +23,6 @@ from pipeline.core.proposal.roles import (
     chosen,
     strength,
 )
-from pipeline.core.proposal.vocabulary import without_accents, words_by_concept
 
 _FEWEST_OWN = 0.34
 """Different names or addresses for each customer; one that is the same for more of them is of somebody else."""

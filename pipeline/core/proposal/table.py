@@ -1,7 +1,7 @@
 """Where the header and the records of an unknown table are, and what else its lines are: titles, totals, footers.
 
-A header is known by words (`vocabulary`) and by what is below it: names over values. What is neither header nor record
-is counted, never dropped, so that a person is told.
+A header is known by words (`name_meaning`) and by what is below it: names over values. What is neither header nor
+record is counted, never dropped, so that a person is told.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipeline.core.mapping.header_names import begins_with, joined_names
-from pipeline.core.proposal.vocabulary import meaning_of
+from pipeline.core.proposal.name_meaning import meaning_of
 
 SAMPLED = 1000
 """Records that are looked at; a proposal is a beginning, not a proof."""

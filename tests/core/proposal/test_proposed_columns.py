@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pipeline.core.proposal.feed_proposal import Proposal, propose
-from pipeline.core.proposal.vocabulary import meaning_of
+from pipeline.core.proposal.name_meaning import meaning_of
 
 
 def proposed(text: str | bytes, name: str = "any.csv") -> tuple[dict[str, Any], Proposal]:

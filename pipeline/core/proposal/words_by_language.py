@@ -1,7 +1,7 @@
 """Words of headers by concept and language: the one table that a new word or a new language is added to.
 
 A language begins with its code, and ends with its line or at `|`. Small letters; accents may be left out in a
-header. `_` is any gap between two words of a phrase. Compounds are taken apart by the same words (`vocabulary`), so
+header. `_` is any gap between two words of a phrase. Compounds are taken apart by the same words (`name_meaning`), so
 that `Kundennr` needs no entry. A word may be in several concepts. `sap` are the names of SAP's fields. Concepts that no
 role takes (`LINE`, `BANK`, `PLACE` …) keep a column from being taken for one.
 """

@@ -1,4 +1,4 @@
-"""What the name of a column says, in any language of the table `words.WORDS`.
+"""What the name of a column says, in any language of the table `words_by_language.WORDS`.
 
 It is taken apart into words, and words into concepts: `Rechnungsnummer` is BILL and REF, `date d'échéance` DATE and
 DUE.
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from pipeline.core.proposal.words import WORDS
+from pipeline.core.proposal.words_by_language import WORDS
 from pipeline.core.values.money import exponents
 
 _LINKS = ("", "s", "n", "en", "e", "er", "es")
