@@ -7,6 +7,7 @@ their own matter.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ class Walk:
 def walk(last: str) -> Iterator[Walk]:
     """The walk of what the block does, in this thread and those that it starts."""
     seen = Walk(last)
+    gc.disable()  # collecting within sys._current_frames() waits for a lock that this holds (CPython 3.11)
     threading.setprofile(seen)
     sys.setprofile(seen)
     try:
@@ -54,6 +56,7 @@ def walk(last: str) -> Iterator[Walk]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        gc.enable()
 
 
 def _is_seen(here: str, caller: str) -> bool:
