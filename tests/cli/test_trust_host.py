@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.desk import Desk
 from tests.servers.openssh import OpenSsh, fingerprint, keygen, require_sshd
-from tests.world import ROOT
+from tests.world import ROOT, write_config
 
 KINDS = ("ed25519", "ecdsa", "rsa")
 
@@ -133,7 +134,8 @@ def test_the_fingerprint_of_one_key_pins_that_one_alone(
 def test_a_host_can_be_pinned_before_any_folder_is_there(
     desk: Desk, known_hosts: Path, fingerprints: dict[str, str]
 ) -> None:
-    desk.configure(work_dir="nowhere/var")
+    config = yaml.safe_load(desk.config.read_text())
+    write_config(desk.folder, config | {"work_dir": "nowhere/var"})
     assert desk.command("run").exit_status == 2
     assert desk.command("trust-host", "--yes", fingerprints["rsa"]).exit_status == 0
     assert known_hosts.exists()
