@@ -82,13 +82,17 @@ async def served(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIt
 
 
 def send_to(
-    handler: Handler, *requests: tuple[Any, ...], tls: ssl.SSLContext | None = None, pause_s: float = 0
+    handler: Handler,
+    *requests: tuple[Any, ...],
+    tls: ssl.SSLContext | None = None,
+    pause_s: float = 0,
+    **settings: Any,
 ) -> list[Reply]:
     """What `BillingApi.send` gives for each request in turn, from a server that does as `handler` says."""
 
     async def main() -> list[Reply]:
         replies = []
-        async with served(handler, tls) as url, api(url) as door:
+        async with served(handler, tls) as url, api(url, **settings) as door:
             for request in requests:
                 replies.append(await asyncio.wait_for(door.send(*request), 5))
                 await asyncio.sleep(pause_s)

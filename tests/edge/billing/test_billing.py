@@ -40,7 +40,7 @@ def test_a_request_carries_key_body_and_bearer() -> None:
         heard.append(await received(reader))
         writer.write(OK)
 
-    (reply,) = send_to(handler, POST)
+    (reply,) = send_to(handler, POST, timeout_s=5)  # the first connection of a process takes its time
     assert reply == Answer(200, {"content-type": "application/json", "content-length": "2"}, b"{}")
     head, _, body = heard[0].partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
