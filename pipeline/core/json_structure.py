@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _STRING = rb'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
 
@@ -26,12 +26,6 @@ def _value(levels: int) -> bytes:
 
 
 _LEVELS = 4
-_SHALLOW = re.compile(_value(_LEVELS))
-"""A whole value of few levels, as nearly all are."""
-_ORDINARY = re.compile(
-    rb"[ \t\r\n]*+,[ \t\r\n]*+((?=\{)(?:" + _value(_LEVELS) + rb"))(?=[ \t\r\n]*+,[ \t\r\n]*+\{)"
-)
-"""An object behind one comma, and before another one with an object behind it."""
 _TOKEN = re.compile(_STRING + rb'|[\[\]{}"]')
 _KEY = re.compile(_STRING + rb"\s*+:")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -40,6 +34,21 @@ _BREAK = re.compile(rb"[\r\n]")
 _FIRST_KEY = re.compile(rb"\{\s*+(" + _STRING + rb")\s*+:")
 _CLOSED_BY = {b"{": b"}", b"[": b"]"}
 _ARRAY = re.compile(r"\s*\[\s*[\]{]")
+
+
+@cache
+def _shallow() -> re.Pattern[bytes]:
+    """A whole value of few levels, as nearly all are. It takes as long to make as a module to import: not at start."""
+    return re.compile(_value(_LEVELS))
+
+
+@cache
+def _ordinary() -> re.Pattern[bytes]:
+    """An object behind one comma, and before another one with an object behind it."""
+    return re.compile(
+        rb"[ \t\r\n]*+,[ \t\r\n]*+((?=\{)(?:" + _value(_LEVELS) + rb"))(?=[ \t\r\n]*+,[ \t\r\n]*+\{)"
+    )
+
 
 OPEN, BROKEN = -1, -2
 """In place of the end of a value: the text ends within it; its brackets or quotes do not fit each other."""
@@ -52,7 +61,7 @@ def is_array(text: str) -> bool:
 
 def end_of_shallow(text: bytes, at: int, end: int) -> int | None:
     """Where the value ends that begins at `at`, not behind `end`; None for one of many levels, damaged or cut."""
-    found = _SHALLOW.match(text, at, end)
+    found = _shallow().match(text, at, end)
     if found is None:
         return None
     is_cut = found.end() == end and text[end - 1] not in b'}]"'
@@ -170,7 +179,8 @@ class ArrayScan:
         """Elements as nearly all are: behind one comma, of few levels, and followed by another one. Returns where the
         last one ends.
         """
-        while found := _ORDINARY.match(text, at):
+        pattern = _ordinary()
+        while found := pattern.match(text, at):
             at = found.end(1)
             yield Element(found.start(1), at)
         return at
