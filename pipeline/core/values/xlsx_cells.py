@@ -104,6 +104,15 @@ def date_text(raw: str, *, since_1904: bool, formats: tuple[str, ...], language:
     return NOT_A_NUMBER
 
 
+def iso_text(raw: str, formats: Sequence[str], language: DateLanguage = "en") -> str:
+    """A date that a cell stores as ISO 8601, as the feed writes dates."""
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError:
+        return NOT_A_NUMBER
+    return moment_text(moment, formats, language)
+
+
 def moment_text(moment: datetime, formats: Sequence[str], language: DateLanguage = "en") -> str:
     """A day, or a day with its time, as the feed writes dates; a time that no format has makes it none of them."""
     if moment.hour or moment.minute or moment.second or moment.microsecond:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, moment_text, number_text
+from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, iso_text, number_text
 from pipeline.edge.reader.xml_parts import Attributes
 from schemas.feed import Feed
 
@@ -113,7 +113,7 @@ def cell_text(attributes: Attributes, shown: str, feed: Feed) -> str:
         case "float" | "percentage" | "currency":
             return number_text(attributes.get(_VALUE, "").strip(), feed.amount.decimal)
         case "date":
-            return _date(attributes.get(_DATE, "").strip(), feed)
+            return iso_text(attributes.get(_DATE, "").strip(), feed.date_formats, feed.date_language)
         case "time":
             return _time(attributes.get(_TIME, "").strip())
         case "boolean":
@@ -122,14 +122,6 @@ def cell_text(attributes: Attributes, shown: str, feed: Feed) -> str:
             return shown or (NOT_COMPUTED if is_formula else "")
         case _:
             return attributes.get(_STRING, shown)
-
-
-def _date(raw: str, feed: Feed) -> str:
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        return NOT_A_NUMBER
-    return moment_text(moment, feed.date_formats, feed.date_language)
 
 
 def _time(raw: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
 from pipeline.core.file_stages import LandedFile
-from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, moment_text, number_text
+from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_text, iso_text, number_text
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy
 from pipeline.edge.reader.sheet_copy import (
     MAX_COLUMN,
@@ -262,7 +261,7 @@ class _SheetParser:
             case "e":
                 return raw if raw.startswith("#") else NOT_A_NUMBER
             case "d":
-                return self._iso(raw.strip())
+                return iso_text(raw.strip(), self._formats, self._language)
             case _:
                 return self._number_or_date(raw.strip())
 
@@ -274,14 +273,6 @@ class _SheetParser:
                 raw, since_1904=self._book.since_1904, formats=self._formats, language=self._language
             )
         return self._number(raw)
-
-    def _iso(self, raw: str) -> str:
-        """A date that is stored as text, in the feed's format (cells of type `d`, ISO 8601)."""
-        try:
-            moment = datetime.fromisoformat(raw)
-        except ValueError:
-            return NOT_A_NUMBER
-        return moment_text(moment, self._formats, self._language)
 
 
 def _column_of(reference: str) -> int:
