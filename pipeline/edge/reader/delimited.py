@@ -7,9 +7,10 @@ structure: RFC 4180, with the delimiters, encodings and line ends that a feed de
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Unpack
 
 import polars as pl
 
@@ -21,8 +22,8 @@ from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.core.rules.control_totals import is_trailer
 from pipeline.edge.reader.header import Header, read_header
-from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
-from pipeline.edge.reader.text import BLOCK_BYTES, SEPARATOR, TextFile
+from pipeline.edge.reader.record_batches import BatchOptions, RecordBatches, damaged_column, no_trailer
+from pipeline.edge.reader.text import SEPARATOR, TextFile
 from schemas.column_sources import columns_of
 from schemas.feed import Feed
 from schemas.settings import Limits
@@ -55,14 +56,7 @@ class DelimitedFile:
         """What the columns are called."""
         return self.header.names
 
-    def batches(
-        self,
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
-        unread: Unread | None = None,
-        block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[pl.DataFrame]:
+    def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
         records = RecordBatches(
             name=self.name,
@@ -75,13 +69,7 @@ class DelimitedFile:
             skip_blank=self.skip_blank,
             footers=self.footers,
         )
-        return records.batches(
-            self._find_records,
-            is_trailer=is_trailer,
-            progress=progress,
-            unread=unread,
-            block_bytes=block_bytes,
-        )
+        return records.batches(self._find_records, **options)
 
     def _find_records(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
         return csv_structure.scan_lines(lines, self.dialect, final=final)
@@ -107,19 +95,21 @@ class DelimitedFile:
             pl.col("text").str.replace_all('(?s)"(?:[^"]|"")*"', "").str.contains(self.dialect.stray_end)
         )
         control = patterns(self.dialect.delimiter).control
-        named = [
-            pl.when(
-                pl.col(column).str.contains(control)
-                | (is_stray & pl.col(column).str.contains(self.dialect.stray_end))
-            ).then(pl.lit(f"column {printable(self.names[int(column.removeprefix('field_'))]).strip()}"))
+        columns = {
+            column: printable(self.names[int(column.removeprefix("field_"))]).strip()
             for column in fields.columns
-        ]
+        }
+
+        def is_controlled(column: str) -> pl.Expr:
+            value = pl.col(column)
+            return value.str.contains(control) | (is_stray & value.str.contains(self.dialect.stray_end))
+
         marked = batch["damage"].eq_missing(CONTROL)
         found = (
             batch.select("record", "text")
             .hstack(fields)
             .filter(marked)
-            .select("record", found=pl.coalesce([*named, pl.lit(None, pl.String)]))
+            .select("record", found=damaged_column(columns, is_controlled))
         )
         harmless = (pl.col("damage") == CONTROL) & pl.col("found").is_null()
         return (

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn, Unpack
 
 import polars as pl
 
@@ -20,8 +21,8 @@ from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.header_names import ColumnPlaces, begins_with
 from pipeline.core.mapping.layout import AMOUNT, DATES
 from pipeline.core.names import printable
-from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
-from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.edge.reader.record_batches import BatchOptions, RecordBatches, damaged_column
+from pipeline.edge.reader.text import TextFile, line_end_of
 from pipeline.errors import FileRefused
 from schemas.column_sources import columns_of
 from schemas.feed import Feed
@@ -33,6 +34,8 @@ _QUOTED = r'"((?:[^"]|"")*)"'
 _OURS = r'(?s)\|"([A-Za-z0-9_.;<>-]*)"\|' + _QUOTED + r'\|"([0-9]*)"\|' + _QUOTED + r"[ \t]*$"
 """Our columns at the end of a line, as `report/rejects_csv.py` writes them."""
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_STRAY = patterns(",").control + "|\r"
+"""What no field may hold."""
 _LENGTH, _UNDECODABLE = DAMAGE.index("record.line_length"), DAMAGE.index("record.undecodable")
 
 
@@ -59,22 +62,9 @@ class FixedFile:
         """What the columns are called."""
         return (*self.columns, *(REJECT_COLUMNS if self.is_correction else ()))
 
-    def batches(
-        self,
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
-        unread: Unread | None = None,
-        block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[pl.DataFrame]:
+    def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
-        return self.body.batches(
-            self._find_records,
-            is_trailer=is_trailer,
-            progress=progress,
-            unread=unread,
-            block_bytes=block_bytes,
-        )
+        return self.body.batches(self._find_records, **options)
 
     def _line(self) -> pl.Expr:
         """The text of a record without our columns."""
@@ -99,7 +89,7 @@ class FixedFile:
             .then(_UNDECODABLE)
             .when(wrong | line.str.contains("\t", literal=True))
             .then(_LENGTH)
-            .when(line.str.contains(patterns(",").control + "|\r"))
+            .when(line.str.contains(_STRAY))
             .then(CONTROL)
         )
         return Scan(lines.with_columns(damage=damage.cast(pl.UInt8)), None)
@@ -119,13 +109,10 @@ class FixedFile:
                 value = pl.col("text").str.extract(_OURS, group).str.replace_all('""', '"', literal=True)
             read.append(pl.when(whole).then(value).alias(f"field_{position}"))
         fields = batch.select(read)
-        named = [
-            pl.when(controlled & pl.col(column).str.contains(patterns(",").control + "|\r")).then(
-                pl.lit(f"column {printable(names[int(column.removeprefix('field_'))])}")
-            )
-            for column in fields.columns
-        ]
-        found = fields.select(pl.coalesce([*named, pl.lit(None, pl.String)])).to_series()
+        columns = {column: printable(names[int(column.removeprefix("field_"))]) for column in fields.columns}
+        found = fields.select(
+            damaged_column(columns, lambda column: controlled & pl.col(column).str.contains(_STRAY))
+        ).to_series()
         harmless = controlled & found.is_null()
         return (
             batch.drop("text", "carriage")
@@ -161,7 +148,7 @@ def open_fixed_width(landed: LandedFile, limits: Limits, file: TextFile) -> Fixe
         file,
         head=head[:begin],
         head_lines=above,
-        line_end="\r" if "\r" in head and "\n" not in head else "\n",
+        line_end=line_end_of(head),
         skip_blank=feed.blank_records == "skip",
         footers=tuple(feed.footer.starts_with) if feed.footer else (),
     )
@@ -228,5 +215,5 @@ def _ruler(columns: dict[str, tuple[int, int]], length: int) -> str:
     return ruler
 
 
-def _refuse(landed: LandedFile, rule: str, problem: str, remedy: str) -> None:
+def _refuse(landed: LandedFile, rule: str, problem: str, remedy: str) -> NoReturn:
     raise FileRefused(name=landed.name, rule=rule, problem=problem, remedy=remedy)

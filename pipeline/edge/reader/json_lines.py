@@ -6,9 +6,9 @@ Columns are the keys of all objects together, so the file is read twice: first f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, Unpack
 
 import polars as pl
 
@@ -19,8 +19,8 @@ from pipeline.core.mapping.header_names import comparable, names_in_use
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.edge.reader.json_array import JsonArray
-from pipeline.edge.reader.record_batches import IsTrailer, RecordBatches, Unread, no_trailer
-from pipeline.edge.reader.text import BLOCK_BYTES, TextFile
+from pipeline.edge.reader.record_batches import BatchOptions, RecordBatches, damaged_column
+from pipeline.edge.reader.text import TextFile, line_end_of
 from pipeline.errors import FileRefused
 from schemas.column_sources import columns_of
 from schemas.feed import Feed
@@ -55,14 +55,7 @@ class JsonBody(Protocol):
     def line_end(self) -> str:
         """`"\\n"` (which covers CRLF) or `"\\r"`."""
 
-    def batches(
-        self,
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
-        unread: Unread | None = None,
-        block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[pl.DataFrame]:
+    def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
         ...
 
@@ -81,17 +74,8 @@ class _Lines:
     def line_end(self) -> str:
         return self.records.line_end
 
-    def batches(
-        self,
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
-        unread: Unread | None = None,
-        block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[pl.DataFrame]:
-        return self.records.batches(
-            _find_records, is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
-        )
+    def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
+        return self.records.batches(_find_records, **options)
 
 
 class _Number(str):
@@ -121,18 +105,9 @@ class JsonFile:
         """As the file writes it, for the rejects file."""
         return self.body.file.head(_HEAD_BYTES).partition("\r\n")[1] or self.body.line_end
 
-    def batches(
-        self,
-        *,
-        is_trailer: IsTrailer = no_trailer,
-        progress: Callable[[int], None] | None = None,
-        unread: Unread | None = None,
-        block_bytes: int = BLOCK_BYTES,
-    ) -> Iterator[pl.DataFrame]:
+    def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
-        return self.body.batches(
-            is_trailer=is_trailer, progress=progress, unread=unread, block_bytes=block_bytes
-        )
+        return self.body.batches(**options)
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """See `open_records.Records`. A key that is missing, or null, gives a null field."""
@@ -182,11 +157,10 @@ def _row(pairs: _Pairs, keys: dict[str, int], flags: frozenset[str], width: int)
 def _without_controls(records: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
     """Escapes such as `\\u0000` bring in what no text may hold. `columns`: those of the records → their keys."""
     control = patterns(",").control
-    named = [
-        pl.when(pl.col(name).str.contains(control)).then(pl.lit(f"column {key.strip()}"))
-        for name, key in columns.items()
-    ]
-    records = records.with_columns(damaged_column=pl.coalesce([*named, pl.lit(None, pl.String)]))
+    keys = {name: key.strip() for name, key in columns.items()}
+    records = records.with_columns(
+        damaged_column=damaged_column(keys, lambda name: pl.col(name).str.contains(control))
+    )
     damage = pl.when(pl.col("damaged_column").is_null()).then("damage").otherwise(pl.lit(_CONTROL, pl.UInt8))
     records = records.with_columns(damage=damage)
     return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
@@ -228,7 +202,7 @@ def _line_end(landed: LandedFile, file: TextFile) -> str:
         offset = len(file.byte_order_mark) + len(head[: head.index("\x00")].encode(file.codec))
         problem = f"it is not {file.encoding} text at byte {offset}"
         _refuse(landed, "file.encoding", problem, "export it again, or correct feed.encoding")
-    return "\r" if "\r" in head and "\n" not in head else "\n"
+    return line_end_of(head)
 
 
 def _flags(names: tuple[str, ...], feed: Feed) -> frozenset[str]:

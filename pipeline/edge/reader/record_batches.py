@@ -5,9 +5,9 @@ Memory is bounded: by the block, by the longest record allowed, and by the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 import polars as pl
 
@@ -55,6 +55,26 @@ class Unread:
         if self.dos_end:
             notes.append("its last byte is Ctrl-Z (0x1A), the end of file of DOS; not read")
         return notes
+
+
+class BatchOptions(TypedDict, total=False):
+    """What a reading of any format may be asked for, see `RecordBatches.batches`; formats hand it on."""
+
+    is_trailer: IsTrailer
+    progress: Callable[[int], None] | None
+    unread: Unread | None
+    block_bytes: int
+
+
+def damaged_column(columns: Mapping[str, str], is_damaged: Callable[[str], pl.Expr]) -> pl.Expr:
+    """`column <name>` for the first column in which a record is damaged; null where it is in none.
+
+    Args:
+        columns: of the frame → what they are called in messages.
+        is_damaged: whether a record is damaged in that column of the frame.
+    """
+    named = [pl.when(is_damaged(column)).then(pl.lit(f"column {name}")) for column, name in columns.items()]
+    return pl.coalesce([*named, pl.lit(None, pl.String)])
 
 
 def no_trailer(_: str) -> bool:

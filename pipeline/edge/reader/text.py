@@ -224,6 +224,11 @@ def open_text(path: Path, encoding: Encoding, *, name: str, corrected: bool = Fa
     return TextFile(path, encoding, codec, mark)
 
 
+def line_end_of(head: str) -> str:
+    """The line end by the beginning of a text: `"\\n"` (which covers CRLF) or `"\\r"`."""
+    return "\r" if "\r" in head and "\n" not in head else "\n"
+
+
 def refuse_foreign(path: Path, name: str) -> None:
     """Raises FileRefused for a file that is plainly of a format which is not read here. `name`: for the message."""
     with path.open("rb") as file:
