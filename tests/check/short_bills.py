@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.check.check import check
+from pipeline.collect.collect import land_named
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.file_stages import CheckedFile
 from pipeline.report.rejects import rejects_of_check
 from pipeline.run.validate import _requests
 from schemas.settings import Limits
-from tests.check.landing import checked, codes, land, records
+from tests.check.landing import checked, codes, feed, land, records
 
 ANY = Limits(max_reject_ratio=1.0)
 SHORT: dict[str, Any] = {
@@ -23,6 +25,19 @@ ROWS = ("C-1,B-1,10.00", "C-2,B-2,11.00")
 def short(folder: Path, content: str | bytes, **facts: Any) -> CheckedFile:
     """A file of customer, bill and amount."""
     return checked(folder, content, **(SHORT | facts))
+
+
+def fetched(path: Path, landing: Path) -> None:
+    """Land a file as a run does, where no record may have more than 1 000 bytes."""
+    land_named(
+        path,
+        Matching([feed(**SHORT)]),
+        landing,
+        max_file_bytes=1 << 30,
+        max_record_bytes=1_000,
+        feed=None,
+        durable=False,
+    )
 
 
 def text_of(*lines: str, header: str = "c,b,a", end: str = "\n") -> str:

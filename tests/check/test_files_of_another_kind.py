@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect.collect import land_named
-from pipeline.collect.feed_of_file import Matching
 from pipeline.errors import FileRefused
-from tests.check.landing import feed
-from tests.check.short_bills import SHORT, refused, short
+from tests.check.short_bills import fetched, refused, short
 
 HTML = b"<!DOCTYPE html><html><body>" + b"<p>Not found</p>" * 10
 
@@ -41,12 +38,4 @@ def test_a_page_on_one_endless_line_is_called_a_page_before_all_of_it_is_fetched
     path = tmp_path / "bills.csv"
     path.write_bytes(HTML + b"x" * 200_000)
     with pytest.raises(FileRefused, match="its content is an HTML page"):
-        land_named(
-            path,
-            Matching([feed(**SHORT)]),
-            tmp_path / "landing",
-            max_file_bytes=1 << 30,
-            max_record_bytes=1_000,
-            feed=None,
-            durable=False,
-        )
+        fetched(path, tmp_path / "landing")

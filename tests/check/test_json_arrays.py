@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from pipeline.check.check import check
-from pipeline.collect.collect import land_named
-from pipeline.collect.feed_of_file import Matching
 from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.mapping.file_names import peek_rejects
 from pipeline.errors import FileRefused
 from pipeline.report.rejects import rejects_of_check
 from tests.check.landing import codes, feed, land, records
-from tests.check.short_bills import ANY, SHORT, amounts, refused, short, sound
+from tests.check.short_bills import ANY, SHORT, amounts, fetched, refused, short, sound
 
 BILLS: list[dict[str, Any]] = [
     {"c": "C-1", "b": "B-1", "a": 10.10, "name": "Anél"},
@@ -135,15 +133,7 @@ def test_an_array_on_one_long_line_is_fetched_and_one_without_an_end_is_not(tmp_
     def landed(content: str) -> None:
         path = tmp_path / "bills.json"
         path.write_text(content)
-        land_named(
-            path,
-            Matching([feed(**SHORT)]),
-            tmp_path / "landing",
-            max_file_bytes=1 << 30,
-            max_record_bytes=1_000,
-            feed=None,
-            durable=False,
-        )
+        fetched(path, tmp_path / "landing")
 
     landed(json.dumps(BILLS * 5_000))
     with pytest.raises(FileRefused, match="more than 1000 bytes"):
