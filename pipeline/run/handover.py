@@ -167,7 +167,8 @@ def pay(
     troubles: list[str] = []
     try:
         for debt in debts.pending_handovers(source.name):
-            names = [name for name in uploads if name not in kept(debt.sha256)]
+            stay_here = kept(debt.sha256)
+            names = [name for name in uploads if name not in stay_here]
             if trouble := _pay_one(debts, debt, source, reports, names):
                 troubles.append(trouble)
     finally:
