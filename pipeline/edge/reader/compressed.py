@@ -87,3 +87,12 @@ def refuse_archive(name: str, rule: str, problem: str, remedy: str) -> NoReturn:
         rule: a code of the catalogue, `file.…`.
     """
     raise FileRefused(name=name, rule=rule, problem=problem, remedy=remedy)
+
+
+def within_budget(blocks: Iterator[bytes], allowance: UnpackBudget) -> Iterator[bytes]:
+    """The blocks of a packed file as they come. Raises FileRefused where it is packed again, or passes the budget."""
+    for number, block in enumerate(blocks):
+        if number == 0:
+            refuse_nested(block, allowance.name)
+        allowance.spend(len(block))
+        yield block

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.csv_structure import COMPOUND, GZIP, XZ, ZIP, ZSTANDARD, with_short_lines
-from pipeline.edge.reader.compressed import FOREIGN, UnpackBudget, plain_copy, refuse_archive, refuse_nested
+from pipeline.edge.reader.compressed import FOREIGN, UnpackBudget, plain_copy, refuse_archive, within_budget
 from pipeline.edge.reader.ods.package import is_spreadsheet
 from pipeline.edge.reader.streams import StreamPacking, streamed
 from pipeline.edge.reader.xlsx.workbook import workbook_part
@@ -68,11 +68,7 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) 
             blocks = unzipped(path, allowance)
         case _:
             blocks = streamed(path, packing, allowance.name)
-    first = True
+    lines = with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name)
     with plain_copy(copy) as file:
-        for block in with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name):
-            if first:
-                refuse_nested(block, allowance.name)
-            first = False
-            allowance.spend(len(block))
+        for block in within_budget(lines, allowance):
             file.write(block)

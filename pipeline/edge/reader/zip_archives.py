@@ -23,7 +23,7 @@ from pipeline.edge.reader.compressed import (
     UnpackBudget,
     refuse_archive,
     refuse_damaged,
-    refuse_nested,
+    within_budget,
 )
 
 _DIRECTORY_BYTES = 1 << 20
@@ -203,16 +203,7 @@ def member_contents(
         refuse_archive(name, "file.archive_members", problem, "pack files by their plain names")
     _spend_stated(members, UnpackBudget(name, allowance.size_bytes, allowance.limits))
     for member in members:
-        yield member, _within(_blocks(archive, member), allowance)
-
-
-def _within(blocks: Iterator[bytes], allowance: UnpackBudget) -> Iterator[bytes]:
-    """The blocks of a member as they come, if it is not packed again and as far as the allowance goes."""
-    for number, block in enumerate(blocks):
-        if number == 0:
-            refuse_nested(block, allowance.name)
-        allowance.spend(len(block))
-        yield block
+        yield member, within_budget(_blocks(archive, member), allowance)
 
 
 def _blocks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
