@@ -17,6 +17,7 @@ from pipeline.core.outcomes import Outcome
 from pipeline.core.rules import line_items
 from pipeline.run.validate import _requests
 from tests.check.landing import checked, codes, feed, land, records, verdicts
+from tests.seeds import drawn
 
 FILES = 1_000 if os.environ.get("SOAK") else 120
 HEADER = "customer_reference,bill_reference,currency,amount_due,customer_name,due_date,item"
@@ -201,9 +202,7 @@ def test_random_files_are_what_plain_python_says(
     tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(line_items, "LINES_AT_ONCE", at_once)
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     several = 0
     for number in range(FILES // 2):
         made = random_lines(chance)

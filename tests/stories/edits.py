@@ -70,9 +70,22 @@ def one_character_off(chance: random.Random, text: str) -> str:
             )
 
 
+def every_edit(was: str) -> set[str]:
+    """Each text that is one character off, by a character that no field of a CSV needs quoted for."""
+    typed = (set(TYPED) | set("0123456789")) - set(',"')
+    places = range(len(was) + 1)
+    inserted = {was[:place] + letter + was[place:] for place in places for letter in typed}
+    replaced = {was[:place] + letter + was[place + 1 :] for place in places[:-1] for letter in typed}
+    return inserted | replaced | {was[:place] + was[place + 1 :] for place in places[:-1]}
+
+
 def is_same(text: str, was: str) -> bool:
-    """Whether a text still states the same amount: leading and closing zeros, and spaces around it, say nothing."""
-    plain = text.strip()
+    """Whether a text still states the same amount.
+
+    Leading and closing zeros and spaces around it say nothing, nor does one apostrophe before it, with which
+    spreadsheets mark what is to stay text.
+    """
+    plain = text.strip().removeprefix("'").strip()
     return (
         plain.replace(".", "", 1).isascii()
         and plain.replace(".", "", 1).isdigit()

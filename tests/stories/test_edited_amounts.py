@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from pipeline.check.check import check
 from schemas.settings import Limits
-from tests.check.landing import land
-from tests.stories.edits import SIDECAR, TRAILER, Edited, edited
+from tests.check.landing import checked, land, records
+from tests.seeds import drawn
+from tests.stories.edits import HEADER, SIDECAR, TRAILER, Edited, edited, every_edit, is_same
 from tests.stories.merchant import Merchant
 
 SOAK = bool(os.environ.get("SOAK"))
@@ -21,9 +22,7 @@ CAUGHT = {"file.control_mismatch", "file.control_unconfirmed"}
 
 @pytest.fixture(scope="module")
 def edits() -> list[Edited]:
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when a test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     return [edited(chance) for _ in range(EDITS)]
 
 
@@ -40,6 +39,16 @@ def test_the_file_as_it_was_is_good(tmp_path: Path, edits: list[Edited]) -> None
                 sidecar=None if trailer else was.sidecar.encode(),
             )
             assert check(landed, tmp_path / "work", limits=Limits()).refusal is None
+
+
+@pytest.mark.parametrize("was", ["118468.10", "5.00", "7.07", "0.10"])
+def test_what_counts_as_no_edit_is_all_that_is_read_as_the_same_amount(tmp_path: Path, was: str) -> None:
+    texts = sorted(every_edit(was))
+    rows = [f"C-{n},A-{n},B-{n},ZAR,{text}" for n, text in enumerate(texts)]
+    minor = int(Decimal(was).scaleb(2))
+    for text, record in zip(texts, records(checked(tmp_path, "\n".join([HEADER, *rows]))), strict=True):
+        if record["verdict"] == "accepted":
+            assert (record["amount_minor"] == minor) == is_same(text, was), text
 
 
 @pytest.mark.timeout(1800)

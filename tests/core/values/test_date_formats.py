@@ -15,6 +15,7 @@ from pipeline.core.values.date_formats import DIRECTIVES, problems, read_date, w
 from pipeline.core.values.month_names import LANGUAGES, months, name_of
 from pipeline.core.values.xlsx_cells import moment_text
 from schemas.feed import DateLanguage
+from tests.seeds import drawn
 
 LITERALS = ("-", "/", ".", " ", ", ", "T", "x", "ü", "[", "\\", "7", "")
 DAYS = ("%d", "%j")
@@ -74,9 +75,7 @@ def by_the_standard_library(text: str, date_format: str) -> str | None:
 
 @pytest.mark.slow
 def test_no_directive_and_no_text_can_crash_the_reading_or_make_it_another_day() -> None:
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     used: set[str] = set()
     read = 0
     for _ in range(300):

@@ -18,6 +18,7 @@ import pytest
 
 from pipeline.core.values import money
 from schemas.feed import AmountFormat
+from tests.seeds import drawn
 
 AMOUNTS = 1_000_000 if os.environ.get("SOAK") else 100_000
 EXPONENTS = {"JPY": 0, "ZAR": 2, "KWD": 3, "CLF": 4}
@@ -203,9 +204,7 @@ def batch(chance: random.Random, style: AmountFormat, count: int) -> Iterator[tu
 
 @pytest.mark.slow
 def test_many_amounts_in_every_declared_style_are_equal_to_decimal_arithmetic_or_rejected() -> None:
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     every = styles()
     each = -(-AMOUNTS // len(every))
     read = exact = 0

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.values import money
 from schemas.feed import AmountFormat
+from tests.seeds import drawn
 
 EXPONENTS = {"JPY": 0, "ZAR": 2, "KWD": 3, "CLF": 4}
 MAJOR = AmountFormat(unit="major")
@@ -62,9 +63,7 @@ def random_amount(chance: random.Random) -> str:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_random_amounts_are_equal_to_decimal_arithmetic_or_rejected() -> None:
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     texts = [random_amount(chance) for _ in range(100_000)]
     currencies = [chance.choice(list(EXPONENTS)) for _ in texts]
     accepted = 0

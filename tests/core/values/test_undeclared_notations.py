@@ -17,6 +17,7 @@ import pytest
 from pipeline.core.values import money, two_columns
 from schemas.column_sources import SignedValue
 from schemas.feed import AmountFormat
+from tests.seeds import drawn
 
 AMOUNTS = 10_000
 EXPONENTS = {"ZAR": 2, "JPY": 0}
@@ -120,9 +121,7 @@ def could_be(text: str, style: dict[str, Any], exponent: int) -> int | None:
 @pytest.mark.parametrize("name", NOTATIONS)
 def test_ten_thousand_amounts_of_an_undeclared_notation_are_rejected_or_exact(name: str) -> None:
     write, key = NOTATIONS[name]
-    seed = random.randrange(10**9)  # noqa: S311 - no secret
-    print("seed", seed)  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311
+    chance = drawn()
     for style in STYLES:
         for currency, exponent in EXPONENTS.items():
             made = []

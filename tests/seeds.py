@@ -1,0 +1,20 @@
+"""Chance for tests that draw their input: the same draw each time, a fresh one each time under SOAK.
+
+What decides whether a change may land must not be a lottery; what looks for faults should be one. `SEED=N` draws
+again what a soak has found.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+FIXED = 20261128
+
+
+def drawn() -> random.Random:
+    """A source of chance; its seed is printed, and pytest shows it when the test fails."""
+    fresh = random.randrange(10**9) if os.environ.get("SOAK") else FIXED  # noqa: S311 - no secret
+    seed = int(os.environ.get("SEED", fresh))
+    print("seed", seed)  # noqa: T201
+    return random.Random(seed)  # noqa: S311
