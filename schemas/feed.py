@@ -224,6 +224,10 @@ class Feed(Shape):
     their bytes, NDJSON by the `{` at the beginning, a JSON array by `[{`; anything else is CSV."""
     sheet: str | None = None
     """The sheet of a workbook to read; null: the first visible one."""
+    items: Annotated[str, Field(min_length=1)] | None = None
+    """The list of line items that each JSON object has: `lines`. Each item is a record with the object's other fields
+    and its own, which `columns` names `lines.amount`. Rejects come back as NDJSON, one flat object for each item.
+    """
     encoding: Encoding = "utf-8"
     """The text encoding, as Python calls it: `utf-8`, `utf-16`, `cp1250`, `cp437`, `shift_jis`, `gb18030`. A byte order
     mark is accepted. No effect on workbooks."""

@@ -47,9 +47,13 @@ DAMAGE = (
     "record.duplicate_key",
     "record.value_type",
     "record.line_length",
+    "record.items",
 )
 """What is wrong with the structure of a record. The last ones are about JSON and fixed width alone."""
 BLANK, CONTROL = DAMAGE.index("record.blank"), DAMAGE.index("record.control_characters")
+ITEMS = DAMAGE.index("record.items")
+"""Its object can be read and its item cannot: what the object states is known, so that the other lines of its bill
+are."""
 
 
 def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:

@@ -166,3 +166,20 @@ def test_a_feed_that_declares_a_trailer_takes_no_ndjson(tmp_path: Path, last: st
     assert file.refusal is not None
     assert (file.refusal.code, file.totals.total_records) == ("file.format", 0)
     assert "NDJSON, which cannot have a trailer" in file.refusal.message
+
+
+@pytest.mark.parametrize("own", ["true", '{"k": [1]}', '["x"]', '"\\u0001"'])
+@pytest.mark.parametrize("line_items", [None, "sum"])
+def test_what_nothing_maps_hides_no_difference_between_two_records(
+    tmp_path: Path, own: str, line_items: str | None
+) -> None:
+    """Two bills of one reference are compared by all of their keys, also where one is a list, or true or false."""
+    one = bill(own="?").replace('"?"', own)
+    two = one.replace('"10.00"', '"11.00"')
+    file = checked(tmp_path, lines(one, two), line_items=line_items)
+    assert codes(file) == ([["bill_reference.contradiction"]] * 2 if line_items is None else [[], []])
+    again = checked(tmp_path, lines(one, one), line_items=line_items)
+    assert codes(again) == ([[], []] if line_items is None else [["line_items.identical"]] * 2)
+    other = one.replace(own, {"true": "false", '{"k": [1]}': '{"k": [2]}'}.get(own, '["y"]'))
+    differs = checked(tmp_path, lines(one, other), line_items=line_items)
+    assert codes(differs) == ([["bill_reference.contradiction"]] * 2 if line_items is None else [[], []])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, match_problems
+from pipeline.core.mapping.header_names import names_in_use
+from pipeline.core.mapping.item_lists import ItemList
 from pipeline.core.mapping.layout import (
     AMOUNT,
     CANONICAL,
@@ -102,14 +104,15 @@ def _contradictions(feed: Feed) -> Iterator[str]:
     yield from _filter_contradictions(feed)
     yield from _header_contradictions(feed)
     yield from _fixed_contradictions(feed)
+    yield from _items_contradictions(feed)
     for column, checks in feed.checks.items():
         if not checks:
             yield f"checks: {column} has an empty list of checks"
     control = feed.control
     if control is None:
         return
-    if control.kind == "trailer" and feed.format in JSON_FORMATS:
-        yield f"control.kind: {JSON_FORMATS[feed.format]} has no trailer, for every record is an object; use sidecar"
+    if control.kind == "trailer" and (shown := _as_json(feed)):
+        yield f"control.kind: {shown} has no trailer, for every record is an object; use sidecar"
     for each in control.sums:
         if each.currency is not None and each.currency not in exponents():
             yield f"control.sums: {each.currency} is not a recognised currency code"
@@ -169,10 +172,10 @@ def _part_problems(column: str, source: ColumnSource, feed: Feed) -> Iterator[st
 
 def _header_contradictions(feed: Feed) -> Iterator[str]:
     """Keys about the header and the end of a file that do not fit each other, or the format."""
-    if feed.format in JSON_FORMATS:
+    if shown := _as_json(feed):
         for key in ("header", "names", "header_record", "footer"):
             if getattr(feed, key) is not None:
-                yield f"{key}: {JSON_FORMATS[feed.format]} has no header and no footer, for every line is an object"
+                yield f"{key}: {shown} has no header and no footer, for every line is an object"
     if feed.fixed is None and feed.has_header != (feed.names is None):
         yield "names: header: none needs the names of all columns in names, and names needs header: none"
     own = [name.strip() for name in feed.names or () if name.strip()]
@@ -188,6 +191,25 @@ def _header_contradictions(feed: Feed) -> Iterator[str]:
     first = feed.header.starts_with if feed.header else None
     if first is not None and not any(name.strip() for name in first):
         yield "header.starts_with: all names are empty"
+
+
+def _as_json(feed: Feed) -> str:
+    """What the feed's files are called if their records are surely objects; else empty."""
+    return JSON_FORMATS.get(feed.format, "JSON" if feed.items is not None else "")
+
+
+def _items_contradictions(feed: Feed) -> Iterator[str]:
+    """Formats whose records have no lists, and a list that nothing is read from."""
+    if feed.items is None:
+        return
+    if feed.format not in (None, *JSON_FORMATS):
+        yield f"items: only records of NDJSON and of a JSON array have lists; format is {feed.format}"
+    if feed.fixed is not None:
+        yield "items: fixed-width lines have no lists; leave it out"
+    if not feed.items.strip():
+        yield "items: the list has no name"
+    elif not any(ItemList(feed, feed.items).is_field(name) for name in names_in_use(feed)):
+        yield f"items: no field of an item is mapped in columns; it is called {feed.items}.<key>"
 
 
 def _fixed_contradictions(feed: Feed) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from pipeline.core.csv_structure import ITEMS
 from pipeline.core.mapping.layout import (
     AMOUNT,
     CANONICAL,
@@ -52,8 +53,8 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if layout.feed.currency:
         mapped = mapped.with_columns(pl.col("currency").fill_null(pl.lit(layout.feed.currency)))
     # A damaged record states nothing, not even what the feed says of every record.
-    values = pl.exclude(*PLACE)
-    return mapped.with_columns(pl.when(pl.col("damage").is_null()).then(values))
+    values, damage = pl.exclude(*PLACE), pl.col("damage")
+    return mapped.with_columns(pl.when(damage.is_null() | (damage == ITEMS)).then(values))
 
 
 def _number(position: int | None) -> pl.Expr:

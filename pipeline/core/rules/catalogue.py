@@ -46,6 +46,11 @@ def _record_rules() -> Iterator[Rule]:
         "write it as text",
     )
     yield Rule(
+        "record.items",
+        "its list of items is missing, empty or not a list, or an item is not an object whose fields can be read",
+        "correct it; an object of rejects.ndjson has one item",
+    )
+    yield Rule(
         "record.line_length",
         "a fixed-width line that is longer or shorter than the others, so that its columns may have moved",
         "put each column where the others have it, or ask whoever maintains the config about feed.short_lines",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.core.csv_structure import CONTROL, DAMAGE
+from pipeline.core.csv_structure import CONTROL, DAMAGE, ITEMS
 from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
 from pipeline.core.mapping.normalise import metadata_json
 from pipeline.core.rules.catalogue import rule_message
@@ -199,7 +199,7 @@ def _findings(broken: pl.DataFrame, rules: list[tuple[FieldRule, pl.Expr]], layo
         f"rule_{i}": (rule.code, rule.detail, expression & whole)
         for i, (rule, expression) in enumerate(rules)
     } | {
-        f"damage_{i}": (code, "damaged_column" if i == CONTROL else None, pl.col("damage") == i)
+        f"damage_{i}": (code, "damaged_column" if i in (CONTROL, ITEMS) else None, pl.col("damage") == i)
         for i, code in enumerate(DAMAGE)
     }
     details = {detail for _, detail, _ in faults.values() if detail is not None}

@@ -197,7 +197,7 @@ def _zipped(*names: str) -> bytes:
 def _content_examples() -> dict[str, Example | Story]:
     packed = gzip.compress(_text([_BASE["bill"]]), mtime=0)
     sheets, archives = "tests/check/test_spreadsheets.py", "tests/check/test_packed_files.py"
-    encrypted = "tests/check/test_encrypted_files.py"
+    encrypted, items = "tests/check/test_encrypted_files.py", "tests/check/test_item_lists.py"
     return {
         "file.format": _lines(_GOOD, shows="CSV", feed={"format": "xlsx"}),
         "file.archive_damaged": Example("half of a gzip", packed[:-12], name="bills.csv.gz"),
@@ -212,6 +212,7 @@ def _content_examples() -> dict[str, Example | Story]:
         "file.json_array": Example(
             '[{"customer_reference": "C-1"},', b'[{"customer_reference": "C-1"},', name="bills.json"
         ),
+        "file.items_too_large": Story("an object of 20 KB with 2000 items", items),
         "file.sheet": Story("sheet: June of a workbook that has May only", sheets),
         "file.merged_cells": Story("A2:A9 are one cell", sheets),
         "file.not_encrypted": _lines(_GOOD, shows="CSV", feed={"pgp": {"key_file": "our.key"}}),
@@ -227,15 +228,18 @@ def _content_examples() -> dict[str, Example | Story]:
 
 
 def _object_examples() -> dict[str, Example | Story]:
-    good = json.dumps(_BASE["bill"])
+    mapped = {name: name for name in _BASE["bill"]} | {"amount_due": "lines.amount"}
+    items = {"items": "lines", "columns": mapped}
 
-    def ndjson(line: str) -> Example:
-        return Example(line, f"{good}\n{line}\n".encode(), name="bills.ndjson")
+    def ndjson(line: str, **feed: Any) -> Example:
+        good = json.dumps(_BASE["bill"] | ({"lines": [{"amount": 1}]} if feed else {}))
+        return Example(line, f"{good}\n{line}\n".encode(), feed, name="bills.ndjson")
 
     return {
         "record.json": ndjson('{"customer_reference": "C-1",'),
         "record.duplicate_key": ndjson('{"currency": "ZAR", "currency": "USD"}'),
         "record.value_type": ndjson('{"currency": ["ZAR"]}'),
+        "record.items": ndjson('{"lines": [25]}', **items),
     }
 
 

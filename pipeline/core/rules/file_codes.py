@@ -54,6 +54,12 @@ def _content_rules() -> Iterator[Rule]:
         "a JSON array that is never closed, or is followed by other text",
         "export or fetch it again whole, as one array",
     )
+    yield Rule(
+        "file.items_too_large",
+        "objects whose fields, repeated beside each of their items, make more than limits.max_decompressed_bytes or"
+        " limits.max_decompression_ratio allow",
+        "export one record for each item, or raise the limit",
+    )
     yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
     yield Rule(
         "file.merged_cells",

@@ -29,6 +29,7 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "currency_map": True,
     "fixed": True,
     "short_lines": True,
+    "items": True,
     "amount": {"extra_zeros", "float_noise", "implied_decimals"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

@@ -39,19 +39,22 @@ class UnpackBudget:
     limits: Limits
     spent_bytes: int = field(default=0)
     """What came out so far."""
+    rule: str = "file.archive_too_large"
+    grows: str = "it unpacks to"
+    remedy: str = "send it unpacked, or raise the limit"
 
     def spend(self, size_bytes: int) -> None:
         """Count bytes that came out, or that an archive says will. Raises FileRefused when they are too many."""
         self.spent_bytes += size_bytes
         if self.spent_bytes > self.limits.max_decompressed_bytes:
             bound = f"limits.max_decompressed_bytes ({self.limits.max_decompressed_bytes})"
-            self._refuse(f"it unpacks to more than {bound}")
+            self._refuse(f"{self.grows} more than {bound}")
         if self.spent_bytes > self.limits.max_decompression_ratio * self.size_bytes:
             ratio = f"limits.max_decompression_ratio ({self.limits.max_decompression_ratio:g})"
-            self._refuse(f"it unpacks to more than {ratio} times its size")
+            self._refuse(f"{self.grows} more than {ratio} times its size")
 
     def _refuse(self, problem: str) -> NoReturn:
-        refuse_archive(self.name, "file.archive_too_large", problem, "send it unpacked, or raise the limit")
+        refuse_archive(self.name, self.rule, problem, self.remedy)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import Any, NoReturn, Protocol, Unpack
 
 import polars as pl
 
-from pipeline.core.csv_structure import DAMAGE, SUBSTITUTE, Scan, patterns
+from pipeline.core.csv_structure import DAMAGE, ITEMS, SUBSTITUTE, Scan, patterns
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.header_names import comparable, names_in_use
+from pipeline.core.mapping.item_lists import ItemList
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.edge.reader.json_array import JsonArray
@@ -99,6 +100,8 @@ class JsonFile:
     """Keys whose true and false are read as these words: the feed filters by them, and maps them to nothing."""
     names: tuple[str, ...]
     """Keys of all objects, in the order in which they first appear; ours in rejects come last."""
+    items: ItemList | None = None
+    """What its objects were made of, where they are flat."""
 
     @property
     def line_end(self) -> str:
@@ -120,9 +123,11 @@ class JsonFile:
             row, found = empty_row, damage
             if damage is None:
                 try:
-                    row = _row(_object(text, self.decoder), keys, self.flags, len(wanted))
+                    row, found = self._row(_object(text, self.decoder), keys, len(wanted))
                 except Damaged as damaged:
                     found = damaged.damage
+                except RecursionError:
+                    found = _JSON
             rows.append(row)
             damages.append(found)
         fields = pl.DataFrame(
@@ -130,67 +135,93 @@ class JsonFile:
         )
         placed = batch.drop("text", "carriage").with_columns(damage=pl.Series(damages, dtype=pl.UInt8))
         names = {f"field_{position}": printable(self.names[position]) for position in wanted}
-        return _without_controls(placed.hstack(fields), names)
+        return _without_controls(placed.hstack(fields), names, self.items)
+
+    def _row(self, pairs: _Pairs, keys: dict[str, int], width: int) -> tuple[list[str | None], int | None]:
+        """The values of one object, `None` where it has none, and how it is damaged by a list, an object or true/false.
+
+        Those are JSON here: records are compared by all of their columns. `keys`: key → place in the row.
+        """
+        row: list[str | None] = [None] * width
+        damage = None if self.items is None or self.items.is_flat(key for key, _ in pairs) else ITEMS
+        for key, value in pairs:
+            number = keys.get(key.strip())
+            if number is None or value is None:
+                continue
+            if isinstance(value, str):
+                row[number] = value
+                continue
+            row[number] = _as_json(value)
+            if isinstance(value, bool) and key.strip() in self.flags:
+                continue
+            if self.items is None or not self.items.is_field(key):
+                damage = _VALUE_TYPE
+            elif damage is None:
+                damage = ITEMS
+        return row, damage
 
 
-def _row(pairs: _Pairs, keys: dict[str, int], flags: frozenset[str], width: int) -> list[str | None]:
-    """The values of one object, `None` where it has none. Raises Damaged for a list, an object or true/false.
-
-    Args:
-        keys: key → place in the row.
-        flags: as in `JsonFile`.
-    """
-    row: list[str | None] = [None] * width
-    for key, value in pairs:
-        number = keys.get(key.strip())
-        if number is None or value is None:
-            continue
-        if isinstance(value, bool) and key.strip() in flags:
-            row[number] = "true" if value else "false"
-        elif not isinstance(value, str):
-            raise Damaged(_VALUE_TYPE)
-        else:
-            row[number] = value
-    return row
+def _as_json(value: object) -> str:
+    """As it is written, but for space; numbers are text in it. Raises RecursionError."""
+    if isinstance(value, _Pairs):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_as_json(each)}" for key, each in value) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_json, value)) + "]"
+    return json.dumps(value)
 
 
-def _without_controls(records: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+def _without_controls(records: pl.DataFrame, columns: dict[str, str], items: ItemList | None) -> pl.DataFrame:
     """Escapes such as `\\u0000` bring in what no text may hold. `columns`: those of the records → their keys."""
     control = patterns(",").control
     keys = {name: key.strip() for name, key in columns.items()}
+    of_items = {name: key for name, key in keys.items() if items is not None and items.is_field(key)}
+    own = {name: key for name, key in keys.items() if name not in of_items}
     records = records.with_columns(
-        damaged_column=damaged_column(keys, lambda name: pl.col(name).str.contains(control))
+        own=damaged_column(own, lambda name: pl.col(name).str.contains(control)),
+        of_items=damaged_column(of_items, lambda name: pl.col(name).str.contains(control)),
     )
-    damage = pl.when(pl.col("damaged_column").is_null()).then("damage").otherwise(pl.lit(_CONTROL, pl.UInt8))
-    records = records.with_columns(damage=damage)
-    return records.with_columns(pl.when(pl.col("damage").is_null()).then(pl.col(name)) for name in columns)
+    damage = (
+        pl.when(pl.col("own").is_not_null())
+        .then(pl.lit(_CONTROL, pl.UInt8))
+        .when(pl.col("of_items").is_not_null())
+        .then(pl.lit(ITEMS, pl.UInt8))
+        .otherwise("damage")
+    )
+    records = records.with_columns(damage=damage, damaged_column=pl.coalesce("own", "of_items"))
+    # What a damaged item's object states is used, so nothing of it may have them.
+    of_item = pl.col("damage") == ITEMS
+    clean = [
+        pl.when(~(of_item & pl.col(name).str.contains(control)).fill_null(value=False))
+        .then(pl.col(name))
+        .alias(name)
+        for name in of_items
+    ]
+    return records.with_columns(clean).drop("own", "of_items")
 
 
-def open_json_lines(landed: LandedFile, limits: Limits, file: TextFile) -> JsonFile:
-    """Find the columns of a file of one object per line, which takes one reading of all of it.
+def open_json(landed: LandedFile, body: JsonBody, limits: Limits, items: ItemList | None = None) -> JsonFile:
+    """Find the columns of a text of objects, which takes one reading of all of it; an empty array has those that the
+    feed reads.
 
     Raises:
-        FileRefused: it holds no object, has too many columns, or is not text in the feed's encoding.
+        FileRefused: it holds no object, or has too many columns.
     """
-    line_end = _line_end(landed, file)
-    skip_blank = landed.feed.blank_records == "skip"
-    lines = RecordBatches(
-        landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
-    )
-    return _opened(_Lines(lines), landed, limits)
-
-
-def open_json_array(landed: LandedFile, limits: Limits, file: TextFile) -> JsonFile:
-    """Find the columns of an array of objects; an empty one has those that the feed reads. Raises as
-    `open_json_lines`.
-    """
-    return _opened(JsonArray(landed.name, limits, file, _line_end(landed, file)), landed, limits)
-
-
-def _opened(body: JsonBody, landed: LandedFile, limits: Limits) -> JsonFile:
     decoder = _decoder(landed.feed)
-    names = _names(body, decoder, landed, limits)
-    return JsonFile(body, decoder, _flags(names, landed.feed), names)
+    names = _names(body, decoder, landed, limits, items)
+    return JsonFile(body, decoder, _flags(names, landed.feed), names, items)
+
+
+def json_body(landed: LandedFile, limits: Limits, file: TextFile, *, is_array: bool) -> JsonBody:
+    """One object per line, or all of them in one array. Raises FileRefused: it is not text in the feed's encoding."""
+    line_end = _line_end(landed, file)
+    if is_array:
+        return JsonArray(landed.name, limits, file, line_end)
+    skip_blank = landed.feed.blank_records == "skip"
+    return _Lines(
+        RecordBatches(
+            landed.name, limits, file, head="", head_lines=0, line_end=line_end, skip_blank=skip_blank
+        )
+    )
 
 
 def _line_end(landed: LandedFile, file: TextFile) -> str:
@@ -215,8 +246,10 @@ def _flags(names: tuple[str, ...], feed: Feed) -> frozenset[str]:
     return frozenset(name for name in names if comparable(name, feed) in filtered)
 
 
-def _names(body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits) -> tuple[str, ...]:
-    """The keys of all objects that can be read. Raises FileRefused."""
+def _names(
+    body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits: Limits, items: ItemList | None
+) -> tuple[str, ...]:
+    """The keys of all objects that can be read, but that of a list of items. Raises FileRefused."""
     names: dict[str, None] = {}
     is_empty = True
     for records in body.batches():
@@ -235,13 +268,18 @@ def _names(body: JsonBody, decoder: json.JSONDecoder, landed: LandedFile, limits
     if not names:
         remedy = "export it again as NDJSON, or say with feed.format what else it is"
         _refuse(landed, "file.header", "no record of it is a JSON object with keys", remedy)
+    if items is not None:
+        names = {name: None for name in names if not items.is_list(name)}
     own = [name for name in names if name not in REJECT_COLUMNS]
     corrected = landed.rejects_of is not None or len(own) + len(REJECT_COLUMNS) == len(names)
     if not corrected:
         return tuple(names)
     # A key that only others of the original's records have is no reason to refuse these.
     known = {comparable(name, landed.feed) for name in names}
-    asked = (*landed.feed.where, *landed.feed.where_not)
+    asked = [*landed.feed.where, *landed.feed.where_not]
+    asked += [
+        name for name in sorted(names_in_use(landed.feed)) if items is not None and items.is_field(name)
+    ]
     filtered = (name for name in asked if comparable(name, landed.feed) not in known)
     return (*own, *dict.fromkeys(filtered), *REJECT_COLUMNS)
 

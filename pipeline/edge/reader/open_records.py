@@ -16,11 +16,14 @@ import polars as pl
 from pipeline.core.file_stages import LandedFile, TextFormat
 from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.mapping.file_names import are_json_rejects
+from pipeline.core.mapping.item_lists import ItemList
+from pipeline.edge.disk import remove
 from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
 from pipeline.edge.reader.fixed_width import DELIMITER, open_fixed_width
 from pipeline.edge.reader.header import header_hint
-from pipeline.edge.reader.json_lines import open_json_array, open_json_lines
+from pipeline.edge.reader.item_lines import open_items
+from pipeline.edge.reader.json_lines import JsonBody, JsonFile, json_body, open_json
 from pipeline.edge.reader.mojibake import utf8_notes
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
@@ -125,14 +128,15 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         corrected=landed.rejects_of is not None,
     )
     encoded = utf8_notes(text, landed.name) if landed.rejects_of is None else ()
-    file = _text(landed, limits, text, copy if packing else None)
+    file = _text(landed, limits, text, copy if packing else None, folder)
     beside = left_alone(landed.path, landed.name) if packing == "zip" else ()
     return replace(file, notes=(*beside, *encoded, *file.notes))
 
 
 def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Path) -> BillFile:
     """Our CSV of the sheet; there a record is a row, whose number comes from `sheet_row`."""
-    if landed.feed.format not in (None, packing) or (landed.feed.fixed and landed.rejects_of is None):
+    of_text = landed.feed.fixed is not None or landed.feed.items is not None
+    if landed.feed.format not in (None, packing) or (of_text and landed.rejects_of is None):
         _unfit(landed, packing.upper())
     if len(landed.feed.delimiter) > 1:  # our copy has one that needs no stand-in
         landed = replace(landed, feed=landed.feed.model_copy(update={"delimiter": ","}))
@@ -142,7 +146,7 @@ def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Pat
     return _delimited(file, text, copy, copied.notes, lambda: copied.header_hint)
 
 
-def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
+def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None, folder: Path) -> BillFile:
     """CSV or NDJSON, as the feed declares it, else by the content."""
     wanted = landed.feed.format
     if wanted in COPIERS and landed.rejects_of is None:
@@ -158,7 +162,12 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None)
     if wanted == "ndjson" and content == "json":
         _unfit(landed, "a JSON array")
     if wanted in ("ndjson", "json") or (wanted is None and content is not None):
-        return _json(landed, limits, text, copy, is_array=content == "json")
+        body = _json(landed, limits, text, is_array=content == "json")
+        if landed.feed.items is not None:
+            return _flat(landed, limits, body, folder / "items")
+        return _objects(open_json(landed, body, limits), text, copy)
+    if landed.feed.items is not None and landed.rejects_of is None:
+        _unfit(landed, "not JSON")
     text = replace(text, delimiter=landed.feed.delimiter if len(landed.feed.delimiter) > 1 else "")
     file = open_delimited(landed, limits, text)
     hint = partial(header_hint, text, landed, limits, file.header)
@@ -187,9 +196,7 @@ def _fixed(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None
     return BillFile(file, text, "txt", file.header, end, copy, file.notes, DELIMITER)
 
 
-def _json(
-    landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None, *, is_array: bool
-) -> BillFile:
+def _json(landed: LandedFile, limits: Limits, text: TextFile, *, is_array: bool) -> JsonBody:
     """One object per line or in one array; rejects of both have one per line."""
     if landed.feed.control is not None and landed.feed.control.kind == "trailer":
         kind = "a JSON array" if is_array else "NDJSON"
@@ -199,8 +206,23 @@ def _json(
         refuse_archive(
             landed.name, "file.format", problem, "send the agreed format, or use control.kind: sidecar"
         )
-    file = (open_json_array if is_array else open_json_lines)(landed, limits, text)
-    return BillFile(file, text, "ndjson", line_end=file.line_end.encode(text.codec), plain_copy=copy)
+    return json_body(landed, limits, text, is_array=is_array)
+
+
+def _objects(file: JsonFile, text: TextFile, copy: Path | None, notes: tuple[str, ...] = ()) -> BillFile:
+    end = file.line_end.encode(text.codec)
+    return BillFile(file, text, "ndjson", line_end=end, plain_copy=copy, notes=notes)
+
+
+def _flat(landed: LandedFile, limits: Limits, body: JsonBody, copy: Path) -> BillFile:
+    """Objects with items; our flat copy of them takes the place of an unpacked one."""
+    items = ItemList(landed.feed, landed.feed.items or "", corrected=landed.rejects_of is not None)
+    try:
+        flat = open_items(landed, limits, body, items, copy)
+    finally:
+        if body.file.path != landed.path:
+            remove(body.file.path)
+    return _objects(flat.records, flat.text, copy, flat.notes)
 
 
 def _json_format(text: TextFile, *, rejects: bool) -> Format | None:
@@ -215,6 +237,6 @@ def _json_format(text: TextFile, *, rejects: bool) -> Format | None:
 
 def _unfit(landed: LandedFile, content: str) -> None:
     """Raise FileRefused: the content is of another format than the feed declares."""
-    wanted = landed.feed.format or "fixed width"
+    wanted = landed.feed.format or ("JSON" if landed.feed.items else "fixed width")
     problem = f"its content is {content}, and feed {landed.feed.name} reads {wanted}"
     refuse_archive(landed.name, "file.format", problem, "send the agreed format, or correct feed.format")

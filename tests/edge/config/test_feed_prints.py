@@ -127,6 +127,7 @@ def test_a_print_of_an_earlier_version_is_of_the_same_feed(said: dict[str, Any],
         {"currency_map": {"R": "ZAR"}},
         {"fixed": {"customer_reference": [1, 10]}},
         {"short_lines": "pad"},
+        {"items": "lines"},
         {"amount": {"unit": "major", "implied_decimals": 2}},
     ],
     ids=str,
@@ -144,6 +145,6 @@ def test_keys_written_out_at_their_defaults_change_no_feed() -> None:
     later |= {"header": None, "names": None, "header_record": None, "footer": None, "blank_records": "reject"}
     later |= {"where": {}, "where_not": {}, "nothing_due": "reject", "bad_details": "reject"}
     later |= {"header_match": "exact", "currency_map": {}}
-    later |= {"fixed": None, "short_lines": "reject"}
+    later |= {"fixed": None, "short_lines": "reject", "items": None}
     amount = {"unit": "major", "extra_zeros": False, "float_noise": False, "implied_decimals": None}
     assert same_feed(EARLIER[0][1], Feed.model_validate(BILLS | later | {"amount": amount}))
