@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation: `python -m docs.generate`, or `make docs`.
+"""Writes the generated parts of the documentation and the JSON Schemas: `python -m docs.generate`, or `make docs`.
 
 A generated part stands between `<!-- generated: name -->` and `<!-- end -->`; the rest of a page is written by hand.
 `--check` changes nothing and exits 1 when a part is not what the code says.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docs.commands import commands
 from docs.events import log_events
+from docs.json_schemas import json_schemas
 from docs.keys import feed_keys, settings_keys
 from docs.shapes import formats
 from docs.tables import table
@@ -119,14 +120,25 @@ def current(page: str) -> str:
     return _PART.sub(lambda part: f"{part[1]}{PARTS[part['name']]()}\n{part[3]}", page)
 
 
+def stale() -> dict[Path, str]:
+    """Pages with generated parts, and JSON Schemas, that are not what the code says; with the text they should have."""
+    written = {page: current(page.read_text(encoding="utf-8")) for page in pages()} | json_schemas()
+    return {
+        path: text
+        for path, text in written.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+
+
 def main(words: list[str]) -> int:
     """Write the pages, or with `--check` tell which are out of date."""
-    stale = [page for page in pages() if page.read_text(encoding="utf-8") != current(page.read_text("utf-8"))]
-    for page in stale:
+    outdated = stale()
+    for path, text in outdated.items():
         if "--check" not in words:
-            page.write_text(current(page.read_text(encoding="utf-8")), encoding="utf-8")
-        sys.stderr.write(f"{page.relative_to(ROOT)}\n")
-    return 1 if stale and "--check" in words else 0
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        sys.stderr.write(f"{path.relative_to(ROOT)}\n")
+    return 1 if outdated and "--check" in words else 0
 
 
 if __name__ == "__main__":

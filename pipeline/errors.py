@@ -52,9 +52,12 @@ class BillferryError(Exception):
         Facts are file names, keys, lines and numbers; never a secret and never a value from a record.
         """
         self.facts = facts
-        super().__init__((type(self).__doc__ or "").strip().format(**facts))
-        self.lines: tuple[str, ...] = (str(self),)
-        """What to print, one line each; nearly always one."""
+        happened, _, to_do = (type(self).__doc__ or "").strip().partition("; ")
+        self.message, self.remedy = happened.format(**facts), to_do.format(**facts)
+        """What happened and where; what to do, or what becomes of it without you."""
+        super().__init__("; ".join(filter(None, (self.message, self.remedy))))
+        self.errors: tuple[BillferryError, ...] = (self,)
+        """Those found together, each with a line of its own; nearly always this one alone."""
 
 
 # -- what the operator gave us ------------------------------------------------------------------------------
@@ -73,10 +76,10 @@ class ConfigError(BillferryError):
     code = "config"
     exit_status = EX_USAGE
 
-    def __init__(self, *, more: Sequence[str] = (), **facts: object) -> None:
-        """`more` are the lines of other mistakes that were found with this one."""
+    def __init__(self, *, more: Sequence[BillferryError] = (), **facts: object) -> None:
+        """`more` are other mistakes that were found with this one."""
         super().__init__(**facts)
-        self.lines = (str(self), *more)
+        self.errors = (self, *more)
 
 
 class LedgerOfAnother(ConfigError):

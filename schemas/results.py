@@ -163,9 +163,26 @@ class Summary(Shape):
     """Names of the report files beside this one, this one included."""
 
 
-class RunResult(Shape):
-    """What `--json` prints on stdout."""
+class ErrorFacts(Shape):
+    """What went wrong in a run, apart from what its files' own summaries say."""
 
-    run_id: str
+    code: str
+    """Of docs/exit-statuses.md, or `bug`."""
+    exit_status: Number
+    """What it alone would make the run exit with."""
+    message: str
+    """What happened and where. The line on stderr is `message; remedy`."""
+    remedy: str
+    """What to do, or what becomes of it without you."""
+    source: str | None = None
+    """What it is about: an SFTP server or folder, a file, a feed, the API's address."""
+
+
+class RunResult(Shape):
+    """What `--json` prints on stdout. An exit status that is not 0 is explained by `errors` or by a file's state."""
+
+    run_id: str | None
+    """None: the run could not begin."""
     exit_status: Number
     files: list[Summary]
+    errors: list[ErrorFacts] = []

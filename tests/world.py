@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -18,9 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import yaml
 
 from pipeline.cli import run_command
@@ -29,12 +32,34 @@ from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
 from tests.servers.openssh import OpenSsh
 
+STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
+"""What lines for people begin with where stderr is no terminal."""
 Json = dict[str, Any]
 Row = dict[str, str]
 Which = Callable[[Received], bool]
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULT_SCHEMA = cache(
+    lambda: jsonschema_rs.validator_for(
+        json.loads((ROOT / "schemas" / "json" / "result.schema.json").read_text()), validate_formats=True
+    )
+)
 SFTP_FOLDERS = ("incoming", "archive", "quarantine", "reports")
+
+
+def unstamped(text: str) -> str:
+    """Lines of a log without their times."""
+    return STAMP.sub("", text)
+
+
+def is_trouble(summary: Json) -> bool:
+    """Whether a file's summary alone explains an exit status that is not 0."""
+    records = summary["records"]
+    return (
+        summary["state"] in {"unfinished", "refused", "unmatched", "held"}
+        or bool(summary["holds"])
+        or any(records[outcome] for outcome in ("rejected", "conflict", "refused"))
+    )
 
 
 # -- a config --
@@ -88,14 +113,24 @@ class Said:
 
     exit_status: int
     stdout: str
-    stderr: str
+    log: str
+    """What it said on stderr, as it stands in a log."""
     requests: Counter[str] = field(default_factory=Counter)
     """What the API was asked while it ran: `POST bills` → how often."""
 
     @property
+    def stderr(self) -> str:
+        """What it said on stderr, as a terminal shows it: without the time."""
+        return unstamped(self.log)
+
+    @property
     def document(self) -> Json:
-        """What `--json` prints."""
+        """What `--json` prints. It says why the exit status is not 0."""
         found: Json = json.loads(self.stdout)
+        if "files" in found and "run_id" in found:
+            RESULT_SCHEMA().validate(found)
+        if found.get("exit_status") and "files" in found:
+            assert found["errors"] or any(map(is_trouble, found["files"])), found
         return found
 
     @property

@@ -32,15 +32,16 @@ from pipeline.cli.options import (
 from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import (
     command_of,
+    log_lines,
     one_line,
     pretty,
-    print_error,
+    print_errors,
     print_expected_error,
     print_json,
-    printable_lines,
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 from pipeline.signals import answered
@@ -100,22 +101,19 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Load all waiting files once, for cron. Unfinished files first, then the SFTP server and the drop folder."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import run_everything
     from pipeline.run.context import Options
 
-    ui = TerminalUi()
-    result = run_everything(config_at(config), ui, Options(dry_run=dry_run, wait_s=wait))
-    if not result.files and not result.exit_status:
-        ui.aside("Nothing to do: no file was ready on the SFTP server or in the drop folder.")
-    finish(result, as_json=as_json)
+    options = Options(dry_run=dry_run, wait_s=wait)
+    finish(run_everything(config_at(config), TerminalUi(), options), as_json=as_json)
 
 
 @app.command()
 def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Run continuously until stopped. Dropped files are taken within seconds, the SFTP server is polled."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run.watch import watch_sources as watch_all
 
@@ -140,7 +138,7 @@ def load(
     verbose: Verbose = False,
 ) -> None:
     """Load the named files. Like `run`, but the files stay where they are."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import load_named_files
     from pipeline.run.context import Options
@@ -191,7 +189,7 @@ def validate(
     verbose: Verbose = False,
 ) -> None:
     """Check files without network, ledger or key. Reports what a run would report, and can show its requests."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run.validate import check_as_configured, check_canonical
 
@@ -241,7 +239,7 @@ def retry(
     verbose: Verbose = False,
 ) -> None:
     """Send refused records of finished files again. Use it once the cause of the refusal is fixed."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import retry_files
     from pipeline.run.context import Options
@@ -259,7 +257,7 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Write the reports of a file again. Uses the ledger and the landed copy; sends, uploads and moves nothing."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run import rewrite_reports
     from pipeline.run.context import Options
@@ -379,13 +377,10 @@ def run_command(words: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 (reported with its trace)
         from pipeline.edge.log import masked_trace
 
-        typer.echo(
-            "billferry: this is a bug; please report the trace below\n"
-            + printable_lines(masked_trace(error)),
-            err=True,
-        )
+        bug = "billferry: this is a bug; please report the trace below"
+        typer.echo(log_lines(f"{bug}\n{masked_trace(error)}"), err=True)
         if "--json" in words:
-            print_error("bug", "a bug; its trace is on stderr", EX_BUG)
+            print_errors([bug_document(None)], EX_BUG)
         return EX_BUG
     return returned if isinstance(returned, int) else 0
 

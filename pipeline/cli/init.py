@@ -79,6 +79,8 @@ class _Silent:
     def line(self, _: str) -> None:
         """Nothing."""
 
+    log_line = line
+
     def file(self, _: FileReport, *, shown_rejects: int = 0) -> None:
         """Nothing."""
 

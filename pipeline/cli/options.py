@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.printing import stamp_lines
+
 if (
     TYPE_CHECKING
 ):  # no circle: `--help` and completion answer at once because no command's modules are imported yet
@@ -69,16 +71,18 @@ PRIVATE = 0o077
 """The mask of every file that is made: bills are nobody else's business, whatever cron's or a login's own mask is."""
 
 
-def start(*, verbose: bool) -> None:
+def start(*, verbose: bool, stamped: bool = False) -> None:
     """What every command does first: make files private and start the log on stderr.
 
     Args:
-        verbose: log every step, not warnings alone.
+        verbose: log every step.
+        stamped: its lines for people begin with the time where stderr is no terminal, for they end up in a log.
     """
     from pipeline.edge.log import start_logging
 
     os.umask(PRIVATE)
     start_logging(verbose=verbose)
+    stamp_lines(stamped)
 
 
 def config_at(path: Path, *, folders_may_be_missing: bool = False) -> Config:

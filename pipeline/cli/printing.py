@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import typer
 
+from pipeline.core.error_document import error_document
 from pipeline.core.names import printable
 from pipeline.errors import BillferryError
 
@@ -36,6 +39,24 @@ def width_of(stream: TextIO) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
     except OSError:
         return USUAL_WIDTH
+
+
+_stamps = [False]
+"""Whether lines on stderr begin with the time: one process runs one command, as it has one log."""
+
+
+def stamp_lines(wanted: bool) -> None:
+    """Say whether lines of `log_lines` begin with the time from now on."""
+    _stamps[0] = wanted
+
+
+def log_lines(text: str) -> str:
+    """Lines for people as stderr has them: printable, and with the time (UTC, RFC 3339) where they go into a log."""
+    text = printable_lines(text)
+    if not _stamps[0] or sys.stderr.isatty():
+        return text
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "\n".join(f"{now} {line}" if line else "" for line in text.split("\n"))
 
 
 def printable_lines(text: str) -> str:
@@ -66,10 +87,10 @@ def print_expected_error(error: BillferryError, words: list[str]) -> int:
         words: the command line. It is searched for `--json` as text, for an error may
             come before options were parsed.
     """
-    for line in error.lines:
-        say(f"billferry: {printable(line)}", err=True)
+    for each in error.errors:
+        say(log_lines(f"billferry: {printable(str(each))}"), err=True)
     if "--json" in words:
-        print_error(error.code, "\n".join(map(printable, error.lines)), error.exit_status)
+        print_errors([error_document(each) for each in error.errors], error.exit_status)
     return error.exit_status
 
 
@@ -84,16 +105,14 @@ def command_of(error: typer.TyperException) -> str:
     return str(getattr(getattr(error, "ctx", None), "command_path", "billferry"))
 
 
-def print_error(code: str, message: str, exit_status: int) -> None:
-    """The document of a command that ended before there was anything to say about files.
-
-    It has the keys of a `RunResult` (`run_id` null, `files` empty) and `error`, so that programs read one shape.
+def print_errors(errors: Sequence[dict[str, Any]], exit_status: int) -> None:
+    """The document of a command that ended before there was anything to say about files: a `RunResult`, so that
+    programs read one shape.
 
     Args:
-        code: of the error's class (docs/exit-statuses.md), or `bug`.
+        errors: as `ErrorFacts` in `schemas/results.py`.
     """
-    error = {"code": code, "message": message}
-    print_json({"run_id": None, "exit_status": exit_status, "files": [], "error": error})
+    print_json({"run_id": None, "exit_status": exit_status, "files": [], "errors": errors})
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def release(
     verbose: Verbose = False,
 ) -> None:
     """Release a held file. The next run sends it, unless the file, its feed or its totals change before."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
     from pipeline.run import Release, release_file
@@ -61,7 +61,7 @@ def refuse(
     verbose: Verbose = False,
 ) -> None:
     """Refuse a held file. Nothing more of it is sent, and it moves to its source's quarantine."""
-    start(verbose=verbose)
+    start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
     from pipeline.run import refuse_file

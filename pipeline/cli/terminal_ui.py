@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.cli.printing import USUAL_WIDTH, printable_lines, width_of
+from pipeline.cli.printing import USUAL_WIDTH, log_lines, printable_lines, width_of
 from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
 from pipeline.run.ui import Progress, Unit
 
@@ -45,9 +45,9 @@ class TerminalUi:
         """A sentence of the run, without prefix."""
         self._print(text)
 
-    def aside(self, text: str) -> None:
-        """A sentence for somebody who sits there; in a log, or in cron's mail, it would be noise."""
-        if self._console is not None:
+    def log_line(self, text: str) -> None:
+        """A sentence that a log needs and somebody who sits there does not."""
+        if self._console is None:
             self._print(text)
 
     def warn(self, text: str) -> None:
@@ -104,11 +104,11 @@ class TerminalUi:
 
     def _print(self, text: str, style: str = "") -> None:
         """Plain lines are flushed one by one: whoever follows a log sees them at once, and a killed run loses none."""
-        text = printable_lines(text)
         if self._console is None:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{log_lines(text)}\n")
             sys.stderr.flush()
             return
+        text = printable_lines(text)
         from pipeline.cli.text_layout import wrapped
 
         self._out(wrapped(text, self._width), style)

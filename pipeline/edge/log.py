@@ -52,7 +52,7 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     """Configure logging once per process; events go to stderr, never to stdout.
 
     Args:
-        verbose: every step, not only warnings.
+        verbose: every step; without it, what people are told says it all.
         json_lines: None asks whether stderr is a terminal.
     """
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
@@ -64,7 +64,7 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     logger = logging.getLogger(LOGGER)
     logger.handlers[:] = [_ToStderr()]
     logger.propagate = False
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logger.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
 
 
 class _ToStderr(logging.Handler):

@@ -15,6 +15,7 @@ from pipeline.report.folders import (
     report_folders,
 )
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
+from pipeline.report.run_lines import first_line, last_line
 from pipeline.report.summary import (
     FileReport,
     file_facts,
@@ -37,8 +38,10 @@ __all__ = [
     "describe",
     "exit_status",
     "file_facts",
+    "first_line",
     "folder_name",
     "half_written",
+    "last_line",
     "nothing_sent",
     "outcome_table",
     "refused_unread",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.core.outcomes import FileState
 from pipeline.errors import EX_OK, EX_RECORDS, EX_UNFINISHED, severity
 from pipeline.report.summary import FileReport
-from schemas.results import RunResult
+from schemas.results import ErrorFacts, RunResult
 
 
 def exit_status(report: FileReport) -> int:
@@ -24,17 +24,20 @@ def exit_status(report: FileReport) -> int:
             return EX_RECORDS if report.unexpected_rejects or report.summary.holds else EX_OK
 
 
-def run_result(run_id: str, reports: Iterable[FileReport], *, at_least: int = EX_OK) -> RunResult:
-    """What `--json` prints: every file's summary, and the worst exit status of them and of the run itself.
+def run_result(run_id: str, reports: Iterable[FileReport], errors: Sequence[ErrorFacts] = ()) -> RunResult:
+    """What `--json` prints: every file's summary, what went wrong beside, and the worst exit status of both.
 
-    Args:
-        at_least: what the run itself came to, such as 3 when a source could not be reached. Worst is a matter of
-            `errors.severity`, not of the number: 3 (unfinished) is worse than 4 (another run is active).
+    Worst is a matter of `errors.severity`, not of the number: 3 (unfinished) is worse than 4 (another run is active).
     """
     collected = list(reports)
-    statuses = [at_least, *(exit_status(report) for report in collected)]
+    statuses = [
+        EX_OK,
+        *(error.exit_status for error in errors),
+        *(exit_status(report) for report in collected),
+    ]
     return RunResult(
         run_id=run_id,
         exit_status=max(statuses, key=severity),
         files=[report.summary for report in collected],
+        errors=list(errors),
     )

@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from pipeline.core.error_document import bug_document, error_document
 from pipeline.edge.clock import utc_now
 from pipeline.edge.log import get_logger, masked_trace
-from pipeline.errors import EX_BUG, EX_OK, BillferryError, WorkDirGone, severity
+from pipeline.errors import EX_OK, BillferryError, WorkDirGone, severity
 from pipeline.report import FileReport, run_result
 from pipeline.run.ui import Ui
 from schemas.feed import Feed
-from schemas.results import RunFacts, RunResult
+from schemas.results import ErrorFacts, RunFacts, RunResult
 from schemas.settings import Settings
 
 log = get_logger()
@@ -43,7 +44,7 @@ class Options:
 
 @dataclass(slots=True)
 class RunContext:
-    """One run. Made by `opening.open_run`; the exit status only ever becomes worse."""
+    """One run. Made by `opening.open_run`."""
 
     settings: Settings
     ui: Ui
@@ -56,7 +57,8 @@ class RunContext:
     """Whether work_dir is still the folder that the run began with."""
     started_at: datetime
     run_id: str = field(default_factory=lambda: str(uuid4()))
-    status: int = EX_OK
+    errors: list[ErrorFacts] = field(default_factory=list)
+    """What went wrong so far, apart from what files' summaries say."""
 
     def facts(self) -> RunFacts:
         """What reports say of the run; `finished_at` is now."""
@@ -71,21 +73,29 @@ class RunContext:
 
     def fail(self, error: BillferryError) -> None:
         """Report an error in one line; the worst one is the run's exit status."""
-        log.info("error", code=error.code, exit_status=error.exit_status)
         self.ui.warn(str(error))
-        self.status = max(self.status, error.exit_status, key=severity)
+        self._note(ErrorFacts.model_validate(error_document(error)))
 
     def bug(self, name: str, error: BaseException) -> None:
         """Report a bug with its trace; `name` is that of the file or source that was at work."""
         self.ui.warn(f"{name}: a bug in billferry; the other files continue. Please report this trace:")
         self.ui.warn(masked_trace(error))
-        self.status = max(self.status, EX_BUG, key=severity)
+        self._note(ErrorFacts.model_validate(bug_document(name)))
+
+    def _note(self, error: ErrorFacts) -> None:
+        log.error("error", code=error.code, exit_status=error.exit_status)
+        self.errors.append(error)
 
     def require_work_dir(self) -> None:
         """Whatever goes wrong once work_dir is gone, goes wrong because of that. Raises WorkDirGone."""
         if not self.in_place():
             raise WorkDirGone(where=self.settings.work_dir)
 
+    @property
+    def status(self) -> int:
+        """The exit status as far as it does not come from files."""
+        return max((error.exit_status for error in self.errors), default=EX_OK, key=severity)
+
     def result(self, reports: Sequence[FileReport]) -> RunResult:
-        """What `--json` prints: each file's summary, and the worst exit status of files and run."""
-        return run_result(self.run_id, reports, at_least=self.status)
+        """What `--json` prints: each file's summary, the errors, and the worst exit status of both."""
+        return run_result(self.run_id, reports, self.errors)

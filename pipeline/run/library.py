@@ -36,6 +36,8 @@ class LoggingUi:
         """A line that needs nobody."""
         logger.info("%s", text)
 
+    log_line = line
+
     def warn(self, text: str) -> None:
         """A line that somebody should read."""
         logger.warning("%s", text)

@@ -63,7 +63,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
             ui.line(f"  to send: {to_send(currency, amounts)}")
         ui.line(f"  the next run sends {_how_much(release.limit)}")
         said = summary.model_copy(update={"run": opened.context.facts(), "notes": [*summary.notes, told]})
-        return RunResult(run_id=opened.context.run_id, exit_status=opened.context.status, files=[said])
+        return opened.context.result([]).model_copy(update={"files": [said]})
 
 
 def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:

@@ -28,6 +28,7 @@ from pipeline.errors import (
     WorkDirGone,
 )
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
+from pipeline.report import first_line, last_line
 from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
@@ -71,7 +72,7 @@ def pass_over(
     Raises as `open_run`.
     """
     with open_run(config, ui, options, elsewhere=elsewhere) as opened:
-        run = Run(opened, wait=None)
+        run = Run(opened, wait=None, one_of_many=True)
         work = run.upkeep if source is None else partial(run.one_place, source)
         return Passed(
             run.result_of(work), opened.collecting.again_in_s, run.out_of_reach, opened.loading.stopped
@@ -109,10 +110,22 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
 
 
 class Run:
-    """The work of one open run. `wait` sleeps until files at a source stand still; None: there is one look."""
+    """The work of one open run."""
 
-    def __init__(self, opened: OpenRun, wait: Callable[[float], None] | None = time.sleep) -> None:
-        """`wait` is called with seconds, between two looks at a source."""
+    def __init__(
+        self,
+        opened: OpenRun,
+        wait: Callable[[float], None] | None = time.sleep,
+        *,
+        one_of_many: bool = False,
+    ) -> None:
+        """Of an open run.
+
+        Args:
+            wait: sleeps so many seconds between two looks at a source, until its files stand still; None: one look.
+            one_of_many: looks follow each other every minute, so that a line is news only where there was a file.
+        """
+        self._one_of_many = one_of_many
         self._run = opened
         self._context = opened.context
         self._now = opened.context.options.clock
@@ -126,6 +139,9 @@ class Run:
         """Do the work as far as it goes; what can be said of it, also when the run is stopped."""
         context, history, said = self._context, self._run.history, self._run.reports.said
         history.begin(context.run_id, context.started_at)
+        if not self._one_of_many:
+            dry_run = context.options.dry_run
+            context.ui.log_line(first_line(context.run_id, context.settings, dry_run=dry_run))
         log.info("run.started", run=context.run_id, dry_run=context.options.dry_run)
         for step in (work, self._overview):
             try:
@@ -141,6 +157,9 @@ class Run:
         except ENDS_THE_RUN as error:
             self._ended_by(error)
             result = context.result(said)
+        if result.files or not self._one_of_many:
+            say = context.ui.log_line if len(result.files) == 1 else context.ui.line
+            say(last_line(result, context.reports))
         log.info("run.ended", run=context.run_id, files=len(result.files), exit_status=result.exit_status)
         return result
 

@@ -23,6 +23,9 @@ class Ui(Protocol):
     def line(self, text: str) -> None:
         """Plain text, no markup."""
 
+    def log_line(self, text: str) -> None:
+        """The same for a log alone: on a terminal the command itself, or what stands above, says it."""
+
     def warn(self, text: str) -> None:
         """What somebody should read, though the run goes on."""
 

@@ -18,6 +18,7 @@ from pipeline.collect.collect import land_named
 from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
+from pipeline.core.error_document import error_document
 from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.names import label_of_path
 from pipeline.core.rules import catalogue
@@ -29,12 +30,10 @@ from pipeline.edge.reader.checked_parts import findings_of, parts_of, sendable
 from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import (
     ENDS_THE_RUN,
-    EX_OK,
     BillferryError,
     FileRefused,
     FileTooLarge,
     UsageError,
-    severity,
 )
 from pipeline.report import FileReport, refused_unread, report_of_check, run_result
 from pipeline.run.check_stage import check_interruptibly
@@ -43,7 +42,7 @@ from pipeline.run.record_view import side_by_side
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
-from schemas.results import RunFacts, RunResult
+from schemas.results import ErrorFacts, RunFacts, RunResult
 from schemas.settings import Environment, Limits
 
 SCRATCH = "billferry-check-"
@@ -95,7 +94,7 @@ def check_files(
     )
     remove_abandoned(SCRATCH)
     today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
-    reports, status = list[FileReport](), EX_OK
+    reports, errors = list[FileReport](), list[ErrorFacts]()
     for path in paths:
         try:
             with stoppable(), held_scratch_folder(SCRATCH) as folder:
@@ -113,10 +112,10 @@ def check_files(
             ui.file(reports[-1], shown_rejects=0)
         except BillferryError as error:
             ui.warn(str(error))
-            status = max(status, error.exit_status, key=severity)
+            errors.append(ErrorFacts.model_validate(error_document(error)))
             if isinstance(error, ENDS_THE_RUN):
                 break
-    return run_result(run.id, reports, at_least=status)
+    return run_result(run.id, reports, errors)
 
 
 def _tell(checked: CheckedFile, ui: Ui, limits: Limits, head: int, on_line: Callable[[str], None]) -> None:

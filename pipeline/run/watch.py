@@ -230,6 +230,11 @@ class MessageDeduplicator:
         if self._is_news(text, self._place):
             self._ui.line(text)
 
+    def log_line(self, text: str) -> None:
+        """The same for a log alone."""
+        if self._is_news(text, self._place):
+            self._ui.log_line(text)
+
     def warn(self, text: str) -> None:
         """A warning is news where no place gave it in its last pass."""
         if self._is_news(text, *self._before):

@@ -16,6 +16,8 @@ class Silence:
     def line(self, text: str) -> None:
         self.lines.append(text)
 
+    log_line = line
+
     def warn(self, text: str) -> None:
         self.lines.append(text)
 

@@ -91,7 +91,7 @@ def test_load_reads_a_file_of_another_name_as_the_feed_it_is_told(desk: Desk) ->
 def test_one_missing_file_stops_a_load_before_the_others_are_sent(desk: Desk) -> None:
     said = desk.command("load", desk.put("may_bills.csv"), "gone_bills.csv", "--json")
     assert said.exit_status == 2
-    assert document(said)["error"]["code"] == "usage"
+    assert document(said)["errors"][0]["code"] == "usage"
     assert desk.api.snapshot()["requests"] == []
 
 
@@ -148,14 +148,14 @@ def test_a_refused_key_is_status_3(desk: Desk) -> None:
 def test_json_is_one_document_after_a_mistake_too(desk: Desk, words: list[str], code: str) -> None:
     said = desk.spawn(*words)
     assert said.exit_status == 2
-    assert document(said)["error"]["code"] == code
+    assert document(said)["errors"][0]["code"] == code
     assert said.stderr.count("\n") == 1
 
 
 def test_a_bug_is_status_70_with_its_trace_on_stderr_and_json_on_stdout(desk: Desk) -> None:
     said = desk.spawn("run", "--json", code=A_BUG)
     assert said.exit_status == 70
-    assert document(said)["error"]["code"] == "bug"
+    assert document(said)["errors"][0]["code"] == "bug"
     assert "Traceback" in said.stderr
     assert "a@b.example" not in said.stderr
     assert "0821234567" not in said.stderr

@@ -12,6 +12,7 @@ import pytest
 
 from docs.commands import command_words
 from pipeline.cli import run_command
+from tests.world import unstamped
 
 EVERY = [command for command in command_words() if command]
 
@@ -93,7 +94,7 @@ def test_a_wrong_word_is_one_line_and_status_2(
     assert run_command(words) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("billferry: ")
+    assert unstamped(said.err).startswith("billferry: ")
     assert said.err.count("\n") == 1
     assert part in said.err
 

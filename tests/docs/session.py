@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import time
 from pathlib import Path
 
 from tests.docs.blocks import Block, fits
+from tests.world import unstamped
 
 ROOT = Path(__file__).resolve().parents[2]
+_ONLY_IN_LOGS = re.compile(r"(?m)^(?:(?:dry )?run [0-9a-f]{8} begins: |1 file: ).*\n")
 MARK = "== block ended =="
 
 
@@ -89,7 +92,8 @@ class Session:
                 pipe.close()
 
     def _since(self, start: int) -> str:
-        text = bytes(self._said[start:]).decode(errors="replace")
+        text = unstamped(bytes(self._said[start:]).decode(errors="replace"))
+        text = _ONLY_IN_LOGS.sub("", text)  # readers sit at a terminal
         for ours, theirs in self._told.items():
             text = text.replace(ours, theirs)
         return text

@@ -24,6 +24,7 @@ from tests.hostile.bombs import Make
 from tests.stories.conftest import merchant
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
+from tests.world import unstamped
 
 __all__ = ["merchant"]
 
@@ -75,7 +76,7 @@ def spend(folder: Path, *words: str) -> Spent:
     cpu_s, _, status = account.read_text().partition(" ")
     (peak_kib,) = re.findall(r"^VmHWM:\s+([0-9]+) kB", status, re.MULTILINE)
     files = json.loads(ended.stdout)["files"]
-    return Spent(ended.returncode, files, ended.stderr, float(cpu_s), wall_s, int(peak_kib) / 1024)
+    return Spent(ended.returncode, files, unstamped(ended.stderr), float(cpu_s), wall_s, int(peak_kib) / 1024)
 
 
 def validated(folder: Path, make: Make) -> Spent:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_dry_run_is_decided_where_a_run_is_opened_and_after_that_only_printed() -> None:
     assert branches_on(ROOT, "dry_run") == {
         "pipeline/run/opening.py": 1,
+        "pipeline/report/run_lines.py": 1,  # "dry run begins"
         "pipeline/report/summary.py": 1,  # a file is `validated`, not `unfinished`
         "pipeline/report/summary_text.py": 2,  # "would be held"
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import Desk, desk
+from tests.cli.desk import MIXED_BILLS, Desk, desk
 from tests.docs.session import write_program
 from tests.packaging.cron import PROGRAM, as_cron_runs_it, cron_line
 from tests.world import ROOT
@@ -51,6 +51,14 @@ def test_the_crontab_line_runs_as_cron_runs_it(merchant: Desk, program: Path) ->
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", ""), "cron would send a mail"
     assert "may_bills.csv: loaded" in log
     assert len(merchant.api.snapshot()["bills"]) == 2
+
+
+def test_a_run_that_did_not_end_well_is_mailed_with_the_end_of_its_log(merchant: Desk, program: Path) -> None:
+    merchant.put("drop/june_bills.csv", MIXED_BILLS)
+    _, command = cron_line((CONTRIB / "crontab").read_text())
+    ran, log = as_cron_runs_it(command, folder=merchant.folder, program=program)
+    assert ran.stdout.splitlines() == log.splitlines()[-20:]
+    assert ran.stdout.endswith("; exit status 1\n")
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -49,6 +49,7 @@ def names(wheel: Path) -> set[str]:
 def test_the_wheel_holds_both_packages_and_what_the_demo_needs(wheel: Path) -> None:
     held = names(wheel)
     assert {"pipeline/cli/__init__.py", "schemas/settings.py", "pipeline/_shipped/config.yaml"} <= held
+    assert {f"schemas/json/{name}.schema.json" for name in ("result", "summary")} <= held
     samples = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "sample_files").rglob("*") if path.is_file()
     }

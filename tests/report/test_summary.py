@@ -19,6 +19,7 @@ from schemas.results import (
     Breakdown,
     ControlFacts,
     ControlTotals,
+    ErrorFacts,
     FileFacts,
     RefusalFacts,
     RequestCounts,
@@ -181,7 +182,8 @@ def test_the_worst_file_decides_how_the_run_exits(tmp_path: Path) -> None:
     result = run_result("run-1", [unfinished, unmatched])
     assert (result.run_id, result.exit_status) == ("run-1", 3)
     assert [file.state for file in result.files] == ["unfinished", "unmatched"]
-    assert run_result("run-1", [unmatched], at_least=5).exit_status == 5
+    fault = ErrorFacts(code="source.host_key", exit_status=5, message="sftp: no", remedy="ask")
+    assert run_result("run-1", [unmatched], [fault]).exit_status == 5
     assert run_result("run-1", []).exit_status == 0
 
 

@@ -15,6 +15,7 @@ from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 from tests.stories.test_corrected_rejects import written
 from tests.stories.test_retention import KEEP, let_pass
+from tests.world import unstamped
 
 NAME = "x_bills_2026-01-05.csv"
 CONTENT = bills("C1,A1,B1,1.00", "C1,A1,B2,1.005", "C3,A3,B3,3.00")
@@ -74,7 +75,9 @@ def test_without_our_copy_it_says_so_until_the_file_is_shown_again(
     merchant.run()
     ended, said = again(merchant, NAME, capsys)
     assert (ended, held(loaded)) == (1, before)
-    assert said.startswith(f"billferry: {NAME}: the landed copy was removed after retention.landing_days")
+    assert unstamped(said).startswith(
+        f"billferry: {NAME}: the landed copy was removed after retention.landing_days"
+    )
     assert said.count("\n") == 1
     assert merchant.load(merchant.write(NAME, CONTENT)).state == "already_loaded"
     (loaded / "results.csv").unlink()

@@ -17,7 +17,7 @@ from pipeline.core.redact import redact_keys
 from pipeline.edge.config.document import INVALID, Document, Path, YamlMistake, is_plain_key
 from pipeline.edge.config.environment import Environment
 from pipeline.edge.config.words import did_you_mean, nearest_word
-from pipeline.errors import ConfigError
+from pipeline.errors import BillferryError, ConfigError, UsageError
 from schemas.column_sources import OBJECTS_OF_SOURCES
 from schemas.settings import Settings
 
@@ -34,11 +34,16 @@ def raise_all(mistakes: Sequence[ConfigError]) -> None:
     """
     if not mistakes:
         return
-    _, *others = dict.fromkeys(redact_keys(str(mistake)) for mistake in mistakes)
-    if len(others) >= MAX_REPORTED:
-        others[MAX_REPORTED:] = [f"and {len(others) - MAX_REPORTED} mistakes more; correct these first"]
-    facts = {name: redact_keys(str(fact)) for name, fact in mistakes[0].facts.items()}
-    raise ConfigError(**facts, more=others)
+    first, *others = {str(masked := _masked(mistake)): masked for mistake in mistakes}.values()
+    more: list[BillferryError] = [*others[:MAX_REPORTED]]
+    if (left := len(others) - MAX_REPORTED) > 0:
+        more.append(UsageError(problem=f"and {left} mistakes more", remedy="correct these first"))
+    raise _masked(first, more)
+
+
+def _masked(mistake: ConfigError, more: Sequence[BillferryError] = ()) -> ConfigError:
+    """The same without anything that looks like a key."""
+    return ConfigError(more=more, **{name: redact_keys(str(fact)) for name, fact in mistake.facts.items()})
 
 
 class ValueLocations:

@@ -39,6 +39,9 @@ class Silent:
     """A `run.ui.Ui` for which only the result counts."""
 
     def line(self, _: str) -> None: ...
+
+    log_line = line
+
     def warn(self, text: str) -> None:
         raise AssertionError(text)
 

@@ -156,9 +156,9 @@ def test_with_json_all_mistakes_are_in_the_one_document(
 ) -> None:
     place.change(merchnat=1, zzz=2)
     assert run_command(["run", "--json"]) == 2
-    error = json.loads(capsys.readouterr().out)["error"]
-    assert error["code"] == "config"
-    assert len(error["message"].splitlines()) == 2
+    errors = json.loads(capsys.readouterr().out)["errors"]
+    assert [error["code"] for error in errors] == ["config"] * 2
+    assert all(error["message"] and error["remedy"] for error in errors)
 
 
 def test_no_more_lines_than_anybody_reads(place: Place) -> None:
