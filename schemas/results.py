@@ -57,6 +57,10 @@ class RunFacts(Shape):
     merchant: str
     environment: Environment
     dry_run: bool = False
+    audit_head: str | None = None
+    """The newest entry of the audit trail then, as NUMBER:HASH: `billferry audit --verify` looks for it. null: nothing
+    was written into the ledger.
+    """
 
 
 class Breakdown(Shape):

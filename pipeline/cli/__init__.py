@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.audit import audit
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
     MOST,
@@ -27,6 +28,7 @@ from pipeline.cli.options import (
     Wait,
     config_at,
     finish,
+    require_sandbox,
     start,
 )
 from pipeline.cli.plain_help import PlainGroup
@@ -84,7 +86,7 @@ def demo(
 ) -> None:
     """Run the main job on sample files and built-in test servers. Needs no config and no network."""
     start(verbose=verbose)
-    _require_sandbox()
+    require_sandbox()
     from pipeline.cli.demo import run_demo
 
     raise typer.Exit(run_demo(folder))
@@ -265,8 +267,8 @@ def report(
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
-app.command()(release)
-app.command()(refuse)
+for command in (release, refuse, audit):
+    app.command()(command)
 
 
 @app.command()
@@ -342,7 +344,7 @@ def init(
 def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
     """Run the built-in test servers. A Billing API and an SFTP server, on the addresses in config.yaml."""
     start(verbose=verbose)
-    _require_sandbox()
+    require_sandbox()
     from pipeline.cli.sandbox import serve_sandbox
 
     raise typer.Exit(serve_sandbox(config_at(config)))
@@ -383,13 +385,6 @@ def run_command(words: list[str]) -> int:
             print_errors([bug_document(None)], EX_BUG)
         return EX_BUG
     return returned if isinstance(returned, int) else 0
-
-
-def _require_sandbox() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("asyncssh") is None:
-        raise UsageError(problem="the sandbox is not installed", remedy="install billferry[sandbox]")
 
 
 __all__ = ["app", "main", "run_command"]

@@ -11,11 +11,14 @@ from pathlib import Path
 from pipeline.edge.config import Config, is_within, own_place
 from pipeline.edge.ledger import copy_ledger, open_ledger
 from pipeline.errors import UsageError
+from pipeline.run.audited_command import audited_command
 from pipeline.run.work_dir import ledger_path
 
 
 def back_up(config: Config, path: Path) -> str:
     """Write a copy of the ledger to `path`; returns the sentence to print, which says how to restore it.
+
+    The audit trail has its name and SHA-256, so that a copy can be told from one that was changed.
 
     Raises:
         UsageError: `path` exists, cannot be written or is in `work_dir` or in the drop folder, where it would be
@@ -35,13 +38,15 @@ def back_up(config: Config, path: Path) -> str:
         open_ledger(source, merchant=settings.merchant, environment=settings.environment, read_only=True)
     ) as ledger:
         try:
-            copy_ledger(ledger, path)
+            digest = copy_ledger(ledger, path)
         except FileExistsError:
             raise UsageError(problem=f"{path} already exists", remedy="name another file") from None
         except OSError as error:
             raise UsageError(
                 problem=f"{path} cannot be written ({error.strerror})", remedy="name another file"
             ) from None
+    with audited_command(settings, "backup") as note:
+        note([(path.name, digest)], {})
     # SQLite keeps what is not yet in the ledger in a log beside it (`-wal`).
     # A log that a killed run has left beside the ledger belongs to that ledger, and would be played into the copy.
     return (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.printing import stamp_lines
+from pipeline.errors import UsageError
 
 if (
     TYPE_CHECKING
@@ -83,6 +84,14 @@ def start(*, verbose: bool, stamped: bool = False) -> None:
     os.umask(PRIVATE)
     start_logging(verbose=verbose)
     stamp_lines(stamped)
+
+
+def require_sandbox() -> None:
+    """Raises UsageError where the built-in test servers are not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("asyncssh") is None:
+        raise UsageError(problem="the sandbox is not installed", remedy="install billferry[sandbox]")
 
 
 def config_at(path: Path, *, folders_may_be_missing: bool = False) -> Config:

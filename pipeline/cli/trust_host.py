@@ -17,6 +17,7 @@ from pipeline.edge.sftp.known_hosts import PinnedKeys, pinned_keys
 from pipeline.edge.sftp.pin_host_keys import pin_host_keys, presented_host_keys
 from pipeline.edge.sftp.session import address
 from pipeline.errors import HostKeyNotPinned, HostKeyRevoked, UsageError
+from pipeline.run.audited_command import audited_command
 from schemas.settings import Settings, Sftp
 
 
@@ -50,7 +51,10 @@ def trust_as_asked(settings: Settings, *, yes: str | None) -> None:
         return
     # Other pinned keys that the server still presents stay: a server has one for each algorithm.
     still = [key for key in pinned.trusted if key in usable and key not in chosen]
-    left = pin_host_keys(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
+    with audited_command(settings, "trust-host") as note:
+        left = pin_host_keys(sftp.known_hosts_file, sftp.host, sftp.port, [*chosen, *still])
+        if not note([], {"server": address(sftp), "pinned": [fingerprint(key) for key in chosen]}):
+            say("not noted in the audit trail: the folder of work_dir does not exist yet", err=True)
     say(f"pinned in {sftp.known_hosts_file}: {', '.join(map(fingerprint, chosen))}", err=True)
     for number in left:
         say(

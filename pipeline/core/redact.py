@@ -35,8 +35,23 @@ def redact_keys(text: str) -> str:
     return _ONLY_KEYS.sub("[key]", text)
 
 
+def redact_name(name: str) -> str:
+    """The name of a file with keys, e-mails and numbers masked. Days and times (2026-11-20, 202611200630) stay: there
+    is one in nearly every name.
+    """
+    return _SECRETS.sub(
+        lambda match: match[0] if _is_time(match[0]) else _MASKS.get(match.lastgroup or "", match[0]), name
+    )
+
+
+def _is_time(number: str) -> bool:
+    return _TIME.fullmatch(re.sub(r"[^0-9]", "", number)) is not None and not number.startswith("+")
+
+
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
 _DAY = re.compile(r"20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+_TIME = re.compile(rf"{_DAY.pattern}(?:[0-9]{{4}}|[0-9]{{6}})?")
+"""A day, or a day with hours and minutes, maybe seconds. An identity number of 13 digits is none."""
 _RUN = re.compile(r"[0-9]{8,}")
 _ONLY_DIGITS = re.compile(r"[0-9](?:[_-]*[0-9]){8,}")
 _TAIL = 4

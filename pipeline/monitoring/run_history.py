@@ -6,15 +6,17 @@ Metrics that cannot be written are a warning: they never change what became of a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.ledger import Ledger, Runs
 from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, BillferryError, FeedLate, Stopped, severity
+from pipeline.monitoring.audit_log import AuditLog, NamedFile
 from pipeline.monitoring.metrics import metrics_text
 from pipeline.monitoring.system_status import late_now, system_status
 from schemas.results import RunResult
@@ -40,6 +42,9 @@ class History(Protocol):
     def end(self, result: RunResult, now: datetime) -> None:
         """The run has ended; `result` holds its files and its exit status."""
 
+    def done(self, files: Sequence[NamedFile], options: Mapping[str, Any]) -> None:
+        """What a person wanted is done, in the caller's step of the ledger; for the audit trail."""
+
 
 @dataclass(slots=True)
 class RunHistory:
@@ -47,6 +52,7 @@ class RunHistory:
 
     settings: Settings
     ledger: Ledger
+    audit: AuditLog
     warn: Warn
     elsewhere: int = EX_OK
     """What a watch knows to be wrong at places that this pass does not look at, as an exit status."""
@@ -54,7 +60,9 @@ class RunHistory:
 
     def begin(self, run_id: str, now: datetime) -> None:
         """Remember that a run has begun; `status` shows one that never ended. Raises DiskFull, as all of them."""
-        self._number = Runs(self.ledger).begin(run_id, at=rfc3339(now))
+        with self.audit.together():
+            self._number = Runs(self.ledger).begin(run_id, at=rfc3339(now))
+            self.audit.begin(run_id)
 
     def arrived(self, feed: str, now: datetime) -> None:
         """A file of that feed came, so it is not late."""
@@ -78,14 +86,22 @@ class RunHistory:
         """Remember how it ended, and write the metrics; where those cannot be written, that is a warning."""
         states: Counter[str] = Counter(file.state for file in result.files)
         worst = max(result.exit_status, self.elsewhere, key=severity)
-        Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
-        if self.settings.metrics_file is None:
-            return
+        with self.audit.together():
+            Runs(self.ledger).end(self._number, at=rfc3339(now), exit_status=worst, states=states)
+            self.audit.end(worst, states)
+        if self.settings.metrics_file is not None:
+            self._write_metrics(self.settings.metrics_file, now)
+
+    def done(self, files: Sequence[NamedFile], options: Mapping[str, Any]) -> None:
+        """A decision, in the same step as the decision itself."""
+        self.audit.done(files, options=options)
+
+    def _write_metrics(self, path: Path, now: datetime) -> None:
         from pipeline.edge.monitoring.metrics_file import write_metrics  # noqa: PLC0415 (only where they are wanted)
 
         try:
             write_metrics(
-                self.settings.metrics_file,
+                path,
                 metrics_text(self.settings, system_status(self.settings, self.ledger, now)),
             )
             log.info("metrics.written")

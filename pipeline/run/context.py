@@ -38,6 +38,8 @@ class Options:
     """Overrules what file names say; only for files that are named."""
     wait_s: float = 0.0
     """How long to wait for another run to end."""
+    is_a_further_look: bool = False
+    """A watch has looked before: the audit trail notes the look only once it takes up a file."""
     clock: Callable[[], datetime] = utc_now
     """In UTC."""
 
@@ -56,6 +58,8 @@ class RunContext:
     in_place: Callable[[], bool]
     """Whether work_dir is still the folder that the run began with."""
     started_at: datetime
+    audit_head: Callable[[], str | None] = lambda: None
+    """The newest entry of the audit trail; none in a dry run."""
     run_id: str = field(default_factory=lambda: str(uuid4()))
     errors: list[ErrorFacts] = field(default_factory=list)
     """What went wrong so far, apart from what files' summaries say."""
@@ -69,6 +73,7 @@ class RunContext:
             merchant=self.settings.merchant,
             environment=self.settings.environment,
             dry_run=self.options.dry_run,
+            audit_head=self.audit_head(),
         )
 
     def fail(self, error: BillferryError) -> None:

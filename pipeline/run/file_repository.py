@@ -27,6 +27,7 @@ from pipeline.edge.ledger import (
 )
 from pipeline.edge.local.landing import land_control, landed_control
 from pipeline.errors import ConfigError, LandedCopyForgotten
+from pipeline.monitoring.audit_log import AuditLog
 from pipeline.report import FileReport, belongs_to_another_file, report_folder
 from pipeline.run.balance_files import BalanceFiles
 from pipeline.run.clock_check import Timekeeper
@@ -202,6 +203,7 @@ class LedgerFiles(KnownFiles):
 
     handovers: HandOver
     clock: Timekeeper
+    audit: AuditLog
     force: bool
 
     def unfinished(self) -> list[FileRow]:
@@ -223,6 +225,7 @@ class LedgerFiles(KnownFiles):
         """
         before, at = met.row, rfc3339(self.clock.now())
         landed = self.named_apart(self._with_its_totals(met))
+        self.audit.take_up()
         row = self._files.land(
             sha256=landed.sha256,
             name=landed.name,
@@ -272,6 +275,7 @@ class LedgerFiles(KnownFiles):
         with self._files.together():
             self._files.finish(work.file_id, state=summary.state, at=at, summary=summary.model_dump_json())
             self._owe(work.landed.sha256, report, remotes)
+            self.audit.became(summary)
 
     def _owe(self, sha256: str, report: FileReport, remotes: Sequence[RemoteFile]) -> None:
         """Owe the source the move of the file, or the reports alone.

@@ -15,7 +15,9 @@ from pipeline.edge.config import Config, api_key
 from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger import Decisions, Files, Ledger, Lineage, open_ledger
 from pipeline.edge.local.lock import held_scratch_folder, only_run
+from pipeline.edge.local.operator import invoking_user
 from pipeline.errors import EX_OK
+from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report import DRY_RUNS
 from pipeline.run.balance_files import balance_files, recognised
@@ -61,11 +63,18 @@ class OpenRun:
 
 @contextmanager
 def open_run(
-    config: Config, ui: Ui, options: Options, *, needs_key: bool = True, elsewhere: int = EX_OK
+    config: Config,
+    ui: Ui,
+    options: Options,
+    command: str,
+    *,
+    needs_key: bool = True,
+    elsewhere: int = EX_OK,
 ) -> Iterator[OpenRun]:
     """Open a run of that config, for as long as the block lasts.
 
     Args:
+        command: what the audit trail says of it.
         needs_key: a wrong API key is reported before anything is fetched; false for a run that sends nothing.
         elsewhere: exit status of what is known to be wrong at places that this run does not look at; it is remembered
         of
@@ -79,7 +88,7 @@ def open_run(
     with (
         _dry(config.settings, ui, options)
         if options.dry_run
-        else _locked(config.settings, ui, options, needs_key=needs_key, elsewhere=elsewhere)
+        else _locked(config.settings, ui, options, command, needs_key=needs_key, elsewhere=elsewhere)
     ) as opened:
         yield opened
 
@@ -99,7 +108,7 @@ def _dry(settings: Settings, ui: Ui, options: Options) -> Iterator[OpenRun]:
 
 @contextmanager
 def _locked(
-    settings: Settings, ui: Ui, options: Options, *, needs_key: bool, elsewhere: int
+    settings: Settings, ui: Ui, options: Options, command: str, *, needs_key: bool, elsewhere: int
 ) -> Iterator[OpenRun]:
     """With the lock held, killed runs swept away and the ledger recognised."""
     work_dir, path = settings.work_dir, ledger_path(settings)
@@ -109,9 +118,14 @@ def _locked(
         sweep_leftovers(work_dir)
         context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
         with closing(_ledger(settings, path)) as ledger:
+            audit = _audit(context, ledger, command)
+            if Lineage(ledger, work_dir).may_be_behind():  # noted first: a kill in between notes it twice
+                audit.restored()
             if (behind := recognised(Lineage(ledger, work_dir), settings, context.started_at)) is not None:
                 ui.warn(f"{path}: {behind}")
-            yield _writable(context, ledger, path, lambda: key or api_key(settings), elsewhere)
+            yield _writable(
+                context, ledger, audit, path, lambda: key or api_key(settings), elsewhere=elsewhere
+            )
 
 
 def _ledger(settings: Settings, path: Path, *, read_only: bool = False) -> Ledger:
@@ -129,8 +143,35 @@ def _ledger_to_read(settings: Settings, scratch: Path) -> Ledger:
     return _ledger(settings, scratch / "ledger.sqlite")
 
 
+def _audit(context: RunContext, ledger: Ledger, command: str) -> AuditLog:
+    """What this run writes into the audit trail; its reports note the newest entry."""
+    options = context.options
+    said = {
+        "force": options.force,
+        "limit": options.limit,
+        "feed": options.feed.name if options.feed else None,
+    }
+    audit = AuditLog(
+        ledger,
+        context.settings,
+        invoking_user(),
+        command,
+        options.clock,
+        {name: value for name, value in said.items() if value},
+        waits=options.is_a_further_look,
+    )
+    context.audit_head = audit.head
+    return audit
+
+
 def _writable(
-    context: RunContext, ledger: Ledger, path: Path, key: Callable[[], str], elsewhere: int
+    context: RunContext,
+    ledger: Ledger,
+    audit: AuditLog,
+    path: Path,
+    key: Callable[[], str],
+    *,
+    elsewhere: int,
 ) -> OpenRun:
     """A run that changes things: over the ledger itself, with a load that sends."""
     settings, options = context.settings, context.options
@@ -138,7 +179,7 @@ def _writable(
     memory = Files(ledger)
     handovers = HandOver(settings, memory)
     balances = balance_files(ledger, settings, options.clock, forced=options.force)
-    files = LedgerFiles(ledger, settings, context.reports, balances, handovers, clock, options.force)
+    files = LedgerFiles(ledger, settings, context.reports, balances, handovers, clock, audit, options.force)
     gate = _gate(context, files, Decisions(ledger))
     return _wired(
         context=context,
@@ -146,7 +187,7 @@ def _writable(
         gate=gate,
         sources=SourceRegistry(settings, memory),
         handovers=handovers,
-        history=RunHistory(settings, ledger, context.ui.warn, elsewhere),
+        history=RunHistory(settings, ledger, audit, context.ui.warn, elsewhere),
         upkeep=WorkDirUpkeep(settings, ledger, clock, key, context.ui.line),
         loading=Loader(
             context=context,

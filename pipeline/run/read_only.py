@@ -17,6 +17,7 @@ from pipeline.core.release_decisions import Decision, Fate
 from pipeline.core.rules.plausibility import Past
 from pipeline.edge.ledger import Decisions, FileRow, Files, Gate, Handover
 from pipeline.errors import BillferryError, FeedLate
+from pipeline.monitoring.audit_log import NamedFile
 from pipeline.report import FileReport, nothing_sent
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import NO_FILE, FileInWork, KnownFiles, MetFile
@@ -174,6 +175,9 @@ class NoHistory:
 
     def end(self, result: RunResult, now: datetime) -> None:
         """Not remembered, and no metrics are written."""
+
+    def done(self, files: Sequence[NamedFile], options: Mapping[str, Any]) -> None:
+        """Never called: a dry run decides nothing."""
 
 
 class NoUpkeep:

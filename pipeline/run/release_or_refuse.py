@@ -11,6 +11,7 @@ from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
 from pipeline.edge.ledger import Decisions, FileRow, Files, Sends, single_file_named
 from pipeline.errors import UsageError
+from pipeline.monitoring.audit_log import named_files
 from pipeline.report import to_send
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
@@ -41,7 +42,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
         UsageError: no file is called `name`, or several are; it is not held; its feed has changed since; or it
             changes what was right in its original and `release.accept_changes` is not set. And as `open_run`.
     """
-    with open_run(config, ui, options, needs_key=release.now) as opened:
+    with open_run(config, ui, options, "release", needs_key=release.now) as opened:
         row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
         if any(hold.changes for hold in summary.holds) and not release.accept_changes:
@@ -53,7 +54,7 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
         decision = replace(
             _decision(opened, row, summary, release.by), accept_changes=release.accept_changes, up_to=up_to
         )
-        _decide(opened, decision)
+        _decide(opened, row, decision)
         if release.now:
             run = Run(opened)
             return run.result_of(partial(run.decided, row))
@@ -72,10 +73,10 @@ def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Pers
     `why` is for its report. Raises UsageError: no file is called `name`, several are, or it is not held; and as
     `open_run`.
     """
-    with open_run(config, ui, options, needs_key=False) as opened:
+    with open_run(config, ui, options, "refuse", needs_key=False) as opened:
         row = _held(opened, name)
         summary = Summary.model_validate(row.summary, strict=False)
-        _decide(opened, replace(_decision(opened, row, summary, by), word="refuse", why=why))
+        _decide(opened, row, replace(_decision(opened, row, summary, by), word="refuse", why=why))
         run = Run(opened)
         result = run.result_of(partial(run.decided, row))
         return result.model_copy(update={"exit_status": opened.context.status})
@@ -108,10 +109,15 @@ def _decision(opened: OpenRun, row: FileRow, summary: Summary, by: Person) -> De
     return Decision(row.sha256, "release", rfc3339(opened.context.options.clock()), by, basis, prints)
 
 
-def _decide(opened: OpenRun, decision: Decision) -> None:
-    """Remember a decision. Raises UsageError where a run has taken the file up meanwhile."""
-    if not Decisions(opened.files.ledger).decide(decision):
-        raise UsageError(problem="the file is no longer held", remedy="see billferry status")
+def _decide(opened: OpenRun, row: FileRow, decision: Decision) -> None:
+    """Remember a decision, and that it was made. Raises UsageError where a run has taken the file up meanwhile."""
+    how: dict[str, object] = {"up_to": decision.up_to} if decision.up_to is not None else {}
+    if decision.accept_changes:
+        how["accept_changes"] = True
+    with Files(opened.files.ledger).together():
+        if not Decisions(opened.files.ledger).decide(decision):
+            raise UsageError(problem="the file is no longer held", remedy="see billferry status")
+        opened.history.done(named_files([row]), how)
 
 
 def _how_much(limit: int | None) -> str:

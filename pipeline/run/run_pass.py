@@ -45,7 +45,7 @@ def run_everything(config: Config, ui: Ui, options: Options) -> RunResult:
     The config's monitor is told how it ends; of a dry run it hears nothing.
     """
     monitor = HeartbeatMonitor(config.settings, ui.warn, silent=options.dry_run)
-    with monitored(monitor) as ended, open_run(config, ui, options) as opened:
+    with monitored(monitor) as ended, open_run(config, ui, options, "run") as opened:
         monitor.tell_start()
         return ended(Run(opened).everything())
 
@@ -71,7 +71,7 @@ def pass_over(
     `elsewhere` is the exit status of what is known to be wrong at other places: it is remembered of the pass, too.
     Raises as `open_run`.
     """
-    with open_run(config, ui, options, elsewhere=elsewhere) as opened:
+    with open_run(config, ui, options, "watch", elsewhere=elsewhere) as opened:
         run = Run(opened, wait=None, one_of_many=True)
         work = run.upkeep if source is None else partial(run.one_place, source)
         return Passed(
@@ -81,7 +81,7 @@ def pass_over(
 
 def load_named_files(config: Config, paths: Sequence[Path], ui: Ui, options: Options) -> RunResult:
     """The same for files named on the command line, which are left where they are. Raises as `open_run`."""
-    with open_run(config, ui, options) as opened:
+    with open_run(config, ui, options, "load") as opened:
         run = Run(opened)
         return run.result_of(partial(run.named, paths))
 
@@ -91,7 +91,7 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
 
     Raises UsageError when a name fits no file, or more than one; and as `open_run`.
     """
-    with open_run(config, ui, options) as opened:
+    with open_run(config, ui, options, "retry") as opened:
         run = Run(opened)
         return run.result_of(partial(run.retry, opened.files.rows_named(names)))
 
@@ -102,7 +102,7 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
     Raises UsageError when the name fits no file or more than one; LandedCopyForgotten, ReportGone when what they
     would be written from is not there any more; and as `open_run`.
     """
-    with open_run(config, ui, options, needs_key=False) as opened:
+    with open_run(config, ui, options, "report", needs_key=False) as opened:
         with stoppable():
             opened.processor.rewrite(opened.files.rows_named([name])[0])
         result = opened.context.result(opened.reports.said)

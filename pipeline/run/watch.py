@@ -90,6 +90,7 @@ class _Watch:
         self._stands: dict[SourceName | None, int] = {}
         """What is wrong at a place until it is looked at again, as an exit status."""
         self._monitor = HeartbeatMonitor(config.settings, ui.warn)
+        self._has_looked = False
         self._told_at, self._told_status = float("-inf"), EX_OK
         if not self._turns:
             raise UsageError(
@@ -139,7 +140,8 @@ class _Watch:
         """
         elsewhere = self._wrong_elsewhere(name)
         try:
-            passed = pass_over(self._config, ui, Options(), name, elsewhere)
+            options = Options(is_a_further_look=self._has_looked)
+            passed = pass_over(self._config, ui, options, name, elsewhere)
         except (AnotherRun, Stopped):
             raise
         except BillferryError as error:
@@ -153,6 +155,7 @@ class _Watch:
         except Exception:
             self._tell(EX_BUG)
             raise
+        self._has_looked = True
         self._remember(name, turn, passed)
         self._tell(max(passed.result.exit_status, elsewhere, key=severity))
         return passed.result.exit_status

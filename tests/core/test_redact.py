@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.redact import masked_reference, redact
+from pipeline.core.redact import masked_reference, redact, redact_name
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,24 @@ def test_a_reference_stays_whole_unless_it_looks_like_a_number_of_a_person(
 @given(st.from_regex(r"[A-Za-z]{0,3}[0-9]{9,20}[A-Za-z]{0,3}", fullmatch=True))
 def test_of_a_long_number_four_digits_are_left(reference: str) -> None:
     assert re.search(r"[0-9]{5}", masked_reference(reference)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["bills_2026-11-20.csv", "20261120.csv", "n_202611200630.csv", "20261120-063000.zip!a.csv"]
+)
+def test_a_file_name_keeps_its_day_and_time(name: str) -> None:
+    assert redact_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("jane@example.com.csv", "[e-mail]"),
+        ("8001015009087_june.csv", "[number]_june.csv"),
+        ("call_+27 82 555 0123.csv", "call_[number].csv"),
+        ("sk_live_abcdef.csv", "[key].csv"),
+        ("2026112006301.csv", "[number].csv"),
+    ],
+)
+def test_a_file_name_loses_what_may_be_a_persons(name: str, masked: str) -> None:
+    assert redact_name(name) == masked

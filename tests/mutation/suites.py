@@ -51,6 +51,10 @@ SUITES: dict[str, tuple[str, ...]] = {
         f"{STORIES}/test_retention.py",
         "tests/cli/test_commands.py",
     ),
+    "pipeline/edge/ledger/audit.py": (
+        "tests/diagnostics/test_audit_check.py",
+        f"{STORIES}/test_audit_trail.py",
+    ),
     "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
     "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
     "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),

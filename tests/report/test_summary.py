@@ -84,6 +84,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             "merchant": "citypower",
             "environment": "test",
             "dry_run": False,
+            "audit_head": None,
         },
         "state": "loaded_with_rejects",
         "records": zeros | {"total": 5, "created": 1, "unchanged": 1, "rejected": 3},

@@ -11,12 +11,14 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `watermarks` in what order balances were set
 - `sends` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
+- `audit` who did what, chained; never changed
 - `lookup_by_name` how users name files
 - `times` the last confirmed time
 - `lineage` whether the ledger is the one that worked here last, or a copy
 - `group` commits many small changes as one
 """
 
+from pipeline.edge.ledger.audit import AuditTrail
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
@@ -34,6 +36,7 @@ from pipeline.edge.ledger.watermarks import BalanceOrder
 __all__ = [
     "ENDED_STATES",
     "FINISHED_STATES",
+    "AuditTrail",
     "BalanceOrder",
     "ConfirmedTime",
     "Corrections",

@@ -6,6 +6,7 @@ cut. Source: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -135,8 +136,9 @@ def open_ledger(
     return connection
 
 
-def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
-    """Write a consistent copy to `target`, safe while a run writes; in place only when it is whole and checked.
+def copy_ledger(connection: sqlite3.Connection, target: Path) -> str:
+    """Write a consistent copy to `target`, safe while a run writes; in place only when it is whole and checked. Its
+    SHA-256.
 
     It is marked as a copy, so that it is noticed wherever it is put in place, also when a load was under way.
     Source: sqlite.org/backup.html.
@@ -166,6 +168,8 @@ def copy_ledger(connection: sqlite3.Connection, target: Path) -> None:
         with suppress(BillferryError):
             remove(part)
         raise
+    with ledger_errors(target), target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -79,6 +79,10 @@ class Lineage:
         same = mark.identity == row.identity and row.sequence >= mark.sequence
         return LedgerOrigin.SAME if same else LedgerOrigin.BEHIND
 
+    def may_be_behind(self) -> bool:
+        """Whether this ledger is not the one that worked here last."""
+        return self.look() in _MAY_BE_BEHIND
+
     def recognise(self, tomorrow: str) -> LedgerOrigin:
         """See what this ledger is; from then on what it knows is doubted where it may be behind.
 
@@ -154,7 +158,7 @@ class Lineage:
 
     def missed(self, tomorrow: str) -> Missed:
         """Of which files it may not know all corrections, also before it is recognised: that is for `tomorrow`."""
-        if self.look() in _MAY_BE_BEHIND:
+        if self.may_be_behind():
             return self._missed_by_now(tomorrow)
         row = self._row()
         return Missed(row.last_file, row.files_doubted_until)

@@ -271,5 +271,18 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (archive, position)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- Who did what, each entry chained to the one before it (see `core.audit_chain`). Nothing changes or removes one.
+    CREATE TABLE audit (
+        number INTEGER PRIMARY KEY,         -- from 1, without a gap
+        entry TEXT NOT NULL,                -- canonical JSON, as it was hashed
+        digest TEXT NOT NULL                -- SHA-256, hexadecimal
+    ) STRICT;
+    CREATE INDEX audit_of_config ON audit (number) WHERE json_extract(entry, '$.event') = 'config';
+    CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER audit_is_never_shortened BEFORE DELETE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""
