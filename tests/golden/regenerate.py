@@ -119,7 +119,7 @@ def _reports(folder: Path, summary: dict[str, Any], names: dict[str, str]) -> di
 
 
 def _stable_summary(summary: dict[str, Any]) -> bytes:
-    summary["run"] |= {"id": "<run>", "started_at": "<time>", "finished_at": "<time>"}
+    summary["run"] |= {"id": "<run>", "started_at": "<time>", "finished_at": "<time>", "audit_head": "<head>"}
     return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
 
 
