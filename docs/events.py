@@ -23,6 +23,7 @@ MEANINGS = {
     "error": "An error of the run or of one file; also printed on stderr.",
     "metrics.written": "The metrics file was written.",
     "pinged": "A ping was sent to the monitor; `problem` is null if it succeeded.",
+    "notified": "The config's `notify` was run; `problem` is null if it succeeded.",
     "run.ended": "A run ended.",
     "looked": "`watch` checked one source.",
 }

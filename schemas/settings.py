@@ -163,6 +163,22 @@ class Ping(Shape):
     """Time limit for one ping. A failed ping is only a warning."""
 
 
+NotifyEvent = Literal["failure", "attention", "held", "late"]
+
+
+class Notify(Shape):
+    """A program of your own that is told what needs a person."""
+
+    command: Annotated[str, Field(min_length=1)] | None = None
+    """Program and arguments; no shell is involved. A relative path starts at the config's folder. It gets one JSON
+    document on its standard input, and nothing of the environment that may be secret."""
+    on: list[NotifyEvent] = ["failure", "attention", "held", "late"]
+    """What it is told of: a run that could not finish; rejected records, refused and unmatched files; held files; late
+    feeds. Each is told once, a failure that lasts once a day."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10
+    """Time limit. A command that fails is only a warning; the next run tells it again."""
+
+
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
@@ -190,6 +206,8 @@ class Settings(Shape):
     """A `.prom` file for node_exporter's textfile collector, written after each run, world-readable; null: none."""
     ping: Ping | None = None
     """A monitor to which `run` and `watch` report; absent: none."""
+    notify: Notify | None = None
+    """A program that `run` and `watch` tell what needs a person; absent: none."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One for each kind of bill file."""
 

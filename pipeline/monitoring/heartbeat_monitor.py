@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pipeline.edge.config import ping_url
 from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, AnotherRun, BillferryError
+from pipeline.monitoring.notifications import Notifier
 from pipeline.monitoring.run_history import Warn
 from schemas.results import RunResult
 from schemas.settings import Settings
@@ -57,12 +58,12 @@ class HeartbeatMonitor:
 
 
 @contextmanager
-def monitored(monitor: HeartbeatMonitor) -> Iterator[Callable[[RunResult], RunResult]]:
+def monitored(monitor: HeartbeatMonitor, notifier: Notifier) -> Iterator[Callable[[RunResult], RunResult]]:
     """Tell how the work ends: by its result, or by what it raises. Who finds another run at work tells nothing."""
-    ended = []
+    ended: list[RunResult] = []
 
     def note(result: RunResult) -> RunResult:
-        ended.append(result.exit_status)
+        ended.append(result)
         return result
 
     try:
@@ -71,9 +72,15 @@ def monitored(monitor: HeartbeatMonitor) -> Iterator[Callable[[RunResult], RunRe
         raise
     except BillferryError as error:
         monitor.tell_end(error.exit_status)
+        notifier.tell_error(error)
+        raise
+    except Exception as error:
+        monitor.tell_end(-1)
+        notifier.tell_error(error)
         raise
     except BaseException:
         monitor.tell_end(-1)
         raise
-    if ended:
-        monitor.tell_end(ended[0])
+    for result in ended:
+        monitor.tell_end(result.exit_status)
+        notifier.tell(result)

@@ -28,6 +28,7 @@ from pipeline.errors import (
     WorkDirGone,
 )
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
+from pipeline.monitoring.notifications import Notifier
 from pipeline.report import first_line, last_line
 from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
@@ -42,10 +43,11 @@ log = get_logger()
 def run_everything(config: Config, ui: Ui, options: Options) -> RunResult:
     """One pass over everything: unfinished files, then SFTP and drop folder. Raises as `open_run`.
 
-    The config's monitor is told how it ends; of a dry run it hears nothing.
+    The config's monitor and its `notify` are told how it ends; of a dry run they hear nothing.
     """
     monitor = HeartbeatMonitor(config.settings, ui.warn, silent=options.dry_run)
-    with monitored(monitor) as ended, open_run(config, ui, options, "run") as opened:
+    notifier = Notifier(config, ui.warn, silent=options.dry_run, clock=options.clock)
+    with monitored(monitor, notifier) as ended, open_run(config, ui, options, "run") as opened:
         monitor.tell_start()
         return ended(Run(opened).everything())
 

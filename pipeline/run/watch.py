@@ -30,6 +30,7 @@ from pipeline.errors import (
     severity,
 )
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor
+from pipeline.monitoring.notifications import Notifier
 from pipeline.report import SHOWN_REJECTS, FileReport, describe
 from pipeline.run import Passed, pass_over
 from pipeline.run.context import Options
@@ -47,6 +48,8 @@ DROP_S = 60.0
 """So often the drop folder is looked at without being called: some network drives tell of no changes."""
 PING_S = 60.0
 """So often a monitor is told that the watch lives."""
+UNFINISHED_FILES = "unfinished files"
+"""The place of a pass that looks at no source."""
 LOCKED_S = 0.5
 """Until the next try when another command is at work."""
 LYING_THERE = {FileState.UNMATCHED, FileState.REFUSED, FileState.HELD}
@@ -91,6 +94,7 @@ class _Watch:
         """What is wrong at a place until it is looked at again, as an exit status."""
         self._monitor = HeartbeatMonitor(config.settings, ui.warn)
         self._has_looked = False
+        self._notifier = Notifier(config, ui.warn)
         self._told_at, self._told_status = float("-inf"), EX_OK
         if not self._turns:
             raise UsageError(
@@ -146,18 +150,21 @@ class _Watch:
             raise
         except BillferryError as error:
             self._tell(error.exit_status)
+            self._notifier.tell_error(error, name or UNFINISHED_FILES)
             if not error.retryable:
                 raise
             ui.warn(str(error))
             turn.failed(time.monotonic(), longest_s=OUT_OF_REACH_S)
             self._stands[name] = error.exit_status
             return error.exit_status
-        except Exception:
+        except Exception as error:
             self._tell(EX_BUG)
+            self._notifier.tell_error(error)
             raise
         self._has_looked = True
         self._remember(name, turn, passed)
         self._tell(max(passed.result.exit_status, elsewhere, key=severity))
+        self._notifier.tell(passed.result, name or UNFINISHED_FILES)
         return passed.result.exit_status
 
     def _wrong_elsewhere(self, here: SourceName | None) -> int:
