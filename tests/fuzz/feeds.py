@@ -19,12 +19,14 @@ from pipeline.core.rules.catalogue import RULES
 from pipeline.core.values.date_formats import DIRECTIVES
 from pipeline.core.values.money import exponents
 from schemas.feed import Feed, Model
-from tests.check import opendocuments, workbooks
+from tests.check import old_workbooks, opendocuments, workbooks
 from tests.fuzz.fitting import value_for
 
 MODELS: tuple[Model, ...] = ("bill", "account_balance", "customer_balance")
 RECORD_CODES = [code for code in RULES if not code.startswith("file.")]
 PART = "{file.part}"
+XLS_SHARE = 0.01
+"""Each takes a process of its own."""
 SOURCES = ("c1", "c2", "c3", "c4", "c5", "c6", "sign", "debit", "credit", "na me", "naïve")
 VALUES = (
     *(
@@ -183,7 +185,7 @@ def rare_facts(chance: random.Random) -> dict[str, Any]:
     """Those that refuse most files."""
     return {
         "checks": {chance.choice(SOURCES): ["sa_id"]},
-        "format": chance.choice(["csv", "xlsx", "ods", "ndjson", "json"]),
+        "format": chance.choice(["csv", "xlsx", "ods", "xls", "ndjson", "json"]),
         "sheet": chance.choice(["Sheet1", "none"]),
         "control": random_control(chance),
         "expect": chance.choice([{"records": [1, 5]}, {"amount_median": ["1.00", "5000.00"]}]),
@@ -292,6 +294,7 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
     ]
     rows += [list(row) for row in rows[: chance.randrange(3)]]
     shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "json", "xlsx", "ods"])
+    shape = "xls" if chance.random() < XLS_SHARE else shape
     control = (
         json.dumps({"records": len(rows), "amounts": {"ZAR": "10.00"}}).encode()
         if chance.random() < 0.5
@@ -308,6 +311,13 @@ def _written(
         clean = [[cell.translate(dict.fromkeys(range(32))) for cell in row] for row in [header, *rows]]
         cells = [[_cell(chance, cell) for cell in row] for row in clean]
         return workbooks.workbook(workbooks.sheet(*(workbooks.row(*row) for row in cells)))
+    if shape == "xls":
+        return old_workbooks.old_workbook(
+            b"".join(
+                old_workbooks.row(at, *(_xls_cell(chance, cell) for cell in row))
+                for at, row in enumerate([header, *rows], chance.choice([0, 0, 2]))
+            )
+        )
     if shape == "ods":
         kept = [[cell.translate(dict.fromkeys(range(32))) for cell in row] for row in [header, *rows]]
         return opendocuments.opendocument(
@@ -360,6 +370,15 @@ def _ods_cell(chance: random.Random, text: str) -> str:
     if chance.random() < 0.05:
         return opendocuments.date(chance.choice(["2026-11-20", "2026-11-20T06:00:00", "2026-02-30", ""]))
     return opendocuments.text(text.replace("&", "").replace("<", ""))
+
+
+def _xls_cell(chance: random.Random, text: str) -> old_workbooks.Cell:
+    if chance.random() < 0.2:
+        number = chance.choice([45000.0, 45000.5, 1.5, -3.0, 1e300, float("nan")])
+        return (old_workbooks.number, number, chance.choice([old_workbooks.GENERAL, old_workbooks.DATE]))
+    if chance.random() < 0.05:
+        return (old_workbooks.error, chance.choice([0x2A, 0x17, 0xFF]))
+    return text
 
 
 def _json_value(text: str) -> Any:

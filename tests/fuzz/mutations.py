@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tests.check import opendocuments, workbooks
+from tests.check import old_workbooks, opendocuments, workbooks
 from tests.zstandard import zstd
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_files"
@@ -157,11 +157,13 @@ def _as_array(text: str, kind: _Kind, chance: random.Random) -> str:
 
 
 def _damaged_workbook(text: str, kind: _Kind, chance: random.Random) -> bytes:
-    """A workbook whose sheet or archive is damaged; its texts stand inline or are shared."""
+    """A workbook of one of three kinds whose sheet or archive is damaged; its texts stand inline or are shared."""
     clean = re.sub("[\x00-\x08\x0b-\x1f\ufffe\uffff]", "", text.replace("\x1a", ""))
     rows = _rows(clean.replace('"', ""), kind)
-    if chance.random() < 0.4:
+    if (which := chance.random()) < 0.3:
         return _damaged_opendocument(rows, chance)
+    if which < 0.6:
+        return _damaged_old_workbook(rows, chance)
     shared = [cell for row in rows for cell in row]
     number = iter(range(len(shared)))
     if chance.random() < 0.5:
@@ -191,6 +193,41 @@ def _damaged_opendocument(rows: list[list[str]], chance: random.Random) -> bytes
         sheet = chance.choice((_flip_character, _cut, _double))(sheet, chance)
     raw = opendocuments.opendocument(sheet)
     return chance.choice(_BYTE_DAMAGE)(raw, chance) if chance.random() < 0.2 else raw
+
+
+def _damaged_old_workbook(rows: list[list[str]], chance: random.Random) -> bytes:
+    """The same as XLS, where records of cells may be missing, doubled, out of order or of another kind."""
+    cells: list[bytes] = []
+    at = chance.choice([0, 0, 0, 3])
+    for row in rows:
+        cells += [old_workbooks.label(at, column, text) for column, text in enumerate(row) if text]
+        at += chance.choice([1] * 12 + [2])
+    for _ in range(chance.choice([0, 1, 1, 2, 5])):
+        place, column = chance.randrange(len(cells)), chance.randrange(9)
+        row = at + chance.choice([0, 1, -1, 5])
+        cells[place : place + chance.choice([0, 0, 1])] = chance.choice(
+            [
+                [],
+                [cells[place]] * 2,
+                chance.sample(cells, 3),
+                [old_workbooks.number(row, column, chance.choice([10.0, 0.1 + 0.2, 1e300, float("nan")]))],
+                [old_workbooks.error(row, column)],
+                [old_workbooks.truth(row, column, True)],
+                [old_workbooks.formula(row, column, old_workbooks.wrong(0x17))],
+                [old_workbooks.label(row, column, chance.choice([" ", "x", "\u2028", "two\nlines"]))],
+                [old_workbooks.hidden(row)],
+                [old_workbooks.merged(at, at + 1)],
+                [
+                    old_workbooks.record(
+                        chance.choice([0x208, 0x204, 0x203, 0x6]), b"\0" * chance.randrange(9)
+                    )
+                ],
+            ]
+        )
+    raw = old_workbooks.old_workbook(b"".join(cells))
+    for _ in range(chance.choice([0, 0, 0, 1, 3])):
+        raw = chance.choice(_BYTE_DAMAGE)(raw, chance)
+    return raw
 
 
 def _packed(raw: bytes, chance: random.Random) -> bytes:

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Collection
 from typing import Any
 
+from tests.fuzz import old_workbook_oracle
 from tests.zstandard import zstd
 
 MARKS = {
@@ -28,7 +29,7 @@ MARKS = {
 }
 
 DAMAGED = [-1]
-"""In place of lines: an array whose brackets, quotes or commas do not fit: where elements begin is not clear."""
+"""In place of lines: an array or an old workbook that is so damaged that it is not clear where records begin."""
 UNREADABLE_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -41,6 +42,7 @@ UNREADABLE_ZIP = (
 
 
 UNREADABLE_STREAM = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+_STRING = r'"(?:[^"\\\r\n]|\\[^\r\n])*"'
 _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"\xfd7zXZ\0": lzma.decompress,
@@ -57,6 +59,8 @@ def lines_of_records(
     """
     if raw.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(raw, encoding=encoding, delimiter=delimiter, needed=needed)
+    if raw.startswith(old_workbook_oracle.MAGIC):
+        return _old_workbook(raw, needed)
     for magic, unpack in _STREAMS.items():
         if raw.startswith(magic):
             try:
@@ -67,8 +71,10 @@ def lines_of_records(
                 return None
             break
     text = _decoded(raw, encoding)
-    if text is None or not text.strip():
-        return None
+    return _of_text(text, delimiter, needed) if text is not None and text.strip() else None
+
+
+def _of_text(text: str, delimiter: str, needed: Collection[str]) -> list[int] | None:
     if not delimiter:
         return _fixed(text)
     if text.lstrip().startswith("{"):
@@ -76,6 +82,13 @@ def lines_of_records(
     if re.match(r"\s*\[\s*[\]{]", text):
         return _json_array(text, needed)
     return _delimited(text, delimiter, needed)
+
+
+def _old_workbook(raw: bytes, needed: Collection[str]) -> list[int] | None:
+    try:
+        return old_workbook_oracle.rows_of_records(raw, needed)
+    except old_workbook_oracle.Unclear:
+        return DAMAGED
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:
@@ -185,29 +198,62 @@ def _json_lines(text: str, needed: Collection[str]) -> list[int] | None:
 
 
 def _json_array(text: str, needed: Collection[str]) -> list[int] | None:
-    """The lines on which elements begin, one value after the other; DAMAGED for what the standard library refuses."""
+    """The lines on which elements begin, one value after the other.
+
+    Where the standard library refuses one, it reaches to the next place that looks as elements of this file begin:
+    a comma, the space that is between the first two, a brace, and the first key. With another brace before, two
+    elements are damaged side by side, and how many there are is not clear.
+    """
     body = text.removesuffix("\x1a").rstrip(" \t\r\n")
     line_end = "\r" if "\r" in text and "\n" not in text else "\n"
-    decoder, at, starts = json.JSONDecoder(), body.index("[") + 1, list[int]()
-    keys: set[str] = set()
+    at, starts, keys = body.index("[") + 1, list[int](), set[str]()
+    beginning = _beginning_of_elements(body)
+    commas = 1
     while True:
-        at += len(body[at:]) - len(body[at:].lstrip(" \t\r\n"))
-        if body[at:] == "]" and (starts or body.count("[") == 1):
-            return starts if set(needed) <= keys or not starts else None
-        starts.append(1 + text.count(line_end, 0, at))
-        try:
-            value, end = decoder.raw_decode(body, at)
-        except (ValueError, RecursionError):
-            return DAMAGED
-        if not isinstance(value, dict):
-            return DAMAGED
-        keys |= _keys(body[at:end])
-        behind = body[end:].lstrip(" \t\r\n")
-        at = len(body) - len(behind)
-        if behind[:1] == ",":
+        while body[at : at + 1] in tuple(" \t\r\n,"):
+            commas += body[at] == ","
             at += 1
-        elif behind != "]":
-            return DAMAGED
+        if body[at:] == "]":
+            return starts if set(needed) <= keys or not starts else None
+        if at == len(body):
+            return None
+        starts.append(1 + text.count(line_end, 0, at))
+        end = _end_of_object(body, at)
+        if end is None:
+            found, start = beginning.search(body, at + 1), at
+            at = found.start() if found else max(at + 1, len(body.removesuffix("]").rstrip(" \t\r\n")))
+            if "{" in body[start + 1 : at].strip():
+                return DAMAGED
+        else:
+            keys |= _keys(body[at:end]) if commas == 1 else set()
+            at = end
+        commas = 0
+
+
+def _beginning_of_elements(body: str) -> re.Pattern[str]:
+    """How an element begins behind another one, by the first two, as far as they can be read."""
+    space, key = r"\s*", _STRING
+    at = re.compile(r"[\s,]*").match(body, body.index("[") + 1)
+    end = _end_of_object(body, at.end()) if at else None
+    if at and end and "," not in at[0]:
+        first = re.compile(r"\{\s*(" + _STRING + r")\s*:").match(body, at.end())
+        key = re.escape(first[1]) if first else key
+        between = re.compile(r"\s*,(\s*)(?=\{)").match(body, end)
+        if between and _end_of_object(body, between.end()):
+            space = re.escape(between[1])
+    return re.compile("," + space + r"\{\s*" + key + r"\s*:")
+
+
+def _end_of_object(body: str, at: int) -> int | None:
+    """Where the object ends that begins here; None for what is none, or is followed by what may not follow it."""
+    try:
+        value, end = json.JSONDecoder().raw_decode(body, at)
+    except (ValueError, RecursionError):
+        return None
+    behind = body[end:].lstrip(" \t\r\n")
+    if not isinstance(value, dict) or behind[:1] not in (",", "]", "{"):
+        return None
+    return None if re.match(rf",\s*{_STRING}\s*:", behind) else end
 
 
 def _keys(line: str) -> set[str]:

@@ -19,6 +19,7 @@ from tests.check.landing import BILLS
 from tests.check.old_workbooks import number as old_number
 from tests.check.old_workbooks import old_workbook, record
 from tests.check.workbooks import MAIN, number, row, sheet, workbook, zipped
+from tests.keyring import Keyring
 from tests.zstandard import zstd
 
 MIB = 1 << 20
@@ -75,16 +76,17 @@ def sparse(start: bytes, size_bytes: int = TWO_GB) -> Make:
 def gzipped(head: bytes, stretch: bytes, count: int) -> Make:
     """A gzip of the head and then the stretch as often as that, packed once."""
 
-    def make(path: Path) -> None:
-        size_bytes = (len(head) + len(stretch) * count) & 0xFFFFFFFF
-        checksum = zlib.crc32(head)
-        for _ in range(count):
-            checksum = zlib.crc32(stretch, checksum)
-        trailer = struct.pack("<LL", checksum, size_bytes)
-        start = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-        bytes_written(path, [start, *deflated(head, stretch, count), trailer])
+    return lambda path: bytes_written(path, gzip_parts(head, stretch, count))
 
-    return make
+
+def gzip_parts(head: bytes, stretch: bytes, count: int) -> list[bytes]:
+    """The bytes of `gzipped`."""
+    size_bytes = (len(head) + len(stretch) * count) & 0xFFFFFFFF
+    checksum = zlib.crc32(head)
+    for _ in range(count):
+        checksum = zlib.crc32(stretch, checksum)
+    trailer = struct.pack("<LL", checksum, size_bytes)
+    return [b"\x1f\x8b\x08\0\0\0\0\0\0\xff", *deflated(head, stretch, count), trailer]
 
 
 def many_streams(count: int) -> bytes:
@@ -102,6 +104,23 @@ def deflated(head: bytes, stretch: bytes, count: int) -> Iterator[bytes]:
     yield packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
     yield (packer.compress(stretch) + packer.flush(zlib.Z_FULL_FLUSH)) * count
     yield packer.flush()
+
+
+def packets(keyring: Keyring, stretch: bytes, count: int) -> bytes:
+    """An encrypted message whose compressed packet unfolds to the header and the stretch as often as that.
+
+    The packet is made here, packed once: gpg itself would pack gigabytes. Source: RFC 9580, 5.6 and 5.9.
+    """
+    about = b"b\0" + bytes(4)
+    size_bytes = len(about) + len(HEADER) + len(stretch) * count
+    literal = b"\xcb\xff" + struct.pack(">L", size_bytes) + about + HEADER
+    compressed = b"\xa3\x01" + b"".join(deflated(literal, stretch, count))
+    return keyring.encrypted(compressed, "--no-literal", "--compress-algo", "none")
+
+
+def several_in_a_zip(count: int) -> bytes:
+    """So many files of a header and 64 MiB of zeros."""
+    return zipped({f"{number}.csv": HEADER.ljust(64 * MIB, b"\0") for number in range(count)})
 
 
 def in_a_zip(start: bytes, size_bytes: int) -> bytes:
@@ -270,27 +289,52 @@ PACKED: dict[str, tuple[str, Make]] = {
         "file.workbook: .*more than [0-9]+ sheets",
         ods(lambda: "</table:table>" + opendocuments.sheet() * MILLION + "<table:table>"),
     ),
-    "XLS of two cells far apart": (
+}
+OLD_WORKBOOKS: dict[str, tuple[str, Make]] = {
+    "two cells far apart": (
         "file.workbook: .*far more memory or time",
         built(lambda: old_workbook(old_number(0, 0, 1.0) + old_number(65_535, 65_535, 1.0))),
     ),
-    "XLS of two cells in a full sheet": (
+    "two cells in a full sheet": (
         "file.workbook: .*far more memory or time",
         built(lambda: old_workbook(old_number(0, 0, 1.0) + old_number(65_535, 255, 1.0))),
     ),
-    "XLS that says it has a billion texts": (
+    "it says that it has a billion texts": (
         "file.(workbook|no_records|empty)",
         built(lambda: old_workbook(b"", globals_=record(0xFC, struct.pack("<LL", 1 << 30, 1 << 30)))),
     ),
-    "XLS of sheets": (
+    "sheets": (
         "file.(workbook|empty)",
         built(lambda: old_workbook({f"{number:05}": b"" for number in range(20_000)})),
     ),
-    "XLS whose chain of sectors is a ring": (
+    "its chain of sectors is a ring": (
         "file.(workbook|empty)",
         built(lambda: old_workbook(b"").replace(struct.pack("<LL", 3, 4), struct.pack("<LL", 3, 3))),
     ),
 }
+"""Read by a process of its own."""
+FIXED_COLUMNS = dict(zip(BILLS.split(","), ([1, 4], [5, 4], [9, 4], [13, 3], [16, 8]), strict=True))
+FIXED_BILL = b"C-1 A-1 B-1 ZAR10.00   \n"
+FIXED: dict[str, tuple[str, Make]] = {
+    "2 GB in one line": ("file.record_too_long", sparse(FIXED_BILL)),
+    "2 GB from the first byte": ("file.record_too_long", sparse(b"")),
+    "a million blank lines": (
+        "file.too_many_rejects",
+        content(FIXED_BILL, (b" " * 23 + b"\n") * MILLION, FIXED_BILL),
+    ),
+}
+ENCRYPTED: dict[str, tuple[str, Callable[[Keyring], bytes]]] = {
+    "2 GB of good records": ("file.archive_too_large", lambda keyring: packets(keyring, GOOD * 50_000, 2000)),
+    "2 GB in one line": (
+        "file.(archive_too_large|record_too_long)",
+        lambda keyring: packets(keyring, bytes(MIB), 2000),
+    ),
+    "a gzip of good records": (
+        "file.archive_too_large",
+        lambda keyring: keyring.encrypted(b"".join(gzip_parts(HEADER, GOOD * 50_000, 2000))),
+    ),
+}
+"""Each is made of a keyring, whose key of ours it is encrypted to."""
 TEXT: dict[str, tuple[str, Make]] = {
     "2 GB of zeros": ("file.record_too_long", sparse(b"")),
     "2 GB that begin with 4 MiB of a": ("file.record_too_long", sparse(b"a" * 4 * MIB)),
