@@ -199,8 +199,8 @@ def _damaged_old_workbook(rows: list[list[str]], chance: random.Random) -> bytes
     """The same as XLS, where records of cells may be missing, doubled, out of order or of another kind."""
     cells: list[bytes] = []
     at = chance.choice([0, 0, 0, 3])
-    for row in rows:
-        cells += [old_workbooks.label(at, column, text) for column, text in enumerate(row) if text]
+    for texts in rows:
+        cells += [old_workbooks.label(at, column, text) for column, text in enumerate(texts) if text]
         at += chance.choice([1] * 12 + [2])
     for _ in range(chance.choice([0, 1, 1, 2, 5])):
         place, column = chance.randrange(len(cells)), chance.randrange(9)

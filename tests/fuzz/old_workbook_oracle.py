@@ -47,7 +47,7 @@ def _stream(raw: bytes) -> bytes:
     sector, size = struct.unpack_from("<LL", entry, 116)
     if entry[:18] != "Workbook\0".encode("utf-16-le"):
         raise Unclear
-    pieces = []
+    pieces: list[bytes] = []
     while sector != END_OF_CHAIN and len(pieces) <= len(table):
         pieces.append(raw[512 * (sector + 1) : 512 * (sector + 2)])
         sector = table[sector]

@@ -11,7 +11,8 @@ import pytest
 from pipeline.errors import BillferryError
 from pipeline.run.ui import Ui
 from pipeline.run.validate import check_files
-from schemas.feed import Feed, Pgp
+from schemas.feed import Feed
+from schemas.pgp import Pgp
 from schemas.settings import Limits
 from tests.check.silence import Silence
 from tests.fuzz.feeds import random_feed, random_file, sometimes

@@ -158,7 +158,7 @@ def validated(folder: Path, make: Make, **facts: Any) -> Spent:
     how = ["--model", "bill"]
     if facts:
         bills_feed = {"name": "bills", "match": "*", "model": "bill", "amount": {"unit": "major"}, **facts}
-        config = {"merchant": "m", "environment": "test", "work_dir": str(folder / "var")}
+        config: dict[str, Any] = {"merchant": "m", "environment": "test", "work_dir": str(folder / "var")}
         config["api"] = {"base_url": "https://api.invalid", "key_file": "key"}
         (folder / "config.yaml").write_text(yaml.safe_dump({**config, "feeds": [bills_feed]}))
         how = ["--config", str(folder / "config.yaml"), "--feed", "bills"]
