@@ -89,7 +89,7 @@ def demo(
     require_sandbox()
     from pipeline.cli.demo import run_demo
 
-    raise typer.Exit(run_demo(folder))
+    raise typer.Exit(run_demo(folder, verbose=verbose))
 
 
 @app.command()

@@ -1,6 +1,7 @@
-"""`demo`: the main job on sample files, with built-in test servers; then once more, to show that nothing doubles.
+"""`demo`: the main job on sample files, with built-in test servers; then what happens on the days after.
 
-It runs what `billferry run` runs, over real sockets, and differs only in the config it is given. No network is needed.
+It runs what `billferry run` and `billferry release` run, over real sockets, and differs only in the config it is given.
+No network is needed.
 """
 
 from __future__ import annotations
@@ -8,30 +9,47 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.cli.demo_story import OnlyWarnings, by_kind
 from pipeline.cli.sandbox import sandbox_sftp, write_private
 from pipeline.cli.shipped_config import shipped
 from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import Config, load_config
-from pipeline.errors import EX_BUG, EX_RECORDS, UsageError
+from pipeline.edge.local.operator import invoking_user
+from pipeline.errors import EX_BUG, UsageError
 from pipeline.report import OVERVIEW
-from pipeline.run import run_everything
+from pipeline.run import Release, release_file, run_everything
 from pipeline.run.context import Options
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
-from schemas.results import RunResult
+from schemas.results import RunResult, Summary
 
 SETTLE_S = 0.5
 """Nobody is still writing the demo's files."""
 LATER_S = 60
 """SFTP tells times in whole seconds, and the first run may take less than one."""
+UNUSUAL = "za_ubuntulife_premiums_20261121.csv"
+UNUSUAL_TEXT = """\
+Member;First name;Surname;E-mail;Cell;Home phone;Policy;Premium;Collection date
+UL-70001;Zoe;Fourie;zoe.fourie@example.com;082 555 0101;;P-100201;31 000,00;01/12/2026
+UL-70002;Lerato;Nkosi;;;011 555 0177;P-100310;28 500,00;15/12/2026
+UL-70004;Andre;le Roux;;+27 83 555 0144;;P-100555;45 000,00;
+"""
+"""Single premiums, a hundred times the monthly ones in the sample files: a person has to look before they are sent."""
+CORRECTED, WRONG_DATE, RIGHT_DATE = "za_citypower_branches_2026-11-20.csv", b"03/04/2026", b"25/04/2026"
+"""This sample has dates that can be read in two ways; there is only one way to read the right ones."""
+RETURNED = "corrected_branches.csv"
 
 
-def run_demo(folder: Path) -> int:
-    """Run twice in `folder`, which is made, or emptied when an earlier demo left it.
+def run_demo(folder: Path, *, verbose: bool) -> int:
+    """Run in `folder`, which is made, or emptied when an earlier demo left it.
+
+    Args:
+        verbose: show what `billferry run` shows of each file.
 
     Returns:
-        0 when both runs went as they should, else 70: samples and servers are built in, so anything else is a bug.
+        0 when all went as it should, else 70: samples and servers are built in, so anything else is a bug.
 
     Raises:
         UsageError: the folder has something else in it or cannot be written, or the shipped config was changed.
@@ -49,50 +67,83 @@ def run_demo(folder: Path) -> int:
         write_private(sftp.known_hosts_file, server.known_hosts_line + "\n")
         config = _pointed_at(config, api.url, server.port)
         incoming = server.root / sftp.incoming.lstrip("/")
-        files = sorted(path for path in shipped("sample_files").iterdir() if path.is_file())
-        samples = [path for path in files if path.suffix != ".ctl"]
-        for file in files:
-            shutil.copy(file, incoming)
-        ui.line(
-            f"A Billing API and an SFTP server run on this machine; {len(samples)} bill files wait on the SFTP server."
-            " Some of them contain mistakes on purpose, to show what is rejected."
-        )
-        ui.line("\n-- billferry run ------------------------------------------------------------")
-        first = run_everything(config, ui, Options())
-        ui.line("\n-- billferry run, once more --------------------------------------------------")
-        # The same files again, as a merchant might send them twice, a little later.
-        for file in files:
-            copy = shutil.copy(file, incoming)
-            os.utime(copy, (time.time() + LATER_S,) * 2)
-        loaded = len(api.snapshot()["bills"])
-        second = run_everything(config, ui, Options())
-        doubled = len(api.snapshot()["bills"]) - loaded
-        ui.line("")
+        went_well = _told(config, api, incoming, ui, verbose=verbose)
         state = api.snapshot()
-        ui.line(
-            f"The API now holds {len(state['customers'])} customers, {len(state['accounts'])} accounts and"
-            f" {len(state['bills'])} bills; the second run added {doubled}."
-        )
+    ui.line(
+        f"The API now holds {len(state['customers'])} customers, {len(state['accounts'])} accounts and"
+        f" {len(state['bills'])} bills."
+    )
     reports = config.settings.work_dir / "reports"
-    ui.line(f"Reports: {reports} (summary.json, results.csv, rejects.csv per file). Open in a browser:")
+    ui.line("\nOpen in a browser:")
     ui.line(f"  {reports / OVERVIEW}   (all files)")
     ui.line(f"  {_report_with_rejects(reports)}   (a file with rejects)")
+    ui.line(f"The SFTP server's folders: {server.root}")
+    ui.line(f"Took {time.monotonic() - began:.1f} s. --verbose shows each file. Next: docs/tutorial.md.")
+    return 0 if went_well else EX_BUG
+
+
+def _told(config: Config, api: SandboxApi, incoming: Path, ui: TerminalUi, *, verbose: bool) -> bool:
+    """The runs, and what is said of each; whether they went as they should."""
+    shown = ui if verbose else OnlyWarnings(ui.warn)
+    samples = [path for path in shipped("sample_files").iterdir() if path.is_file()]
+    count = sum(path.suffix != ".ctl" for path in samples)
     ui.line(
-        f"The files as they would be on your SFTP server: {config.settings.work_dir / 'sandbox' / 'sftp'}"
+        f"A Billing API and an SFTP server run on this machine; {count} bill files wait on the SFTP server."
+        " Some of them contain mistakes on purpose, to show what is rejected."
     )
-    ui.line(f"Took {time.monotonic() - began:.1f} s. Next: docs/tutorial.md.")
-    return 0 if _went_as_expected(first, second, len(samples)) and not doubled else EX_BUG
+    ui.line("\n-- billferry run")
+    _drop(samples, incoming)
+    first = run_everything(config, shown, Options())
+    for line in by_kind(first.files):
+        ui.line(line)
+    bills = len(api.snapshot()["bills"])
 
+    ui.line("\n-- billferry run, a day later: the same files again, a correction, and unusual amounts")
+    _drop(samples, incoming, later_s=LATER_S)
+    (incoming / RETURNED).write_bytes(_corrected_rejects(config))
+    (incoming / UNUSUAL).write_text(UNUSUAL_TEXT, encoding="cp1252")
+    second = run_everything(config, shown, Options())
+    *again, returned, unusual = _in_order(second, RETURNED, UNUSUAL)
+    known = [file for file in again if file.state == "already_loaded"]
+    ui.line(f"{len(known)} files are known: nothing of them is sent again")
+    ui.line(
+        f"{RETURNED}: the rejects of {CORRECTED} with their dates corrected:"
+        f" {returned.records.created} records loaded"
+    )
+    for hold in unusual.holds:
+        ui.line(f"{UNUSUAL}: held. {hold.message}")
 
-def _went_as_expected(first: RunResult, second: RunResult, samples: int) -> bool:
-    """The samples contain mistakes on purpose: the first run rejects some records, the second finds all loaded."""
+    ui.line(f"\n-- billferry release {(unusual.file.sha256 or '')[:8]} --now, once a person has looked")
+    release = Release(by=invoking_user(), now=True)
+    third = release_file(config, UNUSUAL, shown, Options(), release)
+    (released,) = third.files
+    ui.line(f"{UNUSUAL}: {released.records.created} records loaded\n")
     return (
-        first.exit_status == EX_RECORDS
-        and len(first.files) == len(second.files) == samples
-        and all(file.state in {"loaded", "loaded_with_rejects"} for file in first.files)
-        and second.exit_status == 0
-        and all(file.state == "already_loaded" for file in second.files)
+        all(file.state in {"loaded", "loaded_with_rejects"} for file in first.files)
+        and len(first.files) == len(known) == count
+        and (returned.state, unusual.state, released.state) == ("loaded", "held", "loaded")
+        and len(api.snapshot()["bills"]) == bills + returned.records.created + released.records.created
     )
+
+
+def _drop(files: Iterable[Path], incoming: Path, *, later_s: float = 0) -> None:
+    """Copy files to the SFTP server, as a merchant might send them twice, a little later."""
+    for file in files:
+        copy = shutil.copy(file, incoming)
+        if later_s:
+            os.utime(copy, (time.time() + later_s,) * 2)
+
+
+def _corrected_rejects(config: Config) -> bytes:
+    """The rejects file of the sample with ambiguous dates, with those dates as they were meant."""
+    (rejects,) = (config.settings.work_dir / "reports").glob(f"{CORRECTED}.*/rejects.csv")
+    return rejects.read_bytes().replace(WRONG_DATE, RIGHT_DATE)
+
+
+def _in_order(result: RunResult, *last: str) -> list[Summary]:
+    """The files of a run, those with these names last."""
+    named = {file.file.name: file for file in result.files}
+    return [file for name, file in named.items() if name not in last] + [named[name] for name in last]
 
 
 def _prepared(folder: Path) -> Config:
@@ -144,6 +195,6 @@ def _pointed_at(config: Config, api_url: str, sftp_port: int) -> Config:
 
 
 def _report_with_rejects(reports: Path) -> Path:
-    """A page that has something to show; the folder where none is there."""
-    with_rejects = [rejects.with_name("report.html") for rejects in reports.glob("*/rejects.csv")]
-    return min(with_rejects, default=reports)
+    """The page of the file with most rejects; the folder where there is none."""
+    rejects = max(reports.glob("*/rejects.csv"), key=lambda path: path.stat().st_size, default=None)
+    return rejects.with_name("report.html") if rejects else reports
