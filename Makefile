@@ -23,12 +23,13 @@ help:            ## this list
 
 setup: $(READY)  ## the environment, from hashes
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock tests/pages/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Billferry needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=/path/to/python3 $(or $(MAKECMDGOALS),demo)")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
 	@mkdir -p $(PIP_CACHE_DIR) $(TMPDIR)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r tests/pages/requirements.lock
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 

@@ -1,0 +1,67 @@
+"""Every page is as WCAG 2.2 AA asks, as far as axe-core can tell, on a desk and on a phone, in light and in dark."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import files
+from pathlib import Path
+
+import pytest
+
+from pipeline.report import FileReport
+from tests.pages.browser import Browser, Opened
+from tests.pages.overview import ODD_NAMES, known, overview
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script, from the wheel that carries it."""
+    (path,) = (each for each in files("axe-playwright-python") or () if each.name == "axe.min.js")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("/*! axe v4.1")
+    return text
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return overview(tmp_path_factory.mktemp("overview"), [known(name) for name in ODD_NAMES])
+
+
+@pytest.fixture(params=["report", "index"])
+def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path) -> Path:
+    return report.paths["page"] if request.param == "report" else index
+
+
+def violations(page: Opened, axe: str) -> list[str]:
+    """What is against the rules: rule, and the first elements."""
+    page.value(f"{axe}; 1")
+    found = page.value(
+        f"axe.run(document, {{runOnly: {json.dumps(TAGS)}, resultTypes: ['violations']}})"
+        ".then(said => said.violations.map(each =>"
+        " each.id + ': ' + each.nodes.slice(0, 3).map(node => node.html).join(' | ')))"
+    )
+    return list(found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_breaks_no_rule(browser: Browser, axe: str, page_path: Path, width: int, scheme: str) -> None:
+    page = browser.open(page_path, scheme=scheme)
+    page.size(width, 844)
+    assert violations(page, axe) == []
+
+
+def test_what_cannot_be_read_named_or_hit_is_noticed(browser: Browser, axe: str, index: Path) -> None:
+    page = browser.open(index)
+    page.value(  # the page's policy lets no style in its text apply, but those that a script sets
+        "(() => { const add = (name, css, words = '') => {"
+        " const made = document.body.appendChild(document.createElement(name));"
+        " made.style.cssText = css; made.textContent = words; return made; };"
+        " add('p', 'color: #999; background: #aaa', 'pale'); add('input', '');"
+        " for (const label of ['a', 'b'])"
+        "  add('button', 'width: 9px; height: 9px; padding: 0').setAttribute('aria-label', label); })()"
+    )
+    found = {each.partition(":")[0] for each in violations(page, axe)}
+    assert {"color-contrast", "label", "target-size"} <= found
