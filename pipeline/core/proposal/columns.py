@@ -21,6 +21,14 @@ _RUN_TOGETHER = re.compile(
 """Eight digits that can be a date."""
 _SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE][+]?[0-9]+")
 """A number as spreadsheets shorten long ones."""
+_WHOLE = re.compile(r"[0-9]{5,13}(?:\.0+)?")
+_COUNTED = ((1, 36_526, 55_153), (86_400, 10_957, 29_584), (86_400_000, 10_957, 29_584))
+"""Days, seconds and milliseconds: how many are a day, and which days are those of 2000 and of 2050."""
+_MOST_DAYS = 1_100
+"""Between the first and the last date of a file: three years."""
+_OF_AMOUNTS = frozenset(
+    {"AMOUNT", "TOTAL", "OUTSTANDING", "ARREARS", "BALANCE", "CHARGE", "NET", "GROSS", "TAX"}
+)
 _MONTH = re.compile(r"(?:0?[1-9]|1[0-2])[/.-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[/.-](?:0?[1-9]|1[0-2])")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[ ]?[A-Z0-9 ]{11,34}")
 _TWO_WORDS = re.compile(r"[^\W\d_]{2,}[.,&]?\s+(?:[&+]\s+)?[^\W\d_]{2,}")
@@ -65,8 +73,26 @@ class Column:
 
     @cached_property
     def is_numeric(self) -> bool:
-        """Whether its values are numbers, in whatever notation."""
-        return self.share(is_number) - self.share(_SHORTENED.fullmatch) >= MOSTLY
+        """Whether its values are numbers, in whatever notation, and are not days counted from one that is long ago."""
+        return not self.is_counted_time and self.share(is_number) - self.share(_SHORTENED.fullmatch) >= MOSTLY
+
+    @cached_property
+    def is_counted_time(self) -> bool:
+        """Whether it is named like a day, and counts days as spreadsheets do, or seconds as Unix does.
+
+        `Due` names an amount as well; but amounts do not lie within a few years, nor are all of them whole then.
+        """
+        concepts = self.meaning.concepts
+        if not self.filled or not concepts & {"DATE", "DUE", "ISSUE"} or concepts & _OF_AMOUNTS:
+            return False
+        if not all(_WHOLE.fullmatch(text) for text in self.filled):
+            return False
+        numbers = [int(text.partition(".")[0]) for text in self.filled]
+        return any(
+            first * a_day <= min(numbers) and max(numbers) <= last * a_day
+            for a_day, first, last in _COUNTED
+            if max(numbers) - min(numbers) <= _MOST_DAYS * a_day
+        )
 
     @cached_property
     def is_dated(self) -> bool:

@@ -245,7 +245,7 @@ class _Page:
         unsure = [guess for guess in readings.values() if not guess.sure]
         if unsure:
             fits = [each.format for each in unsure[0].fits]
-            why = f"{' and '.join(fits)} read them as different days" if fits else "no usual format fits"
+            why = f"{' and '.join(fits)} read them as different days" if fits else self.decided.why_no_format
             yield self._open("date_formats", "date_formats", why).replace(
                 quoted(OPEN), f"[{quoted(OPEN)}]", 1
             )

@@ -18,7 +18,9 @@ from pipeline.core.values.money import exponents
 _LINKS = ("", "s", "n", "en", "e", "er", "es")
 """What German, Dutch and Afrikaans put between the parts of a compound."""
 _SHORTEST_PART = 2
-_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "°": "o", "№": "no"})
+_SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ł": "l", "ø": "oe", "æ": "ae", "°": "o", "№": "no"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,26 @@ from pipeline.core.proposal.sums import Movement, Sums
 _FEWEST_BALANCED = 0.8
 """Share of documents with several postings that cancel out."""
 _PURCHASE = re.compile(
-    "accpay|purchase|supplier|vendor|lieferant|fournisseur|achat|compra|inkoop", re.IGNORECASE
+    "accpay|purchase|supplier|vendor|lieferant|fournisseur|achat|compra|inkoop|acquist|zakup|k(ø|oe)b|kj(ø|oe)p|ink(ö|oe)p",
+    re.IGNORECASE,
 )
 """Kinds of documents of what is owed to others."""
 _OF_DOCUMENTS = {"REF", "DOCUMENT", "BILL", "TRANSACTION", "POSTING", "JOURNAL", "DATE"}
+
+_OWED = {
+    "AMOUNT",
+    "TOTAL",
+    "DUE",
+    "OUTSTANDING",
+    "ARREARS",
+    "BALANCE",
+    "CHARGE",
+    "NET",
+    "GROSS",
+    "DEBIT",
+    "CREDIT",
+}
+"""What numbers that somebody owes are called."""
 
 
 class OtherTable:
@@ -39,6 +55,7 @@ class OtherTable:
         yield self._journal_by_values()
         yield self._statement_by_values()
         yield self._of_others()
+        yield self._of_people()
         if any(strength(each, "due_date") >= 0.9 and each.is_dated for each in self.columns):
             return
         if not self._is_of_bills():
@@ -54,6 +71,24 @@ class OtherTable:
     def _with(self, *concepts: str) -> Column | None:
         """The first column whose name says all of these, and that has values."""
         return next((each for each in self.columns if each.meaning.has(*concepts) and each.filled), None)
+
+    def _of_people(self) -> str:
+        """A list of customers, as the first sheet of a workbook often is: nothing in it can be owed."""
+        may_be_owed = [
+            each
+            for each in self.sums.numeric
+            if each.meaning.concepts & _OWED
+            or each.meaning.unknown
+            or not (each.meaning.concepts - {"NUMBER"})
+        ]
+        person = self._with("EMAIL") or self._with("PHONE")
+        if (
+            may_be_owed
+            or person is None
+            or any(each.is_dated and each.meaning.has("DUE") for each in self.columns)
+        ):
+            return ""
+        return f'no column has amounts, and "{person.name}" is as in a list of customers; bills may be on another sheet'
 
     def _statement_by_values(self) -> str:
         balance = self.sums.running_balance()

@@ -237,7 +237,7 @@ class Bills:
 
     def dates(self) -> tuple[Choice, Choice]:
         """Bill date and due date."""
-        dated = lambda each: each.is_dated or self._should_be_dated(each)  # noqa: E731
+        dated = lambda each: each.is_dated or each.is_counted_time or self._should_be_dated(each)  # noqa: E731
         due = chosen(by_name(self.columns, "due_date", dated), self._why_open_due())
         billed = chosen(by_name(self.columns, "bill_date", dated))
         unknown = [f'"{each.name}"' for each in self.columns if each.is_dated and not each.meaning.concepts]

@@ -104,6 +104,14 @@ class Understanding:
             due = unsure if due.source or due.is_open else ABSENT
         return {"bill_date": billed, "due_date": due}
 
+    @property
+    def why_no_format(self) -> str:
+        """Why the dates of the file can be read in no format."""
+        counted = next((each.name for each in self.columns if each.is_counted_time), None)
+        if counted is None:
+            return "no usual format fits"
+        return f'"{counted}" counts days or seconds; have it exported as dates such as 2026-11-20'
+
     def _is_late(self, billed: Choice, due: Choice) -> bool:
         first, second = self.columns[billed.place], self.columns[due.place]
         read = [guess_dates(each.filled) for each in (first, second)]
