@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 _STRING = rb'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
 
@@ -131,6 +131,8 @@ class ArrayScan:
     """Between a comma and a whole element behind it, as the file writes it."""
     _gap: bytes | None = None
     """The same before the next element."""
+    _begins: re.Pattern[bytes] | None = None
+    """How they begin, by what is known so far."""
     _searched: int = 0
     _found: int = -1
     """The last answer of `_next`, and from where on it is right."""
@@ -189,13 +191,18 @@ class ArrayScan:
         """Elements as they are where all are damaged: each ends where the next one seems to begin. Returns where the
         last one ends.
         """
-        while not self._trusted and at == self._next(text, at) < len(text):
+        if self._trusted or at != self._next(text, at):
+            return at
+        beginning, size = self._beginning(), len(text)
+        while at < size:
             begin = _behind_space(text, at + 1)
-            end = self._next(text, begin + 1)
+            found = beginning.search(text, begin + 1)
+            end = found.start() if found else size
+            self._searched, self._found = begin + 1, end
             levels = text.count(b"{", begin, end) + text.count(b"[", begin, end)
-            if end == len(text) or end - begin > self.max_element_bytes or levels > _LEVELS:
+            if end == size or end - begin > self.max_element_bytes or levels > _LEVELS:
                 break
-            if end_of_shallow(text, begin, len(text)) is not None:
+            if end_of_shallow(text, begin, size) is not None:
                 break
             yield Element(begin, end, damaged=True)
             at = end
@@ -227,7 +234,7 @@ class ArrayScan:
 
     def _learn(self, text: bytes, at: int) -> None:
         """How elements of this file begin, from one of the first."""
-        self._space = self._gap
+        self._space, self._begins = self._gap, None
         if not self._first_key and (key := _FIRST_KEY.match(text, at)):
             self._first_key = key[1]
 
@@ -275,12 +282,18 @@ class ArrayScan:
             stripped = stripped[:-1].rstrip(_SPACES)
         return Element(at, max(at + 1, len(stripped)), damaged=True)
 
+    def _beginning(self) -> re.Pattern[bytes]:
+        """A comma behind which an element seems to begin."""
+        if self._begins is None:
+            space = rb"\s*+" if self._space is None else re.escape(self._space)
+            key = re.escape(self._first_key) if self._first_key else _STRING
+            self._begins = re.compile(b"," + space + rb"\{\s*+" + key + rb"\s*+:")
+        return self._begins
+
     def _next(self, text: bytes, at: int) -> int:
         """Where the next comma is behind which an element seems to begin, from here on; else where the text ends."""
         if not self._searched <= at <= self._found:
-            space = rb"\s*+" if self._space is None else re.escape(self._space)
-            key = re.escape(self._first_key) if self._first_key else _STRING
-            found = _pattern(b"," + space + rb"\{\s*+" + key + rb"\s*+:").search(text, at)
+            found = self._beginning().search(text, at)
             self._searched, self._found = at, found.start() if found else len(text)
         return self._found
 
@@ -295,4 +308,3 @@ def _end_of(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:
 
 
 _SPACES = b" \t\r\n"
-_pattern = lru_cache(maxsize=16)(re.compile)
