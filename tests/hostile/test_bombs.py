@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.hostile import bombs
+from tests.hostile import bombs, item_bombs
 from tests.hostile.bombs import Make
 from tests.keyring import Keyring
 from tests.stories.conftest import merchant
@@ -343,4 +343,32 @@ def test_a_bomb_in_the_drop_folder_stops_neither_the_run_nor_the_next_file(
     assert spent.exit_status == 1
     assert set(merchant.held("bills")) == {"B-9"}
     assert [name[:1] for name in merchant.names_in("quarantine")] == ["a"]
+    spent.assert_cheap()
+
+
+@pytest.mark.parametrize("bomb", often(item_bombs.ITEMS, "a long text beside many items"))
+def test_objects_with_absurd_items_stop_neither_the_run_nor_the_next_file(
+    merchant: Merchant, bomb: tuple[str, Make]
+) -> None:
+    code, make = bomb
+    columns = {"customer_reference": "c", "bill_reference": "b", "amount_due": "lines.a"}
+    feed = {
+        "name": "lines",
+        "match": "*.ndjson",
+        "model": "bill",
+        "items": "lines",
+        "max_rejects": 0,
+        "max_reject_ratio": 0.9,
+    }
+    merchant.settings["feeds"].append(
+        feed | {"amount": {"unit": "major"}, "currency": "ZAR", "columns": columns}
+    )
+    make(merchant.drop / "a.ndjson")
+    merchant.write("b_bills_2030-01-01.csv", bills("C-9,A-9,B-9,9.00"), merchant.drop)
+    config = merchant.folder / "config.yaml"
+    config.write_text(yaml.safe_dump(merchant.settings))
+    spent = spend(merchant.folder, "run", "--config", str(config))
+    bad, beside = sorted(spent.files, key=lambda file: str(file["file"]["name"]))
+    assert (bad["state"], bad["refusal"]["code"], beside["state"]) == ("refused", code, "loaded")
+    assert set(merchant.held("bills")) == {"B-9"}
     spent.assert_cheap()

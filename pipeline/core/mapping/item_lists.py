@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from pipeline.core.mapping.header_names import comparable
 from schemas.feed import Feed
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_REMEMBERED_KEYS = 4096
 _LINE_ENDS = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 
 
@@ -46,27 +48,35 @@ class ItemList:
     corrected: bool = False
     """Whether the file is a corrected rejects file: each of its objects stands for one record."""
 
+    _kind: Callable[[str], Literal["list", "field", ""]] = field(init=False, repr=False, compare=False)
+    """What a key is, remembered: a file has few keys, each of them very often."""
+
+    def __post_init__(self) -> None:
+        own = comparable(self.name, self.feed)
+
+        def kind(key: str) -> Literal["list", "field", ""]:
+            plain = comparable(key, self.feed)
+            return "list" if plain == own else "field" if plain.startswith(f"{own}.") else ""
+
+        object.__setattr__(self, "_kind", lru_cache(maxsize=_REMEMBERED_KEYS)(kind))
+
     def is_list(self, key: str) -> bool:
         """Whether an object's key is that of the list."""
-        return comparable(key, self.feed) == comparable(self.name, self.feed)
+        return self._kind(key) == "list"
 
     def is_field(self, key: str) -> bool:
         """Whether a flat object's key is that of a field of its item."""
-        return comparable(key, self.feed).startswith(f"{comparable(self.name, self.feed)}.")
+        return self._kind(key) == "field"
 
     def is_flat(self, keys: Iterable[str]) -> bool:
         """Whether an object with these keys is one that was made of one item."""
-        found = False
-        for key in keys:
-            if self.is_list(key):
-                return False
-            found = found or self.is_field(key)
-        return found
+        kinds = set(map(self._kind, keys))
+        return "field" in kinds and "list" not in kinds
 
     def flat(self, text: str) -> Iterator[tuple[int, str]]:
         """Each item with its object's other fields, on one line, and where in `text` the item begins.
 
-        An object without a list, or with an empty one, is left as it is, and so is what is no object. So is a
+        An object without a list, or with one that has no object, is left as it is, and so is what is no object. So is a
         corrected one with several items: they would all stand for one record. An item that is no object with
         fields stays in a list of its own, beside the object's other fields.
         """
@@ -95,7 +105,10 @@ class ItemList:
         if len(mine) != 1 or any(self.is_field(each.key) for each in members):
             return None
         (found,) = mine
-        if not isinstance(found.value, list) or not found.value or (self.corrected and len(found.value) > 1):
+        if not isinstance(found.value, list) or (self.corrected and len(found.value) > 1):
+            return None
+        # A list of nothing is one mistake, however long it is.
+        if not any(isinstance(item, dict) and item for item in found.value):
             return None
         return members, found
 
@@ -115,7 +128,7 @@ class ItemList:
 
 def on_one_line(text: str) -> str:
     """In sound JSON line ends are mere space."""
-    return _LINE_ENDS.sub(" ", text)
+    return _LINE_ENDS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
 def _members(text: str, at: int) -> Iterator[_Member]:

@@ -139,8 +139,11 @@ class _Copy:
                 columns = batch.select("line", "text", "byte_start", "byte_end", "damage")
                 for line, record, start, stop, damage in columns.iter_rows():
                     if damage is None:
+                        before, own = 0, line
                         for at, flat in self.items.flat(record):
-                            yield line + record.count(end, 0, at), None, flat.encode(text.codec)
+                            own += record.count(end, before, at)
+                            before = at
+                            yield own, None, flat.encode(text.codec)
                     else:
                         original.seek(start)
                         yield line, damage, _on_one_line(original.read(stop - start), text.codec)
