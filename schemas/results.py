@@ -141,6 +141,50 @@ class AmountFacts(Shape):
     largest_minor: int
 
 
+class ChainPart(Shape):
+    """Records of a chain and their money, in minor units by currency."""
+
+    records: Number = 0
+    amounts_minor: dict[str, int] = {}
+    amount_unreadable: Number = 0
+    """Records whose amount is unknown: counted in `records`, not in the sums."""
+
+
+class CorrectionFacts(Shape):
+    """A correction of an original, or of one of its corrections."""
+
+    name: str
+    sha256: str
+    state: str
+    """One of `State`, or `landed` while a run works on it."""
+    report: str | None = None
+    """Folder of its report, beside that of the original; null while it has none."""
+    closed: ChainPart
+    """Records of the original that it loaded or left out, as it has them."""
+
+
+class WriteOffFacts(Shape):
+    """Records that a person closed because they will never come."""
+
+    at: Moment
+    by: str
+    why: str
+    records: Number
+
+
+class ChainFacts(Shape):
+    """What became of the records of an original that it did not load."""
+
+    original: str | None = None
+    """Of a correction alone: its first original, `<file name>.<digits of its SHA-256>`, which has the figures."""
+    open: ChainPart = ChainPart()
+    """Neither loaded by a correction nor written off."""
+    corrected: ChainPart = ChainPart()
+    written_off: ChainPart = ChainPart()
+    corrections: list[CorrectionFacts] = []
+    write_offs: list[WriteOffFacts] = []
+
+
 class Summary(Shape):
     """`summary.json`: one file, in numbers."""
 
@@ -160,6 +204,8 @@ class Summary(Shape):
     """Why it is held; in a dry run, why it would be."""
     held_amounts: dict[str, AmountFacts] = {}
     """By currency; only for a file with `holds`."""
+    chain: ChainFacts | None = None
+    """Of a file with rejects, and of a correction. What a later correction or write-off changes is written again."""
     notes: list[str] = []
     codes: dict[str, int] = {}
     """How many records have each code."""

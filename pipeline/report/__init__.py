@@ -8,22 +8,25 @@ from pipeline.report.exit_status import exit_status, run_result
 from pipeline.report.folders import (
     DRY_RUNS,
     OVERVIEW,
+    REPORT_NAMES,
     belongs_to_another_file,
     folder_name,
     half_written,
     report_folder,
     report_folders,
 )
+from pipeline.report.renew import renew_report
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
 from pipeline.report.run_lines import first_line, last_line
 from pipeline.report.summary import (
     FileReport,
     file_facts,
+    no_chain,
     refused_unread,
     without_report,
 )
 from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table, to_send
-from pipeline.report.write import REPORT_NAMES, report_of_check, write_report
+from pipeline.report.write import report_of_check, write_report
 
 __all__ = [
     "DRY_RUNS",
@@ -42,9 +45,11 @@ __all__ = [
     "folder_name",
     "half_written",
     "last_line",
+    "no_chain",
     "nothing_sent",
     "outcome_table",
     "refused_unread",
+    "renew_report",
     "report_folder",
     "report_folders",
     "report_of_check",

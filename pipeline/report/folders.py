@@ -21,6 +21,13 @@ NAME_BYTES = 200
 DRY_RUNS = "dry-run"
 """Below the folder of all reports: those of dry runs, which are never uploaded."""
 OVERVIEW = "index.html"
+REPORT_NAMES = {
+    "summary": ("summary.json",),
+    "results": ("results.csv",),
+    "rejects": ("rejects.csv", "rejects.ndjson", "rejects.txt"),
+    "page": ("report.html",),
+}
+"""What each part of a report may be called; rejects are written as the bill file was."""
 _STAGED = ".writing-"
 """How the names of staging folders begin: hidden, so that neither people nor `report_folders` take one for a report."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pipeline.report.results import RejectedRow, Tally
 from schemas.results import (
     AmountFacts,
     Breakdown,
+    ChainFacts,
     FileFacts,
     HoldFacts,
     RefusalFacts,
@@ -45,6 +46,7 @@ def summarise(
     requests: RequestCounts,
     notes: Iterable[str],
     reports: list[str],
+    chain: Callable[[Summary], ChainFacts | None],
 ) -> Summary:
     """The summary of a file whose rows have been counted, as summary.json holds it; amounts in minor units by currency.
 
@@ -52,9 +54,10 @@ def summarise(
         requests: how many requests this run sent for this file, by kind.
         notes: sentences that come behind those of the check.
         reports: names of the report's files, without folder.
+        chain: from the rest of the summary, what became of rejects since.
     """
     refusal = checked.refusal
-    return Summary(
+    summary = Summary(
         file=file_facts(checked.landed),
         run=run,
         state=_state(checked, tally.totals, dry_run=run.dry_run).value,
@@ -73,6 +76,16 @@ def summarise(
         codes=dict(sorted(tally.codes.items())),
         reports=reports,
     )
+    return summary.model_copy(update={"chain": chain(summary)})
+
+
+def as_file(summary: Summary) -> bytes:
+    """As summary.json has it."""
+    return summary.model_dump_json(indent=2).encode() + b"\n"
+
+
+def no_chain(_summary: Summary) -> None:
+    """Nothing is known of a chain where nothing is remembered."""
 
 
 def without_report(

@@ -10,7 +10,7 @@ from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report.results import RejectedRow
 from pipeline.report.summary import FileReport
-from schemas.results import AmountFacts, Breakdown, Summary
+from schemas.results import AmountFacts, Breakdown, ChainPart, Summary
 
 SHOWN_REJECTS = 5
 SHOWN_CHANGES = 20
@@ -86,6 +86,20 @@ def to_send(currency: str, amounts: AmountFacts) -> str:
         f" largest {format_amount(currency, amounts.largest_minor)}"
     )
     return f"{one}, {format_amount(currency, amounts.total_minor)} ({sizes})"
+
+
+def money_of(part: ChainPart) -> list[str]:
+    """Money of some records by currency: `ZAR 20.00`, and how many have none that is known; never 0.00 for those."""
+    known = [
+        f"unknown currency: {grouped(amount)}" if name == UNREADABLE_CURRENCY else format_amount(name, amount)
+        for name, amount in part.amounts_minor.items()
+    ]
+    return [*known, *amounts_unknown(part.amount_unreadable)]
+
+
+def amounts_unknown(number: int) -> list[str]:
+    """`1 amount unknown`, as a line beside sums; none for 0."""
+    return [f"{grouped(number)} amount{'' if number == 1 else 's'} unknown"] if number else []
 
 
 def _rejects(summary: Summary, shown: tuple[RejectedRow, ...]) -> Iterator[str]:

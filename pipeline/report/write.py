@@ -9,20 +9,13 @@ import polars as pl
 
 from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.disk import new_file, private_folder, private_folders
-from pipeline.report.folders import report_folder, written_whole
+from pipeline.report.folders import REPORT_NAMES, report_folder, written_whole
 from pipeline.report.html.page_facts import PageFacts
 from pipeline.report.rejects import rejects_file, rejects_of_check
 from pipeline.report.results import Outcomes, tally_of_check, write_results
-from pipeline.report.summary import FileReport, summarise
-from schemas.results import RequestCounts, RunFacts
+from pipeline.report.summary import FileReport, as_file, no_chain, summarise
+from schemas.results import ChainFacts, RequestCounts, RunFacts, Summary
 
-REPORT_NAMES = {
-    "summary": ("summary.json",),
-    "results": ("results.csv",),
-    "rejects": ("rejects.csv", "rejects.ndjson", "rejects.txt"),
-    "page": ("report.html",),
-}
-"""What each part of a report may be called; rejects are written as the bill file was."""
 _ALWAYS = {"summary", "page"}
 """Listed in summary.json though they are written after it."""
 
@@ -37,6 +30,7 @@ def write_report(
     notes: Iterable[str] = (),
     timezone: str = "UTC",
     readers: Iterable[Callable[[pl.DataFrame], None]] = (),
+    chain: Callable[[Summary], ChainFacts | None] = no_chain,
 ) -> FileReport:
     """Write summary.json, results.csv, report.html and, for rejects, rejects.csv (or .ndjson) below `folder`.
 
@@ -49,6 +43,7 @@ def write_report(
         notes: sentences for people; the notes of the check come before them.
         timezone: an IANA name, that of the people who read the page.
         readers: given the rows of `write_results` before the report is in its place.
+        chain: asked after them; see `summarise`.
 
     Raises:
         UnbalancedReport: records or minor units are lost or doubled; an earlier report then stays as it is.
@@ -59,7 +54,7 @@ def write_report(
     final = report_folder(folder, checked.landed)
     facts = PageFacts.of(checked)
     names = {kind: called[0] for kind, called in REPORT_NAMES.items()}
-    names["rejects"] = f"rejects.{checked.text_format}"
+    names |= {"rejects": f"rejects.{checked.text_format}"}
     private_folder(folder)
     with written_whole(final) as staged:
         with (
@@ -68,16 +63,12 @@ def write_report(
         ):
             tally = write_results(checked, outcomes, results, on_rejects, facts.read, *readers)
         kinds = [kind for kind, name in names.items() if kind in _ALWAYS or (staged / name).exists()]
+        listed, counts = [names[kind] for kind in kinds], requests or RequestCounts()
         summary = summarise(
-            checked,
-            tally,
-            run=run,
-            requests=requests or RequestCounts(),
-            notes=notes,
-            reports=[names[kind] for kind in kinds],
+            checked, tally, run=run, requests=counts, notes=notes, reports=listed, chain=chain
         )
         with new_file(staged / names["summary"]) as file:
-            file.write(summary.model_dump_json(indent=2).encode() + b"\n")
+            file.write(as_file(summary))
         with new_file(staged / names["page"]) as file:
             write_page(summary, tally, facts, file, timezone=timezone)
     return FileReport(
@@ -106,5 +97,7 @@ def report_of_check(checked: CheckedFile, *, run: RunFacts, rejects_below: Path 
         private_folders(rejects_below)
         with written_whole(report_folder(rejects_below, checked.landed)) as staged:
             names = [name] if rejects_of_check(checked, staged / name) else []
-    summary = summarise(checked, tally, run=run, requests=RequestCounts(), notes=(), reports=names)
+    summary = summarise(
+        checked, tally, run=run, requests=RequestCounts(), notes=(), reports=names, chain=no_chain
+    )
     return FileReport(summary, unexpected_rejects=tally.unexpected_rejects)

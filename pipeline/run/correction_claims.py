@@ -25,6 +25,7 @@ from pipeline.edge.reader.checked_parts import (
 from schemas.feed import Model
 
 BUCKET_RECORDS = 100_000
+MONEY = ("currency", "amount_minor")
 
 
 def take(ledger: Ledger, checked: CheckedFile, file_id: int) -> None:
@@ -44,15 +45,16 @@ def take(ledger: Ledger, checked: CheckedFile, file_id: int) -> None:
 
 
 def _to_send(checked: CheckedFile, settled: pl.Series) -> Iterator[pl.DataFrame]:
-    """`record`, `reject_record`, `reference` and `content` of what is to be sent, each bill whole: a line has the
-    `record` of the first line of its bill, which is sent for all, and the `content` of all."""
+    """`record`, `reject_record`, `reference`, `content`, `currency` and `amount_minor` of what is to be sent, each
+    bill whole: a line has the `record` of the first line of its bill, which is sent for all, and the `content` of
+    all."""
     model = checked.landed.feed.model
     for values in _whole_bills(checked.records):
         rows = with_reject_numbers(values).filter(pl.col("reject_record").is_not_null()).collect()
         rows = rows.filter(~pl.col("lead").is_in(settled.implode())).sort("record")
         if not rows.is_empty():
             reference = pl.col(f"{LEAF_OF[model]}_reference").alias("reference")
-            claims = rows.select("lead", "reject_record", reference).rename({"lead": "record"})
+            claims = rows.select("lead", "reject_record", reference, *MONEY).rename({"lead": "record"})
             yield _with_bills_content(claims.with_columns(content=_contents(rows, model)))
 
 
@@ -76,11 +78,10 @@ def _with_bills_content(claims: pl.DataFrame) -> pl.DataFrame:
         record: hashlib.blake2b("".join(sorted(contents)).encode(), digest_size=16).hexdigest()
         for record, contents in several.group_by("record").agg("content").iter_rows()
     }
-    if not found:
-        return claims
-    common = pl.DataFrame({"record": list(found), "common": list(found.values())})
+    schema = {"record": pl.Int64, "common": pl.String}
+    common = pl.DataFrame({"record": list(found), "common": list(found.values())}, schema=schema)
     return claims.join(common, on="record", how="left", maintain_order="left").select(
-        "record", "reject_record", "reference", content=pl.coalesce("common", "content")
+        "record", "reject_record", "reference", pl.coalesce("common", "content").alias("content"), *MONEY
     )
 
 

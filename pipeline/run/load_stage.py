@@ -15,7 +15,8 @@ from pipeline.edge.ledger import GroupCommit, Ledger, Lineage, Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError
 from pipeline.load import LoadJob, LoadResult, count_to_send, load_file
-from pipeline.report import Outcomes
+from pipeline.report import Outcomes, no_chain
+from pipeline.run.chain_reports import chain_reader
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.context import RunContext
 from pipeline.run.correction_claims import take
@@ -23,7 +24,7 @@ from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import FileInWork, FileRepository
 from pipeline.run.release_gate import GatedFile, GateKeeper
 from pipeline.run.remember_rejects import Remembering, recall
-from schemas.results import RequestCounts
+from schemas.results import ChainFacts, RequestCounts, Summary
 
 log = get_logger()
 
@@ -40,6 +41,8 @@ class Loaded:
     remembering: Remembering | None = None
     """Reads the report's rows for those who will correct its rejects. None: what an earlier load has left stays, since
     rejects of a file that is held or refused cannot be corrected."""
+    chain: Callable[[Summary], ChainFacts | None] = no_chain
+    """Asked after that: what became of its rejects since."""
 
 
 class Loading(Protocol):
@@ -103,6 +106,7 @@ class Loader:
             requests,
             notes,
             None if checked.holds or checked.refusal else Remembering(ledger, file_id, checked),
+            chain_reader(ledger, file_id),
         )
 
     def _may_load(self, checked: CheckedFile, file_id: int) -> bool:

@@ -21,6 +21,7 @@ from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report import DRY_RUNS
 from pipeline.run.balance_files import balance_files, recognised
+from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.collect_stage import Collecting, matching_of
 from pipeline.run.context import Options, RunContext
@@ -188,7 +189,14 @@ def _writable(
         sources=SourceRegistry(settings, memory),
         handovers=handovers,
         history=RunHistory(settings, ledger, audit, context.ui.warn, elsewhere),
-        upkeep=WorkDirUpkeep(settings, ledger, clock, key, context.ui.line),
+        upkeep=WorkDirUpkeep(
+            settings,
+            ledger,
+            clock,
+            key,
+            context.ui.line,
+            ReportRenewer(settings, ledger, context.reports, handovers),
+        ),
         loading=Loader(
             context=context,
             files=files,

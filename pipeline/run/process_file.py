@@ -15,6 +15,7 @@ from pipeline.edge.ledger import FileRow, Files, Lineage, Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BalancesOvertaken, LandedCopyForgotten, LandedCopyGone, ReportGone
 from pipeline.report import FileReport, file_facts, without_report, write_report
+from pipeline.run.chain_reports import chain_reader
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import RunContext
 from pipeline.run.corrections import Correcting
@@ -101,6 +102,7 @@ class FileProcessor:
                 notes=[*_renamed(work.landed, met.row), *loaded.notes],
                 timezone=self.context.settings.timezone,
                 readers=[remembering] if remembering else [],
+                chain=loaded.chain,
             )
             if remembering is not None:
                 remembering.end()
@@ -185,6 +187,7 @@ class FileProcessor:
                 run=then.run,
                 requests=then.requests,
                 timezone=self.context.settings.timezone,
+                chain=chain_reader(self.files.ledger, row.id),
                 notes=then.notes[len(said) :] if then.notes[: len(said)] == said else [],
             )
         self.reports.say(report)

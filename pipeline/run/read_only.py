@@ -183,6 +183,9 @@ class NoHistory:
 class NoUpkeep:
     """After a dry run work_dir is as it was."""
 
+    def renew_reports(self) -> None:
+        """No chain has changed."""
+
     def write_overview(self, *, worked: bool) -> None:
         """The page over all files stays as it is."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.core.file_stages import CheckedFile
-from pipeline.core.outcomes import REJECTS, Outcome
+from pipeline.core.outcomes import AT_API, REJECTS, Outcome
 from pipeline.core.rules import correction_limits
 from pipeline.core.rules.correction_limits import COMPARED
 from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Sends
@@ -27,7 +27,7 @@ BY_CHECK = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_AT
 
 @dataclass(slots=True)
 class Remembering:
-    """Reads the rows of an original's report, and remembers the rejected ones."""
+    """Reads the rows of a report: what an original rejected is remembered, and what a correction leaves out of it."""
 
     ledger: Ledger
     file_id: int
@@ -41,27 +41,49 @@ class Remembering:
 
     def __call__(self, rows: pl.DataFrame) -> None:
         """Rows as `write_results` hands them over, batch after batch; the first takes the place of earlier ones."""
-        self._begin()
-        if self._is_original:
-            Corrections(self.ledger).remember(self.file_id, self._rejected(rows))
+        first = self._begin()
+        memory, source = Corrections(self.ledger), self.checked.landed.rejects_of
+        if source is None:
+            memory.remember(self.file_id, self._rejected(rows))
+        elif (original := Files(self.ledger).original_of(source)) is not None:
+            memory.leave_out(original.id, self.file_id, _left_out(rows), afresh=first)
 
-    def _begin(self) -> None:
-        """What an earlier report left is forgotten once, before the first rows."""
-        if self._is_original and not self._begun:
+    def _begin(self) -> bool:
+        """What an earlier report left is forgotten once, before the first rows; whether that is now."""
+        first, self._begun = not self._begun, True
+        if first and self._is_original:
             Corrections(self.ledger).forget(self.file_id)
-        self._begun = True
+        return first
 
     def _rejected(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Their values, and what their codes are about: those of the API are about no column."""
         rejects = rows.filter(pl.col("outcome").is_in([outcome.value for outcome in REJECTS]))
         codes = pl.when(outcome=Outcome.REJECTED.value).then("codes")
-        return rejects.select("record", *COMPARED, correction_limits.concerned(codes, self.checked.own_names))
+        return rejects.select(
+            "record",
+            *COMPARED,
+            correction_limits.concerned(codes, self.checked.own_names),
+            "outcome",
+            counted="currency_counted",
+        )
 
     def end(self) -> None:
         """Once the report has been written: relate what is remembered, so that corrections find it."""
         self._begin()
         if self._is_original:
             Corrections(self.ledger).mark_contradictions(self.file_id, self.checked.landed.feed.model)
+
+
+def _left_out(rows: pl.DataFrame) -> pl.DataFrame:
+    """Records of a correction that end their original's without being sent: the feed leaves them out, or they repeat
+    one that the API holds.
+    """
+    loaded = pl.col("original_outcome").is_in([outcome.value for outcome in AT_API])
+    repeated = (pl.col("outcome") == Outcome.DUPLICATE.value) & loaded
+    skipped = pl.col("outcome") == Outcome.SKIPPED.value
+    return rows.filter((repeated | skipped) & pl.col("reject_record").is_not_null()).select(
+        "reject_record", "outcome"
+    )
 
 
 class _Nowhere(io.BytesIO):

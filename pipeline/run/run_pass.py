@@ -145,7 +145,7 @@ class Run:
             dry_run = context.options.dry_run
             context.ui.log_line(first_line(context.run_id, context.settings, dry_run=dry_run))
         log.info("run.started", run=context.run_id, dry_run=context.options.dry_run)
-        for step in (work, self._overview):
+        for step in (work, self._run.upkeep.renew_reports, self._overview):
             try:
                 with stoppable():
                     step()
@@ -223,6 +223,7 @@ class Run:
             work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
             for landed, remotes in work:
                 self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, remotes))
+            self._run.upkeep.renew_reports()
             self._run.collecting.owe_archives()
             for source in sources:
                 self._reaching(partial(self._hand_over, source))

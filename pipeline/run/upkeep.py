@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pipeline.edge.ledger import Files, Ledger
 from pipeline.errors import BillferryError
+from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.retention import forget_old
 from pipeline.run.work_dir import refresh_overview
@@ -16,6 +17,9 @@ from schemas.settings import Settings
 
 class Upkeep(Protocol):
     """The end of a run; of a dry run there is none (`read_only.NoUpkeep`)."""
+
+    def renew_reports(self) -> None:
+        """Write the reports of originals again whose chain has changed."""
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date."""
@@ -37,6 +41,11 @@ class WorkDirUpkeep:
     api_key: Callable[[], str]
     line: Callable[[str], None]
     """Prints a line for people."""
+    renewer: ReportRenewer
+
+    def renew_reports(self) -> None:
+        """Before the sources get what they are owed: the new reports are among that. Raises DiskFull."""
+        self.renewer.renew()
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date; `worked`: there was a file to work on. Raises DiskFull."""

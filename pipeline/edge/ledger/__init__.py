@@ -4,6 +4,8 @@ From outside only the names below are used, over a connection of `open_ledger`; 
 Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
+- `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from
+- `renewals` originals whose report is owed
 - `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
 - `earlier_loads` references that records had under an earlier feed
@@ -19,6 +21,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 """
 
 from pipeline.edge.ledger.audit import AuditTrail
+from pipeline.edge.ledger.chains import Chain, Chains, Counted, WriteOff
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
@@ -28,6 +31,7 @@ from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
 from pipeline.edge.ledger.lookup_by_name import single_file_named
 from pipeline.edge.ledger.rejected_records import Corrections, LedgerOriginals
+from pipeline.edge.ledger.renewals import Renewals
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.times import ConfirmedTime
@@ -38,8 +42,11 @@ __all__ = [
     "FINISHED_STATES",
     "AuditTrail",
     "BalanceOrder",
+    "Chain",
+    "Chains",
     "ConfirmedTime",
     "Corrections",
+    "Counted",
     "Decisions",
     "EarlierLoads",
     "FileRow",
@@ -51,9 +58,11 @@ __all__ = [
     "LedgerOrigin",
     "LedgerOriginals",
     "Lineage",
+    "Renewals",
     "RunRow",
     "Runs",
     "Sends",
+    "WriteOff",
     "copy_ledger",
     "open_ledger",
     "single_file_named",

@@ -228,6 +228,12 @@ class Files:
         )
         return [_file(row) for row in rows]
 
+    def with_ids(self, ids: Iterable[int]) -> list[FileRow]:
+        """These files, in landing order."""
+        query = f"{_SELECT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608
+        rows = self._db.execute(query, (json.dumps(list(ids)),))
+        return [_file(row) for row in rows]
+
     def all(self) -> list[FileRow]:
         """Every file, in landing order."""
         return [_file(row) for row in self._db.execute(f"{_SELECT} ORDER BY id")]
@@ -259,8 +265,10 @@ class Files:
                 " copied_print = CASE WHEN ?5 THEN NULL ELSE copied_print END WHERE id = ?4",
                 (state, at, summary, file_id, state in FINISHED_STATES),
             )
+            memory = Corrections(self._db)
             if state in ENDED_STATES:
-                Corrections(self._db).release_claims(file_id)
+                memory.release_claims(file_id)
+            memory.count_chains(file_id)
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
         """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.

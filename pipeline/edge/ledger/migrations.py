@@ -284,5 +284,94 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TRIGGER audit_is_never_shortened BEFORE DELETE ON audit
         BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
     """,
+    """
+    -- Chains: an original, its corrections and theirs (see `chains`). What each rejected record ended as, and the name
+    -- its currency is counted under ("?" where that cannot be read).
+    ALTER TABLE rejected ADD COLUMN outcome TEXT NOT NULL DEFAULT 'rejected';
+    ALTER TABLE rejected ADD COLUMN counted TEXT NOT NULL DEFAULT '?';
+    UPDATE rejected SET counted = rejected.currency FROM
+        (SELECT files.id, key FROM files, json_each(files.summary, '$.amounts_minor')) AS known
+        WHERE known.id = rejected.file_id AND known.key = rejected.currency;
+    UPDATE rejected SET outcome = known.outcome FROM outcomes AS known
+        WHERE known.file_id = rejected.file_id AND known.record = rejected.record
+        AND known.outcome IN ('conflict', 'refused');
+    -- Whose outcome retention has removed: no column was at fault where the API objected.
+    UPDATE rejected SET outcome = known.outcome FROM
+        (SELECT id, iif(json_extract(summary, '$.records.refused') > 0, 'refused', 'conflict') AS outcome FROM files
+        WHERE json_extract(summary, '$.records.refused') + json_extract(summary, '$.records.conflict') > 0) AS known
+        WHERE known.id = rejected.file_id AND rejected.concerned = ''
+        AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.file_id = rejected.file_id);
+
+    -- What a correction was loaded as: the API holds its amount, not the one of the original.
+    ALTER TABLE corrected ADD COLUMN outcome TEXT;          -- null until it is settled
+    ALTER TABLE corrected ADD COLUMN currency TEXT;
+    ALTER TABLE corrected ADD COLUMN amount_minor INTEGER;
+    UPDATE corrected SET currency = before.counted, amount_minor = before.amount_minor FROM rejected AS before
+        WHERE before.file_id = corrected.file_id AND before.record = corrected.record;
+    UPDATE corrected SET outcome = coalesce((SELECT outcome FROM outcomes
+        WHERE outcomes.file_id = by_file AND outcomes.record = by_record), 'created') WHERE settled;
+
+    -- Records of an original that its correction left out: `duplicate` of one that it loaded, or `skipped`.
+    CREATE TABLE left_out (
+        file_id INTEGER NOT NULL,           -- of the first original
+        record INTEGER NOT NULL,
+        by_file INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX left_out_by_file ON left_out (by_file);
+
+    -- What people closed because it will never come.
+    CREATE TABLE write_offs (
+        id INTEGER PRIMARY KEY,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        at TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        host TEXT NOT NULL,
+        why TEXT NOT NULL,
+        records INTEGER NOT NULL            -- how many that closed
+    ) STRICT;
+    CREATE INDEX write_offs_by_file ON write_offs (file_id);
+    CREATE TABLE written_off (
+        file_id INTEGER NOT NULL,           -- of the first original
+        record INTEGER NOT NULL,            -- 0: all of a file whose records are not remembered, or that was refused
+        write_off INTEGER NOT NULL REFERENCES write_offs (id),
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Rejected records of each original by what became of them, so that thousands of files are read at once: sums of
+    -- the rows above, made again in the step that changes those. Amounts are split, for SQLite adds in 64 bits.
+    CREATE TABLE chain_sums (
+        file_id INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        by_file INTEGER,                    -- the correction that closed them; null: none has
+        by_outcome TEXT,
+        by_currency TEXT,
+        written_off INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        billions INTEGER NOT NULL,          -- of minor units, as the original has them
+        rest INTEGER NOT NULL,
+        unreadable INTEGER NOT NULL,
+        by_billions INTEGER NOT NULL,       -- as the correction has them
+        by_rest INTEGER NOT NULL,
+        by_unreadable INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX chain_sums_by_file ON chain_sums (file_id);
+    INSERT INTO chain_sums
+        SELECT was.file_id, was.outcome, was.counted, taken.by_file, taken.outcome, taken.currency, 0, count(*),
+            coalesce(sum(was.amount_minor / 1000000000), 0), coalesce(sum(was.amount_minor % 1000000000), 0),
+            sum(was.amount_minor IS NULL),
+            coalesce(sum(taken.amount_minor / 1000000000), 0), coalesce(sum(taken.amount_minor % 1000000000), 0),
+            sum(taken.record IS NOT NULL AND taken.amount_minor IS NULL)
+        FROM rejected AS was LEFT JOIN corrected AS taken
+            ON taken.file_id = was.file_id AND taken.record = was.record AND taken.settled
+        GROUP BY 1, 2, 3, 4, 5, 6;
+
+    -- Originals whose report is to be written again, since their chain has changed.
+    CREATE TABLE renewals (file_id INTEGER PRIMARY KEY REFERENCES files (id)) STRICT;
+    INSERT INTO renewals SELECT DISTINCT file_id FROM corrected WHERE settled
+        AND file_id IN (SELECT id FROM files WHERE summary IS NOT NULL);
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

@@ -19,6 +19,7 @@ from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
 from pipeline.core.rules.correction_limits import COMPARED, LOADED, ORIGINALS, TAKEN
 from pipeline.core.rules.cross_record_rules import UNIQUENESS, Uniqueness
 from pipeline.core.rules.plausibility import MOST_COMPARED
+from pipeline.edge.ledger.chain_sums import originals_corrected_by, refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.writes import write
 from schemas.feed import Model
@@ -38,12 +39,19 @@ class Corrections:
     # -- originals --
 
     def forget(self, file_id: int) -> None:
-        """Remove what is remembered of the rejected records of an original, before it is checked again."""
-        self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
+        """Remove what is remembered of the rejected records of an original, before it is checked again.
+
+        What was written off of it as a whole counts no more: it was not known then which records those are.
+        """
+        with transaction(self._db):
+            self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
+            self._db.execute("DELETE FROM written_off WHERE file_id = ? AND record = 0", (file_id,))
 
     def remember(self, file_id: int, records: pl.DataFrame) -> None:
-        """Remember rejected records of an original (columns of `corrections.ORIGINALS`)."""
-        names = ("record", *COMPARED, "concerned")
+        """Remember rejected records of an original: `record`, COMPARED, `concerned`, and what they count as: `outcome`
+        and `counted`, the name of their currency in totals.
+        """
+        names = ("record", *COMPARED, "concerned", "outcome", "counted")
         marks = ",".join("?" * (len(names) + 1))
         rows = ((file_id, *row) for row in records.select(names).iter_rows())
         with transaction(self._db):
@@ -51,6 +59,28 @@ class Corrections:
                 f"INSERT OR REPLACE INTO rejected (file_id, {','.join(names)}) VALUES ({marks})",  # noqa: S608
                 rows,
             )
+
+    def records(self, file_id: int) -> dict[int, str]:
+        """Remembered records of an original → `open`, `corrected`, `claimed` (a correction is under way) or
+        `written_off`.
+        """
+        rows = self._db.execute(
+            "SELECT was.record, CASE WHEN aside.record OR settled THEN 'corrected' WHEN taken.record THEN 'claimed'"
+            " WHEN gone.record THEN 'written_off' ELSE 'open' END FROM rejected AS was"
+            " LEFT JOIN corrected AS taken ON taken.file_id = was.file_id AND taken.record = was.record"
+            " LEFT JOIN left_out AS aside ON aside.file_id = was.file_id AND aside.record = was.record"
+            " LEFT JOIN written_off AS gone ON gone.file_id = was.file_id AND gone.record = was.record"
+            " WHERE was.file_id = ? ORDER BY was.record",
+            (file_id,),
+        )
+        return dict(tuple(row) for row in rows)
+
+    def count_chains(self, file_id: int) -> None:
+        """Once a file has its report: bring the sums of its chain up to date, and owe its original a new report."""
+        with transaction(self._db):
+            originals = originals_corrected_by(self._db, file_id)
+            refresh_chain_sums(self._db, [file_id, *originals])
+            self._db.executemany("INSERT OR IGNORE INTO renewals VALUES (?)", [(each,) for each in originals])
 
     def mark_contradictions(self, file_id: int, model: Model) -> None:
         """Add to `concerned` of records that contradict each other the columns in which they do, once all are
@@ -119,16 +149,16 @@ class Corrections:
         Args:
             rows: `record` of the file (of a bill's lines the first, all in one frame), `reject_record` of the
                 original,
-                `reference`, `content`, in this order.
+                `reference`, `content`, `currency`, `amount_minor` of this line, in this order.
         """
         with transaction(self._db):
             if file_id != original_id:
                 self._db.executemany(
-                    "INSERT OR IGNORE INTO corrected (file_id, record, by_file, by_record, reference, content)"
-                    " VALUES (?,?,?,?,?,?)",
+                    "INSERT OR IGNORE INTO corrected (file_id, record, by_file, by_record, reference, content,"
+                    " currency, amount_minor) VALUES (?,?,?,?,?,?,?,?)",
                     (
-                        (original_id, number, file_id, record, reference, content)
-                        for record, number, reference, content in rows.iter_rows()
+                        (original_id, number, file_id, record, *values)
+                        for record, number, *values in rows.iter_rows()
                     ),
                 )
             write(self._db, self._repeated(original_id, file_id, rows))
@@ -136,15 +166,15 @@ class Corrections:
     def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[StoreOutcome]:
         """Outcomes of records whose claim came second."""
         found = self._db.execute(
-            "SELECT taken.record, by_file, by_record, content, settled, outcome, name, customer_id, account_id, bill_id"
-            " FROM corrected AS taken JOIN files ON files.id = by_file LEFT JOIN outcomes"
+            "SELECT taken.record, by_file, by_record, content, settled, outcomes.outcome, name, customer_id,"
+            " account_id, bill_id FROM corrected AS taken JOIN files ON files.id = by_file LEFT JOIN outcomes"
             " ON outcomes.file_id = by_file AND outcomes.record = by_record"
             " WHERE taken.file_id = ? AND taken.record IN (SELECT value FROM json_each(?))",
             (original_id, json.dumps(rows["reject_record"].to_list())),
         )
         first = {row["record"]: row for row in found}
         bills: dict[int, list[tuple[int, str, str]]] = {}
-        for record, *line in rows.iter_rows():
+        for record, *line in rows.select("record", "reject_record", "reference", "content").iter_rows():
             bills.setdefault(record, []).append((line[0], line[1], line[2]))
         for record, lines in bills.items():
             _, reference, content = lines[0]
@@ -158,6 +188,20 @@ class Corrections:
                 if len(others) < len(lines) and worst.outcome is not Outcome.CONFLICT:
                     worst = _conflict(record, "some lines of its bill are corrected already")
                 yield StoreOutcome(file_id, reference, worst)
+
+    def leave_out(self, original_id: int, file_id: int, rows: pl.DataFrame, *, afresh: bool) -> None:
+        """Remember which of an original's records a correction left out: `reject_record` and `outcome`.
+
+        Args:
+            afresh: these are the first of the correction's report; what an earlier one left is forgotten.
+        """
+        with transaction(self._db):
+            if afresh:
+                self._db.execute("DELETE FROM left_out WHERE by_file = ?", (file_id,))
+            self._db.executemany(
+                "INSERT OR IGNORE INTO left_out VALUES (?,?,?,?)",
+                ((original_id, record, file_id, outcome) for record, outcome in rows.iter_rows()),
+            )
 
     def is_corrected(self, original_id: int) -> bool:
         """Whether any record of this original is corrected."""
@@ -179,12 +223,14 @@ class Corrections:
 
 
 def settle(connection: sqlite3.Connection, file_id: int) -> None:
-    """Remember which corrections of a file the API holds, for its outcomes may be forgotten."""
+    """Remember which corrections of a file the API holds, and as what, for its outcomes may be forgotten."""
     connection.execute(
-        "UPDATE corrected SET settled = 1 WHERE by_file = ?1 AND NOT settled AND by_record IN"
-        " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome IN (?2, ?3, ?4))",
+        "UPDATE corrected SET settled = 1, outcome = known.outcome FROM outcomes AS known"
+        " WHERE by_file = ?1 AND NOT settled AND known.file_id = ?1 AND known.record = by_record"
+        " AND known.outcome IN (?2, ?3, ?4)",
         (file_id, *AT_API),
     )
+    refresh_chain_sums(connection, originals_corrected_by(connection, file_id))
 
 
 def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:

@@ -16,10 +16,9 @@ from pipeline.core.outcomes import OPEN, REJECTS, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
-from pipeline.report.folders import OVERVIEW, folder_name
+from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name
 from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import Tone, named, tone
-from pipeline.report.write import REPORT_NAMES
 
 MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3

@@ -9,20 +9,21 @@ This module turns facts into plain rows and texts; `templates/report.html` says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
 from markupsafe import Markup
 
-from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome, still_open
+from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
-from pipeline.report.html.charts import Caption, Series, columns, stacked_bar
+from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import LOADED, count, meanings, named, records, verdict
+from pipeline.report.html.top import REFUSED_WITH_FILE, top_context
+from pipeline.report.html.wording import count, named
 from pipeline.report.results import Tally
 from schemas.results import ControlTotals, Summary
 
@@ -33,7 +34,6 @@ FEWEST_COLUMNS = 2
 SHOWN_NOTES = 50
 """summary.json has all of them."""
 _NO_CODE = "no code"
-REFUSED_WITH_FILE = "Refused with the file"
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("loaded", "Loaded"),
     ("duplicate", "Duplicates"),
@@ -115,14 +115,9 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
     """
     reasons = list(_broken(facts))
     context = {
+        **top_context(summary),
         "amount_text": amount_text,
-        "summary": summary,
         "notes": summary.notes[:SHOWN_NOTES],
-        "verdict": verdict(summary),
-        "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
-        "meanings": meanings(summary.state),
-        "bar": _outcome_bar(summary),
-        "facts": list(_facts(summary)),
         "controls": list(_controls(summary, tally)),
         "broken": [one for one in reasons if one.outcome in {Outcome.REJECTED, Outcome.CONFLICT}],
         "refused": [one for one in reasons if one.outcome == Outcome.REFUSED],
@@ -137,55 +132,6 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
         "needing": count(summary.records, *REJECTS, Outcome.IN_DOUBT),
     }
     file.writelines(rendered("report.html", context, timezone=timezone))
-
-
-def _outcome_bar(summary: Summary) -> Markup | None:
-    """Records by outcome as one bar; None for a file without records."""
-    found, total = summary.records.parts(), summary.records.total
-    parts = {name: number for name, number in found.items() if number}
-    if not parts:
-        return None
-    labels = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
-    series = [Series(f"o-{name}", [number], [labels[name]]) for name, number in parts.items()]
-    description = f"{records(total)}. " + ". ".join(labels.values()) + "."
-    return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
-
-
-def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
-    """The figures on top: CSS class, what, its money, and how many."""
-    found = summary.records
-    groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
-        ("total", "In the file", tuple(Outcome)),
-        ("loaded", "Loaded", LOADED),
-        ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
-        ("skipped", "Left out", (Outcome.SKIPPED,)),
-        ("rejects", "Not loaded", tuple(REJECTS)),
-        ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
-        ("open", "Still to load", tuple(still_open(summary.state))),
-    )
-    for css, title, outcomes in groups:
-        number = count(found, *outcomes)
-        amounts = [
-            format_amount(currency, count(amount, *outcomes))
-            for currency, amount in summary.amounts_minor.items()
-            if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
-        ]
-        if summary.amount_unreadable and title == "In the file":
-            amounts.append(f"and {_unreadable(summary.amount_unreadable)}")
-        elif summary.amount_unreadable and title == "Not loaded" and not _money(summary, outcomes):
-            amounts = [_unreadable(min(number, summary.amount_unreadable))]
-        if number or not (css in {"duplicate", "skipped"} or title == REFUSED_WITH_FILE):
-            yield css if number else "none", title, amounts if number else [], grouped(number)
-
-
-def _money(summary: Summary, outcomes: Iterable[Outcome]) -> bool:
-    """Whether any amount is known of the records with these outcomes."""
-    return any(count(amount, *outcomes) for amount in summary.amounts_minor.values())
-
-
-def _unreadable(number: int) -> str:
-    """Never `0.00`: that would be an amount that somebody knows."""
-    return f"{grouped(number)} unreadable amount{'' if number == 1 else 's'}"
 
 
 def amount_text(currency: str, amount_minor: int) -> str:

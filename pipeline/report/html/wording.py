@@ -84,13 +84,22 @@ def count(breakdown: Breakdown, *outcomes: Outcome) -> int:
 def verdict(summary: Summary) -> Verdict:
     """What a person needs to know first: the state in one sentence, then the steps that it asks for."""
     sentence, *steps = _sentences(summary)
-    return Verdict(tone(summary.state), sentence, tuple(steps))
+    return Verdict("good" if is_settled(summary) else tone(summary.state), sentence, tuple(steps))
+
+
+def is_settled(summary: Summary) -> bool:
+    """Whether corrections and write-offs have closed all that the file did not load."""
+    chain = summary.chain
+    ended = summary.state in {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
+    return ended and chain is not None and chain.original is None and not chain.open.records
 
 
 def _sentences(summary: Summary) -> list[str]:
     found = summary.records
     rejects = count(found, *REJECTS)
     correct = [_correct(summary)] if rejects else []
+    if is_settled(summary):
+        return [_settled(summary), "There is nothing to do."]
     match FileState(summary.state):
         case FileState.REFUSED:
             why = [redact(summary.refusal.message)] if summary.refusal else []
@@ -115,6 +124,20 @@ def _sentences(summary: Summary) -> list[str]:
             return [_some(found, LOADED, "loaded"), *correct, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
+
+
+def _settled(summary: Summary) -> str:
+    """The parts add up to the whole here, too."""
+    found, chain = summary.records, summary.chain
+    closed = [
+        (count(found, *LOADED), "loaded"),
+        (chain.corrected.records if chain else 0, "corrected since"),
+        (chain.written_off.records if chain else 0, "written off"),
+        (found.duplicate, "duplicate"),
+        (found.skipped, "left out"),
+    ]
+    told = ", ".join(f"{grouped(number)} {what}" for number, what in closed if number)
+    return f"All {records(found.total)} are settled: {told}."
 
 
 def _correct(summary: Summary) -> str:

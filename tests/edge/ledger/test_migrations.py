@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger import Decisions, Files, Runs, Sends
+from pipeline.edge.ledger import Chains, Decisions, Files, Renewals, Runs, Sends
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import LedgerOutdated
 from pipeline.sandbox.serve import TEST_KEY
@@ -147,3 +147,47 @@ def test_who_only_reads_waits_for_a_run_and_calls_nothing_damaged(
     run_command(["run"])
     assert run_command(["status"]) == 0
     assert "UNFINISHED: 1 (2_bills.csv)" in capsys.readouterr().out
+
+
+def test_a_chain_of_an_earlier_version_is_counted_and_its_report_is_owed(path: Path) -> None:
+    """As version 9 left it: records 2 and 3 of a file rejected, 2 corrected, the outcomes of the correction kept."""
+    with closing(sqlite3.connect(path)) as old, old:
+        for script in MIGRATIONS[:9]:
+            old.executescript(script)
+        old.execute("INSERT INTO binding VALUES ('citypower', 'test')")
+        zeros = dict.fromkeys(Outcome, 0)
+        money = {"ZAR": zeros | {"total": 600, "created": 100, "rejected": 200, "refused": 300}}
+        counts = zeros | {"total": 4, "created": 1, "rejected": 2, "refused": 1}
+        first = {"records": counts, "amounts_minor": money, "amount_unreadable": 1}
+        for number, name, of, summary in ((1, "a.csv", None, first), (2, "b.csv", "a.csv.11111111", {})):
+            old.execute(
+                "INSERT INTO files (id, sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes,"
+                " state, landed_at, finished_at, summary, landing)"
+                " VALUES (?1,?2,?3,'drop','bills','p','{}',?4,9,'loaded',?5,?5,?6,?1)",
+                (number, str(number) * 64, name, of, AT.format(day=18), json.dumps(summary)),
+            )
+        for record, currency, amount, concerned in (
+            (2, "ZAR", 200, ";bill_reference;"),
+            (3, "XXY", None, ";currency;"),
+            (4, "ZAR", 300, ""),
+        ):
+            old.execute(
+                "INSERT INTO rejected (file_id, record, currency, amount_minor, concerned) VALUES (1,?,?,?,?)",
+                (record, currency, amount, concerned),
+            )
+        old.execute("INSERT INTO corrected VALUES (1, 2, 2, 1, 'B-2', 'c', 1)")
+        old.execute(
+            "INSERT INTO outcomes (file_id, record, outcome, reference) VALUES (2, 1, 'updated', 'B-2')"
+        )
+        old.execute("PRAGMA user_version = 9")
+    with closing(opened(path)) as ledger:
+        (chain,) = Chains(ledger).all()
+        assert {name: (each.records, each.amounts_minor) for name, each in chain.by_outcome.items()} == {
+            "created": (1, {"ZAR": 100}),
+            "updated": (1, {"ZAR": 200}),
+            "rejected": (1, {}),
+            "refused": (1, {"ZAR": 300}),
+        }
+        assert (chain.open.records, chain.open.amounts_minor, chain.open.unreadable) == (2, {"ZAR": 300}, 1)
+        assert [row.name for row in chain.corrections] == ["b.csv"]
+        assert [row.name for row in Renewals(ledger).owed()] == ["a.csv"]

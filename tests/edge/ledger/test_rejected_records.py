@@ -12,6 +12,7 @@ from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, LedgerOrig
 from tests.edge.ledger.conftest import AT, intent, land
 
 CLAIMS = {"record": pl.Int64, "reject_record": pl.Int64, "reference": pl.String, "content": pl.String}
+CLAIMS |= {"currency": pl.String, "amount_minor": pl.Int64}
 REJECTED = {"record": pl.Int64, **dict.fromkeys(COMPARED, pl.String), "concerned": pl.String}
 KEPT = [*AT_API, Outcome.IN_DOUBT]
 GIVEN_BACK = [Outcome.CONFLICT, Outcome.REFUSED]
@@ -21,7 +22,12 @@ GIVEN_BACK = [Outcome.CONFLICT, Outcome.REFUSED]
 def original(files: Files, ledger: Ledger) -> FileRow:
     """An original, of which records 7 and 8 were rejected."""
     row = land(files)
-    values = dict.fromkeys(COMPARED) | {"amount_minor": 100, "concerned": ""}
+    values = dict.fromkeys(COMPARED) | {
+        "amount_minor": 100,
+        "concerned": "",
+        "outcome": "rejected",
+        "counted": "?",
+    }
     Corrections(ledger).remember(row.id, pl.DataFrame([{"record": 7, **values}, {"record": 8, **values}]))
     return row
 
@@ -32,7 +38,7 @@ def correction(files: Files, digit: str = "b", of: str = "bills.csv.aaaaaaaa") -
 
 def claim(ledger: Ledger, original_id: int, file_id: int, number: int = 7, content: str = "same") -> None:
     """Record 1 of a file stands for a record of the original."""
-    rows = pl.DataFrame([(1, number, "B-1", content)], schema=CLAIMS, orient="row")
+    rows = pl.DataFrame([(1, number, "B-1", content, "ZAR", 100)], schema=CLAIMS, orient="row")
     Corrections(ledger).claim(original_id, file_id, rows)
 
 

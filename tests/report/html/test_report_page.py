@@ -169,9 +169,9 @@ def test_an_amount_that_nobody_could_read_is_not_shown_as_nothing(tmp_path: Path
     unread = replace(rejected("amount_due.format"), amount_minor=None)
     text = said(report_of(tmp_path, [Row(), unread], {1: Outcome.CREATED}).paths["page"])
     figures = text[text.index("In the file") : text.index("Still to load")]
-    assert "and 1 unreadable amount" in figures
+    assert "1 amount unknown" in figures
     assert "0.00" not in figures[figures.index("Not loaded") :]
-    assert "1 unreadable amount" in figures[figures.index("Not loaded") :]
+    assert "1 amount unknown" in figures[figures.index("Not loaded") :]
 
 
 def test_every_outcome_has_a_meaning_and_every_state_a_verdict(tmp_path: Path) -> None:

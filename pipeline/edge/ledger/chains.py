@@ -1,0 +1,333 @@
+"""Chains: what became of every record of an original, with its corrections and theirs. Read only.
+
+A record of a chain counts once: as its original has it until a correction of it is loaded, then as that correction
+loaded it. Open are records that broke a rule, are in conflict or were refused (`REJECTS`), until a correction loads
+them, leaves them out, or somebody writes them off. What is in doubt or not attempted is not open: the next run goes on
+with it by itself, and the file is `unfinished` or `held` until then.
+
+Of a refused file nothing is loaded, so that all of it is open (what is in doubt excepted) until it is written off. Two
+things close it as well: a person refused it, or a later file of the same name was loaded. That name must contain a
+date; a feed whose files are all called the same would hide one day's refusal by the next day's file.
+
+`totals` may use `Chains.all`: one `Chain` for each original, and for each correction whose original the ledger does not
+know. Its `by_outcome` adds up to `total`, in records and in minor units; adding up the chains counts every record once.
+Files that correct a known original are in `corrections` and add nothing of their own. `corrected` tells which file
+loaded what, so that sums by file or by day of loading can be made; what was loaded at first is `by_outcome` less those.
+`written_off` is a part of the rejects in `by_outcome`, not an outcome of its own; `open` is the rest of them. Amounts
+that cannot be read are counted in `unreadable`, never as 0; a currency that cannot be read is `"?"`.
+
+Nothing here needs landed copies, outcomes or reports: sums live in `chain_sums`, summaries in `files`, and both are in
+every backup.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.core.outcomes import REJECTS, FileState, Outcome
+from pipeline.edge.ledger.chain_sums import SPLIT
+from pipeline.edge.ledger.file_rows import ALL_DIGITS, FINISHED_STATES, FileRow
+from pipeline.edge.ledger.files import Files
+
+_ENDS_REFUSED = REJECTS | {Outcome.NOT_ATTEMPTED}
+"""Outcomes of records that a refused file did not load and that no run takes up again."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """Records, and their money where that is known: minor units by currency; `unreadable` have no known amount."""
+
+    records: int = 0
+    amounts_minor: dict[str, int] = field(default_factory=dict)
+    unreadable: int = 0
+
+    def add(self, records: int, currency: str, amount_minor: int, unreadable: int = 0) -> None:
+        """Add records of one currency, or take some away."""
+        self.records += records
+        self.unreadable += unreadable
+        self.amounts_minor[currency] = self.amounts_minor.get(currency, 0) + amount_minor
+
+    def plus(self, other: Counted) -> Counted:
+        """The sum of both."""
+        both = Counted(self.records, dict(self.amounts_minor), self.unreadable)
+        for currency, amount_minor in other.amounts_minor.items():
+            both.add(0, currency, amount_minor)
+        both.records += other.records
+        both.unreadable += other.unreadable
+        return both
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOff:
+    """Records of an original that a person closed."""
+
+    at: str
+    """RFC 3339."""
+    user_name: str
+    host: str
+    why: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An original, with what its corrections loaded of it."""
+
+    original: FileRow
+    corrections: Sequence[FileRow] = ()
+    """Its corrections and theirs, in landing order."""
+    by_outcome: Mapping[str, Counted] = field(default_factory=dict)
+    """Outcome → every record of the chain, once. Empty until the original has a report."""
+    open: Counted = field(default_factory=Counted)
+    written_off: Counted = field(default_factory=Counted)
+    corrected: Mapping[int, Mapping[str, Counted]] = field(default_factory=dict)
+    """Id of a correction → outcome → records of the original that it closed, as it has them."""
+    write_offs: Sequence[WriteOff] = ()
+
+    @property
+    def total(self) -> Counted:
+        """All records."""
+        return added(self.by_outcome.values())
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing of it is open, and no file of it waits for a run or a person."""
+        return not self.open.records and not any(row.is_open for row in (self.original, *self.corrections))
+
+    def closed_by(self, correction: FileRow) -> Counted:
+        """Records that one correction closed, as it has them."""
+        return added(self.corrected.get(correction.id, {}).values())
+
+    @property
+    def was_corrected(self) -> Counted:
+        """Records that corrections closed, as those have them."""
+        return added(self.closed_by(row) for row in self.corrections)
+
+
+def added(some: Iterable[Counted]) -> Counted:
+    """The sum of some counts."""
+    total = Counted()
+    for each in some:
+        total = total.plus(each)
+    return total
+
+
+class Chains:
+    """The ledger's chains over one connection: a fixed number of statements, however many files there are."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def all(self, files: Sequence[FileRow] | None = None) -> list[Chain]:
+        """Every chain, in the landing order of their originals. `files`: all of the ledger's, if they are at hand."""
+        rows = Files(self._db).all() if files is None else files
+        roots = _roots((row.id, row.sha256, row.name, row.rejects_of) for row in rows)
+        return list(self._made(rows, roots, None))
+
+    def of(self, file_id: int, *, summary: Mapping[str, Any] | None = None) -> Chain | None:
+        """The chain that a file belongs to; None where there is no such file. `summary`: a newer one of that file."""
+        roots = _roots(
+            tuple(row) for row in self._db.execute("SELECT id, sha256, name, rejects_of FROM files")
+        )
+        if file_id not in roots:
+            return None
+        root = roots[file_id]
+        rows = Files(self._db).with_ids([each for each, top in roots.items() if top == root])
+        if summary is not None:
+            state, facts = str(summary["state"]), dict(summary)
+            rows = [replace(row, state=state, summary=facts) if row.id == file_id else row for row in rows]
+        superseding = Files(self._db).named(rows[0].name) if rows else []
+        mine = {row.id for row in rows}
+        others = [row for row in superseding if row.id not in mine]
+        made = self._made([*rows, *others], {row.id: roots[row.id] for row in [*rows, *others]}, root)
+        return next((chain for chain in made if chain.original.id == root), None)
+
+    def _made(self, rows: Sequence[FileRow], roots: Mapping[int, int], only: int | None) -> Iterator[Chain]:
+        """The chains of `rows`, read with the sums of all originals or of `only` one."""
+        which, asked = ("", ()) if only is None else (" WHERE file_id = ?", (only,))
+        sums = _grouped(self._db.execute(f"SELECT * FROM chain_sums{which}", asked))  # noqa: S608 (ours)
+        offs = _grouped(self._db.execute(f"SELECT * FROM write_offs{which} ORDER BY id", asked))  # noqa: S608
+        whole = {
+            file_id for (file_id,) in self._db.execute("SELECT file_id FROM written_off WHERE record = 0")
+        }
+        ended = self._refused_by_people() | _superseded(rows)
+        followers: dict[int, list[FileRow]] = {}
+        for row in rows:
+            if roots[row.id] != row.id:
+                followers.setdefault(roots[row.id], []).append(row)
+        for row in rows:
+            if roots[row.id] == row.id:
+                yield _chain(
+                    row,
+                    tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id)),
+                    sums.get(row.id, ()),
+                    whole=row.id in whole,
+                    ended=row.id in ended,
+                    write_offs=[
+                        WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
+                        for off in offs.get(row.id, ())
+                    ],
+                )
+
+    def _refused_by_people(self) -> set[int]:
+        """Ids of files that somebody refused: whoever did that closed them."""
+        rows = self._db.execute(
+            "SELECT files.id FROM decisions JOIN files USING (sha256) WHERE word = 'refuse' AND fate = 'taken'"
+        )
+        return {file_id for (file_id,) in rows}
+
+
+def _chain(
+    row: FileRow,
+    corrections: Sequence[FileRow],
+    sums: Sequence[sqlite3.Row],
+    *,
+    whole: bool,
+    ended: bool,
+    write_offs: Sequence[WriteOff],
+) -> Chain:
+    """One chain from the summary of its original and the sums of its rejected records.
+
+    Args:
+        whole: everything of it that is open is written off.
+        ended: it was refused, and is closed all the same.
+    """
+    is_refused = row.state == FileState.REFUSED
+    by_outcome = _reported(row.summary or {}, sums)
+    remembered = not is_refused and _agree(by_outcome, sums)
+    corrected: dict[int, dict[str, Counted]] = {}
+    written_off = Counted()
+    for each in sums if remembered else ():
+        money = each["billions"] * SPLIT + each["rest"]
+        if each["by_file"] is not None:
+            by_money = each["by_billions"] * SPLIT + each["by_rest"]
+            now = (each["records"], each["by_currency"], by_money, each["by_unreadable"])
+            by_outcome[each["outcome"]].add(-each["records"], each["currency"], -money, -each["unreadable"])
+            by_outcome.setdefault(each["by_outcome"], Counted()).add(*now)
+            corrected.setdefault(each["by_file"], {}).setdefault(each["by_outcome"], Counted()).add(*now)
+        elif each["written_off"]:
+            written_off.add(each["records"], each["currency"], money, each["unreadable"])
+    still = added(
+        by_outcome.get(outcome, Counted()) for outcome in (_ENDS_REFUSED if is_refused else REJECTS)
+    )
+    opened = Counted() if ended and is_refused else _less(still, written_off)
+    if whole:
+        opened, written_off = Counted(), written_off.plus(opened)
+    return Chain(
+        row,
+        corrections,
+        _tidied(by_outcome),
+        _known(opened),
+        _known(written_off),
+        {by_file: _tidied(found) for by_file, found in corrected.items()},
+        write_offs,
+    )
+
+
+def _reported(summary: Mapping[str, Any], sums: Sequence[sqlite3.Row]) -> dict[str, Counted]:
+    """The original alone, by outcome. Whose amount cannot be read is known where the records are remembered; else
+    they are taken for rejected ones, as far as there are any."""
+    records: Mapping[str, int] = summary.get("records") or {}
+    found = {name: Counted(number) for name, number in records.items() if number and name != "total"}
+    for currency, parts in (summary.get("amounts_minor") or {}).items():
+        for name, amount_minor in parts.items():
+            if name in found and amount_minor:
+                found[name].amounts_minor[currency] = amount_minor
+    left = summary.get("amount_unreadable", 0)
+    if _agree(found, sums):
+        for each in sums:
+            found[each["outcome"]].unreadable += each["unreadable"]
+            left -= each["unreadable"]
+    for name in sorted(found, key=lambda name: (name != Outcome.REJECTED, name)):
+        some = min(max(left, 0), found[name].records - found[name].unreadable)
+        found[name].unreadable += some
+        left -= some
+    return found
+
+
+def _agree(by_outcome: Mapping[str, Counted], sums: Sequence[sqlite3.Row]) -> bool:
+    """Whether the rejected records that are remembered are those of the last report."""
+    remembered: dict[str, int] = {}
+    for each in sums:
+        remembered[each["outcome"]] = remembered.get(each["outcome"], 0) + each["records"]
+    return remembered == {name: each.records for name, each in by_outcome.items() if name in REJECTS}
+
+
+def _less(whole: Counted, part: Counted) -> Counted:
+    """What is left of `whole` without `part`."""
+    left = Counted(
+        whole.records - part.records, dict(whole.amounts_minor), whole.unreadable - part.unreadable
+    )
+    for currency, amount_minor in part.amounts_minor.items():
+        left.add(0, currency, -amount_minor)
+    return left
+
+
+def _tidied(by_outcome: Mapping[str, Counted]) -> dict[str, Counted]:
+    """Outcomes that have records, in the order of `Outcome`."""
+    return {
+        name.value: _known(by_outcome[name])
+        for name in Outcome
+        if name in by_outcome and by_outcome[name].records
+    }
+
+
+def _known(counted: Counted) -> Counted:
+    """Without currencies of which nothing is left."""
+    amounts = {name: amount for name, amount in sorted(counted.amounts_minor.items()) if amount}
+    return Counted(counted.records, amounts, counted.unreadable)
+
+
+def _superseded(rows: Iterable[FileRow]) -> set[int]:
+    """Ids of refused files after which one of the same name was loaded, where that name has a date."""
+    last: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row.state in FINISHED_STATES:
+            last[row.feed, row.name] = max(row.id, last.get((row.feed, row.name), 0))
+    return {
+        row.id
+        for row in rows
+        if row.state == FileState.REFUSED
+        and "date" in row.name_parts
+        and last.get((row.feed, row.name), 0) > row.id
+    }
+
+
+def _grouped(rows: Iterable[sqlite3.Row]) -> dict[int, list[sqlite3.Row]]:
+    found: dict[int, list[sqlite3.Row]] = {}
+    for row in rows:
+        found.setdefault(row["file_id"], []).append(row)
+    return found
+
+
+def _roots(files: Iterable[tuple[int, str, str, str | None]]) -> dict[int, int]:
+    """Id of a file → id of its first original, its own where it corrects none that is known.
+
+    As `Files.original_of`, for all at once. `files`: id, sha256, name, rejects_of.
+    """
+    known = list(files)
+    by_digits: dict[str, list[tuple[int, str]]] = {}
+    for file_id, sha256, name, _ in known:
+        for digits in (sha256[:8], sha256):
+            by_digits.setdefault(digits, []).append((file_id, name))
+    parent = {file_id: _parent(rejects_of, by_digits) for file_id, _, _, rejects_of in known}
+    roots = {}
+    for file_id in parent:
+        top, seen = file_id, {file_id}
+        while (above := parent[top]) is not None and above not in seen:
+            seen.add(above)
+            top = above
+        roots[file_id] = top
+    return roots
+
+
+def _parent(rejects_of: str | None, by_digits: Mapping[str, Sequence[tuple[int, str]]]) -> int | None:
+    """The file that a `reject_source` names; the digits count, and the name where several have them."""
+    name, _, digits = (rejects_of or "").rpartition(".")
+    found = by_digits.get(digits, ()) if len(digits) in {8, ALL_DIGITS} else ()
+    if len(found) > 1:
+        found = [one for one in found if one[1] == name]
+    return found[0][0] if len(found) == 1 else None

@@ -1,0 +1,170 @@
+"""The top of a file's page: the verdict, what became of its rejects since, and the figures. From its summary alone.
+
+It is the part that a later correction or write-off changes, so that a page can be brought up to date when the records
+that it was made from are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from pipeline.core.outcomes import OPEN, REJECTS, Outcome, still_open
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.money import format_amount, grouped
+from pipeline.report.folders import REPORT_NAMES, folder_name
+from pipeline.report.html.charts import Caption, Series, stacked_bar
+from pipeline.report.html.render import rendered
+from pipeline.report.html.wording import LOADED, count, meanings, named, records, verdict
+from pipeline.report.summary_text import amounts_unknown, money_of
+from schemas.results import ChainFacts, ChainPart, Summary
+
+REFUSED_WITH_FILE = "Refused with the file"
+_BEGIN, _END = b"<!--top-->\n", b"<!--/top-->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Some records of a chain: what closed them (or that nothing has), how many, their money by currency."""
+
+    name: str
+    link: str | None
+    meaning: str
+    records: int
+    amounts: list[str]
+
+
+def with_top_of(summary: Summary, page: bytes, *, timezone: str) -> bytes | None:
+    """A page with its top made again from `summary`; None where the page has no part that can be replaced.
+
+    `timezone`: an IANA name.
+    """
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        return None
+    top = rendered("report_top.html", top_context(summary), timezone=timezone)
+    return b"".join([before, begin, *top, end, after])
+
+
+def top_context(summary: Summary) -> dict[str, Any]:
+    """What the template of the top needs."""
+    return {
+        "summary": summary,
+        "verdict": verdict(summary),
+        "chain": _chain(summary.chain) if summary.chain else None,
+        "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
+        "meanings": meanings(summary.state),
+        "bar": _outcome_bar(summary),
+        "facts": list(_facts(summary)),
+    }
+
+
+def _chain(chain: ChainFacts) -> dict[str, Any]:
+    """The section on corrections and write-offs."""
+    if chain.original is not None:
+        name, _, digits = chain.original.rpartition(".")
+        return {
+            "title": "Correction",
+            "original": name,
+            "link": _link(folder_name(name, digits, len(digits))),
+            "lead": "This file corrects records of",
+        }
+    rows = [
+        Closing(
+            each.name,
+            _link(each.report) if each.report else None,
+            f"correction, {named(each.state).lower()}",
+            each.closed.records,
+            money_of(each.closed),
+        )
+        for each in chain.corrections
+    ]
+    rows += [
+        Closing(f"Written off on {off.at:%Y-%m-%d} by {off.by}", None, off.why, off.records, [])
+        for off in chain.write_offs
+    ]
+    if rows:
+        rows.append(_left(chain.open))
+    return {"title": "Corrections and write-offs", "original": None, "lead": _lead(chain), "rows": rows}
+
+
+def _left(part: ChainPart) -> Closing:
+    return Closing("Still to correct", None, "nothing has closed these yet", part.records, money_of(part))
+
+
+def _lead(chain: ChainFacts) -> str:
+    """One sentence that adds up."""
+    whole = chain.open.records + chain.corrected.records + chain.written_off.records
+    parts = (
+        (chain.corrected.records, "corrected"),
+        (chain.written_off.records, "written off"),
+        (chain.open.records, "still to correct"),
+    )
+    told = ", ".join(f"{grouped(number)} {what}" for number, what in parts if number)
+    return f"Of {records(whole)} that this file did not load: {told}."
+
+
+def _link(folder: str) -> str:
+    """The way to another file's page from within this one's folder; both are there for as long as reports are kept."""
+    (page,) = REPORT_NAMES["page"]
+    return f"../{quote(folder)}/{page}"
+
+
+def _outcome_bar(summary: Summary) -> Markup | None:
+    """Records by outcome as one bar; None for a file without records."""
+    found, total = summary.records.parts(), summary.records.total
+    parts = {name: number for name, number in found.items() if number}
+    if not parts:
+        return None
+    labels = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
+    series = [Series(f"o-{name}", [number], [labels[name]]) for name, number in parts.items()]
+    description = f"{records(total)}. " + ". ".join(labels.values()) + "."
+    return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
+
+
+def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
+    """The figures on top: CSS class, what, its money, and how many."""
+    found, chain = summary.records, summary.chain
+    groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
+        ("total", "In the file", tuple(Outcome)),
+        ("loaded", "Loaded", LOADED),
+        ("duplicate", "Duplicate", (Outcome.DUPLICATE,)),
+        ("skipped", "Left out", (Outcome.SKIPPED,)),
+        ("rejects", "Not loaded", tuple(REJECTS)),
+        ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
+        ("open", "Still to load", tuple(still_open(summary.state))),
+    )
+    for css, title, outcomes in groups:
+        number = count(found, *outcomes)
+        if number or not (css in {"duplicate", "skipped"} or title == REFUSED_WITH_FILE):
+            unknown = min(number, summary.amount_unreadable) if title in {"In the file", "Not loaded"} else 0
+            amounts = _amounts(summary, outcomes, unknown) if number else []
+            yield css if number else "none", title, amounts, grouped(number)
+    if chain is not None and (chain.corrections or chain.write_offs):
+        for css, title, part in (
+            ("loaded", "Corrected since", chain.corrected),
+            ("skipped", "Written off", chain.written_off),
+            ("rejects", "Still to correct", chain.open),
+        ):
+            yield css if part.records else "none", title, money_of(part), grouped(part.records)
+
+
+def _amounts(summary: Summary, outcomes: Iterable[Outcome], unknown: int) -> list[str]:
+    """Money by currency, as far as it is known: `0.00` only where that is what the records add up to."""
+    sums = {
+        currency: count(amount, *outcomes)
+        for currency, amount in summary.amounts_minor.items()
+        if currency != UNREADABLE_CURRENCY and any(amount.parts().values())
+    }
+    known = {currency: amount for currency, amount in sums.items() if amount}
+    if not known and not unknown:
+        known = sums
+    return [
+        *(format_amount(currency, amount) for currency, amount in known.items()),
+        *amounts_unknown(unknown),
+    ]
