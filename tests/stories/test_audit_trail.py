@@ -8,13 +8,16 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from tests.stories.merchant import Json, Merchant
 from tests.world import ROOT
@@ -214,10 +217,12 @@ def test_a_lost_ledger_says_so(merchant: Merchant) -> None:
 
 
 def test_a_ledger_of_before_begins_its_trail_with_the_next_run(merchant: Merchant) -> None:
-    merchant.run()
-    merchant.change_ledger("DROP TABLE audit")
-    (version,) = merchant.ledger("PRAGMA user_version")[0]
-    merchant.change_ledger(f"PRAGMA user_version = {version - 1}")
+    before = next(number for number, step in enumerate(MIGRATIONS) if "CREATE TABLE audit (" in step)
+    merchant.work_dir.mkdir(mode=0o700)
+    with closing(sqlite3.connect(merchant.work_dir / "ledger.sqlite")) as ledger:
+        for step in MIGRATIONS[:before]:
+            ledger.executescript(step)
+        ledger.executescript(f"PRAGMA user_version = {before}")
     assert merchant.command("audit").exit_status == 3, "it is upgraded by the next run"
     merchant.run()
     assert told(merchant) == ["run begun", "run ended"]
