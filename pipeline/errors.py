@@ -343,10 +343,16 @@ class LandedCopyGone(BillferryError):
 
 
 class LandedCopyForgotten(BillferryError):
-    """{name}: the landed copy was removed after retention.landing_days; load the same file once more (nothing is sent), then retry"""
+    """{name}: the landed copy was removed after retention.landing_days or by billferry forget; load the same file once more (nothing is sent), then retry"""
 
     code = "landing.forgotten"
     exit_status = EX_RECORDS
+
+
+class CustomerUnsettled(BillferryError):
+    """{problem}; nothing was removed. {remedy}, then run billferry forget again"""
+
+    code, exit_status = "forget.unsettled", EX_UNFINISHED
 
 
 class LedgerDamaged(BillferryError):
@@ -391,10 +397,3 @@ class Stopped(BillferryError):
 
 ENDS_THE_RUN = (Stopped, DiskFull, WorkDirGone, LedgerBusy, LedgerDamaged)
 """Errors after which no other file can be worked on: whoever goes on after one file's trouble lets them pass."""
-
-
-def concerns_whole_source(error: BillferryError) -> bool:
-    """Whether an error means that the other files of its source cannot be read either, or no file at all."""
-    host_key = (HostKeyUnknown, HostKeyChanged, HostKeyRevoked)
-    whole = (SourceUnreachable, SourceUnauthorised, *host_key, *ENDS_THE_RUN)
-    return isinstance(error, whole) and not isinstance(error, SourceInterrupted)

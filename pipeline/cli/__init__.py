@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.audit import audit
+from pipeline.cli.forget import forget
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
     MOST,
@@ -267,7 +268,7 @@ def report(
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
-for command in (release, refuse, audit):
+for command in (release, refuse, audit, forget):
     app.command()(command)
 
 

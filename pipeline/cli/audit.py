@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, tzinfo
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -107,8 +108,16 @@ def _checked(config: Any, heads: list[str]) -> dict[str, Any]:
         "findings": found.findings,
         "notes": found.notes,
         "without_end": found.open_runs,
+        "errors": [_changed(settings.work_dir)] if found.findings else [],
         "exit_status": EX_RECORDS if found.findings else EX_OK,
     }
+
+
+def _changed(work_dir: Path) -> dict[str, Any]:
+    from pipeline.core.error_document import finding_document
+
+    remedy = "keep work_dir as it is, and compare the ledger with a backup"
+    return finding_document("audit.changed", "the audit trail was changed", remedy, str(work_dir))
 
 
 def _in_words(document: dict[str, Any]) -> Iterator[str]:

@@ -37,6 +37,7 @@ from pipeline.core.file_stages import LandedFile, Listing, RemoteFile, SourceNam
 from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
+from pipeline.core.whole_source import concerns_whole_source
 from pipeline.edge.local import read_beside_named, read_named
 from pipeline.edge.local.landing import land_blocks
 from pipeline.errors import (
@@ -44,7 +45,6 @@ from pipeline.errors import (
     FileRefused,
     FileTooLarge,
     SourceInterrupted,
-    concerns_whole_source,
 )
 from schemas.feed import Feed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.core.names import printable
-from pipeline.errors import EX_BUG, BillferryError
+from pipeline.errors import EX_BUG, EX_RECORDS, BillferryError
 
 _ABOUT = ("source", "name", "feed", "base_url", "where")
 """Facts of errors that name what they are about, the closest first."""
@@ -19,6 +19,11 @@ def error_document(error: BillferryError) -> dict[str, str | int | None]:
         "remedy": printable(error.remedy),
         "source": None if about is None else printable(about),
     }
+
+
+def finding_document(code: str, message: str, remedy: str, source: str) -> dict[str, str | int | None]:
+    """The same of what a check has found, which is no error: exit status 1."""
+    return {"code": code, "exit_status": EX_RECORDS, "message": message, "remedy": remedy, "source": source}
 
 
 def bug_document(where: str | None) -> dict[str, str | int | None]:

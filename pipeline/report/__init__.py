@@ -15,6 +15,7 @@ from pipeline.report.folders import (
     report_folder,
     report_folders,
 )
+from pipeline.report.redaction import redact_report, report_names_customer
 from pipeline.report.renew import renew_report
 from pipeline.report.results import OUTCOME_SCHEMA, Outcomes, RejectedRow, nothing_sent, write_results
 from pipeline.report.run_lines import first_line, last_line
@@ -48,10 +49,12 @@ __all__ = [
     "no_chain",
     "nothing_sent",
     "outcome_table",
+    "redact_report",
     "refused_unread",
     "renew_report",
     "report_folder",
     "report_folders",
+    "report_names_customer",
     "report_of_check",
     "run_result",
     "to_send",

@@ -45,7 +45,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
 
         def add(rows: pl.DataFrame) -> None:
             nonlocal text
-            rejects = rejected_rows(rows)
+            rejects = rejected_rows(rows).drop_nulls("byte_start")  # what was removed has no text any more
             if rejects.is_empty():
                 return
             text = text or stack.enter_context(stack.enter_context(checked.text()).open("rb"))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pipeline.collect.model import Unmatched
 from pipeline.core.outcomes import FileState
 from pipeline.core.truncate import MOST_LINES
+from pipeline.core.whole_source import concerns_whole_source
 from pipeline.edge.log import get_logger
-from pipeline.errors import BillferryError, FileRefused, FileTooLarge, concerns_whole_source
+from pipeline.errors import BillferryError, FileRefused, FileTooLarge
 from pipeline.report import FileReport, refused_unread, without_report
 from pipeline.run.context import RunContext
 from schemas.results import FileFacts

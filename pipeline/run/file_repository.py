@@ -26,7 +26,8 @@ from pipeline.edge.ledger import (
     single_file_named,
 )
 from pipeline.edge.local.landing import land_control, landed_control
-from pipeline.errors import ConfigError, LandedCopyForgotten
+from pipeline.edge.reader.kept_records import discard_kept, is_at_hand, kept_folder
+from pipeline.errors import ConfigError, LandedCopyForgotten, ReportGone
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.report import FileReport, belongs_to_another_file, report_folder
 from pipeline.run.balance_files import BalanceFiles
@@ -35,6 +36,9 @@ from pipeline.run.handover import HandOver, Place
 from schemas.feed import Feed
 from schemas.settings import Settings
 
+REDACTED_UNDER_ANOTHER_FEED = (
+    "billferry forget removed its landed copy, and its feed has changed since; restore the feed first"
+)
 NO_FILE = 0
 """The id that no file of a ledger has."""
 
@@ -243,6 +247,7 @@ class LedgerFiles(KnownFiles):
             changed = feed_changed(landed, before)
             self._files.start_afresh(row.id, at=at, came_back=came_back, feed_changed=changed)
             Decisions(self.ledger).forget_gate(row.id)
+            discard_kept(landed.path)
             row = self.row(landed.sha256) or row
         return FileInWork(
             landed,
@@ -253,11 +258,14 @@ class LedgerFiles(KnownFiles):
         )
 
     def take_up_refused(self, row: FileRow) -> int:
-        """Make a finished file's refused records open again; how many there are. Raises LandedCopyForgotten."""
+        """Make a finished file's refused records open again; how many. Raises LandedCopyForgotten, ReportGone."""
         if not row.finished or not (row.summary or {}).get("records", {}).get(Outcome.REFUSED):
             return 0
-        if not self.landed_from(row).path.exists():
+        landed = self.landed_from(row)
+        if not is_at_hand(landed.path):
             raise LandedCopyForgotten(name=row.name)
+        if kept_folder(landed.path) is not None and feed_changed(landed, row):
+            raise ReportGone(name=row.name, problem=REDACTED_UNDER_ANOTHER_FEED)
         return self._files.take_up_refused(row.id)
 
     def finish(

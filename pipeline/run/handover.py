@@ -17,8 +17,9 @@ from pipeline.collect.collect import Source
 from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
+from pipeline.core.whole_source import concerns_whole_source
 from pipeline.edge.ledger import FileRow, Handover
-from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled, concerns_whole_source
+from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
 from pipeline.report import REPORT_NAMES
 from schemas.settings import Settings
 

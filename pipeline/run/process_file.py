@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from pipeline.collect.feed_of_file import Matching
@@ -13,6 +13,7 @@ from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger import FileRow, Files, Lineage, Sends
 from pipeline.edge.log import get_logger
+from pipeline.edge.reader.kept_records import is_at_hand, kept_folder, read_kept, remove_landed_copy
 from pipeline.errors import BalancesOvertaken, LandedCopyForgotten, LandedCopyGone, ReportGone
 from pipeline.report import FileReport, file_facts, without_report, write_report
 from pipeline.run.chain_reports import chain_reader
@@ -56,7 +57,7 @@ class FileProcessor:
     def resume(self, row: FileRow) -> None:
         """Go on with a file that the ledger knows. Raises LandedCopyGone where neither we nor a source have it."""
         landed = self.files.landed_from(row)
-        if landed.path.exists():
+        if is_at_hand(landed.path):
             self.work_on(landed, ())
         elif not self.sources.of(row.sha256):
             raise LandedCopyGone(where=landed.path.parent, name=row.name)
@@ -88,7 +89,7 @@ class FileProcessor:
         What is remembered for corrections is complete before the file is finished: a kill in between has it written
         once more.
         """
-        with self._opened(met.landed) as file:
+        with self.opened(met.landed) as file:
             work = self.files.take_up(replace(met, landed=file.landed))
             judged = self.gate.judged(work, self._checked(work.landed, file, work.row, work.dated_ahead))
             loaded = self.loading.load(work, judged)
@@ -109,10 +110,10 @@ class FileProcessor:
             self.files.finish(work, loaded.checked, report, remotes)
         return report
 
-    def _opened(self, landed: LandedFile) -> AbstractContextManager[OpenedFile]:
+    def opened(self, landed: LandedFile) -> AbstractContextManager[OpenedFile]:
         """What can be read of a landed file, for as long as the block lasts. Raises as `encrypted_files.opened`."""
         limits = self.context.settings.limits
-        if landed.feed.pgp is None:
+        if landed.feed.pgp is None or kept_folder(landed.path) is not None:
             return nullcontext(OpenedFile(landed, landed.path.parent, limits))
         return opened(landed, limits, self.context.ui, self.matching)
 
@@ -125,6 +126,8 @@ class FileProcessor:
         A correction is compared with its original, a file that is known with what was loaded of it before; balances
         that are dated ahead would make every file until then the older one.
         """
+        if (kept := read_kept(landed)) is not None:  # what was checked before its copy was removed
+            return kept
         ledger, settings = self.files.ledger, self.context.settings
         missed = Lineage(ledger, settings.work_dir).missed(tomorrow(self.files.balances.today))
         correcting = Correcting.of(ledger, landed)
@@ -148,9 +151,17 @@ class FileProcessor:
         return checked
 
     def rewrite(self, row: FileRow) -> None:
-        """Write a file's reports again, for `report`; nothing else changes.
+        """Write a file's reports again, for `report`; nothing else changes. Raises as `as_reported`."""
+        with self.as_reported(row) as (checked, then):
+            report = self.reported_again(row, checked, then, notes_beside(checked, then))
+        self.reports.say(report)
+        self.context.ui.line(f"  written again: {report.folder}")
 
-        What its report said of decisions and holds is said again, and not decided anew.
+    @contextmanager
+    def as_reported(self, row: FileRow) -> Iterator[tuple[CheckedFile, Summary]]:
+        """A finished file checked again, and what its report said, for as long as the block lasts.
+
+        What was said of decisions and holds is said again, and not decided anew.
 
         Raises:
             LandedCopyForgotten: our copy was removed after `retention.landing_days`.
@@ -159,7 +170,7 @@ class FileProcessor:
         """
         landed = self.files.named_apart(self.files.landed_from(row))
         then = Summary.model_validate(row.summary, strict=False) if row.summary else None
-        if not landed.path.exists():
+        if not is_at_hand(landed.path):
             raise LandedCopyForgotten(name=row.name)
         if then is None:
             raise ReportGone(name=row.name, problem="it has no report yet; the next run continues with it")
@@ -168,7 +179,7 @@ class FileProcessor:
         if kept < then.records.total - sum(parts[each] for each in BY_CHECK):
             problem = "its outcomes were removed after retention.outcomes_days"
             raise ReportGone(name=row.name, problem=problem)
-        with self._opened(landed) as file:
+        with self.opened(landed) as file:
             checked = self._checked(landed, file, row, self.files.balances.refusal(landed, row.as_of))
             if checked.refusal is not None and then.refusal is None:
                 problem = f"it would be refused now ({checked.refusal.code}): {checked.refusal.message}"
@@ -177,21 +188,23 @@ class FileProcessor:
                 checked.totals.count(each) != parts[each] for each in (Outcome.REJECTED, Outcome.DUPLICATE)
             ):
                 raise ReportGone(name=row.name, problem=_READ_DIFFERENTLY)
-            checked = self.gate.with_what_is_left(as_reported(checked, then), row.id)
-            said = list(checked.notes)
-            sends = Sends(self.files.ledger)
-            report = write_report(
-                checked,
-                lambda records: sends.outcomes(row.id, records),
-                folder=self.context.reports,
-                run=then.run,
-                requests=then.requests,
-                timezone=self.context.settings.timezone,
-                chain=chain_reader(self.files.ledger, row.id),
-                notes=then.notes[len(said) :] if then.notes[: len(said)] == said else [],
-            )
-        self.reports.say(report)
-        self.context.ui.line(f"  written again: {report.folder}")
+            yield self.gate.with_what_is_left(as_reported(checked, then), row.id), then
+
+    def reported_again(
+        self, row: FileRow, checked: CheckedFile, then: Summary, notes: Sequence[str]
+    ) -> FileReport:
+        """A file's report once more, with the outcomes of the ledger; `notes` come behind those of the check."""
+        sends = Sends(self.files.ledger)
+        return write_report(
+            checked,
+            lambda records: sends.outcomes(row.id, records),
+            folder=self.context.reports,
+            run=then.run,
+            requests=then.requests,
+            timezone=self.context.settings.timezone,
+            chain=chain_reader(self.files.ledger, row.id),
+            notes=notes,
+        )
 
     def _within_its_rejects(self, checked: CheckedFile) -> CheckedFile:
         """Refuse a corrected rejects file that holds more than was rejected: totals would not add up any more."""
@@ -229,7 +242,15 @@ class FileProcessor:
         if self.files.balances.is_ambiguous(landed, row):
             self.context.fail(BalancesOvertaken(name=landed.name))
         self.files.reaffirm(landed, row)
+        if kept_folder(landed.path) is not None:
+            remove_landed_copy(landed.path)
         self.handovers.owe_archiving([(landed.sha256, remotes)])
+
+
+def notes_beside(checked: CheckedFile, then: Summary) -> list[str]:
+    """What a report said besides the notes of the check."""
+    said = list(checked.notes)
+    return then.notes[len(said) :] if then.notes[: len(said)] == said else []
 
 
 def _renamed(landed: LandedFile, row: FileRow | None) -> list[str]:

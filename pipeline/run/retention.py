@@ -15,6 +15,7 @@ from pipeline.core.file_stages import SOURCES
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger import Files, Ledger
+from pipeline.edge.reader.kept_records import kept_folder
 from pipeline.report import folder_name, report_folders
 from pipeline.run.clock_check import Timekeeper
 from schemas.settings import Settings
@@ -81,7 +82,11 @@ def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]
         row = files.by_sha256(folder.name)
         open_still = row is not None and row.is_open
         finished_at = row.finished_at if row is not None else None
-        if not open_still and (finished_at or "") < rfc3339(before) and _older(folder / "content", before):
+        if (
+            not open_still
+            and (finished_at or "") < rfc3339(before)
+            and _older(kept_folder(folder / "content") or folder / "content", before)
+        ):
             yield folder
 
 

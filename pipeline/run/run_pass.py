@@ -23,6 +23,7 @@ from pipeline.errors import (
     EX_OK,
     BillferryError,
     LandedCopyForgotten,
+    ReportGone,
     SourceError,
     Stopped,
     WorkDirGone,
@@ -245,7 +246,7 @@ class Run:
         for row in rows:
             try:
                 count = self._run.files.take_up_refused(row)
-            except LandedCopyForgotten as forgotten:
+            except (LandedCopyForgotten, ReportGone) as forgotten:
                 self._context.fail(forgotten)
                 continue
             self._context.ui.line(f"{row.name}: {count} refused records to send again")

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.collect.collect import collect
 from pipeline.collect.feed_of_file import Matching
+from pipeline.core.whole_source import concerns_whole_source
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import (
     FileRefused,
@@ -15,7 +16,6 @@ from pipeline.errors import (
     SourceFileUnsettled,
     SourceInterrupted,
     SourceUnreachable,
-    concerns_whole_source,
 )
 from tests.collect.conftest import BILLS, UNDATED, Desk, feed
 from tests.servers.places import Place

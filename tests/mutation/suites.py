@@ -58,6 +58,10 @@ SUITES: dict[str, tuple[str, ...]] = {
         "tests/diagnostics/test_audit_check.py",
         f"{STORIES}/test_audit_trail.py",
     ),
+    "pipeline/edge/ledger/personal_data.py": (
+        f"{STORIES}/test_forgetting.py",
+        f"{STORIES}/test_after_forgetting.py",
+    ),
     "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
     "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
     "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),

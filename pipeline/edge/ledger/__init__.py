@@ -13,6 +13,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `watermarks` in what order balances were set
 - `sends` intents, ids and outcomes; `writes` their changes as few statements
 - `runs` runs as such, and when each feed last got a file
+- `personal_data` what is known of one customer, and how it is removed
 - `audit` who did what, chained; never changed
 - `lookup_by_name` how users name files
 - `times` the last confirmed time
@@ -30,6 +31,7 @@ from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage
 from pipeline.edge.ledger.lookup_by_name import single_file_named
+from pipeline.edge.ledger.personal_data import REMOVED, PersonalData
 from pipeline.edge.ledger.rejected_records import Corrections, LedgerOriginals
 from pipeline.edge.ledger.renewals import Renewals
 from pipeline.edge.ledger.runs import RunRow, Runs
@@ -40,6 +42,7 @@ from pipeline.edge.ledger.watermarks import BalanceOrder
 __all__ = [
     "ENDED_STATES",
     "FINISHED_STATES",
+    "REMOVED",
     "AuditTrail",
     "BalanceOrder",
     "Chain",
@@ -58,6 +61,7 @@ __all__ = [
     "LedgerOrigin",
     "LedgerOriginals",
     "Lineage",
+    "PersonalData",
     "Renewals",
     "RunRow",
     "Runs",

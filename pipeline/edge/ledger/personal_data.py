@@ -1,0 +1,132 @@
+"""Personal data in the ledger: what is known of one customer, and how it is removed for good.
+
+What keeps a bill from being created twice stays: references, ids, hashes, amounts. Removed are names, e-mails, phones,
+metadata and messages that may quote them. SQLite leaves what it deletes in free pages and in its log, so those are
+overwritten as well. Source: sqlite.org/pragma.html#pragma_secure_delete, sqlite.org/lang_vacuum.html.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.edge.disk import remove
+from pipeline.edge.ledger.database import transaction
+from pipeline.errors import LedgerBusy
+
+REMOVED = "removed by billferry forget"
+"""In the place of a message that may quote what was removed."""
+_QUOTING = (("files", "summary"), ("decisions", "why"), ("write_offs", "why"), ("outcomes", "message"))
+"""Table and column of texts that people or the API have written."""
+_OWNED = "(kind = 'customer' AND reference = ?1) OR owner = ?1"
+
+
+class PersonalData:
+    """Of the customer with that reference, over one connection. Not for several threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection, where: Path, reference: str) -> None:
+        """`where`: path of the ledger."""
+        connection.execute("PRAGMA secure_delete = ON")
+        self._db = connection
+        self._where = where
+        self._reference = reference
+
+    def is_unsettled(self) -> bool:
+        """Whether a request about this customer may have to be sent again, byte for byte."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM intents WHERE customer_reference = ?)", (self._reference,)
+        ).fetchone()
+        return bool(row[0])
+
+    def is_known(self) -> bool:
+        """Whether the API holds this customer, or a rejected record names it."""
+        row = self._db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM entities WHERE {_OWNED})"  # noqa: S608 (fixed text)
+            " OR EXISTS (SELECT 1 FROM rejected WHERE customer_reference = ?1)",
+            (self._reference,),
+        ).fetchone()
+        return bool(row[0])
+
+    def details(self) -> list[dict[str, Any]]:
+        """Names, e-mails, phones and metadata of the customer, its accounts and its bills, as last sent."""
+        rows = self._db.execute(f"SELECT details FROM entities WHERE {_OWNED}", (self._reference,))  # noqa: S608
+        return [json.loads(details) for (details,) in rows]
+
+    def file_ids(self) -> set[int]:
+        """Files with records of this customer, as far as the ledger can tell."""
+        rows = self._db.execute(
+            "SELECT DISTINCT file_id FROM outcomes WHERE reference IN"  # noqa: S608 (fixed text)
+            f" (SELECT reference FROM entities WHERE {_OWNED})"
+            " UNION SELECT file_id FROM rejected WHERE customer_reference = ?1"
+            " UNION SELECT by_file FROM corrected JOIN rejected USING (file_id, record) WHERE customer_reference = ?1",
+            (self._reference,),
+        )
+        return {file_id for (file_id,) in rows}
+
+    def archives_with(self, sha256: str) -> list[str]:
+        """SHA-256s of the archives that a bill file came in."""
+        rows = self._db.execute("SELECT DISTINCT archive FROM archive_members WHERE member = ?", (sha256,))
+        return [archive for (archive,) in rows]
+
+    def is_archive(self, sha256: str) -> bool:
+        """Whether these bytes are an archive of several bill files."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM archive_members WHERE archive = ?)", (sha256,)
+        ).fetchone()
+        return bool(row[0])
+
+    def copies_of_earlier_versions(self) -> list[Path]:
+        """Copies of the ledger beside it that an upgrade has left: all that was known then is in them."""
+        return sorted(self._where.parent.glob(f"{self._where.name}.before-v*"))
+
+    def remove_messages(self, file_id: int, records: Sequence[int]) -> None:
+        """Remove messages of these records of a file: an answer of the API may quote what it refused."""
+        self._db.execute(
+            "UPDATE outcomes SET message = ?1 WHERE file_id = ?2 AND message IS NOT NULL"
+            " AND record IN (SELECT value FROM json_each(?3))",
+            (REMOVED, file_id, json.dumps(list(records))),
+        )
+
+    def keep_summary(self, file_id: int, summary: str) -> None:
+        """What a file's report says now (JSON, as in summary.json); its state stays."""
+        self._db.execute("UPDATE files SET summary = ? WHERE id = ?", (summary, file_id))
+
+    def remove_quotes(self, values: Iterable[str]) -> None:
+        """Remove names and the like where an answer of the API, a note or a person's reason quotes them."""
+        with transaction(self._db):
+            for value in values:
+                for text in {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+                    for table, column in _QUOTING:
+                        self._db.execute(
+                            f"UPDATE {table} SET {column} = replace({column}, ?1, '[removed]')"  # noqa: S608
+                            f" WHERE instr({column}, ?1)",
+                            (text,),
+                        )
+
+    def remove(self) -> None:
+        """Remove what is known of the customer, in the caller's step; then nobody knows what to look for."""
+        with transaction(self._db):
+            self._db.execute(f"UPDATE entities SET details = '{{}}' WHERE {_OWNED}", (self._reference,))  # noqa: S608
+            self._db.execute(
+                "UPDATE outcomes SET message = ?2 WHERE message IS NOT NULL AND reference IN"  # noqa: S608
+                f" (SELECT reference FROM entities WHERE {_OWNED})",
+                (self._reference, REMOVED),
+            )
+
+    def overwrite(self) -> None:
+        """Write the ledger anew without free pages, empty its log, and remove copies of earlier versions.
+
+        Raises:
+            LedgerBusy: another program reads it, so that its log cannot be emptied.
+            DiskFull: there is no room for a second copy of it.
+        """
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute("VACUUM")
+        (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerBusy(where=self._where, problem="its log could not be emptied")
+        for copy in self.copies_of_earlier_versions():
+            remove(copy)

@@ -1,0 +1,65 @@
+"""Where a bill file is besides our landed copy: archives below work_dir, and places that are not ours to change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.core.names import SHORT_DIGITS, moved_name, raw_name
+from pipeline.edge.config import is_within
+from pipeline.edge.disk import remove
+from pipeline.edge.ledger import AuditTrail, FileRow, Ledger
+from pipeline.report import folder_name
+from schemas.settings import Settings
+
+
+def copies_below(settings: Settings, hashes: set[str]) -> list[str]:
+    """Remove files with these SHA-256s from archive and quarantine, where those are below work_dir; which they were.
+
+    Raises DiskFull.
+    """
+    removed = []
+    for folder in _folders(settings):
+        if not is_within(folder, settings.work_dir) or not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            digits = {sha256[:SHORT_DIGITS] for sha256 in hashes if f".{sha256[:SHORT_DIGITS]}" in path.name}
+            if digits and path.is_file() and _sha256(path) in hashes:
+                remove(path)
+                removed.append(str(path.relative_to(settings.work_dir)))
+    return removed
+
+
+def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger) -> Iterator[str]:
+    """Where data of these files may still be, and was not touched: sources, uploaded reports, backups."""
+    sftp, drop = settings.sftp, settings.drop
+    for row in rows:
+        moved = moved_name(row.name, row.sha256)
+        if row.source == "sftp" and sftp is not None:
+            yield f"{sftp.host}: {sftp.archive or sftp.incoming}/{moved if sftp.archive else row.name}"
+            if sftp.reports is not None:
+                yield f"{sftp.host}: {sftp.reports}/{folder_name(row.name, row.sha256, row.digits)}"
+        elif row.source == "drop" and drop is not None:
+            for folder in _folders(settings):
+                path = folder / Path(raw_name(moved).decode(errors="surrogateescape"))
+                if path.exists():
+                    yield str(path)
+        elif row.source == "named":
+            yield f"{row.name}, wherever it was when it was named on the command line"
+    for entry in AuditTrail(ledger).entries():
+        said = json.loads(entry.text)
+        if said["command"] == "backup":
+            names = ", ".join(file["name"] for file in said["files"])
+            yield f"{names}, a backup of the ledger made on {said['at'][:10]}"
+
+
+def _folders(settings: Settings) -> list[Path]:
+    drop = settings.drop
+    return [folder for folder in (drop.archive, drop.quarantine) if folder] if drop else []
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
