@@ -49,6 +49,7 @@ class Review:
     _out_of_proportion: list[pl.DataFrame] = field(default_factory=list)
     _out_of_proportion_count: int = 0
     _unmeasured: int = 0
+    _written_off: int = 0
     _repeated: int = 0
     _seen: pl.Series = field(default_factory=partial(pl.Series, dtype=pl.Int64))
     """Numbers of the original's records that accepted ones of this file stand for, sorted."""
@@ -179,6 +180,7 @@ class Review:
             leaf = f"{self._kind}_reference"
             renamed = good.filter(correction_limits.perhaps_renamed(leaf))
             self._perhaps_made.add(renamed.height, correction_limits.references(renamed, leaf))
+        self._written_off += int(good["written_off"].sum())
         unusual = correction_limits.out_of_proportion(good, self.originals.medians)
         self._out_of_proportion_count += unusual.height
         if len(self._out_of_proportion) < SHOWN_AMOUNTS:
@@ -197,6 +199,12 @@ class Review:
             )
         if self._perhaps_made.count:
             yield perhaps_made(self._perhaps_made, f"of {self.originals.source}")
+        if count := self._written_off:
+            were = "1 record that was" if count == 1 else f"{count} records that were"
+            yield Hold(
+                "correction.written_off",
+                f"it corrects {were} written off in {self.originals.source}; release it to load them after all",
+            )
         if self._out_of_proportion_count:
             shown = pl.concat(self._out_of_proportion).head(SHOWN_AMOUNTS)
             lines = [

@@ -44,6 +44,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
@@ -268,7 +269,7 @@ def report(
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
-for command in (release, refuse, audit, forget):
+for command in (release, refuse, write_off, audit, forget):
     app.command()(command)
 
 

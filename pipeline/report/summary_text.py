@@ -47,9 +47,30 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
         yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
     if summary.control is not None and summary.control.declared == summary.control.counted:
         yield "  control totals: as declared"
+    yield from _chain(summary)
     for note in summary.notes:
         yield f"  note: {note}"
     yield from _rejects(summary, report.first_rejects[:shown_rejects])
+
+
+def _chain(summary: Summary) -> Iterator[str]:
+    """What became of its rejects, once anything has."""
+    chain = summary.chain
+    if chain is None or not (chain.corrections or chain.write_offs):
+        return
+    parts = (
+        ("loaded by corrections", chain.corrected),
+        ("written off", chain.written_off),
+        ("still open", chain.open),
+    )
+    told = [
+        " ".join(
+            [grouped(part.records), what, *([f"({', '.join(money_of(part))})"] if money_of(part) else [])]
+        )
+        for what, part in parts
+        if part.records
+    ]
+    yield f"  since then: {', '.join(told)}"
 
 
 def _held(summary: Summary) -> Iterator[str]:

@@ -13,10 +13,12 @@ from pipeline.run.run_pass import (
     rewrite_reports,
     run_everything,
 )
+from pipeline.run.write_off import WriteOffOrder, write_records_off
 
 __all__ = [
     "Passed",
     "Release",
+    "WriteOffOrder",
     "load_named_files",
     "pass_over",
     "refuse_file",
@@ -24,4 +26,5 @@ __all__ = [
     "retry_files",
     "rewrite_reports",
     "run_everything",
+    "write_records_off",
 ]

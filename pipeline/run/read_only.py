@@ -183,8 +183,9 @@ class NoHistory:
 class NoUpkeep:
     """After a dry run work_dir is as it was."""
 
-    def renew_reports(self) -> None:
+    def renew_reports(self) -> int:
         """No chain has changed."""
+        return 0
 
     def write_overview(self, *, worked: bool) -> None:
         """The page over all files stays as it is."""

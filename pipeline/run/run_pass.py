@@ -134,6 +134,7 @@ class Run:
         self._now = opened.context.options.clock
         self._wait = wait
         self.out_of_reach: SourceError | None = None
+        self._renewed = False
         self._endings: set[type[BillferryError]] = set()
 
     # -- the order of a run --
@@ -146,7 +147,7 @@ class Run:
             dry_run = context.options.dry_run
             context.ui.log_line(first_line(context.run_id, context.settings, dry_run=dry_run))
         log.info("run.started", run=context.run_id, dry_run=context.options.dry_run)
-        for step in (work, self._run.upkeep.renew_reports, self._overview):
+        for step in (work, self.renew, self._overview):
             try:
                 with stoppable():
                     step()
@@ -174,9 +175,13 @@ class Run:
             self._endings.add(type(error))
             self._context.fail(error)
 
+    def renew(self) -> None:
+        """Write the reports again whose chain has changed; before the hand-over, for they are a part of it."""
+        self._renewed |= self._run.upkeep.renew_reports() > 0
+
     def _overview(self) -> None:
         """The page over all files; also after a stop, so that it shows what came of the run."""
-        self._run.upkeep.write_overview(worked=bool(self._run.processor.done))
+        self._run.upkeep.write_overview(worked=bool(self._run.processor.done) or self._renewed)
 
     def everything(self) -> RunResult:
         """A whole run, and its result."""
@@ -224,7 +229,7 @@ class Run:
             work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
             for landed, remotes in work:
                 self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, remotes))
-            self._run.upkeep.renew_reports()
+            self.renew()
             self._run.collecting.owe_archives()
             for source in sources:
                 self._reaching(partial(self._hand_over, source))
@@ -254,10 +259,14 @@ class Run:
                 self._resume(row)
         self._hand_over_to(self._run.handovers.owed_reports())
 
+    def hand_over_owed(self, sha256: str) -> None:
+        """Pay what is owed of one file, at its source."""
+        self._hand_over_to(self._run.handovers.owed_of(sha256))
+
     def decided(self, row: FileRow) -> None:
         """Go on with a file that a person has decided about, here and at its source."""
         self._resume(row)
-        self._hand_over_to(self._run.handovers.owed_of(row.sha256))
+        self.hand_over_owed(row.sha256)
 
     def _hand_over_to(self, names: Collection[SourceName]) -> None:
         """Pay what is owed to the sources of those names, without looking at what they show."""

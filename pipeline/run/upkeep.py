@@ -18,8 +18,8 @@ from schemas.settings import Settings
 class Upkeep(Protocol):
     """The end of a run; of a dry run there is none (`read_only.NoUpkeep`)."""
 
-    def renew_reports(self) -> None:
-        """Write the reports of originals again whose chain has changed."""
+    def renew_reports(self) -> int:
+        """Write the reports of originals again whose chain has changed; how many."""
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date."""
@@ -43,9 +43,9 @@ class WorkDirUpkeep:
     """Prints a line for people."""
     renewer: ReportRenewer
 
-    def renew_reports(self) -> None:
+    def renew_reports(self) -> int:
         """Before the sources get what they are owed: the new reports are among that. Raises DiskFull."""
-        self.renewer.renew()
+        return self.renewer.renew()
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date; `worked`: there was a file to work on. Raises DiskFull."""

@@ -43,6 +43,7 @@ class Made:
                 "amount_minor": 31000,
                 "concerned": "",
                 "taken": number in self.taken,
+                "written_off": False,
                 **values,
             }
             for number, values in self.records.items()

@@ -38,6 +38,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/watermarks.py": (f"{STORIES}/test_balances_over_days.py",),
     "pipeline/edge/ledger/chains.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/chain_sums.py": (f"{STORIES}/test_chains.py",),
+    "pipeline/edge/ledger/write_offs.py": (f"{STORIES}/test_write_offs.py",),
     "pipeline/edge/ledger/renewals.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/rejected_records.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),
     "pipeline/edge/ledger/earlier_loads.py": (f"{STORIES}/test_reload_under_another_feed.py",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -58,13 +59,18 @@ def correct(merchant: Merchant, said: Said, *bills: str, name: str = "mended.csv
     return merchant.load(merchant.write(name, corrected(merchant.rejects(said), *bills)))
 
 
-def chain_of(merchant: Merchant) -> Chain:
-    """The only chain, as the ledger has it; the same whether it is asked for alone or with all."""
-    path = merchant.work_dir / "ledger.sqlite"
+def chains_at(path: Path) -> list[Chain]:
+    """Every chain, as a ledger has it; the same whether each is asked for alone or with all."""
     with closing(open_ledger(path, merchant="citypower", environment="test", read_only=True)) as ledger:
-        (chain,) = Chains(ledger).all()
-        assert Chains(ledger).of(chain.original.id) == chain
-        return chain
+        chains = Chains(ledger).all()
+        assert [Chains(ledger).of(chain.original.id) for chain in chains] == chains
+        return chains
+
+
+def chain_of(merchant: Merchant) -> Chain:
+    """The only chain."""
+    (chain,) = chains_at(merchant.work_dir / "ledger.sqlite")
+    return chain
 
 
 def summary_of(merchant: Merchant, said: Said) -> Json:

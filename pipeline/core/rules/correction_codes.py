@@ -32,6 +32,11 @@ def _of_files() -> Iterator[Rule]:
         " there, else release FILE --accept-changes",
     )
     yield Rule(
+        "correction.written_off",
+        "a corrected rejects file corrects records that were written off",
+        "billferry release FILE loads them after all; else refuse it",
+    )
+    yield Rule(
         "correction.out_of_proportion",
         "amounts that could not be read before are more than 20 times, or less than a twentieth of, what is usual",
         "look at them; billferry release FILE if they are right",

@@ -33,9 +33,10 @@ ORIGINALS: dict[str, pl.DataType] = {
     **{name: pl.Int64() if name == "amount_minor" else pl.String() for name in COMPARED},
     "concerned": pl.String(),
     "taken": pl.Boolean(),
+    "written_off": pl.Boolean(),
 }
 """Rejected records of an original. `concerned`: columns that its codes were about, each between semicolons, `*` is all;
-`taken`: whether another file's correction stands for it."""
+`taken`: whether another file's correction stands for it; `written_off`: whether somebody closed it."""
 LOADED: dict[str, pl.DataType] = {"record": pl.Int64(), "reference": pl.String()}
 """What the original and its corrections loaded: the original's record, and the reference that it went under."""
 TAKEN: dict[str, pl.DataType] = {"reference": pl.String(), "reject_record": pl.Int64()}
@@ -127,7 +128,7 @@ def compared(rows: pl.DataFrame, originals: pl.DataFrame) -> pl.DataFrame:
     beside = beside.with_columns(known=pl.lit(value=True))
     both = rows.join(beside, on="reject_record", how="left", maintain_order="left")
     both = both.with_columns(
-        pl.col("known", "taken").fill_null(value=False), pl.col("concerned").fill_null("*")
+        pl.col("known", "taken", "written_off").fill_null(value=False), pl.col("concerned").fill_null("*")
     )
     free = pl.col("known") & ~pl.col("taken")
     return both.with_columns(

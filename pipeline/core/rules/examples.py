@@ -104,6 +104,7 @@ def _lines(
 _GOOD = ",".join(_BASE["bill"].values())
 _CORRECTED = "tests/stories/test_corrected_rejects.py"
 _ORIGINALS = "tests/stories/test_corrections_stand_for_originals.py"
+_WRITTEN_OFF = "tests/stories/test_write_offs.py"
 _RESTORED = "tests/stories/test_restored_ledger.py"
 _RELOADED = "tests/stories/test_reload_under_another_feed.py"
 _TRAILER = {
@@ -142,6 +143,7 @@ def _file_examples() -> dict[str, Example | Story]:
         "file.more_than_rejected": Story("a row added to rejects.csv", _CORRECTED),
         "correction.changed": Story("310.00 comes back as 31000.00", _ORIGINALS),
         "correction.perhaps_made": Story("a second reference for a bill, after a restore", _RESTORED),
+        "correction.written_off": Story("a record that was written off comes corrected", _WRITTEN_OFF),
         "correction.out_of_proportion": Story(
             "3OO.00 comes back as 30000.00", "tests/check/test_corrections.py"
         ),

@@ -5,6 +5,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from
+- `write_offs` what people closed
 - `renewals` originals whose report is owed
 - `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
@@ -38,11 +39,13 @@ from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.times import ConfirmedTime
 from pipeline.edge.ledger.watermarks import BalanceOrder
+from pipeline.edge.ledger.write_offs import WHOLE, WriteOffs
 
 __all__ = [
     "ENDED_STATES",
     "FINISHED_STATES",
     "REMOVED",
+    "WHOLE",
     "AuditTrail",
     "BalanceOrder",
     "Chain",
@@ -67,6 +70,7 @@ __all__ = [
     "Runs",
     "Sends",
     "WriteOff",
+    "WriteOffs",
     "copy_ledger",
     "open_ledger",
     "single_file_named",

@@ -268,7 +268,7 @@ class Files:
             memory = Corrections(self._db)
             if state in ENDED_STATES:
                 memory.release_claims(file_id)
-            memory.count_chains(file_id)
+            memory.count_chains(file_id, loaded=state in FINISHED_STATES)
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
         """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.

@@ -39,13 +39,8 @@ class Corrections:
     # -- originals --
 
     def forget(self, file_id: int) -> None:
-        """Remove what is remembered of the rejected records of an original, before it is checked again.
-
-        What was written off of it as a whole counts no more: it was not known then which records those are.
-        """
-        with transaction(self._db):
-            self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
-            self._db.execute("DELETE FROM written_off WHERE file_id = ? AND record = 0", (file_id,))
+        """Remove what is remembered of the rejected records of an original, before it is checked again."""
+        self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
 
     def remember(self, file_id: int, records: pl.DataFrame) -> None:
         """Remember rejected records of an original: `record`, COMPARED, `concerned`, and what they count as: `outcome`
@@ -75,9 +70,15 @@ class Corrections:
         )
         return dict(tuple(row) for row in rows)
 
-    def count_chains(self, file_id: int) -> None:
-        """Once a file has its report: bring the sums of its chain up to date, and owe its original a new report."""
+    def count_chains(self, file_id: int, *, loaded: bool) -> None:
+        """Once a file has its report: bring the sums of its chain up to date, and owe its original a new report.
+
+        Args:
+            loaded: it is not refused any more; what was written off of it as a whole then counts no more.
+        """
         with transaction(self._db):
+            if loaded:
+                self._db.execute("DELETE FROM written_off WHERE file_id = ? AND record = 0", (file_id,))
             originals = originals_corrected_by(self._db, file_id)
             refresh_chain_sums(self._db, [file_id, *originals])
             self._db.executemany("INSERT OR IGNORE INTO renewals VALUES (?)", [(each,) for each in originals])
@@ -280,7 +281,9 @@ class LedgerOriginals:
         """
         names = ", ".join(f"rejected.{name}" for name in ("record", *COMPARED, "concerned"))
         rows = self.connection.execute(
-            f"SELECT {names}, taken.record IS NOT NULL FROM rejected LEFT JOIN corrected AS taken"  # noqa: S608
+            f"SELECT {names}, taken.record IS NOT NULL, EXISTS (SELECT 1 FROM written_off AS gone"  # noqa: S608
+            " WHERE gone.file_id = rejected.file_id AND gone.record IN (rejected.record, 0))"
+            " FROM rejected LEFT JOIN corrected AS taken"
             " ON taken.file_id = rejected.file_id AND taken.record = rejected.record AND taken.by_file != ?"
             " WHERE rejected.file_id = ? AND rejected.record IN (SELECT value FROM json_each(?))"
             " AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.file_id = rejected.file_id"
