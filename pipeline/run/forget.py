@@ -51,6 +51,7 @@ from pipeline.run.process_file import notes_beside
 from pipeline.run.release_gate import as_reported
 from pipeline.run.ui import Ui
 from pipeline.run.work_dir import ledger_path
+from schemas.results import Summary
 from schemas.settings import Settings
 
 CANNOT_BE_READ_AGAIN = (ReportGone, ConfigError, FileRefused, LandedCopyForgotten, UnbalancedReport)
@@ -103,6 +104,8 @@ class _Forgetting:
         self._values: set[str] = set()
         """Names, e-mails and the like, as the ledger and checked records have them."""
         self._needles: tuple[bytes, ...] = ()
+        self._written_again: set[str] = set()
+        """SHA-256 of files whose reports were written again, without the customer."""
         self._clock = opened.context.options.clock
         self._audit = AuditLog(
             self._ledger, settings, invoking_user(), "forget", opened.context.options.clock
@@ -235,24 +238,37 @@ class _Forgetting:
             remove_landed_copy(content)
 
     def _keep(self, row: FileRow, count: int) -> None:
-        """Keep what reports and `retry` need, remove the copy, and write the report again."""
-        processor = self._run.processor
-        with processor.as_reported(row) as (checked, then):
+        """Keep what reports and `retry` need, remove the copy, and write the report again.
+
+        Of an encrypted file nothing is kept that can be read: only its report is written from that.
+        """
+        content = self._content(row)
+        with self._run.processor.as_reported(row) as (checked, then):
             before = replace(checked, notes=_without_ours(checked.notes))
             beside = notes_beside(before, then.model_copy(update={"notes": list(_without_ours(then.notes))}))
             sends = Sends(self._ledger)
             text = KeptText(
                 checked, lambda each: sends.outcomes(row.id, each), self._reference, self._needles
             )
-            notes = (*before.notes, *_ours(checked.notes), self._note(count))
-            keep_records(checked, tuple(dict.fromkeys(notes)), text)
-        remove_landed_copy(self._content(row))
+            notes = tuple(dict.fromkeys((*before.notes, *_ours(checked.notes), self._note(count))))
+            is_encrypted = checked.landed.feed.pgp is not None and kept_folder(content) is None
+            folder = checked.records.parent if is_encrypted else content.parent
+            keep_records(checked, notes, text, folder)
+            if is_encrypted:
+                self._report_from(row, folder, then, beside)
+        remove_landed_copy(content)
+        if not is_encrypted:
+            self._report_from(row, content.parent, then, beside)
+
+    def _report_from(self, row: FileRow, folder: Path, then: Summary, beside: Sequence[str]) -> None:
+        """Write a report from what is kept of its file in `folder`, and remember what it says."""
         landed = self._run.files.named_apart(self._run.files.landed_from(row))
-        kept = read_kept(landed)
+        kept = read_kept(landed, folder)
         if kept is None:
             raise ReportGone(name=row.name, problem="what was kept of it is not there")
-        report = processor.reported_again(row, as_reported(kept, then), then, beside)
+        report = self._run.processor.reported_again(row, as_reported(kept, then), then, beside)
         self._data.keep_summary(row.id, report.summary.model_dump_json())
+        self._written_again.add(row.sha256)
 
     def _note(self, count: int) -> str:
         today: datetime = self._clock().astimezone(self._settings.zone)
@@ -276,12 +292,11 @@ class _Forgetting:
             redact_report(folder, self._reference, self._quotable, REMOVED, mentioned)
 
     def _is_written_again(self, folder: Path) -> bool:
-        """Whether its file was kept without the customer: then the report has been written from that."""
         try:
             sha256 = orjson.loads((folder / "summary.json").read_bytes())["file"]["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        return kept_folder(self._settings.work_dir / "landing" / str(sha256) / "content") is not None
+        return sha256 in self._written_again
 
     def _remove_copies(self, rows: list[FileRow]) -> list[str]:
         """Other copies below work_dir: archived files, archives that files came in, copies that nobody took up."""

@@ -191,6 +191,21 @@ def test_tampering_is_found(
     assert found(ledger, settings).findings
 
 
+def test_the_form_of_an_entry_is_checked_where_no_head_was_noted(ledger: Ledger, settings: Settings) -> None:
+    tampered(ledger, _write_the_same_in_another_form(rows_of(ledger)))
+    assert "as Billferry writes it" in found(ledger, settings).findings[0]
+
+
+def test_a_finding_names_the_entry(ledger: Ledger, settings: Settings) -> None:
+    rows = rows_of(ledger)
+    tampered(ledger, _remove_one(rows))
+    assert found(ledger, settings).findings[0] == "entry 3 is missing"
+    tampered(ledger, [*rows[:1], *rows[4:]])
+    assert found(ledger, settings).findings[0] == "entries 2 to 4 are missing"
+    tampered(ledger, _alter_a_text(rows))
+    assert "entry 3 does not follow" in found(ledger, settings).findings[0]
+
+
 @pytest.mark.parametrize("keyword", ["UPDATE audit SET entry = ''", "DELETE FROM audit"])
 def test_the_ledger_itself_refuses_to_change_an_entry(keyword: str, ledger: Ledger) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -109,6 +109,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/go-live.md": live_secrets,
     "how-to/rotate-the-key.md": new_key,
     "how-to/recover.md": killed_run,
+    "how-to/audit.md": nothing,
     "how-to/privacy.md": nothing,
     "how-to/upgrade.md": version_before,
     "money.md": nothing,

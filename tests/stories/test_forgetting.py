@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, drop
+from tests.check.workbooks import row, sheet, text, workbook
+from tests.keyring import THEIRS, Keyring
 from tests.stories.forgetting import (
     HEADER,
     JUNE,
     NAME,
+    decoded,
     dropped,
     forget,
     found_below,
@@ -23,6 +26,7 @@ from tests.stories.forgetting import (
     ours,
 )
 from tests.stories.merchant import Merchant
+from tests.world import feed
 
 
 @pytest.fixture
@@ -231,3 +235,68 @@ def test_the_audit_trail_has_it_without_the_name(merchant: Merchant) -> None:
     assert entries[1]["files"][0]["name"] == "june_bills_2026-06-01.csv"
     assert NAME not in json.dumps(entries)
     assert merchant.command("audit", "--verify").exit_status == 0
+
+
+def test_ndjson_and_workbooks_are_forgotten_as_well(merchant: Merchant) -> None:
+    merchant.settings["feeds"][0]["match"] = "*_bills_{date:%Y-%m-%d}.*"
+    names = HEADER.strip().split(",")
+    records = [dict(zip(names, line.split(","), strict=True)) for line in JUNE.splitlines()[1:]]
+    dropped(merchant, "one_bills_2026-06-01.ndjson", "".join(json.dumps(each) + "\n" for each in records))
+    lines = [line.split(",") for line in JUNE.replace("INV", "XL").splitlines()]
+    cells = [row(*(text(value) for value in line)) for line in lines]
+    dropped(merchant, "two_bills_2026-06-02.xlsx", workbook(sheet(*cells)))
+    merchant.run()
+    assert len(forget(merchant)["files"]) == 2
+    assert found_below(merchant.work_dir) == []
+    rejects = [path.read_text() for path in (merchant.work_dir / "reports").glob("*/rejects.*")]
+    assert len(rejects) == 2
+    assert all("C-2" in text for text in rejects), "what others have to correct is still there"
+    for name in ("one_bills_2026-06-01.ndjson", "two_bills_2026-06-02.xlsx"):
+        assert merchant.rewrite(name).exit_status == 0
+
+
+def test_a_correction_of_somebody_elses_record_loads_after_that(merchant: Merchant) -> None:
+    dropped(merchant)
+    run = merchant.run()
+    forget(merchant)
+    fixed = (merchant.report(run.file) / "rejects.csv").read_text().replace(",five,", ",5.00,")
+    dropped(merchant, "fixed.csv", fixed)
+    assert merchant.run().outcomes() == {"created": 1}
+
+
+def test_a_customer_with_an_odd_name_is_forgotten_in_every_notation(merchant: Merchant) -> None:
+    odd = 'Zoë "O\'Neill" <& Söhne>'
+    quoted = odd.replace('"', '""')
+    dropped(
+        merchant,
+        content=f'customer_reference,customer_name,account_reference,bill_reference,amount_due\nC-17,"{quoted}",A-17,INV-1,1.00\nC-17,"{quoted}",A-17,INV-2,x\n',
+    )
+    merchant.run()
+    forget(merchant)
+    everything = b"".join(
+        content for path in merchant.work_dir.rglob("*") if path.is_file() for content in decoded(path)
+    )
+    for part in ("Zoë", "Zo\\u00eb", "O'Neill", "Söhne", "O&#39;Neill"):
+        assert part.encode() not in everything
+
+
+def test_an_encrypted_file_is_forgotten_and_leaves_nothing_that_can_be_read(
+    merchant: Merchant, keyring: Keyring
+) -> None:
+    keyring.put(merchant.folder)
+    pgp = {"key_file": "ours.key", "signers_file": "signers.asc"}
+    merchant.settings["feeds"].insert(
+        0,
+        feed(
+            "secret", "bill", "*_secret_{date:%Y-%m-%d}.csv.pgp", currency="ZAR", phone_region="ZA", pgp=pgp
+        ),
+    )
+    dropped(merchant, "x_secret_2026-06-01.csv.pgp", keyring.encrypted(JUNE.encode(), by=THEIRS))
+    run = merchant.run()
+    assert len(merchant.rejects(run)) == 2
+    forget(merchant)
+    assert found_below(merchant.work_dir) == []
+    assert [row["customer_reference"] for row in merchant.rejects(run)] == ["C-2"]
+    assert list((merchant.work_dir / "landing").iterdir()) == []
+    assert not any(b"Ben 1" in path.read_bytes() for path in merchant.work_dir.rglob("*.parquet"))
+    assert merchant.command("report", "x_secret_2026-06-01.csv.pgp").exit_status == 1

@@ -43,7 +43,12 @@ def kept_folder(content: Path) -> Path | None:
     Args:
         content: path of its landed copy, which need not be there.
     """
-    found = [each for each in content.parent.glob(f"{_KEPT}*") if (each / _FACTS).exists()]
+    return _newest(content.parent)
+
+
+def _newest(folder: Path) -> Path | None:
+    """The newest of what is kept in a folder."""
+    found = [each for each in folder.glob(f"{_KEPT}*") if (each / _FACTS).exists()]
     return max(found, key=lambda each: int(each.name.removeprefix(_KEPT)), default=None)
 
 
@@ -52,8 +57,10 @@ def is_at_hand(content: Path) -> bool:
     return content.exists() or kept_folder(content) is not None
 
 
-def keep_records(checked: CheckedFile, notes: tuple[str, ...], on_text: Callable[[BinaryIO], Change]) -> None:
-    """Keep a file's records beside its landed copy, in the place of what was kept of it before.
+def keep_records(
+    checked: CheckedFile, notes: tuple[str, ...], on_text: Callable[[BinaryIO], Change], folder: Path
+) -> None:
+    """Keep a file's records in `folder`, that of its landed copy, in the place of what was kept of it before.
 
     Args:
         notes: those of its check, with what is said of the removal.
@@ -62,8 +69,7 @@ def keep_records(checked: CheckedFile, notes: tuple[str, ...], on_text: Callable
     Raises:
         DiskFull: no room.
     """
-    folder = checked.landed.path.parent
-    before = kept_folder(checked.landed.path)
+    before = _newest(folder)
     number = int(before.name.removeprefix(_KEPT)) + 1 if before else 1
     with scratch_folder(".kept-", folder) as staged:
         with new_file(staged / _TEXT) as text:
@@ -102,9 +108,11 @@ def discard_kept(content: Path) -> None:
         remove_tree(folder)
 
 
-def read_kept(landed: LandedFile) -> CheckedFile | None:
-    """A landed file as it was checked, from what is kept of it; None where nothing is."""
-    folder = kept_folder(landed.path)
+def read_kept(landed: LandedFile, within: Path | None = None) -> CheckedFile | None:
+    """A landed file as it was checked, from what is kept of it, `within` a folder or beside its landed copy; None where
+    nothing is.
+    """
+    folder = _newest(within or landed.path.parent)
     if folder is None:
         return None
     facts = json.loads((folder / _FACTS).read_bytes())
