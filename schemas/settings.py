@@ -175,6 +175,8 @@ class Notify(Shape):
     on: list[NotifyEvent] = ["failure", "attention", "held", "late"]
     """What it is told of: a run that could not finish; rejected records, refused and unmatched files; held files; late
     feeds. Each is told once, a failure that lasts once a day."""
+    digest_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    """Time of day, in quotes and in `timezone`, after which the day's first run tells how things stand; null: never."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10
     """Time limit. A command that fails is only a warning; the next run tells it again."""
 

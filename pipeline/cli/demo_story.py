@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API, Outcome
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.report import SHOWN_REJECTS, FileReport
@@ -46,7 +47,7 @@ def by_kind(files: Sequence[Summary]) -> Iterator[str]:
     for kind, name in _KINDS.items():
         found = [file for file in files if file.file.model == kind]
         if found:
-            yield f"{name}, {len(found)} files: {_records(found)}"
+            yield f"{name}, {how_many(len(found), 'file')}: {_records(found)}"
             yield f"  loaded: {_money(found)}"
             codes = sum((Counter(file.codes) for file in found), Counter[str]())
             most = ", ".join(f"{code} ({count})" for code, count in codes.most_common(3))
@@ -56,7 +57,7 @@ def by_kind(files: Sequence[Summary]) -> Iterator[str]:
 def _records(files: Sequence[Summary]) -> str:
     counts = sum((Counter(file.records.parts()) for file in files), Counter[str]())
     loaded = sum(counts[outcome] for outcome in AT_API)
-    parts = [f"{grouped(loaded)} records loaded"]
+    parts = [f"{how_many(loaded, 'record')} loaded"]
     if counts[Outcome.DUPLICATE]:
         parts.append(f"{grouped(counts[Outcome.DUPLICATE])} repeated and sent once")
     return ", ".join([*parts, f"{grouped(counts[Outcome.REJECTED])} rejected"])

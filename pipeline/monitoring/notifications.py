@@ -21,6 +21,7 @@ from pipeline.edge.config import Config
 from pipeline.edge.disk import replaced_file
 from pipeline.edge.log import get_logger
 from pipeline.errors import EX_ANOTHER_RUN, EX_OK, SIGNAL_BASE, AnotherRun, BillferryError, FeedLate, Stopped
+from pipeline.monitoring.daily_digest import digest, is_due
 from pipeline.monitoring.run_history import Warn
 from schemas.results import ErrorFacts, RunResult, Summary
 from schemas.settings import NotifyEvent, Settings
@@ -29,6 +30,8 @@ log = get_logger()
 
 MEMORY = "notified.json"
 """Below work_dir: what was told, and when."""
+DIGEST = "digest"
+"""The event, and the key, of what is told once a day."""
 REMINDED_AFTER = timedelta(hours=24)
 """A failure that lasts is told again; a file's own trouble only once."""
 FORGOTTEN_AFTER = timedelta(days=40)
@@ -79,10 +82,13 @@ class Notifier:
         }
         owed = [News(entry["event"], key, entry["line"]) for key, entry in kept.items() if not entry["at"]]
         fresh = owed + [each for each in news if _is_due(each, kept.get(each.key), now)]
-        at = rfc3339(now) if fresh and self._sent(self._document(fresh, result), now) else None
+        day = self._digest(kept.get(DIGEST), now)
+        at = rfc3339(now) if (fresh or day) and self._sent(self._document(fresh, result, day), now) else None
         told = {
             each.key: {"at": at, "event": each.event, "place": place, "line": each.line} for each in fresh
         }
+        if day and at:
+            told[DIGEST] = {"at": at, "event": DIGEST, "place": None, "line": ""}
         if (remembered := kept | told) != memory:
             self._remember(remembered)
 
@@ -93,18 +99,33 @@ class Notifier:
             told = ErrorFacts.model_validate(facts)
             self.tell(RunResult(run_id=None, exit_status=told.exit_status, files=[], errors=[told]), place)
 
-    def _document(self, news: list[News], result: RunResult) -> dict[str, Any]:
+    def _digest(self, told: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
+        """The day's, when it is due. A ledger in trouble has none; the run tells of that itself."""
+        last = _at(told) if told else None
+        if self._notify is None or self._notify.digest_at is None:
+            return None
+        if not is_due(self._notify.digest_at, last, now, self._settings):
+            return None
+        try:
+            return digest(self._settings, last or now - timedelta(days=1), now)
+        except BillferryError:
+            return None
+
+    def _document(self, news: list[News], result: RunResult, day: dict[str, Any] | None) -> dict[str, Any]:
         merchant, environment = self._settings.merchant, self._settings.environment
         lines = [each.line for each in news[:MOST_LINES]]
         if (left := len(news) - MOST_LINES) > 0:
             lines.append(f"and {left} more")
-        events = sorted({each.event for each in news})
+        events: list[str] = sorted({each.event for each in news})
+        if day:
+            events, lines = [*events, DIGEST], [*lines, day["text"]]
         return {
             "events": events,
             "merchant": merchant,
             "environment": environment,
             "subject": f"billferry {merchant} ({environment}): {', '.join(events)}",
             "text": "\n".join(lines),
+            "digest": day,
             "result": result.model_dump(mode="json"),
         }
 

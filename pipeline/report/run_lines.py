@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API, FileState
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.errors import EX_OK
@@ -41,7 +42,7 @@ def _parts(result: RunResult, reports: Path) -> Iterator[str]:
     if count:
         states = Counter(FileState(file.state) for file in result.files)
         told = [f"{grouped(states[state])} {_words(state)}" for state in FileState if states[state]]
-        yield f"{'1 file' if count == 1 else f'{grouped(count)} files'}: {', '.join([*told, *_money(result)])}"
+        yield f"{how_many(count, 'file')}: {', '.join([*told, *_money(result)])}"
     elif result.exit_status == EX_OK:
         yield NOTHING_WAITED
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.core.how_many import how_many
 from pipeline.core.names import printable
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
@@ -100,13 +101,12 @@ def to_send(currency: str, amounts: AmountFacts) -> str:
     Args:
         amounts: in minor units of `currency` (ISO 4217); how many decimals it has is `format_amount`'s to know.
     """
-    one = "1 record" if amounts.records == 1 else f"{grouped(amounts.records)} records"
     sizes = (
         f"smallest {format_amount(currency, amounts.smallest_minor)},"
         f" median {format_amount(currency, amounts.median_minor)},"
         f" largest {format_amount(currency, amounts.largest_minor)}"
     )
-    return f"{one}, {format_amount(currency, amounts.total_minor)} ({sizes})"
+    return f"{how_many(amounts.records, 'record')}, {format_amount(currency, amounts.total_minor)} ({sizes})"
 
 
 def money_of(part: ChainPart) -> list[str]:

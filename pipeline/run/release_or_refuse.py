@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pipeline.core.file_stages import Hold
+from pipeline.core.how_many import how_many
 from pipeline.core.release_decisions import Basis, Decision, Person, print_of
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
@@ -123,5 +124,5 @@ def _decide(opened: OpenRun, row: FileRow, decision: Decision) -> None:
 def _how_much(limit: int | None) -> str:
     if limit is None:
         return "it"
-    records = "1 record" if limit == 1 else f"{limit} records"
+    records = how_many(limit, "record")
     return f"{records} of it, then holds it again"

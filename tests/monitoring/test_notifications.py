@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,31 @@ def is_gone(process: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_a_digest_tells_once_a_day_how_things_stand(told: Desk) -> None:
+    told.configure(notify={"command": "bin/tell", "on": [], "digest_at": "00:00"})
+    told.put("drop/june_bills.csv", MIXED_BILLS)
+    for _ in range(2):
+        assert told.command("run").exit_status in {0, 1}
+    (document,) = heard(told)
+    assert document["events"] == ["digest"]
+    digest = document["digest"]
+    assert digest["loaded"] == {"files": 1, "amounts_minor": {"ZAR": 1_000}}
+    assert digest["open"] == {"records": 1, "amounts_minor": {}, "unreadable": 1}
+    assert (digest["held"], digest["unfinished"], digest["late"]) == ([], [], [])
+    loaded, to_correct = document["text"].splitlines()
+    assert loaded.endswith(": 1 file, ZAR 10.00")
+    assert to_correct == "to correct or write off: 1 record, 1 of unknown amount"
+
+
+def test_a_digest_waits_for_its_hour(told: Desk) -> None:
+    hour = datetime.now(UTC) + timedelta(hours=1)
+    if hour.hour == 0:
+        pytest.skip("there is no later hour today")
+    told.configure(timezone="UTC", notify={"command": "bin/tell", "digest_at": f"{hour:%H}:59"})
+    told.command("run")
+    assert heard(told) == []
 
 
 def test_only_what_is_asked_for_is_told(told: Desk) -> None:

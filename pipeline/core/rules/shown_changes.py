@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from pipeline.core.how_many import how_many
+
 _MOST = 1_000
 """Spelled out for a person; of the rest only the number is given."""
 
@@ -26,4 +28,4 @@ class ShownChanges:
         return (*self.lines, *([f"and {more} more"] if more else []))
 
     def records(self) -> str:
-        return "1 record" if self.count == 1 else f"{self.count} records"
+        return how_many(self.count, "record")
