@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pipeline.core.proposal.name_meaning import NameMeaning, meaning_of
@@ -46,11 +46,18 @@ class Column:
     texts: tuple[str, ...]
     is_named_once: bool = True
     """Whether the name leads to it: a column whose name another has too cannot be mapped."""
+    items_of: str = ""
+    """The list of objects of whose items it is a field."""
 
     @cached_property
     def meaning(self) -> NameMeaning:
-        """What its name says."""
-        return meaning_of(self.name)
+        """What its name says: of a field of items without the list's name, unless that says that they are bills."""
+        if not self.items_of:
+            return meaning_of(self.name)
+        field = meaning_of(self.name.removeprefix(f"{self.items_of}."))
+        bills = meaning_of(self.items_of).concepts & {"BILL", "LINE"} == {"BILL"}
+        of_a_line = {"LINE"} if field.concepts & _OF_AMOUNTS else set()
+        return replace(field, concepts=field.concepts - of_a_line | ({"BILL"} if bills else set()))
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
@@ -176,8 +183,15 @@ class Column:
 def columns_of_table(table: Table) -> list[Column]:
     """Its columns in order; nameless ones have an empty name."""
     names = [name.strip() for name in table.names]
+    prefix = f"{table.items_of}."
     return [
-        Column(place, name, tuple(table.texts(place)), bool(name) and names.count(name) == 1)
+        Column(
+            place,
+            name,
+            tuple(table.texts(place)),
+            bool(name) and names.count(name) == 1,
+            table.items_of if table.items_of and name.startswith(prefix) else "",
+        )
         for place, name in enumerate(names)
     ]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.core.proposal.readings import as_number
 from pipeline.core.proposal.understanding import Understanding
 
 
 def doubts(decided: Understanding) -> Iterator[str]:
     """Each thing once; none shows a value of a record."""
     yield from _about_lines(decided)
+    yield from _about_lists(decided)
     yield from _about_what_is_owed(decided)
     yield from _about_columns(decided)
 
@@ -39,8 +39,13 @@ def _about_lines(decided: Understanding) -> Iterator[str]:
         yield "every record ends with a delimiter more than the header has; it is left out"
 
 
+def _about_lists(decided: Understanding) -> Iterator[str]:
+    for each in decided.seen.lists:
+        if each.name != decided.items.source and not decided.items.is_open:
+            yield f'objects have a list of others in "{each.name}", which is not read; to read its items, see items'
+
+
 def _about_what_is_owed(decided: Understanding) -> Iterator[str]:
-    choice = decided.amount
     for each in decided.columns:
         is_state = each.meaning.concepts & {"STATUS", "PAYMENT"} and not (each.is_numeric or each.is_dated)
         if is_state and "TYPE" not in each.meaning.concepts and 1 < each.distinct <= 12 and each.fill > 0.5:
@@ -55,9 +60,7 @@ def _about_what_is_owed(decided: Understanding) -> Iterator[str]:
                 f'"{owners.name}" repeats, and several balances of one are a contradiction: such records would be'
                 " rejected"
             )
-    if decided.layout != "bill" or not isinstance(choice.source, str) or not decided.style.fits:
-        return
-    numbers = [as_number(text, decided.style.fits[0]) for text in choice.columns[0].filled]
+    numbers = decided.amounts_of_bills
     credits = sum(number is not None and number < 0 for number in numbers)
     if credits:
         yield f"{credits} of {len(numbers)} amounts are credits; as bills these records would be rejected"

@@ -6,7 +6,6 @@ proposal, and the words of totals and signs (`Total`, `H`) that it has to declar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,15 +17,12 @@ from pipeline.core.names import printable
 from pipeline.core.proposal.amounts import AmountChoice
 from pipeline.core.proposal.doubts import doubts
 from pipeline.core.proposal.first_look import look
+from pipeline.core.proposal.name_of_file import feed_name, name_pattern
 from pipeline.core.proposal.readings import Guess, has_decimals, has_extra_zeros, usual_range
 from pipeline.core.proposal.roles import ABSENT, Choice
-from pipeline.core.proposal.understanding import Understanding
+from pipeline.core.proposal.understanding import Understanding, understood
 from pipeline.core.proposal.yaml_text import key_of, line, listing, quoted, value_of
-from pipeline.core.values.date_formats import read_date
 from schemas.feed import Format
-
-_DATES_IN_NAMES = ((r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)", "%Y-%m-%d"), (r"(?<!\d)20\d{6}(?!\d)", "%Y%m%d"))
-"""Pattern of a date in a file name → its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +52,7 @@ def propose(
     Raises UsageError when it is nothing like a table.
     """
     seen = look(name, head, whole=whole, workbook=workbook, first_row=first_row, notes=notes)
-    decided = Understanding(seen)
-    return _Page(name, decided, notes, whole=whole).proposal()
+    return _Page(name, understood(seen), notes, whole=whole).proposal()
 
 
 class _Page:
@@ -120,7 +115,7 @@ class _Page:
         yield f"  # Proposed for {quoted(self.name)} from its first {self.decided.count} records. Confirm what is"
         yield "  # guessed, set what says SET THIS (it is refused until then), then try it: billferry validate FILE"
         yield from (f"  # {printable(note)}" for note in self.notes)
-        yield f"  - name: {_slug(self.name)}"
+        yield f"  - name: {feed_name(self.name)}"
         yield line(
             "match", quoted(match), "guessed: the date in the name" if dated else "guessed: no date seen"
         )
@@ -266,8 +261,12 @@ class _Page:
             yield line("date_language", sorted(languages)[0], "guessed: names of months")
 
     def _records(self) -> Iterator[str]:
-        """What records are to each other, and characters of references."""
-        lines = self.decided.lines
+        """What records are, what they are to each other, and characters of references."""
+        items, lines = self.decided.items, self.decided.lines
+        if items.source:
+            yield line("items", value_of(items.source), items.why)
+        elif items.is_open:
+            yield self._open("items", "items", items.why)
         if self.decided.zeros:
             yield line(
                 "nothing_due", "skip", f"guessed: {self.decided.zeros} bills are of 0, so nothing is due"
@@ -352,16 +351,6 @@ class _Page:
         yield from (f"    # unsure: {printable(each)}" for each in unsure)
 
 
-def name_pattern(name: str) -> tuple[str, bool]:
-    """A pattern that fits a file's name and those of other days, and whether a date was found in it."""
-    safe = name.replace("{", "*").replace("}", "*")
-    for pattern, date_format in _DATES_IN_NAMES:
-        for found in re.finditer(pattern, safe, re.ASCII):
-            if read_date(found[0], date_format):
-                return f"{safe[: found.start()]}{{date:{date_format}}}{safe[found.end() :]}", True
-    return safe, False
-
-
 def _sign_of(choice: AmountChoice) -> list[str]:
     return [choice.source["sign"]] if isinstance(choice.source, dict) and "sign" in choice.source else []
 
@@ -387,12 +376,6 @@ def _undecided_amounts(guess: Guess[dict[str, Any]]) -> str:
 
 def _thousands(style: dict[str, Any]) -> str:
     return f"thousands {quoted(style['thousands'])}" if "thousands" in style else "no thousands"
-
-
-def _slug(name: str) -> str:
-    """A feed's name made of the file's: small letters and hyphens, at most 63 characters."""
-    words = re.findall(r"[a-z]+", name.lower().partition(".")[0], re.ASCII)
-    return "-".join(words)[:63].rstrip("-") or "proposed"
 
 
 def _listed(source: str | list[str] | None) -> list[str]:

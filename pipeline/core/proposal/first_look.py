@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import itertools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.names import printable
 from pipeline.core.proposal.fixed_width import fixed_table
+from pipeline.core.proposal.json_tables import ObjectList, json_table
 from pipeline.core.proposal.name_meaning import meaning_of
 from pipeline.core.proposal.readings import Guess
 from pipeline.core.proposal.table import SAMPLED, Table, TableRow, numbered_rows, sorted_out, usual_width
@@ -40,6 +39,8 @@ class FirstLook:
     has_sep_line: bool = False
     fixed: dict[str, list[int]] | None = None
     """Of fixed-width lines, the first character of each column, and its length."""
+    lists: tuple[ObjectList, ...] = ()
+    """Of JSON, the fields that are lists of objects, each with the table of its items."""
 
 
 def look(
@@ -67,10 +68,10 @@ def look(
         table = _table(name, rows, 1, notes, whole=whole)
         return FirstLook(workbook, nothing, Guess((), 0), table, first_row)
     text = text if whole else text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
-    if text.lstrip().startswith("["):
-        return FirstLook("json", encoding, Guess((), 0), _of_objects(name, text, "a JSON array"))
-    if text.lstrip().startswith("{"):
-        return FirstLook("ndjson", encoding, Guess((), 0), _of_objects(name, text, "NDJSON"))
+    begins = text.lstrip()[:1]
+    if begins in ("[", "{"):
+        table, lists = json_table(name, text, is_array=begins == "[")
+        return FirstLook("json" if begins == "[" else "ndjson", encoding, Guess((), 0), table, lists=lists)
     sep = _SEP_LINE.match(text)
     delimiter = guess_delimiter(text) if sep is None else Guess((sep[2],), 1)
     if not delimiter.fits:
@@ -97,23 +98,6 @@ def _table(
             problem=f"no line of {name} looks like a header{seen}", remedy="add one that names each column"
         )
     return table
-
-
-def _of_objects(name: str, text: str, kind: str) -> Table:
-    rows = objects_of(text) if kind == "NDJSON" else _rows_of(elements_of(text))
-    if not rows:
-        raise UsageError(
-            problem=f"{name} looks like {kind}, but none of its "
-            f"{'lines' if kind == 'NDJSON' else 'elements'} is a JSON object",
-            remedy="write one object on each line",
-        )
-    names, *records = rows
-    if not all(names):
-        raise UsageError(problem=f"a key of {name} is empty", remedy="name each key")
-    made = tuple(
-        TableRow(line, tuple(map(str.strip, each)), "") for line, each in enumerate(records, start=1)
-    )
-    return Table(tuple(names), (1,), 1, made)
 
 
 def guess_encoding(head: bytes, *, whole: bool) -> Guess[Encoding]:
@@ -171,48 +155,3 @@ def _evenness(rows: Sequence[TableRow]) -> tuple[bool, float, int]:
     wide = [row for row in filled if abs(len(row.fields) - width) <= 1 and len(row.fields) > 1]
     words = max((sum(bool(meaning_of(each).concepts) for each in row.fields) for row in wide[:60]), default=0)
     return words >= 2, sum(len(row.fields) == width for row in filled) / len(filled), width
-
-
-def objects_of(text: str) -> list[list[str]]:
-    """The first JSON objects as rows below the keys of all; lines that hold none are left out.
-
-    Numbers are their text. What is neither number nor text shows nothing, and is empty.
-    """
-    lines = itertools.islice(re.split("\r\n|\n|\r", text), SAMPLED)
-    return _rows_of([found for line in lines if (found := _object_of(line))])
-
-
-def elements_of(text: str) -> list[dict[str, str]]:
-    """The first objects of a JSON array, as far as the text goes."""
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    found, place = list[dict[str, str]](), text.index("[") + 1
-    while len(found) < SAMPLED:
-        gap = re.compile(r"[\s,]*").match(text, place)
-        place = gap.end() if gap else place
-        try:
-            element, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            break
-        if isinstance(element, dict):
-            found.append(_texts(element))
-    return found
-
-
-def _rows_of(objects: Sequence[dict[str, str]]) -> list[list[str]]:
-    """Rows below the keys of all objects."""
-    keys = list(dict.fromkeys(key for each in objects for key in each))
-    return [keys, *([each.get(key, "") for key in keys] for each in objects)] if keys else []
-
-
-def _object_of(line: str) -> dict[str, str]:
-    """Key → text of one JSON object; empty where the line holds none."""
-    try:
-        found = json.loads(line, parse_int=str, parse_float=str)
-        line.encode()
-    except (ValueError, RecursionError):
-        return {}
-    return _texts(found) if isinstance(found, dict) else {}
-
-
-def _texts(found: dict[str, object]) -> dict[str, str]:
-    return {key.strip(): value if isinstance(value, str) else "" for key, value in found.items()}

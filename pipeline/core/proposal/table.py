@@ -103,6 +103,8 @@ class Table:
     """Times that the header is between records again."""
     trailing: bool = False
     """Whether rows have one delimiter more than the header."""
+    items_of: str = ""
+    """The list of objects of which each record is an item; its fields have that name and a point in front."""
 
     @property
     def beginnings(self) -> tuple[str, ...]:

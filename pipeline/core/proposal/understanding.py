@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from pipeline.core.proposal.amounts import AmountChoice, Amounts
 from pipeline.core.proposal.columns import Column, columns_of_table
 from pipeline.core.proposal.first_look import FirstLook
+from pipeline.core.proposal.json_tables import ObjectList
 from pipeline.core.proposal.other_tables import OtherTable
 from pipeline.core.proposal.parties import Parties
 from pipeline.core.proposal.readings import DateFormat, Guess, as_number, guess_dates, order_of
@@ -23,6 +25,10 @@ from schemas.feed import Model
 _MARKS = {"€": "EUR", "R$": "BRL", "₹": "INR"}
 """Signs that one currency alone has."""
 _LINE_CONCEPTS = frozenset({"LINE", "DESCRIPTION", "QUANTITY", "PRICE", "TYPE"})
+_CHANGES_SUMS = frozenset({"TAX", "REDUCTION", "PAYMENT", "CHARGE", "BALANCE", "ARREARS", "AMOUNT", "TOTAL"})
+"""What a bill may have beside its items: they do not add up to what is to be paid then."""
+_PLAIN_AMOUNTS = frozenset({"OUTSTANDING", "DUE", "GROSS", "TOTAL", "AMOUNT"})
+"""Kinds of amounts that need no items, whatever those have."""
 _SENDABLE = re.compile(r"[A-Za-z0-9_-]")
 
 
@@ -40,6 +46,10 @@ class Understanding:
     """What one file's columns are taken for. Everything is worked out when it is first asked for."""
 
     seen: FirstLook
+    bills: Understanding | None = None
+    """Where records are items of bills: what the bills are taken for. Its columns are the first of these."""
+    items: Choice = ABSENT
+    """The list of which each item is a record."""
     columns: list[Column] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +63,8 @@ class Understanding:
     @cached_property
     def other_table(self) -> str:
         """Why records are no bills, as far as the file shows; else empty."""
+        if self.bills:
+            return self.bills.other_table
         return OtherTable(self.columns, self.amounts.sums).reason()
 
     @cached_property
@@ -63,6 +75,8 @@ class Understanding:
     @cached_property
     def customer(self) -> Choice:
         """The customer's reference."""
+        if self.bills:
+            return self.bills.customer
         if self.other_table:
             return Choice(None, self.other_table, is_open=True)
         return self.parties.customer_reference()
@@ -70,11 +84,15 @@ class Understanding:
     @cached_property
     def account(self) -> Choice:
         """The account's reference; that of a bare `Account` is the customer's."""
+        if self.bills:
+            return self.bills.account
         return ABSENT if self.other_table else self.parties.account_reference(self.customer)
 
     @cached_property
     def people(self) -> dict[str, Choice]:
         """Names, e-mail addresses and phone numbers of those who owe; of other tables none, for those are others."""
+        if self.bills:
+            return self.bills.people
         if self.other_table:
             return {}
         return {
@@ -87,6 +105,8 @@ class Understanding:
     @cached_property
     def bill(self) -> Choice:
         """The bill's reference."""
+        if self.bills:
+            return self.bills.bill
         if self.other_table:
             return Choice(None, self.other_table, is_open=True)
         return Bills(self.columns, self.customer).reference()
@@ -94,6 +114,8 @@ class Understanding:
     @cached_property
     def dates(self) -> dict[str, Choice]:
         """Bill date and due date; open where most bills would be due before they are written."""
+        if self.bills:
+            return self.bills.dates
         billed, due = Bills(self.columns, self.customer).dates()
         if billed.source and due.source and self._is_late(billed, due):
             why = f'"{due.source}" is mostly before "{billed.source}"'
@@ -130,13 +152,24 @@ class Understanding:
 
     @cached_property
     def amounts(self) -> Amounts:
-        """The file's columns of numbers."""
-        return Amounts(self.columns)
+        """The file's columns of numbers; where records are items of bills, those of the items alone."""
+        return Amounts([each for each in self.columns if each.items_of] if self.bills else self.columns)
 
     @cached_property
     def amount(self) -> AmountChoice:
         """Where the amounts are."""
-        return self.amounts.chosen(self.other_table)
+        choice = self.amounts.chosen(self.other_table)
+        beside = self._beside_items() if choice.source and self.bills else ""
+        return AmountChoice(None, choice.columns, beside) if beside else choice
+
+    def _beside_items(self) -> str:
+        """Why the items of a bill may not add up to what is to be paid: the bill itself has more, or less."""
+        amounts = self.bills.amounts if self.bills else None
+        for each in amounts.numeric if amounts else ():
+            is_money = each.meaning.concepts & _CHANGES_SUMS and "QUANTITY" not in each.meaning.concepts
+            if amounts and is_money and any(filter(None, amounts.sums.numbers(each))):
+                return f'"{each.name}" is not in "{self.items.source}", so the items may not add up to what is due'
+        return ""
 
     @cached_property
     def style(self) -> Guess[dict[str, Any]]:
@@ -144,16 +177,42 @@ class Understanding:
         return self.amounts.read(self.amount)
 
     @cached_property
+    def amounts_of_bills(self) -> list[Decimal | None]:
+        """What each bill is over, its lines added up where they are; empty where that cannot be known yet.
+
+        None: an amount that the style does not read, or of a bill that has such a line.
+        """
+        if self.layout != "bill" or not isinstance(self.amount.source, str) or not self.style.fits:
+            return []
+        (column,) = self.amount.columns
+        pairs = [
+            (bill, as_number(text, self.style.fits[0]))
+            for bill, text in zip(self._bill_of_each(), column.texts, strict=True)
+            if text
+        ]
+        found = dict[str, Decimal | None]()
+        for bill, number in pairs:
+            before = found.get(bill, Decimal(0))
+            found[bill] = None if before is None or number is None else before + number
+        return list(found.values())
+
+    def _bill_of_each(self) -> Sequence[str]:
+        """What is the same in all records of a bill, where lines are added up, and else in none."""
+        if self.lines.sums and self.bill.place >= 0:
+            return self.columns[self.bill.place].texts
+        return [str(at) for at in range(self.count)]
+
+    @property
     def zeros(self) -> int:
         """Bills of 0, which the API would not take."""
-        if self.model != "bill" or not isinstance(self.amount.source, str) or not self.style.fits:
-            return 0
-        numbers = (as_number(text, self.style.fits[0]) for text in self.amount.columns[0].filled)
-        return sum(number == 0 for number in numbers)
+        return sum(number == 0 for number in self.amounts_of_bills) if self.model == "bill" else 0
 
     @cached_property
     def lines(self) -> LinesOfBills:
         """Whether several records are one bill."""
+        if self.bills:
+            own = self.bills.lines
+            return own if own.is_open else LinesOfBills(sums=True, why="items are lines of one bill")
         if not isinstance(self.bill.source, str) or self.bill.place < 0:
             return LinesOfBills()
         bills = defaultdict[str, list[int]](list)
@@ -195,6 +254,8 @@ class Understanding:
     @cached_property
     def currency(self) -> Choice:
         """The column of currency codes, where there is one."""
+        if self.bills:
+            return self.bills.currency
         found = chosen(by_name(self.columns, "currency", lambda each: each.has_currencies))
         why = self._other_currency(self.columns[found.place]) if found.place >= 0 else ""
         if why:
@@ -219,6 +280,8 @@ class Understanding:
     @cached_property
     def currency_map(self) -> tuple[Choice, dict[str, str]]:
         """A column of currencies in other words than codes, and what each of them surely is."""
+        if self.bills:
+            return self.bills.currency_map
         for _, each in by_name(self.columns, "currency", lambda each: not each.has_currencies):
             texts = sorted(set(each.filled))
             meant = {text: _MARKS.get(text, text.upper()) for text in texts}
@@ -293,3 +356,38 @@ class Understanding:
         table = str.maketrans(found)
         apart = all(len({text.translate(table) for text in each}) == len(set(each)) for each in texts)
         return found if apart else {}
+
+
+def understood(seen: FirstLook) -> Understanding:
+    """What a file is taken for: records are its objects, or the items of a list where only those have amounts.
+
+    Items are proposed where the file has one list of objects, and it is sure which bill an item is of. Where amounts
+    may be in either, or there are several lists, a person is asked.
+    """
+    objects = Understanding(seen)
+    if not seen.lists or (objects.amount.source is not None and objects.amount.kind in _PLAIN_AMOUNTS):
+        return objects
+    found = [each for each in (_of_items(objects, one) for one in seen.lists) if _has_amounts(each)]
+    if not found:
+        return objects
+    if len(seen.lists) == 1 and not objects.amount.columns and found[0].bill.source is not None:
+        return found[0]
+    names = " or ".join(f'"{each.items.source}"' for each in found)
+    why = f"amounts may be in {names}; the list of which each item is a record, or remove this line"
+    return replace(objects, items=Choice(None, why, is_open=True))
+
+
+def _of_items(objects: Understanding, one: ObjectList) -> Understanding:
+    """The same file with items as records; they are bills themselves where the objects have no reference of one."""
+    why = "guessed: only its items have amounts"
+    return Understanding(
+        replace(objects.seen, table=one.table),
+        bills=objects if objects.bill.source is not None else None,
+        items=Choice(one.name, why),
+    )
+
+
+def _has_amounts(items: Understanding) -> bool:
+    """Whether what is or may be the amount is in the items."""
+    columns = items.amount.columns
+    return bool(columns) and all(each.items_of for each in columns)

@@ -120,7 +120,7 @@ def proposed_feed(yaml: str) -> tuple[Feed, list[str]] | None:
     if feed["model"] == OPEN:
         _as_balances(feed)
         assumed.append(f"model: {feed['model']}")
-    for key in ("line_items", "expect"):
+    for key in ("items", "line_items", "expect"):
         if feed.get(key) == OPEN or key == "expect":
             feed.pop(key, None)
     try:
