@@ -64,4 +64,7 @@ def _in_words(result: ForgetResult) -> Iterator[str]:
     for place in result.elsewhere:
         yield f"not touched: {place}"
     for path in result.left:
+        if path.startswith("ledger.sqlite"):
+            yield f"STILL THERE: {path}, in the name of a file or folder; never delete the ledger"
+            continue
         yield f"STILL THERE: {path}; remove it yourself, or run billferry forget again once it is not in use"

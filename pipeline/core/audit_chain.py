@@ -20,6 +20,8 @@ from pipeline.core.release_decisions import Person
 BEFORE_THE_FIRST = "0" * 64
 MOST_FINDINGS = 20
 """A trail in which one entry was removed breaks at one place; more than these tell nobody more."""
+_RECORD_NUMBERS = re.compile(r"[0-9]{1,8}(-[0-9]{1,8})?(,[0-9]{1,8}(-[0-9]{1,8})?)*")
+"""`3,7-9`: ranges of records look like numbers of persons and are none; a file has at most 20 million records."""
 _HEAD = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
 
 Event = Literal["begun", "file", "ended", "done", "config", "restored"]
@@ -91,7 +93,8 @@ def _masked(value: Any) -> Any:
         return {str(key): _masked(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
-    return redact(value) if isinstance(value, str) else value
+    is_text = isinstance(value, str) and not _RECORD_NUMBERS.fullmatch(value)
+    return redact(value) if is_text else value
 
 
 def canonical_text(entry: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.outcomes import REJECTS
+from pipeline.core.personal_texts import REPLACED, without_texts
 from pipeline.edge.disk import remove, replaced_file
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.formulas import defused
@@ -49,20 +50,17 @@ def redact_report(
         in_rejects = bool(rows.select((ours & pl.col("outcome").is_in(list(REJECTS))).any()).item())
         message = pl.col("message")
         for text in texts:
-            message = message.str.replace_all(text, "[removed]", literal=True)
-        said = pl.when(ours & pl.col("message").is_not_null()).then(pl.lit(removed)).otherwise(message)
-        changed = rows.with_columns(message=said)
+            message = message.str.replace_all(text, REPLACED, literal=True)
+        shown = pl.when(ours & pl.col("message").is_not_null()).then(pl.lit(removed)).otherwise(message)
+        changed = rows.with_columns(message=shown)
         if not changed.equals(rows):
             with replaced_file(folder / _RESULTS) as file:
                 changed.write_csv(file)
     (summary,) = REPORT_NAMES["summary"]
     if mentions(folder / summary):  # a reason that somebody typed
-        text = (folder / summary).read_text(encoding="utf-8")
-        for each in texts:
-            for form in (each, json.dumps(each)[1:-1]):
-                text = text.replace(form, "[removed]")
+        said = without_texts(json.loads((folder / summary).read_bytes()), texts)
         with replaced_file(folder / summary) as file:
-            file.write(text.encode())
+            file.write(json.dumps(said, indent=2, ensure_ascii=False).encode() + b"\n")
     for name in (*REPORT_NAMES["rejects"], *REPORT_NAMES["page"]):
         if in_rejects or mentions(folder / name):
             remove(folder / name)

@@ -14,12 +14,13 @@ from pathlib import Path
 import orjson
 import polars as pl
 
+from pipeline.core.personal_texts import telling
 from pipeline.core.redact import masked_reference
 from pipeline.edge.config import Config
 from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger import FINISHED_STATES, REMOVED, FileRow, Files, PersonalData, Sends
 from pipeline.edge.local.operator import invoking_user
-from pipeline.edge.local.search_bytes import SHORTEST, files_mentioning, mentions, needles_of
+from pipeline.edge.local.search_bytes import files_mentioning, mentions, needles_of
 from pipeline.edge.reader.checked_parts import parts_of, scan_parts
 from pipeline.edge.reader.kept_records import (
     discard_kept,
@@ -103,6 +104,8 @@ class _Forgetting:
         self._data = PersonalData(self._ledger, ledger_path(settings), reference)
         self._values: set[str] = set()
         """Names, e-mails and the like, as the ledger and checked records have them."""
+        self._telling: list[str] = []
+        """Those that are looked for elsewhere, too."""
         self._needles: tuple[bytes, ...] = ()
         self._written_again: set[str] = set()
         """SHA-256 of files whose reports were written again, without the customer."""
@@ -128,9 +131,10 @@ class _Forgetting:
                 problem="no file and no request was about a customer with this reference",
                 remedy="give the customer reference as bill files have it",
             )
-        self._needles = needles_of(self._values)
+        self._telling = self._data.of_nobody_else(telling(self._values))
+        self._needles = needles_of(self._telling)
         self._audit.begin(self._run.context.run_id)
-        self._data.remove_quotes(self._quotable)
+        self._data.remove_quotes(self._telling)
         result = ForgetResult(where=str(self._settings.work_dir))
         rows = [row for row, _ in affected]
         for row, records in affected:
@@ -146,11 +150,6 @@ class _Forgetting:
         result.left = [str(path.relative_to(work_dir)) for path in found]
         self._audit.end(result.exit_status, {})
         return result
-
-    @property
-    def _quotable(self) -> list[str]:
-        """Texts that are the customer's wherever they are; shorter ones are in other words by chance."""
-        return sorted(value for value in self._values if len(value) >= SHORTEST)
 
     @property
     def _reports(self) -> Path:
@@ -289,7 +288,7 @@ class _Forgetting:
                 remove_tree(folder)
             return
         if not self._is_written_again(folder):
-            redact_report(folder, self._reference, self._quotable, REMOVED, mentioned)
+            redact_report(folder, self._reference, self._telling, REMOVED, mentioned)
 
     def _is_written_again(self, folder: Path) -> bool:
         try:

@@ -75,6 +75,11 @@ def test_no_e_mail_key_or_number_of_a_person_gets_into_an_entry() -> None:
     assert "20261120" in entry(files=[("bills_20261120.csv", "ab" * 32)]).text(1), "a day is nobody's number"
 
 
+def test_numbers_of_records_are_not_masked() -> None:
+    assert '"records":"3,1000001-1000009"' in entry(options={"records": "3,1000001-1000009"}).text(1)
+    assert "[number]" in entry(options={"records": "0825550123"}).text(1)
+
+
 def test_a_sound_trail_leads_to_every_head_that_was_noted() -> None:
     rows = trail(5)
     heads = [NotedHead(AuditHead(row.number, row.digest), "a report") for row in rows]

@@ -13,6 +13,7 @@ import pytest
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, answer
 from pipeline.sandbox.replies import Reply
 from tests.stories.forgetting import (
+    HEADER,
     JUNE,
     NAME,
     decoded,
@@ -20,6 +21,7 @@ from tests.stories.forgetting import (
     forget,
     found_below,
     keeping_archive_below_work_dir,
+    other,
     ours,
 )
 from tests.stories.merchant import Merchant
@@ -209,3 +211,49 @@ def test_a_kill_in_the_middle_is_finished_by_the_same_command_again(merchant: Me
     assert events[0] == "begun"
     assert events[-1] == "ended"
     assert merchant.command("audit", "--verify").exit_status == 0
+
+
+def test_reasons_that_people_typed_lose_the_name_as_well(merchant: Merchant) -> None:
+    dropped(merchant)
+    run = merchant.run()
+    merchant.command("write-off", "june_bills_2026-06-01.csv", "--records", "4", "--why", f"{NAME} has moved")
+    merchant.settings["feeds"][0]["release"] = "always"
+    dropped(merchant, "july_bills_2026-07-01.csv", HEADER + other(7))
+    merchant.run()
+    merchant.refuse("july_bills_2026-07-01.csv", "--why", f"wait for {NAME}")
+    assert any(NAME in page.read_text() for page in (merchant.work_dir / "reports").glob("*/report.html"))
+    forget(merchant)
+    assert found_below(merchant.work_dir) == []
+    chain = json.loads((merchant.report(run.file) / "summary.json").read_text())["chain"]
+    assert chain["write_offs"][0]["why"] == "[removed] has moved"
+
+
+def test_a_customer_whose_name_is_a_word_of_reports_damages_none(merchant: Merchant) -> None:
+    words = "C-17,records,loaded@x.org,,created,A-17,rejected,INV-17,1.00,message\n"
+    dropped(merchant, content=HEADER + words + other(1) + other(2, "five"))
+    run = merchant.run()
+    before = {path: path.read_bytes() for path in merchant.report(run.file).iterdir()}
+    forget(merchant)
+    assert merchant.rejects(run)[0]["customer_reference"] == "C-2"
+    after = {path: path.read_bytes() for path in merchant.report(run.file).iterdir()}
+    assert before.keys() == after.keys()
+    assert merchant.rewrite("june_bills_2026-06-01.csv").exit_status == 0
+    assert merchant.status()["states"] == {"loaded_with_rejects": 1}
+
+
+def test_what_a_family_shares_stays_with_the_others(merchant: Merchant) -> None:
+    shared = "C-18,Thabo Dlamini,family@example.org,082 555 0199,,A-18,,INV-{},{},\n"
+    mine = "C-17,Zanele Dlamini,family@example.org,082 555 0199,,A-17,,INV-{},{},\n"
+    rows = (
+        mine.format(1, "1.00") + shared.format(2, "2.00") + shared.format(3, "three") + mine.format(4, "four")
+    )
+    dropped(merchant, content=HEADER + rows)
+    run = merchant.run()
+    assert forget(merchant)["left"] == []
+    assert [row["bill_reference"] for row in merchant.rejects(run)] == ["INV-3"]
+    assert (
+        "family@example.org" in merchant.ledger("SELECT details FROM entities WHERE reference = 'C-18'")[0][0]
+    )
+    assert b"Zanele" not in b"".join(
+        content for path in merchant.work_dir.rglob("*") if path.is_file() for content in decoded(path)
+    )

@@ -17,7 +17,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.terminal_ui import TerminalUi
+from pipeline.edge.config import load_config
 from pipeline.edge.ledger.migrations import MIGRATIONS
+from pipeline.run import pass_over
+from pipeline.run.context import Options
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from tests.stories.merchant import Json, Merchant
 from tests.world import ROOT
@@ -126,6 +130,41 @@ def test_force_limit_release_refuse_and_retry_are_told(merchant: Merchant) -> No
     assert [each["files"][0]["name"] for each in decided] == [path.name, other.name]
     assert "Jane" not in json.dumps(found), "what somebody typed as a reason stays where it can be removed"
     sound(merchant)
+
+
+def test_a_write_off_is_told_with_its_records_and_without_its_reason(merchant: Merchant) -> None:
+    merchant.write("june_bills_2026-06-01.csv", BAD, merchant.drop)
+    merchant.run()
+    assert (
+        merchant.command(
+            "write-off", "june_bills_2026-06-01.csv", "--records", "2", "--why", "Ben moved"
+        ).exit_status
+        == 0
+    )
+    (entry,) = [each for each in entries(merchant) if each["event"] == "done"]
+    assert (entry["command"], entry["options"]) == ("write-off", {"records": "2"})
+    assert entry["files"][0]["name"] == "june_bills_2026-06-01.csv"
+    assert "Ben moved" not in json.dumps(entries(merchant))
+    sound(merchant)
+
+
+def test_a_watch_notes_its_first_look_and_those_that_take_up_a_file(merchant: Merchant) -> None:
+    merchant.write_config()
+    config = load_config(merchant.config)
+
+    def look(*, again: bool) -> None:
+        pass_over(config, TerminalUi(), Options(is_a_further_look=again), "drop")
+
+    look(again=False)
+    assert told(merchant) == ["watch begun", "watch ended"]
+    look(again=True)
+    look(again=True)
+    assert told(merchant) == ["watch begun", "watch ended"]
+    merchant.write("june_bills_2026-06-01.csv", ROWS, merchant.drop)
+    look(again=True)
+    assert told(merchant)[2:] == ["watch begun", "watch file", "watch ended"]
+    look(again=True)
+    assert len(told(merchant)) == 5
 
 
 def test_a_config_that_was_changed_is_told_by_its_parts(merchant: Merchant) -> None:

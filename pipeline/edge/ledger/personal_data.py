@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.personal_texts import REPLACED, without_texts
 from pipeline.edge.disk import remove
 from pipeline.edge.ledger.database import transaction
 from pipeline.errors import LedgerBusy
 
 REMOVED = "removed by billferry forget"
 """In the place of a message that may quote what was removed."""
-_QUOTING = (("files", "summary"), ("decisions", "why"), ("write_offs", "why"), ("outcomes", "message"))
+_QUOTING = (("decisions", "why"), ("write_offs", "why"), ("outcomes", "message"))
 """Table and column of texts that people or the API have written."""
 _OWNED = "(kind = 'customer' AND reference = ?1) OR owner = ?1"
 
@@ -54,6 +55,20 @@ class PersonalData:
         """Names, e-mails, phones and metadata of the customer, its accounts and its bills, as last sent."""
         rows = self._db.execute(f"SELECT details FROM entities WHERE {_OWNED}", (self._reference,))  # noqa: S608
         return [json.loads(details) for (details,) in rows]
+
+    def of_nobody_else(self, texts: Iterable[str]) -> list[str]:
+        """Those of these texts that no other customer has: a family may share a phone."""
+        shared = (
+            "SELECT EXISTS (SELECT 1 FROM entities WHERE instr(details, ?2) AND coalesce(owner, '') != ?1"
+            " AND NOT (kind = 'customer' AND reference = ?1))"
+        )
+        return [
+            text
+            for text in texts
+            if not self._db.execute(
+                shared, (self._reference, json.dumps(text, ensure_ascii=False)[1:-1])
+            ).fetchone()[0]
+        ]
 
     def file_ids(self) -> set[int]:
         """Files with records of this customer, as far as the ledger can tell."""
@@ -94,17 +109,24 @@ class PersonalData:
         """What a file's report says now (JSON, as in summary.json); its state stays."""
         self._db.execute("UPDATE files SET summary = ? WHERE id = ?", (summary, file_id))
 
-    def remove_quotes(self, values: Iterable[str]) -> None:
-        """Remove names and the like where an answer of the API, a note or a person's reason quotes them."""
+    def remove_quotes(self, texts: Sequence[str]) -> None:
+        """Remove texts where an answer of the API, a note or a person's reason quotes them.
+
+        Args:
+            texts: by `personal_texts.telling`.
+        """
         with transaction(self._db):
-            for value in values:
-                for text in {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
-                    for table, column in _QUOTING:
-                        self._db.execute(
-                            f"UPDATE {table} SET {column} = replace({column}, ?1, '[removed]')"  # noqa: S608
-                            f" WHERE instr({column}, ?1)",
-                            (text,),
-                        )
+            for text in texts:
+                for table, column in _QUOTING:
+                    self._db.execute(
+                        f"UPDATE {table} SET {column} = replace({column}, ?1, ?2) WHERE instr({column}, ?1)",  # noqa: S608
+                        (text, REPLACED),
+                    )
+            rows = self._db.execute("SELECT id, summary FROM files WHERE summary IS NOT NULL").fetchall()
+            for file_id, summary in rows:
+                then = json.loads(summary)
+                if (now := without_texts(then, texts)) != then:
+                    self.keep_summary(file_id, json.dumps(now))
 
     def remove(self) -> None:
         """Remove what is known of the customer, in the caller's step; then nobody knows what to look for."""

@@ -8,19 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 CHUNK_BYTES = 1_048_576
-SHORTEST = 5
-"""Characters of a text that is looked for: shorter ones are found everywhere by chance."""
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1")
 
 
 def needles_of(texts: Iterable[str]) -> tuple[bytes, ...]:
     """Texts as they may be written in files: in several encodings, and as in JSON and HTML."""
-    forms = {
-        form
-        for text in texts
-        if len(text) >= SHORTEST
-        for form in (text, json.dumps(text)[1:-1], html.escape(text))
-    }
+    forms = {form for text in texts for form in (text, json.dumps(text)[1:-1], html.escape(text))}
     return tuple({form.encode(codec, "ignore") for form in forms for codec in _ENCODINGS})
 
 
