@@ -310,6 +310,34 @@ def test_only_tables_scroll_sideways(browser: Browser, page: Path, width: int) -
     assert opened.value("document.documentElement.scrollWidth") <= width
 
 
+HIDDEN_SIDEWAYS = """
+[...document.querySelectorAll("body *")]
+  .filter(e => e.checkVisibility() && !e.closest("svg") && !e.closest("thead") && !e.matches("input, select"))
+  .filter(e => e.scrollWidth > Math.ceil(e.clientWidth) + 1 && getComputedStyle(e).display !== "inline"
+    || e.getBoundingClientRect().right > window.innerWidth)
+  .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60))
+"""
+"""Elements with something that can only be seen by scrolling sideways, or not at all."""
+
+
+def test_on_a_phone_nothing_is_cut_or_scrolls_sideways(browser: Browser, page: Path) -> None:
+    opened = browser.open(page)
+    opened.size(390, 844)
+    assert opened.value(HIDDEN_SIDEWAYS) == []
+
+
+def test_a_row_of_a_table_is_a_card_on_a_phone_and_its_cells_have_names(
+    browser: Browser, index: Path
+) -> None:
+    opened = browser.open(index)
+    opened.size(390, 844)
+    cells = "[...document.querySelector('.files tbody tr').cells].slice(1)"
+    names = opened.value(f"{cells}.map(cell => getComputedStyle(cell, '::before').content)")
+    assert names == ['"State"', '"When"', '"Records"', '"Not loaded"', '"Still to load"', '"Amount"']
+    tops = opened.value(f"{cells}.map(cell => cell.getBoundingClientRect().top)")
+    assert tops == sorted(set(tops)), "one below the other"
+
+
 # -- large files --
 
 
