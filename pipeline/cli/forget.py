@@ -25,6 +25,9 @@ def forget(
         typer.Argument(metavar="REFERENCE", help="The customer reference, as bill files have it."),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed, and what is elsewhere.")
+    ] = False,
     wait: Wait = 0.0,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -36,7 +39,9 @@ def forget(
     from pipeline.run.context import Options
     from pipeline.run.forget import forget_customer
 
-    result = forget_customer(config_at(config), reference, TerminalUi(), Options(wait_s=wait))
+    result = forget_customer(
+        config_at(config), reference, TerminalUi(), Options(wait_s=wait), only_look=dry_run
+    )
     if as_json:
         remedy = "remove them, or run billferry forget again once they are not in use"
         left = finding_document(
@@ -45,6 +50,8 @@ def forget(
         errors = [left] if result.left else []
         print_json({**asdict(result), "errors": errors, "exit_status": result.exit_status})
     else:
+        if result.was_only_looked_at:
+            say("Nothing was removed. Without --dry-run:", err=True)
         for line in _in_words(result):
             say(printable_lines(line), err=True)
     raise typer.Exit(result.exit_status)

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.personal_texts import telling
 from pipeline.core.redact import masked_reference
 from pipeline.edge.config import Config
-from pipeline.edge.disk import remove_tree
+from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger import FINISHED_STATES, REMOVED, FileRow, Files, PersonalData, Sends
 from pipeline.edge.local.operator import invoking_user
 from pipeline.edge.local.search_bytes import files_mentioning, mentions, needles_of
@@ -55,6 +55,8 @@ from pipeline.run.work_dir import ledger_path
 from schemas.results import Summary
 from schemas.settings import Settings
 
+Affected = Sequence[tuple[FileRow, list[int]]]
+"""Files with records of the customer, and which records."""
 CANNOT_BE_READ_AGAIN = (ReportGone, ConfigError, FileRefused, LandedCopyForgotten, UnbalancedReport)
 """Why a report cannot be written once more: then what may show the customer is taken out of it."""
 _NOTE = "billferry forget"
@@ -75,21 +77,28 @@ class ForgetResult:
 
     where: str = ""
     """The folder of `copies` and `left`."""
+    was_only_looked_at: bool = False
+    """Nothing was removed yet."""
 
     @property
     def exit_status(self) -> int:
         return EX_RECORDS if self.left else EX_OK
 
 
-def forget_customer(config: Config, reference: str, ui: Ui, options: Options) -> ForgetResult:
-    """Remove what is known of a customer, by its reference as bill files have it.
+def forget_customer(
+    config: Config, reference: str, ui: Ui, options: Options, *, only_look: bool = False
+) -> ForgetResult:
+    """Remove what is known of a customer, by its reference as bill files have it; `only_look`: list that, and remove
+    nothing.
 
     Raises:
         UsageError: nobody knows the reference. CustomerUnsettled: a request about the customer has no known outcome,
         or a file with records of it is not finished; nothing was removed. And as `open_run`.
     """
     with open_run(config, ui, options, "forget", needs_key=False) as opened:
-        return _Forgetting(opened, config.settings, reference).run()
+        forgetting = _Forgetting(opened, config.settings, reference)
+        affected = forgetting.look()
+        return forgetting.would_be(affected) if only_look else forgetting.run(affected)
 
 
 class _Forgetting:
@@ -114,8 +123,8 @@ class _Forgetting:
             self._ledger, settings, invoking_user(), "forget", opened.context.options.clock
         )
 
-    def run(self) -> ForgetResult:
-        """Refuse, or remove everything; see the module."""
+    def look(self) -> Affected:
+        """Where the customer is. Raises UsageError, CustomerUnsettled."""
         if self._data.is_unsettled():
             raise CustomerUnsettled(
                 problem="a request about this customer has no known outcome yet",
@@ -133,19 +142,35 @@ class _Forgetting:
             )
         self._telling = self._data.of_nobody_else(telling(self._values))
         self._needles = needles_of(self._telling)
+        return affected
+
+    def would_be(self, affected: Affected) -> ForgetResult:
+        """What `run` would remove, and what is elsewhere."""
+        rows, work_dir = [row for row, _ in affected], self._settings.work_dir
+        return ForgetResult(
+            files=[
+                {"name": row.name, "sha256": row.sha256, "records": len(records)} for row, records in affected
+            ],
+            copies=[
+                str(path.relative_to(work_dir)) for path in copies_below(self._settings, self._hashes(rows))
+            ],
+            elsewhere=list(places_elsewhere(self._settings, rows, self._ledger)),
+            where=str(work_dir),
+            was_only_looked_at=True,
+        )
+
+    def run(self, affected: Affected) -> ForgetResult:
+        """Remove everything; see the module."""
+        rows, work_dir = [row for row, _ in affected], self._settings.work_dir
+        result = replace(self.would_be(affected), was_only_looked_at=False)
         self._audit.begin(self._run.context.run_id)
         self._data.remove_quotes(self._telling)
-        result = ForgetResult(where=str(self._settings.work_dir))
-        rows = [row for row, _ in affected]
         for row, records in affected:
             self._redact_file(row, records)
-            result.files.append({"name": row.name, "sha256": row.sha256, "records": len(records)})
         for folder in report_folders(self._reports):
             self._redact_report(folder)
-        result.copies = self._remove_copies(rows)
+        self._remove_copies(rows)
         self._redact_ledger(rows)
-        result.elsewhere = list(places_elsewhere(self._settings, rows, self._ledger))
-        work_dir = self._settings.work_dir
         found = files_mentioning(work_dir, self._needles)
         result.left = [str(path.relative_to(work_dir)) for path in found]
         self._audit.end(result.exit_status, {})
@@ -207,7 +232,7 @@ class _Forgetting:
     def _names_it(self, folder: Path) -> bool:
         return report_names_customer(folder, self._reference)
 
-    def _refuse_open(self, affected: Sequence[tuple[FileRow, list[int]]]) -> None:
+    def _refuse_open(self, affected: Affected) -> None:
         """Raises CustomerUnsettled: records of the customer are still to be sent."""
         for row, records in affected:
             if row.is_open and records:
@@ -297,16 +322,22 @@ class _Forgetting:
             return False
         return sha256 in self._written_again
 
-    def _remove_copies(self, rows: list[FileRow]) -> list[str]:
+    def _hashes(self, rows: Sequence[FileRow]) -> set[str]:
+        """SHA-256s of files, and of the archives that they came in."""
+        return {row.sha256 for row in rows} | {
+            archive for row in rows for archive in self._data.archives_with(row.sha256)
+        }
+
+    def _remove_copies(self, rows: Sequence[FileRow]) -> None:
         """Other copies below work_dir: archived files, archives that files came in, copies that nobody took up."""
-        hashes = {row.sha256 for row in rows}
-        hashes |= {archive for row in rows for archive in self._data.archives_with(row.sha256)}
+        hashes = self._hashes(rows)
         landing = self._settings.work_dir / "landing"
         for folder in landing.glob("*"):
             is_known = self._files.by_sha256(folder.name) is not None
             if not is_known and (folder.name in hashes or not self._data.is_archive(folder.name)):
                 remove_tree(folder)
-        return copies_below(self._settings, hashes)
+        for path in copies_below(self._settings, hashes):
+            remove(path)
 
     def _redact_ledger(self, rows: list[FileRow]) -> None:
         """The ledger last, with its entry in the audit trail in the same step; then what SQLite left behind."""

@@ -9,27 +9,22 @@ from pathlib import Path
 
 from pipeline.core.names import SHORT_DIGITS, moved_name, raw_name
 from pipeline.edge.config import is_within
-from pipeline.edge.disk import remove
 from pipeline.edge.ledger import AuditTrail, FileRow, Ledger
 from pipeline.report import folder_name
 from schemas.settings import Settings
 
 
-def copies_below(settings: Settings, hashes: set[str]) -> list[str]:
-    """Remove files with these SHA-256s from archive and quarantine, where those are below work_dir; which they were.
-
-    Raises DiskFull.
-    """
-    removed = []
+def copies_below(settings: Settings, hashes: set[str]) -> list[Path]:
+    """Files with these SHA-256s in archive and quarantine, where those are below work_dir."""
+    found = []
     for folder in _folders(settings):
         if not is_within(folder, settings.work_dir) or not folder.is_dir():
             continue
         for path in sorted(folder.iterdir()):
             digits = {sha256[:SHORT_DIGITS] for sha256 in hashes if f".{sha256[:SHORT_DIGITS]}" in path.name}
             if digits and path.is_file() and _sha256(path) in hashes:
-                remove(path)
-                removed.append(str(path.relative_to(settings.work_dir)))
-    return removed
+                found.append(path)
+    return found
 
 
 def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger) -> Iterator[str]:

@@ -213,6 +213,28 @@ def test_nothing_is_removed_while_a_file_with_the_customer_is_held(merchant: Mer
     assert found_below(merchant.work_dir) == []
 
 
+def test_a_dry_run_lists_what_would_go_and_removes_nothing(merchant: Merchant) -> None:
+    dropped(merchant)
+    merchant.run()
+    before = {
+        name: digest
+        for name, digest in merchant.tree().items()
+        if "ledger" not in name and "/records/" not in name
+    }
+    entries = merchant.ledger("SELECT count(*) FROM audit")
+    said = merchant.json_command("forget", "C-17", "--dry-run").document
+    assert before == {
+        name: digest
+        for name, digest in merchant.tree().items()
+        if "ledger" not in name and "/records/" not in name
+    }
+    assert merchant.ledger("SELECT count(*) FROM audit") == entries
+    done = forget(merchant)
+    assert [said[key] for key in ("files", "copies", "elsewhere")] == [
+        done[key] for key in ("files", "copies", "elsewhere")
+    ]
+
+
 def test_an_unknown_reference_is_one_line(merchant: Merchant) -> None:
     dropped(merchant)
     merchant.run()
