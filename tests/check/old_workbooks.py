@@ -58,8 +58,9 @@ def hidden(row: int) -> bytes:
     return record(0x208, struct.pack("<HHHHHHHH", row, 0, 9, 255, 0, 0, 0x20, 0))
 
 
-def merged(first: int, last: int) -> bytes:
-    return record(0xE5, struct.pack("<HHHHH", 1, first, last, 0, 0))
+def merged(first: int, last: int, left: int = 0, right: int = 0) -> bytes:
+    """A merged range: its first and last row, its first and last column."""
+    return record(0xE5, struct.pack("<HHHHH", 1, first, last, left, right))
 
 
 def row(at: int, *cells: Cell) -> bytes:

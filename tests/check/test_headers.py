@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.settings import Limits
+from tests.check import old_workbooks, opendocuments
 from tests.check.landing import codes, records, texts
 from tests.check.short_bills import ROWS, amounts, refused, sent_back, short, sound, text_of
 from tests.check.workbooks import row, sheet, workbook
 
+LOOSE = Limits(max_decompression_ratio=100_000)
 ABOVE = ("Invoice export - 19 December 2020,,", ",,", 'INVOICES "Q4,,')
 
 
@@ -258,23 +262,112 @@ def test_footers_in_quotes_are_footers(tmp_path: Path) -> None:
     assert len(records(file)) == 2
 
 
-def test_merged_cells_of_a_joined_header_name_every_column_that_they_cover(tmp_path: Path) -> None:
-    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in ("A1:E1", "A2:A3", "C2:D2"))
-    merged = f"<mergeCells>{ranges}</mergeCells>"
-    rows = (
-        row("Invoices 2026", at=1),
-        row("c", "b", "Amount", at=2),
-        row("", "", "net", "gross", at=3),
-        row("C-1", "B-1", "9.00", "10.00", at=4),
+Range = tuple[int, int, int, int]
+"""First and last row, first and last column, all from 0."""
+
+
+def as_xlsx(rows: list[list[str]], ranges: list[Range]) -> bytes:
+    merged = "".join(
+        f'<mergeCell ref="{"ABCDE"[left]}{first + 1}:{"ABCDE"[right]}{last + 1}"/>'
+        for first, last, left, right in ranges
     )
-    columns = {"customer_reference": "c", "bill_reference": "b", "amount_due": "Amount gross"}
-    file = short(tmp_path, workbook(sheet(*rows, behind=merged)), header={"row": [2, 3]}, columns=columns)
-    assert sound(file)
-    assert amounts(file) == [1000]
+    filled = (row(*cells, at=at) for at, cells in enumerate(rows, 1))
+    return workbook(sheet(*filled, behind=f"<mergeCells>{merged}</mergeCells>"))
 
 
-def test_merged_records_below_a_joined_header_still_refuse_the_file(tmp_path: Path) -> None:
-    merged = '<mergeCells count="2"><mergeCell ref="A1:A2"/><mergeCell ref="A2:A3"/></mergeCells>'
-    rows = (row("c", "b", "a", at=1), row("", "", "", "x", at=2), row("C-1", "B-1", "9.00", at=3))
-    file = short(tmp_path, workbook(sheet(*rows, behind=merged)), header={"row": [1, 2]})
+def as_ods(rows: list[list[str]], ranges: list[Range]) -> bytes:
+    def cell(at: int, column: int, text: str) -> str:
+        for first, last, left, right in ranges:
+            if first <= at <= last and left <= column <= right:
+                if (at, column) != (first, left):
+                    return f"<table:covered-table-cell><text:p>{text}</text:p></table:covered-table-cell>"
+                rows_, columns = str(last - first + 1), str(right - left + 1)
+                spans = {"table:number-rows-spanned": rows_, "table:number-columns-spanned": columns}
+                return opendocuments.value("string", spans, text)
+        return text
+
+    filled = (
+        opendocuments.row(*(cell(at, column, text) for column, text in enumerate(cells)))
+        for at, cells in enumerate(rows)
+    )
+    return opendocuments.opendocument(opendocuments.sheet(*filled))
+
+
+def as_xls(rows: list[list[str]], ranges: list[Range]) -> bytes:
+    filled = (old_workbooks.row(at, *(text or None for text in cells)) for at, cells in enumerate(rows))
+    return old_workbooks.old_workbook(b"".join([*filled, *(old_workbooks.merged(*each) for each in ranges)]))
+
+
+WITH_MERGED = pytest.mark.parametrize("book", [as_xlsx, as_ods, as_xls])
+
+
+@WITH_MERGED
+def test_merged_cells_of_a_joined_header_name_every_column_that_they_cover(
+    tmp_path: Path, book: Callable[[list[list[str]], list[Range]], bytes]
+) -> None:
+    rows = [
+        ["Invoices 2026", "", "", "", ""],
+        ["c", "b", "Amount", "", "kind"],
+        ["", "", "net", "gross", "x"],
+        ["C-1", "B-1", "9.00", "10.00", "y"],
+    ]
+    columns = {
+        "customer_reference": "c",
+        "bill_reference": "b",
+        "amount_due": "Amount gross",
+        "metadata.kind": "kind x",
+    }
+    for ranges in ([(0, 0, 0, 4), (1, 2, 0, 0), (1, 1, 2, 3)], [(1, 1, 2, 3)], [(0, 0, 2, 3), (1, 1, 2, 3)]):
+        file = short(tmp_path, book(rows, ranges), header={"row": [2, 3]}, columns=columns, limits=LOOSE)
+        assert sound(file)
+        assert amounts(file) == [1000]
+        assert "filled rows above the header, not read: 1" in file.notes
+
+
+@WITH_MERGED
+@pytest.mark.parametrize(
+    ("header", "merged"),
+    [
+        ({"row": [1, 2]}, [(0, 1, 0, 0), (1, 2, 1, 1)]),  # from the header into the records
+        ({"row": [1, 2]}, [(0, 1, 0, 0), (2, 3, 1, 1)]),
+        ({"row": 2}, [(1, 1, 2, 3)]),  # one row has no name to join to it
+    ],
+    ids=["across the header's end", "records", "header of one row"],
+)
+def test_other_merged_cells_still_refuse_the_file(
+    tmp_path: Path,
+    book: Callable[[list[list[str]], list[Range]], bytes],
+    header: dict[str, Any],
+    merged: list[Range],
+) -> None:
+    rows = [["c", "b", "a", ""], ["", "", "x", "y"], ["C-1", "B-1", "9.00", ""], ["C-2", "", "9.00", ""]]
+    file = short(tmp_path, book(rows, merged), header=header, limits=LOOSE)
     assert refused(file)[0] == "file.merged_cells"
+
+
+def test_a_merged_name_in_repeated_rows_of_an_ods_names_its_columns_in_each(tmp_path: Path) -> None:
+    spans = {"table:number-columns-spanned": "2"}
+    head = opendocuments.row(
+        "c",
+        "b",
+        opendocuments.value("string", spans, "a"),
+        "<table:covered-table-cell/>",
+        number_rows_repeated="2",
+    )
+    raw = opendocuments.opendocument(
+        opendocuments.sheet(head, opendocuments.row("C-1", "B-1", "9.00", "10.00"))
+    )
+    columns = {"customer_reference": "c c", "bill_reference": "b b"}
+    header = {"row": [1, 2]}
+    assert refused(short(tmp_path, raw, header=header, columns={**columns, "amount_due": "a a"}))[0] == (
+        "file.duplicate_column"
+    )
+
+
+def test_a_merged_name_that_says_to_reach_far_beyond_a_sheet_is_only_as_wide_as_one(tmp_path: Path) -> None:
+    spans = {"table:number-columns-spanned": "999999999"}
+    head = opendocuments.row("c", "b", opendocuments.value("string", spans, "a"))
+    raw = opendocuments.opendocument(
+        opendocuments.sheet(head, opendocuments.row("", "", "net"), name="Bills")
+    )
+    assert refused(short(tmp_path, raw, header={"row": [1, 2]}, limits=LOOSE))[0] == "file.too_many_columns"

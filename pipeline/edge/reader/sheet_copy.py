@@ -7,7 +7,7 @@ where the feed reads that, else in its first format: so it reads the copy as it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, NoReturn, Protocol
 
@@ -26,6 +26,8 @@ _MARK = b"\xef\xbb\xbf"
 
 OnRow = Callable[[int, dict[int, str]], None]
 """Called with the number of a row, from 1, and column (from 0) → text of its filled cells; rows come in order."""
+OnMerged = Callable[[Merged], None]
+"""Called with a merged range; one that gives its name to columns, before the last row of the header."""
 
 
 class NamedSheet(Protocol):
@@ -65,26 +67,28 @@ class SheetWriter:
     """Writes the rows of one sheet from the header down to the last filled one, each in its place."""
 
     def __init__(
-        self,
-        landed: LandedFile,
-        limits: Limits,
-        file: IO[bytes],
-        *,
-        allow_merged: bool = False,
-        merged_names: Sequence[Merged] = (),
+        self, landed: LandedFile, limits: Limits, file: IO[bytes], *, allow_merged: bool = False
     ) -> None:
-        """`file` takes the CSV. `allow_merged`: cells may be merged anywhere. `merged_names`: those of a header of
-        several rows.
-        """
+        """`file` takes the CSV. `allow_merged`: cells may be merged anywhere."""
         self._allow_merged = allow_merged
-        self._in_header = {(each.first, each.last) for each in merged_names}
+        self._merged: list[tuple[int, int]] = []
+        """First and last row of each merged range that names no columns."""
+        self._merged_count = 0
         self._name, self._file, self._delimiter = landed.name, file, landed.feed.delimiter
         self._allowance = UnpackBudget(landed.name, landed.size_bytes, limits)
-        self._header = SheetHeader(landed.name, landed.feed, merged_names)
+        self._header = SheetHeader(landed.name, landed.feed)
         self._header_row = self._last_row = 0
         self._width = 0
         """Fields of the header; longer rows keep their fields, which the structure scan then reports."""
         self._special = re.compile(f'["\\r\\n{re.escape(self._delimiter)}]')
+
+    def merge(self, merged: Merged) -> None:
+        """Take a merged range, see `OnMerged`. Raises FileRefused where there are more than MAX_MERGED."""
+        self._merged_count += 1
+        if self._merged_count > MAX_MERGED:
+            self._refuse_merged(f"a sheet of more than {MAX_MERGED} merged ranges")
+        if not self._header.merge(merged._replace(right=min(merged.right, MAX_COLUMN - 1))):
+            self._merged.append((merged.first, merged.last))
 
     def add(self, row: int, cells: dict[int, str]) -> None:
         """Write a row; `cells` is column (from 0) → text. A row without cells is written when a filled one follows."""
@@ -106,14 +110,11 @@ class SheetWriter:
             fields[column] = self._quoted(text) if self._special.search(text) else text
         self._write(self._delimiter.join(fields).encode())
 
-    def finished(
-        self, sheet: str, others: Sequence[str], merged: Iterable[tuple[int, int]], hidden_rows: int
-    ) -> SheetCopy:
+    def finished(self, sheet: str, others: Sequence[str], hidden_rows: int) -> SheetCopy:
         """All rows are written.
 
         Args:
             sheet, others: names of the sheet and of those that are not read.
-            merged: first and last row of each merged range.
             hidden_rows: filled ones.
 
         Raises FileRefused: there is no header, or cells of the records are merged.
@@ -121,11 +122,9 @@ class SheetWriter:
         if not self._header_row:
             self._header.refuse_missing(sheet)
         if not self._allow_merged and any(
-            last >= self._header_row and first <= self._last_row and (first, last) not in self._in_header
-            for first, last in merged
+            last >= self._header_row and first <= self._last_row for first, last in self._merged
         ):
-            problem = f"sheet {sheet} has merged cells, which give a value once for many rows"
-            refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
+            self._refuse_merged(f"sheet {sheet} has merged cells, which give a value once for many rows")
         notes = [f"sheets ignored: {', '.join(others)}"] if others else []
         if hidden_rows:
             notes.append(f"hidden rows, read like all others: {hidden_rows}")
@@ -135,6 +134,9 @@ class SheetWriter:
         self._allowance.spend(len(line))
         self._file.write(line)
 
+    def _refuse_merged(self, problem: str) -> NoReturn:
+        refuse_archive(self._name, "file.merged_cells", problem, "unmerge them and fill in every row")
+
     def _quoted(self, text: str) -> str:
         return '"' + text.replace('"', '""') + '"'
 
@@ -143,9 +145,3 @@ def refuse_long_cell(name: str, max_bytes: int) -> NoReturn:
     """Raise FileRefused: a cell of the workbook `name` is longer than a record may be."""
     problem = f"a cell of more than {max_bytes} characters"
     refuse_archive(name, "file.record_too_long", problem, "shorten it, or raise the limit")
-
-
-def refuse_many_merged(name: str) -> NoReturn:
-    """Raise FileRefused: the sheet has more than MAX_MERGED merged ranges."""
-    problem = f"a sheet of more than {MAX_MERGED} merged ranges"
-    refuse_archive(name, "file.merged_cells", problem, "unmerge them and fill in every row")

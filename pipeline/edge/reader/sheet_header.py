@@ -22,23 +22,35 @@ class Merged(NamedTuple):
     right: int
 
 
+def names_columns(merged: Merged, feed: Feed) -> bool:
+    """Whether a merged range is inside of the header, where that is one of several rows."""
+    rows = (feed.header.row if feed.header else None) or []
+    return len(rows) > 1 and rows[0] <= merged.first and merged.last <= rows[-1]
+
+
 class SheetHeader:
     """The header of one sheet, whose filled rows are shown to `take` in order."""
 
-    def __init__(self, name: str, feed: Feed, merged: Sequence[Merged] = ()) -> None:
-        """`name`: of the bill file, for messages. `merged`: cells of the header that are; each gives its name to all
-        columns below it.
-        """
+    def __init__(self, name: str, feed: Feed) -> None:
+        """`name`: of the bill file, for messages."""
         self.row = 0
         """Row of the header, or the one before the first record where the feed says that there is none; 0 at first."""
         self.width = len(feed.names or ())
         """Fields of a header that the feed states."""
         self._name, self._feed = name, feed
-        self._merged = merged
+        self._merged: list[Merged] = []
+        """Those whose names all columns below them have."""
         self._before = tuple(feed.header_record.starts_with) if feed.header_record else ()
         self._above = self._records = 0
         self._rows: list[dict[int, str]] = []
         self._first: list[tuple[int, list[str]]] = []
+
+    def merge(self, merged: Merged) -> bool:
+        """Whether a merged range is inside of a header of several rows, and so gives its name to all columns below."""
+        is_name = names_columns(merged, self._feed)
+        if is_name and not self.row:
+            self._merged.append(merged)
+        return is_name
 
     def take(self, row: int, cells: dict[int, str]) -> dict[int, str] | None:
         """What is written of a row: the header, with its rows joined, or a row below it; None for one above it.
@@ -82,7 +94,7 @@ class SheetHeader:
         """A row of the header with the names of its merged cells in every column that they cover."""
         spread = dict(cells)
         for each in self._merged:
-            if each.first != row or each.left not in cells:
+            if not each.first <= row <= each.last or each.left not in cells:
                 continue
             for column in range(each.left + 1, each.right + 1):
                 if column in spread:  # ranges that overlap cost nothing

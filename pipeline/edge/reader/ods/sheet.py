@@ -15,16 +15,16 @@ from pipeline.edge.reader.ods.cell_text import ParagraphCollector, cell_text
 from pipeline.edge.reader.ods.package import refuse_active, refuse_unfit
 from pipeline.edge.reader.sheet_copy import (
     MAX_COLUMN,
-    MAX_MERGED,
     MAX_ROW,
+    OnMerged,
     OnRow,
     SheetCopy,
     SheetWriter,
     is_wanted,
     refuse_long_cell,
-    refuse_many_merged,
     refuse_without_sheet,
 )
+from pipeline.edge.reader.sheet_header import Merged
 from pipeline.edge.reader.xml_parts import Attributes, parse_part, refuse_workbook
 from pipeline.edge.reader.zip_archives import spend_stated, zip_archive
 from schemas.feed import Feed
@@ -56,25 +56,32 @@ def copy_opendocument(
         refuse_unfit(archive, name)
         with plain_copy(copy) as file:
             rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
-            cells = _ContentParser(name, landed.feed, max_text_bytes=limits.max_record_bytes, on_row=rows.add)
+            cells = _ContentParser(
+                name,
+                landed.feed,
+                max_text_bytes=limits.max_record_bytes,
+                on_row=rows.add,
+                on_merged=rows.merge,
+            )
             parse_part(archive, _CONTENT, name, start=cells.start, end=cells.end, text=cells.text)
             if cells.sheet is None:
                 refuse_without_sheet(landed.feed, name)
-            return rows.finished(cells.sheet, cells.others, cells.merged, cells.hidden_rows)
+            return rows.finished(cells.sheet, cells.others, cells.hidden_rows)
 
 
 class _ContentParser:
     """Gathers the cells of the first sheet that the feed may read. `start`, `text`, `end` are expat's callbacks."""
 
-    def __init__(self, name: str, feed: Feed, *, max_text_bytes: int, on_row: OnRow) -> None:
+    def __init__(
+        self, name: str, feed: Feed, *, max_text_bytes: int, on_row: OnRow, on_merged: OnMerged
+    ) -> None:
         self.sheet: str | None = None
         """Name of the sheet that is read."""
         self.others: list[str] = []
-        self.merged: list[tuple[int, int]] = []
-        """First and last row of each merged range."""
         self.hidden_rows = 0
         """Filled ones."""
-        self._name, self._feed, self._max, self._on_row = name, feed, max_text_bytes, on_row
+        self._name, self._feed, self._max = name, feed, max_text_bytes
+        self._on_row, self._on_merged = on_row, on_merged
         self._shown = ParagraphCollector(max_text_bytes, self._refuse_long)
         self._hidden_styles: set[str] = set()
         self._style = ""
@@ -167,10 +174,10 @@ class _ContentParser:
         self._cell = attributes
         self._is_covered = element == "covered-table-cell"
         rows = self._count(attributes, "number-rows-spanned")
-        if rows > 1 or self._count(attributes, "number-columns-spanned") > 1:
-            if len(self.merged) >= MAX_MERGED:
-                refuse_many_merged(self._name)
-            self.merged.append((self._row + 1, self._row + rows))
+        columns = self._count(attributes, "number-columns-spanned")
+        if rows > 1 or columns > 1:
+            last_row = self._row + self._row_repeat + rows - 1
+            self._on_merged(Merged(self._row + 1, last_row, self._column, self._column + columns - 1))
 
     def _end_cell(self) -> None:
         """Keep the finished cell, as often as it is repeated, unless it is empty, or covered by a merged one."""

@@ -1,7 +1,7 @@
 """The process that reads one old workbook: `python -m pipeline.edge.reader.xls.child FILE MEMORY CPU`.
 
-It limits itself first, then says in lines of JSON what it finds: the sheets, the rows of the sheet whose number it is
-told, and `null` once all is said. No part of Billferry is imported but what reads records.
+It limits itself first, then says in lines of JSON what it finds: the sheets, the merged ranges of the sheet whose number
+it is told, its rows, and `null` once all of either are said. No part of Billferry is imported but what reads records.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from pipeline.edge.reader.xls.records import NoWorkbook, OldWorkbook, SheetFacts
 
-MAX_MERGED = 100_000
-"""Ranges that are told; one more tells that there are more."""
+_RANGES = 1000
+"""Merged ranges in a line."""
 
 
 def main(path: str, memory_bytes: int, cpu_s: int) -> None:
@@ -56,8 +56,11 @@ def main(path: str, memory_bytes: int, cpu_s: int) -> None:
         number = int(sys.stdin.readline())
         sheet, facts = book.get_sheet_by_index(number), records.sheet(number)
         del records
-        merged = [[first[0] + 1, last[0] + 1] for first, last in sheet.merged_cell_ranges or ()]
-        _say({"merged": merged[: MAX_MERGED + 1]})
+        ranges = sheet.merged_cell_ranges or []
+        for at in range(0, len(ranges), _RANGES):
+            some = ranges[at : at + _RANGES]
+            _say([[first + 1, last + 1, left, right] for (first, left), (last, right) in some])
+        _say(None)
         for row in _rows(sheet.start, sheet.iter_rows(), facts):
             _say(row)
         _say(None)

@@ -19,14 +19,13 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, moment_text, number_text
 from pipeline.edge.reader.compressed import plain_copy, refuse_archive
 from pipeline.edge.reader.sheet_copy import (
-    MAX_MERGED,
     SheetCopy,
     SheetWriter,
     is_wanted,
     refuse_long_cell,
-    refuse_many_merged,
     refuse_without_sheet,
 )
+from pipeline.edge.reader.sheet_header import Merged
 from pipeline.edge.reader.xml_parts import refuse_workbook
 from pipeline.errors import ExtraMissing
 from schemas.feed import Feed
@@ -75,10 +74,10 @@ def copy_old_workbook(
         if chosen is None:
             refuse_without_sheet(feed, name)
         reader.choose(numbers[chosen])
-        merged = reader.next()["merged"]
-        if len(merged) > MAX_MERGED:
-            refuse_many_merged(name)
         rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
+        while (ranges := reader.next()) is not None:
+            for each in ranges:
+                rows.merge(Merged(*each))
         last, hidden_rows = 0, 0
         while (told := reader.next()) is not None:
             row, is_hidden, cells = told
@@ -91,7 +90,7 @@ def copy_old_workbook(
             rows.add(row, filled)
             hidden_rows += bool(is_hidden and filled)
         others = [sheet.name for at, sheet in enumerate(sheets) if at != chosen]
-        return rows.finished(sheets[chosen].name, others, map(tuple, merged), hidden_rows)
+        return rows.finished(sheets[chosen].name, others, hidden_rows)
 
 
 def _text(kind: str, value: Any, feed: Feed) -> str:

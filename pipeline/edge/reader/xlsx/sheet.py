@@ -12,17 +12,16 @@ from pipeline.core.values.xlsx_cells import NOT_A_NUMBER, NOT_COMPUTED, date_tex
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy
 from pipeline.edge.reader.sheet_copy import (
     MAX_COLUMN,
-    MAX_MERGED,
     MAX_ROW,
+    OnMerged,
     OnRow,
     SheetCopy,
     SheetWriter,
     is_wanted,
     refuse_long_cell,
-    refuse_many_merged,
     refuse_without_sheet,
 )
-from pipeline.edge.reader.sheet_header import Merged
+from pipeline.edge.reader.sheet_header import Merged, names_columns
 from pipeline.edge.reader.xlsx.workbook import (
     SharedTexts,
     TextCollector,
@@ -62,33 +61,43 @@ def copy_sheet(landed: LandedFile, limits: Limits, copy: Path, *, allow_merged: 
             read_texts(archive, book.texts_part, name, copy.parent, limits.max_record_bytes) as texts,
             plain_copy(copy) as file,
         ):
-            names = _merged_names(archive, sheet.part, landed)
-            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged, merged_names=names)
+            rows = SheetWriter(landed, limits, file, allow_merged=allow_merged)
+            _find_merged_names(archive, sheet.part, landed, rows.merge)
             cells = _SheetParser(
-                name, feed, book, texts, max_text_bytes=limits.max_record_bytes, on_row=rows.add
+                name,
+                feed,
+                book,
+                texts,
+                max_text_bytes=limits.max_record_bytes,
+                on_row=rows.add,
+                on_merged=rows.merge,
             )
             parse_part(archive, sheet.part, name, start=cells.start, end=cells.end, text=cells.text)
             others = [each.name for each in book.sheets if each is not sheet]
-            return rows.finished(sheet.name, others, cells.merged, cells.hidden_rows)
+            return rows.finished(sheet.name, others, cells.hidden_rows)
 
 
-def _merged_names(archive: ZipFile, part: str, landed: LandedFile) -> list[Merged]:
+def _find_merged_names(archive: ZipFile, part: str, landed: LandedFile, on_merged: OnMerged) -> None:
     """The merged cells of a header of several rows; they are written behind all rows, so these are read twice."""
-    rows = landed.feed.header.row if landed.feed.header else None
-    found: list[Merged] = []
-    if rows is None or len(rows) < 2:
-        return found
+    feed = landed.feed
+    if not (feed.header and len(feed.header.row or []) > 1):
+        return
 
     def start(element: str, attributes: Attributes) -> None:
-        reference = _RANGE.fullmatch(attributes.get("ref", "")) if element == "mergeCell" else None
-        if reference is not None and rows[0] <= int(reference[2]) <= int(reference[4]) <= rows[-1]:
-            left, right = _column_of(f"{reference[1]}1"), _column_of(f"{reference[3]}1")
-            found.append(Merged(int(reference[2]), int(reference[4]), left, min(right, MAX_COLUMN - 1)))
-            if len(found) > MAX_MERGED:
-                refuse_many_merged(landed.name)
+        merged = _merged(attributes.get("ref", "")) if element == "mergeCell" else None
+        if merged is not None and names_columns(merged, feed):
+            on_merged(merged)
 
     parse_part(archive, part, landed.name, start=start)
-    return found
+
+
+def _merged(reference: str) -> Merged | None:
+    """The range that a reference such as `A1:C2` is; None where it is not one."""
+    found = _RANGE.fullmatch(reference)
+    if found is None:
+        return None
+    left, right = (_column_of(f"{letters}1") for letters in (found[1], found[3]))
+    return Merged(int(found[2]), int(found[4]), left, right)
 
 
 class _SheetParser:
@@ -106,12 +115,12 @@ class _SheetParser:
         *,
         max_text_bytes: int,
         on_row: OnRow,
+        on_merged: OnMerged,
     ) -> None:
-        self.merged: list[tuple[int, int]] = []
-        """First and last row of each merged range."""
         self.hidden_rows = 0
         """Filled ones."""
-        self._name, self._book, self._texts, self._on_row = name, book, texts, on_row
+        self._name, self._book, self._texts = name, book, texts
+        self._on_row, self._on_merged = on_row, on_merged
         self._number = partial(number_text, decimal=feed.amount.decimal)
         self._formats, self._language = tuple(feed.date_formats), feed.date_language
         self._max = max_text_bytes
@@ -221,12 +230,10 @@ class _SheetParser:
         return column
 
     def _merge(self, reference: str) -> None:
-        found = _RANGE.fullmatch(reference)
-        if found is None:
+        merged = _merged(reference)
+        if merged is None:
             refuse_workbook(self._name, "a merged range is not a range")
-        if len(self.merged) >= MAX_MERGED:
-            refuse_many_merged(self._name)
-        self.merged.append((int(found[2]), int(found[4])))
+        self._on_merged(merged)
 
     def _end_cell(self) -> None:
         """Keep the finished cell, unless it is empty."""
