@@ -115,6 +115,14 @@ def test_stripped_lines_are_padded_where_the_feed_says_so_but_never_within_an_am
     assert [record["customer_name"] for record in records(padded)[:3]] == ["Ann", None, "Anthony Blac"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252", "shift_jis"])
+def test_stripped_lines_are_padded_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "\n".join([line(1, name="Ann").rstrip(), line(2, name="Anthony Blac"), line(3, name="").rstrip()])
+    file = fixed(tmp_path, text.encode(encoding), encoding=encoding, short_lines="pad")
+    assert sound(file)
+    assert amounts(file) == [150, 250, 350]
+
+
 def test_a_line_that_was_padded_in_bytes_is_not_padded_again(tmp_path: Path) -> None:
     """Its name is a character short, so that what is behind it may have moved."""
     counted_in_bytes = line(2).replace("Anél        ", "Anél       ")

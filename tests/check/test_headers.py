@@ -302,6 +302,20 @@ WITH_MERGED = pytest.mark.parametrize("book", [as_xlsx, as_ods, as_xls])
 
 
 @WITH_MERGED
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("above", [0, 1, 2])
+def test_a_sheet_without_a_header_has_a_record_in_each_row(
+    tmp_path: Path, book: Callable[[list[list[str]], list[Range]], bytes], count: int, above: int
+) -> None:
+    rows = [[f"C-{number}", f"B-{number}", f"{number}.00"] for number in range(1, count + 1)]
+    raw = book([[""] * 3] * above + rows, [])
+    file = short(tmp_path, raw, header="none", names=["c", "b", "a"], limits=LOOSE)
+    assert sound(file)
+    assert amounts(file) == [100, 200, 300][:count]
+    assert [record["line"] for record in records(file)] == [above + 1, above + 2, above + 3][:count]
+
+
+@WITH_MERGED
 def test_merged_cells_of_a_joined_header_name_every_column_that_they_cover(
     tmp_path: Path, book: Callable[[list[list[str]], list[Range]], bytes]
 ) -> None:

@@ -111,6 +111,23 @@ def test_a_trailer_and_a_delimiter_too_many_are_read(tmp_path: Path) -> None:
     assert file.header == b"c||b||a"
 
 
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("cut", [0, 1], ids=["whole", "its beginning"])
+def test_lines_that_are_declared_no_records_may_begin_with_the_delimiter_in_them(
+    tmp_path: Path, mark: str, cut: int
+) -> None:
+    said = mark[: len(mark) - cut]
+    rows = [("H", "2026"), *rows_of(mark), ("Total", "3"), ("Total", "4")]
+    declared = {
+        "header_record": {"starts_with": f"H{said}"},
+        "footer": {"starts_with": ["End", f"Total{said}"]},
+    }
+    file = short(tmp_path, joined(mark, *rows), **(FACTS | declared), delimiter=mark)
+    assert codes(file) == [[], ["amount_due.format"], []]
+    assert "header record, not read: 1 line" in file.notes
+    assert "footer, not read: 2 lines at the end, from line 7 on" in file.notes
+
+
 def test_json_and_sheets_of_such_a_feed_are_read_as_ever(tmp_path: Path) -> None:
     facts = FACTS | {"delimiter": "||"}
     line = '{"c": "C-1", "b": "B-1", "a": "1.00", "n": "A||B"}\n'

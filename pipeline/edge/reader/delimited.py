@@ -180,7 +180,7 @@ def open_delimited(
         dialect,
         sheet_row,
         skip_blank=feed.blank_records == "skip",
-        footers=tuple(feed.footer.starts_with) if feed.footer else (),
+        footers=file.beginnings(feed.footer),
     )
     if sheet_row is not None:
         return opened

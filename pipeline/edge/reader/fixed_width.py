@@ -36,6 +36,9 @@ _OURS = r'(?s)\|"([A-Za-z0-9_.;<>-]*)"\|' + _QUOTED + r'\|"([0-9]*)"\|' + _QUOTE
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _STRAY = patterns(",").control + "|\r"
 """What no field may hold."""
+_IS_BLANK = pl.col("text").str.strip_chars(" ") == ""
+_USUAL_OF = 1000
+"""Lines that show how long lines usually are, and those read with them."""
 _LENGTH, _UNDECODABLE = DAMAGE.index("record.line_length"), DAMAGE.index("record.undecodable")
 
 
@@ -78,12 +81,13 @@ class FixedFile:
             for first, last in self.uncuttable:
                 wrong |= (size > first) & (size <= last)
             # As long as the others in bytes: it was padded by a program that counts those.
-            own = self.body.file.size_bytes(line)
-            wrong |= (size < self.length) & (own >= self.length) & (own > size)
+            unit_bytes = len(" ".encode(self.body.file.codec))
+            own = self.body.file.size_bytes(line) // unit_bytes
+            wrong |= (size < self.length) & (own >= self.length)
         else:
             wrong |= size < self.length
         damage = (
-            pl.when(text.str.strip_chars(" ") == "")
+            pl.when(_IS_BLANK)
             .then(BLANK)
             .when(text.str.contains(SUBSTITUTE, literal=True))
             .then(_UNDECODABLE)
@@ -129,19 +133,19 @@ def open_fixed_width(landed: LandedFile, limits: Limits, file: TextFile) -> Fixe
     """
     feed, corrected = landed.feed, landed.rejects_of is not None
     head = file.head(limits.max_record_bytes + 2)
-    if not head.strip():
+    if not file.filled_head(limits.max_record_bytes):
         _refuse(landed, "file.empty", "the file has only blank lines", "export it again")
     columns = {name: (first - 1, length) for name, (first, length) in (feed.fixed or {}).items()}
     width = max(sum(each) for each in columns.values())
-    above, notes = (1, []) if corrected else _above(head, feed, landed)
+    looked_at = (
+        "" if file.ends_within(limits.max_record_bytes + 2) else f" within its first {len(head)} characters"
+    )
+    above, notes = (1, []) if corrected else _above(head, feed, landed, looked_at)
     lines = [*_LINE.finditer(head)]
     begin = lines[above - 1].end() if above else 0
-    if corrected:
-        title = lines[0][1]
-        length = max(title.find(f"{DELIMITER}{REJECT_COLUMNS[0]}"), 0) or width
-    else:
-        length = _usual_length(head, begin, width, feed)
-        title = _ruler(columns, length)
+    if looked_at and begin == len(head):
+        problem = f"what is above its records does not end{looked_at}"
+        _refuse(landed, "file.header", problem, "correct feed.header, or raise limits.max_record_bytes")
     body = RecordBatches(
         landed.name,
         limits,
@@ -150,8 +154,14 @@ def open_fixed_width(landed: LandedFile, limits: Limits, file: TextFile) -> Fixe
         head_lines=above,
         line_end=line_end_of(head),
         skip_blank=feed.blank_records == "skip",
-        footers=tuple(feed.footer.starts_with) if feed.footer else (),
+        footers=file.beginnings(feed.footer),
     )
+    if corrected:
+        title = lines[0][1]
+        length = max(title.find(f"{DELIMITER}{REJECT_COLUMNS[0]}"), 0) or width
+    else:
+        length = _usual_length(body, width, feed)
+        title = _ruler(columns, length)
     if length > width:
         notes.append(f"behind the last column, not read: {length - width} characters of each line")
     return FixedFile(
@@ -166,8 +176,11 @@ def open_fixed_width(landed: LandedFile, limits: Limits, file: TextFile) -> Fixe
     )
 
 
-def _above(head: str, feed: Feed, landed: LandedFile) -> tuple[int, list[str]]:
-    """How many lines are before the first record, and notes on them."""
+def _above(head: str, feed: Feed, landed: LandedFile, looked_at: str) -> tuple[int, list[str]]:
+    """How many lines are before the first record, and notes on them.
+
+    `looked_at`: for messages, how much of the file is `head`, where not all of it is.
+    """
     beginnings = tuple(feed.header_record.starts_with) if feed.header_record else ()
     lines = [found[1] for found in _LINE.finditer(head)]
     records = next((at for at, line in enumerate(lines) if not begins_with(line, beginnings)), len(lines))
@@ -175,7 +188,8 @@ def _above(head: str, feed: Feed, landed: LandedFile) -> tuple[int, list[str]]:
     notes = [f"header record, not read: {records} line{'s' if records > 1 else ''}"] if records else []
     last = max(feed.header.row or [0]) if feed.header else 0
     if last >= len(lines):
-        _refuse(landed, "file.header", f"it has no line {last}, as feed.header says", "correct feed.header")
+        problem = f"it has no line {last}{looked_at}, as feed.header says"
+        _refuse(landed, "file.header", problem, "correct feed.header")
     if last > records:
         notes.append(
             f"above the records, not read: lines {records + 1} to {last}"
@@ -185,13 +199,21 @@ def _above(head: str, feed: Feed, landed: LandedFile) -> tuple[int, list[str]]:
     return max(records, last), notes
 
 
-def _usual_length(head: str, begin: int, width: int, feed: Feed) -> int:
+def _usual_length(body: RecordBatches, width: int, feed: Feed) -> int:
     """The length of most lines that have every column; spaces that were stripped count where the feed says so."""
-    lengths = Counter(len(found[1]) for found in _LINE.finditer(head, begin))
+    lengths = Counter[int]()
+    for batch in body.batches(_filled_lines):
+        lengths.update(batch["text"].str.len_chars())
+        if lengths.total() >= _USUAL_OF:
+            break
     full = {length: count for length, count in lengths.items() if length >= width}
     if not full or feed.short_lines == "pad":
         return max([width, *full])
     return max(full, key=lambda length: (full[length], length))
+
+
+def _filled_lines(lines: pl.DataFrame, _final: bool) -> Scan:
+    return Scan(lines.filter(~_IS_BLANK).with_columns(damage=pl.lit(None, pl.UInt8)), None)
 
 
 def _uncuttable(feed: Feed, columns: dict[str, tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -18,7 +18,7 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.core.mapping.file_names import SEP_LINE
 from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
 from pipeline.edge.reader.record_batches import DOS_END
-from pipeline.edge.reader.text import SEPARATOR, TextFile
+from pipeline.edge.reader.text import BLANKS, SEPARATOR, TextFile
 from pipeline.errors import FileRefused
 from schemas.feed import Feed, HeaderPlace
 from schemas.settings import Limits
@@ -87,17 +87,13 @@ class _HeaderReader:
         self.file, self.landed, self.limits, self.sheet_row = file, landed, limits, sheet_row
         self.feed: Feed = landed.feed
         self.delimiter = SEPARATOR if file.delimiter else self.feed.delimiter
-        self.head = _head(file, limits.max_record_bytes)
+        self.head, self.is_whole = _head(file, limits.max_record_bytes)
         self.notes: list[str] = []
 
     def run(self) -> Header:
         """See `read_header`."""
-        if not self.head.strip():
-            self._refuse(
-                "file.empty",
-                "the file has only blank lines: it does not even have a header",
-                "export it again",
-            )
+        if not self.head.strip(BLANKS):
+            self._refuse_blank()
         start = self._skip_sep_line() if self.sheet_row is None else 0
         if self.sheet_row is None:
             start = self._skip_header_record(start)
@@ -107,6 +103,17 @@ class _HeaderReader:
         if place is None:
             return self._header(start, 1)
         return self._header(self._start_of(place, start), len(place.row or [1]))
+
+    def _refuse_blank(self) -> None:
+        """Raises FileRefused where nothing follows the blank lines that the file begins with, or nothing but a header
+        was looked for; records may.
+        """
+        if not self.file.filled_head(self.limits.max_record_bytes):
+            behind = ": it does not even have a header" if self.feed.has_header else ""
+            self._refuse("file.empty", f"the file has only blank lines{behind}", "export it again")
+        if self.feed.has_header:
+            problem = f"its first {self.limits.max_record_bytes} bytes are blank, where its header should be"
+            self._refuse("file.header", problem, "remove the blank lines")
 
     def hint(self, read: tuple[str, ...] = ()) -> str | None:
         """A sentence that names the line which looks more like a header than the one that was read, and the key."""
@@ -144,10 +151,11 @@ class _HeaderReader:
     def _skip_header_record(self, first: int) -> int:
         """Past the lines that the feed calls a header record, such as `H|2026-01-31`."""
         end, count = first, 0
+        beginnings = self.file.beginnings(self.feed.header_record)
         for _, start, text in self._lines():
             if start < first:
                 continue
-            if not begins_with(text, self.feed.header_record.starts_with if self.feed.header_record else ()):
+            if not begins_with(text, beginnings):
                 break
             end, count = _line_end(self.head, start), count + 1
         if count:
@@ -170,10 +178,11 @@ class _HeaderReader:
                     self.notes.append(f"above the header, not read: {which}")
                 return start
             above += 1
+        where = "" if self.is_whole else f" within its first {self.limits.max_record_bytes} bytes"
         problem = (
-            f"it has no line {place.row[0]} to be the header, as feed.header says"
+            f"it has no line {place.row[0]}{where} to be the header, as feed.header says"
             if place.row is not None
-            else f"no line of it begins with the columns of feed.header ({', '.join(place.starts_with or [])})"
+            else f"no line{where} begins with the columns of feed.header ({', '.join(place.starts_with or [])})"
         )
         return self._refuse("file.header", problem, self.hint() or "correct feed.header or the export")
 
@@ -217,7 +226,10 @@ class _HeaderReader:
         return text
 
     def _made(self, names: tuple[str, ...], raw: str, end: int, line_end: str) -> Header:
-        """`end`: where the records begin."""
+        """`end`: where the records begin. Raises FileRefused where that is not certain: more may follow the header."""
+        if end == len(self.head) and not self.is_whole:
+            problem = f"its header does not end within its first {self.limits.max_record_bytes} bytes"
+            self._refuse("file.header", problem, "correct feed.header, or raise limits.max_record_bytes")
         codec = self.file.codec
         before = self.head[:end]
         lines = len(_LINE_BREAK.findall(before)) + (0 if before.endswith(("\r", "\n")) or not before else 1)
@@ -264,14 +276,14 @@ class _HeaderReader:
         raise FileRefused(name=self.landed.name, rule=rule, problem=problem, remedy=remedy)
 
 
-def _head(file: TextFile, max_record_bytes: int) -> str:
-    """Text that surely holds the header, or is longer than any header may be."""
+def _head(file: TextFile, max_record_bytes: int) -> tuple[str, bool]:
+    """Text that is longer than any header may be, or all of the file; and whether it is all."""
     text = b""
     for block, _ in file.blocks(max_record_bytes + 2):
         text += block
         if file.own_bytes(text) > max_record_bytes:
-            break
-    return text.decode()
+            return text.decode(), False
+    return text.decode(), True
 
 
 def _header_end(head: str, start: int) -> tuple[int, int]:

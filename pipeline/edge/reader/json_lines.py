@@ -21,7 +21,7 @@ from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.names import printable
 from pipeline.edge.reader.json_array import JsonArray
 from pipeline.edge.reader.record_batches import BatchOptions, RecordBatches, damaged_column
-from pipeline.edge.reader.text import TextFile, line_end_of
+from pipeline.edge.reader.text import BLANKS, TextFile, line_end_of
 from pipeline.errors import FileRefused
 from schemas.column_sources import columns_of
 from schemas.feed import Feed
@@ -227,7 +227,7 @@ def json_body(landed: LandedFile, limits: Limits, file: TextFile, *, is_array: b
 def _line_end(landed: LandedFile, file: TextFile) -> str:
     """By how the text begins. Raises FileRefused where it is none."""
     head = file.head(_HEAD_BYTES)
-    if not head.strip():
+    if not head.strip(BLANKS) and not file.filled_head(_HEAD_BYTES):
         _refuse(landed, "file.empty", "the file holds no records", "export it again")
     if "\x00" in head[:4]:
         offset = len(file.byte_order_mark) + len(head[: head.index("\x00")].encode(file.codec))

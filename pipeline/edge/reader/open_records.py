@@ -34,7 +34,7 @@ from schemas.feed import Format
 from schemas.settings import Limits
 
 SNIFFED_BYTES = 65_536
-"""Enough for white space before the first record, or for our own keys in a rejects file."""
+"""Enough for our own keys in a rejects file."""
 
 
 class Records(Protocol):
@@ -227,12 +227,12 @@ def _flat(landed: LandedFile, limits: Limits, body: JsonBody, copy: Path) -> Bil
 
 def _json_format(text: TextFile, *, rejects: bool) -> Format | None:
     """By its first characters; a rejects file may begin with what is no object, and our keys behind it."""
-    head = text.head(SNIFFED_BYTES)
+    head = text.filled_head(SNIFFED_BYTES)
     if rejects and are_json_rejects(head):
         return "ndjson"
     if begins_as_array(head):
         return "json"
-    return "ndjson" if head.lstrip().startswith("{") else None
+    return "ndjson" if head.startswith("{") else None
 
 
 def _unfit(landed: LandedFile, content: str) -> None:

@@ -77,7 +77,8 @@ class SheetWriter:
         self._name, self._file, self._delimiter = landed.name, file, landed.feed.delimiter
         self._allowance = UnpackBudget(landed.name, landed.size_bytes, limits)
         self._header = SheetHeader(landed.name, landed.feed)
-        self._header_row = self._last_row = 0
+        self._header_row: int | None = None
+        self._last_row = 0
         self._width = 0
         """Fields of the header; longer rows keep their fields, which the structure scan then reports."""
         self._special = re.compile(f'["\\r\\n{re.escape(self._delimiter)}]')
@@ -98,7 +99,7 @@ class SheetWriter:
         if taken is None:
             return
         cells = taken
-        if not self._header_row:
+        if self._header_row is None:
             self._header_row = self._header.row
             self._width = self._header.width or max(cells) + 1
             self._write(_MARK)
@@ -119,10 +120,11 @@ class SheetWriter:
 
         Raises FileRefused: there is no header, or cells of the records are merged.
         """
-        if not self._header_row:
+        if self._header_row is None:
             self._header.refuse_missing(sheet)
+        top = self._header_row
         if not self._allow_merged and any(
-            last >= self._header_row and first <= self._last_row for first, last in self._merged
+            last >= top and first <= self._last_row for first, last in self._merged
         ):
             self._refuse_merged(f"sheet {sheet} has merged cells, which give a value once for many rows")
         notes = [f"sheets ignored: {', '.join(others)}"] if others else []

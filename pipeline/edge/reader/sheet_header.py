@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from pipeline.core.mapping.header_names import begins_with, joined_names, likely_header, starts_with
@@ -33,8 +32,10 @@ class SheetHeader:
 
     def __init__(self, name: str, feed: Feed) -> None:
         """`name`: of the bill file, for messages."""
-        self.row = 0
-        """Row of the header, or the one before the first record where the feed says that there is none; 0 at first."""
+        self.row: int | None = None
+        """Row of the header, or the one before the first record where the feed says that there is none; None before it
+        is known.
+        """
         self.width = len(feed.names or ())
         """Fields of a header that the feed states."""
         self._name, self._feed = name, feed
@@ -48,7 +49,7 @@ class SheetHeader:
     def merge(self, merged: Merged) -> bool:
         """Whether a merged range is inside of a header of several rows, and so gives its name to all columns below."""
         is_name = names_columns(merged, self._feed)
-        if is_name and not self.row:
+        if is_name and self.row is None:
             self._merged.append(merged)
         return is_name
 
@@ -59,7 +60,7 @@ class SheetHeader:
         """
         if len(self._first) < _LOOKED_AT:
             self._first.append((row, [cells.get(column, "") for column in range(max(cells) + 1)]))
-        if self.row:
+        if self.row is not None:
             return cells
         if not self._rows and begins_with(cells.get(0, ""), self._before):
             self._records += 1

@@ -18,10 +18,13 @@ import polars as pl
 from pipeline.core.csv_structure import SUBSTITUTE
 from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.errors import FileRefused
+from schemas.feed import NoRecords
 from schemas.text_encoding import DOUBLE_BYTE, UNICODE, Encoding, has_ascii
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """8 MiB of a file at once: large enough that polars works in parallel, small enough for several in memory."""
+BLANKS = " \t\r\n"
+"""What a text may begin with that holds nothing."""
 SEPARATOR = "\x1f"
 """U+001F (unit separator), which stands for a delimiter of several characters: parsers take one alone."""
 _SLICE_BYTES = 65_536
@@ -64,6 +67,34 @@ class TextFile:
     def head(self, head_bytes: int) -> str:
         """Some text from the start: that of at most `head_bytes` bytes."""
         return next(self.blocks(head_bytes))[0].decode()
+
+    def beginnings(self, declared: NoRecords | None) -> tuple[str, ...]:
+        """How lines begin that the feed declares to be no records, as this text has them."""
+        texts = declared.starts_with if declared else []
+        if not self.delimiter:
+            return tuple(texts)
+        within = [self.delimiter[:size] for size in range(1, len(self.delimiter))]
+        cut = [
+            text.removesuffix(part) + self.delimiter
+            for text in texts
+            for part in within
+            if text.endswith(part)
+        ]
+        return tuple(text.replace(self.delimiter, SEPARATOR) for text in (*texts, *cut))
+
+    def filled_head(self, head_bytes: int) -> str:
+        """Some text from the first place on that is not blank, as `head`; empty where the file is blank to its end."""
+        text = b""
+        for block, _ in self.blocks(head_bytes):
+            is_next = bool(text)
+            text = (text + block).lstrip(BLANKS.encode())
+            if is_next:
+                break
+        return text.decode()
+
+    def ends_within(self, size_bytes: int) -> bool:
+        """Whether there is no more text than of so many bytes."""
+        return self.path.stat().st_size - len(self.byte_order_mark) <= size_bytes
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
         """UTF-8 text, and the bytes of the file read so far.

@@ -1,7 +1,8 @@
 """The process that reads one old workbook: `python -m pipeline.edge.reader.xls.child FILE MEMORY CPU`.
 
-It limits itself first, then says in lines of JSON what it finds: the sheets, the merged ranges of the sheet whose number
-it is told, its rows, and `null` once all of either are said. No part of Billferry is imported but what reads records.
+It limits itself first, then says in lines of JSON what it finds: the sheets, the merged ranges of the sheet whose
+number it is told, its rows, and `null` once all of either are said. No part of Billferry is imported but what reads
+records.
 """
 
 from __future__ import annotations
