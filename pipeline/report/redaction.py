@@ -22,8 +22,14 @@ _RESULTS = REPORT_NAMES["results"][0]
 
 def report_names_customer(folder: Path, reference: str) -> bool:
     """Whether a report has records of the customer with that reference."""
-    rows = _results(folder)
-    return rows is not None and bool(rows.select(_of(reference).any()).item())
+    path = folder / _RESULTS
+    if not path.exists():
+        return False
+    rows = pl.scan_csv(path, infer_schema=False, glob=False)
+    try:
+        return bool(rows.select(_of(reference).any()).collect(engine="streaming").item())
+    except pl.exceptions.PolarsError:  # it cannot be read
+        return False
 
 
 def redact_report(
@@ -44,18 +50,9 @@ def redact_report(
     Raises:
         DiskFull: it cannot be written.
     """
-    rows, in_rejects = _results(folder), False
-    if rows is not None:
-        ours = _of(reference)
-        in_rejects = bool(rows.select((ours & pl.col("outcome").is_in(list(REJECTS))).any()).item())
-        message = pl.col("message")
-        for text in texts:
-            message = message.str.replace_all(text, REPLACED, literal=True)
-        shown = pl.when(ours & pl.col("message").is_not_null()).then(pl.lit(removed)).otherwise(message)
-        changed = rows.with_columns(message=shown)
-        if not changed.equals(rows):
-            with replaced_file(folder / _RESULTS) as file:
-                changed.write_csv(file)
+    in_rejects = False
+    if report_names_customer(folder, reference) or mentions(folder / _RESULTS):
+        in_rejects = _redact_results(folder / _RESULTS, reference, texts, removed)
     (summary,) = REPORT_NAMES["summary"]
     if mentions(folder / summary):  # a reason that somebody typed
         said = without_texts(json.loads((folder / summary).read_bytes()), texts)
@@ -66,13 +63,19 @@ def redact_report(
             remove(folder / name)
 
 
+def _redact_results(path: Path, reference: str, texts: Sequence[str], removed: str) -> bool:
+    """Remove what messages may quote; whether any of the customer's records is in rejects."""
+    rows, ours = pl.read_csv(path, infer_schema=False), _of(reference)
+    message = pl.col("message")
+    for text in texts:
+        message = message.str.replace_all(text, REPLACED, literal=True)
+    shown = pl.when(ours & pl.col("message").is_not_null()).then(pl.lit(removed)).otherwise(message)
+    changed = rows.with_columns(message=shown)
+    if not changed.equals(rows):
+        with replaced_file(path) as file:
+            changed.write_csv(file)
+    return bool(rows.select((ours & pl.col("outcome").is_in(list(REJECTS))).any()).item())
+
+
 def _of(reference: str) -> pl.Expr:
     return (pl.col("customer_reference") == defused(reference)).fill_null(value=False)
-
-
-def _results(folder: Path) -> pl.DataFrame | None:
-    """All rows of results.csv as text; None where there is none that can be read."""
-    try:
-        return pl.read_csv(folder / _RESULTS, infer_schema=False)
-    except (FileNotFoundError, pl.exceptions.PolarsError):
-        return None
