@@ -60,4 +60,11 @@ def has_ascii(encoding: str) -> bool:
     return "a,1".encode(encoding) == b"a,1"
 
 
+def line_ends(encoding: str) -> frozenset[bytes]:
+    """The bytes that end lines, each of them alone; of UTF-16 the half that tells them. EBCDIC has NEL as well."""
+    if encoding in UNICODE or has_ascii(encoding):
+        return frozenset((b"\n", b"\r"))
+    return frozenset(end.encode(encoding) for end in "\n\r\x85")
+
+
 Encoding = Annotated[str, AfterValidator(known_encoding)]

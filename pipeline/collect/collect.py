@@ -220,7 +220,8 @@ def land_named(
     """
     name = label_of_path(path.name)
     blocks = _bounded(read_named(path), name, max_file_bytes)
-    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name))
+    encodings = [each.encoding for each in ([feed] if feed else matching.feeds)]
+    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name), encodings=encodings)
     landed = land_blocks(blocks, landing, durable=durable, progress=progress)
     with landed.path.open("rb") as content:
         head = content.read(MAX_WORKBOOK_BYTES)

@@ -19,6 +19,7 @@ from pipeline.core.formula_text import with_plain_quotes
 from pipeline.core.json_structure import is_array
 from pipeline.core.openpgp import begins_encrypted
 from pipeline.errors import FileRefused
+from schemas.text_encoding import Encoding, line_ends
 
 SUBSTITUTE = "\x15"
 """U+0015 (negative acknowledge), which stands for a byte that cannot be decoded. No program is known to write it into
@@ -56,16 +57,19 @@ ITEMS = DAMAGE.index("record.items")
 are."""
 
 
-def with_short_lines(blocks: Iterable[bytes], max_record_bytes: int, *, name: str) -> Iterator[bytes]:
+def with_short_lines(
+    blocks: Iterable[bytes], max_record_bytes: int, *, name: str, encodings: Iterable[Encoding] = ("utf-8",)
+) -> Iterator[bytes]:
     """The blocks of a text as they come; FileRefused as soon as a line is surely longer than any may be.
 
     A JSON array may be one line; of it the stretches between closing braces are measured.
 
     A file with an endless line need not be copied or unpacked to its end before it is refused. The reader measures
-    exactly: lines within one block are not looked at here, and what is packed has no lines.
+    exactly: lines within one block are not looked at here, and what is packed has no lines. `encodings`: those that
+    the text may have.
     """
     position = line_start = 0
-    packed, head, marks = False, b"", [b"\n", b"\r"]
+    packed, head, marks = False, b"", [*frozenset[bytes]().union(*map(line_ends, encodings))]
     for block in blocks:
         if position == 0:
             head = block[:TELLING_BYTES]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,17 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.check.check import check
+from pipeline.collect.collect import land_named
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.byte_text import original_bytes, searchable
 from pipeline.core.mapping.file_names import peek_rejects
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.open_records import open_records
 from pipeline.report.rejects import rejects_of_check
-from schemas.text_encoding import DOUBLE_BYTE, Encoding, known_encoding
+from schemas.settings import Limits
+from schemas.text_encoding import DOUBLE_BYTE, Encoding, has_ascii, known_encoding
 from tests.check.landing import codes, feed, land, records
-from tests.check.short_bills import ANY, SHORT, refused, short, sound
+from tests.check.short_bills import ANY, SHORT, refused, short, sound, text_of
 
 NAMES = {
     "cp1250": "Žluťoučký",
@@ -92,6 +97,31 @@ def test_records_are_read_to_the_byte_wherever_the_file_is_cut_and_rejects_come_
     back = check(land(tmp_path, mended, rejects_of=source, **facts), tmp_path / "c", limits=ANY)
     assert sound(back)
     assert [record["customer_name"] for record in records(back)] == [f"{name}|{name}"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\x85"])
+@pytest.mark.parametrize("encoding", ["cp037", "cp500", "cp1250", "utf-8"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_named_file_longer_than_a_record_may_be_is_read_whatever_its_line_ends_are(
+    tmp_path: Path, encoding: str, end: str, pack: Callable[[bytes], bytes]
+) -> None:
+    if end == "\x85" and has_ascii(encoding):
+        end = "\r"
+    limits = Limits(max_record_bytes=100, max_reject_ratio=1.0, max_decompression_ratio=1_000)
+    lines = [f"C-{number},B-{number},{number}.00" for number in range(1, 1001)]
+    path = tmp_path / "bills.csv"
+    path.write_bytes(pack(text_of(*lines, end=end).encode(encoding)))
+    landed = land_named(
+        path,
+        Matching([feed(**SHORT, encoding=encoding)]),
+        tmp_path / "landing",
+        max_file_bytes=1 << 20,
+        max_record_bytes=limits.max_record_bytes,
+        durable=False,
+    )
+    file = check(landed, tmp_path / "work", limits=limits)
+    assert sound(file)
+    assert len(records(file)) == 1000
 
 
 @pytest.mark.parametrize("encoding", sorted({*DOUBLE_BYTE, "cp037", "cp1250", "utf-8", "utf-16-le"}))

@@ -118,7 +118,8 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
     if packing is not None and packing in COPIERS:
         return _spreadsheet(landed, packing, limits, copy)
     if packing is not None:
-        unpacked(landed.path, packing, copy, UnpackBudget(landed.name, landed.size_bytes, limits))
+        budget = UnpackBudget(landed.name, landed.size_bytes, limits)
+        unpacked(landed.path, packing, copy, budget, encoding=landed.feed.encoding)
     plain = copy if packing else landed.path
     refuse_foreign(plain, landed.name)
     text = open_text(

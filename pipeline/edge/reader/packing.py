@@ -14,6 +14,7 @@ from pipeline.edge.reader.ods.package import is_spreadsheet
 from pipeline.edge.reader.streams import StreamPacking, streamed
 from pipeline.edge.reader.xlsx.workbook import workbook_part
 from pipeline.edge.reader.zip_archives import unzipped, zip_archive
+from schemas.text_encoding import Encoding
 
 Packing = StreamPacking | Literal["zip", "xlsx", "ods", "xls"]
 
@@ -55,8 +56,10 @@ def packing_of(path: Path, name: str) -> Packing | None:
     return "zip"
 
 
-def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) -> None:
-    """Write the one file inside a packed one to `copy`, for us alone to read.
+def unpacked(
+    path: Path, packing: Packing, copy: Path, allowance: UnpackBudget, *, encoding: Encoding = "utf-8"
+) -> None:
+    """Write the one file inside a packed one to `copy`, for us alone to read; `encoding` is that of its text.
 
     Raises:
         FileRefused: it is damaged, nested, holds several files, or passes the budget. Nothing is left of the copy
@@ -68,7 +71,8 @@ def unpacked(path: Path, packing: Packing, copy: Path, allowance: UnpackBudget) 
             blocks = unzipped(path, allowance)
         case _:
             blocks = streamed(path, packing, allowance.name)
-    lines = with_short_lines(blocks, allowance.limits.max_record_bytes, name=allowance.name)
+    longest = allowance.limits.max_record_bytes
+    lines = with_short_lines(blocks, longest, name=allowance.name, encodings=[encoding])
     with plain_copy(copy) as file:
         for block in within_budget(lines, allowance):
             file.write(block)
