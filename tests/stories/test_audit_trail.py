@@ -161,7 +161,13 @@ def test_a_watch_notes_its_first_look_and_those_that_take_up_a_file(merchant: Me
     look(again=True)
     assert told(merchant) == ["watch begun", "watch ended"]
     merchant.write("june_bills_2026-06-01.csv", ROWS, merchant.drop)
+    meanwhile: list[int] = []
+    count = "SELECT count(*) FROM audit WHERE entry LIKE '%begun%'"
+    merchant.api.faults = Scripted(
+        {1: callback(lambda _: meanwhile.append(merchant.ledger(count)[0][0]), Window.BEFORE_RECEIPT)}
+    )
     look(again=True)
+    assert meanwhile == [2], "its beginning is there before anything is sent"
     assert told(merchant)[2:] == ["watch begun", "watch file", "watch ended"]
     look(again=True)
     assert len(told(merchant)) == 5
