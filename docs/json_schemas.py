@@ -15,9 +15,15 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from docs.keys import attribute_docstrings
 from schemas.results import RunResult, Summary
+from schemas.totals import ExportResult, TotalsResult
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
-SHAPES: dict[str, type[BaseModel]] = {"result": RunResult, "summary": Summary}
+SHAPES: dict[str, type[BaseModel]] = {
+    "result": RunResult,
+    "summary": Summary,
+    "totals": TotalsResult,
+    "export": ExportResult,
+}
 """File name before `.schema.json` → what it describes."""
 
 

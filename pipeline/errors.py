@@ -89,7 +89,7 @@ class LedgerOfAnother(ConfigError):
 
 
 class ExtraMissing(BillferryError):
-    """{name}: reading {what} needs the package {package}, which is not installed; run pip install 'billferry[{extra}]', then run again"""
+    """{name}: {what} needs the package {package}, which is not installed; run pip install 'billferry[{extra}]', then run again"""
 
     code = "extra.missing"
     exit_status = EX_USAGE

@@ -196,6 +196,10 @@ class Summary(Shape):
     """By currency; records with an unreadable currency are under `"?"`."""
     amount_unreadable: Number = 0
     """Records with an unreadable amount: counted in `records`, not in the sums."""
+    records_by_currency: dict[str, Breakdown] = {}
+    """`records`, by the same currencies as `amounts_minor`. Empty in summaries of earlier versions."""
+    unreadable_by_currency: dict[str, Breakdown] = {}
+    """`amount_unreadable`, by currency and outcome; only currencies with such records."""
     requests: RequestCounts = RequestCounts()
     control: ControlFacts | None = None
     """Only for files of a feed with control totals."""

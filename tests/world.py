@@ -129,7 +129,7 @@ class Said:
         found: Json = json.loads(self.stdout)
         if "files" in found and "run_id" in found:
             RESULT_SCHEMA().validate(found)
-        if found.get("exit_status") and "files" in found:
+        if found.get("exit_status") and "files" in found and "run_id" in found:
             assert found["errors"] or any(map(is_trouble, found["files"])), found
         return found
 

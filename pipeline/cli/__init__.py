@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.audit import audit
+from pipeline.cli.export import export
 from pipeline.cli.forget import forget
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
@@ -44,6 +45,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.cli.totals import totals
 from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
@@ -269,7 +271,7 @@ def report(
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
-for command in (release, refuse, write_off, audit, forget):
+for command in (release, refuse, write_off, totals, export, audit, forget):
     app.command()(command)
 
 

@@ -18,7 +18,7 @@ UNREADABLE_CURRENCY = "?"
 class Totals:
     """Records and minor units by currency and outcome.
 
-    `amount_unreadable` counts records whose amount could not be read; they are in `records`, outside the sums.
+    `unreadable` counts records whose amount could not be read; they are in `records`, outside the sums.
     """
 
     records: dict[str, dict[Outcome, int]] = field(
@@ -27,7 +27,9 @@ class Totals:
     amounts_minor: dict[str, dict[Outcome, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
-    amount_unreadable: int = 0
+    unreadable: dict[str, dict[Outcome, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
 
     def add(
         self, currency: str | None, outcome: Outcome, *, records: int, amount_minor: int, unreadable: int = 0
@@ -36,7 +38,13 @@ class Totals:
         name = currency or UNREADABLE_CURRENCY
         self.records[name][outcome] += records
         self.amounts_minor[name][outcome] += amount_minor
-        self.amount_unreadable += unreadable
+        if unreadable:
+            self.unreadable[name][outcome] += unreadable
+
+    @property
+    def amount_unreadable(self) -> int:
+        """Records without a readable amount, in all currencies."""
+        return sum(sum(by_outcome.values()) for by_outcome in self.unreadable.values())
 
     @property
     def total_records(self) -> int:

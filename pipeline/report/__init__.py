@@ -12,6 +12,7 @@ from pipeline.report.folders import (
     belongs_to_another_file,
     folder_name,
     half_written,
+    month_page_name,
     report_folder,
     report_folders,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "folder_name",
     "half_written",
     "last_line",
+    "month_page_name",
     "no_chain",
     "nothing_sent",
     "outcome_table",

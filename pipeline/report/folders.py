@@ -9,9 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
+from pipeline.core.days import month_named
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.names import SHORT_DIGITS
 from pipeline.edge.disk import private_folder, remove_tree, scratch_folder, staged_name, sync_folder, writing
@@ -21,6 +23,7 @@ NAME_BYTES = 200
 DRY_RUNS = "dry-run"
 """Below the folder of all reports: those of dry runs, which are never uploaded."""
 OVERVIEW = "index.html"
+_MONTHS = "month-{}.html"
 REPORT_NAMES = {
     "summary": ("summary.json",),
     "results": ("results.csv",),
@@ -30,6 +33,20 @@ REPORT_NAMES = {
 """What each part of a report may be called; rejects are written as the bill file was."""
 _STAGED = ".writing-"
 """How the names of staging folders begin: hidden, so that neither people nor `report_folders` take one for a report."""
+
+
+def month_page_name(day: date) -> str:
+    """`month-2026-11.html`, the page of the month that a day is in."""
+    return _MONTHS.format(f"{day:%Y-%m}")
+
+
+def month_pages(reports: Path) -> list[tuple[date, str]]:
+    """First day and name of the month pages that are there, newest first."""
+    found = (
+        (month_named(path.stem.removeprefix("month-")), path.name)
+        for path in reports.glob(_MONTHS.format("*"))
+    )
+    return sorted(((days.first, name) for days, name in found if days and days.first), reverse=True)
 
 
 def report_folder(folder: Path, landed: LandedFile) -> Path:
@@ -104,10 +121,9 @@ def report_folders(folder: Path) -> list[Path]:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """What killed runs left beside reports, to be removed: staging folders, and a half-written overview."""
-    overview = folder / staged_name(OVERVIEW)
-    left = [overview] if overview.exists() else []
-    return [*folder.glob(f"{_STAGED}*"), *folder.glob(f"{DRY_RUNS}/{_STAGED}*"), *left]
+    """What killed runs left beside reports, to be removed: staging folders, and half-written pages."""
+    left = (f"{_STAGED}*", f"{DRY_RUNS}/{_STAGED}*", staged_name(OVERVIEW), staged_name(_MONTHS.format("*")))
+    return [found for pattern in left for found in folder.glob(pattern)]
 
 
 def _put_in_place(staged: Path, final: Path) -> None:

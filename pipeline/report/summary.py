@@ -62,11 +62,10 @@ def summarise(
         run=run,
         state=_state(checked, tally.totals, dry_run=run.dry_run).value,
         records=_breakdown(_over_currencies(tally.totals)),
-        amounts_minor={
-            currency: _breakdown(tally.totals.amounts_minor[currency])
-            for currency in sorted(tally.totals.amounts_minor)
-        },
+        amounts_minor=_by_currency(tally.totals.amounts_minor),
         amount_unreadable=tally.totals.amount_unreadable,
+        records_by_currency=_by_currency(tally.totals.records),
+        unreadable_by_currency=_by_currency(tally.totals.unreadable),
         requests=requests,
         control=checked.control,
         refusal=RefusalFacts(code=refusal.code, message=refusal.message) if refusal else None,
@@ -170,6 +169,10 @@ def _amounts(checked: CheckedFile, totals: Totals) -> dict[str, AmountFacts]:
 
 def _over_currencies(totals: Totals) -> dict[Outcome, int]:
     return {outcome: totals.count(outcome) for outcome in Outcome}
+
+
+def _by_currency(counted: Mapping[str, Mapping[Outcome, int]]) -> dict[str, Breakdown]:
+    return {currency: _breakdown(counted[currency]) for currency in sorted(counted)}
 
 
 def _breakdown(by_outcome: Mapping[Outcome, int]) -> Breakdown:

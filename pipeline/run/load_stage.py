@@ -23,6 +23,7 @@ from pipeline.run.correction_claims import take
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import FileInWork, FileRepository
 from pipeline.run.release_gate import GatedFile, GateKeeper
+from pipeline.run.remember_accepted import AcceptedRecords
 from pipeline.run.remember_rejects import Remembering, recall
 from schemas.results import ChainFacts, RequestCounts, Summary
 
@@ -41,6 +42,8 @@ class Loaded:
     remembering: Remembering | None = None
     """Reads the report's rows for those who will correct its rejects. None: what an earlier load has left stays, since
     rejects of a file that is held or refused cannot be corrected."""
+    accepted: AcceptedRecords | None = None
+    """Reads the report's rows for `export`. None: nothing can have been loaded."""
     chain: Callable[[Summary], ChainFacts | None] = no_chain
     """Asked after that: what became of its rejects since."""
 
@@ -106,6 +109,7 @@ class Loader:
             requests,
             notes,
             None if checked.holds or checked.refusal else Remembering(ledger, file_id, checked),
+            AcceptedRecords(ledger, file_id, self.clock.now()),
             chain_reader(ledger, file_id),
         )
 

@@ -27,6 +27,7 @@ from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loading
 from pipeline.run.release_gate import GateKeeper, as_reported
 from pipeline.run.reloads import compared_with_earlier_loads
+from pipeline.run.remember_accepted import AcceptedRecords
 from pipeline.run.remember_rejects import BY_CHECK
 from pipeline.run.sources import SourceRegistry
 from schemas.results import Summary
@@ -102,7 +103,7 @@ class FileProcessor:
                 requests=loaded.requests,
                 notes=[*_renamed(work.landed, met.row), *loaded.notes],
                 timezone=self.context.settings.timezone,
-                readers=[remembering] if remembering else [],
+                readers=[each for each in (remembering, loaded.accepted) if each],
                 chain=loaded.chain,
             )
             if remembering is not None:
@@ -202,6 +203,7 @@ class FileProcessor:
             run=then.run,
             requests=then.requests,
             timezone=self.context.settings.timezone,
+            readers=[AcceptedRecords.of(self.files.ledger, row)],
             chain=chain_reader(self.files.ledger, row.id),
             notes=notes,
         )

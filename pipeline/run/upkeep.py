@@ -10,8 +10,9 @@ from pipeline.edge.ledger import Files, Ledger
 from pipeline.errors import BillferryError
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
+from pipeline.run.month_pages import refresh_month_pages
 from pipeline.run.retention import forget_old
-from pipeline.run.work_dir import refresh_overview
+from pipeline.run.work_dir import is_overview_due, refresh_overview
 from schemas.settings import Settings
 
 
@@ -48,8 +49,13 @@ class WorkDirUpkeep:
         return self.renewer.renew()
 
     def write_overview(self, *, worked: bool) -> None:
-        """Bring the page over all files up to date; `worked`: there was a file to work on. Raises DiskFull."""
-        refresh_overview(self.settings, Files(self.ledger), worked=worked)
+        """Bring the pages of months and over all files up to date; `worked`: there was a file to work on. Raises
+        DiskFull.
+        """
+        files = Files(self.ledger)
+        if worked or is_overview_due(self.settings, files):
+            refresh_month_pages(self.settings, self.ledger)  # the page over all files leads to them
+            refresh_overview(self.settings, files)
 
     def forget_old(self) -> None:
         """Forget what is older than `retention` says, once the time is confirmed; one request at most."""

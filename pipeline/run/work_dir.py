@@ -53,17 +53,19 @@ def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
         yield ledger
 
 
-def refresh_overview(settings: Settings, files: Files, *, worked: bool) -> None:
-    """Write the page over all files after work, or when a killed run did not get to it. Only while the lock is held."""
-    reports = settings.work_dir / "reports"
-    if not worked and not _is_older(reports / OVERVIEW, files.last_finished()):
-        return
+def is_overview_due(settings: Settings, files: Files) -> bool:
+    """Whether a killed run did not get to the page over all files."""
+    return _is_older(settings.work_dir / "reports" / OVERVIEW, files.last_finished())
+
+
+def refresh_overview(settings: Settings, files: Files) -> None:
+    """Write the page over all files. Only while the lock is held. Raises DiskFull."""
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
     write_overview(
         files.newest(MAX_FILES_ON_PAGE),
         files.count(),
-        reports,
+        settings.work_dir / "reports",
         merchant=settings.merchant,
         environment=settings.environment,
         timezone=settings.timezone,

@@ -111,6 +111,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/recover.md": killed_run,
     "how-to/audit.md": nothing,
     "how-to/privacy.md": nothing,
+    "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
     "money.md": nothing,
     "when-the-api-is-down.md": nothing,

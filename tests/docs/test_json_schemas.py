@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from docs.json_schemas import FOLDER
+from docs.json_schemas import FOLDER, SHAPES
 from tests.cli.desk import MIXED_BILLS, Desk
 
 Json = dict[str, Any]
@@ -61,4 +61,6 @@ def test_schemas_are_installed_with_the_package() -> None:
     import schemas
 
     assert Path(schemas.__file__).parent / "json" == FOLDER
-    assert sorted(path.name for path in FOLDER.iterdir()) == ["result.schema.json", "summary.schema.json"]
+    assert sorted(path.name for path in FOLDER.iterdir()) == [
+        f"{name}.schema.json" for name in sorted(SHAPES)
+    ]

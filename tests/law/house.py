@@ -48,6 +48,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pipeline/report/html/*",),
     "prometheus_client": ("pipeline/monitoring/metrics.py",),
     "uvloop": ("pipeline/load/*",),
+    "xlsxwriter": ("pipeline/report/totals_workbook.py",),
     "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(
         ("http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),
@@ -84,6 +85,7 @@ MAY_WRITE = (
     "pipeline/edge/local/lock.py",  # through it, with descriptors that stay open
     "pipeline/edge/ledger/database.py",  # SQLite writes by itself; its complaints are told as the door tells them
     "pipeline/edge/operator_files.py",  # opens to read alone
+    "pipeline/report/accepted_file.py",  # into what was opened through it
     "pipeline/edge/local/atomic_move.py",  # moves at a source
     "pipeline/edge/local/drop_folder.py",
     "pipeline/edge/local/file_facts.py",

@@ -45,6 +45,10 @@ def report_of(
     )
 
 
+NONE = {"total": 1, "rejected": 1}
+JPY, ZAR = {"total": 1, "unchanged": 1}, {"total": 3, "created": 1, "rejected": 2}
+
+
 def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> None:
     rows = [
         Row(amount_minor=12_345),
@@ -89,6 +93,10 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             "ZAR": zeros | {"total": 12_545, "created": 12_345, "rejected": 200},
         },
         "amount_unreadable": 1,
+        "records_by_currency": {
+            name: zeros | some for name, some in {"?": NONE, "JPY": JPY, "ZAR": ZAR}.items()
+        },
+        "unreadable_by_currency": {"?": zeros | NONE},
         "requests": {"sent": 3, "retried": 1, "rate_limited": 0, "looked_up": 0},
         "control": {"declared": None, "counted": {"records": 5, "amounts_minor": sums, "hash_total": 7}},
         "refusal": None,

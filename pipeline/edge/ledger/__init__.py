@@ -6,6 +6,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `database` opens, binds to merchant and environment, migrates behind a backup
 - `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from
 - `write_offs` what people closed
+- `accepted` loaded records, for `export`
 - `renewals` originals whose report is owed
 - `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
@@ -22,9 +23,10 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `group` commits many small changes as one
 """
 
+from pipeline.edge.ledger.accepted import ACCEPTED, Accepted
 from pipeline.edge.ledger.audit import AuditTrail
 from pipeline.edge.ledger.chains import Chain, Chains, Counted, WriteOff
-from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger
+from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger, snapshot
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
 from pipeline.edge.ledger.file_rows import ENDED_STATES, FINISHED_STATES, FileRow, Handover
@@ -42,10 +44,12 @@ from pipeline.edge.ledger.watermarks import BalanceOrder
 from pipeline.edge.ledger.write_offs import WHOLE, WriteOffs
 
 __all__ = [
+    "ACCEPTED",
     "ENDED_STATES",
     "FINISHED_STATES",
     "REMOVED",
     "WHOLE",
+    "Accepted",
     "AuditTrail",
     "BalanceOrder",
     "Chain",
@@ -74,4 +78,5 @@ __all__ = [
     "copy_ledger",
     "open_ledger",
     "single_file_named",
+    "snapshot",
 ]

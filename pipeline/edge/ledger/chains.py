@@ -38,26 +38,43 @@ _ENDS_REFUSED = REJECTS | {Outcome.NOT_ATTEMPTED}
 
 @dataclass(slots=True)
 class Counted:
-    """Records, and their money where that is known: minor units by currency; `unreadable` have no known amount."""
+    """Records, and their money where that is known: minor units by currency; `unreadable` have no known amount.
+
+    `records_in` and `unreadable_in` are the same by currency. Of a file with several currencies that a version reported
+    which did not count them apart, `records_in` has fewer: the currency of the rest is not known.
+    """
 
     records: int = 0
     amounts_minor: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
+    records_in: dict[str, int] = field(default_factory=dict)
+    unreadable_in: dict[str, int] = field(default_factory=dict)
 
     def add(self, records: int, currency: str, amount_minor: int, unreadable: int = 0) -> None:
         """Add records of one currency, or take some away."""
         self.records += records
         self.unreadable += unreadable
-        self.amounts_minor[currency] = self.amounts_minor.get(currency, 0) + amount_minor
+        for parts, number in zip(self._parts(), (amount_minor, records, unreadable), strict=True):
+            parts[currency] = parts.get(currency, 0) + number
 
-    def plus(self, other: Counted) -> Counted:
-        """The sum of both."""
-        both = Counted(self.records, dict(self.amounts_minor), self.unreadable)
-        for currency, amount_minor in other.amounts_minor.items():
-            both.add(0, currency, amount_minor)
-        both.records += other.records
-        both.unreadable += other.unreadable
+    def plus(self, other: Counted, *, sign: int = 1) -> Counted:
+        """The sum of both; with `sign` -1, this one without the other."""
+        both = Counted(
+            self.records + sign * other.records, unreadable=self.unreadable + sign * other.unreadable
+        )
+        for parts, mine, others in zip(both._parts(), self._parts(), other._parts(), strict=True):
+            parts |= {name: mine.get(name, 0) + sign * others.get(name, 0) for name in mine | others}
         return both
+
+    def known(self) -> Counted:
+        """The same without currencies of which nothing is left."""
+        left = Counted(self.records, unreadable=self.unreadable)
+        for parts, mine in zip(left._parts(), self._parts(), strict=True):
+            parts |= {name: mine[name] for name in sorted(mine) if mine[name]}
+        return left
+
+    def _parts(self) -> tuple[dict[str, int], ...]:
+        return self.amounts_minor, self.records_in, self.unreadable_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,39 +230,63 @@ def _chain(
     still = added(
         by_outcome.get(outcome, Counted()) for outcome in (_ENDS_REFUSED if is_refused else REJECTS)
     )
-    opened = Counted() if ended and is_refused else _less(still, written_off)
+    opened = Counted() if ended and is_refused else still.plus(written_off, sign=-1)
     if whole:
         opened, written_off = Counted(), written_off.plus(opened)
     return Chain(
         row,
         corrections,
         _tidied(by_outcome),
-        _known(opened),
-        _known(written_off),
+        opened.known(),
+        written_off.known(),
         {by_file: _tidied(found) for by_file, found in corrected.items()},
         write_offs,
     )
 
 
 def _reported(summary: Mapping[str, Any], sums: Sequence[sqlite3.Row]) -> dict[str, Counted]:
-    """The original alone, by outcome. Whose amount cannot be read is known where the records are remembered; else
-    they are taken for rejected ones, as far as there are any."""
+    """The original alone, by outcome, with its currencies as far as its summary counts them apart."""
     records: Mapping[str, int] = summary.get("records") or {}
     found = {name: Counted(number) for name, number in records.items() if number and name != "total"}
-    for currency, parts in (summary.get("amounts_minor") or {}).items():
-        for name, amount_minor in parts.items():
-            if name in found and amount_minor:
-                found[name].amounts_minor[currency] = amount_minor
-    left = summary.get("amount_unreadable", 0)
+    amounts = summary.get("amounts_minor") or {}
+    by_currency, unreadable = summary.get("records_by_currency"), summary.get("unreadable_by_currency") or {}
+    for currency, parts in amounts.items():
+        for name in found.keys() & parts.keys():
+            found[name].amounts_minor[currency] = parts[name]
+    for currency, parts in (by_currency or {}).items():
+        for name in found.keys() & parts.keys():
+            found[name].records_in[currency] = parts[name]
+    for currency, parts in unreadable.items():
+        for name in found.keys() & parts.keys():
+            found[name].unreadable_in[currency] = parts[name]
+            found[name].unreadable += parts[name]
+    if not by_currency:
+        _count_as_earlier(found, list(amounts), summary.get("amount_unreadable", 0), sums)
+    return found
+
+
+def _count_as_earlier(
+    found: Mapping[str, Counted], currencies: Sequence[str], unreadable: int, sums: Sequence[sqlite3.Row]
+) -> None:
+    """Fill in what summaries of earlier versions do not say. Rejected records are counted by currency where they are
+    remembered; whose amount cannot be read is taken for rejected else, as far as there are any.
+    """
+    left = unreadable
     if _agree(found, sums):
         for each in sums:
-            found[each["outcome"]].unreadable += each["unreadable"]
+            found[each["outcome"]].add(0, each["currency"], 0, each["unreadable"])
             left -= each["unreadable"]
+            if len(currencies) > 1:
+                apart = found[each["outcome"]].records_in
+                apart[each["currency"]] = apart.get(each["currency"], 0) + each["records"]
     for name in sorted(found, key=lambda name: (name != Outcome.REJECTED, name)):
         some = min(max(left, 0), found[name].records - found[name].unreadable)
         found[name].unreadable += some
         left -= some
-    return found
+    if len(currencies) == 1:
+        for counted in found.values():
+            counted.records_in = {currencies[0]: counted.records}
+            counted.unreadable_in = {currencies[0]: counted.unreadable}
 
 
 def _agree(by_outcome: Mapping[str, Counted], sums: Sequence[sqlite3.Row]) -> bool:
@@ -256,29 +297,13 @@ def _agree(by_outcome: Mapping[str, Counted], sums: Sequence[sqlite3.Row]) -> bo
     return remembered == {name: each.records for name, each in by_outcome.items() if name in REJECTS}
 
 
-def _less(whole: Counted, part: Counted) -> Counted:
-    """What is left of `whole` without `part`."""
-    left = Counted(
-        whole.records - part.records, dict(whole.amounts_minor), whole.unreadable - part.unreadable
-    )
-    for currency, amount_minor in part.amounts_minor.items():
-        left.add(0, currency, -amount_minor)
-    return left
-
-
 def _tidied(by_outcome: Mapping[str, Counted]) -> dict[str, Counted]:
     """Outcomes that have records, in the order of `Outcome`."""
     return {
-        name.value: _known(by_outcome[name])
+        name.value: by_outcome[name].known()
         for name in Outcome
         if name in by_outcome and by_outcome[name].records
     }
-
-
-def _known(counted: Counted) -> Counted:
-    """Without currencies of which nothing is left."""
-    amounts = {name: amount for name, amount in sorted(counted.amounts_minor.items()) if amount}
-    return Counted(counted.records, amounts, counted.unreadable)
 
 
 def _superseded(rows: Iterable[FileRow]) -> set[int]:

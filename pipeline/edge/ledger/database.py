@@ -224,6 +224,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Within the block everything that is read is of one moment, whatever a run writes meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A connection with our settings; the database file is private from its first byte."""
     if not read_only:

@@ -110,6 +110,7 @@ class Files:
                 " (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id,),
             )
+            self._db.execute("DELETE FROM accepted WHERE file_id = ?", (file_id,))
             self._db.execute(
                 f"UPDATE files SET landed_at = ?, came_back = ?, landing = {NEXT_LANDING} WHERE id = ?",  # noqa: S608
                 (at, came_back, file_id),
@@ -140,9 +141,11 @@ class Files:
         return [file_id for (file_id,) in rows]
 
     def forget_outcomes(self, file_ids: Iterable[int]) -> None:
-        """Remove the outcomes of these files; their summaries stay."""
+        """Remove the outcomes of these files, and what is exported beside them; their summaries stay."""
         for file_id in file_ids:
-            self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
+            with transaction(self._db):
+                self._db.execute("DELETE FROM accepted WHERE file_id = ?", (file_id,))
+                self._db.execute("DELETE FROM outcomes WHERE file_id = ?", (file_id,))
 
     def finished_since(self, at: str) -> list[FileRow]:
         """Files that were finished at that time (RFC 3339) or later."""

@@ -373,5 +373,24 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO renewals SELECT DISTINCT file_id FROM corrected WHERE settled
         AND file_id IN (SELECT id FROM files WHERE summary IS NOT NULL);
     """,
+    """
+    -- What is exported of loaded records beside their outcomes, and kept for as long: ten million of them are a ledger
+    -- by themselves, so nothing is in both tables.
+    CREATE TABLE accepted (
+        file_id INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        sent_as INTEGER NOT NULL,           -- the record that has the outcome: of a bill's lines, the first
+        line INTEGER NOT NULL,
+        corrects INTEGER,                   -- of a correction: the record of its first original
+        customer_reference TEXT,
+        account_reference TEXT,
+        currency TEXT NOT NULL,             -- as it is counted
+        amount_minor INTEGER,
+        bill_date TEXT,
+        due_date TEXT,
+        loaded_at INTEGER NOT NULL,         -- seconds since 1970, UTC: the end of the load that sent it first
+        PRIMARY KEY (file_id, record)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

@@ -131,7 +131,7 @@ def _facts(checked: CheckedFile) -> dict[str, Any]:
         "totals": {
             "records": checked.totals.records,
             "amounts_minor": checked.totals.amounts_minor,
-            "amount_unreadable": checked.totals.amount_unreadable,
+            "unreadable": checked.totals.unreadable,
         },
         "refusal": [checked.refusal.code, checked.refusal.message] if checked.refusal else None,
         "spreads": [astuple(spread) for spread in checked.spreads],
@@ -143,8 +143,8 @@ def _facts(checked: CheckedFile) -> dict[str, Any]:
 
 
 def _checked(landed: LandedFile, folder: Path, facts: Mapping[str, Any]) -> CheckedFile:
-    totals = Totals(amount_unreadable=facts["totals"]["amount_unreadable"])
-    for name in ("records", "amounts_minor"):
+    totals = Totals()
+    for name in ("records", "amounts_minor", "unreadable"):
         for currency, by_outcome in facts["totals"][name].items():
             for outcome, number in by_outcome.items():
                 getattr(totals, name)[currency][Outcome(outcome)] = number

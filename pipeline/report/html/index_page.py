@@ -16,7 +16,7 @@ from pipeline.core.outcomes import OPEN, REJECTS, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
-from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name
+from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_pages
 from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import Tone, named, tone
 
@@ -92,6 +92,7 @@ def write_overview(
         "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
         "figures": list(_figures(rows)),
+        "months": [(f"./{name}", f"{first:%B %Y}") for first, name in month_pages(reports)],
     }
     path = reports / OVERVIEW
     private_folder(reports)
@@ -128,7 +129,7 @@ def _row(file: KnownFile, reports: Path) -> Row:
     pending = still_open(state)
     return Row(
         name=file.name,
-        link=_link(summary, file, reports),
+        link=link_to(file, reports),
         feed=file.feed,
         state=state,
         tone=tone(state),
@@ -141,13 +142,13 @@ def _row(file: KnownFile, reports: Path) -> Row:
     )
 
 
-def _link(summary: Mapping[str, Any], file: KnownFile, reports: Path) -> str | None:
+def link_to(file: KnownFile, reports: Path) -> str | None:
     """The way to a file's page, or to its summary where there is no page; None where there is no report any more.
 
     The report is under the name that the file had then. Folder names contain percent signs, which a link must escape
     (RFC 3986), and the page may be opened from a disk: the link is relative.
     """
-    name = summary.get("file", {}).get("name", file.name)
+    name = (file.summary or {}).get("file", {}).get("name", file.name)
     for digits in (len(file.sha256), file.digits):  # all of them after a ledger was lost, perhaps
         folder = folder_name(name, file.sha256, digits)
         for kind in ("page", "summary"):

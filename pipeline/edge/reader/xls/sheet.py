@@ -59,7 +59,7 @@ def copy_old_workbook(
     name, feed = landed.name, landed.feed
     if find_spec(_LIBRARY) is None:
         raise ExtraMissing(
-            name=name, what="an old Excel file (.xls)", package="python-calamine", extra="workbooks"
+            name=name, what="reading an old Excel file (.xls)", package="python-calamine", extra="workbooks"
         )
     with _reading(landed, limits) as reader, plain_copy(copy) as file:
         about = reader.next()

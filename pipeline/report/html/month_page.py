@@ -1,0 +1,194 @@
+"""The page of a month beside `index.html`: records and money by outcome, by day with a chart, by feed and by file.
+
+It is made of sums alone and names no customer, so it is kept when reports are removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.core.days import Days
+from pipeline.core.outcomes import Outcome
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.money import format_amount, grouped
+from pipeline.edge.disk import private_folder, replaced_file
+from pipeline.report.folders import month_page_name
+from pipeline.report.html.charts import Caption, Series, columns
+from pipeline.report.html.index_page import KnownFile, link_to
+from pipeline.report.html.render import rendered
+from pipeline.report.html.wording import MEANINGS, named, tone
+from pipeline.report.totals_text import (
+    GROUPS,
+    basis_in_words,
+    combined,
+    currency_named,
+    files_in_words,
+    money_in_words,
+    period_in_words,
+)
+from schemas.totals import CurrencyTotals, GroupTotals, Part, TotalsResult
+
+_MADE_FROM = "billferry-made-from"
+_HEAD_BYTES = 4096
+"""The mark is before the style sheet."""
+FEWEST_DAYS = 2
+"""One day needs no chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table: what it is of, and cells of records and money."""
+
+    title: str
+    cells: Sequence[tuple[str, str]]
+    link: str | None = None
+    tag: tuple[str, str] | None = None
+    """Tone and name of a state."""
+    meaning: str = ""
+
+
+def write_month_page(
+    by_day: TotalsResult,
+    feeds: Sequence[GroupTotals],
+    files: Sequence[tuple[KnownFile, GroupTotals]],
+    reports: Path,
+    *,
+    made_from: str,
+) -> Path:
+    """Write the page of the month of `by_day` into the folder `reports`, in place of the one before; its path.
+
+    Args:
+        by_day: the totals of a calendar month, by day.
+        feeds: the same by feed.
+        files: the same by file, with what the ledger knows of it.
+        made_from: what `is_made_from` is asked later.
+
+    Raises:
+        DiskFull: there is no room for the page; the one before stays.
+    """
+    first = by_day.first_day
+    if first is None:
+        raise ValueError("a page is of a month")
+    context = {
+        "made_from_name": _MADE_FROM,
+        "made_from": made_from,
+        "document": by_day,
+        "title": period_in_words(Days(first, by_day.last_day)),
+        "files": files_in_words(by_day),
+        "basis": basis_in_words(by_day),
+        "currencies": [_currency(by_day, feeds, each) for each in by_day.currencies],
+        "rows": [_file(known, group, reports) for known, group in files],
+        "figure_titles": [title for title, _, _ in _figures_of(None)],
+    }
+    path = reports / month_page_name(first)
+    private_folder(reports)
+    with replaced_file(path) as file:
+        file.writelines(rendered("month.html", context, timezone=by_day.timezone))
+    return path
+
+
+def is_made_from(page: Path, made_from: str) -> bool:
+    """Whether a page is there that was written with the same `made_from`."""
+    try:
+        with page.open("rb") as file:
+            return f'name="{_MADE_FROM}" content="{made_from}"'.encode() in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return False
+
+
+def _currency(by_day: TotalsResult, feeds: Sequence[GroupTotals], each: CurrencyTotals) -> dict[str, Any]:
+    """The section of one currency."""
+    days = _of(by_day.groups, each.currency)
+    return {
+        "name": currency_named(each.currency),
+        "id": (each.currency or "none").replace(UNREADABLE_CURRENCY, "unknown"),
+        "outcomes": list(_outcomes(each)),
+        "total": _cell(each.currency, each.total),
+        "figures": [
+            (
+                css if part.records else "none",
+                title,
+                grouped(part.records),
+                money_in_words(each.currency, part),
+            )
+            for title, css, part in _figures_of(each)
+        ],
+        "days": _table(days),
+        "chart": _chart(each.currency, days),
+        "legend": [(css, title) for css, title, _ in _CHARTED],
+        "feeds": _table(_of(feeds, each.currency)),
+    }
+
+
+def _of(groups: Sequence[GroupTotals], currency: str | None) -> dict[str, CurrencyTotals]:
+    """Name of each group that has records of a currency → its totals of it."""
+    return {group.name: one for group in groups for one in group.currencies if one.currency == currency}
+
+
+def _outcomes(each: CurrencyTotals) -> Iterator[Line]:
+    for outcome, part in each.outcomes.items():
+        yield Line(named(outcome), [_cell(each.currency, part)], meaning=MEANINGS[Outcome(outcome)])
+
+
+def _figures_of(each: CurrencyTotals | None) -> Iterator[tuple[str, str, Part]]:
+    """Title, CSS class and sums of what the tables by day, feed and file show."""
+    yield "In the files", "total", each.total if each else Part()
+    for css, title, outcomes in GROUPS:
+        yield title, css, combined(each, outcomes) if each else Part()
+    yield "Still to correct", "rejects", each.open if each else Part()
+
+
+def _cell(currency: str | None, part: Part) -> tuple[str, str]:
+    return (grouped(part.records) if part.records else "–"), money_in_words(currency, part)
+
+
+def _table(groups: Mapping[str, CurrencyTotals]) -> list[Line]:
+    return [
+        Line(name, [_cell(each.currency, part) for _, _, part in _figures_of(each)])
+        for name, each in groups.items()
+    ]
+
+
+def _file(known: KnownFile, group: GroupTotals, reports: Path) -> Line:
+    """A file with its money by currency, and the way to its report."""
+    state = "unfinished" if known.state == "landed" else known.state
+    cells = []
+    for currency in group.currencies:
+        for title, _, part in _figures_of(currency):
+            if title in {"In the files", "Loaded", "Still to correct"}:
+                cells.append(_cell(currency.currency, part))
+    return Line(group.name, cells, link_to(known, reports), (tone(state), named(state)))
+
+
+_CHARTED = (("g-loaded", "Loaded", 1), ("o-rejected", "Not loaded", 2), ("g-open", "In doubt or not sent", 3))
+"""CSS class, title, and place among `_figures_of`."""
+
+
+def _chart(currency: str | None, days: Mapping[str, CurrencyTotals]) -> Markup | None:
+    """Money by day in stacked columns; records where a day's money is unknown or, with credits, below zero."""
+    if len(days) < FEWEST_DAYS:
+        return None
+    found = {day: [part for _, _, part in _figures_of(each)] for day, each in days.items()}
+    is_money = currency not in {None, UNREADABLE_CURRENCY} and all(
+        parts[place].amount_minor >= 0 for parts in found.values() for _, _, place in _CHARTED
+    )
+
+    def written(value: int) -> str:
+        return format_amount(currency, value) if is_money and currency else grouped(value)
+
+    series = []
+    for css, title, place in _CHARTED:
+        values = [parts[place].amount_minor if is_money else parts[place].records for parts in found.values()]
+        labels = [
+            f"{day}, {title.lower()}: {written(value)}" for day, value in zip(found, values, strict=True)
+        ]
+        series.append(Series(css, values, labels))
+    name, what = currency_named(currency), "money" if is_money else "records"
+    text = f"{what.capitalize()} of each day by what became of it. The table below has the same figures."
+    chart_id = f"days-{(currency or 'none').replace(UNREADABLE_CURRENCY, 'unknown')}"
+    return columns(series, [day[-2:] for day in found], written, Caption(chart_id, f"{name} by day", text))

@@ -1,0 +1,69 @@
+"""Totals as a table for spreadsheets: one row for each group, currency and outcome. Adding up a column counts every
+record once.
+
+Text from outside is defused (`formulas`); figures are plain, without separators.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from pipeline.report.formulas import defused
+from schemas.totals import CurrencyTotals, GroupTotals, Part, TotalsResult
+
+GROUP_COLUMNS = {"day": ("day",), "feed": ("feed",), "file": ("file", "sha256", "state"), "currency": ()}
+"""Columns before the others, by how the totals are grouped."""
+COLUMNS = ("currency", "outcome", "records", "amount", "amount_minor", "amount_unknown")
+"""`amount` in major units and `amount_minor`, empty where they are unknown; `amount_unknown`: records that are in
+neither."""
+
+
+class TotalsRow(NamedTuple):
+    """One row: what it is of, then `COLUMNS`."""
+
+    group: tuple[str, ...]
+    currency: str
+    outcome: str
+    part: Part
+
+
+def table_columns(totals: TotalsResult) -> tuple[str, ...]:
+    """The names of the columns."""
+    return (*(GROUP_COLUMNS[totals.by] if totals.by else ()), *COLUMNS)
+
+
+def rows_of_totals(totals: TotalsResult) -> Iterator[TotalsRow]:
+    """Every row, in the order of the groups."""
+    if totals.by is None or totals.by == "currency":
+        yield from _rows((), totals.currencies)
+    for group in totals.groups if totals.by != "currency" else ():
+        yield from _rows(_group(group), group.currencies)
+
+
+def write_totals_csv(totals: TotalsResult, file: IO[str]) -> None:
+    """CSV after RFC 4180, but with LF as line end."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(table_columns(totals))
+    for row in rows_of_totals(totals):
+        part = row.part
+        minor = part.amount_minor if is_known(part) else None
+        figures = (part.records, part.amount, minor, part.amount_unreadable)
+        writer.writerow((*row.group, row.currency, row.outcome, *figures))
+
+
+def is_known(part: Part) -> bool:
+    """Whether any of its amounts is; else it is not even 0."""
+    return part.records != part.amount_unreadable
+
+
+def _group(group: GroupTotals) -> tuple[str, ...]:
+    of_file = (group.sha256 or "", group.state or "") if group.sha256 else ()
+    return (defused(group.name), *of_file)
+
+
+def _rows(group: tuple[str, ...], currencies: list[CurrencyTotals]) -> Iterator[TotalsRow]:
+    for each in currencies:
+        for outcome, part in each.outcomes.items():
+            yield TotalsRow(group, defused(each.currency or ""), outcome, part)

@@ -1,0 +1,76 @@
+"""How totals are said, on the terminal and on the month's page: names, sums of several outcomes, money that may be
+unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.core.days import Days, month_of
+from pipeline.core.outcomes import OPEN, REJECTS, Outcome
+from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.amount_parts import part_of
+from pipeline.core.values.money import format_amount, grouped
+from pipeline.report.html.wording import LOADED
+from pipeline.report.summary_text import amounts_unknown
+from schemas.totals import CurrencyTotals, Part, TotalsResult
+
+GROUPS: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
+    ("loaded", "Loaded", LOADED),
+    ("rejects", "Not loaded", tuple(outcome for outcome in Outcome if outcome in REJECTS)),
+    ("open", "In doubt or not sent", tuple(outcome for outcome in Outcome if outcome in OPEN)),
+    ("skipped", "Duplicate or left out", (Outcome.DUPLICATE, Outcome.SKIPPED)),
+)
+"""CSS class, title, outcomes: every outcome is in one of them, so that they add up to the total."""
+_DAYS = {"landed": "day of landing", "file": "date in the file name", "loaded": "day of loading"}
+
+
+def currency_named(currency: str | None) -> str:
+    """The code, or what is known instead."""
+    if currency is None:
+        return "currency not recorded"
+    return "currency unknown" if currency == UNREADABLE_CURRENCY else currency
+
+
+def combined(each: CurrencyTotals, outcomes: Iterable[Outcome]) -> Part:
+    """The sum of some outcomes of one currency."""
+    parts = [each.outcomes[outcome] for outcome in outcomes if outcome in each.outcomes]
+    records, unreadable = sum(part.records for part in parts), sum(part.amount_unreadable for part in parts)
+    amount_minor = sum(part.amount_minor for part in parts)
+    return part_of(each.currency, records, amount_minor, unreadable)
+
+
+def money_in_words(currency: str | None, part: Part) -> str:
+    """`ZAR 1 234.50`, with how many amounts are unknown; `amount unknown` where all are; a dash without records."""
+    if not part.records:
+        return "–"
+    if currency is None or part.records == part.amount_unreadable:
+        return "amount unknown"
+    if currency == UNREADABLE_CURRENCY:
+        known = f"{grouped(part.amount_minor)} minor units"
+    else:
+        known = format_amount(currency, part.amount_minor)
+    return "; ".join([known, *amounts_unknown(part.amount_unreadable)])
+
+
+def period_in_words(days: Days) -> str:
+    """`November 2026`, `2026-11-01 to 2026-11-15`, …"""
+    if days.first and days == month_of(days.first):
+        return f"{days.first:%B %Y}"
+    if days.first and days.last:
+        return f"{days.first} to {days.last}" if days.first != days.last else f"{days.first}"
+    return f"from {days.first}" if days.first else f"until {days.last}" if days.last else "all days"
+
+
+def files_in_words(document: TotalsResult) -> str:
+    """`40 files, counted together with 6 corrections`."""
+    files = f"{grouped(document.files)} {'file' if document.files == 1 else 'files'}"
+    if not document.corrections:
+        return files
+    word = "correction" if document.corrections == 1 else "corrections"
+    return f"{files}, counted together with {grouped(document.corrections)} {word}"
+
+
+def basis_in_words(document: TotalsResult) -> str:
+    """Which days are meant."""
+    return f"by {_DAYS[document.date]}, days in {document.timezone}"

@@ -1,0 +1,96 @@
+"""Totals of any days for `totals`, and the pages of the months beside `index.html`, written by runs and by `totals`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from pipeline.core.days import month_of
+from pipeline.edge.clock import utc_now
+from pipeline.edge.ledger import Chain, Chains, Files, Ledger
+from pipeline.edge.local.lock import only_run
+from pipeline.errors import AnotherRun
+from pipeline.monitoring.period_totals import (
+    Selection,
+    counting_day,
+    period_totals,
+    selected,
+    totals_of,
+)
+from pipeline.report import month_page_name
+from pipeline.run.work_dir import existing_ledger, refresh_overview
+from schemas.settings import Settings
+from schemas.totals import Grouping, TotalsResult
+
+
+def totals_and_page(
+    settings: Settings, which: Selection, by: Grouping | None, *, as_of: datetime, with_page: bool
+) -> TotalsResult:
+    """The totals of a selection; `page` is that of the month, where `with_page` asks for it and no run is at work.
+
+    Raises:
+        UsageError: an unknown feed. LedgerDamaged, LedgerOfAnother, LedgerOutdated: as opening it for reading does.
+        DiskFull: no room for the page.
+    """
+    with existing_ledger(settings) as ledger:
+        document = period_totals(ledger, settings, which, by, as_of=as_of)
+        if ledger is None or not with_page or which.days.first is None:
+            return document
+        try:
+            with only_run(settings.work_dir / "lock"):
+                is_new = not (settings.work_dir / "reports" / month_page_name(which.days.first)).exists()
+                path = _write(settings, Chains(ledger).all(), which.days.first, as_of)
+                if is_new:  # the page over all files leads to it
+                    refresh_overview(settings, Files(ledger))
+        except AnotherRun:  # it writes the page at its end, if anything changed
+            return document
+    return document.model_copy(update={"page": str(path)})
+
+
+def refresh_month_pages(settings: Settings, ledger: Ledger) -> None:
+    """Write the pages of the months in which anything has changed since they were written. Only while the lock is held.
+
+    A month changes with the files that landed in it, with their corrections whenever these come, and with write-offs.
+    A page notes what it was made from, so that no clock is asked. Raises DiskFull.
+    """
+    from pipeline.report.html.month_page import is_made_from  # noqa: PLC0415 (an idle run needs no templates)
+
+    by_month: dict[date, list[Chain]] = {}
+    for chain in Chains(ledger).all():
+        day = counting_day(chain.original, "landed", settings.zone)
+        by_month.setdefault(day.replace(day=1), []).append(chain)
+    now = utc_now()
+    for month, chains in by_month.items():
+        page = settings.work_dir / "reports" / month_page_name(month)
+        if not is_made_from(page, _print_of(chains)):
+            _write(settings, chains, month, now)
+
+
+def _print_of(chains: Sequence[Chain]) -> str:
+    """A hash of all by which the totals of these chains can change."""
+    rows = [row for chain in chains for row in (chain.original, *chain.corrections)]
+    parts = [
+        *((row.sha256, row.state, row.landed_at, row.finished_at) for row in rows),
+        *((off.at, off.records) for chain in chains for off in chain.write_offs),
+    ]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _write(settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime) -> Path:
+    """`chains`: of the month, and perhaps of others."""
+    from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
+
+    which = Selection(month_of(month))
+    portions = list(selected(chains, which, settings.zone))
+    listed = {portion.listed.sha256: portion.listed for portion in portions}
+    mine = {portion.chain.original.id: portion.chain for portion in portions}
+    files = totals_of(portions, settings, which, "file", as_of=as_of).groups
+    return write_month_page(
+        totals_of(portions, settings, which, "day", as_of=as_of),
+        totals_of(portions, settings, which, "feed", as_of=as_of).groups,
+        [(listed[group.sha256], group) for group in files if group.sha256],
+        settings.work_dir / "reports",
+        made_from=_print_of(list(mine.values())),
+    )
