@@ -27,6 +27,7 @@ import jsonschema_rs
 import yaml
 
 from pipeline.cli import run_command
+from pipeline.edge.ledger import Runs, open_ledger
 from pipeline.sandbox.faults import Received
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
@@ -272,6 +273,13 @@ class World:
     def change_ledger(self, sql: str) -> None:
         with closing(sqlite3.connect(self.work_dir / "ledger.sqlite")) as connection, connection:
             connection.execute(sql)
+
+    def expect_for_long(self, *feeds: str) -> None:
+        """As if the hours of these feeds had been in the config for years, so that they are late on their first day."""
+        self.work_dir.mkdir(mode=0o700, exist_ok=True)
+        bound = {name: str(self.settings[name]) for name in ("merchant", "environment")}
+        with closing(open_ledger(self.work_dir / "ledger.sqlite", **bound)) as ledger:  # type: ignore[arg-type]
+            Runs(ledger).expect(dict.fromkeys(feeds, ""), at="2020-01-01T00:00:00Z")
 
     def lose_ledger(self) -> None:
         for path in self.work_dir.glob("ledger*"):

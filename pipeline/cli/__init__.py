@@ -45,6 +45,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.cli.show_status import status
 from pipeline.cli.totals import totals
 from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
@@ -218,17 +219,7 @@ def validate(
     finish(result, as_json=as_json)
 
 
-@app.command()
-def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show what is late, unfinished, held or waiting, and all files. Exits with 0 even if files are held."""
-    start(verbose=verbose)
-    from pipeline.cli.status import show_status, status_document
-
-    document = status_document(config_at(config))
-    if as_json:
-        print_json(document)
-    else:
-        show_status(document)
+app.command()(status)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """`status`: the state of files, feeds and runs, in words and as one JSON document.
 
-The words are made from the document alone, so nothing can be seen that `--json` lacks. The exit status is 0 even if
-files are held: whoever wants an alarm reads the document or the metrics.
+The words are made from the document alone, so nothing can be seen that `--json` lacks. What is open comes first: nobody
+should have to look for what is to be done.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.cli.printing import say, width_of
+from pipeline.cli.status_filters import StatusFilter
 from pipeline.cli.text_layout import cut_middle
 from pipeline.core.outcomes import FileState
-from pipeline.core.release_decisions import Decision
-from pipeline.core.values.money import format_amount
+from pipeline.core.values.money import format_amount, grouped
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
-from pipeline.edge.ledger import FileRow, RunRow
+from pipeline.edge.ledger import Counted, RunRow, added
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
+from pipeline.report import money_of
+from pipeline.run.chain_reports import chain_part
 from pipeline.run.work_dir import existing_ledger
+from schemas.results import ChainPart
 
 LISTED_FILES = 20
 SHOWN_NAMES = 5
@@ -32,29 +35,37 @@ SHORT_NAME = 24
 RELEASED = "released"
 
 
-def status_document(config: Config) -> dict[str, Any]:
+def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[str, Any]:
     """Everything that `status` knows. No server is asked and no lock is taken, so it works during a run and without
     network.
 
     Times are UTC (RFC 3339), amounts in minor units by currency and outcome, `files` oldest first, whatever their
     number. `waiting` and `owed` are by source: `drop` as the folder is now, `sftp` as it was when last listed.
-    `open_intents` and `owed_moves` are sums of `in_doubt` and `owed`, for programs that want one number.
+    `open_intents` and `owed_moves` are sums of `in_doubt` and `owed`, for programs that want one number. `open` adds up
+    what corrections or people have yet to close, each record once; `chosen` leaves files, and what they add, out.
 
     Raises:
+        UsageError: `chosen` names a day, state or feed that does not exist.
         LedgerDamaged, LedgerOfAnother, LedgerOutdated: as opening the ledger for reading does.
     """
-    settings = config.settings
+    settings, chosen, now = config.settings, chosen or StatusFilter(), datetime.now(UTC)
     with existing_ledger(settings) as ledger:
-        current = system_status(settings, ledger, datetime.now(UTC))
+        current = system_status(settings, ledger, now)
+    chosen.check([*(feed.name for feed in settings.feeds), *(row.feed for row in current.files)])
+    files = [file for file in _files(current, settings.zone) if chosen.fits(file, settings.zone)]
+    shown = {file["sha256"] for file in files}
+    late = [each for each in _late(current) if chosen.feed in {None, each["feed"]}]
     return {
+        "as_of": rfc3339(now),
         "merchant": settings.merchant,
         "environment": settings.environment,
         "timezone": settings.timezone,
         "last_run": _run(current.last_run),
-        "files": [_file(row, current.decided.get(row.sha256), settings.zone) for row in current.files],
+        "open": _added(files),
+        "files": files,
         "states": dict(sorted(current.states().items())),
-        "unfinished": [row.name for row in current.unfinished],
-        "held": [row.name for row in current.held],
+        "unfinished": [row.name for row in current.unfinished if row.sha256 in shown],
+        "held": [row.name for row in current.held if row.sha256 in shown],
         "in_doubt": {
             "records": current.records_in_doubt,
             "requests": current.requests_in_doubt,
@@ -62,28 +73,33 @@ def status_document(config: Config) -> dict[str, Any]:
         },
         "waiting": {source: list(names) for source, names in current.waiting.items()},
         "owed": dict(current.owed),
-        "late": _late(current),
+        "late": late,
         "open_intents": current.requests_in_doubt,
         "owed_moves": sum(current.owed.values()),
     }
 
 
 def describe_status(
-    document: dict[str, Any], short: Callable[[str], str] = lambda name: name
+    document: dict[str, Any],
+    short: Callable[[str], str] = lambda name: name,
+    chosen: StatusFilter | None = None,
 ) -> Iterator[str]:
-    """The document in lines for people, what needs attention first: late feeds, unfinished, held and doubtful files.
+    """The document in lines for people, what is open first: late feeds, unfinished, held and doubtful files, and
+    rejects that nothing has closed.
 
     Args:
         document: as `status_document` makes it. Times are shown in its `timezone`, the merchant's.
         short: makes a file name short enough for the terminal; the hash digits beside it stay whole.
+        chosen: how many files are listed.
     """
-    zone = ZoneInfo(document["timezone"])
+    zone, chosen = ZoneInfo(document["timezone"]), chosen or StatusFilter()
     yield f"{document['merchant']} ({document['environment']}), times in {document['timezone']}"
     yield f"last run: {_run_in_words(document['last_run'], zone)}"
     for late in document["late"]:
         last = f"; last file received {_local(late['last_at'], zone)}" if late["last_at"] else ""
         yield f"LATE: feed {late['feed']}: no file received, due {_local(late['due_at'], zone)}{last}"
     yield from _open(document, zone, short)
+    yield from _to_correct(document, short, chosen)
     for source, names in document["waiting"].items():
         if names:
             where = "in the drop folder" if source == "drop" else "on the SFTP server when last checked"
@@ -92,23 +108,73 @@ def describe_status(
     if owed:
         pending = ", ".join(f"{count} to {source}" for source, count in owed.items())
         yield f"moves and uploads pending: {pending}; the next run tries again"
+    yield f"next run: {next_run(document)}"
+    yield from _rest(document, short, chosen)
+
+
+def _to_correct(document: dict[str, Any], short: Callable[[str], str], chosen: StatusFilter) -> Iterator[str]:
+    """Rejects that nothing has closed, the oldest file first, and how much that is in all."""
+    files = [file for file in document["files"] if file["open"]["records"]]
+    if not files:
+        return
+    part = ChainPart.model_validate(_parts_of(document["open"]))
+    what = "1 file" if len(files) == 1 else f"{len(files)} files"
+    yield f"OPEN: {', '.join([records_of(part.records), *money_of(part)])} of {what}; correct or write them off"
+    shown = len(files) if chosen.open_only or chosen.everything else LISTED_FILES
+    for file in files[:shown]:
+        yield f"  {_line(file, document['as_of'], short)}"
+    if len(files) > shown:
+        yield f"  ({len(files) - shown} more; all of them with --open)"
+
+
+def _line(file: dict[str, Any], now: str, short: Callable[[str], str]) -> str:
+    """One file: state, name, age, what is open of it, and its money."""
+    part = ChainPart.model_validate(file["open"])
+    total = (file["records"] or {}).get("total", 0)
+    told = ", ".join([f"{part.records} of {total} open", *money_of(part)])
+    name = f"{short(file['name'])} ({file['sha256'][:8]})"
+    return f"{_state(file):<20} {name} {age(file['landed_at'], now)}: {told}"
+
+
+def next_run(document: dict[str, Any]) -> str:
+    """What the next run will do, as far as it is known now."""
+    decided = Counter(file["decided"]["word"] for file in document["files"] if file["decided"])
+    held = sum(file["state"] == FileState.HELD and not file["decided"] for file in document["files"])
+    tasks = [
+        (document["in_doubt"]["requests"], "settles {} in doubt"),
+        (len(document["unfinished"]), "resumes {}"),
+        (decided["release"], "sends {} released"),
+        (decided["refuse"], "ends {} refused"),
+        (sum(map(len, document["waiting"].values())), "takes {} waiting"),
+        (sum(document["owed"].values()), "tries {} pending moves and uploads again"),
+        (held, "leaves {} held"),
+    ]
+    return ", ".join(text.format(count) for count, text in tasks if count) or "looks for new files"
+
+
+def _rest(document: dict[str, Any], short: Callable[[str], str], chosen: StatusFilter) -> Iterator[str]:
+    """How many files are in each state, and those of which nothing is open, the newest last."""
     if not document["files"]:
-        yield "no files yet"
+        yield "no files" if chosen != StatusFilter() else "no files yet"
         return
     counted = Counter(map(_state, document["files"]))
     yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-    left = len(document["files"]) - LISTED_FILES
+    if chosen.open_only:
+        return
+    rest = [file for file in document["files"] if not file["open"]["records"]]
+    left = 0 if chosen.everything else len(rest) - LISTED_FILES
     if left > 0:
-        yield f"({left} earlier files; all of them with --json)"
-    for file in document["files"][-LISTED_FILES:]:
-        yield f"{_state(file):<20} {short(file['name'])} ({file['sha256'][:8]}) {_outcomes(file)}".rstrip()
+        yield f"({left} earlier files; all of them with --all)"
+    for file in rest[max(left, 0) :]:
+        name = f"{short(file['name'])} ({file['sha256'][:8]})"
+        yield f"{_state(file):<20} {name} {age(file['landed_at'], document['as_of'])} {_outcomes(file)}".rstrip()
 
 
-def show_status(document: dict[str, Any]) -> None:
+def print_status(document: dict[str, Any], chosen: StatusFilter) -> None:
     """Print the lines on stdout. Names are shortened on a terminal; the digits beside them serve as well as a name."""
     width = width_of(sys.stdout)
     short = partial(cut_middle, width=max(width // 2, SHORT_NAME)) if width else str
-    for line in describe_status(document, short):
+    for line in describe_status(document, short, chosen):
         say(line)
 
 
@@ -176,22 +242,61 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
     return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 
 
-def _file(row: FileRow, decision: Decision | None, zone: ZoneInfo) -> dict[str, Any]:
-    summary = row.summary or {}
-    return {
-        "name": row.name,
-        "sha256": row.sha256,
-        "state": state_of(row),
-        "source": row.source,
-        "feed": row.feed,
-        "landed_at": row.landed_at,
-        "finished_at": row.finished_at,
-        "records": summary.get("records"),
-        "amounts_minor": summary.get("amounts_minor"),
-        "holds": summary.get("holds", []) if row.held else [],
-        "decision": decision.told(zone) if decision else None,
-        "decided": {"word": decision.word, "at": decision.at, "by": str(decision.by)} if decision else None,
-    }
+def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
+    """Each file, in landing order. What is open of a chain stands with its original alone."""
+    nothing = chain_part(Counted()).model_dump()
+    chains = {row.id: chain for chain in current.chains for row in (chain.original, *chain.corrections)}
+    for row in current.files:
+        chain, summary = chains[row.id], row.summary or {}
+        decision, is_original = current.decided.get(row.sha256), chain.original.id == row.id
+        opened = chain_part(chain.open).model_dump() if is_original else nothing
+        yield {
+            "name": row.name,
+            "sha256": row.sha256,
+            "state": state_of(row),
+            "source": row.source,
+            "feed": row.feed,
+            "landed_at": row.landed_at,
+            "finished_at": row.finished_at,
+            "records": summary.get("records"),
+            "amounts_minor": summary.get("amounts_minor"),
+            "amount_unreadable": summary.get("amount_unreadable", 0),
+            "is_open": row.is_open or opened["records"] > 0,
+            "open": opened,
+            "corrected": chain_part(chain.was_corrected).model_dump() if is_original else nothing,
+            "written_off": chain_part(chain.written_off).model_dump() if is_original else nothing,
+            "corrects": None if is_original else chain.original.name,
+            "holds": summary.get("holds", []) if row.held else [],
+            "decision": decision.told(zone) if decision else None,
+            "decided": {"word": decision.word, "at": decision.at, "by": str(decision.by)}
+            if decision
+            else None,
+        }
+
+
+def _added(files: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many files are open, and what their chains have yet to close."""
+    parts = [
+        Counted(part["records"], part["amounts_minor"], part["amount_unreadable"])
+        for part in (file["open"] for file in files)
+    ]
+    return {"files": sum(file["is_open"] for file in files), **chain_part(added(parts)).model_dump()}
+
+
+def _parts_of(opened: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in opened.items() if name != "files"}
+
+
+def records_of(number: int) -> str:
+    """`1 record`, `2 000 records`."""
+    return f"{grouped(number)} record{'' if number == 1 else 's'}"
+
+
+def age(at: str, now: str) -> str:
+    """`3 d`, `5 h`, `12 min`: how long ago that was."""
+    minutes = int((datetime.fromisoformat(now) - datetime.fromisoformat(at)).total_seconds()) // 60
+    days, hours = minutes // (24 * 60), minutes // 60
+    return f"{days} d" if days else f"{hours} h" if hours else f"{max(minutes, 0)} min"
 
 
 def _outcomes(file: dict[str, Any]) -> str:
@@ -201,7 +306,14 @@ def _outcomes(file: dict[str, Any]) -> str:
         for currency, parts in (file["amounts_minor"] or {}).items()
         if any(parts.values())
     ]
-    return "; ".join([", ".join(f"{count} {name}" for name, count in records.items()), *amounts])
+    closed = [
+        f"{file[name]['records']} {name.replace('_', ' ')} since"
+        for name in ("corrected", "written_off")
+        if file[name]["records"]
+    ]
+    corrects = [f"corrects {file['corrects']}"] if file["corrects"] else []
+    counts = ", ".join(f"{count} {name}" for name, count in records.items())
+    return "; ".join([*filter(None, [counts]), *amounts, *closed, *corrects])
 
 
 def _some(names: list[str], short: Callable[[str], str]) -> str:

@@ -21,18 +21,36 @@ class LateFeed:
 
 
 def late_feeds(
-    feeds: Iterable[Feed], arrivals: Mapping[str, datetime], now: datetime, zone: tzinfo
+    feeds: Iterable[Feed],
+    arrivals: Mapping[str, datetime],
+    now: datetime,
+    zone: tzinfo,
+    *,
+    since: Mapping[str, datetime] | None = None,
 ) -> list[LateFeed]:
-    """Feeds without a file since the midnight before their newest hour. `arrivals`: feed → when its last file came."""
+    """Feeds without a file since the midnight before their newest hour.
+
+    Args:
+        arrivals: feed → when its last file came.
+        since: feed → since when its hour is known. A feed is late from its first whole day on, and one that is not
+            among them is not late yet; None: every hour has been known for long.
+    """
     late = []
     for feed in feeds:
         due_at = _newest_due(feed, now.astimezone(zone), zone)
-        if due_at is None:
+        if due_at is None or not _is_whole_day(due_at, since, feed.name, zone):
             continue
         last_at = arrivals.get(feed.name)
         if last_at is None or last_at.astimezone(zone).date() < due_at.date():
             late.append(LateFeed(feed.name, due_at, last_at))
     return late
+
+
+def _is_whole_day(due_at: datetime, since: Mapping[str, datetime] | None, feed: str, zone: tzinfo) -> bool:
+    """Whether the hour was known before that day began."""
+    if since is None:
+        return True
+    return feed in since and since[feed].astimezone(zone).date() < due_at.date()
 
 
 def _newest_due(feed: Feed, now: datetime, zone: tzinfo) -> datetime | None:

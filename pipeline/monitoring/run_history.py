@@ -70,8 +70,12 @@ class RunHistory:
 
     def late(self, now: datetime) -> list[FeedLate]:
         """What to report of feeds whose hour (`expect_by`) has passed without a file."""
-        if not any(feed.expect_by for feed in self.settings.feeds):
-            return []
+        hours = {
+            feed.name: f"{feed.expect_by} {' '.join(feed.expect_on)}"
+            for feed in self.settings.feeds
+            if feed.expect_by
+        }
+        Runs(self.ledger).expect(hours, at=rfc3339(now))
         return [
             FeedLate(
                 feed=each.feed,
@@ -79,7 +83,7 @@ class RunHistory:
                 hour=f"{each.due_at:%H:%M}",
                 timezone=self.settings.timezone,
             )
-            for each in late_now(self.settings, Runs(self.ledger).arrivals(), now)
+            for each in late_now(self.settings, self.ledger, now)
         ]
 
     def end(self, result: RunResult, now: datetime) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.mapping.file_names import is_ignored
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import Decision
-from pipeline.edge.ledger import Decisions, FileRow, Files, Ledger, RunRow, Runs, Sends
+from pipeline.edge.ledger import Chain, Chains, Decisions, FileRow, Files, Ledger, RunRow, Runs, Sends
 from pipeline.edge.local import DropFolder
 from pipeline.errors import BillferryError
 from pipeline.monitoring.late_feeds import LateFeed, late_feeds
@@ -39,6 +39,8 @@ class SystemStatus:
     arrivals: Mapping[str, datetime]
     decided: Mapping[str, Decision]
     """SHA-256 → what a person decided about a held file, as far as no run has taken it up."""
+    chains: Sequence[Chain]
+    """Originals with their corrections, oldest first."""
 
     @property
     def unfinished(self) -> list[FileRow]:
@@ -63,12 +65,13 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         now: in UTC; decides which feeds are late.
     """
     if ledger is None:
-        late = late_now(settings, {}, now)
-        return SystemStatus((), None, None, 0, 0, None, {}, _waiting(settings, None), late, {}, {})
+        waiting = _waiting(settings, None)
+        return SystemStatus((), None, None, 0, 0, None, {}, waiting, (), {}, {}, ())
     files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
-    arrivals = runs.arrivals()
+    rows = files.all()
     return SystemStatus(
-        files=files.all(),
+        files=rows,
+        chains=Chains(ledger).all(rows),
         last_run=runs.last(),
         last_finished=runs.last_finished(),
         records_in_doubt=files.count_outcomes(Outcome.IN_DOUBT),
@@ -76,15 +79,16 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         in_doubt_since=intents[0].first_sent_at if intents else None,
         owed={source: len(files.pending_handovers(source)) for source in SOURCES},
         waiting=_waiting(settings, files),
-        late=late_now(settings, arrivals, now),
-        arrivals=arrivals,
+        late=late_now(settings, ledger, now),
+        arrivals=runs.arrivals(),
         decided=Decisions(ledger).all_pending(),
     )
 
 
-def late_now(settings: Settings, arrivals: Mapping[str, datetime], now: datetime) -> list[LateFeed]:
-    """Feeds whose hour has passed without a file; `arrivals`: feed → when its last file came, in UTC."""
-    return late_feeds(settings.feeds, arrivals, now, settings.zone)
+def late_now(settings: Settings, ledger: Ledger, now: datetime) -> list[LateFeed]:
+    """Feeds whose hour has passed without a file, from the first whole day on that the hour is known; `now` in UTC."""
+    runs = Runs(ledger)
+    return late_feeds(settings.feeds, runs.arrivals(), now, settings.zone, since=runs.expected_since())
 
 
 def state_of(row: FileRow) -> str:

@@ -27,7 +27,7 @@ from pipeline.report.summary import (
     refused_unread,
     without_report,
 )
-from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table, to_send
+from pipeline.report.summary_text import SHOWN_REJECTS, describe, money_of, outcome_table, to_send
 from pipeline.report.write import report_of_check, write_report
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "folder_name",
     "half_written",
     "last_line",
+    "money_of",
     "month_page_name",
     "no_chain",
     "nothing_sent",

@@ -87,6 +87,7 @@ def slow(desk: Desk) -> Desk:
         },
         feeds=[FEED, {**FEED, "name": "never", "match": "*_never.csv", "expect_by": "00:00"}],
     )
+    desk.expect_for_long("never")
     return desk
 
 

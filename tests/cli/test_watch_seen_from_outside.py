@@ -72,6 +72,7 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
     desk: Desk, monitor: Monitor
 ) -> None:
     desk.configure(ping={"url_file": "ping.url"}, metrics_file="m.prom", feeds=FEEDS)
+    desk.expect_for_long("daily")
     with watching(desk, code=OFTEN) as watcher:
         for number in range(3):
             desk.put(f"drop/{number}_bills.csv", bill(number))

@@ -17,7 +17,7 @@ from tests.world import unstamped
 EVERY = [command for command in command_words() if command]
 
 
-METAVARS = r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|SHA256:…|DAY|NUMBER:HASH|REFERENCE"
+METAVARS = r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|STATE|SHA256:…|DAY|NUMBER:HASH|REFERENCE"
 """What help shows for a value."""
 
 

@@ -89,6 +89,15 @@ def test_the_day_is_the_merchants_not_that_of_utc() -> None:
 # -- clocks change: in Berlin 02:00 becomes 03:00 on 2026-03-29, and 03:00 becomes 02:00 on 2026-10-25 ---------
 
 
+def test_a_new_hour_counts_from_its_first_whole_day() -> None:
+    """Known from Friday 20:30 on: a file that came on Friday morning, or none, is in time until Saturday's hour."""
+    known = {"daily": datetime(2026, 11, 20, 20, 30, tzinfo=JOHANNESBURG)}
+    for now, late in (("20 23:00", 0), ("21 05:59", 0), ("21 06:00", 1), ("23 12:00", 1)):
+        moment = datetime.strptime(f"2026-11-{now}", "%Y-%m-%d %H:%M").replace(tzinfo=JOHANNESBURG)
+        assert len(late_feeds([feed("06:00")], {}, moment, JOHANNESBURG, since=known)) == late, now
+    assert late_feeds([feed("06:00")], {}, moment, JOHANNESBURG, since={}) == [], "no run knows it yet"
+
+
 def late_minutes(expect_by: str, first: datetime, minutes: int) -> list[datetime]:
     """Every minute, in UTC, at which the feed is late that had its file the day before."""
     last = {"daily": first - timedelta(days=1)}

@@ -69,6 +69,7 @@ def test_a_held_file_and_a_late_feed_are_told_once_each(told: Desk) -> None:
     feed = {**told.settings["feeds"][0], "release": "never"}
     late = {**feed, "name": "never", "match": "*_never.csv", "expect_by": "00:00"}
     told.configure(feeds=[feed, late], notify={"command": "bin/tell"})
+    told.expect_for_long("never")
     told.put("drop/june_bills.csv")
     for _ in range(2):
         assert told.command("run").exit_status == 1

@@ -25,7 +25,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 
 from pipeline.edge.ledger.accepted import ACCEPTED, Accepted
 from pipeline.edge.ledger.audit import AuditTrail
-from pipeline.edge.ledger.chains import Chain, Chains, Counted, WriteOff
+from pipeline.edge.ledger.chains import Chain, Chains, Counted, WriteOff, added
 from pipeline.edge.ledger.database import Ledger, copy_ledger, open_ledger, snapshot
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
@@ -75,6 +75,7 @@ __all__ = [
     "Sends",
     "WriteOff",
     "WriteOffs",
+    "added",
     "copy_ledger",
     "open_ledger",
     "single_file_named",

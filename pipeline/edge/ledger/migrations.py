@@ -392,5 +392,14 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (file_id, record)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- Since when a file of a feed is expected by that hour: on that day it may be too late for one.
+    CREATE TABLE expectations (
+        feed TEXT PRIMARY KEY,
+        hours TEXT NOT NULL,                -- as in the config; empty: feeds of before, whatever the config says
+        since TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO expectations SELECT feed, '', at FROM arrivals;
+    """,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

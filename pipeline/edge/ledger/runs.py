@@ -75,6 +75,33 @@ class Runs:
         """Note that a feed got a file, at that time (RFC 3339)."""
         self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?)", (feed, at))
 
+    def expect(self, hours: Mapping[str, str], *, at: str) -> None:
+        """Note by when each feed expects its files (feed → its hours, as text), and since when: `at` where that is new
+        or changed.
+        """
+        known = {
+            feed: (before, since)
+            for feed, before, since in self._db.execute("SELECT feed, hours, since FROM expectations")
+        }
+        now = {
+            feed: (text, known[feed][1] if feed in known and known[feed][0] in {"", text} else at)
+            for feed, text in hours.items()
+        }
+        if now == known:
+            return
+        with transaction(self._db):
+            self._db.execute("DELETE FROM expectations")
+            self._db.executemany(
+                "INSERT INTO expectations VALUES (?, ?, ?)", ((feed, *facts) for feed, facts in now.items())
+            )
+
+    def expected_since(self) -> dict[str, datetime]:
+        """Feed → since when its files are expected by their hour, in UTC, as the last run found it."""
+        return {
+            feed: datetime.fromisoformat(since)
+            for feed, since in self._db.execute("SELECT feed, since FROM expectations")
+        }
+
     def arrivals(self) -> dict[str, datetime]:
         """Feed → when it last got a file, in UTC."""
         return {
