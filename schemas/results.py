@@ -185,6 +185,15 @@ class ChainFacts(Shape):
     write_offs: list[WriteOffFacts] = []
 
 
+class ConflictFacts(Shape):
+    """A record of which the API holds something else."""
+
+    line: int
+    codes: list[str]
+    message: str
+    """What differs, with both values of money and dates."""
+
+
 class Summary(Shape):
     """`summary.json`: one file, in numbers."""
 
@@ -208,6 +217,8 @@ class Summary(Shape):
     """Why it is held; in a dry run, why it would be."""
     held_amounts: dict[str, AmountFacts] = {}
     """By currency; only for a file with `holds`."""
+    conflicts: list[ConflictFacts] = []
+    """The first 20; results.csv has all of them."""
     chain: ChainFacts | None = None
     """Of a file with rejects, and of a correction. What a later correction or write-off changes is written again."""
     notes: list[str] = []

@@ -138,10 +138,12 @@ class BalanceSettler(CreateSettler):
                 intent,
                 entity,
                 f"{entity.kind}_reference.currency_differs",
-                "the API holds a balance in another currency; a currency cannot be changed by a bill file",
+                f"the API holds a balance in {_known(entity.currency)}, and the file has {body['currency']};"
+                " a currency cannot be changed by a bill file",
             )
         if self._overrides(entity) and not self._recency.forced:
-            message = f"a newer file, of {day_of(entity.watermark or '')}, has set this balance already"
+            day = day_of(entity.watermark or "")
+            message = f"a newer file, of {day}, has set this balance already{_both(entity, body)}"
             return self._conflict(intent, entity, "balance.superseded", message)
         return None
 
@@ -303,8 +305,8 @@ class BalanceSettler(CreateSettler):
             intent,
             entity,
             "balance.moved",
-            "an earlier request was not answered, and a payment may have come since; the balance stays unchanged."
-            " The next file sets it, or billferry load --force",
+            "an earlier request was not answered, and a payment may have come since; the balance stays unchanged"
+            f"{_both(entity, intent.stated)}. The next file sets it, or billferry load --force",
         )
 
     def _conflict(self, intent: Intent, entity: Entity, code: str, message: str) -> RecordOutcome:
@@ -314,3 +316,17 @@ class BalanceSettler(CreateSettler):
     def _owner(self, intent: Intent) -> str | None:
         """The reference of the entity's customer."""
         return None if intent.kind == "customer" else intent.customer_reference
+
+
+def _known(currency: str | None) -> str:
+    """A currency of the API's, for people; nothing else that it may say there."""
+    return currency if currency in money.exponents() else "another currency"
+
+
+def _both(entity: Entity, stated: Json) -> str:
+    """` (ZAR 20.00 in the file, ZAR 25.00 at the API)`, as far as it is known what the API holds."""
+    if entity.balance is None:
+        return ""
+    here = money.format_amount(stated["currency"], stated["balance"])
+    there = money.format_amount(_known(entity.currency or stated["currency"]), entity.balance)
+    return f" ({here} in the file, {there} at the API)"

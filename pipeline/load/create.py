@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pipeline.core.api.compare import bill_differences, missing_metadata, union_metadata
+from pipeline.core.api.compare import bill_differences, missing_metadata, told_differences, union_metadata
 from pipeline.core.api.idempotency import MAX_GENERATIONS
 from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import RenewIntent
@@ -92,9 +92,8 @@ class CreateSettler(Settler):
         if not await self._same_owner(intent, body, found):
             differences.append("owner")
         if differences:
-            message = (
-                f"the API holds this reference with another {', '.join(differences)}; bills cannot be changed"
-            )
+            what = told_differences(body, found, differences)
+            message = f"the API holds this reference with another {what}; bills cannot be changed"
             return self._outcome(intent, Outcome.CONFLICT, "bill_reference.differs", message, **ids)
         outcome = Outcome.UNCHANGED
         if missing_metadata(body, found):

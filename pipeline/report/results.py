@@ -115,6 +115,7 @@ class Tally:
     unexpected_rejects: int = 0
     """Rejects with a code that the feed does not expect; they alone make a run exit with 1."""
     first_rejects: list[RejectedRow] = field(default_factory=list)
+    first_conflicts: list[RejectedRow] = field(default_factory=list)
 
     def count_input(self, window: pl.LazyFrame) -> None:
         """Count what the file holds. Columns: `currency_counted` (String), `amount_minor` (Int64 or null)."""
@@ -143,12 +144,14 @@ class Tally:
         self.codes.update(dict(codes.group_by("code").len().iter_rows()))
         rejects = rejected_rows(rows)
         self.unexpected_rejects += rejects.filter(~_all_expected(expected_codes)).height
-        for line, row_codes, message in (
-            rejects.select("line", "codes", "message")
-            .head(SHOWN_REJECTS - len(self.first_rejects))
-            .iter_rows()
-        ):
-            self.first_rejects.append(RejectedRow(line, row_codes or "", message or ""))
+        _keep_first(self.first_rejects, rejects)
+        _keep_first(self.first_conflicts, rejects.filter(outcome=Outcome.CONFLICT.value))
+
+
+def _keep_first(kept: list[RejectedRow], rows: pl.DataFrame) -> None:
+    """Add the first rows to those that are kept for people, SHOWN_REJECTS at most."""
+    some = rows.select("line", "codes", "message").head(SHOWN_REJECTS - len(kept))
+    kept += [RejectedRow(line, codes or "", message or "") for line, codes, message in some.iter_rows()]
 
 
 TEXT_FROM_OUTSIDE = ("customer_reference", "account_reference", "bill_reference", "currency", *IDS, "message")

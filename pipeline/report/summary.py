@@ -15,6 +15,7 @@ from schemas.results import (
     AmountFacts,
     Breakdown,
     ChainFacts,
+    ConflictFacts,
     FileFacts,
     HoldFacts,
     RefusalFacts,
@@ -73,6 +74,10 @@ def summarise(
         held_amounts=_amounts(checked, tally.totals) if checked.holds else {},
         notes=[*checked.notes, *notes],
         codes=dict(sorted(tally.codes.items())),
+        conflicts=[
+            ConflictFacts(line=row.line, codes=row.codes.split(";"), message=row.message)
+            for row in tally.first_conflicts
+        ],
         reports=reports,
     )
     return summary.model_copy(update={"chain": chain(summary)})

@@ -103,6 +103,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
         "holds": [],
         "held_amounts": {},
         "chain": None,
+        "conflicts": [],
         "notes": ["two columns are ignored", "late"],
         "codes": {"a.b": 2, "c.d": 1, "currency.unknown": 1},
         "reports": ["summary.json", "results.csv", "rejects.csv", "report.html"],

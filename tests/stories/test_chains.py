@@ -118,3 +118,37 @@ def test_a_chain_of_three_links_closes_one_record_after_another(world: Merchant)
     assert chain.is_closed
     held = world.held("bills").values()
     assert sum(bill["amount_due"] for bill in held if bill["currency"] == "ZAR") == 15001
+
+
+def test_a_conflict_says_what_differs_in_results_page_and_json(world: Merchant) -> None:
+    account = {"external_reference": "A-1", "customer": {"external_reference": "C-1"}}
+    there = {"currency": "ZAR", "amount_due": 1_234_567, "due_date": "2030-01-31", "account": account}
+    world.post("bills", {"external_reference": "B-1", **there})
+    said = load_original(world)
+    what = "amount_due (ZAR 10.00 in the file, ZAR 12 345.67 at the API)"
+    (conflict,) = said.file["conflicts"]
+    assert (conflict["line"], conflict["codes"]) == (2, ["bill_reference.differs"])
+    assert what in conflict["message"]
+    assert what in world.results(said)[0]["message"]
+    assert what in (world.report(said.file) / "report.html").read_text()
+    assert money(chain_of(world).open)[0] == 6, "a conflict is open, too"
+
+
+def test_the_overview_shows_what_is_still_to_correct_and_closed_chains_in_green(world: Merchant) -> None:
+    def row(name: str) -> str:
+        page = (world.work_dir / "reports" / "index.html").read_text()
+        return next(
+            line for line in page.splitlines() if line.startswith("<tr data-state") and f">{name}<" in line
+        )
+
+    first = load_original(world)
+    assert 'class="tag attention"' in row(NAME)
+    second = correct(world, first, "B-2", "B-3")
+    assert 'data-label="Still to correct">3<' in row(NAME)
+    assert f"corrects {NAME}" in row("mended.csv")
+    assert 'data-label="Still to correct">0<' in row("mended.csv"), "counted once"
+    correct(world, second, "B-4", "B-5", "B-6", name="mended-again.csv")
+    assert 'class="tag good"' in row(NAME)
+    page = (world.report(first.file) / "report.html").read_text()
+    assert 'class="verdict good"' in page
+    assert f'href="../{world.report(second.file).name}/report.html"' in page

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from pipeline.core.outcomes import OPEN, REJECTS, still_open
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
@@ -51,8 +51,9 @@ class KnownFile(Protocol):
 class Row:
     """One file on the overview.
 
-    `link` is relative to the page, None where no report is left; `records` is None where none was read; `rejects`
-    includes what was refused with the file; `open` may yet be loaded; `amounts` are sums of currencies ready to read,
+    `link` is relative to the page, None where no report is left; `records` is None where none was read; `rejects` are
+    still to correct, what was refused with the file included; `corrects` is the original of a correction, with digits
+    of its SHA-256; `open` may yet be loaded; `amounts` are sums of currencies ready to read,
     the first `SHOWN_CURRENCIES` of the summary, and `amounts_left_out` counts the others.
     """
 
@@ -64,6 +65,7 @@ class Row:
     at: datetime
     records: int | None
     rejects: int
+    corrects: str | None
     open: int
     amounts: Sequence[str]
     amounts_left_out: int
@@ -110,7 +112,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
         ("total", "Files", len(rows)),
         ("open", "Unfinished", unfinished),
         ("open", "Held", held),
-        ("rejects", "With records not loaded", rejects),
+        ("rejects", "With records to correct", rejects),
         ("rejects", "Refused", refused),
     ):
         yield css if number else "none", title, grouped(number)
@@ -132,14 +134,28 @@ def _row(file: KnownFile, reports: Path) -> Row:
         link=link_to(file, reports),
         feed=file.feed,
         state=state,
-        tone=tone(state),
+        tone="good" if _is_closed(state, summary.get("chain")) else tone(state),
         at=datetime.fromisoformat(file.finished_at or file.landed_at),
         records=records["total"] if records else None,
-        rejects=sum(records[outcome] for outcome in REJECTS | (OPEN - pending)) if records else 0,
+        rejects=_rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0,
+        corrects=(summary.get("chain") or {}).get("original"),
         open=sum(records[outcome] for outcome in pending) if records else 0,
         amounts=totals[:SHOWN_CURRENCIES],
         amounts_left_out=max(0, len(totals) - SHOWN_CURRENCIES),
     )
+
+
+def _rejects(records: Mapping[str, int], outcomes: Iterable[str], chain: Mapping[str, Any] | None) -> int:
+    """How many records are still to correct. Of a correction none: its original has them."""
+    if chain is None:
+        return sum(records[outcome] for outcome in outcomes)
+    return 0 if chain["original"] else int(chain["open"]["records"])
+
+
+def _is_closed(state: str, chain: Mapping[str, Any] | None) -> bool:
+    """Whether corrections and write-offs have closed all that the file did not load."""
+    ended = state in {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
+    return ended and chain is not None and not chain["original"] and not chain["open"]["records"]
 
 
 def link_to(file: KnownFile, reports: Path) -> str | None:

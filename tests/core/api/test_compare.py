@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.api.compare import bill_differences, changed_details, missing_metadata, union_metadata
+from pipeline.core.api.compare import (
+    bill_differences,
+    changed_details,
+    missing_metadata,
+    told_differences,
+    union_metadata,
+)
 
 HELD: dict[str, Any] = {
     "external_reference": "B1",
@@ -96,3 +102,25 @@ def test_details_are_patched_when_they_are_new_and_never_cleared(
     stated: dict[str, Any], last_sent: dict[str, Any], changed: dict[str, Any]
 ) -> None:
     assert changed_details(stated, last_sent) == changed
+
+
+def test_what_differs_is_told_with_both_values_of_money_and_dates() -> None:
+    stated = {"amount_due": 2000, "currency": "ZAR", "due_date": "2026-11-30"}
+    found = {"amount_due": 2500, "currency": "USD", "due_date": None}
+    assert told_differences(stated, found, [*bill_differences(stated, found), "owner"]) == (
+        "amount_due (ZAR 20.00 in the file, USD 25.00 at the API), currency (ZAR in the file, USD at the API),"
+        " due_date (2026-11-30 in the file, none at the API), owner"
+    )
+
+
+def test_nothing_else_that_the_api_says_is_repeated() -> None:
+    stated = {"amount_due": 2000, "currency": "ZAR", "due_date": "2026-11-30"}
+    odd = {
+        "amount_due": "Ada Lovelace",
+        "currency": "ada@example.com",
+        "due_date": "Ada was born on 1815-12-10",
+    }
+    told = told_differences(stated, odd, bill_differences(stated, odd))
+    assert "Ada" not in told
+    assert "ada" not in told
+    assert "an amount that cannot be read at the API" in told

@@ -5,11 +5,13 @@
   if (!form || !table) return;
   const text = form.querySelector("input[type=search]");
   const choices = [...form.querySelectorAll("select[data-filter]")];
+  const kinds = [...document.querySelectorAll("input[type=radio][name=kind]")];
   const found = form.querySelector(".found");
   const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
   const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, " ");
   const fits = ({ row, text: held }, wanted) =>
     held.includes(wanted) &&
+    kinds.every(({ checked, value }) => !checked || !value || row.dataset.kind === value) &&
     choices.every(({ value, dataset }) => !value || row.dataset[dataset.filter].split(";").includes(value));
   const apply = () => {
     const wanted = text.value.trim().toLowerCase();
@@ -23,7 +25,7 @@
     found.textContent = `${grouped(shown)} of ${grouped(rows.length)} ${noun} shown`;
   };
   let waiting = 0;
-  form.addEventListener("input", () => {
+  document.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(apply, 80);
   });
