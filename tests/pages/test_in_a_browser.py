@@ -92,6 +92,11 @@ def typed(page: Opened, selector: str, text: str) -> None:
     page.value("new Promise(done => setTimeout(done, 150))")
 
 
+def picked(page: Opened, outcome: str) -> None:
+    page.value(f"document.querySelector('input[name=kind][value=\"{outcome}\"]').click()")
+    page.value("new Promise(done => setTimeout(done, 150))")
+
+
 # -- nothing leaves the page --
 
 
@@ -209,15 +214,30 @@ def test_records_can_be_searched_and_filtered(browser: Browser, report: FileRepo
     assert records_shown(page) == 1
     assert page.texts(".found") == [f"1 of {everything} records shown"]
     typed(page, "#filter-text", "")
-    typed(page, "#filter-kind", "conflict")
+    picked(page, "conflict")
     assert records_shown(page) == records.conflict
     typed(page, "#filter-code", "customer_email.invalid")
     assert records_shown(page) == 0
-    typed(page, "#filter-kind", "")
+    picked(page, "")
     assert records_shown(page) == report.summary.codes["customer_email.invalid"]
     page.value("document.querySelector('form.filter button').click()")
     page.value("new Promise(done => setTimeout(done, 50))")
     assert records_shown(page) == everything
+
+
+def test_records_can_be_shown_by_outcome_without_a_script(browser: Browser, report: FileReport) -> None:
+    page = browser.open(report.paths["page"], scripts=False)
+    visible = (
+        "[...document.querySelectorAll('tr[data-kind]')].filter(row => row.offsetParent !== null).length"
+    )
+    found = report.summary.records
+    for outcome, number in (
+        ("conflict", found.conflict),
+        ("rejected", found.rejected),
+        ("refused", found.refused),
+    ):
+        page.value(f"document.querySelector('#only-{outcome}').click()")
+        assert page.value(visible) == number > 0
 
 
 def test_files_can_be_searched_and_their_links_lead_to_their_reports(browser: Browser, index: Path) -> None:
