@@ -225,21 +225,6 @@ def test_records_can_be_searched_and_filtered(browser: Browser, report: FileRepo
     assert records_shown(page) == everything
 
 
-def test_records_can_be_shown_by_outcome_without_a_script(browser: Browser, report: FileReport) -> None:
-    page = browser.open(report.paths["page"], scripts=False)
-    visible = (
-        "[...document.querySelectorAll('tr[data-kind]')].filter(row => row.offsetParent !== null).length"
-    )
-    found = report.summary.records
-    for outcome, number in (
-        ("conflict", found.conflict),
-        ("rejected", found.rejected),
-        ("refused", found.refused),
-    ):
-        page.value(f"document.querySelector('#only-{outcome}').click()")
-        assert page.value(visible) == number > 0
-
-
 def test_files_can_be_searched_and_their_links_lead_to_their_reports(browser: Browser, index: Path) -> None:
     page = browser.open(index)
     assert records_shown(page) == len(ODD_NAMES)
