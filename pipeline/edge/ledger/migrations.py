@@ -393,12 +393,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     """,
     """
-    -- Since when a file of a feed is expected by that hour: on that day it may be too late for one.
-    CREATE TABLE expectations (
-        feed TEXT PRIMARY KEY,
-        hours TEXT NOT NULL,                -- as in the config; empty: feeds of before, whatever the config says
-        since TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE expectations (feed TEXT PRIMARY KEY, hours TEXT NOT NULL, since TEXT NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO expectations SELECT feed, '', at FROM arrivals;
     """,
 )

@@ -77,7 +77,7 @@ class Runs:
 
     def expect(self, hours: Mapping[str, str], *, at: str) -> None:
         """Note by when each feed expects its files (feed → its hours, as text), and since when: `at` where that is new
-        or changed.
+        or changed. Hours that the ledger has as empty are those of a feed from before this was noted: any will do.
         """
         known = {
             feed: (before, since)
