@@ -170,7 +170,7 @@ class ArrayScan:
                 yield found
                 at, self._commas = found.end, 0
                 if found.damaged:
-                    at = yield from self._hopeless(text, at)
+                    at = yield from self._hopeless(text, at, final)
                 elif self._space is not None:
                     at = yield from self._ordinary(text, at)
             at = _behind_space(text, at)
@@ -187,7 +187,7 @@ class ArrayScan:
             yield Element(found.start(1), at)
         return at
 
-    def _hopeless(self, text: bytes, at: int) -> Generator[Element, None, int]:
+    def _hopeless(self, text: bytes, at: int, final: bool) -> Generator[Element, None, int]:
         """Elements as they are where all are damaged: each ends where the next one seems to begin. Returns where the
         last one ends.
         """
@@ -202,7 +202,7 @@ class ArrayScan:
             levels = text.count(b"{", begin, end) + text.count(b"[", begin, end)
             if end == size or end - begin > self.max_element_bytes or levels > _LEVELS:
                 break
-            if end_of_shallow(text, begin, size) is not None:
+            if end_of_shallow(text, begin, size) is not None or self._waits(size - begin, final):
                 break
             yield Element(begin, end, damaged=True)
             at = end
@@ -217,7 +217,7 @@ class ArrayScan:
         limit = min(len(text), at + self.max_element_bytes + 1)
         end = end_of_shallow(text, at, limit)
         if end is None:
-            end = self._end_of_odd(text, at, limit)
+            end = self._end_of_odd(text, at, limit, final)
         if end == OPEN and limit == len(text) and self._waits(limit - at, final):
             return None
         if end < 0:
@@ -238,10 +238,15 @@ class ArrayScan:
         if not self._first_key and (key := _FIRST_KEY.match(text, at)):
             self._first_key = key[1]
 
-    def _end_of_odd(self, text: bytes, at: int, limit: int) -> int:
-        """Where a value ends that has many levels, is cut or damaged; after damage not beyond the next beginning."""
+    def _end_of_odd(self, text: bytes, at: int, limit: int, final: bool) -> int:
+        """Where a value ends that has many levels, is cut or damaged; after damage not beyond the next beginning.
+
+        That may be the beginning of an item in it, so it is not cut there while more of the text may show it whole.
+        """
         if self._trusted:
             return end_of_deep(text, at, limit)
+        if self._waits(len(text) - at, final):
+            return OPEN
         beginning = self._next(text, at + 1)
         if beginning >= limit:
             return end_of_deep(text, at, limit)

@@ -75,6 +75,21 @@ def test_damage_to_one_element_leaves_all_others_as_they_are_however_the_text_is
                 assert found == scanned(damaged.encode(), 5)[0]
 
 
+@pytest.mark.parametrize("behind", ["", "x"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_lists_in_elements_behind_a_damaged_one_stay_whole_however_the_text_is_cut(
+    layout: str, behind: str
+) -> None:
+    """An item begins as an element may, and the element's own end may not have come yet."""
+    objects = [{"b": at, "lines": [{"a": 1, "k": "},{"}, {"a": 2}, [[]], {"a": 3}]} for at in range(6)]
+    text = LAYOUTS[layout](objects).replace("{", '{"' + behind, 1).encode()
+    found, scan = scanned(text)
+    assert scan.closed
+    assert [json.loads(each) for each, damaged in found if not damaged][-4:] == objects[2:]
+    for cut in (1, 5, 64):
+        assert scanned(text, cut)[0] == found
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_bytes_taken_out_anywhere_cost_only_the_elements_they_were_of(layout: str) -> None:
     text, chance = LAYOUTS[layout](OBJECTS), random.Random(layout)  # noqa: S311

@@ -21,98 +21,16 @@ from pipeline.core.values.money import exponents
 from schemas.feed import Feed, Model
 from tests.check import old_workbooks, opendocuments, workbooks
 from tests.fuzz.fitting import value_for
+from tests.fuzz.odd_values import VALUES
 
 MODELS: tuple[Model, ...] = ("bill", "account_balance", "customer_balance")
 RECORD_CODES = [code for code in RULES if not code.startswith("file.")]
 PART = "{file.part}"
+ITEMS = "l"
+"""A list in objects."""
 XLS_SHARE = 0.01
 """Each takes a process of its own."""
 SOURCES = ("c1", "c2", "c3", "c4", "c5", "c6", "sign", "debit", "credit", "na me", "naïve")
-VALUES = (
-    *(
-        "",
-        " ",
-        "C-1",
-        "A-1",
-        "INV-1",
-        "INV-2",
-        "a/b",
-        "8.5E+12",
-        "#REF!",
-        "x" * 300,
-        "é",
-        "\u202e",
-        "=1+1",
-        "NULL",
-    ),
-    *(
-        "ZAR",
-        "USD",
-        "JPY",
-        "KWD",
-        "zar",
-        "XAU",
-        "?",
-        "10.00",
-        "-10.00",
-        "1.500",
-        "147153.59999999998",
-        "1,234.50",
-        "1.234,50",
-        "89,90-",
-    ),
-    *(
-        "(5.00)",
-        "€ 12",
-        "R5",
-        "12 345,00",
-        "\u22125.00",
-        "٣٤٫٥",
-        "9" * 40,
-        "0",
-        "-0",
-        ".5",
-        "5.",
-        "+5",
-        "1e3",
-        "5 CR",
-    ),
-    *(
-        "2026-01-31",
-        "31/01/2026",
-        "1/5/2026",
-        "29-DEC-15",
-        "2026-02-30",
-        "3. März 2026",
-        "2026-01-31 07:57:37",
-    ),
-    *(
-        "2026-01-31T07:57:37.5+02:00",
-        "20260131",
-        "2026031",
-        "99/99/9999",
-        "0000-00-00",
-        "7 pm",
-        "H",
-        "S",
-        "8501015800088",
-    ),
-    *(
-        "+27821234567",
-        "0821234567",
-        "a@b.co",
-        "john@",
-        "T",
-        "T|1",
-        '"',
-        "'",
-        "\t",
-        "a\nb",
-        "\r",
-        "0012",
-        "1" * 19,
-    ),
-)
 
 
 def sometimes(chance: random.Random, facts: dict[str, Any], share: float = 0.25) -> dict[str, Any]:
@@ -207,6 +125,17 @@ def random_header(chance: random.Random) -> dict[str, Any]:
     return {"header": {place: chance.choice([1, 2, 3, [1, 2]]) if place == "row" else list(SOURCES[:2])}}
 
 
+def random_items(chance: random.Random, facts: dict[str, Any]) -> dict[str, Any]:
+    """A list of items in JSON, of which some columns are read."""
+    columns = {
+        column: f"{ITEMS}.{source}" if source in SOURCES and chance.random() < 0.6 else source
+        for column, source in facts.get("columns", {}).items()
+        if isinstance(source, str)
+    }
+    shape = chance.choice([{}, {"format": "ndjson"}, {"format": "json"}])
+    return {"items": ITEMS, "columns": columns, "header": None, "names": None, "fixed": None, **shape}
+
+
 def random_filters(chance: random.Random) -> dict[str, Any]:
     """Which records are left out; by a column that is there more often than not."""
     listed = chance.choice([*VALUES, chance.sample(VALUES, 3), ["", "ZAR", "C-1"]])
@@ -232,6 +161,7 @@ def random_facts(chance: random.Random) -> dict[str, Any]:
         **columns,
         **(sometimes(chance, of_bills, 0.3) if model == "bill" else {}),
         **sometimes(chance, rare_facts(chance), 0.06),
+        **(random_items(chance, columns) if chance.random() < 0.15 else {}),
     } | sometimes(
         chance,
         {
@@ -274,6 +204,7 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
     """Name, content and control file of something that the feed is to read."""
     canonical = feed.columns is None or chance.random() < 0.03
     named = [name for name in CANONICAL["bill"] if f"{{{name}}}" in str(feed.columns)]
+    named += [name for name in (f"{ITEMS}.{source}" for source in SOURCES) if name in str(feed.columns)]
     header = list(CANONICAL[feed.model] if canonical else (*SOURCES, *named))
     if chance.random() < 0.5:
         chance.shuffle(header)
@@ -293,7 +224,8 @@ def random_file(chance: random.Random, feed: Feed) -> tuple[str, bytes, bytes | 
         for number in range(chance.choice([0, *[1, 2, 5, 20] * 4]))
     ]
     rows += [list(row) for row in rows[: chance.randrange(3)]]
-    shape: str = feed.format or chance.choice(["csv", "csv", "csv", "ndjson", "json", "xlsx", "ods"])
+    likely = ["ndjson", "json"] if feed.items else ["csv", "csv", "csv", "ndjson", "json", "xlsx", "ods"]
+    shape: str = feed.format or chance.choice(likely)
     shape = "xls" if chance.random() < XLS_SHARE else shape
     control = (
         json.dumps({"records": len(rows), "amounts": {"ZAR": "10.00"}}).encode()
@@ -326,7 +258,8 @@ def _written(
             )
         )
     if shape in ("ndjson", "json"):
-        made = [json.dumps(dict(zip(header, map(_json_value, row), strict=False))) for row in rows]
+        objects = [dict(zip(header, map(_json_value, row), strict=False)) for row in rows]
+        made = [json.dumps(each) for each in (_nested(chance, objects) if feed.items else objects)]
         raw = ("\n".join(made) if shape == "ndjson" else f"[{', '.join(made)}]").encode()
     elif feed.fixed is not None:
         objects = [dict(zip(header, row, strict=False)) for row in rows]
@@ -355,6 +288,21 @@ def _written(
         codec = feed.encoding if chance.random() < 0.9 else "utf-8"
         raw = text.getvalue().replace(mark, feed.delimiter).encode(codec, "replace")
     return gzip.compress(raw) if chance.random() < 0.1 else raw
+
+
+def _nested(chance: random.Random, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Objects with the fields of items in lists, of which some are no lists of objects."""
+    made = []
+    while objects:
+        taken, objects = objects[:2], objects[chance.choice([1, 2]) :]
+        own = {key: value for key, value in taken[0].items() if not key.startswith(f"{ITEMS}.")}
+        items: list[Any] = [
+            {key[len(ITEMS) + 1 :]: value for key, value in each.items() if key not in own} for each in taken
+        ]
+        if chance.random() < 0.2:
+            items = [*items, chance.choice([None, {}, 7, "x", [items]])]
+        made.append(own | {ITEMS: chance.choice([*[items] * 8, [], None, items[0]])})
+    return made
 
 
 def _cell(chance: random.Random, text: str) -> str:

@@ -99,11 +99,12 @@ def case(seed: int) -> Case:
         return Case(_damaged_workbook(text, kind, chance), kind.facts, kind.needed)
     encoding = chance.choice(list(_ENCODINGS))
     codec, mark = chance.choice(_ENCODINGS[encoding])
-    if shape < 0.18:
-        text = _as_json(text, kind)
-    elif shape < 0.25:
-        text = _as_array(text, kind, chance)
-    facts = kind.facts | {"encoding": encoding}
+    facts, needed = kind.facts | {"encoding": encoding}, kind.needed
+    if shape < 0.25:
+        objects = _objects(text, kind)
+        if chance.random() < 0.5:
+            objects, facts, needed = _with_items(objects, kind, facts, chance)
+        text = _as_lines(objects) if shape < 0.18 else _as_array(objects, chance)
     if 0.25 <= shape < 0.35:
         text, facts = _as_fixed(text, kind, facts, chance)
     elif 0.35 <= shape < 0.42:
@@ -117,20 +118,43 @@ def case(seed: int) -> Case:
     raw = mark + text.encode(codec, "replace")
     for _ in range(chance.choice([0, 0, 1, 3])):
         raw = chance.choice(_BYTE_DAMAGE)(raw, chance)
-    return Case(_packed(raw, chance), facts, kind.needed)
+    return Case(_packed(raw, chance), facts, needed)
 
 
 def _rows(text: str, kind: _Kind) -> list[list[str]]:
     return list(csv.reader(StringIO(text), delimiter=kind.facts.get("delimiter", ",")))
 
 
-def _as_json(text: str, kind: _Kind) -> str:
+def _objects(text: str, kind: _Kind) -> list[dict[str, Any]]:
     header, *rows = _rows(text, kind)
-    return "".join(
-        json.dumps(dict(zip(header, row, strict=False)), ensure_ascii=len(row) % 2 == 0) + "\n"
-        for row in rows
-        if row
-    )
+    return [dict(zip(header, row, strict=False)) for row in rows if row]
+
+
+def _as_lines(objects: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(each, ensure_ascii=len(each) % 2 == 0) + "\n" for each in objects)
+
+
+def _with_items(
+    objects: list[dict[str, Any]], kind: _Kind, facts: dict[str, Any], chance: random.Random
+) -> tuple[list[dict[str, Any]], dict[str, Any], tuple[str, ...]]:
+    """Objects with lists of up to three items, in which the amount is, and the feed that reads them."""
+    amount = next(name for name in kind.needed if name in ("amount_due", "balance", "Premium"))
+    made = []
+    while objects:
+        count = chance.choice([1, 1, 2, 3])
+        taken, objects = objects[:count], objects[count:]
+        items: list[Any] = [{amount: each.get(amount), "k": chance.choice(["", 1, "},{"])} for each in taken]
+        if chance.random() < 0.2:
+            items.insert(chance.randrange(len(items) + 1), chance.choice([None, {}, 7, [], [{}], "x"]))
+        own = {key: value for key, value in taken[0].items() if key != amount}
+        fields = [*own.items(), ("lines", chance.choice([*[items] * 9, [], None, {}]))]
+        made.append(dict(chance.sample(fields, len(fields)) if chance.random() < 0.5 else fields))
+    columns = kind.facts.get("columns") or {name: name for name in kind.needed}
+    mapped = {ours: f"lines.{amount}" if theirs == amount else theirs for ours, theirs in columns.items()}
+    facts = facts | {"items": "lines", "columns": mapped}
+    if kind.facts.get("model") != "customer_balance" and chance.random() < 0.5:
+        facts |= {"line_items": "sum"}
+    return made, facts, tuple(f"lines.{name}" if name == amount else name for name in kind.needed)
 
 
 def _as_fixed(
@@ -148,9 +172,8 @@ def _as_fixed(
     return "\n".join([*lines, ""]), facts | {"fixed": fixed, "short_lines": chance.choice(["reject", "pad"])}
 
 
-def _as_array(text: str, kind: _Kind, chance: random.Random) -> str:
+def _as_array(objects: list[dict[str, Any]], chance: random.Random) -> str:
     """On one line, one object a line, or over many lines."""
-    objects = [json.loads(line) for line in _as_json(text, kind).splitlines()]
     if chance.random() < 0.4:
         return "[\n" + ",\n".join(map(json.dumps, objects)) + "\n]\n"
     return json.dumps(objects, indent=chance.choice([None, 2]), ensure_ascii=chance.random() < 0.5)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from tests.fuzz import old_workbook_oracle
+from tests.fuzz.item_oracle import items_of
 from tests.zstandard import zstd
 
 MARKS = {
@@ -51,14 +52,14 @@ _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 def lines_of_records(
-    raw: bytes, *, encoding: str, delimiter: str, needed: Collection[str]
+    raw: bytes, *, encoding: str, delimiter: str, needed: Collection[str], items: str = ""
 ) -> list[int] | None:
     """The line each record starts on; `needed` are column names of which the file must have every one.
 
-    `delimiter`: "" for fixed width.
+    `delimiter`: "" for fixed width. `items`: the list of whose items each is a record, in objects.
     """
     if raw.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zipped(raw, encoding=encoding, delimiter=delimiter, needed=needed)
+        return _zipped(raw, encoding=encoding, delimiter=delimiter, needed=needed, items=items)
     if raw.startswith(old_workbook_oracle.MAGIC):
         return _old_workbook(raw, needed)
     for magic, unpack in _STREAMS.items():
@@ -71,16 +72,16 @@ def lines_of_records(
                 return None
             break
     text = _decoded(raw, encoding)
-    return _of_text(text, delimiter, needed) if text is not None and text.strip() else None
+    return _of_text(text, delimiter, needed, items) if text is not None and text.strip() else None
 
 
-def _of_text(text: str, delimiter: str, needed: Collection[str]) -> list[int] | None:
+def _of_text(text: str, delimiter: str, needed: Collection[str], items: str) -> list[int] | None:
     if not delimiter:
         return _fixed(text)
     if text.lstrip().startswith("{"):
-        return _json_lines(text, needed)
+        return _json_lines(text, needed, items)
     if re.match(r"\s*\[\s*[\]{]", text):
-        return _json_array(text, needed)
+        return _json_array(text, needed, items)
     return _delimited(text, delimiter, needed)
 
 
@@ -184,20 +185,27 @@ def _fixed(text: str) -> list[int]:
     return list(range(1, len(lines) + 1))
 
 
-def _json_lines(text: str, needed: Collection[str]) -> list[int] | None:
+def _json_lines(text: str, needed: Collection[str], items: str) -> list[int] | None:
     if "\0" in text[:4]:
         return None
     line_end = "\r" if "\r" in text and "\n" not in text else "\n"
     lines = text.removesuffix("\x1a").rstrip("\r\n").split(line_end)
     while not lines[-1].strip():
         lines.pop()
-    keys: set[str] = set()
-    for line in lines:
-        keys |= _keys(line.removesuffix("\r") if line_end == "\n" else line)
-    return list(range(1, len(lines) + 1)) if set(needed) <= keys else None
+    keys, numbers = set[str](), list[int]()
+    for number, line in enumerate(lines, start=1):
+        starts, found = _records_of(line.removesuffix("\r") if line_end == "\n" else line, items)
+        numbers += [number] * len(starts)
+        keys |= found
+    return numbers if set(needed) <= keys else None
 
 
-def _json_array(text: str, needed: Collection[str]) -> list[int] | None:
+def _records_of(text: str, items: str) -> tuple[list[int], set[str]]:
+    """Where the records of one value begin, and their columns."""
+    return items_of(text, items) if items else ([0], _keys(text))
+
+
+def _json_array(text: str, needed: Collection[str], items: str) -> list[int] | None:
     """The lines on which elements begin, one value after the other.
 
     Where the standard library refuses one, it reaches to the next place that looks as elements of this file begin:
@@ -217,21 +225,29 @@ def _json_array(text: str, needed: Collection[str]) -> list[int] | None:
             return starts if set(needed) <= keys or not starts else None
         if at == len(body):
             return None
-        starts.append(1 + text.count(line_end, 0, at))
-        end = _end_of_object(body, at)
+        end, line = _end_of_object(body, at), 1 + text.count(line_end, 0, at)
         if end is None:
+            starts.append(line)
+            if beginning is None:
+                return DAMAGED
             found, start = beginning.search(body, at + 1), at
             at = found.start() if found else max(at + 1, len(body.removesuffix("]").rstrip(" \t\r\n")))
             if "{" in body[start + 1 : at].strip():
                 return DAMAGED
         else:
-            keys |= _keys(body[at:end]) if commas == 1 else set()
+            element = body[at:end]
+            own, found = _records_of(element, items) if commas == 1 else ([0], set())
+            starts += [line + element.count(line_end, 0, start) for start in own]
+            keys |= found
             at = end
         commas = 0
 
 
-def _beginning_of_elements(body: str) -> re.Pattern[str]:
-    """How an element begins behind another one, by the first two, as far as they can be read."""
+def _beginning_of_elements(body: str) -> re.Pattern[str] | None:
+    """How an element begins behind another one, by the first two, as far as they can be read.
+
+    None where the second one cannot be, and the space between elements is not the same everywhere.
+    """
     space, key = r"\s*", _STRING
     at = re.compile(r"[\s,]*").match(body, body.index("[") + 1)
     end = _end_of_object(body, at.end()) if at else None
@@ -241,6 +257,8 @@ def _beginning_of_elements(body: str) -> re.Pattern[str]:
         between = re.compile(r"\s*,(\s*)(?=\{)").match(body, end)
         if between and _end_of_object(body, between.end()):
             space = re.escape(between[1])
+        elif between and len(set(re.findall(r",(\s*)\{\s*" + key + r"\s*:", body))) > 1:
+            return None
     return re.compile("," + space + r"\{\s*" + key + r"\s*:")
 
 

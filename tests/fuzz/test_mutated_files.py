@@ -16,7 +16,9 @@ from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.fixed_width import FixedFile
+from pipeline.edge.reader.json_array import JsonArray
 from pipeline.edge.reader.json_lines import JsonFile
+from pipeline.edge.reader.record_batches import RecordBatches
 from schemas.settings import Limits
 from tests.check.landing import land, records
 from tests.fuzz.mutations import BILLS, Case, case
@@ -50,6 +52,7 @@ def assert_every_record_is_accounted_for(folder: Path, made: Case) -> None:
         encoding=made.facts.get("encoding", "utf-8"),
         delimiter="" if "fixed" in made.facts else made.facts.get("delimiter", ","),
         needed=made.needed,
+        items=made.facts.get("items", ""),
     )
     started = time.process_time()
     file = check(land(folder, made.raw, **made.facts), folder / "work", limits=LIMITS)
@@ -95,7 +98,7 @@ def assert_no_byte_is_lost(file: CheckedFile) -> None:
 
 def read_in_blocks(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     """As a file is read that is larger than one block: records and characters straddle the next one."""
-    for format_ in (DelimitedFile, JsonFile, FixedFile):
+    for format_ in (DelimitedFile, JsonFile, FixedFile, JsonArray, RecordBatches):
         monkeypatch.setattr(format_, "batches", partialmethod(format_.batches, block_bytes=block_bytes))
 
 
@@ -126,8 +129,22 @@ def test_the_mutations_are_neither_all_harmless_nor_all_deadly() -> None:
             encoding=each.facts.get("encoding", "utf-8"),
             delimiter="" if "fixed" in each.facts else each.facts.get("delimiter", ","),
             needed=each.needed,
+            items=each.facts.get("items", ""),
         )
         for each in made
     ]
     refused = sum(count is None for count in counts)
     assert 40 < refused < 140
+
+
+def test_the_mutations_draw_lists_of_items() -> None:
+    made = [each for each in map(case, range(1_000)) if "items" in each.facts]
+    counts = [
+        lines_of_records(
+            each.raw, encoding=each.facts["encoding"], delimiter=",", needed=each.needed, items="lines"
+        )
+        for each in made
+    ]
+    read = [count for count in counts if count and count != DAMAGED]
+    assert len(read) > 20
+    assert sum(len(set(lines)) < len(lines) for lines in read) > 10  # several items on one line
