@@ -21,12 +21,13 @@ import yaml
 
 from pipeline.cli import run_command
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
-from tests.check import workbooks
+from tests.check import opendocuments, workbooks
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_files"
 EXPECTED = SAMPLES / "expected"
 OFFICES = "za_citypower_offices_2026-11-20.xlsx"
+DEPOTS = "za_citypower_depots_2026-11-20.ods"
 PAGE = "report.html"
 """For people, who see it in tests/pages; the numbers that it shows are those of summary.json."""
 EXIT_STATUS = 1
@@ -35,7 +36,7 @@ EXIT_STATUS = 1
 
 def samples() -> list[Path]:
     """The bill files themselves, by name."""
-    return sorted(path for path in SAMPLES.iterdir() if path.suffix in {".csv", ".ndjson", ".xlsx"})
+    return sorted(path for path in SAMPLES.iterdir() if path.is_file() and path.suffix != ".ctl")
 
 
 def offices() -> bytes:
@@ -62,6 +63,20 @@ def offices() -> bytes:
         "Bills": workbooks.sheet(workbooks.row(*head), *(workbooks.row(*each) for each in rows)),
     }
     return workbooks.workbook(sheets)
+
+
+def depots() -> bytes:
+    """The sample of LibreOffice: numbers as they are kept, and one that is a sum of thirds."""
+    rows = (
+        ("customer_reference", "customer_name", "balance"),
+        ("CD-01", "Depot North", opendocuments.number("1540.5", "currency")),
+        ("CD-02", "Depot Harbour", opendocuments.number("-20")),
+        ("CD-03", "Sum of thirds", opendocuments.number("33.333333333333336")),
+        ("CD-04", "Depot West", opendocuments.text("310.00")),
+    )
+    return opendocuments.opendocument(
+        opendocuments.sheet(*(opendocuments.row(*each) for each in rows), name="Balances")
+    )
 
 
 def load_all(work: Path) -> dict[str, dict[str, bytes]]:
@@ -123,6 +138,10 @@ def _stable_summary(summary: dict[str, Any]) -> bytes:
     return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
 
 
+BUILT = {OFFICES: offices, DEPOTS: depots}
+"""Workbooks among the samples → what builds them."""
+
+
 @contextlib.contextmanager
 def _environment(**values: str) -> Iterator[None]:
     before = dict(os.environ)
@@ -136,7 +155,8 @@ def _environment(**values: str) -> Iterator[None]:
 
 def main() -> None:
     """Replace `sample_files/expected` by what the samples give now."""
-    (SAMPLES / OFFICES).write_bytes(offices())
+    for name, made in BUILT.items():
+        (SAMPLES / name).write_bytes(made())
     with tempfile.TemporaryDirectory() as work:
         found = load_all(Path(work))
     shutil.rmtree(EXPECTED, ignore_errors=True)

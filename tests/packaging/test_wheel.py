@@ -94,7 +94,7 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel: Path, tmp_p
     )
     left_by_pip = {path.name for path in home.iterdir()}
     said = ran(place / "bin" / "billferry", "demo", cwd=elsewhere, env=env)
-    assert "15 files are known: nothing of them is sent again" in said.stderr
+    assert "18 files are known: nothing of them is sent again" in said.stderr
     assert "with their dates corrected: 2 records loaded" in said.stderr
     assert "za_ubuntulife_premiums_20261121.csv: held." in said.stderr
     assert "za_ubuntulife_premiums_20261121.csv: 3 records loaded" in said.stderr
