@@ -236,9 +236,9 @@ def _json_array(text: str, needed: Collection[str], items: str) -> list[int] | N
                 return DAMAGED
         else:
             element = body[at:end]
-            own, found = _records_of(element, items) if commas == 1 else ([0], set())
+            own, named = _records_of(element, items) if commas == 1 else ([0], set())
             starts += [line + element.count(line_end, 0, start) for start in own]
-            keys |= found
+            keys |= named
             at = end
         commas = 0
 
