@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pipeline.report import FileReport
 from tests.pages.browser import Browser, started
 from tests.pages.example import every_outcome
+from tests.pages.month import month_page
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> FileReport:
     """A report with every outcome."""
     return every_outcome(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a month."""
+    return month_page(tmp_path_factory.mktemp("month"))

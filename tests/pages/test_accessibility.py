@@ -29,9 +29,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return overview(tmp_path_factory.mktemp("overview"), [known(name) for name in ODD_NAMES])
 
 
-@pytest.fixture(params=["report", "index"])
-def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path) -> Path:
-    return report.paths["page"] if request.param == "report" else index
+@pytest.fixture(params=["report", "index", "month"])
+def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path, month: Path) -> Path:
+    return {"report": report.paths["page"], "index": index, "month": month}[request.param]
 
 
 def violations(page: Opened, axe: str) -> list[str]:

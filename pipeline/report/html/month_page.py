@@ -21,7 +21,7 @@ from pipeline.report.folders import month_page_name
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.index_page import KnownFile, link_to
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import MEANINGS, named, tone
+from pipeline.report.html.wording import MEANINGS, named
 from pipeline.report.totals_text import (
     GROUPS,
     basis_in_words,
@@ -47,8 +47,8 @@ class Line:
     title: str
     cells: Sequence[tuple[str, str]]
     link: str | None = None
-    tag: tuple[str, str] | None = None
-    """Tone and name of a state."""
+    state: str = ""
+    """Of a file alone."""
     meaning: str = ""
 
 
@@ -74,6 +74,7 @@ def write_month_page(
     first = by_day.first_day
     if first is None:
         raise ValueError("a page is of a month")
+    rows = [_file(known, group, reports) for known, group in files]
     context = {
         "made_from_name": _MADE_FROM,
         "made_from": made_from,
@@ -82,7 +83,8 @@ def write_month_page(
         "files": files_in_words(by_day),
         "basis": basis_in_words(by_day),
         "currencies": [_currency(by_day, feeds, each) for each in by_day.currencies],
-        "rows": [_file(known, group, reports) for known, group in files],
+        "rows": rows,
+        "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "figure_titles": [title for title, _, _ in _figures_of(None)],
     }
     path = reports / month_page_name(first)
@@ -162,7 +164,7 @@ def _file(known: KnownFile, group: GroupTotals, reports: Path) -> Line:
         for title, _, part in _figures_of(currency):
             if title in {"In the files", "Loaded", "Still to correct"}:
                 cells.append(_cell(currency.currency, part))
-    return Line(group.name, cells, link_to(known, reports), (tone(state), named(state)))
+    return Line(group.name, cells, link_to(known, reports), state)
 
 
 _CHARTED = (("g-loaded", "Loaded", 1), ("o-rejected", "Not loaded", 2), ("g-open", "In doubt or not sent", 3))

@@ -21,7 +21,7 @@ from pipeline.core.names import printable
 from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.core.values.money import grouped
 from pipeline.report.formulas import defused
-from pipeline.report.html.wording import named, records
+from pipeline.report.html.wording import named, records, tone
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -90,6 +90,7 @@ def _environment() -> jinja2.Environment:
         "message": message_text,
         "reference": reference,
         "named": named,
+        "tone": tone,
         "grouped": grouped,
         "records": records,
     }
