@@ -93,6 +93,15 @@ def test_totals_are_what_the_files_and_the_api_come_to(month: Month, reckoned: R
     assert found["corrections"] == len({path.read_bytes() for path in month.corrections})
 
 
+def test_what_is_open_in_status_is_the_same_to_the_cent(month: Month, reckoned: Reckoned) -> None:
+    found = month.merchant.command("status", "--open", "--json").document["open"]
+    assert found["records"] == sum(one[0] for one in reckoned.open.values())
+    assert {currency: amount for currency, amount in found["amounts_minor"].items() if amount} == {
+        currency: one[1] for currency, one in reckoned.open.items() if one[1]
+    }
+    assert found["amount_unreadable"] == sum(one[2] for one in reckoned.open.values())
+
+
 def test_what_is_still_to_correct_is_what_chains_say(month: Month, reckoned: Reckoned) -> None:
     assert outcomes_in(totals(month.merchant), "open") == reckoned.open
     path = month.merchant.work_dir / "ledger.sqlite"
