@@ -23,8 +23,9 @@ def clone(tmp_path: Path) -> Path:
     """A clone whose environment is made already, from what runs this test."""
     folder = tmp_path / "clone"
     folder.mkdir()
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
+    for name in ("Makefile", "requirements.lock", "tests/pages/requirements.lock", "pyproject.toml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     write_program(folder / ".venv" / "bin" / "billferry")
     ready = folder / ".venv" / ".ready"
     ready.touch()
