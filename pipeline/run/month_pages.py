@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
-from pipeline.edge.ledger import Chain, Chains, Files, Ledger
+from pipeline.edge.ledger import Chain, Chains, Ledger
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import AnotherRun
 from pipeline.monitoring.period_totals import (
@@ -43,7 +43,7 @@ def totals_and_page(
                 is_new = not (settings.work_dir / "reports" / month_page_name(which.days.first)).exists()
                 path = _write(settings, Chains(ledger).all(), which.days.first, as_of)
                 if is_new:  # the page over all files leads to it
-                    refresh_overview(settings, Files(ledger))
+                    refresh_overview(settings, ledger, as_of)
         except AnotherRun:  # it writes the page at its end, if anything changed
             return document
     return document.model_copy(update={"page": str(path)})

@@ -134,7 +134,7 @@ class Run:
         self._now = opened.context.options.clock
         self._wait = wait
         self.out_of_reach: SourceError | None = None
-        self._renewed = False
+        self._renewed = self._is_late = False
         self._endings: set[type[BillferryError]] = set()
 
     # -- the order of a run --
@@ -181,7 +181,8 @@ class Run:
 
     def _overview(self) -> None:
         """The page over all files; also after a stop, so that it shows what came of the run."""
-        self._run.upkeep.write_overview(worked=bool(self._run.processor.done) or self._renewed)
+        worked = bool(self._run.processor.done) or self._renewed or self._is_late
+        self._run.upkeep.write_overview(worked=worked)
 
     def everything(self) -> RunResult:
         """A whole run, and its result."""
@@ -209,6 +210,7 @@ class Run:
         """Report feeds that have had no file by their hour: a failed run, though nothing went wrong here."""
         for late in self._run.history.late(self._now()):
             self._context.fail(late)
+            self._is_late = True
 
     def unfinished(self) -> None:
         """Go on with files that an earlier run did not finish."""

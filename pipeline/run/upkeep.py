@@ -49,13 +49,14 @@ class WorkDirUpkeep:
         return self.renewer.renew()
 
     def write_overview(self, *, worked: bool) -> None:
-        """Bring the pages of months and over all files up to date; `worked`: there was a file to work on. Raises
-        DiskFull.
+        """Bring the pages of months and over all files up to date; `worked`: there is news of a file or a late feed.
+
+        Raises DiskFull.
         """
         files = Files(self.ledger)
         if worked or is_overview_due(self.settings, files):
             refresh_month_pages(self.settings, self.ledger)  # the page over all files leads to them
-            refresh_overview(self.settings, files)
+            refresh_overview(self.settings, self.ledger, self.clock.now())
 
     def forget_old(self) -> None:
         """Forget what is older than `retention` says, once the time is confirmed; one request at most."""

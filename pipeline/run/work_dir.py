@@ -11,6 +11,7 @@ from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger import Files, Ledger, open_ledger
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
+from pipeline.monitoring.system_status import late_now
 from pipeline.report import OVERVIEW, half_written
 from schemas.settings import Settings
 
@@ -58,10 +59,11 @@ def is_overview_due(settings: Settings, files: Files) -> bool:
     return _is_older(settings.work_dir / "reports" / OVERVIEW, files.last_finished())
 
 
-def refresh_overview(settings: Settings, files: Files) -> None:
-    """Write the page over all files. Only while the lock is held. Raises DiskFull."""
+def refresh_overview(settings: Settings, ledger: Ledger, now: datetime) -> None:
+    """Write the page over all files, as of `now` (UTC). Only while the lock is held. Raises DiskFull."""
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
+    files = Files(ledger)
     write_overview(
         files.newest(MAX_FILES_ON_PAGE),
         files.count(),
@@ -69,6 +71,11 @@ def refresh_overview(settings: Settings, files: Files) -> None:
         merchant=settings.merchant,
         environment=settings.environment,
         timezone=settings.timezone,
+        as_of=now,
+        late=[
+            f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
+            for late in late_now(settings, ledger, now)
+        ],
     )
 
 

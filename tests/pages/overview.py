@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.report.folders import folder_name
 from pipeline.report.html.index_page import write_overview
 
+AS_OF = datetime(2026, 11, 20, 6, 2, tzinfo=UTC)
 ODD_NAMES = (
     "za_citypower_bills_2026-12-01.csv",
     '"><img src=x onerror="window.ran = 1">.csv',
@@ -55,7 +57,7 @@ def known(name: str, **facts: Any) -> Known:
     return Known(name, **({"summary": summary} | facts))
 
 
-def overview(folder: Path, files: list[Known], *, total: int | None = None) -> Path:
+def overview(folder: Path, files: list[Known], *, total: int | None = None, late: Sequence[str] = ()) -> Path:
     """The overview page, with a small report beside it for each file."""
     for file in files:
         place = folder / folder_name(file.name, file.sha256)
@@ -68,4 +70,6 @@ def overview(folder: Path, files: list[Known], *, total: int | None = None) -> P
         merchant="citypower",
         environment="test",
         timezone="Africa/Johannesburg",
+        as_of=AS_OF,
+        late=late,
     )

@@ -338,7 +338,7 @@ def test_a_row_of_a_table_is_a_card_on_a_phone_and_its_cells_have_names(
     opened.size(390, 844)
     cells = "[...document.querySelector('.files tbody tr').cells].slice(1)"
     names = opened.value(f"{cells}.map(cell => getComputedStyle(cell, '::before').content)")
-    assert names == ['"State"', '"When"', '"Records"', '"Not loaded"', '"Still to load"', '"Amount"']
+    assert names == ['"State"', '"When"', '"Records"', '"Still to correct"', '"Still to load"', '"Amount"']
     tops = opened.value(f"{cells}.map(cell => cell.getBoundingClientRect().top)")
     assert tops == sorted(set(tops)), "one below the other"
 

@@ -1,10 +1,12 @@
-"""index.html: every file that the ledger knows, newest first, with the way to its report.
+"""index.html: what needs a person, and every file that the ledger knows with the way to its report.
 
-Written again after each run that worked on a file. However many files there are, the page has room for the newest ones.
+Files that need somebody come first, then the newest. Written again after each run that changed something. However many
+files there are, the page has room for the newest ones.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from pipeline.core.outcomes import OPEN, REJECTS, FileState, still_open
+from pipeline.core.how_many import how_many
+from pipeline.core.outcomes import AT_API, OPEN, REJECTS, FileState, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
@@ -70,9 +73,23 @@ class Row:
     amounts: Sequence[str]
     amounts_left_out: int
 
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it waits for a person, or for the next run."""
+        is_refused = self.state == FileState.REFUSED and self.tone != "good"
+        return self.rejects > 0 or is_refused or self.state in {FileState.HELD, FileState.UNFINISHED}
+
 
 def write_overview(
-    newest: Iterable[KnownFile], total: int, reports: Path, *, merchant: str, environment: str, timezone: str
+    newest: Iterable[KnownFile],
+    total: int,
+    reports: Path,
+    *,
+    merchant: str,
+    environment: str,
+    timezone: str,
+    as_of: datetime,
+    late: Sequence[str] = (),
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
@@ -80,12 +97,19 @@ def write_overview(
         newest: files of the ledger, newest first, at most `MAX_FILES_ON_PAGE`.
         total: how many the ledger knows; the page says how many are left out.
         timezone: an IANA name; times on the page are written in it.
+        as_of: the time that the page tells of.
+        late: feeds whose file should have come, in words.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
     """
-    rows = [_row(file, reports) for file in newest]
+    files = list(newest)
+    rows = [_row(file, reports) for file in files]
+    rows.sort(key=lambda row: not row.needs_somebody)
     context = {
+        "as_of": as_of,
+        "to_do": list(_to_do(rows, late)),
+        "loaded": list(_loaded(files)),
         "merchant": merchant,
         "environment": environment,
         "rows": rows,
@@ -101,6 +125,31 @@ def write_overview(
     with replaced_file(path) as file:
         file.writelines(rendered("index.html", context, timezone=timezone))
     return path
+
+
+def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
+    """What a person has to do, the most urgent first; what the next run does by itself is not among it."""
+    for text in late:
+        yield f"Find out why a file is late: {text}."
+    held = sum(row.state == FileState.HELD for row in rows)
+    if held:
+        yield f"Look at {how_many(held, 'held file')}, then release or refuse: each report has the commands."
+    refused = sum(row.state == FileState.REFUSED and row.needs_somebody for row in rows)
+    if refused:
+        yield f"Have {how_many(refused, 'refused file')} put right and sent again; each report says why."
+    rejects = [row.rejects for row in rows if row.rejects and row.state != FileState.REFUSED]
+    if rejects:
+        where = how_many(len(rejects), "file")
+        yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
+
+
+def _loaded(files: Iterable[KnownFile]) -> Iterable[str]:
+    """What the API holds by these files, a sum for each currency."""
+    sums: Counter[str] = Counter()
+    for file in files:
+        for currency, parts in (file.summary or {}).get("amounts_minor", {}).items():
+            sums[currency] += sum(parts.get(outcome, 0) for outcome in AT_API)
+    return (format_amount(currency, minor) for currency, minor in sorted(sums.items()) if minor)
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import DiskFull
 from pipeline.report.folders import folder_name
 from pipeline.report.html import index_page as page
-from tests.pages.overview import ODD_NAMES, Known, known, overview
+from tests.pages.overview import AS_OF, ODD_NAMES, Known, known, overview
 from tests.report.html.test_report_page import read, said
 
 
@@ -50,7 +50,7 @@ def test_a_file_without_a_report_has_no_link(tmp_path: Path) -> None:
     old_folder = tmp_path / folder_name(old.name, old.sha256)
     (old_folder / "report.html").rename(old_folder / "summary.json")
     path = page.write_overview(
-        [here, gone, old], 3, tmp_path, merchant="m", environment="live", timezone="UTC"
+        [here, gone, old], 3, tmp_path, merchant="m", environment="live", timezone="UTC", as_of=AS_OF
     )
     assert [unquote(link).rpartition("/")[2] for link in links(path)] == ["report.html", "summary.json"]
     assert "gone.csv" in said(path)
@@ -70,7 +70,9 @@ def test_a_file_that_came_again_under_another_name_leads_to_the_report_it_has(tm
         sha256 = first.sha256
 
     again = Renamed("second.csv", summary=first.summary)
-    path = page.write_overview([again], 1, tmp_path, merchant="m", environment="test", timezone="UTC")
+    path = page.write_overview(
+        [again], 1, tmp_path, merchant="m", environment="test", timezone="UTC", as_of=AS_OF
+    )
     [link] = links(path)
     assert link.startswith("./first.csv.")
 
@@ -78,6 +80,46 @@ def test_a_file_that_came_again_under_another_name_leads_to_the_report_it_has(tm
 def test_older_files_are_counted_not_shown(tmp_path: Path) -> None:
     text = said(overview(tmp_path, [known("newest.csv")], total=10_000))
     assert "The newest 1 of 10 000 files." in text
+
+
+def test_the_page_says_of_when_it_is_and_that_all_is_well(tmp_path: Path) -> None:
+    fine = known("fine.csv", state="loaded")
+    none = dict.fromkeys(fine.summary["records"], 0)  # type: ignore[index]
+    amounts = {"ZAR": none | {"total": 500, "created": 500}, "JPY": none | {"total": 7, "unchanged": 7}}
+    fine = known(
+        "fine.csv",
+        state="loaded",
+        summary={"records": none | {"total": 5, "created": 5}, "amounts_minor": amounts},
+    )
+    text = said(overview(tmp_path, [fine]))
+    assert "As of 20 Nov 2026, 08:02 Africa/Johannesburg" in text
+    assert "All is well. There is nothing to do." in text
+    assert "Loaded by these files: JPY 7, ZAR 5.00" in text
+
+
+def test_what_a_person_has_to_do_is_said_first_and_its_files_are_listed_first(tmp_path: Path) -> None:
+    none = dict.fromkeys(known("x").summary["records"], 0)  # type: ignore[index]
+    fine = {"records": none, "amounts_minor": {}}
+    files = [
+        known("fine.csv", state="loaded", summary=fine),
+        known("rejects.csv"),
+        known("held.csv", state="held", summary=fine),
+        known("again.csv", state="loaded", summary=fine),
+        known("no.csv", state="refused", summary=fine),
+    ]
+    path = overview(tmp_path, files, late=["feed bills, due 2026-11-20 by 07:00"])
+    text = said(path)
+    to_do = [
+        "Somebody is needed.",
+        "Find out why a file is late: feed bills, due 2026-11-20 by 07:00.",
+        "Look at 1 held file, then release or refuse: each report has the commands.",
+        "Have 1 refused file put right and sent again; each report says why.",
+        "Correct or write off 2 records of 1 file, listed first below.",
+    ]
+    places = [text.index(each) for each in to_do]
+    assert places == sorted(places)
+    names = [unquote(link).split(".csv")[0].lstrip("./") for link in links(path)]
+    assert names == ["rejects", "held", "no", "fine", "again"]
 
 
 def test_nothing_loaded_yet_is_no_trouble(tmp_path: Path) -> None:
