@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.edge.disk import remove, remove_tree
-from pipeline.edge.ledger import Files, Ledger, open_ledger
+from pipeline.edge.ledger import Chains, Files, Ledger, open_ledger
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
 from pipeline.monitoring.system_status import late_now
@@ -72,6 +72,7 @@ def refresh_overview(settings: Settings, ledger: Ledger, now: datetime) -> None:
         environment=settings.environment,
         timezone=settings.timezone,
         as_of=now,
+        to_correct={chain.original.sha256: chain.open.records for chain in Chains(ledger).all()},
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)

@@ -265,7 +265,7 @@ def test_status_tells_what_the_ledger_knows(desk: Desk) -> None:
     said = desk.command("status")
     assert said.exit_status == 0
     assert "files: 1 loaded_with_rejects" in said.stdout
-    assert "1 created, 1 rejected" in said.stdout
+    assert "1 of 2 open, 1 amount unknown" in said.stdout
     found = document(desk.command("status", "--json"))
     assert found["states"] == {"loaded_with_rejects": 1}
     assert (found["open_intents"], found["owed_moves"], found["unfinished"]) == (0, 0, [])

@@ -154,7 +154,7 @@ def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
         logged = [line for line in said.stderr.splitlines() if line.startswith("{")]
         assert {"pinged", "metrics.written", "run.ended"} <= {json.loads(line)["event"] for line in logged}
     pages = [*desk.folder.glob("var/reports/**/*.html"), *desk.folder.glob("server/reports/*/*.html")]
-    assert len(pages) == 3, "the overview, the file's page, and that page where it was uploaded"
+    assert len(pages) == 4, "the overview, the month, the file's page, and that page where it was uploaded"
     assert "…" + IDS[0][-4:] in pages[1].read_text() + pages[2].read_text(), (
         "masked, and so still to be found"
     )

@@ -17,7 +17,10 @@ from tests.world import unstamped
 EVERY = [command for command in command_words() if command]
 
 
-METAVARS = r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|STATE|SHA256:…|DAY|NUMBER:HASH|REFERENCE"
+METAVARS = (
+    r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|STATE|SHA256:…|DAY|MONTH|GROUP|KIND"
+    r"|NUMBER:HASH|REFERENCE"
+)
 """What help shows for a value."""
 
 

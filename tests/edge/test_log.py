@@ -91,11 +91,14 @@ def test_in_a_program_that_has_not_asked_for_lines_events_go_to_the_logger_of_th
     assert "4eC39HqLyjWDarjtT1zdp7dc" not in ran.stdout
 
 
-def test_only_warnings_are_logged_unless_asked_for_more(capsys: pytest.CaptureFixture[str]) -> None:
-    start_logging(verbose=False, json_lines=True)
-    get_logger().info("quiet")
-    get_logger().warning("loud")
-    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["loud"]
+def test_nothing_is_logged_unless_asked_for_because_people_are_told_of_errors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for verbose, events in ((False, []), (True, ["info", "error"])):
+        start_logging(verbose=verbose, json_lines=True)
+        get_logger().info("info")
+        get_logger().error("error")
+        assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == events
 
 
 def test_where_stderr_is_no_terminal_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:

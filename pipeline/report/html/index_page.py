@@ -25,6 +25,8 @@ from pipeline.report.html.wording import Tone, named, tone
 
 MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3
+_ENDED = {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
+"""States of files of which something may be left to correct."""
 _AT_WORK = "landed"
 """In the ledger: a file that a killed run left. People know it as unfinished."""
 
@@ -90,6 +92,7 @@ def write_overview(
     timezone: str,
     as_of: datetime,
     late: Sequence[str] = (),
+    to_correct: Mapping[str, int] | None = None,
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
@@ -99,12 +102,13 @@ def write_overview(
         timezone: an IANA name; times on the page are written in it.
         as_of: the time that the page tells of.
         late: feeds whose file should have come, in words.
+        to_correct: SHA-256 of an original → its records that nothing has closed; None: as the summaries have it.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
     """
     files = list(newest)
-    rows = [_row(file, reports) for file in files]
+    rows = [_row(file, reports, to_correct) for file in files]
     rows.sort(key=lambda row: not row.needs_somebody)
     context = {
         "as_of": as_of,
@@ -167,7 +171,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
         yield css if number else "none", title, grouped(number)
 
 
-def _row(file: KnownFile, reports: Path) -> Row:
+def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -> Row:
     """A file as the page shows it, from the summary that the ledger keeps; a file that was killed at work has none."""
     summary = file.summary or {}
     records, amounts = summary.get("records"), summary.get("amounts_minor", {})
@@ -178,15 +182,19 @@ def _row(file: KnownFile, reports: Path) -> Row:
     ]
     state = "unfinished" if file.state == _AT_WORK else file.state
     pending = still_open(state)
+    rejects = _rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0
+    if to_correct is not None and state in _ENDED:
+        rejects = to_correct.get(file.sha256, 0)
+    is_closed = state in _ENDED and records is not None and records["total"] > 0 and not rejects
     return Row(
         name=file.name,
         link=link_to(file, reports),
         feed=file.feed,
         state=state,
-        tone="good" if _is_closed(state, summary.get("chain")) else tone(state),
+        tone="good" if is_closed else tone(state),
         at=datetime.fromisoformat(file.finished_at or file.landed_at),
         records=records["total"] if records else None,
-        rejects=_rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0,
+        rejects=rejects,
         corrects=(summary.get("chain") or {}).get("original"),
         open=sum(records[outcome] for outcome in pending) if records else 0,
         amounts=totals[:SHOWN_CURRENCIES],
@@ -199,12 +207,6 @@ def _rejects(records: Mapping[str, int], outcomes: Iterable[str], chain: Mapping
     if chain is None:
         return sum(records[outcome] for outcome in outcomes)
     return 0 if chain["original"] else int(chain["open"]["records"])
-
-
-def _is_closed(state: str, chain: Mapping[str, Any] | None) -> bool:
-    """Whether corrections and write-offs have closed all that the file did not load."""
-    ended = state in {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
-    return ended and chain is not None and not chain["original"] and not chain["open"]["records"]
 
 
 def link_to(file: KnownFile, reports: Path) -> str | None:

@@ -99,13 +99,15 @@ def test_a_broken_answer_leaves_doubt(how: str, request_: tuple[Any, ...]) -> No
     ids=["silence", "late", "headers begun", "body begun"],
 )
 def test_an_answer_that_takes_too_long_leaves_doubt(handler: Handler) -> None:
-    (reply,) = send_to(handler, POST)
+    (reply,) = send_to(handler, POST, timeout_s=1.0)
     assert reply is Failure.TIMED_OUT
 
 
 def test_a_slow_trickle_is_bounded_as_a_whole() -> None:
     trickle: list[bytes | float] = [b"x", 0.1]
-    (reply,) = send_to(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *trickle * 30), POST)
+    (reply,) = send_to(
+        saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *trickle * 30), POST, timeout_s=1.0
+    )
     assert reply is Failure.TIMED_OUT
 
 
