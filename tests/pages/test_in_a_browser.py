@@ -18,6 +18,8 @@ from tests.pages.example import HOSTILE, hostile, large
 from tests.pages.overview import ODD_NAMES, known, overview
 from tests.report.example import RUN
 
+A4_TEXT_MM = 210 - 2 * 12
+"""The width of a page without its margins."""
 AA, AA_LARGE, AA_SHAPES = 4.5, 3.0, 3.0
 
 CONTRASTS = """
@@ -60,6 +62,16 @@ CONTRASTS = """
   return said;
 })()
 """
+
+
+HIDDEN_SIDEWAYS = """
+[...document.querySelectorAll("body *")]
+  .filter(e => e.checkVisibility() && !e.closest("svg") && !e.closest("thead") && !e.matches("input, select"))
+  .filter(e => e.scrollWidth > Math.ceil(e.clientWidth) + 1 && getComputedStyle(e).display !== "inline"
+    || e.getBoundingClientRect().right > window.innerWidth)
+  .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60))
+"""
+"""Elements with something that can only be seen by scrolling sideways, or not at all."""
 
 
 @pytest.fixture(scope="module")
@@ -304,6 +316,13 @@ def test_it_prints_on_a4(browser: Browser, page: Path, tmp_path: Path) -> None:
     assert (round(float(width) / 72 * 25.4), round(float(height) / 72 * 25.4)) == (210, 297)
 
 
+def test_on_paper_nothing_is_cut(browser: Browser, page: Path) -> None:
+    opened = browser.open(page)
+    opened.look(media="print")
+    opened.size(round(A4_TEXT_MM / 25.4 * 96), 1000)
+    assert opened.value(HIDDEN_SIDEWAYS) == []
+
+
 def brightness(colour: str) -> int:
     return sum(map(int, re.findall(r"\d+", colour)))
 
@@ -313,16 +332,6 @@ def test_only_tables_scroll_sideways(browser: Browser, page: Path, width: int) -
     opened = browser.open(page)
     opened.size(width, 844)
     assert opened.value("document.documentElement.scrollWidth") <= width
-
-
-HIDDEN_SIDEWAYS = """
-[...document.querySelectorAll("body *")]
-  .filter(e => e.checkVisibility() && !e.closest("svg") && !e.closest("thead") && !e.matches("input, select"))
-  .filter(e => e.scrollWidth > Math.ceil(e.clientWidth) + 1 && getComputedStyle(e).display !== "inline"
-    || e.getBoundingClientRect().right > window.innerWidth)
-  .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60))
-"""
-"""Elements with something that can only be seen by scrolling sideways, or not at all."""
 
 
 def test_on_a_phone_nothing_is_cut_or_scrolls_sideways(browser: Browser, page: Path) -> None:
