@@ -29,6 +29,14 @@ FLAGS = (
     "--no-first-run",
     "--remote-debugging-port=0",
 )
+HIDDEN_SIDEWAYS = """
+[...document.querySelectorAll("body *")]
+  .filter(e => e.checkVisibility() && !e.closest("svg") && !e.closest("thead") && !e.matches("input, select"))
+  .filter(e => e.scrollWidth > Math.ceil(e.clientWidth) + 1 && getComputedStyle(e).display !== "inline"
+    || e.getBoundingClientRect().right > window.innerWidth)
+  .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60))
+"""
+"""Elements with something that can only be seen by scrolling sideways, or not at all."""
 
 
 def chromium() -> str:

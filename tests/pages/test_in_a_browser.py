@@ -13,7 +13,7 @@ import pytest
 from pipeline.core.values.money import exponents
 from pipeline.core.values.money import format_amount as money
 from pipeline.report import FileReport, write_report
-from tests.pages.browser import Browser, Opened
+from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
 from tests.pages.example import HOSTILE, hostile, large
 from tests.pages.overview import ODD_NAMES, known, overview
 from tests.report.example import RUN
@@ -62,16 +62,6 @@ CONTRASTS = """
   return said;
 })()
 """
-
-
-HIDDEN_SIDEWAYS = """
-[...document.querySelectorAll("body *")]
-  .filter(e => e.checkVisibility() && !e.closest("svg") && !e.closest("thead") && !e.matches("input, select"))
-  .filter(e => e.scrollWidth > Math.ceil(e.clientWidth) + 1 && getComputedStyle(e).display !== "inline"
-    || e.getBoundingClientRect().right > window.innerWidth)
-  .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60))
-"""
-"""Elements with something that can only be seen by scrolling sideways, or not at all."""
 
 
 @pytest.fixture(scope="module")
