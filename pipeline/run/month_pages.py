@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
-from pipeline.edge.ledger import Chain, Chains, Ledger
+from pipeline.edge.ledger import Chain, Chains
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import AnotherRun
 from pipeline.monitoring.period_totals import (
@@ -41,15 +41,16 @@ def totals_and_page(
         try:
             with only_run(settings.work_dir / "lock"):
                 is_new = not (settings.work_dir / "reports" / month_page_name(which.days.first)).exists()
-                path = _write(settings, Chains(ledger).all(), which.days.first, as_of)
+                chains = Chains(ledger).all()
+                path = _write(settings, chains, which.days.first, as_of)
                 if is_new:  # the page over all files leads to it
-                    refresh_overview(settings, ledger, as_of)
+                    refresh_overview(settings, ledger, chains, as_of)
         except AnotherRun:  # it writes the page at its end, if anything changed
             return document
     return document.model_copy(update={"page": str(path)})
 
 
-def refresh_month_pages(settings: Settings, ledger: Ledger) -> None:
+def refresh_month_pages(settings: Settings, all_chains: Sequence[Chain]) -> None:
     """Write the pages of the months in which anything has changed since they were written. Only while the lock is held.
 
     A month changes with the files that landed in it, with their corrections whenever these come, and with write-offs.
@@ -58,7 +59,7 @@ def refresh_month_pages(settings: Settings, ledger: Ledger) -> None:
     from pipeline.report.html.month_page import is_made_from  # noqa: PLC0415 (an idle run needs no templates)
 
     by_month: dict[date, list[Chain]] = {}
-    for chain in Chains(ledger).all():
+    for chain in all_chains:
         day = counting_day(chain.original, "landed", settings.zone)
         by_month.setdefault(day.replace(day=1), []).append(chain)
     now = utc_now()

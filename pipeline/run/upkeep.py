@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.edge.ledger import Files, Ledger
+from pipeline.edge.ledger import Chains, Files, Ledger
 from pipeline.errors import BillferryError
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
@@ -55,8 +55,9 @@ class WorkDirUpkeep:
         """
         files = Files(self.ledger)
         if worked or is_overview_due(self.settings, files):
-            refresh_month_pages(self.settings, self.ledger)  # the page over all files leads to them
-            refresh_overview(self.settings, self.ledger, self.clock.now())
+            chains = Chains(self.ledger).all()
+            refresh_month_pages(self.settings, chains)  # the page over all files leads to them
+            refresh_overview(self.settings, self.ledger, chains, self.clock.now())
 
     def forget_old(self) -> None:
         """Forget what is older than `retention` says, once the time is confirmed; one request at most."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.edge.disk import remove, remove_tree
-from pipeline.edge.ledger import Chains, Files, Ledger, open_ledger
+from pipeline.edge.ledger import Chain, Files, Ledger, open_ledger
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
 from pipeline.monitoring.system_status import late_now
@@ -59,8 +59,11 @@ def is_overview_due(settings: Settings, files: Files) -> bool:
     return _is_older(settings.work_dir / "reports" / OVERVIEW, files.last_finished())
 
 
-def refresh_overview(settings: Settings, ledger: Ledger, now: datetime) -> None:
-    """Write the page over all files, as of `now` (UTC). Only while the lock is held. Raises DiskFull."""
+def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain], now: datetime) -> None:
+    """Write the page over all files, as of `now` (UTC). Only while the lock is held. Raises DiskFull.
+
+    `chains` are all of the ledger's.
+    """
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
     files = Files(ledger)
@@ -72,7 +75,7 @@ def refresh_overview(settings: Settings, ledger: Ledger, now: datetime) -> None:
         environment=settings.environment,
         timezone=settings.timezone,
         as_of=now,
-        to_correct={chain.original.sha256: chain.open.records for chain in Chains(ledger).all()},
+        to_correct={chain.original.sha256: chain.open.records for chain in chains},
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)
