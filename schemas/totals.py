@@ -56,9 +56,8 @@ class GroupTotals(Shape):
     currencies: list[CurrencyTotals]
 
 
-class TotalsResult(Shape):
-    """`totals --json`. Chains count once: an original and its corrections together never have more records than the
-    original."""
+class SelectionFacts(Shape):
+    """Whose files were looked at, when, and which of them."""
 
     merchant: str
     environment: Environment
@@ -70,6 +69,12 @@ class TotalsResult(Shape):
     date: DayKind
     feeds: list[str]
     """Empty: all feeds."""
+
+
+class TotalsResult(SelectionFacts):
+    """`totals --json`. Chains count once: an original and its corrections together never have more records than the
+    original."""
+
     by: Grouping | None
     files: Number
     """Originals; their corrections are not among them."""
@@ -107,17 +112,9 @@ class Exported(Shape):
     """In major units."""
 
 
-class ExportResult(Shape):
+class ExportResult(SelectionFacts):
     """`export --json`."""
 
-    merchant: str
-    environment: Environment
-    timezone: str
-    as_of: Moment
-    first_day: date | None
-    last_day: date | None
-    date: DayKind
-    feeds: list[str]
     path: str | None
     """null: on stdout."""
     format: Literal["csv", "parquet"]

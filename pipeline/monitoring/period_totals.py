@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from typing import Any
 
 from pipeline.core.days import Days, day_in
 from pipeline.core.outcomes import Outcome
@@ -109,14 +110,7 @@ def totals_of(
     originals = {portion.chain.original.id for portion in portions}
     corrections = {row.id for portion in portions for row in portion.chain.corrections}
     return TotalsResult(
-        merchant=settings.merchant,
-        environment=settings.environment,
-        timezone=settings.timezone,
-        as_of=as_of,
-        first_day=which.days.first,
-        last_day=which.days.last,
-        date=which.date,
-        feeds=sorted(which.feeds),
+        **selection_facts(settings, which, as_of),
         by=by,
         files=len(originals),
         corrections=len(corrections),
@@ -126,6 +120,20 @@ def totals_of(
         page=None,
         exit_status=0,
     )
+
+
+def selection_facts(settings: Settings, which: Selection, as_of: datetime) -> dict[str, Any]:
+    """The fields of `SelectionFacts`, as every document about a selection begins."""
+    return {
+        "merchant": settings.merchant,
+        "environment": settings.environment,
+        "timezone": settings.timezone,
+        "as_of": as_of,
+        "first_day": which.days.first,
+        "last_day": which.days.last,
+        "date": which.date,
+        "feeds": sorted(which.feeds),
+    }
 
 
 def require_feeds(feeds: frozenset[str], settings: Settings, chains: Iterable[Chain]) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.outcomes import AT_API
 from pipeline.core.values.amount_parts import part_of
 from pipeline.edge.ledger import Accepted, Chains, Counted, Files, Ledger, snapshot
-from pipeline.monitoring.period_totals import Portion, Selection, require_feeds, selected
+from pipeline.monitoring.period_totals import Portion, Selection, require_feeds, selected, selection_facts
 from pipeline.report.accepted_file import (
     Format,
     as_exported,
@@ -76,14 +76,7 @@ def export_accepted(
             else:  # polars works for long without a look at signals
                 interruptible(lambda checkpoint: write_accepted_parquet(rows(checkpoint), file))
     return ExportResult(
-        merchant=settings.merchant,
-        environment=settings.environment,
-        timezone=settings.timezone,
-        as_of=as_of,
-        first_day=which.days.first,
-        last_day=which.days.last,
-        date=which.date,
-        feeds=sorted(which.feeds),
+        **selection_facts(settings, which, as_of),
         path=None if path is None else str(path),
         format=file_format,
         files=len(tally.files),
