@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.edge.disk import PRIVATE_FILE, put_in_place, remove_tree, scratch_folder, writing
@@ -66,7 +66,8 @@ def held_folder(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _lock(descriptor)
+        with suppress(OSError):  # folders on NFS cannot be locked
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits: whoever asks `is_abandoned` has the lock for that moment
         yield
     finally:
         os.close(descriptor)

@@ -133,6 +133,15 @@ def test_a_scratch_folder_has_its_name_only_while_it_is_held(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_held_even_when_somebody_is_just_asking_whether_it_is(tmp_path: Path) -> None:
+    asking = os.open(tmp_path, os.O_RDONLY)  # as `is_abandoned` of another process, between its two system calls
+    fcntl.flock(asking, fcntl.LOCK_EX)
+    (answered := threading.Timer(0.2, os.close, [asking])).start()
+    with held_folder(tmp_path):
+        answered.join()
+        assert not is_abandoned(tmp_path, 60)
+
+
 def test_a_run_that_waits_gets_the_lock_when_the_other_one_ends(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path / "lock") as holder:
         threading.Timer(0.3, holder.terminate).start()
