@@ -66,8 +66,9 @@ def held_folder(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):  # folders on NFS cannot be locked
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits: whoever asks `is_abandoned` has the lock for that moment
+        # Waits: whoever asks `is_abandoned` has the lock for that moment. Folders on NFS cannot be locked.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -134,7 +134,8 @@ def test_a_scratch_folder_has_its_name_only_while_it_is_held(tmp_path: Path) -> 
 
 
 def test_a_folder_is_held_even_when_somebody_is_just_asking_whether_it_is(tmp_path: Path) -> None:
-    asking = os.open(tmp_path, os.O_RDONLY)  # as `is_abandoned` of another process, between its two system calls
+    # As `is_abandoned` of another process does, between its two system calls.
+    asking = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(asking, fcntl.LOCK_EX)
     (answered := threading.Timer(0.2, os.close, [asking])).start()
     with held_folder(tmp_path):
