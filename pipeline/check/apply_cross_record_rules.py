@@ -19,6 +19,7 @@ from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness, is_among
 from pipeline.core.rules.left_out import leaves_out_records
 from pipeline.edge.reader.checked_parts import Parts, accepted, considered, findings_of, scan_parts
+from pipeline.edge.reader.hash_buckets import in_buckets, windows
 from pipeline.edge.reader.open_records import Records
 
 
@@ -125,8 +126,17 @@ class CrossRecordRules:
         found = [singles]
         if count:
             rejected = findings_of(*paths).filter(verdict="rejected").select("record").collect()["record"]
-            repeated = scan_parts(*self.parts.repeated())
-            for wrong, lines in line_items.evaluate_bills(repeated, count, rejected, feed, seed=self.seed):
+            repeated = (
+                scan_parts(*window).select(line_items.LINE) for window in windows(self.parts.repeated())
+            )
+            buckets = in_buckets(
+                repeated,
+                line_items.KEY,
+                -(-count // line_items.LINES_AT_ONCE),
+                self.parts.folder / "by_bill",
+                seed=self.seed,
+            )
+            for wrong, lines in line_items.evaluate_bills(buckets, rejected, feed):
                 found.append(wrong)
                 following.extend(lines)
         write_findings(self.parts, pl.concat(found), self.layout, following)

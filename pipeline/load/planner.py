@@ -19,7 +19,15 @@ from pipeline.core.api.intents import Entity
 from pipeline.core.api.requests import LEAF_OF, ROW, BillRequest, request_from_row
 from pipeline.core.api.send_order import AccountGroup, CustomerQueue
 from pipeline.core.rules.line_items import summed
-from pipeline.edge.reader.checked_parts import accepted, count_lines, parts_of, sendable, sent_amounts
+from pipeline.edge.reader.checked_parts import (
+    accepted,
+    count_lines,
+    parts_of,
+    scan_parts,
+    sendable,
+    sent_amounts,
+)
+from pipeline.edge.reader.hash_buckets import in_buckets, windows
 from pipeline.load.ledger_access import LedgerReader
 from schemas.feed import Model
 
@@ -97,19 +105,15 @@ def buckets(
     # A bill in several lines counts as one record above, and its lines take memory all the same.
     lines = count_lines(*parts_of(records))
     number += lines // BUCKET_RECORDS
-    for index in range(number):
-        frame = (sendable(*parts_of(records)) if lines else _accepted(records)).select(ROW)
-        if number > 1:
-            frame = frame.filter(pl.col("customer_reference").hash(seed=0) % number == index)
-        if lines:
-            frame = summed(frame)
-        frame = (
-            frame.with_columns(
+    rows = (_rows(window, settled, has_lines=bool(lines)) for window in windows(parts_of(records)))
+    for frame in in_buckets(rows, "customer_reference", number, records / "by_customer"):
+        wanted = (
+            (summed(frame) if lines else frame)
+            .with_columns(
                 *[_last(column, "customer_reference") for column in CUSTOMER_DETAILS],
                 *[_last(column, "account_reference") for column in ACCOUNT_DETAILS],
             )
-            .pipe(_unsettled, settled)
-            .filter(pl.col("record") <= last_record)
+            .filter(~pl.col("is_settled") & (pl.col("record") <= last_record))
             # Customers, and the accounts of each, in the order in which they come in the file.
             .sort(
                 pl.col("record").min().over("customer_reference"),
@@ -117,7 +121,17 @@ def buckets(
                 "record",
             )
         )
-        yield _bucket(frame.collect(), model, reader)
+        yield _bucket(wanted.collect(), model, reader)
+
+
+def _rows(window: list[Path], settled: pl.Series, *, has_lines: bool) -> pl.LazyFrame:
+    """What is to be sent of neighbouring parts (columns: `ROW` and `is_settled`), in record order."""
+    frame = (sendable(*window) if has_lines else accepted(*window)).select(ROW)
+    first, last = (
+        scan_parts(*window).select(pl.col("record").min(), last=pl.col("record").max()).collect().row(0)
+    )
+    here = settled.filter(settled.is_between(first, last))
+    return frame.with_columns(is_settled=pl.col("record").is_in(here.implode()))
 
 
 def _bucket(frame: pl.DataFrame, model: Model, reader: LedgerReader) -> Bucket:

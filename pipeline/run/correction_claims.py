@@ -22,6 +22,7 @@ from pipeline.edge.reader.checked_parts import (
     sendable,
     with_reject_numbers,
 )
+from pipeline.edge.reader.hash_buckets import in_buckets, windows
 from schemas.feed import Model
 
 BUCKET_RECORDS = 100_000
@@ -66,9 +67,8 @@ def _whole_bills(records: Path) -> Iterator[pl.LazyFrame]:
         yield from (accepted(part).with_columns(lead="record") for part in parts)
         return
     number = 1 + scan_parts(*parts).select(pl.len()).collect().item() // BUCKET_RECORDS
-    for index in range(number):
-        mine = sendable(*parts).filter(pl.col(KEY).hash(seed=0) % number == index)
-        yield mine.with_columns(lead=pl.col("record").min().over(KEY))
+    bills = in_buckets((sendable(*window) for window in windows(parts)), KEY, number, records / "by_bill")
+    yield from (bill.with_columns(lead=pl.col("record").min().over(KEY)) for bill in bills)
 
 
 def _with_bills_content(claims: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from pipeline.core.api.requests import BillRequest
 from pipeline.core.api.send_order import CustomerQueue
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger import Files, Sends, open_ledger
+from pipeline.edge.reader import hash_buckets
 from pipeline.load import planner
 from pipeline.load.planner import Bucket, BucketPrefetcher, buckets, count_to_send
 from schemas.feed import Model
@@ -98,14 +99,18 @@ def test_customers_come_in_file_order_and_their_records_by_account(tmp_path: Pat
     ]
 
 
-def test_only_accepted_records_without_a_final_outcome_are_sent(tmp_path: Path, sends: Sends) -> None:
+@pytest.mark.parametrize("bucket_records", [1_000_000, 2])
+def test_only_accepted_records_without_a_final_outcome_are_sent(
+    tmp_path: Path, sends: Sends, monkeypatch: pytest.MonkeyPatch, bucket_records: int
+) -> None:
+    monkeypatch.setattr(planner, "BUCKET_RECORDS", bucket_records)
     verdicts = ["accepted", "rejected", "duplicate", "accepted", "accepted", "accepted"]
     rows = [bill("C1", "A1", f"B{n}", verdict=verdict) for n, verdict in enumerate(verdicts)]
     sends.write(StoreOutcome(1, "B0", RecordOutcome(1, Outcome.CREATED)))
     sends.write(StoreOutcome(1, "B3", RecordOutcome(4, Outcome.IN_DOUBT)))
     sends.write(StoreOutcome(1, "B4", RecordOutcome(5, Outcome.REFUSED)))
     sends.write(StoreOutcome(2, "B5", RecordOutcome(6, Outcome.CREATED)))  # of another file
-    records = write(tmp_path / "r", rows)
+    records = write(tmp_path / "r", rows, parts_of=4)
     assert count_to_send(records) == 4
     assert [wanted.record for wanted in take_all(list(buckets(records, "bill", sends, 1)))] == [4, 6]
 
@@ -119,11 +124,12 @@ def test_a_file_with_nothing_to_send_gives_no_buckets(tmp_path: Path, sends: Sen
     assert list(buckets(rejected, "bill", sends, 1)) == []
 
 
-@pytest.mark.parametrize("bucket_records", [1_000_000, 40])
+@pytest.mark.parametrize(("bucket_records", "window_records"), [(1_000_000, 1), (40, 120), (40, 1000)])
 def test_every_record_is_in_exactly_one_part_however_many_buckets(
-    tmp_path: Path, sends: Sends, monkeypatch: pytest.MonkeyPatch, bucket_records: int
+    tmp_path: Path, sends: Sends, monkeypatch: pytest.MonkeyPatch, bucket_records: int, window_records: int
 ) -> None:
     monkeypatch.setattr(planner, "BUCKET_RECORDS", bucket_records)
+    monkeypatch.setattr(hash_buckets, "WINDOW_RECORDS", window_records)
     monkeypatch.setattr(planner, "BATCH_ROWS", 7)
     monkeypatch.setattr(planner, "CACHED_BATCHES", 2)
     rows = [bill(f"C{n % 37}", f"A{n % 74}" if n % 3 else None, f"B{n}") for n in range(300)]

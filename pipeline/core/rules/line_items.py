@@ -6,7 +6,7 @@ the first of them; the others follow it (verdict `line`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -25,24 +25,24 @@ AGREE = (
     *("currency", "bill_date", "due_date", "metadata"),
 )
 """Columns in which the lines of a bill do not differ: all but the amount."""
+LINE = ("record", "line", "amount_minor", "print", KEY, *AGREE)
+"""What is looked at of each line: values, and the hash of its whole text."""
 LINES: dict[str, type[pl.UInt32]] = {"record": pl.UInt32, "line_of": pl.UInt32}
 """Columns of the lines that follow another one, `line_of`; null for all lines of a bill that is left out, since nothing
 is due. Half of the usual size: they may be nearly all records of a file, held at once."""
 
 
 def evaluate_bills(
-    repeated: pl.LazyFrame, records: int, rejected: pl.Series, feed: Feed, *, seed: int
+    buckets: Iterable[pl.LazyFrame], rejected: pl.Series, feed: Feed
 ) -> Iterator[tuple[RecordFindings, pl.DataFrame]]:
     """What is wrong with bills of several lines, and the lines (`LINES`) of those that are right or left out.
 
-    `repeated`: the values and `print` of all `records` whose bill reference is there more than once. `rejected`: those
-    that break another rule.
+    `buckets`: columns `LINE` of all records whose bill reference is there more than once; a bill is whole in one of
+    them. `rejected`: those that break another rule.
     """
     identical = feed.line_items is not None and feed.line_items.identical == "sum"
-    buckets = max(1, -(-records // LINES_AT_ONCE))
-    for bucket in range(buckets):
-        mine = repeated.filter(pl.col(KEY).hash(seed) % buckets == bucket) if buckets > 1 else repeated
-        lines = mine.select("record", "line", "amount_minor", "print", KEY, *AGREE).collect()
+    for bucket in buckets:
+        lines = bucket.select(LINE).collect()
         lines = lines.with_columns(itself=pl.col("record").is_in(rejected.implode()))
         bills = lines.group_by(KEY).agg(
             lead=pl.col("record").min(),

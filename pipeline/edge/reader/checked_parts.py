@@ -150,7 +150,7 @@ class Parts:
 
     def write_values(self, number: int, values: pl.DataFrame) -> None:
         """Replace the values of a part, in one step: a reader sees the old ones or the new ones."""
-        _write(values, self._path(number))
+        write_part(values, self._path(number))
 
     def paths(self) -> list[Path]:
         """The parts in record order."""
@@ -171,11 +171,11 @@ class Parts:
     def write_findings(self, number: int, findings: pl.DataFrame) -> None:
         """Replace the findings of a part, in one step: a reader sees the old ones or the new ones, never half."""
         if not findings.is_empty():
-            _write(findings, _beside(self._path(number)))
+            write_part(findings, _beside(self._path(number)))
 
     def write_repeated(self, number: int, values: pl.DataFrame) -> None:
         """Keep records of a part whose reference appears more than once, until they are compared."""
-        _write(values, self.folder / _REPEATED / f"{number:05d}.parquet")
+        write_part(values, self.folder / _REPEATED / f"{number:05d}.parquet")
 
     def repeated(self) -> list[Path]:
         """The files of all such records, in record order."""
@@ -198,7 +198,7 @@ def _beside(part: Path) -> Path:
     return part.parent / _FINDINGS / part.name
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
+def write_part(frame: pl.DataFrame, path: Path) -> None:
     """LZ4 and no statistics: the parts are read whole, once or twice, and soon removed."""
     with replaced_file(path, durable=False) as file:
         try:
