@@ -18,7 +18,8 @@ from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
 from pipeline.check.check import check
 from pipeline.core.file_stages import LandedFile
-from pipeline.edge.ledger import Sends, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.sends import Sends
 from pipeline.load.planner import BucketPrefetcher, buckets
 from schemas.feed import AmountFormat, Feed
 from schemas.settings import Limits

@@ -15,7 +15,8 @@ from benchmarks.surroundings import surroundings
 from pipeline.core.api.intents import Entity
 from pipeline.core.api.ledger_changes import Change, StoreOutcome, UpsertEntity
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Sends, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.sends import Sends
 
 RECORDS = 1_000_000
 TURNS = 3

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import load_config
-from pipeline.run import load_named_files, run_everything
 from pipeline.run.context import Options
+from pipeline.run.run_pass import load_named_files, run_everything
 from schemas.results import RunResult
 
 

@@ -27,7 +27,8 @@ import jsonschema_rs
 import yaml
 
 from pipeline.cli import run_command
-from pipeline.edge.ledger import Runs, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.runs import Runs
 from pipeline.sandbox.faults import Received
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair

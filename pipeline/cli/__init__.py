@@ -110,8 +110,8 @@ def run(
     """Load all waiting files once, for cron. Unfinished files first, then the SFTP server and the drop folder."""
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
-    from pipeline.run import run_everything
     from pipeline.run.context import Options
+    from pipeline.run.run_pass import run_everything
 
     options = Options(dry_run=dry_run, wait_s=wait)
     finish(run_everything(config_at(config), TerminalUi(), options), as_json=as_json)
@@ -147,8 +147,8 @@ def load(
     """Load the named files. Like `run`, but the files stay where they are."""
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
-    from pipeline.run import load_named_files
     from pipeline.run.context import Options
+    from pipeline.run.run_pass import load_named_files
 
     settings = config_at(config)
     options = Options(
@@ -238,8 +238,8 @@ def retry(
     """Send refused records of finished files again. Use it once the cause of the refusal is fixed."""
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
-    from pipeline.run import retry_files
     from pipeline.run.context import Options
+    from pipeline.run.run_pass import retry_files
 
     result = retry_files(config_at(config), files, TerminalUi(), Options(wait_s=wait))
     finish(result, as_json=as_json)
@@ -256,8 +256,8 @@ def report(
     """Write the reports of a file again. Uses the ledger and the landed copy; sends, uploads and moves nothing."""
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
-    from pipeline.run import rewrite_reports
     from pipeline.run.context import Options
+    from pipeline.run.run_pass import rewrite_reports
 
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 

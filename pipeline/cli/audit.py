@@ -60,7 +60,7 @@ def audit(
 
 def _entries(config: Any, since: str | None) -> dict[str, Any]:
     """Entries in their order, each as it was hashed, with `digest`; `head` is the newest of the whole trail."""
-    from pipeline.edge.ledger import AuditTrail
+    from pipeline.edge.ledger.audit import AuditTrail
     from pipeline.run.work_dir import existing_ledger
 
     settings = config.settings

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipeline.edge.config import Config, is_within, own_place
-from pipeline.edge.ledger import copy_ledger, open_ledger
+from pipeline.edge.ledger.database import copy_ledger, open_ledger
 from pipeline.errors import UsageError
 from pipeline.run.audited_command import audited_command
 from pipeline.run.work_dir import ledger_path

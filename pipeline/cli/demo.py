@@ -19,9 +19,10 @@ from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import Config, load_config
 from pipeline.edge.local.operator import invoking_user
 from pipeline.errors import EX_BUG, UsageError
-from pipeline.report import OVERVIEW
-from pipeline.run import Release, release_file, run_everything
+from pipeline.report.folders import OVERVIEW
 from pipeline.run.context import Options
+from pipeline.run.release_or_refuse import Release, release_file
+from pipeline.run.run_pass import run_everything
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from schemas.results import RunResult, Summary
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API, Outcome
 from pipeline.core.values.money import format_amount, grouped
-from pipeline.report import SHOWN_REJECTS, FileReport
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS
 from pipeline.run.ui import Progress, Unit
 from schemas.feed import Model
 from schemas.results import Summary

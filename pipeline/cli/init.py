@@ -16,7 +16,7 @@ from pipeline.edge.config import proposed_feed
 from pipeline.edge.disk import scratch_folder
 from pipeline.edge.reader.sample import FileSample, sample_of
 from pipeline.errors import FileRefused, UsageError
-from pipeline.report import FileReport
+from pipeline.report.summary import FileReport
 from pipeline.run.ui import Progress, Unit
 from pipeline.run.validate import check_files
 from schemas.settings import Limits

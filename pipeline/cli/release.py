@@ -45,8 +45,8 @@ def release(
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
-    from pipeline.run import Release, release_file
     from pipeline.run.context import Options
+    from pipeline.run.release_or_refuse import Release, release_file
 
     how = Release(invoking_user(), limit=limit, accept_changes=accept_changes, now=now)
     finish(release_file(config_at(config), file, TerminalUi(), Options(wait_s=wait), how), as_json=as_json)
@@ -64,8 +64,8 @@ def refuse(
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
-    from pipeline.run import refuse_file
     from pipeline.run.context import Options
+    from pipeline.run.release_or_refuse import refuse_file
 
     result = refuse_file(
         config_at(config), file, TerminalUi(), Options(wait_s=wait), by=invoking_user(), why=why

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.cli.printing import USUAL_WIDTH, log_lines, printable_lines, width_of
-from pipeline.report import SHOWN_REJECTS, FileReport, describe, outcome_table
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS, describe, outcome_table
 from pipeline.run.ui import Progress, Unit
 
 if TYPE_CHECKING:  # no circle: rich is slow to import, and only a terminal needs it

@@ -42,8 +42,8 @@ def write_off(
     start(verbose=verbose, stamped=True)
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.edge.local.operator import invoking_user
-    from pipeline.run import WriteOffOrder, write_records_off
     from pipeline.run.context import Options
+    from pipeline.run.write_off import WriteOffOrder, write_records_off
 
     order = WriteOffOrder(invoking_user(), records, why)
     result = write_records_off(config_at(config), file, TerminalUi(), Options(wait_s=wait), order)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pipeline.core.api.requests import PATH_OF, Json, Kind, encode
 from pipeline.core.api.responses import Answer, Failure, unanswered
-from pipeline.edge.billing import BillingApi
+from pipeline.edge.billing.api import BillingApi
 from pipeline.edge.config import Config, api_key
 from pipeline.errors import ConfigError
 

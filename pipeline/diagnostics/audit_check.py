@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.core.audit_chain import AuditFindings, AuditHead, NotedHead, head_of, verified
-from pipeline.edge.ledger import AuditTrail, Ledger
-from pipeline.report import report_folders
+from pipeline.edge.ledger.audit import AuditTrail
+from pipeline.edge.ledger.database import Ledger
+from pipeline.report.folders import report_folders
 from schemas.settings import Settings
 
 GIVEN = "--head"

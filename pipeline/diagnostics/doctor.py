@@ -15,7 +15,9 @@ from pipeline.core.api.responses import Answer, Failure, unanswered
 from pipeline.core.clock_trust import http_date
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, folder_mistake, ping_url
-from pipeline.edge.ledger import Decisions, Lineage, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.lineage import Lineage
 from pipeline.errors import (
     EX_OK,
     ApiUnauthorised,

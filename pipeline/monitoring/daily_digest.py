@@ -12,8 +12,9 @@ from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API
 from pipeline.core.values.money import format_amount
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger import Chains, Counted, FileRow, Ledger, open_ledger
-from pipeline.edge.ledger.chains import added
+from pipeline.edge.ledger.chains import Chains, Counted, added
+from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.monitoring.system_status import system_status
 from schemas.settings import Settings
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.edge.ledger import FileRow, RunRow
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.runs import RunRow
 from pipeline.monitoring.system_status import SystemStatus
 from schemas.settings import Settings
 

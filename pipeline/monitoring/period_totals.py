@@ -16,7 +16,9 @@ from pipeline.core.days import Days, day_in
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
-from pipeline.edge.ledger import Chain, Chains, Counted, FileRow, Ledger
+from pipeline.edge.ledger.chains import Chain, Chains, Counted
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.errors import UsageError
 from schemas.settings import Settings
 from schemas.totals import CurrencyTotals, DayKind, Grouping, GroupTotals, Part, TotalsResult

@@ -12,7 +12,13 @@ from pipeline.core.mapping.file_names import is_ignored
 from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import Decision
-from pipeline.edge.ledger import Chain, Chains, Decisions, FileRow, Files, Ledger, RunRow, Runs, Sends
+from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.runs import RunRow, Runs
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.local import DropFolder
 from pipeline.errors import BillferryError
 from pipeline.monitoring.late_feeds import LateFeed, late_feeds

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.edge.clock import utc_now
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger import open_ledger
+from pipeline.edge.ledger.database import open_ledger
 from pipeline.edge.local.lock import only_run
 from pipeline.edge.local.operator import invoking_user
 from pipeline.monitoring.audit_log import AuditLog, NamedFile

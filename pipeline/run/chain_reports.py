@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.edge.ledger import Chain, Chains, Counted, FileRow, Files, Ledger, Renewals
-from pipeline.report import belongs_to_another_file, folder_name, renew_report
+from pipeline.edge.ledger.chains import Chain, Chains, Counted
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.renewals import Renewals
+from pipeline.report.folders import belongs_to_another_file, folder_name
+from pipeline.report.renew import renew_report
 from pipeline.run.handover import HandOver
 from schemas.results import ChainFacts, ChainPart, CorrectionFacts, Summary, WriteOffFacts
 from schemas.settings import Settings

@@ -12,14 +12,16 @@ from pipeline.core.api.requests import PATH_OF
 from pipeline.core.api.responses import Answer, Failure
 from pipeline.core.clock_trust import Belief, belief, by_how_much, http_date
 from pipeline.core.values.timestamps import local_time, rfc3339
-from pipeline.edge.ledger import ConfirmedTime, Files, Ledger
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.times import ConfirmedTime
 from pipeline.errors import ClockOff, ClockUnconfirmed
 from schemas.settings import Settings
 
 
 async def ask_for_nothing(settings: Settings, key: str, reference: str) -> Answer | Failure:
     """Ask the API for a customer that cannot exist: it shows that the key is good, and what time it is there."""
-    from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
+    from pipeline.edge.billing.api import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
     async with BillingApi(settings.api, key) as api:
         return await api.send("GET", f"{PATH_OF['customer']}/{reference}-{uuid.uuid4()}")

@@ -13,7 +13,7 @@ from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import Collected, Found, RememberedFile, Unmatched, sighting_row
 from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages
-from pipeline.edge.ledger import ENDED_STATES, FINISHED_STATES
+from pipeline.edge.ledger.file_rows import ENDED_STATES, FINISHED_STATES
 from pipeline.edge.local.landing import staging
 from pipeline.edge.log import get_logger
 from pipeline.edge.reader.corrected_rejects import sheet_as_text

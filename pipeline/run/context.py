@@ -15,7 +15,8 @@ from pipeline.core.error_document import bug_document, error_document
 from pipeline.edge.clock import utc_now
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_OK, BillferryError, WorkDirGone, severity
-from pipeline.report import FileReport, run_result
+from pipeline.report.exit_status import run_result
+from pipeline.report.summary import FileReport
 from pipeline.run.ui import Ui
 from schemas.feed import Feed
 from schemas.results import ErrorFacts, RunFacts, RunResult

@@ -11,7 +11,7 @@ from pipeline.core.truncate import MOST_LINES
 from pipeline.core.whole_source import concerns_whole_source
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError, FileRefused, FileTooLarge
-from pipeline.report import FileReport, refused_unread, without_report
+from pipeline.report.summary import FileReport, refused_unread, without_report
 from pipeline.run.context import RunContext
 from schemas.results import FileFacts
 

@@ -16,20 +16,18 @@ from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFi
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print, same_feed
-from pipeline.edge.ledger import (
-    FINISHED_STATES,
-    Decisions,
-    FileRow,
-    Files,
-    Ledger,
-    Lineage,
-    single_file_named,
-)
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.lookup_by_name import single_file_named
 from pipeline.edge.local.landing import land_control, landed_control
 from pipeline.edge.reader.kept_records import discard_kept, is_at_hand, kept_folder
 from pipeline.errors import ConfigError, LandedCopyForgotten, ReportGone
 from pipeline.monitoring.audit_log import AuditLog
-from pipeline.report import FileReport, belongs_to_another_file, report_folder
+from pipeline.report.folders import belongs_to_another_file, report_folder
+from pipeline.report.summary import FileReport
 from pipeline.run.balance_files import BalanceFiles
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.handover import HandOver, Place

@@ -18,7 +18,10 @@ from pipeline.core.personal_texts import telling
 from pipeline.core.redact import masked_reference
 from pipeline.edge.config import Config
 from pipeline.edge.disk import remove, remove_tree
-from pipeline.edge.ledger import FINISHED_STATES, REMOVED, FileRow, Files, PersonalData, Sends
+from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.personal_data import REMOVED, PersonalData
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.local.operator import invoking_user
 from pipeline.edge.local.search_bytes import files_mentioning, mentions, needles_of
 from pipeline.edge.reader.checked_parts import parts_of, scan_parts
@@ -42,7 +45,8 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.monitoring.audit_log import AuditLog, named_files
-from pipeline.report import DRY_RUNS, redact_report, report_folders, report_names_customer
+from pipeline.report.folders import DRY_RUNS, report_folders
+from pipeline.report.redaction import redact_report, report_names_customer
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import Options
 from pipeline.run.kept_text import PERSONAL, KeptText

@@ -18,9 +18,9 @@ from pipeline.core.file_stages import SOURCES, RemoteFile, SourceName
 from pipeline.core.names import moved_name
 from pipeline.core.truncate import truncate_messages
 from pipeline.core.whole_source import concerns_whole_source
-from pipeline.edge.ledger import FileRow, Handover
+from pipeline.edge.ledger.file_rows import FileRow, Handover
 from pipeline.errors import BillferryError, SourceFileGone, SourceFileUnsettled
-from pipeline.report import REPORT_NAMES
+from pipeline.report.folders import REPORT_NAMES
 from schemas.settings import Settings
 
 Place = Literal["archive", "quarantine"]

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import REJECTS
 from pipeline.edge.reader.kept_records import Change
-from pipeline.report import Outcomes, write_results
+from pipeline.report.results import Outcomes, write_results
 
 PERSONAL = (
     *("customer_name", "customer_email", "customer_phone", "customer_metadata"),

@@ -15,7 +15,8 @@ from typing import get_args
 from pipeline.edge.config import Config, load_config
 from pipeline.edge.log import LOGGER
 from pipeline.errors import UsageError
-from pipeline.report import SHOWN_REJECTS, FileReport, describe
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS, describe
 from pipeline.run.context import Options
 from pipeline.run.run_pass import run_everything
 from pipeline.run.ui import Progress, Unit

@@ -11,11 +11,17 @@ from typing import Protocol
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.watermarks import day_of
 from pipeline.core.file_stages import CheckedFile
-from pipeline.edge.ledger import GroupCommit, Ledger, Lineage, Sends
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError
-from pipeline.load import LoadJob, LoadResult, count_to_send, load_file
-from pipeline.report import Outcomes, no_chain
+from pipeline.load.job import LoadJob, LoadResult
+from pipeline.load.loader import load_file
+from pipeline.load.planner import count_to_send
+from pipeline.report.results import Outcomes
+from pipeline.report.summary import no_chain
 from pipeline.run.chain_reports import chain_reader
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.context import RunContext
@@ -125,7 +131,7 @@ class Loader:
         The ledger's lineage advances before and after it, so that a copy of the ledger that was made before, or in
         between, is recognised as one when it is put back. Raises DiskFull.
         """
-        from pipeline.edge.billing import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
+        from pipeline.edge.billing.api import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
         settings, checked, news = self.context.settings, judged.checked, work.news
         settled = Sends(self.files.ledger).settled_records(work.file_id).len()

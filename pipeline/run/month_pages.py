@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
-from pipeline.edge.ledger import Chain, Chains
+from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import AnotherRun
 from pipeline.monitoring.period_totals import (
@@ -19,7 +19,7 @@ from pipeline.monitoring.period_totals import (
     selected,
     totals_of,
 )
-from pipeline.report import month_page_name
+from pipeline.report.folders import month_page_name
 from pipeline.run.work_dir import existing_ledger, refresh_overview
 from schemas.settings import Settings
 from schemas.totals import Grouping, TotalsResult

@@ -13,13 +13,16 @@ from pathlib import Path
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger import Decisions, Files, Ledger, Lineage, open_ledger
+from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
 from pipeline.errors import EX_OK
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
-from pipeline.report import DRY_RUNS
+from pipeline.report.folders import DRY_RUNS
 from pipeline.run.balance_files import balance_files, recognised
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper

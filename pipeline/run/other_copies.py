@@ -9,8 +9,10 @@ from pathlib import Path
 
 from pipeline.core.names import SHORT_DIGITS, moved_name, raw_name
 from pipeline.edge.config import is_within
-from pipeline.edge.ledger import AuditTrail, FileRow, Ledger
-from pipeline.report import folder_name
+from pipeline.edge.ledger.audit import AuditTrail
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.report.folders import folder_name
 from schemas.settings import Settings
 
 

@@ -11,11 +11,15 @@ from pipeline.core.api.watermarks import tomorrow
 from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.timestamps import local_time
-from pipeline.edge.ledger import FileRow, Files, Lineage, Sends
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.log import get_logger
 from pipeline.edge.reader.kept_records import is_at_hand, kept_folder, read_kept, remove_landed_copy
 from pipeline.errors import BalancesOvertaken, LandedCopyForgotten, LandedCopyGone, ReportGone
-from pipeline.report import FileReport, file_facts, without_report, write_report
+from pipeline.report.summary import FileReport, file_facts, without_report
+from pipeline.report.write import write_report
 from pipeline.run.chain_reports import chain_reader
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import RunContext

@@ -15,10 +15,13 @@ from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import CheckedFile, LandedFile, RemoteFile
 from pipeline.core.release_decisions import Decision, Fate
 from pipeline.core.rules.plausibility import Past
-from pipeline.edge.ledger import Decisions, FileRow, Files, Gate, Handover
+from pipeline.edge.ledger.decisions import Decisions, Gate
+from pipeline.edge.ledger.file_rows import FileRow, Handover
+from pipeline.edge.ledger.files import Files
 from pipeline.errors import BillferryError, FeedLate
 from pipeline.monitoring.audit_log import NamedFile
-from pipeline.report import FileReport, nothing_sent
+from pipeline.report.results import nothing_sent
+from pipeline.report.summary import FileReport
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import NO_FILE, FileInWork, KnownFiles, MetFile
 from pipeline.run.load_stage import Loaded

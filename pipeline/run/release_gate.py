@@ -27,8 +27,11 @@ from pipeline.core.release_decisions import (
 from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, Past, unlike_before
 from pipeline.core.values.amount_spread import spreads
 from pipeline.edge.config import feed_print
-from pipeline.edge.ledger import FileRow, Files, Gate, Sends
-from pipeline.load import count_to_send, not_sent
+from pipeline.edge.ledger.decisions import Gate
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.sends import Sends
+from pipeline.load.planner import count_to_send, not_sent
 from pipeline.run.file_repository import FileInWork, FileRepository, MetFile, feed_changed
 from schemas.results import Summary
 from schemas.settings import Settings

@@ -10,10 +10,14 @@ from pipeline.core.how_many import how_many
 from pipeline.core.release_decisions import Basis, Decision, Person, print_of
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config, same_feed
-from pipeline.edge.ledger import Decisions, FileRow, Files, Sends, single_file_named
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.lookup_by_name import single_file_named
+from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import UsageError
 from pipeline.monitoring.audit_log import named_files
-from pipeline.report import to_send
+from pipeline.report.summary_text import to_send
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.run_pass import Run

@@ -8,7 +8,9 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.core.outcomes import AT_API
-from pipeline.edge.ledger import Accepted, FileRow, Ledger
+from pipeline.edge.ledger.accepted import Accepted
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
 
 
 @dataclass(frozen=True, slots=True)

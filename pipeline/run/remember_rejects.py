@@ -12,9 +12,13 @@ from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import AT_API, REJECTS, Outcome
 from pipeline.core.rules import correction_limits
 from pipeline.core.rules.correction_limits import COMPARED
-from pipeline.edge.ledger import Corrections, FileRow, Files, Ledger, Sends
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.rejected_records import Corrections
+from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import ConfigError
-from pipeline.report import write_results
+from pipeline.report.results import write_results
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import RunContext
 from pipeline.run.encrypted_files import opened

@@ -14,9 +14,10 @@ from pathlib import Path
 from pipeline.core.file_stages import SOURCES
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
-from pipeline.edge.ledger import Files, Ledger
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.reader.kept_records import kept_folder
-from pipeline.report import folder_name, report_folders
+from pipeline.report.folders import folder_name, report_folders
 from pipeline.run.clock_check import Timekeeper
 from schemas.settings import Settings
 

@@ -16,7 +16,7 @@ from pipeline.collect.collect import Source
 from pipeline.core.file_stages import SOURCES, SourceName
 from pipeline.core.names import label_of_path
 from pipeline.edge.config import Config
-from pipeline.edge.ledger import FileRow
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.log import get_logger
 from pipeline.errors import (
     ENDS_THE_RUN,
@@ -30,7 +30,7 @@ from pipeline.errors import (
 )
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
 from pipeline.monitoring.notifications import Notifier
-from pipeline.report import first_line, last_line
+from pipeline.report.run_lines import first_line, last_line
 from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run

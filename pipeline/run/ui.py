@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
-from pipeline.report import SHOWN_REJECTS, FileReport
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS
 
 Unit = Literal["bytes", "records"]
 

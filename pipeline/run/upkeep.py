@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.edge.ledger import Chains, Files, Ledger
+from pipeline.edge.ledger.chains import Chains
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.files import Files
 from pipeline.errors import BillferryError
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper

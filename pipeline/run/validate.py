@@ -35,7 +35,9 @@ from pipeline.errors import (
     FileTooLarge,
     UsageError,
 )
-from pipeline.report import FileReport, refused_unread, report_of_check, run_result
+from pipeline.report.exit_status import run_result
+from pipeline.report.summary import FileReport, refused_unread
+from pipeline.report.write import report_of_check
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.encrypted_files import OpenedFile, opened
 from pipeline.run.record_view import side_by_side

@@ -31,10 +31,11 @@ from pipeline.errors import (
 )
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor
 from pipeline.monitoring.notifications import Notifier
-from pipeline.report import SHOWN_REJECTS, FileReport, describe
-from pipeline.run import Passed, pass_over
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS, describe
 from pipeline.run.context import Options
 from pipeline.run.poll_schedule import NEEDS_A_PERSON_S, OUT_OF_REACH_S, PollSchedule
+from pipeline.run.run_pass import Passed, pass_over
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 

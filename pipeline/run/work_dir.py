@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.edge.disk import remove, remove_tree
-from pipeline.edge.ledger import Chain, Files, Ledger, open_ledger
+from pipeline.edge.ledger.chains import Chain
+from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
 from pipeline.monitoring.system_status import late_now
-from pipeline.report import OVERVIEW, half_written
+from pipeline.report.folders import OVERVIEW, half_written
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"

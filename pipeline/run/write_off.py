@@ -11,19 +11,15 @@ from pipeline.core.record_ranges import Ranges, numbers_in, record_ranges, shown
 from pipeline.core.release_decisions import Person
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
-from pipeline.edge.ledger import (
-    WHOLE,
-    Chain,
-    Chains,
-    Corrections,
-    FileRow,
-    Files,
-    WriteOffs,
-    single_file_named,
-)
+from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.lookup_by_name import single_file_named
+from pipeline.edge.ledger.rejected_records import Corrections
+from pipeline.edge.ledger.write_offs import WHOLE, WriteOffs
 from pipeline.errors import UsageError
 from pipeline.monitoring.audit_log import named_files
-from pipeline.report import FileReport
+from pipeline.report.summary import FileReport
 from pipeline.run.chain_reports import chain_facts
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run

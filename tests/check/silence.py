@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pipeline.report import SHOWN_REJECTS, FileReport, describe
+from pipeline.report.summary import FileReport
+from pipeline.report.summary_text import SHOWN_REJECTS, describe
 from pipeline.run.ui import Progress, Unit
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger import Files, Runs, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.runs import Runs
 from tests.cli.desk import Desk
 
 FILES = 2_000

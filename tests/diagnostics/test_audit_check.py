@@ -14,7 +14,8 @@ from pipeline.core.audit_chain import AuditEntry, AuditFindings, AuditHead, cano
 from pipeline.core.release_decisions import Person
 from pipeline.diagnostics.audit_check import audit_check
 from pipeline.edge.config import load_config
-from pipeline.edge.ledger import AuditTrail, Ledger, open_ledger
+from pipeline.edge.ledger.audit import AuditTrail
+from pipeline.edge.ledger.database import Ledger, open_ledger
 from schemas.settings import Settings
 from tests.world import feed, merchant_config, write_config
 

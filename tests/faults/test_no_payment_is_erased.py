@@ -31,7 +31,7 @@ from random import Random
 
 import pytest
 
-from pipeline.edge.ledger import copy_ledger, open_ledger
+from pipeline.edge.ledger.database import copy_ledger, open_ledger
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import NoFaults, Received, Scripted
 from tests.clocked import Told, load_at

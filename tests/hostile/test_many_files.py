@@ -6,7 +6,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger import Files, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.files import Files
 from tests.hostile.conftest import Enemy
 from tests.servers.raw import MODIFIED_S
 from tests.stories.files import bills

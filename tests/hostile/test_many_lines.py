@@ -18,10 +18,10 @@ from benchmarks.process import run
 from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Sends
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.reader.checked_parts import accepted, parts_of
-from pipeline.report import write_results
+from pipeline.report.results import write_results
 from tests.check.landing import checked
 from tests.edge.ledger.conftest import opened
 

@@ -21,7 +21,7 @@ from pipeline.core.mapping.layout import CANONICAL, METADATA
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.rules.field_rules import FIELD_RULES
-from pipeline.report import REPORT_NAMES
+from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.results import RESULT_COLUMNS
 from schemas.feed import Feed
 from schemas.results import Summary

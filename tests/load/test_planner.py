@@ -17,7 +17,9 @@ from pipeline.core.api.ledger_changes import SpendKey, StoreOutcome, UpsertEntit
 from pipeline.core.api.requests import BillRequest
 from pipeline.core.api.send_order import CustomerQueue
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Files, Sends, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.reader import hash_buckets
 from pipeline.load import planner
 from pipeline.load.planner import Bucket, BucketPrefetcher, buckets, count_to_send

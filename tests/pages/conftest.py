@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report import FileReport
+from pipeline.report.summary import FileReport
 from tests.pages.browser import Browser, started
 from tests.pages.example import every_outcome
 from tests.pages.month import month_page

@@ -14,7 +14,9 @@ from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.totals import Totals
-from pipeline.report import OUTCOME_SCHEMA, FileReport, Outcomes, write_report
+from pipeline.report.results import OUTCOME_SCHEMA, Outcomes
+from pipeline.report.summary import FileReport
+from pipeline.report.write import write_report
 from schemas.results import ControlFacts, ControlTotals
 from tests.checked_parts import write_parts
 from tests.report.example import RUN, Row, checked_file, feed, outcomes_of

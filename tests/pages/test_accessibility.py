@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report import FileReport
+from pipeline.report.summary import FileReport
 from tests.pages.browser import Browser, Opened
 from tests.pages.overview import ODD_NAMES, known, overview
 

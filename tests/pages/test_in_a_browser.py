@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.core.values.money import exponents
 from pipeline.core.values.money import format_amount as money
-from pipeline.report import FileReport, write_report
+from pipeline.report.summary import FileReport
+from pipeline.report.write import write_report
 from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
 from tests.pages.example import HOSTILE, hostile, large
 from tests.pages.overview import ODD_NAMES, known, overview

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.report import FileReport
+from pipeline.report.summary import FileReport
 from tests.pages.browser import Browser
 
 

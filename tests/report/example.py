@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.core.file_stages import CheckedFile, LandedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import Totals
-from pipeline.report import OUTCOME_SCHEMA, Outcomes
+from pipeline.report.results import OUTCOME_SCHEMA, Outcomes
 from schemas.feed import Feed
 from schemas.results import RunFacts
 from tests.checked_parts import write_parts

@@ -9,7 +9,9 @@ import pytest
 
 from pipeline.check.check import check
 from pipeline.core.file_stages import CheckedFile, LandedFile
-from pipeline.report import FileReport, nothing_sent, write_report
+from pipeline.report.results import nothing_sent
+from pipeline.report.summary import FileReport
+from pipeline.report.write import write_report
 from schemas.settings import Limits
 from tests.report.example import DRY_RUN, feed
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import Outcome
 from pipeline.errors import EX_BUG, UnbalancedReport
-from pipeline.report import nothing_sent, write_report
+from pipeline.report.results import nothing_sent
+from pipeline.report.write import write_report
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
 
 INT64 = 2**63 - 1

@@ -17,8 +17,9 @@ import pytest
 from pipeline.core.outcomes import Outcome
 from pipeline.edge.disk import private_folder
 from pipeline.errors import DiskFull
-from pipeline.report import folder_name, nothing_sent, report_folder, write_report
-from pipeline.report.results import write_results
+from pipeline.report.folders import folder_name, report_folder
+from pipeline.report.results import nothing_sent, write_results
+from pipeline.report.write import write_report
 from tests.report.example import DRY_RUN, RUN, Row, checked_file, outcomes_of, rejected
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.outcomes import Outcome
-from pipeline.report import write_report
 from pipeline.report.formulas import defused, defused_columns
+from pipeline.report.write import write_report
 from tests.report.example import RUN, Row, checked_file, outcomes_of
 
 STARTS = "=+-@＝＋－＠\t\r"

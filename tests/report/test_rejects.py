@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.outcomes import Outcome
-from pipeline.report import FileReport, nothing_sent, write_report
 from pipeline.report.rejects_csv import RejectsDialect
+from pipeline.report.results import nothing_sent
+from pipeline.report.summary import FileReport
+from pipeline.report.write import write_report
 from tests.report.example import HEADER, RUN, Row, checked_file, outcomes_of, rejected
 
 OURS = "reject_codes,reject_messages,reject_record,reject_source"

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.outcomes import Outcome
-from pipeline.report import FileReport, nothing_sent, results, write_report
+from pipeline.report import results
+from pipeline.report.results import nothing_sent
+from pipeline.report.summary import FileReport
+from pipeline.report.write import write_report
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
 
 COLUMNS = (

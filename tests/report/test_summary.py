@@ -14,7 +14,10 @@ from pydantic import ValidationError
 
 from pipeline.core.file_stages import Refusal
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.report import FileReport, exit_status, nothing_sent, run_result, without_report, write_report
+from pipeline.report.exit_status import exit_status, run_result
+from pipeline.report.results import nothing_sent
+from pipeline.report.summary import FileReport, without_report
+from pipeline.report.write import write_report
 from schemas import results as shapes
 from schemas.results import (
     Breakdown,

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.money import format_amount
-from pipeline.report import describe, without_report, write_report
+from pipeline.report.summary import without_report
+from pipeline.report.summary_text import describe
+from pipeline.report.write import write_report
 from schemas.results import FileFacts, RefusalFacts
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
 

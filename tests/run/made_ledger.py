@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.core.outcomes import Outcome
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger import open_ledger
+from pipeline.edge.ledger.database import open_ledger
 
 AMOUNT_MINOR = 12_345
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)

@@ -18,7 +18,8 @@ import pytest
 
 from pipeline.collect.collect import Source
 from pipeline.core.file_stages import RemoteFile
-from pipeline.edge.ledger import Files, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.local import DropFolder
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceUnreachable, Stopped

@@ -175,9 +175,9 @@ KILLED_AT = {
     "the records are kept, the copy is there": "import pipeline.run.forget as place; name = 'remove_landed_copy'",
     "the copy is gone, the report is old": "import pipeline.run.forget as place; name = 'read_kept'",
     "reports are written again": "import pipeline.run.forget as place; name = 'copies_below'",
-    "copies are gone": "from pipeline.edge.ledger import PersonalData as place; name = 'remove'",
+    "copies are gone": "from pipeline.edge.ledger.personal_data import PersonalData as place; name = 'remove'",
     "the ledger is redacted, and not written anew": (
-        "from pipeline.edge.ledger import PersonalData as place; name = 'overwrite'"
+        "from pipeline.edge.ledger.personal_data import PersonalData as place; name = 'overwrite'"
     ),
     "at the very end": "import pipeline.run.forget as place; name = 'places_elsewhere'",
 }

@@ -20,8 +20,8 @@ import pytest
 from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.migrations import MIGRATIONS
-from pipeline.run import pass_over
 from pipeline.run.context import Options
+from pipeline.run.run_pass import pass_over
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from tests.stories.merchant import Json, Merchant
 from tests.world import ROOT

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger import Chains, open_ledger
+from pipeline.edge.ledger.chains import Chains
+from pipeline.edge.ledger.database import open_ledger
 from tests.seeds import drawn
 from tests.stories.merchant import Merchant
 from tests.stories.month import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.file_stages import RemoteFile
-from pipeline.edge.ledger import Files
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError
 from pipeline.report.run_lines import NOTHING_WAITED

@@ -11,7 +11,7 @@ from typing import Any
 import uvloop
 
 from pipeline.core.api.responses import Answer, Failure
-from pipeline.edge.billing import BillingApi
+from pipeline.edge.billing.api import BillingApi
 from schemas.settings import Api
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

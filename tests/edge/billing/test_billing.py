@@ -16,7 +16,7 @@ import uvloop
 from pipeline.core.api.responses import Answer, Failure, Meaning
 from pipeline.core.api.responses import Expected as Sent
 from pipeline.core.api.responses import read as meaning_of
-from pipeline.edge.billing import MAX_ANSWER_BYTES
+from pipeline.edge.billing.connection import MAX_ANSWER_BYTES
 from tests.edge.billing.far_end import (
     OK,
     POST,

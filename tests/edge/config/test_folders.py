@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.edge.config import load_config
-from pipeline.edge.ledger import open_ledger
+from pipeline.edge.ledger.database import open_ledger
 from pipeline.edge.operator_files import MAX_SECRET_BYTES, read_secret
 from pipeline.errors import ConfigError
 from tests.edge.config.config_place import PASSWORD, SFTP, TEST_KEY, Place

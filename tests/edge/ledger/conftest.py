@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.api.intents import Intent
-from pipeline.edge.ledger import FileRow, Files, Ledger, Sends, open_ledger
+from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.sends import Sends
 
 AT = "2026-11-20T06:00:00Z"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger import Files, database
+from pipeline.edge.ledger import database
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
 from tests.edge.ledger.conftest import land, opened

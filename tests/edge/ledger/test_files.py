@@ -8,7 +8,8 @@ import polars as pl
 
 from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Files, Sends
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.sends import Sends
 from tests.edge.ledger.conftest import AT, intent, land
 
 LATER = "2026-11-21T06:00:00Z"

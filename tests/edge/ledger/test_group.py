@@ -15,7 +15,10 @@ import pytest
 
 from pipeline.core.api.ledger_changes import ForgetEntity, OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Files, GroupCommit, Ledger, Sends
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import DiskFull
 from tests.edge.ledger.conftest import intent, land, opened
 
@@ -181,7 +184,8 @@ import asyncio, sys
 from pathlib import Path
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.api.ledger_changes import StoreOutcome
-from pipeline.edge.ledger import GroupCommit, open_ledger
+from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.group import GroupCommit
 
 async def main():
     ledger = open_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")

@@ -13,8 +13,13 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger import Chains, Decisions, Files, Renewals, Runs, Sends
+from pipeline.edge.ledger.chains import Chains
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.migrations import MIGRATIONS
+from pipeline.edge.ledger.renewals import Renewals
+from pipeline.edge.ledger.runs import Runs
+from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import LedgerOutdated
 from pipeline.sandbox.serve import TEST_KEY
 from tests.edge.config.config_place import GOOD

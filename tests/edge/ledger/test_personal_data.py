@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger import Ledger, PersonalData, open_ledger
+from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.personal_data import PersonalData
 from pipeline.errors import LedgerBusy
 
 PLANTED = "Nomvula Dlamini"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.edge.ledger import Ledger, Runs
-from pipeline.edge.ledger.runs import KEPT_RUNS
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.runs import KEPT_RUNS, Runs
 from tests.edge.ledger.conftest import AT
 
 LATER = "2026-11-21T06:00:00Z"

@@ -20,8 +20,8 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Files, Sends
-from pipeline.edge.ledger.sends import OUTCOME_SCHEMA
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.sends import OUTCOME_SCHEMA, Sends
 from tests.edge.ledger.conftest import intent, land
 
 

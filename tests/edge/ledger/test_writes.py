@@ -18,7 +18,8 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger import Ledger, Sends
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.writes import MAX_ROWS
 from tests.edge.ledger.conftest import intent
 
