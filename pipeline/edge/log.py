@@ -7,21 +7,20 @@ nothing that they quote: Python quotes the values it was at work on, and not alw
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
-
-import structlog
 
 from pipeline.core.names import printable
 from pipeline.core.redact import redact
 
-_IDS = frozenset({"run", "sha256", "timestamp", "level"})
+_IDS = frozenset({"run", "sha256", "level"})
 """Fields that are ours and may hold long numbers."""
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 """What exceptions put between quotes, often a value."""
@@ -35,17 +34,30 @@ LOGGER = "billferry"
 """The logger of the standard library that every event goes to, for programs that use this one as a library."""
 
 
-def get_logger() -> Any:
+def get_logger() -> EventLog:
     """The log of a module: structured events, which `start_logging` sends to stderr.
 
     Until then they go to the logger `billferry`, as the program around us has set it up: on no account to its stdout.
     """
-    return structlog.wrap_logger(
-        logging.getLogger(LOGGER),
-        processors=_processors,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        cache_logger_on_first_use=False,
-    )
+    return EventLog()
+
+
+class EventLog:
+    """Says events: a name, and facts by keyword. Nothing leaves unmasked."""
+
+    def info(self, event: str, **facts: Any) -> None:
+        """A step of a run."""
+        self._say(logging.INFO, event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """What went wrong."""
+        self._say(logging.ERROR, event, facts)
+
+    def _say(self, level: int, event: str, facts: Mapping[str, Any]) -> None:
+        logger = logging.getLogger(LOGGER)
+        if logger.isEnabledFor(level):
+            named = {"event": event, "level": logging.getLevelName(level).lower()}
+            logger.log(level, "%s", _render[0](mask({**facts, **named})))
 
 
 def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
@@ -57,10 +69,7 @@ def start_logging(*, verbose: bool, json_lines: bool | None = None) -> None:
     """
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     _mask_what_nobody_catches()
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    _processors[:] = _rendered_by(structlog.processors.TimeStamper(fmt="iso", utc=True), renderer)
+    _render[0] = _json_line if as_json else _line_for_people
     logger = logging.getLogger(LOGGER)
     logger.handlers[:] = [_ToStderr()]
     logger.propagate = False
@@ -74,18 +83,24 @@ class _ToStderr(logging.Handler):
         sys.stderr.write(record.getMessage() + "\n")
 
 
-def _rendered_by(*last: Any) -> list[Any]:
-    """Processors of an event: nothing leaves unmasked."""
-    *before, renderer = last
-    return [
-        structlog.stdlib.filter_by_level,
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        *before,
-        structlog.processors.ExceptionRenderer(_formatted),
-        mask,
-        renderer,
-    ]
+def _json_line(event: Mapping[str, Any]) -> str:
+    """The event with the time, as one line of JSON."""
+    return json.dumps({**event, "timestamp": _now()})
+
+
+def _line_for_people(event: Mapping[str, Any]) -> str:
+    """The time, the level, the event's name, then its facts by name."""
+    facts = " ".join(f"{key}={event[key]}" for key in sorted(event.keys() - {"event", "level"}))
+    return f"{_now()} [{event['level']:<5}] {event['event']:<20} {facts}".rstrip()
+
+
+def _bare_line(event: Mapping[str, Any]) -> str:
+    """For programs around us, whose own log adds time and level: `event='file' state='loaded'`."""
+    return " ".join(f"{key}={event[key]!r}" for key in ("event", *sorted(event.keys() - {"event", "level"})))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def masked_trace(error: BaseException) -> str:
@@ -124,10 +139,6 @@ def _message_of(error: BaseException) -> str:
     return text if isinstance(error, _QUOTE_CODE) else _QUOTED.sub("'[value]'", text)
 
 
-def _formatted(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    return masked_trace(exc_info[1]).rstrip("\n")
-
-
 class _Masking(logging.Formatter):
     """For what libraries log by themselves, such as asyncio of a task that nobody waits for."""
 
@@ -135,7 +146,7 @@ class _Masking(logging.Formatter):
         return redact(super().format(record))
 
     def formatException(self, ei: Any) -> str:
-        return _formatted(ei)
+        return masked_trace(ei[1]).rstrip("\n")
 
 
 def _mask_what_nobody_catches() -> None:
@@ -151,11 +162,8 @@ def _mask_what_nobody_catches() -> None:
         logging.lastResort.setFormatter(_Masking())
 
 
-def mask(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A structlog processor that masks secrets and personal data in all values but our own ids.
-
-    Source: structlog docs, "Processors"; the two unused arguments are the logger and the method's name.
-    """
+def mask(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event with secrets and personal data masked in all values but our own ids."""
     return {redact(key): value if key in _IDS else _masked(value) for key, value in event.items()}
 
 
@@ -175,6 +183,6 @@ def _plain(text: str) -> str:
     return "\n".join(map(printable, redact(text).split("\n")))
 
 
-_processors: list[Any] = _rendered_by(structlog.processors.KeyValueRenderer(key_order=["event"]))
-"""Of every logger, also of those that modules made before `start_logging` changed it."""
+_render: list[Callable[[Mapping[str, Any]], str]] = [_bare_line]
+"""How every logger writes an event, also those that modules made before `start_logging` changed it."""
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())
