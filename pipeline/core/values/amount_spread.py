@@ -29,76 +29,35 @@ class Spread:
 def spreads(accepted: pl.LazyFrame) -> tuple[Spread, ...]:
     """The spread of each currency, in order of their codes.
 
-    `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`; it is scanned several times for each
-    currency, and no more than `FEW` amounts of it are ever held. Currencies without minor units are left out.
+    `accepted` has `currency` and `amount_minor`, as `CheckedFile.records`; it is read once, and nine bytes of each
+    record are held. Currencies without minor units are left out.
     """
-    amount = pl.col("amount_minor")
     exponent_of = exponents()
-    counted = (
-        accepted.group_by("currency")
-        .agg(
-            amount.count().alias("records"),
-            amount.min().alias("smallest"),
-            amount.max().alias("largest"),
-            (amount == 0).sum().alias("nothing"),
-            *[(amount % 10**each != 0).sum().alias(f"odd_{each}") for each in set(exponent_of.values())],
-        )
-        .filter(pl.col("currency").is_in(list(exponent_of)) & (pl.col("records") > 0))
-        .sort("currency")
+    known = sorted(exponent_of)
+    currency = pl.col("currency").cast(pl.Enum(known), strict=False)
+    found = (
+        accepted.filter(pl.col("amount_minor").is_not_null())
+        .select(code=currency.to_physical(), amount="amount_minor")
+        .filter(pl.col("code").is_not_null())
         .collect(engine="streaming")
     )
-    found = []
-    for row in counted.iter_rows(named=True):
-        currency, records, smallest, largest = (
-            row["currency"],
-            row["records"],
-            row["smallest"],
-            row["largest"],
-        )
-        mine = accepted.filter(amount.is_not_null() & (pl.col("currency") == currency)).select(value=amount)
-        median = at_rank((records - 1) // 2, mine, smallest, largest)
-        sizes, most = mine.filter(pl.col("value") != 0).select(pl.col("value").abs()), max(-smallest, largest)
-        usual_twice = _twice_the_median(sizes, records - row["nothing"], most)
-        with_decimals = row[f"odd_{exponent_of[currency]}"]
-        found.append(Spread(currency, records, smallest, median, largest, usual_twice, with_decimals))
-    return tuple(found)
+    spread = []
+    for code in found["code"].unique().sort():
+        amounts = found.lazy().filter(pl.col("code") == code).select("amount").collect().to_series().sort()
+        spread.append(_spread(known[code], amounts, 10 ** exponent_of[known[code]]))
+    return tuple(spread)
 
 
-def _twice_the_median(sizes: pl.LazyFrame, count: int, most: int) -> int:
-    """Of `count` values of 1 to `most`; an odd count has one middle value, which is taken twice."""
-    if not count:
-        return 0
-    low = at_rank((count - 1) // 2, sizes, 1, most)
-    return low + (low if count % 2 else at_rank(count // 2, sizes, 1, most))
-
-
-FEW = 100_000
-"""So many values are sorted at once."""
-BINS = 4096
-"""Counts of so many ranges are held at once; five rounds narrow 18 digits down to single values."""
-
-
-def at_rank(rank: int, values: pl.LazyFrame, first: int, last: int) -> int:
-    """The value of that rank, counted from 0, of a column `value` whose values all lie between `first` and `last`.
-
-    Exact, and of ten millions no more than `FEW` are held: their range is cut into bins and the bin taken that has the
-    rank, until few values are left. polars' own quantiles are floats, and sorting held a gigabyte.
-    """
-    value = pl.col("value")
-    while first < last:
-        window = values.filter(value.is_between(first, last))
-        width = -(-(last - first + 1) // BINS)
-        bins = (
-            window.group_by(((value - first) // width).alias("bin"))
-            .len()
-            .sort("bin")
-            .collect(engine="streaming")
-        )
-        if bins["len"].sum() <= FEW:
-            return int(window.collect(engine="streaming")["value"].sort()[rank])
-        for number, count in bins.iter_rows():
-            if rank < count:
-                first, last = first + number * width, min(last, first + (number + 1) * width - 1)
-                break
-            rank -= count
-    return first
+def _spread(currency: str, amounts: pl.Series, unit: int) -> Spread:
+    """`amounts`: in minor units, sorted and not empty; `unit`: so many of them are one major unit."""
+    smallest, largest = amounts[0], amounts[-1]
+    sizes = amounts if smallest > 0 else amounts.filter(amounts != 0).abs().sort()
+    return Spread(
+        currency,
+        records=len(amounts),
+        smallest_minor=smallest,
+        median_minor=amounts[(len(amounts) - 1) // 2],
+        largest_minor=largest,
+        usual_twice_minor=sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2] if len(sizes) else 0,
+        with_decimals=int((amounts % unit != 0).sum()),
+    )
