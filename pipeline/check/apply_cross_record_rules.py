@@ -6,7 +6,6 @@ their columns, and stand beside the others while they are compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,24 +16,25 @@ from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import cross_record_rules, line_items
 from pipeline.core.rules.catalogue import rule_message
 from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness, is_among
-from pipeline.core.rules.left_out import leaves_out_records
+from pipeline.core.rules.left_out import VERDICT, leaves_out_records
 from pipeline.edge.reader.checked_parts import Parts, accepted, considered, findings_of, scan_parts
 from pipeline.edge.reader.hash_buckets import in_buckets, windows
 from pipeline.edge.reader.open_records import Records
+
+_PLACE = ("record", "line", "byte_start", "byte_end")
+"""Where a record is, as far as it is needed to read it again."""
 
 
 @dataclass(slots=True)
 class CrossRecordRules:
     """The rules across the records of one file, every record of which has been checked by itself. Use `run` once.
 
-    `is_trailer`: whether the text of the last record is the declared trailer, which is not a record. `seed`: of
-    hashes, from `cross_record_rules.seed_of`.
+    `seed`: of hashes, from `cross_record_rules.seed_of`.
     """
 
     file: Records
     layout: Layout
     parts: Parts
-    is_trailer: Callable[[str], bool]
     seed: int
 
     def run(self) -> None:
@@ -51,13 +51,13 @@ class CrossRecordRules:
             *cross_record_rules.collisions(self.layout.derived_references()),
         )
         for rule in (rule for rule in rules if not rule.repeats):
-            candidates = cross_record_rules.candidate_hashes(self._one_by_one(), rule, seed=self.seed)
+            candidates = cross_record_rules.candidate_hashes(self._hashes(), rule)
             found += cross_record_rules.contradictions(self._seen(*paths), rule, candidates, seed=self.seed)
         contradicting = pl.concat(found)
         write_findings(self.parts, contradicting, self.layout)
         for rule in (rule for rule in rules if rule.repeats):
-            candidates = cross_record_rules.candidate_hashes(self._one_by_one(), rule, seed=self.seed)
-            count = self._write_repeated(rule.key, candidates)
+            candidates = cross_record_rules.candidate_hashes(self._hashes(), rule)
+            count = self._write_repeated(rule, candidates)
             if self.layout.feed.line_items is not None:
                 self._bill_lines(candidates, count)
             elif count:
@@ -68,13 +68,27 @@ class CrossRecordRules:
         """Values of the records that are compared: those that the feed leaves out contradict nothing."""
         return considered(*paths) if leaves_out_records(self.layout) else scan_parts(*paths)
 
-    def _one_by_one(self) -> list[pl.LazyFrame]:
-        """The same, part by part. Made anew for each rule: findings are written between them, and a frame that was made
-        before reads the file that was there.
-        """
-        return [self._seen(path) for path in self.parts.paths()]
+    def _hashes(self, *, only_accepted: bool = False) -> pl.LazyFrame:
+        """What the records are compared by, with `record`; without those that `_seen` is without, or all that have a
+        finding.
 
-    def _write_repeated(self, key: str, candidates: pl.Series) -> int:
+        Made anew for each rule: findings are written between them, and a frame that was made before reads the file
+        that was there.
+        """
+        return pl.concat(
+            self._hashes_of(number, only_accepted=only_accepted) for number in range(len(self.parts.bounds()))
+        )
+
+    def _hashes_of(self, number: int, *, only_accepted: bool = False) -> pl.LazyFrame:
+        hashes = self.parts.hashes(number)
+        if not only_accepted and not leaves_out_records(self.layout):
+            return hashes
+        found = findings_of(self.parts.paths()[number])
+        found = found if only_accepted else found.filter(verdict=VERDICT)
+        without = found.select("record").collect().to_series()
+        return hashes.filter(~pl.col("record").is_in(without.implode())) if len(without) else hashes
+
+    def _write_repeated(self, rule: Uniqueness, candidates: pl.Series) -> int:
         """Put the records whose key has one of the hashes, with a print of all their columns, beside the others; how
         many.
 
@@ -85,13 +99,16 @@ class CrossRecordRules:
             return 0
         count = 0
         own = tuple(sorted(set(range(self.layout.width)) - set(self.layout.rejects.values())))
-        for number, batch in enumerate(self.file.batches(is_trailer=self.is_trailer)):
-            part = self._seen(self.parts.paths()[number])
-            chosen = is_among(part.select(pl.col(key).hash(self.seed)).collect().to_series(), candidates)
-            if not chosen.any():
+        for number, path in enumerate(self.parts.paths()):
+            hashes = self._hashes_of(number).select("record", rule.key).collect()
+            chosen = hashes["record"].filter(is_among(hashes[rule.key], candidates))
+            if chosen.is_empty():
                 continue
-            mine = part.collect().filter(chosen)
-            texts = batch.join(mine.select("record"), on="record", how="semi", maintain_order="left")
+            values = scan_parts(path)
+            if self.layout.feed.line_items is None:
+                values = values.select(*_PLACE, rule.key)
+            mine = values.collect()[chosen - self.parts.bounds()[number][0]]
+            texts = self.file.records_at(mine.select(_PLACE))
             fields = self.file.fields(texts, own).select("record", _print(own, self.seed))
             self.parts.write_repeated(number, mine.join(fields, on="record", maintain_order="left"))
             count += mine.height
@@ -144,8 +161,8 @@ class CrossRecordRules:
     def notes(self) -> list[str]:
         """Sentences about accepted records: how many differ in what, never which."""
         paths, feed, derived = self.parts.paths(), self.layout.feed, self.layout.derived_references()
-        one_by_one = [accepted(path) for path in paths]
-        notes = [*cross_record_rules.detail_notes(accepted(*paths), one_by_one, feed.model, seed=self.seed)]
+        hashes = self._hashes(only_accepted=True)
+        notes = [*cross_record_rules.detail_notes(accepted(*paths), hashes, feed.model, seed=self.seed)]
         notes += cross_record_rules.replaced_notes(
             self._seen(*paths), derived if feed.reference_replace else ()
         )

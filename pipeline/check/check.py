@@ -157,7 +157,7 @@ class _Check:
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         """Every record by itself; see `RecordChecks`."""
-        checks = RecordChecks(file, layout, self.parts, self._hash_digits(layout))
+        checks = RecordChecks(file, layout, self.parts, self._hash_digits(layout), self._seed())
         checks.run(self._take_trailer, progress)
         self.hashed = checks.hashed
         self.notes += checks.notes
@@ -244,14 +244,17 @@ class _Check:
         text_bytes = max(1, (self.file.plain_copy or self.landed.path).stat().st_size)
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // text_bytes)
 
+    def _seed(self) -> int:
+        return cross_record_rules.seed_of(self.landed.sha256)
+
     def _apply_cross_record_rules(self, file: Records, layout: Layout) -> None:
         """Records compared with each other; see `CrossRecordRules`."""
         if not self.parts.paths():
             return
-        seed = cross_record_rules.seed_of(self.landed.sha256)
-        rules = CrossRecordRules(file, layout, self.parts, self._take_trailer, seed)
+        rules = CrossRecordRules(file, layout, self.parts, self._seed())
         rules.run()
         self.notes += rules.notes()
+        self.parts.forget_hashes()
 
     def _note_left_out(self) -> None:
         """Count the records that the feed leaves out, by reason."""

@@ -12,6 +12,7 @@ from pipeline.core.mapping.layout import Layout
 from pipeline.core.mapping.normalise import canonical
 from pipeline.core.prefetch import prefetched
 from pipeline.core.rules.control_totals import hash_sum
+from pipeline.core.rules.cross_record_rules import hash_columns
 from pipeline.core.rules.evaluate import evaluate_rules
 from pipeline.core.rules.left_out import LeftOut
 from pipeline.edge.reader.checked_parts import Parts
@@ -32,13 +33,15 @@ class _Batch(NamedTuple):
 class RecordChecks:
     """The records of one file, each checked by itself. Use `run` once.
 
-    `digits`: of the hash total that the feed declares; None without one.
+    `digits`: of the hash total that the feed declares; None without one. `seed`: of the hashes that records are
+    compared by, from `cross_record_rules.seed_of`.
     """
 
     file: Records
     layout: Layout
     parts: Parts
     digits: int | None
+    seed: int
     unread: Unread = field(default_factory=Unread)
     hashed: int | None = None
     """The hash total that is counted. It is summed here because its column need not be mapped, and is not kept."""
@@ -64,6 +67,8 @@ class RecordChecks:
         fields = self.file.fields(batch, positions)
         results = evaluate_rules(canonical(fields, self.layout), self.layout)
         self.parts.write(number, results)
+        hashes = hash_columns(self.layout.feed.model, self.layout.derived_references(), seed=self.seed)
+        self.parts.write_hashes(number, results.values.select(hashes))
         harmless = fields["damage"].null_count() - batch["damage"].null_count()
         column = f"field_{self.layout.hash_column}"
         hashed = hash_sum(fields[column], self.digits) if self.digits else 0

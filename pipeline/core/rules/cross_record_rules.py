@@ -7,7 +7,7 @@ cannot know (`seed_of`), so that no contradiction can be hidden behind two texts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,10 +15,8 @@ import polars as pl
 from pipeline.core.rules.left_out import SKIPPED_AS_PAID, VERDICT
 from schemas.feed import Model
 
-HASHES_PER_BUCKET = 2_000_000
-"""Grouped at once: 16 bytes each, and as much again while they are grouped."""
-PARTS_AT_ONCE = 8
-"""Hashed at once: few are held in memory, and no core waits."""
+HASHES_PER_BUCKET = 8_000_000
+"""Sorted at once: 16 bytes each, and a little more than as much again while they are sorted."""
 CANDIDATES_AT_ONCE = 1_000_000
 """Compared exactly at once, so that a file of nothing but repeated references stays within memory."""
 
@@ -99,40 +97,60 @@ def is_among(values: pl.Series, ascending: pl.Series) -> pl.Series:
     return (ascending.gather(places) == values).fill_null(value=False)
 
 
-def candidate_hashes(parts: Sequence[pl.LazyFrame], rule: Uniqueness, *, seed: int) -> pl.Series:
-    """Hashes (UInt64) of the keys that are worth comparing; sorted for those that should be there once.
+def hash_columns(model: Model, derived: Iterable[str], *, seed: int) -> list[pl.Expr]:
+    """Hashes (UInt64) of what the records of a model are compared by, each named as below; null without a key.
+
+    `<key>`: of each reference that is a key. `<code>`: of the content of each rule that does not `repeat`.
+    `<key>.details`: of what may differ. `derived`: references that have a `stated_<name>`.
+    """
+    keys, contents = dict[str, None](), dict[str, tuple[str, tuple[str, ...]]]()
+    for rule in (*UNIQUENESS[model], *collisions(derived)):
+        keys[rule.key] = None
+        if not rule.repeats:
+            contents[rule.code] = rule.key, rule.content
+    for key in _keys_with_details(model):
+        keys[key] = None
+        contents[f"{key}.details"] = key, DETAILS[key]
+    hashed = [_where_stated(key, pl.col(key).hash(seed)).alias(key) for key in keys]
+    return hashed + [
+        _where_stated(key, pl.struct(content).hash(seed)).alias(name)
+        for name, (key, content) in contents.items()
+    ]
+
+
+def _keys_with_details(model: Model) -> list[str]:
+    return [key for key in DETAILS if key != "account_reference" or model != "customer_balance"]
+
+
+def _where_stated(key: str, hashed: pl.Expr) -> pl.Expr:
+    return pl.when(pl.col(key).is_not_null()).then(hashed)
+
+
+def candidate_hashes(hashes: pl.LazyFrame, rule: Uniqueness) -> pl.Series:
+    """Hashes (UInt64) of the keys that are worth comparing, sorted.
 
     Of keys that should be there once (`rule.repeats`) those that are there more often; of all others those with more
-    than one content. `parts`: the values of the file's records (`VALUES`), in order.
+    than one content. `hashes`: the file's records as `hash_columns` makes them.
     """
     if rule.repeats:
-        found = _hashes(parts, rule.key, key=pl.col(rule.key).hash(seed))["key"].sort()
-        return found.filter(found == found.shift(1)).unique().sort()
-    return _differing(parts, rule.key, rule.content, seed=seed)
+        found = hashes.select(pl.col(rule.key).drop_nulls().sort()).collect().to_series()
+        return found.filter(found == found.shift(1)).unique(maintain_order=True)
+    return _differing(hashes, rule.key, rule.code)
 
 
-def _differing(parts: Sequence[pl.LazyFrame], key: str, content: tuple[str, ...], *, seed: int) -> pl.Series:
-    """Hashes of the keys whose records have more than one content, by hash, one bucket at a time."""
-    hashes = _hashes(parts, key, key=pl.col(key).hash(seed), content=pl.struct(content).hash(seed))
-    buckets = max(1, -(-len(hashes) // HASHES_PER_BUCKET))
-    differ = pl.col("content").min() != pl.col("content").max()
-    found = []
-    for bucket in range(buckets):
-        mine = hashes.filter(pl.col("key") % buckets == bucket) if buckets > 1 else hashes
-        found.append(mine.group_by("key").agg(differ=differ).filter("differ")["key"])
-    return pl.concat(found)
+def _differing(hashes: pl.LazyFrame, key: str, content: str) -> pl.Series:
+    """Hashes of the keys whose records have more than one content, sorted; one bucket of them at a time.
 
-
-def _hashes(parts: Sequence[pl.LazyFrame], of: str, **wanted: pl.Expr) -> pl.DataFrame:
-    """Of all records that have the column `of`, in memory: eight bytes each.
-
-    One query over all parts would hold more of their texts at once.
+    Sorted by key, records of one key with two contents are beside each other at some place.
     """
-    queries = [part.filter(pl.col(of).is_not_null()).select(**wanted) for part in parts]
-    found = []
-    for first in range(0, len(queries), PARTS_AT_ONCE):
-        found += pl.collect_all(queries[first : first + PARTS_AT_ONCE])
-    return pl.concat(found)
+    found = hashes.select(key=key, content=content).filter(pl.col("key").is_not_null()).collect()
+    buckets = max(1, -(-found.height // HASHES_PER_BUCKET))
+    same, other = pl.col("key") == pl.col("key").shift(1), pl.col("content") != pl.col("content").shift(1)
+    differing = []
+    for bucket in range(buckets):
+        mine = found.filter(pl.col("key") % buckets == bucket) if buckets > 1 else found
+        differing.append(mine.sort("key").filter(same & other)["key"].unique())
+    return pl.concat(differing).sort()
 
 
 def contradictions(
@@ -222,19 +240,16 @@ def early_due_notes(accepted: pl.LazyFrame) -> Iterator[str]:
         yield f"{count} record{'s' if count > 1 else ''} with a due_date before bill_date"
 
 
-def detail_notes(
-    accepted: pl.LazyFrame, parts: Sequence[pl.LazyFrame], model: Model, *, seed: int
-) -> Iterator[str]:
+def detail_notes(accepted: pl.LazyFrame, hashes: pl.LazyFrame, model: Model, *, seed: int) -> Iterator[str]:
     """Notes on customers and accounts whose details differ within the file: how many, never which.
 
-    `accepted`: values of the accepted records; `parts` are the same, one by one. Not a rejection: names change, and
-    the last record of a customer counts.
+    `accepted`: values of the accepted records; `hashes`: of the same (`hash_columns`). Not a rejection: names change,
+    and the last record of a customer counts.
     """
-    for key, details in DETAILS.items():
-        if key == "account_reference" and model == "customer_balance":
-            continue
+    for key in _keys_with_details(model):
+        details = DETAILS[key]
         counts = dict.fromkeys(details, 0)
-        candidates = _differing(parts, key, details, seed=seed)
+        candidates = _differing(hashes, key, f"{key}.details")
         for mine in _chosen(accepted, key, candidates, seed):
             for name, count in _with_several(mine, key, details).items():
                 counts[name] += count

@@ -2,6 +2,7 @@
 
 `NNNNN.parquet` holds the values of every record, `findings/NNNNN.parquet` what was found about those that are not
 simply accepted. They are few, so what is found later is written beside the values without touching them.
+`hashes/NNNNN.arrow` holds what records are compared by, while they are.
 """
 
 from __future__ import annotations
@@ -130,10 +131,11 @@ class Parts:
         """
         self.folder = folder
         private_folder(folder.parent)
-        for inside in (folder, folder / _FINDINGS, folder / _REPEATED):
+        for inside in (folder, folder / _FINDINGS, folder / _REPEATED, folder / _HASHES):
             private_folder(inside)
-            for old in (*inside.glob("*.parquet*"), *inside.glob(staged_name("*.parquet"))):
-                remove(old)
+            for name in ("*.parquet", "*.arrow"):
+                for old in (*inside.glob(f"{name}*"), *inside.glob(staged_name(name))):
+                    remove(old)
         self._bounds: list[tuple[int, int]] = []
 
     def reserve(self) -> int:
@@ -173,6 +175,21 @@ class Parts:
         if not findings.is_empty():
             write_part(findings, _beside(self._path(number)))
 
+    def write_hashes(self, number: int, hashes: pl.DataFrame) -> None:
+        """Keep what the records of a part are compared by (`cross_record_rules.hash_columns`), until they are."""
+        write_part(hashes, self._hashes(number))
+
+    def hashes(self, number: int) -> pl.LazyFrame:
+        """The same, with `record`."""
+        first, _ = self._bounds[number]
+        records = pl.int_range(pl.len(), dtype=pl.Int64) + first
+        return pl.scan_ipc(self._hashes(number), glob=False).with_columns(record=records)
+
+    def forget_hashes(self) -> None:
+        """Remove them, once all rules are applied."""
+        for number in range(len(self._bounds)):
+            remove(self._hashes(number))
+
     def write_repeated(self, number: int, values: pl.DataFrame) -> None:
         """Keep records of a part whose reference appears more than once, until they are compared."""
         write_part(values, self.folder / _REPEATED / f"{number:05d}.parquet")
@@ -186,12 +203,16 @@ class Parts:
         for path in self.repeated():
             remove(path)
 
+    def _hashes(self, number: int) -> Path:
+        return self.folder / _HASHES / f"{number:05d}.arrow"
+
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.parquet"
 
 
 _FINDINGS = "findings"
 _REPEATED = "repeated"
+_HASHES = "hashes"
 
 
 def _beside(part: Path) -> Path:
@@ -199,10 +220,13 @@ def _beside(part: Path) -> Path:
 
 
 def write_part(frame: pl.DataFrame, path: Path) -> None:
-    """LZ4 and no statistics: the parts are read whole, once or twice, and soon removed."""
+    """LZ4 and no statistics: the parts are read whole, once or twice, and soon removed. Hashes cannot be compressed."""
     with replaced_file(path, durable=False) as file:
         try:
-            frame.write_parquet(file, compression="lz4", statistics=False)
+            if path.suffix == ".arrow":
+                frame.write_ipc(file, compression="uncompressed")
+            else:
+                frame.write_parquet(file, compression="lz4", statistics=False)
         except pl.exceptions.ComputeError as error:
             # Where a full disk cuts the footer off, polars loses the system's words.
             if "transport error" not in str(error):

@@ -58,7 +58,14 @@ class DelimitedFile:
 
     def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
-        records = RecordBatches(
+        return self._body().batches(self._find_records, **options)
+
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`."""
+        return self._body().records_at(self._find_records, places)
+
+    def _body(self) -> RecordBatches:
+        return RecordBatches(
             name=self.name,
             limits=self.limits,
             file=self.file,
@@ -69,7 +76,6 @@ class DelimitedFile:
             skip_blank=self.skip_blank,
             footers=self.footers,
         )
-        return records.batches(self._find_records, **options)
 
     def _find_records(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
         return csv_structure.scan_lines(lines, self.dialect, final=final)

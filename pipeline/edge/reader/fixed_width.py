@@ -69,6 +69,10 @@ class FixedFile:
         """See `open_records.Records`."""
         return self.body.batches(self._find_records, **options)
 
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`."""
+        return self.body.records_at(self._find_records, places)
+
     def _line(self) -> pl.Expr:
         """The text of a record without our columns."""
         return pl.col("text").str.replace(_OURS, "") if self.is_correction else pl.col("text")

@@ -92,6 +92,9 @@ class _FlatLines:
                 damage=pl.coalesce(own["own_damage"], batch["damage"]),
             )
 
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        return self.lines.records_at(places)
+
 
 @dataclass(slots=True)
 class _Copy:

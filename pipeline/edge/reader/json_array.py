@@ -48,6 +48,11 @@ class JsonArray:
         """
         return _Reading(self, unread or Unread()).batches(progress, block_bytes)
 
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`."""
+        texts = pl.Series(self.file.texts(places), dtype=pl.String)
+        return places.with_columns(text=texts, carriage=pl.lit(value=False), damage=pl.lit(None, pl.UInt8))
+
     def refuse(self, rule: str, problem: str, remedy: str) -> NoReturn:
         """Raise FileRefused."""
         raise FileRefused(name=self.name, rule=rule, problem=problem, remedy=remedy)

@@ -60,6 +60,10 @@ class JsonBody(Protocol):
         """See `open_records.Records`."""
         ...
 
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
@@ -77,6 +81,9 @@ class _Lines:
 
     def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         return self.records.batches(_find_records, **options)
+
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        return self.records.records_at(_find_records, places)
 
 
 class _Number(str):
@@ -111,6 +118,10 @@ class JsonFile:
     def batches(self, **options: Unpack[BatchOptions]) -> Iterator[pl.DataFrame]:
         """See `open_records.Records`."""
         return self.body.batches(**options)
+
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`."""
+        return self.body.records_at(places)
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """See `open_records.Records`. A key that is missing, or null, gives a null field."""

@@ -66,6 +66,14 @@ class Records(Protocol):
             FileRefused: the file breaks its limits.
         """
 
+    def records_at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """Some records once more, as a batch.
+
+        Args:
+            places: `record`, `line`, `byte_start` and `byte_end` of records that can be read, as `batches` gave them.
+        """
+        ...
+
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """A batch taken apart: `record`, `line`, `byte_start`, `byte_end`, `damage`, `damaged_column` and
         `field_<position>` (String).

@@ -136,6 +136,14 @@ class RecordBatches:
             held.append(records)
         yield from self._without_end(held, is_trailer, unread)
 
+    def records_at(self, find: FindRecords, places: pl.DataFrame) -> pl.DataFrame:
+        """See `open_records.Records`; `find` as for `batches`."""
+        text = self.line_end.join(self.file.texts(places)).encode()
+        found = find(lines_of(text, self.line_end, self.file.size_bytes(pl.col("raw"))), True).records
+        if found.height != places.height:
+            raise RuntimeError(f"{self.name}: {places.height} records read, {found.height} when read again")
+        return places.hstack(found.select("text", "carriage", "damage"))
+
     def _without_end(
         self, held: list[pl.DataFrame], is_trailer: IsTrailer, unread: Unread
     ) -> list[pl.DataFrame]:

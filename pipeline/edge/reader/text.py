@@ -8,6 +8,7 @@ file's own bytes can be computed from the text alone and only the record around 
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,8 +102,7 @@ class TextFile:
 
         Blocks end between characters, not between lines. The last one is empty or follows the file's last byte.
         """
-        whole = _whole_utf8 if self.codec == "utf-8" else self._recoded()
-        whole = _separated(whole, self.delimiter.encode()) if self.delimiter else whole
+        whole = self._whole()
         with self.path.open("rb") as file:
             position = file.seek(len(self.byte_order_mark))
             rest = b""
@@ -111,6 +111,20 @@ class TextFile:
                 text, rest = whole(rest + block, False)
                 yield text, position
             yield whole(rest, True)[0], position
+
+    def texts(self, places: pl.DataFrame) -> list[str]:
+        """The text of stretches of the file, each of whole characters: `byte_start` and `byte_end` of them."""
+        whole, found = self._whole(), list[str]()
+        with self.path.open("rb") as file:
+            number = file.fileno()
+            for start, end in places.select("byte_start", "byte_end").iter_rows():
+                found.append(whole(os.pread(number, end - start, start), True)[0].decode())
+        return found
+
+    def _whole(self) -> Whole:
+        """A decoder of one reading."""
+        whole = _whole_utf8 if self.codec == "utf-8" else self._recoded()
+        return _separated(whole, self.delimiter.encode()) if self.delimiter else whole
 
     def _recoded(self) -> Callable[[bytes, bool], tuple[bytes, bytes]]:
         """A decoder from the file's encoding to UTF-8 that keeps cut characters for the next block."""

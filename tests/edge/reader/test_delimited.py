@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.csv_structure import CONTROL
 from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.open_records import open_records
@@ -96,3 +97,25 @@ def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: st
         assert text[covered:start] in ("", "\n", "\r\n")
         covered = stop
     assert re.fullmatch(r'(?:[\r\n, ]|""(?=[\r\n, ]|\Z))*', text[covered:]), "but lines of nothing at the end"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    body=st.text(alphabet='ab,"=\n\r\x07é', max_size=60),
+    codec=st.sampled_from(["utf-8", "utf-16", "cp037"]),
+    block_bytes=st.sampled_from([3, 1 << 20]),
+)
+def test_records_are_the_same_when_they_are_read_again_by_their_places(
+    body: str, codec: str, block_bytes: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        landed = land(Path(folder), ("x,y\n" + body).encode(codec, "replace"), encoding=codec)
+        file = opened(landed)
+        for batch in file.batches(block_bytes=block_bytes):
+            first = batch.filter(pl.col("damage").is_null() | (pl.col("damage") == CONTROL))
+            places = first.select("record", "line", "byte_start", "byte_end")
+            if places.is_empty():
+                continue
+            again = file.records_at(places)
+            assert again.drop("text", "carriage").equals(first.select(again.drop("text", "carriage").columns))
+            assert again["text"].to_list() == first["text"].str.strip_suffix("\r").to_list()
