@@ -177,6 +177,8 @@ class ChainFacts(Shape):
 
     original: str | None = None
     """Of a correction alone: its first original, `<file name>.<digits of its SHA-256>`, which has the figures."""
+    superseded_by: str | None = None
+    """Of a refused file: the later file of the same name that was loaded and closed it, named in the same way."""
     open: ChainPart = ChainPart()
     """Neither loaded by a correction nor written off."""
     corrected: ChainPart = ChainPart()

@@ -21,7 +21,7 @@ from pipeline.core.outcomes import FileState
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
-from pipeline.edge.ledger.chains import Counted, added
+from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.runs import RunRow
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
 from pipeline.report.summary_text import money_of
@@ -114,13 +114,14 @@ def describe_status(
 
 
 def _to_correct(document: dict[str, Any], short: Callable[[str], str], chosen: StatusFilter) -> Iterator[str]:
-    """Rejects that nothing has closed, the oldest file first, and how much that is in all."""
-    files = [file for file in document["files"] if file["open"]["records"]]
+    """Rejects and refused files that nothing has closed, the oldest file first, and how much that is in all."""
+    files = [file for file in document["files"] if _needs_correction(file)]
     if not files:
         return
     part = ChainPart.model_validate(_parts_of(document["open"]))
     what = "1 file" if len(files) == 1 else f"{len(files)} files"
-    yield f"OPEN: {', '.join([records_of(part.records), *money_of(part)])} of {what}; correct or write them off"
+    told = f"{', '.join([records_of(part.records), *money_of(part)])} of {what}" if part.records else what
+    yield f"OPEN: {told}; correct or write them off"
     shown = len(files) if chosen.open_only or chosen.everything else LISTED_FILES
     for file in files[:shown]:
         yield f"  {_line(file, document['as_of'], short)}"
@@ -128,11 +129,17 @@ def _to_correct(document: dict[str, Any], short: Callable[[str], str], chosen: S
         yield f"  ({len(files) - shown} more; all of them with --open)"
 
 
+def _needs_correction(file: dict[str, Any]) -> bool:
+    """Whether something of a file is to be corrected or written off; of a refused one perhaps no record is known."""
+    return bool(file["open"]["records"] or (file["is_open"] and file["state"] == FileState.REFUSED))
+
+
 def _line(file: dict[str, Any], now: str, short: Callable[[str], str]) -> str:
     """One file: state, name, age, what is open of it, and its money."""
     part = ChainPart.model_validate(file["open"])
     total = (file["records"] or {}).get("total", 0)
-    told = ", ".join([f"{part.records} of {total} open", *money_of(part)])
+    what = f"{part.records} of {total} open" if total else "no record could be read"
+    told = ", ".join([what, *money_of(part)])
     name = f"{short(file['name'])} ({file['sha256'][:8]})"
     return f"{_state(file):<20} {name} {age(file['landed_at'], now)}: {told}"
 
@@ -162,7 +169,7 @@ def _rest(document: dict[str, Any], short: Callable[[str], str], chosen: StatusF
     yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
     if chosen.open_only:
         return
-    rest = [file for file in document["files"] if not file["open"]["records"]]
+    rest = [file for file in document["files"] if not _needs_correction(file)]
     left = 0 if chosen.everything else len(rest) - LISTED_FILES
     if left > 0:
         yield f"({left} earlier files; all of them with --all)"
@@ -262,7 +269,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             "records": summary.get("records"),
             "amounts_minor": summary.get("amounts_minor"),
             "amount_unreadable": summary.get("amount_unreadable", 0),
-            "is_open": row.is_open or opened["records"] > 0,
+            "is_open": row.is_open or (is_original and chain.needs_correction),
             "open": opened,
             "corrected": chain_part(chain.was_corrected).model_dump() if is_original else nothing,
             "written_off": chain_part(chain.written_off).model_dump() if is_original else nothing,

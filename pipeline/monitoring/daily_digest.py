@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing
-from datetime import datetime, time
+from datetime import datetime, time, tzinfo
 from typing import Any
 
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API
 from pipeline.core.values.money import format_amount
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger.chains import Chains, Counted, added
+from pipeline.edge.ledger.chains import Chain
+from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.database import Ledger, open_ledger
-from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.monitoring.period_totals import portions_of
 from pipeline.monitoring.system_status import system_status
 from schemas.settings import Settings
 
@@ -58,11 +59,14 @@ def digest(settings: Settings, since: datetime, now: datetime) -> dict[str, Any]
 
 def _digest(settings: Settings, ledger: Ledger, since: datetime, now: datetime) -> dict[str, Any]:
     status = system_status(settings, ledger, now)
-    loaded = [row for row in status.files if row.finished and (row.finished_at or "") >= rfc3339(since)]
-    still_open = added(chain.open for chain in Chains(ledger).all(status.files))
+    loaded = {row.id for row in status.files if row.finished and (row.finished_at or "") >= rfc3339(since)}
+    still_open = added(chain.open for chain in status.chains)
     facts = {
         "since": rfc3339(since),
-        "loaded": {"files": len(loaded), "amounts_minor": dict(_loaded(loaded))},
+        "loaded": {
+            "files": len(loaded),
+            "amounts_minor": dict(_loaded(status.chains, loaded, settings.zone)),
+        },
         "open": {
             "records": still_open.records,
             "amounts_minor": still_open.amounts_minor,
@@ -75,13 +79,14 @@ def _digest(settings: Settings, ledger: Ledger, since: datetime, now: datetime) 
     return facts | {"text": "\n".join(_lines(facts, still_open))}
 
 
-def _loaded(rows: list[FileRow]) -> Counter[str]:
-    """Currency → minor units that the API holds by these files."""
+def _loaded(chains: Iterable[Chain], files: Container[int], zone: tzinfo) -> Counter[str]:
+    """Currency → minor units that these files (ids) brought to the API, each record of a chain once."""
     sums: Counter[str] = Counter()
-    for row in rows:
-        amounts: Mapping[str, Mapping[str, int]] = (row.summary or {}).get("amounts_minor", {})
-        for currency, parts in amounts.items():
-            sums[currency] += sum(parts[outcome] for outcome in AT_API)
+    for chain in chains:
+        for portion in portions_of(chain, "loaded", zone):
+            if portion.row.id in files:
+                for outcome in portion.by_outcome.keys() & set(AT_API):
+                    sums.update(portion.by_outcome[outcome].amounts_minor)
     return sums
 
 

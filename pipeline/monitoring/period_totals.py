@@ -16,7 +16,8 @@ from pipeline.core.days import Days, day_in
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
-from pipeline.edge.ledger.chains import Chain, Chains, Counted
+from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.errors import UsageError
@@ -65,12 +66,13 @@ def selected(chains: Iterable[Chain], which: Selection, zone: tzinfo) -> Iterato
     for chain in chains:
         if which.feeds and chain.original.feed not in which.feeds:
             continue
-        for portion in _portions(chain, which.date, zone):
+        for portion in portions_of(chain, which.date, zone):
             if portion.day in which.days:
                 yield portion
 
 
-def _portions(chain: Chain, kind: DayKind, zone: tzinfo) -> Iterator[Portion]:
+def portions_of(chain: Chain, kind: DayKind, zone: tzinfo) -> Iterator[Portion]:
+    """The parts of a chain: of its original, with what nothing loaded, and of each correction that loaded some."""
     original, found = chain.original, chain.by_outcome
     for taken in chain.corrected.values():
         found = {name: each.plus(taken.get(name, Counted()), sign=-1) for name, each in found.items()}

@@ -71,7 +71,7 @@ def _chain(summary: Summary) -> Iterator[str]:
         for what, part in parts
         if part.records
     ]
-    yield f"  since then: {', '.join(told)}"
+    yield f"  since then: {', '.join(told or ['written off'])}"  # of a refused file perhaps no record is known
 
 
 def _held(summary: Summary) -> Iterator[str]:

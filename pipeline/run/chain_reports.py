@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.edge.ledger.chains import Chain, Chains, Counted
+from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
@@ -23,14 +24,16 @@ from schemas.results import ChainFacts, ChainPart, CorrectionFacts, Summary, Wri
 from schemas.settings import Settings
 
 
-def chain_reader(ledger: Ledger, file_id: int) -> Callable[[Summary], ChainFacts | None]:
-    """For `write_report`: what the ledger knows of the chain of a file whose summary is being made."""
-    return partial(_facts_with, ledger, file_id)
+def chain_reader(ledger: Ledger, file_id: int, *, afresh: bool) -> Callable[[Summary], ChainFacts | None]:
+    """For `write_report`: what the ledger knows of the chain of a file whose summary is being made. `afresh`: what is
+    reported is new, not said again.
+    """
+    return partial(_facts_with, ledger, file_id, afresh=afresh)
 
 
-def _facts_with(ledger: Ledger, file_id: int, summary: Summary) -> ChainFacts | None:
+def _facts_with(ledger: Ledger, file_id: int, summary: Summary, *, afresh: bool) -> ChainFacts | None:
     Renewals(ledger).recount(file_id)
-    chain = Chains(ledger).of(file_id, summary=summary.model_dump(mode="json"))
+    chain = Chains(ledger).of(file_id, summary=summary.model_dump(mode="json"), afresh=afresh)
     return chain_facts(chain, file_id) if chain is not None else None
 
 
@@ -38,10 +41,12 @@ def chain_facts(chain: Chain, file_id: int) -> ChainFacts | None:
     """What the report of one file of a chain says of it; None where there is nothing to say."""
     original = chain.original
     if original.id != file_id:
-        return ChainFacts(original=f"{original.name}.{original.sha256[: original.digits]}")
-    if not (chain.open.records or chain.corrections or chain.write_offs):
+        return ChainFacts(original=_short_name(original))
+    later = chain.superseded_by
+    if not (chain.open.records or chain.corrections or chain.write_offs or chain.is_ended):
         return None
     return ChainFacts(
+        superseded_by=_short_name(later) if later is not None else None,
         open=chain_part(chain.open),
         corrected=chain_part(chain.was_corrected),
         written_off=chain_part(chain.written_off),
@@ -63,6 +68,10 @@ def chain_facts(chain: Chain, file_id: int) -> ChainFacts | None:
             for off in chain.write_offs
         ],
     )
+
+
+def _short_name(row: FileRow) -> str:
+    return f"{row.name}.{row.sha256[: row.digits]}"
 
 
 def _folder_of(row: FileRow) -> str | None:

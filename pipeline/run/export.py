@@ -17,7 +17,8 @@ import polars as pl
 from pipeline.core.outcomes import AT_API
 from pipeline.core.values.amount_parts import part_of
 from pipeline.edge.ledger.accepted import Accepted
-from pipeline.edge.ledger.chains import Chains, Counted
+from pipeline.edge.ledger.chains import Chains
+from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger, snapshot
 from pipeline.edge.ledger.files import Files
 from pipeline.monitoring.period_totals import Portion, Selection, require_feeds, selected, selection_facts

@@ -116,7 +116,7 @@ class Loader:
             notes,
             None if checked.holds or checked.refusal else Remembering(ledger, file_id, checked),
             AcceptedRecords(ledger, file_id, self.clock.now()),
-            chain_reader(ledger, file_id),
+            chain_reader(ledger, file_id, afresh=True),
         )
 
     def _may_load(self, checked: CheckedFile, file_id: int) -> bool:

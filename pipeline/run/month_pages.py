@@ -74,7 +74,7 @@ def _print_of(chains: Sequence[Chain]) -> str:
     rows = [row for chain in chains for row in (chain.original, *chain.corrections)]
     parts = [
         *((row.sha256, row.state, row.landed_at, row.finished_at) for row in rows),
-        *((off.at, off.records) for chain in chains for off in chain.write_offs),
+        *((chain.open, chain.written_off) for chain in chains),
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

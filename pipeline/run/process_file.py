@@ -208,7 +208,7 @@ class FileProcessor:
             requests=then.requests,
             timezone=self.context.settings.timezone,
             readers=[AcceptedRecords.of(self.files.ledger, row)],
-            chain=chain_reader(self.files.ledger, row.id),
+            chain=chain_reader(self.files.ledger, row.id, afresh=False),
             notes=notes,
         )
 

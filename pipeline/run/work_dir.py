@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
+from pipeline.edge.ledger.counted import added
 from pipeline.edge.ledger.database import Ledger, open_ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
@@ -68,7 +69,7 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
     """
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
-    files = Files(ledger)
+    files, known = Files(ledger), list(chains)
     write_overview(
         files.newest(MAX_FILES_ON_PAGE),
         files.count(),
@@ -77,7 +78,8 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
         environment=settings.environment,
         timezone=settings.timezone,
         as_of=now,
-        to_correct={chain.original.sha256: chain.open.records for chain in chains},
+        to_correct={each.original.sha256: each.open.records for each in known if each.needs_correction},
+        loaded=added(chain.loaded for chain in known).amounts_minor,
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)

@@ -90,7 +90,7 @@ def _chain(opened: OpenRun, row: FileRow) -> Chain:
 def _chosen(opened: OpenRun, chain: Chain, ranges: Ranges | None) -> tuple[Sequence[int], int]:
     """The records to write off, and how many they are. Raises UsageError."""
     name = chain.original.name
-    if not chain.open.records:
+    if not chain.needs_correction:
         raise UsageError(problem=f"nothing of {name} is open", remedy="see billferry status --all")
     known = Corrections(opened.files.ledger).records(chain.original.id)
     whole = chain.original.state == FileState.REFUSED or len(known) != _rejects(chain)

@@ -39,6 +39,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/accepted.py": (f"{STORIES}/test_month.py", f"{STORIES}/test_export.py"),
     "pipeline/edge/ledger/chains.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/chain_sums.py": (f"{STORIES}/test_chains.py",),
+    "pipeline/edge/ledger/counted.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/write_offs.py": (f"{STORIES}/test_write_offs.py",),
     "pipeline/edge/ledger/renewals.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/rejected_records.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),

@@ -57,7 +57,14 @@ def known(name: str, **facts: Any) -> Known:
     return Known(name, **({"summary": summary} | facts))
 
 
-def overview(folder: Path, files: list[Known], *, total: int | None = None, late: Sequence[str] = ()) -> Path:
+def overview(
+    folder: Path,
+    files: list[Known],
+    *,
+    total: int | None = None,
+    late: Sequence[str] = (),
+    loaded: Mapping[str, int] | None = None,
+) -> Path:
     """The overview page, with a small report beside it for each file."""
     for file in files:
         place = folder / folder_name(file.name, file.sha256)
@@ -72,4 +79,5 @@ def overview(folder: Path, files: list[Known], *, total: int | None = None, late
         timezone="Africa/Johannesburg",
         as_of=AS_OF,
         late=late,
+        loaded=loaded,
     )

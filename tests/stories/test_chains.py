@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger.chains import Chain, Chains, Counted
+from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import open_ledger
 from tests.stories.merchant import Json, Merchant, Row, Said
 from tests.stories.test_corrected_rejects import written

@@ -5,7 +5,8 @@ the caller. Each name is imported from its module, so that a command loads no mo
 Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
 
 - `database` opens, binds to merchant and environment, migrates behind a backup
-- `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from
+- `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from;
+  `counted` records and their money
 - `write_offs` what people closed
 - `accepted` loaded records, for `export`
 - `renewals` originals whose report is owed

@@ -27,54 +27,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.core.outcomes import REJECTS, FileState, Outcome
+from pipeline.core.outcomes import AT_API, REJECTS, FileState, Outcome
 from pipeline.edge.ledger.chain_sums import SPLIT
+from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.file_rows import ALL_DIGITS, FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 
 _ENDS_REFUSED = REJECTS | {Outcome.NOT_ATTEMPTED}
 """Outcomes of records that a refused file did not load and that no run takes up again."""
-
-
-@dataclass(slots=True)
-class Counted:
-    """Records, and their money where that is known: minor units by currency; `unreadable` have no known amount.
-
-    `records_in` and `unreadable_in` are the same by currency. Of a file with several currencies that a version reported
-    which did not count them apart, `records_in` has fewer: the currency of the rest is not known.
-    """
-
-    records: int = 0
-    amounts_minor: dict[str, int] = field(default_factory=dict)
-    unreadable: int = 0
-    records_in: dict[str, int] = field(default_factory=dict)
-    unreadable_in: dict[str, int] = field(default_factory=dict)
-
-    def add(self, records: int, currency: str, amount_minor: int, unreadable: int = 0) -> None:
-        """Add records of one currency, or take some away."""
-        self.records += records
-        self.unreadable += unreadable
-        for parts, number in zip(self._parts(), (amount_minor, records, unreadable), strict=True):
-            parts[currency] = parts.get(currency, 0) + number
-
-    def plus(self, other: Counted, *, sign: int = 1) -> Counted:
-        """The sum of both; with `sign` -1, this one without the other."""
-        both = Counted(
-            self.records + sign * other.records, unreadable=self.unreadable + sign * other.unreadable
-        )
-        for parts, mine, others in zip(both._parts(), self._parts(), other._parts(), strict=True):
-            parts |= {name: mine.get(name, 0) + sign * others.get(name, 0) for name in mine | others}
-        return both
-
-    def known(self) -> Counted:
-        """The same without currencies of which nothing is left."""
-        left = Counted(self.records, unreadable=self.unreadable)
-        for parts, mine in zip(left._parts(), self._parts(), strict=True):
-            parts |= {name: mine[name] for name in sorted(mine) if mine[name]}
-        return left
-
-    def _parts(self) -> tuple[dict[str, int], ...]:
-        return self.amounts_minor, self.records_in, self.unreadable_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +63,10 @@ class Chain:
     corrected: Mapping[int, Mapping[str, Counted]] = field(default_factory=dict)
     """Id of a correction → outcome → records of the original that it closed, as it has them."""
     write_offs: Sequence[WriteOff] = ()
+    is_ended: bool = False
+    """It was refused, and that is closed: by the person who refused it, a later file, or a write-off."""
+    superseded_by: FileRow | None = None
+    """Of a refused file: the later file of the same name that closed it."""
 
     @property
     def total(self) -> Counted:
@@ -110,9 +74,24 @@ class Chain:
         return added(self.by_outcome.values())
 
     @property
+    def loaded(self) -> Counted:
+        """Records that the API holds, whichever of its files loaded them."""
+        return added(self.by_outcome[name] for name in AT_API if name in self.by_outcome)
+
+    @property
+    def needs_correction(self) -> bool:
+        """Whether records of it are open, or it was refused, perhaps without any that can be read, and that is not
+        closed.
+        """
+        is_refused = self.original.state == FileState.REFUSED
+        return self.open.records > 0 or (is_refused and not self.is_ended)
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing of it is open, and no file of it waits for a run or a person."""
-        return not self.open.records and not any(row.is_open for row in (self.original, *self.corrections))
+        return not self.needs_correction and not any(
+            row.is_open for row in (self.original, *self.corrections)
+        )
 
     def closed_by(self, correction: FileRow) -> Counted:
         """Records that one correction closed, as it has them."""
@@ -122,14 +101,6 @@ class Chain:
     def was_corrected(self) -> Counted:
         """Records that corrections closed, as those have them."""
         return added(self.closed_by(row) for row in self.corrections)
-
-
-def added(some: Iterable[Counted]) -> Counted:
-    """The sum of some counts."""
-    total = Counted()
-    for each in some:
-        total = total.plus(each)
-    return total
 
 
 class Chains:
@@ -144,8 +115,16 @@ class Chains:
         roots = _roots((row.id, row.sha256, row.name, row.rejects_of) for row in rows)
         return list(self._made(rows, roots, None))
 
-    def of(self, file_id: int, *, summary: Mapping[str, Any] | None = None) -> Chain | None:
-        """The chain that a file belongs to; None where there is no such file. `summary`: a newer one of that file."""
+    def of(
+        self, file_id: int, *, summary: Mapping[str, Any] | None = None, afresh: bool = False
+    ) -> Chain | None:
+        """The chain that a file belongs to; None where there is no such file.
+
+        Args:
+            summary: a newer one of that file.
+            afresh: it tells of a new state; where that is not `refused`, what was written off of the file as a whole
+                counts no more, as `Corrections.count_chains` will have it.
+        """
         roots = _roots(
             tuple(row) for row in self._db.execute("SELECT id, sha256, name, rejects_of FROM files")
         )
@@ -159,18 +138,33 @@ class Chains:
         superseding = Files(self._db).named(rows[0].name) if rows else []
         mine = {row.id for row in rows}
         others = [row for row in superseding if row.id not in mine]
-        made = self._made([*rows, *others], {row.id: roots[row.id] for row in [*rows, *others]}, root)
+        reopened = afresh and summary is not None and summary["state"] != FileState.REFUSED
+        made = self._made(
+            [*rows, *others],
+            {row.id: roots[row.id] for row in [*rows, *others]},
+            root,
+            reopened=file_id if reopened else None,
+        )
         return next((chain for chain in made if chain.original.id == root), None)
 
-    def _made(self, rows: Sequence[FileRow], roots: Mapping[int, int], only: int | None) -> Iterator[Chain]:
-        """The chains of `rows`, read with the sums of all originals or of `only` one."""
+    def _made(
+        self,
+        rows: Sequence[FileRow],
+        roots: Mapping[int, int],
+        only: int | None,
+        *,
+        reopened: int | None = None,
+    ) -> Iterator[Chain]:
+        """The chains of `rows`, read with the sums of all originals or of `only` one; `reopened` is one of which
+        nothing is written off as a whole any more.
+        """
         which, asked = ("", ()) if only is None else (" WHERE file_id = ?", (only,))
         sums = _grouped(self._db.execute(f"SELECT * FROM chain_sums{which}", asked))  # noqa: S608 (ours)
         offs = _grouped(self._db.execute(f"SELECT * FROM write_offs{which} ORDER BY id", asked))  # noqa: S608
         whole = {
             file_id for (file_id,) in self._db.execute("SELECT file_id FROM written_off WHERE record = 0")
         }
-        ended = self._refused_by_people() | _superseded(rows)
+        by_people, superseded = self._refused_by_people(), _superseded(rows)
         followers: dict[int, list[FileRow]] = {}
         for row in rows:
             if roots[row.id] != row.id:
@@ -181,8 +175,9 @@ class Chains:
                     row,
                     tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id)),
                     sums.get(row.id, ()),
-                    whole=row.id in whole,
-                    ended=row.id in ended,
+                    whole=row.id in whole and row.id != reopened,
+                    is_refused_by_person=row.id in by_people,
+                    superseded_by=superseded.get(row.id),
                     write_offs=[
                         WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
                         for off in offs.get(row.id, ())
@@ -203,16 +198,19 @@ def _chain(
     sums: Sequence[sqlite3.Row],
     *,
     whole: bool,
-    ended: bool,
+    is_refused_by_person: bool,
+    superseded_by: FileRow | None,
     write_offs: Sequence[WriteOff],
 ) -> Chain:
     """One chain from the summary of its original and the sums of its rejected records.
 
     Args:
         whole: everything of it that is open is written off.
-        ended: it was refused, and is closed all the same.
+        is_refused_by_person: whoever refused it closed it.
+        superseded_by: closes it where it was refused.
     """
     is_refused = row.state == FileState.REFUSED
+    is_ended = is_refused and (is_refused_by_person or superseded_by is not None)
     by_outcome = _reported(row.summary or {}, sums)
     remembered = not is_refused and _agree(by_outcome, sums)
     corrected: dict[int, dict[str, Counted]] = {}
@@ -230,7 +228,7 @@ def _chain(
     still = added(
         by_outcome.get(outcome, Counted()) for outcome in (_ENDS_REFUSED if is_refused else REJECTS)
     )
-    opened = Counted() if ended and is_refused else still.plus(written_off, sign=-1)
+    opened = Counted() if is_ended else still.plus(written_off, sign=-1)
     if whole:
         opened, written_off = Counted(), written_off.plus(opened)
     return Chain(
@@ -241,6 +239,8 @@ def _chain(
         written_off.known(),
         {by_file: _tidied(found) for by_file, found in corrected.items()},
         write_offs,
+        is_ended or (is_refused and whole),
+        superseded_by if is_refused else None,
     )
 
 
@@ -306,18 +306,22 @@ def _tidied(by_outcome: Mapping[str, Counted]) -> dict[str, Counted]:
     }
 
 
-def _superseded(rows: Iterable[FileRow]) -> set[int]:
-    """Ids of refused files after which one of the same name was loaded, where that name has a date."""
-    last: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if row.state in FINISHED_STATES:
-            last[row.feed, row.name] = max(row.id, last.get((row.feed, row.name), 0))
+def _superseded(rows: Iterable[FileRow]) -> dict[int, FileRow]:
+    """Id of a refused file → the last of the same name that was loaded after it, where that name has a date.
+
+    A correction supersedes nothing, whatever it is called: it holds records of one file alone.
+    """
+    last: dict[tuple[str, str], FileRow] = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        if row.state in FINISHED_STATES and row.rejects_of is None:
+            last[row.feed, row.name] = row
     return {
-        row.id
+        row.id: later
         for row in rows
         if row.state == FileState.REFUSED
         and "date" in row.name_parts
-        and last.get((row.feed, row.name), 0) > row.id
+        and (later := last.get((row.feed, row.name))) is not None
+        and later.id > row.id
     }
 
 

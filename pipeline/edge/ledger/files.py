@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pipeline.core.names import SHORT_DIGITS, label_typed
-from pipeline.core.outcomes import Outcome
+from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.earlier_loads import keep_references
 from pipeline.edge.ledger.file_rows import (
@@ -271,7 +271,7 @@ class Files:
             memory = Corrections(self._db)
             if state in ENDED_STATES:
                 memory.release_claims(file_id)
-            memory.count_chains(file_id, loaded=state in FINISHED_STATES)
+            memory.count_chains(file_id, refused=state == FileState.REFUSED)
 
     def sightings(self, source: str) -> list[dict[str, Any]]:
         """What earlier runs saw: name, size_bytes, modified_at, first_seen_at, sha256, finished.

@@ -70,18 +70,25 @@ class Corrections:
         )
         return dict(tuple(row) for row in rows)
 
-    def count_chains(self, file_id: int, *, loaded: bool) -> None:
-        """Once a file has its report: bring the sums of its chain up to date, and owe its original a new report.
+    def count_chains(self, file_id: int, *, refused: bool) -> None:
+        """Once a file has its report: bring the sums of its chain up to date, and owe new reports to its original and
+        to refused files of the same name, which it may have superseded.
 
         Args:
-            loaded: it is not refused any more; what was written off of it as a whole then counts no more.
+            refused: it is; otherwise what was written off of it as a whole counts no more.
         """
         with transaction(self._db):
-            if loaded:
+            if not refused:
                 self._db.execute("DELETE FROM written_off WHERE file_id = ? AND record = 0", (file_id,))
             originals = originals_corrected_by(self._db, file_id)
             refresh_chain_sums(self._db, [file_id, *originals])
             self._db.executemany("INSERT OR IGNORE INTO renewals VALUES (?)", [(each,) for each in originals])
+            self._db.execute(
+                "INSERT OR IGNORE INTO renewals SELECT earlier.id FROM files AS earlier JOIN files AS this"
+                " ON this.id = ?1 AND earlier.name = this.name AND earlier.feed = this.feed"
+                " WHERE earlier.id < ?1 AND earlier.state = 'refused' AND this.rejects_of IS NULL",
+                (file_id,),
+            )
 
     def mark_contradictions(self, file_id: int, model: Model) -> None:
         """Add to `concerned` of records that contradict each other the columns in which they do, once all are

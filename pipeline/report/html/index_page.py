@@ -6,7 +6,6 @@ files there are, the page has room for the newest ones.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,18 +14,16 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from pipeline.core.how_many import how_many
-from pipeline.core.outcomes import AT_API, OPEN, REJECTS, FileState, still_open
+from pipeline.core.outcomes import OPEN, REJECTS, FileState, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.money import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_pages
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import Tone, named, tone
+from pipeline.report.html.wording import ENDED, Tone, named, tone
 
 MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3
-_ENDED = {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
-"""States of files of which something may be left to correct."""
 _AT_WORK = "landed"
 """In the ledger: a file that a killed run left. People know it as unfinished."""
 
@@ -93,6 +90,7 @@ def write_overview(
     as_of: datetime,
     late: Sequence[str] = (),
     to_correct: Mapping[str, int] | None = None,
+    loaded: Mapping[str, int] | None = None,
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
@@ -102,7 +100,9 @@ def write_overview(
         timezone: an IANA name; times on the page are written in it.
         as_of: the time that the page tells of.
         late: feeds whose file should have come, in words.
-        to_correct: SHA-256 of an original → its records that nothing has closed; None: as the summaries have it.
+        to_correct: SHA-256 of each original that is not closed → its records that nothing has closed; None: as the
+            summaries have it.
+        loaded: minor units by currency that the API holds by all files of the ledger, each record counted once.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
@@ -113,7 +113,7 @@ def write_overview(
     context = {
         "as_of": as_of,
         "to_do": list(_to_do(rows, late)),
-        "loaded": list(_loaded(files)),
+        "loaded": [format_amount(name, minor) for name, minor in sorted((loaded or {}).items()) if minor],
         "merchant": merchant,
         "environment": environment,
         "rows": rows,
@@ -147,15 +147,6 @@ def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
         yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
 
 
-def _loaded(files: Iterable[KnownFile]) -> Iterable[str]:
-    """What the API holds by these files, a sum for each currency."""
-    sums: Counter[str] = Counter()
-    for file in files:
-        for currency, parts in (file.summary or {}).get("amounts_minor", {}).items():
-            sums[currency] += sum(parts.get(outcome, 0) for outcome in AT_API)
-    return (format_amount(currency, minor) for currency, minor in sorted(sums.items()) if minor)
-
-
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
     """CSS class, what, how many: the files that somebody should look at."""
     unfinished = sum(row.state == "unfinished" for row in rows)
@@ -183,15 +174,15 @@ def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -
     state = "unfinished" if file.state == _AT_WORK else file.state
     pending = still_open(state)
     rejects = _rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0
-    if to_correct is not None and state in _ENDED:
-        rejects = to_correct.get(file.sha256, 0)
-    is_closed = state in _ENDED and records is not None and records["total"] > 0 and not rejects
+    is_closed = records is not None and records["total"] > 0 and not rejects
+    if to_correct is not None and state in ENDED:
+        rejects, is_closed = to_correct.get(file.sha256, 0), file.sha256 not in to_correct
     return Row(
         name=file.name,
         link=link_to(file, reports),
         feed=file.feed,
         state=state,
-        tone="good" if is_closed else tone(state),
+        tone=tone(state, is_closed=is_closed),
         at=datetime.fromisoformat(file.finished_at or file.landed_at),
         records=records["total"] if records else None,
         rejects=rejects,

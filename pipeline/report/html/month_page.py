@@ -21,7 +21,7 @@ from pipeline.report.folders import month_page_name
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.index_page import KnownFile, link_to
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import MEANINGS, named
+from pipeline.report.html.wording import MEANINGS, Tone, named, tone
 from pipeline.report.totals_text import (
     GROUPS,
     basis_in_words,
@@ -48,7 +48,8 @@ class Line:
     cells: Sequence[tuple[str, str]]
     link: str | None = None
     state: str = ""
-    """Of a file alone."""
+    """Of a file alone, as `tone`."""
+    tone: Tone = "attention"
     meaning: str = ""
 
 
@@ -164,7 +165,10 @@ def _file(known: KnownFile, group: GroupTotals, reports: Path) -> Line:
         for title, _, part in _figures_of(currency):
             if title in {"In the files", "Loaded", "Still to correct"}:
                 cells.append(_cell(currency.currency, part))
-    return Line(group.name, cells, link_to(known, reports), state)
+    is_closed = sum(one.total.records for one in group.currencies) > 0 and not any(
+        one.open.records for one in group.currencies
+    )
+    return Line(group.name, cells, link_to(known, reports), state, tone=tone(state, is_closed=is_closed))
 
 
 _CHARTED = (("g-loaded", "Loaded", 1), ("o-rejected", "Not loaded", 2), ("g-open", "In doubt or not sent", 3))

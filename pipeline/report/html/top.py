@@ -64,16 +64,18 @@ def top_context(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _chain(chain: ChainFacts) -> dict[str, Any]:
-    """The section on corrections and write-offs."""
-    if chain.original is not None:
-        name, _, digits = chain.original.rpartition(".")
-        return {
-            "title": "Correction",
-            "original": name,
-            "link": _link(folder_name(name, digits, len(digits))),
-            "lead": "This file corrects records of",
-        }
+def _chain(chain: ChainFacts) -> dict[str, Any] | None:
+    """The section on corrections and write-offs, or the other file that this one belongs to; None without any."""
+    for title, lead, other in (
+        ("Correction", "This file corrects records of", chain.original),
+        ("Sent again", "A later file of the same name was loaded:", chain.superseded_by),
+    ):
+        if other is not None:
+            name, _, digits = other.rpartition(".")
+            link = _link(folder_name(name, digits, len(digits)))
+            return {"title": title, "lead": lead, "other": name, "link": link}
+    if not (chain.open.records or chain.corrections or chain.write_offs):
+        return None
     rows = [
         Closing(
             each.name,
@@ -84,13 +86,23 @@ def _chain(chain: ChainFacts) -> dict[str, Any]:
         )
         for each in chain.corrections
     ]
-    rows += [
-        Closing(f"Written off on {off.at:%Y-%m-%d} by {off.by}", None, off.why, off.records, [])
-        for off in chain.write_offs
-    ]
+    if chain.write_offs:
+        rows.append(_written_off(chain))
     if rows:
         rows.append(_left(chain.open))
-    return {"title": "Corrections and write-offs", "original": None, "lead": _lead(chain), "rows": rows}
+    return {"title": "Corrections and write-offs", "other": None, "lead": _lead(chain), "rows": rows}
+
+
+def _written_off(chain: ChainFacts) -> Closing:
+    """What is written off now; some of what people wrote off may have been loaded since."""
+    part = chain.written_off
+    said = [
+        f"{records(off.records)} on {off.at:%Y-%m-%d} by {' on '.join(off.by.rsplit('@', 1))}: {off.why}"
+        for off in chain.write_offs
+    ]
+    if (reopened := sum(off.records for off in chain.write_offs) - part.records) > 0:
+        said.append(f"{grouped(reopened)} of these {'was' if reopened == 1 else 'were'} taken up again since")
+    return Closing("Written off", None, "; ".join(said), part.records, money_of(part))
 
 
 def _left(part: ChainPart) -> Closing:
@@ -105,6 +117,8 @@ def _lead(chain: ChainFacts) -> str:
         (chain.written_off.records, "written off"),
         (chain.open.records, "still to correct"),
     )
+    if not whole:
+        return "No record of this file could be read."
     told = ", ".join(f"{grouped(number)} {what}" for number, what in parts if number)
     return f"Of {records(whole)} that this file did not load: {told}."
 

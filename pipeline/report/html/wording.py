@@ -26,6 +26,8 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.IN_DOUBT: "sent, but no answer said whether it arrived",
     Outcome.NOT_ATTEMPTED: "not sent yet",
 }
+ENDED = (FileState.LOADED_WITH_REJECTS, FileState.REFUSED)
+"""States of files of which something may be left to correct."""
 NEVER_SENT = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
 _REFUSED_WITH_FILE = "not sent: the file was refused"
 _TONES: dict[FileState, Tone] = {
@@ -64,9 +66,13 @@ def meanings(state: str) -> dict[Outcome, str]:
     return MEANINGS | dict.fromkeys(OPEN - still_open(state), _REFUSED_WITH_FILE)
 
 
-def tone(state: str) -> Tone:
-    """How a state is to be taken; `attention` for a state that this version does not know."""
+def tone(state: str, *, is_closed: bool = False) -> Tone:
+    """How a state is to be taken; `attention` for a state that this version does not know. `is_closed`: of what the
+    file did not load, nothing is left to do.
+    """
     known = state in set(FileState)
+    if is_closed and state in ENDED:
+        return "good"
     return _TONES.get(FileState(state), "attention") if known else "attention"
 
 
@@ -84,25 +90,26 @@ def count(breakdown: Breakdown, *outcomes: Outcome) -> int:
 def verdict(summary: Summary) -> Verdict:
     """What a person needs to know first: the state in one sentence, then the steps that it asks for."""
     sentence, *steps = _sentences(summary)
-    return Verdict("good" if is_settled(summary) else tone(summary.state), sentence, tuple(steps))
+    return Verdict(tone(summary.state, is_closed=is_settled(summary)), sentence, tuple(steps))
 
 
 def is_settled(summary: Summary) -> bool:
-    """Whether corrections and write-offs have closed all that the file did not load."""
+    """Whether all that the file did not load is closed: by corrections, write-offs, or, where it was refused, by a
+    person or a later file of the same name.
+    """
     chain = summary.chain
-    ended = summary.state in {FileState.LOADED_WITH_REJECTS, FileState.REFUSED}
-    return ended and chain is not None and chain.original is None and not chain.open.records
+    return summary.state in ENDED and chain is not None and chain.original is None and not chain.open.records
 
 
 def _sentences(summary: Summary) -> list[str]:
     found = summary.records
     rejects = count(found, *REJECTS)
     correct = [_correct(summary)] if rejects else []
+    why = [redact(summary.refusal.message)] if summary.refusal else []
     if is_settled(summary):
-        return [_settled(summary), "There is nothing to do."]
+        return _settled(summary, why)
     match FileState(summary.state):
         case FileState.REFUSED:
-            why = [redact(summary.refusal.message)] if summary.refusal else []
             return [_refused(found), *why]
         case FileState.HELD:
             held = [_held_sentence(found), *_reasons(summary), _DECIDE]
@@ -126,9 +133,13 @@ def _sentences(summary: Summary) -> list[str]:
             return [_all(found, "loaded"), "There is nothing to do."]
 
 
-def _settled(summary: Summary) -> str:
-    """The parts add up to the whole here, too."""
+def _settled(summary: Summary, why: list[str]) -> list[str]:
+    """The parts add up to the whole here, too. `why` it was refused."""
     found, chain = summary.records, summary.chain
+    if chain is not None and chain.superseded_by is not None:
+        return [_refused(found), *why, "A later file of the same name was loaded. There is nothing to do."]
+    if FileState(summary.state) is FileState.REFUSED and not (chain and chain.written_off.records):
+        return [_refused(found), *why, "There is nothing to do."]
     closed = [
         (count(found, *LOADED), "loaded"),
         (chain.corrected.records if chain else 0, "corrected since"),
@@ -137,7 +148,7 @@ def _settled(summary: Summary) -> str:
         (found.skipped, "left out"),
     ]
     told = ", ".join(f"{grouped(number)} {what}" for number, what in closed if number)
-    return f"All {records(found.total)} are settled: {told}."
+    return [f"All {records(found.total)} are settled: {told}.", "There is nothing to do."]
 
 
 def _correct(summary: Summary) -> str:

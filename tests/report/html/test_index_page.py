@@ -85,16 +85,11 @@ def test_older_files_are_counted_not_shown(tmp_path: Path) -> None:
 def test_the_page_says_of_when_it_is_and_that_all_is_well(tmp_path: Path) -> None:
     fine = known("fine.csv", state="loaded")
     none = dict.fromkeys(fine.summary["records"], 0)  # type: ignore[index]
-    amounts = {"ZAR": none | {"total": 500, "created": 500}, "JPY": none | {"total": 7, "unchanged": 7}}
-    fine = known(
-        "fine.csv",
-        state="loaded",
-        summary={"records": none | {"total": 5, "created": 5}, "amounts_minor": amounts},
-    )
-    text = said(overview(tmp_path, [fine]))
+    fine = known("fine.csv", state="loaded", summary={"records": none | {"total": 5, "created": 5}})
+    text = said(overview(tmp_path, [fine], loaded={"ZAR": 500, "JPY": 7, "USD": 0}))
     assert "As of 20 Nov 2026, 08:02 Africa/Johannesburg" in text
     assert "All is well. There is nothing to do." in text
-    assert "Loaded by these files: JPY 7, ZAR 5.00" in text
+    assert "Loaded by all files: JPY 7, ZAR 5.00" in text
 
 
 def test_what_a_person_has_to_do_is_said_first_and_its_files_are_listed_first(tmp_path: Path) -> None:
