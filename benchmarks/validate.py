@@ -19,7 +19,7 @@ from benchmarks.merchant import ROOT
 from benchmarks.peers_of_check import SLICE_RECORDS
 from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
-from pipeline.core.values.money import grouped
+from pipeline.core.values.amount_text import grouped
 
 RECORDS = 5_000_000
 TURNS = 3

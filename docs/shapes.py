@@ -19,7 +19,7 @@ import yaml
 from docs.tables import table
 from pipeline import load_config, run_pass
 from pipeline.core.names import label_of_path
-from pipeline.core.values.money import format_amount
+from pipeline.core.values.amount_text import format_amount
 from pipeline.errors import EX_OK
 
 FORMATS = Path(__file__).parent / "formats"

@@ -15,8 +15,9 @@ import polars as pl
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.rules import cross_record_rules, line_items
 from pipeline.core.rules.catalogue import rule_message
-from pipeline.core.rules.cross_record_rules import PRINT, RecordFindings, Uniqueness, is_among
+from pipeline.core.rules.cross_record_rules import RecordFindings, is_among
 from pipeline.core.rules.left_out import VERDICT, leaves_out_records
+from pipeline.core.rules.uniqueness import PRINT, UNIQUENESS, Uniqueness, collisions
 from pipeline.edge.reader.checked_parts import Parts, accepted, considered, findings_of, scan_parts
 from pipeline.edge.reader.hash_buckets import in_buckets, windows
 from pipeline.edge.reader.open_records import Records
@@ -47,8 +48,8 @@ class CrossRecordRules:
         model, paths = self.layout.feed.model, self.parts.paths()
         found = [cross_record_rules.no_findings()]
         rules = (
-            *cross_record_rules.UNIQUENESS[model],
-            *cross_record_rules.collisions(self.layout.derived_references()),
+            *UNIQUENESS[model],
+            *collisions(self.layout.derived_references()),
         )
         for rule in (rule for rule in rules if not rule.repeats):
             candidates = cross_record_rules.candidate_hashes(self._hashes(), rule)

@@ -16,10 +16,11 @@ from pipeline.core.api.requests import LEAF_OF, Kind
 from pipeline.core.file_stages import Hold
 from pipeline.core.mapping.layout import AMOUNT
 from pipeline.core.rules import correction_limits, cross_record_rules
-from pipeline.core.rules.correction_limits import COMPARED, FACTOR, Originals
+from pipeline.core.rules.compared_columns import COMPARED
+from pipeline.core.rules.correction_limits import FACTOR, Originals
 from pipeline.core.rules.missed_corrections import perhaps_made
 from pipeline.core.rules.shown_changes import ShownChanges
-from pipeline.core.values.money import plain
+from pipeline.core.values.amount_text import plain
 from pipeline.edge.reader.checked_parts import Parts, considered, scan_parts
 from pipeline.errors import FileRefused
 from schemas.feed import Model

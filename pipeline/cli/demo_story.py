@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API, Outcome
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.summary import FileReport
 from pipeline.report.summary_text import SHOWN_REJECTS
 from pipeline.run.ui import Progress, Unit

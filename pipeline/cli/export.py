@@ -114,7 +114,7 @@ def _opened(path: Path | None) -> Iterator[IO[bytes]]:
 
 def export_in_words(result: ExportResult) -> Iterator[str]:
     """What is in the file, then what is not: per file, why, and how much."""
-    from pipeline.core.values.money import format_amount, grouped
+    from pipeline.core.values.amount_text import format_amount, grouped
 
     sums = [format_amount(each.currency, each.amount_minor) for each in result.currencies]
     where = result.path or "stdout"

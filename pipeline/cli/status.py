@@ -18,14 +18,14 @@ from pipeline.cli.printing import say, width_of
 from pipeline.cli.status_filters import StatusFilter
 from pipeline.cli.text_layout import cut_middle
 from pipeline.core.outcomes import FileState
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.runs import RunRow
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
 from pipeline.report.summary_text import money_of
-from pipeline.run.chain_reports import chain_part
+from pipeline.run.chain_part import chain_part
 from pipeline.run.work_dir import existing_ledger
 from schemas.results import ChainPart
 

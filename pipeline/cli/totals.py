@@ -215,7 +215,7 @@ def _group_rows(document: TotalsResult) -> Iterator[tuple[str, ...]]:
 
 
 def _figures(currency: str | None, part: Part) -> tuple[str, str]:
-    from pipeline.core.values.money import grouped
+    from pipeline.core.values.amount_text import grouped
     from pipeline.report.totals_text import money_in_words
 
     return grouped(part.records), money_in_words(currency, part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.core.values.money import grouped
+from pipeline.core.values.amount_text import grouped
 
 
 def how_many(count: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from pipeline.core.api.requests import PATH_OF, Json, encode
 from pipeline.core.api.responses import Expected, Meaning, Reading
 from pipeline.core.api.watermarks import Recency, day_of
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.core.values import money
+from pipeline.core.values.amount_text import exponents, format_amount
 from pipeline.load.context import LoadContext
 from pipeline.load.create import CreateSettler
 from pipeline.load.parents import entity_from
@@ -166,8 +166,8 @@ class BalanceSettler(CreateSettler):
 
     def _not_ours(self, intent: Intent, entity: Entity, shown: int | None, body: Json) -> RecordOutcome:
         """The conflict that names both amounts: a person must say which one is current."""
-        there = money.format_amount(body["currency"], shown or 0)
-        target = money.format_amount(body["currency"], body["balance"])
+        there = format_amount(body["currency"], shown or 0)
+        target = format_amount(body["currency"], body["balance"])
         return self._conflict(
             intent,
             entity,
@@ -180,7 +180,7 @@ class BalanceSettler(CreateSettler):
         """The message where --force replaced a balance that was not known to be ours."""
         if not self._recency.forced or shown in {None, body["balance"]}:
             return None
-        return f"{money.format_amount(body['currency'], shown or 0)} was replaced because of --force"
+        return f"{format_amount(body['currency'], shown or 0)} was replaced because of --force"
 
     async def _patch(self, intent: Intent) -> RecordOutcome:
         """Send a PATCH until settled, looking first each time that an earlier one may have worked.
@@ -320,13 +320,13 @@ class BalanceSettler(CreateSettler):
 
 def _known(currency: str | None) -> str:
     """A currency of the API's, for people; nothing else that it may say there."""
-    return currency if currency in money.exponents() else "another currency"
+    return currency if currency in exponents() else "another currency"
 
 
 def _both(entity: Entity, stated: Json) -> str:
     """` (ZAR 20.00 in the file, ZAR 25.00 at the API)`, as far as it is known what the API holds."""
     if entity.balance is None:
         return ""
-    here = money.format_amount(stated["currency"], stated["balance"])
-    there = money.format_amount(_known(entity.currency or stated["currency"]), entity.balance)
+    here = format_amount(stated["currency"], stated["balance"])
+    there = format_amount(_known(entity.currency or stated["currency"]), entity.balance)
     return f" ({here} in the file, {there} at the API)"

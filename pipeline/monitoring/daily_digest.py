@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API
-from pipeline.core.values.money import format_amount
+from pipeline.core.values.amount_text import format_amount
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import Counted, added

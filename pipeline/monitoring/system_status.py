@@ -18,7 +18,6 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import RunRow, Runs
-from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.local import DropFolder
 from pipeline.errors import BillferryError
 from pipeline.monitoring.late_feeds import LateFeed, late_feeds
@@ -73,7 +72,8 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
     if ledger is None:
         waiting = _waiting(settings, None)
         return SystemStatus((), None, None, 0, 0, None, {}, waiting, (), {}, {}, ())
-    files, runs, intents = Files(ledger), Runs(ledger), Sends(ledger).open_intents()
+    files, runs = Files(ledger), Runs(ledger)
+    requests_in_doubt, in_doubt_since = files.unsettled_requests()
     rows = files.all()
     return SystemStatus(
         files=rows,
@@ -81,8 +81,8 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         last_run=runs.last(),
         last_finished=runs.last_finished(),
         records_in_doubt=files.count_outcomes(Outcome.IN_DOUBT),
-        requests_in_doubt=len(intents),
-        in_doubt_since=intents[0].first_sent_at if intents else None,
+        requests_in_doubt=requests_in_doubt,
+        in_doubt_since=in_doubt_since,
         owed={source: len(files.pending_handovers(source)) for source in SOURCES},
         waiting=_waiting(settings, files),
         late=late_now(settings, ledger, now),

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal, get_args
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from pipeline.core.values.amount_parts import plain_amounts
+from pipeline.core.values.money import plain_amounts
 from pipeline.report.formulas import defused_columns
 from schemas.feed import Model
 

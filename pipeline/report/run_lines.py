@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import AT_API, FileState
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.errors import EX_OK
 from schemas.results import RunResult
 from schemas.settings import Settings

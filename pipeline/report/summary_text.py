@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pipeline.core.how_many import how_many
 from pipeline.core.names import printable
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import format_amount, grouped
-from pipeline.report.results import RejectedRow
-from pipeline.report.summary import FileReport
+from pipeline.core.values.amount_text import format_amount, grouped
 from schemas.results import AmountFacts, Breakdown, ChainPart, Summary
+
+if TYPE_CHECKING:  # what reads frames is loaded by those who make a report
+    from pipeline.report.results import RejectedRow
+    from pipeline.report.summary import FileReport
 
 SHOWN_REJECTS = 5
 SHOWN_CHANGES = 20

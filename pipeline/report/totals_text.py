@@ -10,7 +10,7 @@ from pipeline.core.days import Days, month_of
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.html.wording import LOADED
 from pipeline.report.summary_text import amounts_unknown
 from schemas.totals import CurrencyTotals, Part, TotalsResult

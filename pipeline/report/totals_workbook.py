@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 from pipeline.errors import ExtraMissing
 from pipeline.report.totals_table import TotalsRow, is_known, rows_of_totals, table_columns
 from schemas.totals import TotalsResult

@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.edge.ledger.chains import Chain, Chains
-from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.renewals import Renewals
 from pipeline.report.folders import belongs_to_another_file, folder_name
 from pipeline.report.renew import renew_report
+from pipeline.run.chain_part import chain_part
 from pipeline.run.handover import HandOver
-from schemas.results import ChainFacts, ChainPart, CorrectionFacts, Summary, WriteOffFacts
+from schemas.results import ChainFacts, CorrectionFacts, Summary, WriteOffFacts
 from schemas.settings import Settings
 
 
@@ -79,15 +79,6 @@ def _folder_of(row: FileRow) -> str | None:
     if row.summary is None:
         return None
     return folder_name(row.summary.get("file", {}).get("name", row.name), row.sha256, row.digits)
-
-
-def chain_part(counted: Counted) -> ChainPart:
-    """As JSON has it."""
-    return ChainPart(
-        records=counted.records,
-        amounts_minor=dict(counted.amounts_minor),
-        amount_unreadable=counted.unreadable,
-    )
 
 
 @dataclass(frozen=True, slots=True)

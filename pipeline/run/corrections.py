@@ -10,7 +10,8 @@ from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
-from pipeline.edge.ledger.rejected_records import Corrections, LedgerOriginals
+from pipeline.edge.ledger.originals import LedgerOriginals
+from pipeline.edge.ledger.rejected_records import Corrections
 
 _STOPPED = ("held", "refused")
 

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import CheckedFile, LandedFile, RemoteFile
 from pipeline.core.release_decisions import Decision, Fate
-from pipeline.core.rules.plausibility import Past
+from pipeline.core.rules.earlier_amounts import Past
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.file_rows import FileRow, Handover
 from pipeline.edge.ledger.files import Files

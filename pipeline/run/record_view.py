@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.mapping.layout import AMOUNT, CANONICAL, METADATA
-from pipeline.core.values.money import format_amount
+from pipeline.core.values.amount_text import format_amount
 from pipeline.edge.disk import private_folder
 from pipeline.edge.reader.checked_parts import parts_of, with_verdicts
 from pipeline.edge.reader.open_records import open_records

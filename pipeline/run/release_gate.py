@@ -24,7 +24,8 @@ from pipeline.core.release_decisions import (
     restored,
     totals_text,
 )
-from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, Past, unlike_before
+from pipeline.core.rules.earlier_amounts import Past
+from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
 from pipeline.core.values.amount_spread import spreads
 from pipeline.edge.config import feed_print
 from pipeline.edge.ledger.decisions import Gate

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.mapping.layout import CANONICAL, REQUIRED
 from pipeline.core.rules.catalogue import RULES
+from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.date_formats import DIRECTIVES
-from pipeline.core.values.money import exponents
 from schemas.feed import Feed, Model
 from tests.check import old_workbooks, opendocuments, workbooks
 from tests.fuzz.fitting import value_for

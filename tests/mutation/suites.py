@@ -19,6 +19,7 @@ OF_LEDGER = (
 
 SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/core/values/money.py": ("tests/core/values/test_money.py",),
+    "pipeline/core/values/amount_text.py": ("tests/core/values/test_money.py",),
     "pipeline/core/api/compare.py": (f"{API}/test_compare.py",),
     "pipeline/core/api/idempotency.py": (f"{API}/test_idempotency.py",),
     "pipeline/core/api/intents.py": (f"{LEDGER}/test_sends.py", f"{LOAD}/test_balances.py"),
@@ -43,6 +44,8 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/write_offs.py": (f"{STORIES}/test_write_offs.py",),
     "pipeline/edge/ledger/renewals.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/rejected_records.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),
+    "pipeline/edge/ledger/originals.py": (f"{STORIES}/test_corrections_stand_for_originals.py",),
+    "pipeline/edge/ledger/kept_references.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/earlier_loads.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/decisions.py": (f"{STORIES}/test_held_files.py",),
     "pipeline/edge/ledger/lineage.py": (

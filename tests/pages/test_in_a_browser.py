@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.values.money import exponents
-from pipeline.core.values.money import format_amount as money
+from pipeline.core.values.amount_text import exponents
+from pipeline.core.values.amount_text import format_amount as money
 from pipeline.report.summary import FileReport
 from pipeline.report.write import write_report
 from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.core.values.money import format_amount
+from pipeline.core.values.amount_text import format_amount
 from pipeline.report.summary import without_report
 from pipeline.report.summary_text import describe
 from pipeline.report.write import write_report

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.core.api.requests import Json
-from pipeline.core.values.money import exponents, format_amount
+from pipeline.core.values.amount_text import exponents, format_amount
 
 DETAIL_FIELDS = ("name", "email", "phone")
 """What a file may bring up to date beside metadata; accounts have only a name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.core.mapping.file_names import REJECT_COLUMNS, match_problems
 from pipeline.core.mapping.header_names import names_in_use
@@ -16,11 +16,10 @@ from pipeline.core.mapping.layout import (
     is_canonical,
     nearest_hint,
 )
-from pipeline.core.rules import catalogue
 from pipeline.core.rules.api_limits import MAX_METADATA_KEY_CHARACTERS
 from pipeline.core.values import date_formats
-from pipeline.core.values.money import exponents
-from pipeline.core.values.phones import is_region
+from pipeline.core.values.amount_text import exponents
+from pipeline.core.values.phone_regions import is_region
 from schemas.column_sources import ColumnSource, Const, DaysAfter, DebitCredit, SignedValue, columns_of
 from schemas.feed import NAME_PART, WORKBOOK_FORMATS, Feed, Format, Model
 
@@ -65,9 +64,17 @@ def _format_problems(feed: Feed) -> Iterator[str]:
     for date_format in feed.date_formats:
         yield from (f"date_formats: {each}" for each in date_formats.problems(date_format))
     yield from _unknown_places(feed)
-    for code in feed.expected_codes:
-        if code not in catalogue.RULES or code.startswith("file."):
-            yield f"expected_codes: {code} is not a rule code of records{nearest_hint(code, list(catalogue.RULES))}"
+    if feed.expected_codes:
+        yield from _unknown_codes(feed.expected_codes)
+
+
+def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:
+    """Expected codes that no rule has."""
+    from pipeline.core.rules.catalogue import RULES  # noqa: PLC0415 - rules load polars
+
+    for code in codes:
+        if code not in RULES or code.startswith("file."):
+            yield f"expected_codes: {code} is not a rule code of records{nearest_hint(code, list(RULES))}"
 
 
 def _unknown_places(feed: Feed) -> Iterator[str]:

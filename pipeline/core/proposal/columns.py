@@ -9,7 +9,7 @@ from functools import cached_property
 
 from pipeline.core.proposal.name_meaning import NameMeaning, meaning_of
 from pipeline.core.proposal.table import Table, is_date, is_number
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 
 MOSTLY = 0.9
 """Share of a column's values that show what it is; a few may be damaged."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline.core.proposal.words_by_language import WORDS
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 
 _LINKS = ("", "s", "n", "en", "e", "er", "es")
 """What German, Dutch and Afrikaans put between the parts of a compound."""

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from pipeline.core.values import money
+from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.date_formats import read_date
 from pipeline.core.values.month_names import LANGUAGES
 from schemas.feed import AmountFormat, DateLanguage
@@ -231,7 +232,7 @@ def usual_range(
     middles = [sorted(each["minor"])[(each.height - 1) // 2] for each in read.partition_by("group")]
     if not middles or min(middles) <= 0:
         return None
-    exponent = money.exponents()[MOST_DECIMALS]
+    exponent = exponents()[MOST_DECIMALS]
     return _rounded(Decimal(min(middles)).scaleb(-exponent - 1)), _rounded(
         Decimal(max(middles)).scaleb(1 - exponent)
     )

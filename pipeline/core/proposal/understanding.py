@@ -18,8 +18,8 @@ from pipeline.core.proposal.other_tables import OtherTable
 from pipeline.core.proposal.parties import Parties
 from pipeline.core.proposal.readings import DateFormat, Guess, as_number, guess_dates, order_of
 from pipeline.core.proposal.roles import ABSENT, Bills, Choice, by_name, chosen, strength
+from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.date_formats import read_date
-from pipeline.core.values.money import exponents
 from schemas.feed import Model
 
 _MARKS = {"€": "EUR", "R$": "BRL", "₹": "INR"}

@@ -17,7 +17,8 @@ import polars as pl
 
 from pipeline.core.names import SIDECAR_ENDING
 from pipeline.core.totals import Totals
-from pipeline.core.values.money import exponents, format_amount, parse_total
+from pipeline.core.values.amount_text import exponents, format_amount
+from pipeline.core.values.money import parse_total
 from pipeline.errors import FileRefused
 from schemas.control import Control
 from schemas.feed import Feed

@@ -16,18 +16,9 @@ import polars as pl
 
 from pipeline.core.api.requests import Kind
 from pipeline.core.csv_structure import DAMAGE
-from pipeline.core.values.money import plain
+from pipeline.core.rules.compared_columns import COMPARED
+from pipeline.core.values.amount_text import plain
 
-COMPARED = (
-    "customer_reference",
-    "account_reference",
-    "bill_reference",
-    "currency",
-    "amount_minor",
-    "bill_date",
-    "due_date",
-)
-"""Columns that a correction may not change without being asked."""
 ORIGINALS: dict[str, pl.DataType] = {
     "record": pl.Int64(),
     **{name: pl.Int64() if name == "amount_minor" else pl.String() for name in COMPARED},

@@ -27,6 +27,7 @@ from pipeline.core.rules.left_out import (
 from pipeline.core.rules.rule import FieldRule
 from pipeline.core.rules.text_marks import without_text_marks
 from pipeline.core.values import dates, money, phones, two_columns
+from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.date_formats import ISO
 
 VALUES: dict[str, pl.DataType] = {
@@ -176,7 +177,7 @@ def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
     """`VALUES`, from the text that is stated and from what was read out of it. Columns of other models are null."""
     made = {
         "amount_minor": pl.col(f"{AMOUNT[layout.feed.model]}:minor"),
-        "currency_readable": pl.col("currency").is_in(list(money.exponents())).fill_null(value=False),
+        "currency_readable": pl.col("currency").is_in(list(exponents())).fill_null(value=False),
         "customer_phone": pl.col("phone_e164"),
         **{family: metadata_json(layout, family) for family in _FAMILIES},
         **{name: pl.col(f"{name}:day") for name in DATES[layout.feed.model]},

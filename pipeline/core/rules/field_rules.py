@@ -25,7 +25,7 @@ from pipeline.core.rules.api_limits import (
 from pipeline.core.rules.metadata_rules import metadata_rules, metadata_without_account
 from pipeline.core.rules.named_checks import CHECKS
 from pipeline.core.rules.rule import MANGLED_CELL, BadValues, Broken, FieldRule, detail_rule
-from pipeline.core.values import money
+from pipeline.core.values.amount_text import exponents
 from schemas.feed import Check
 
 _REFERENCE = r"^[a-zA-Z0-9_-]+$"
@@ -151,7 +151,7 @@ def _currency_rules() -> Iterator[FieldRule]:
         "currency.unknown",
         "not a recognised currency code",
         "use a code such as ZAR",
-        _stated("currency", ~currency.is_in(list(money.exponents()))),
+        _stated("currency", ~currency.is_in(list(exponents()))),
     )
 
 

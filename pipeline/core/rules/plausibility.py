@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
 from pipeline.core.file_stages import Hold
+from pipeline.core.rules.earlier_amounts import Past
 from pipeline.core.values.amount_spread import Spread
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 from pipeline.errors import FileRefused
 from schemas.control import Expect
 from schemas.feed import Unit
@@ -78,21 +78,10 @@ def _shares(parts: pl.LazyFrame, low: Decimal, high: Decimal) -> list[tuple[str,
 
 FACTOR = 20
 """So many times the usual amount, or so small a part of it, is no change of prices."""
-MOST_COMPARED = 10
-"""Loaded files that a file is compared with, for each currency."""
 MANY_AMOUNTS = 20
 """So many amounts of one currency in a file, whatever their values; fewer may well be whole by chance."""
 OUT_OF_PROPORTION = "file.out_of_proportion"
 UNIT_SUSPICIOUS = "file.unit_suspicious"
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """The amounts of one currency in a file that was loaded."""
-
-    usual_twice_minor: int
-    """As in `Spread`."""
-    with_decimals: int
 
 
 def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[Hold]:

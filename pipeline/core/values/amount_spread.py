@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ without a word and takes `1E+12`, `.5` and `5.`. Source of exponents: ISO 4217, 
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import polars as pl
 
+from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.fast_path import merge_slow_path
 from pipeline.core.values.float_noise import without_noise
 from pipeline.core.values.undeclared_notation import FLOAT_NOISE, notation
@@ -33,48 +33,6 @@ _SEPARATORS = " \u00a0\u202f.,'\u2019"
 """What may part digits in some country; a number with an undeclared one of them is ambiguous, not malformed."""
 _SPREADSHEET = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]+[!?]?)$"
 """A number that a spreadsheet shortened to an exponent, or an error value: digits are lost, so it is no amount."""
-
-
-@cache
-def exponents() -> dict[str, int]:
-    """Currencies with minor units: alphabetic code → number of decimals (0 to 4). Source: ISO 4217, list one.
-
-    Codes without minor units (XAU, XXX) are left out: there is nothing to bill in them.
-    """
-    from iso4217 import Currency  # noqa: PLC0415 - reads ISO's table when first imported
-
-    return {each.code: each.exponent for each in Currency if each.exponent is not None}
-
-
-def format_amount(currency: str, amount_minor: int) -> str:
-    """`ZAR 1 234.50`: major units for people, exact, with as many decimals as the currency has.
-
-    `currency` is an alphabetic ISO 4217 code; where it has no known exponent the amount stays in minor units, and
-    says so. The number is formatted in integers, so that no float comes between.
-    """
-    exponent = exponents().get(currency)
-    if exponent is None:
-        return f"{currency} {grouped(amount_minor)} minor units"
-    sign = "-" if amount_minor < 0 else ""
-    whole, fraction = divmod(abs(amount_minor), 10**exponent)
-    decimals = f".{fraction:0{exponent}d}" if exponent else ""
-    return f"{currency} {sign}{grouped(whole)}{decimals}"
-
-
-def plain(currency: str, amount_minor: int) -> str:
-    """`1234.50`: major units as a bill file may write them, without currency or separators.
-
-    Minor units where the currency has no known exponent.
-    """
-    exponent = exponents().get(currency, 0)
-    whole, fraction = divmod(abs(amount_minor), 10**exponent)
-    decimals = f".{fraction:0{exponent}d}" if exponent else ""
-    return f"{'-' if amount_minor < 0 else ''}{whole}{decimals}"
-
-
-def grouped(number: int) -> str:
-    """A number for people, with spaces between thousands."""
-    return f"{number:,}".replace(",", " ")
 
 
 def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) -> pl.DataFrame:
@@ -354,3 +312,28 @@ def _ambiguous() -> str:
     """A pattern of digits parted by any separator, which in some country would be a number."""
     separators = "[" + re.escape(_SEPARATORS) + "]"
     return rf"^[-(]?[0-9]+(?:{separators}[0-9]+)+(?:[-)]| ?(?:CR|DR))?$"
+
+
+def plain_amounts(currencies: pl.Series, amounts_minor: pl.Series) -> pl.Series:
+    """`plain` for whole columns (String), in integers; null where the amount or the currency's decimals are unknown.
+
+    Args:
+        currencies: alphabetic codes.
+        amounts_minor: Int64, at most `MAX_DIGITS` digits.
+    """
+    frame = pl.DataFrame({"currency": currencies, "minor": amounts_minor})
+    minor = pl.col("minor")
+    sign = pl.when(minor < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    by_decimals: dict[int, list[str]] = {}
+    for code in currencies.unique().drop_nulls():
+        if code in exponents():
+            by_decimals.setdefault(exponents()[code], []).append(code)
+    text = pl.lit(None, pl.String)
+    for decimals, codes in by_decimals.items():
+        whole = (minor.abs() // 10**decimals).cast(pl.String)
+        parts = [sign, whole]
+        if decimals:
+            fraction = (minor.abs() % 10**decimals).cast(pl.String).str.zfill(decimals)
+            parts += [pl.lit("."), fraction]
+        text = pl.when(pl.col("currency").is_in(codes)).then(pl.concat_str(parts)).otherwise(text)
+    return frame.select(amount=text)["amount"]

@@ -34,13 +34,6 @@ class FastPath:
     """Pattern of what leads out of the region; such texts are left to the library."""
 
 
-def is_region(region: str) -> bool:
-    """Whether the library knows phone numbers of this region."""
-    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - large tables
-
-    return region in SUPPORTED_REGIONS
-
-
 @cache
 def fast_path(region: str) -> FastPath | None:
     """The fast path of a region, or None where its numbering plan has special cases that only the library knows."""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.core.mapping.feed_validation import OPEN
 from pipeline.core.mapping.layout import AMOUNT, CANONICAL, DATES
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 from pipeline.edge.config.document import INVALID, Path, read_document
 from pipeline.edge.config.mistakes import is_feed_name
 from pipeline.errors import ConfigError

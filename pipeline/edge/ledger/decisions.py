@@ -6,11 +6,14 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.core.release_decisions import Basis, Decision, Fate, Person
-from pipeline.core.rules.plausibility import MOST_COMPARED, Past
-from pipeline.core.values.amount_spread import Spread
+from pipeline.core.rules.earlier_amounts import MOST_COMPARED, Past
 from pipeline.edge.ledger.database import transaction
+
+if TYPE_CHECKING:  # status reads decisions, and loads no polars
+    from pipeline.core.values.amount_spread import Spread
 
 
 @dataclass(frozen=True, slots=True)

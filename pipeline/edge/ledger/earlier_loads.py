@@ -8,11 +8,10 @@ import sqlite3
 import polars as pl
 
 from pipeline.core.api.requests import Kind
-from pipeline.core.outcomes import AT_API
 from pipeline.core.rules.changed_references import BEFORE
 from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.kept_references import HELD
 
-_HELD = ",".join(f"'{outcome}'" for outcome in AT_API)
 _GIVEN = "(SELECT value FROM json_each(?2))"
 
 
@@ -25,7 +24,7 @@ class EarlierLoads:
         self._file = file
         self._loads = ["loaded_as WHERE file_id = ?1"]
         if file.finished:
-            self._loads.append(f"outcomes WHERE file_id = ?1 AND outcome IN ({_HELD})")
+            self._loads.append(f"outcomes WHERE file_id = ?1 AND outcome IN ({HELD})")
 
     def any_loaded(self) -> bool:
         """Whether references are known that records were loaded under before."""
@@ -65,16 +64,3 @@ class EarlierLoads:
     def _any(self, rows: str) -> bool:
         found = self._db.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})", (self._file.id,))  # noqa: S608
         return bool(found.fetchone()[0])
-
-
-def keep_references(connection: sqlite3.Connection, file_id: int, *, feed_changed: bool) -> None:
-    """Keep the references of loaded records before their outcomes are forgotten, within the caller's transaction.
-
-    Once a feed has changed, those of each later load are kept as well: one of them is the reference of now.
-    """
-    connection.execute(
-        "INSERT OR IGNORE INTO loaded_as SELECT file_id, record, reference FROM outcomes"  # noqa: S608
-        f" WHERE file_id = ?1 AND outcome IN ({_HELD})"
-        " AND (?2 OR EXISTS (SELECT 1 FROM loaded_as AS kept WHERE kept.file_id = ?1))",
-        (file_id, feed_changed),
-    )

@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger.database import transaction
-from pipeline.edge.ledger.earlier_loads import keep_references
 from pipeline.edge.ledger.file_rows import (
     ALL_DIGITS,
     ENDED_STATES,
@@ -21,6 +20,7 @@ from pipeline.edge.ledger.file_rows import (
     FileRow,
     Handover,
 )
+from pipeline.edge.ledger.kept_references import keep_references
 from pipeline.edge.ledger.rejected_records import Corrections, settle
 from pipeline.errors import FileRefused
 
@@ -151,6 +151,11 @@ class Files:
         """Files that were finished at that time (RFC 3339) or later."""
         rows = self._db.execute(f"{_SELECT} WHERE finished_at >= ?", (at,))
         return [_file(row) for row in rows]
+
+    def unsettled_requests(self) -> tuple[int, str | None]:
+        """How many requests are in doubt, of all files, and when the oldest of them was first sent."""
+        count, since = self._db.execute("SELECT count(*), min(first_sent_at) FROM intents").fetchone()
+        return count, since
 
     def count_outcomes(self, outcome: Outcome) -> int:
         """Records of open files with that outcome."""

@@ -8,25 +8,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median_low
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from pipeline.core.api.ledger_changes import StoreOutcome
-from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
-from pipeline.core.rules.correction_limits import COMPARED, LOADED, ORIGINALS, TAKEN
-from pipeline.core.rules.cross_record_rules import UNIQUENESS, Uniqueness
-from pipeline.core.rules.plausibility import MOST_COMPARED
+from pipeline.core.rules.compared_columns import COMPARED
+from pipeline.core.rules.earlier_amounts import MOST_COMPARED
+from pipeline.core.rules.uniqueness import UNIQUENESS, Uniqueness
 from pipeline.edge.ledger.chain_sums import originals_corrected_by, refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.writes import write
 from schemas.feed import Model
 
-CHUNK_RECORDS = 100_000
-"""Rows that are read at once."""
-_RELEASED = (Outcome.CONFLICT, Outcome.REFUSED)
+if TYPE_CHECKING:  # status and totals read what is here, and load no polars
+    import polars as pl
+
+RELEASED = (Outcome.CONFLICT, Outcome.REFUSED)
 """Outcomes of corrections that the API did not take: their originals may be corrected again."""
 
 
@@ -226,7 +224,7 @@ class Corrections:
                 "DELETE FROM corrected WHERE by_file = ?1 AND NOT settled AND by_record NOT IN"
                 " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome NOT IN (?2, ?3))"
                 " AND by_record NOT IN (SELECT record FROM intents WHERE file_id = ?1)",
-                (file_id, *_RELEASED),
+                (file_id, *RELEASED),
             )
 
 
@@ -264,79 +262,3 @@ def _conflict(record: int, problem: str) -> RecordOutcome:
     """A conflict with the code `correction.repeated`."""
     message = f"{problem}; a record is corrected once"
     return RecordOutcome(record, Outcome.CONFLICT, ("correction.repeated",), message)
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerOriginals:
-    """What the ledger knows of the original of one corrected rejects file (`corrections.Originals`)."""
-
-    connection: sqlite3.Connection
-    original_id: int
-    by_file: int | None
-    """The corrected file itself, if it is known: its own claims do not keep it from claiming."""
-    source: str
-    """Name of the first original."""
-    medians: dict[str, int]
-    """Currency → what amounts are in proportion to, in minor units without sign; as far as there is anything."""
-    missed_some: bool
-    """Whether records of it may have been corrected without this ledger knowing."""
-
-    def rejected(self, records: pl.Series) -> pl.DataFrame:
-        """Those of these records of the original that may be corrected (columns: ORIGINALS).
-
-        Not among them: records that have an outcome of their own by now, or an open intent.
-        """
-        names = ", ".join(f"rejected.{name}" for name in ("record", *COMPARED, "concerned"))
-        rows = self.connection.execute(
-            f"SELECT {names}, taken.record IS NOT NULL, EXISTS (SELECT 1 FROM written_off AS gone"  # noqa: S608
-            " WHERE gone.file_id = rejected.file_id AND gone.record IN (rejected.record, 0))"
-            " FROM rejected LEFT JOIN corrected AS taken"
-            " ON taken.file_id = rejected.file_id AND taken.record = rejected.record AND taken.by_file != ?"
-            " WHERE rejected.file_id = ? AND rejected.record IN (SELECT value FROM json_each(?))"
-            " AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.file_id = rejected.file_id"
-            " AND outcomes.record = rejected.record AND outcome NOT IN (?, ?))"
-            " AND rejected.record NOT IN (SELECT record FROM intents WHERE file_id = rejected.file_id)",
-            (
-                self.by_file or 0,
-                self.original_id,
-                json.dumps(records.drop_nulls().unique().to_list()),
-                *_RELEASED,
-            ),
-        )
-        rows.row_factory = None  # plain tuples
-        return pl.DataFrame(rows.fetchall(), schema=ORIGINALS, orient="row")
-
-    def numbered(self, kind: Kind, references: pl.Series) -> pl.DataFrame:
-        """`reference` → `record` of the only rejected record that has it, for rejects without numbers
-        (columns: TAKEN).
-        """
-        column = f"{kind}_reference"
-        rows = self.connection.execute(
-            f"SELECT {column}, min(record) FROM rejected WHERE file_id = ? AND {column} IN"  # noqa: S608
-            f" (SELECT value FROM json_each(?)) GROUP BY {column} HAVING count(*) = 1",
-            (self.original_id, json.dumps(references.drop_nulls().unique().to_list())),
-        )
-        rows.row_factory = None
-        return pl.DataFrame(rows.fetchall(), schema=TAKEN, orient="row")
-
-    def incomplete(self, records: pl.Series) -> pl.Series:
-        """Those of these records whose bill has more rejected lines in the original than are among them."""
-        rows = self.connection.execute(
-            "WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?2))"
-            " SELECT record FROM rejected WHERE file_id = ?1 AND record IN given AND bill_reference IN"
-            " (SELECT bill_reference FROM rejected WHERE file_id = ?1 GROUP BY bill_reference"
-            " HAVING count(*) > sum(record IN given))",
-            (self.original_id, json.dumps(records.drop_nulls().unique().to_list())),
-        )
-        return pl.Series("record", [row[0] for row in rows], dtype=pl.Int64)
-
-    def loaded(self) -> Iterator[pl.DataFrame]:
-        """References that the original and its other corrections loaded, and for which of its records: LOADED."""
-        rows = self.connection.execute(
-            "SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)"
-            " UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?",
-            (self.original_id, *_RELEASED, self.original_id, self.by_file or 0),
-        )
-        rows.row_factory = None
-        while some := rows.fetchmany(CHUNK_RECORDS):
-            yield pl.DataFrame(some, schema=LOADED, orient="row")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_pages
 from pipeline.report.html.render import rendered

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pipeline.core.days import Days
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import month_page_name
 from pipeline.report.html.charts import Caption, Series, columns

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from pipeline.core.names import printable
 from pipeline.core.redact import is_reference, masked_reference, redact
-from pipeline.core.values.money import grouped
+from pipeline.core.values.amount_text import grouped
 from pipeline.report.formulas import defused
 from pipeline.report.html.wording import named, records, tone
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.rules.catalogue import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
 from pipeline.report.html.render import rendered

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.money import format_amount, grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.folders import REPORT_NAMES, folder_name
 from pipeline.report.html.charts import Caption, Series, stacked_bar
 from pipeline.report.html.render import rendered

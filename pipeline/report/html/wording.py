@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome, still_open
 from pipeline.core.redact import redact
-from pipeline.core.values.money import grouped
+from pipeline.core.values.amount_text import grouped
 from pipeline.report.summary_text import RELEASE_FIRST, SHOWN_CHANGES, to_send
 from schemas.results import Breakdown, Summary
 

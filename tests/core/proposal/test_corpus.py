@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.values.money import exponents
+from pipeline.core.values.amount_text import exponents
 from pipeline.edge.config import proposed_feed
 from pipeline.run.validate import check_files
 from schemas.settings import Limits

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.csv_structure import DAMAGE
 from pipeline.core.rules import catalogue
-from pipeline.core.rules.cross_record_rules import UNIQUENESS
 from pipeline.core.rules.rule import Rule
+from pipeline.core.rules.uniqueness import UNIQUENESS
 
 CODE = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.rules.plausibility import Past, unlike_before
+from pipeline.core.rules.earlier_amounts import Past
+from pipeline.core.rules.plausibility import unlike_before
 from pipeline.core.values.amount_spread import Spread
 from schemas.feed import Unit
 

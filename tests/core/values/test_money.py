@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.values import money
+from pipeline.core.values.amount_text import exponents
 from schemas.feed import AmountFormat
 from tests.seeds import drawn
 
@@ -208,7 +209,7 @@ def test_polars_own_decimal_parsing_rounds_and_so_is_not_used() -> None:
 
 
 def test_exponents_are_those_of_iso_4217() -> None:
-    table = money.exponents()
+    table = exponents()
     assert {code: table[code] for code in EXPONENTS} == EXPONENTS
     assert "XAU" not in table
     assert "XXX" not in table

@@ -7,11 +7,12 @@ import pytest
 
 from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
 from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
-from pipeline.core.rules.correction_limits import COMPARED
+from pipeline.core.rules.compared_columns import COMPARED
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
-from pipeline.edge.ledger.rejected_records import Corrections, LedgerOriginals
+from pipeline.edge.ledger.originals import LedgerOriginals
+from pipeline.edge.ledger.rejected_records import Corrections
 from pipeline.edge.ledger.sends import Sends
 from tests.edge.ledger.conftest import AT, intent, land
 
