@@ -13,6 +13,8 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export COVERAGE_FILE := $(CURDIR)/.cache/coverage
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Each worker imports all tests, and each command all of pipeline/: compiled once, not each time.
+unexport PYTHONDONTWRITEBYTECODE
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 

@@ -6,6 +6,7 @@ Also the desk at which every command is tried and an OpenSSH server, which tests
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,12 @@ def keyring() -> Iterator[Keyring]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow, quick = [tuple(TESTS / each for each in named) for named in (SLOW, QUICK)]
+    slow, quick = [{TESTS / each for each in named} for named in (SLOW, QUICK)]
+
+    @cache
+    def is_slow(path: Path) -> bool:
+        return path not in quick and not slow.isdisjoint((path, *path.parents))
+
     for item in items:
-        here = (item.path, *item.path.parents)
-        if any(each in here for each in slow) and item.path not in quick:
+        if is_slow(item.path):
             item.add_marker(pytest.mark.slow)

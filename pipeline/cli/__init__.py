@@ -8,9 +8,9 @@ what readers of the code need is in comments. Commands import their heavy parts 
 from __future__ import annotations
 
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -350,11 +350,17 @@ def main() -> None:
     sys.exit(run_command(sys.argv[1:]))
 
 
+@cache
+def _commands() -> Any:
+    """All commands with their options. To read them from the signatures takes as long as a small command."""
+    return typer.main.get_command(app)
+
+
 def run_command(words: list[str]) -> int:
     """Run one command, given without the program's name; returns the exit status. Bugs show their trace."""
     try:
         with answered():
-            returned = app(args=words, prog_name="billferry", standalone_mode=False)
+            returned = _commands()(args=words, prog_name="billferry", standalone_mode=False)
     except typer.Exit as ended:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):

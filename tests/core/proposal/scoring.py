@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,32 @@ def proposal_for(file: Path) -> Proposal:
     )
 
 
-def score(expectation: Path) -> dict[str, str]:
-    """Each thing → how it was told, for the file of one description."""
+@dataclass(frozen=True)
+class Scored:
+    """A file of a description, and how its proposal tells each thing that the description wants."""
+
+    wanted: dict[str, Any]
+    file: Path
+    proposal: Proposal | None
+    """None where the file is refused."""
+    told: dict[str, str]
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        return {key: said for key, said in self.told.items() if said.startswith("wrong")}
+
+
+def scored(expectation: Path) -> Scored:
     wanted = json.loads(expectation.read_text(encoding="utf-8"))
+    file = expectation.with_name(wanted["file"])
     try:
-        proposal = proposal_for(expectation.parent / wanted["file"])
+        proposal = proposal_for(file)
     except UsageError:
-        return {"encoding": "refused"}
+        return Scored(wanted, file, None, {"encoding": "refused"})
+    return Scored(wanted, file, proposal, _score(proposal, wanted))
+
+
+def _score(proposal: Proposal, wanted: dict[str, Any]) -> dict[str, str]:
     (feed,) = yaml.safe_load(proposal.yaml)
     found = dict(_form(feed, wanted))
     found |= dict(_columns(feed, wanted))
