@@ -7,12 +7,20 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
 MUTATE := $(VENV)/.mutate
-LONG   := tests/stories/test_archives_of_several.py tests/check/test_old_workbooks.py tests/load tests/faults tests/hostile tests/fuzz tests/check/test_line_items.py tests/run/test_watch.py tests/stories/test_edited_amounts.py tests/core/values/test_many_amounts.py tests/stories/test_corrections_add_up.py tests/stories/test_month.py tests/run/test_export_memory.py
+LONG   := tests/check/test_item_lists.py tests/check/test_left_out.py tests/check/test_line_items.py \
+	 tests/check/test_old_workbooks.py tests/core/api/test_send_order.py tests/core/rules/test_first_look.py \
+	 tests/core/rules/test_sound_records.py tests/core/values/test_many_amounts.py \
+	 tests/edge/reader/test_delimited.py tests/faults tests/fuzz tests/hostile tests/load \
+	 tests/report/test_balance.py tests/report/test_folders.py tests/run/test_export_memory.py \
+	 tests/run/test_watch.py tests/stories/test_archives_of_several.py tests/stories/test_balance_law.py \
+	 tests/stories/test_corrections_add_up.py tests/stories/test_edited_amounts.py tests/stories/test_month.py
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export COVERAGE_FILE := $(CURDIR)/.cache/coverage
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A worker's threads of polars only take turns with the other workers. Commands that tests start as processes keep theirs.
+test quick coverage: export POLARS_MAX_THREADS := 1
 # Each worker imports all tests, and each command all of pipeline/: compiled once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.

@@ -9,12 +9,19 @@ from __future__ import annotations
 import os
 import random
 
+SOAK = bool(os.environ.get("SOAK"))
+"""Whether the long tests run with all their cases: `make soak`."""
 FIXED = 20261128
+
+
+def cases(usual: int, *, soak: int) -> int:
+    """How many cases a test draws: enough to meet each kind, or as many as a long test is given."""
+    return soak if SOAK else usual
 
 
 def drawn() -> random.Random:
     """A source of chance; its seed is printed, and pytest shows it when the test fails."""
-    fresh = random.randrange(10**9) if os.environ.get("SOAK") else FIXED  # noqa: S311 - no secret
+    fresh = random.randrange(10**9) if SOAK else FIXED  # noqa: S311 - no secret
     seed = int(os.environ.get("SEED", fresh))
     print("seed", seed)  # noqa: T201
     return random.Random(seed)  # noqa: S311

@@ -21,7 +21,7 @@ from pipeline.run.record_view import side_by_side
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, feed, land, records, verdicts
 from tests.check.short_bills import ANY, amounts, refused, sent_bodies, sound
-from tests.seeds import drawn
+from tests.seeds import cases, drawn
 
 ITEMS: dict[str, Any] = {
     "items": "lines",
@@ -322,7 +322,7 @@ def test_a_list_may_be_found_whatever_the_case_of_its_name(tmp_path: Path) -> No
 
 def test_random_objects_give_what_plain_python_says(tmp_path: Path) -> None:
     chance = drawn()
-    for _ in range(40):
+    for _ in range(cases(16, soak=400)):
         made = [random_object(chance, number) for number in range(1, chance.randrange(2, 9))]
         layout = chance.choice(list(LAYOUTS))
         file = checked(tmp_path, LAYOUTS[layout](made), **SUMMED)

@@ -19,6 +19,7 @@ from schemas.settings import Limits
 from tests.check.landing import codes, feed, records, verdicts
 from tests.check.short_bills import ROWS, SHORT, refused, sent_back, sent_bodies, short, text_of
 from tests.check.workbooks import row, sheet, workbook
+from tests.seeds import cases
 
 HEADER = "c,b,a,s"
 OPEN: dict[str, Any] = {"where": {"s": "open"}}
@@ -310,7 +311,7 @@ def test_a_feed_that_leaves_nothing_out_asks_nothing_of_its_files() -> None:
 
 def test_whatever_is_left_out_every_record_and_cent_is_counted_once(tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311
-    for _ in range(40):
+    for _ in range(cases(16, soak=400)):
         rows = [
             f"C-{chance.randrange(4)},B-{chance.randrange(6)},{chance.choice(['0', '1.00', '-1.00', '2.5', 'x'])},"
             + chance.choice(["open", "paid", "", "part"])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from pipeline.core.outcomes import Outcome
 from pipeline.core.rules import line_items
 from pipeline.run.validate import _requests
 from tests.check.landing import checked, codes, feed, land, records, verdicts
-from tests.seeds import drawn
+from tests.seeds import cases, drawn
 
-FILES = 1_000 if os.environ.get("SOAK") else 120
+FILES = cases(40, soak=1_000)
 HEADER = "customer_reference,bill_reference,currency,amount_due,customer_name,due_date,item"
 FACTS: dict[str, Any] = {"line_items": "sum", "date_formats": ["%d/%m/%Y"], "max_reject_ratio": 1.0}
 BOTH: dict[str, Any] = FACTS | {"line_items": {"sum": True, "identical": "sum"}}

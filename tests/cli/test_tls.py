@@ -76,11 +76,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def point_at(desk: Desk, server: Monitor, authority: Authority | None) -> str:
+@pytest.fixture(autouse=True)
+def _trusts(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+
+
+def point_at(desk: Desk, server: Monitor) -> str:
     url = f"https://localhost:{server.server_port}"
     desk.configure(api={"base_url": url, "key_file": "api.key", "max_attempts": 2, "timeout_s": 4})
-    if authority is not None:
-        desk.environment["SSL_CERT_FILE"] = str(authority.path)
     return url
 
 
@@ -91,12 +94,12 @@ def test_a_server_that_does_not_prove_to_be_the_api_is_told_with_what_to_do(
     context, problem, remedy = FAULTS[fault]
     path = desk.put("drop/may_bills.csv")
     with Monitor(context(authority)) as server:
-        url = point_at(desk, server, authority)
+        url = point_at(desk, server)
         line = (
             f"{url}: the server could not be verified as the Billing API: {problem}; nothing was sent."
             f" {remedy}, then run again"
         )
-        ran, looked = desk.spawn("run"), desk.spawn("doctor")
+        ran, looked = desk.command("run"), desk.command("doctor")
     assert ran.exit_status == 3
     assert ran.stderr.count(f"billferry: {line}\n") == 1
     assert "never connected" not in ran.stderr + looked.stdout + looked.stderr
@@ -107,18 +110,18 @@ def test_a_server_that_does_not_prove_to_be_the_api_is_told_with_what_to_do(
 
 
 def test_an_authority_that_this_machine_does_not_know_is_told_like_a_self_signed_one(
-    desk: Desk, authority: Authority, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
     stranger = tmp_path / "stranger"
     stranger.mkdir()
     with Monitor(Authority(stranger).context()) as server:
-        point_at(desk, server, authority)
-        assert FAULTS["self-signed"][1] in desk.spawn("doctor").stdout
+        point_at(desk, server)
+        assert FAULTS["self-signed"][1] in desk.command("doctor").stdout
 
 
 def test_a_server_that_proves_to_be_the_api_is_asked(desk: Desk, authority: Authority) -> None:
     with Monitor(authority.context()) as server:
-        point_at(desk, server, authority)
-        assert "where 404 was expected" in desk.spawn("doctor").stdout
+        point_at(desk, server)
+        assert "where 404 was expected" in desk.command("doctor").stdout
     (request,) = server.requests
     assert "Authorization" in request.whole

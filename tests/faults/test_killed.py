@@ -77,18 +77,19 @@ def kill_until_done(rig: Rig, random: Random, kills: int, records: int) -> int:
 def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
     open_rig: Open, defences: str
 ) -> None:
-    """2 000 bills, 10 % faults, 20 kills (with SOAK 500)."""
+    """1 000 bills, 10 % faults, 10 kills (with SOAK 500 among 50 000 bills)."""
     mix = seeded.HONEST if defences == "keys alone" else seeded.PASSING
     chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
     rig = open_rig(SWITCHES[defences], chosen, max_in_flight=32, max_retry_s=20)
+    files, kills, records = (25, 20, 2000) if SOAK else (1, 10, 1000)
     killed = 0
-    for number in range(25 if SOAK else 1):
-        file = rig.drop_rows("bill", rows("bill", 2000, SEED + number, prefix=f"f{number}-"), str(number))
-        killed += kill_until_done(rig, Random(SEED + number), 20, 2000)  # noqa: S311 - nothing secret
+    for number in range(files):
+        file = rig.drop_rows("bill", rows("bill", records, SEED + number, prefix=f"f{number}-"), str(number))
+        killed += kill_until_done(rig, Random(SEED + number), kills, records)  # noqa: S311 - nothing secret
         rig.run_until_done()
         assert set(rig.outcomes(file)) == {"created"}, chosen
     assert rig.audit() == [], (killed, chosen)
-    assert killed >= (400 if SOAK else 15), f"the runs were too fast to be killed: {killed}"
+    assert killed >= (400 if SOAK else 7), f"the runs were too fast to be killed: {killed}"
 
 
 def test_1500_bills_among_faults_and_stray_429s_are_done_within_a_minute_though_killed_five_times(

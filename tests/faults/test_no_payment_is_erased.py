@@ -37,11 +37,13 @@ from pipeline.sandbox.faults import NoFaults, Received, Scripted
 from tests.clocked import Told, load_at
 from tests.faults.conftest import Open
 from tests.faults.rig import Rig
-from tests.faults.test_seeds import SEEDS
+from tests.faults.test_seeds import SEEDS, SOAK
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 DAYS = 30
+TELLING_SEEDS = (1, 3, 4, 10)
+"""Of the first twenty, those in which most balances are set, held back, forced and corrected."""
 CUSTOMERS = [f"C{number}" for number in range(4)]
 START = datetime.now(UTC)
 HEADER = "customer_reference,currency,balance"
@@ -275,7 +277,7 @@ def afternoon(world: World) -> None:
             world.pay()
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS if SOAK else TELLING_SEEDS)
 def test_no_payment_is_erased_without_a_word(open_rig: Open, seed: int) -> None:
     rig = open_rig(max_attempts=2, max_in_flight=4)
     rig.settings["feeds"] = [FEED]

@@ -14,9 +14,10 @@ from pipeline.core.names import printable
 from pipeline.edge.config import load_config
 from pipeline.errors import ConfigError
 from tests.fuzz.configs import KEY, PLANTED, ConfigCase, case
+from tests.seeds import SOAK, cases
 from tests.world import ROOT
 
-CONFIGS = 100_000 if os.environ.get("SOAK") else 2_000
+CONFIGS = cases(600, soak=100_000)
 SHARES = 4
 EVERY_COMMAND = 25
 """So often a config is given to a whole command as well."""
@@ -55,7 +56,7 @@ def assert_nothing_is_repeated(said: str) -> None:
     assert "Traceback" not in said
 
 
-@pytest.mark.timeout(3600 if os.environ.get("SOAK") else 300)
+@pytest.mark.timeout(3600 if SOAK else 300)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_config_is_taken_or_told(
     share: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

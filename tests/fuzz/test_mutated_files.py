@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from functools import partialmethod
@@ -23,8 +22,9 @@ from schemas.settings import Limits
 from tests.check.landing import land, records
 from tests.fuzz.mutations import BILLS, Case, case
 from tests.fuzz.oracle import DAMAGED, lines_of_records
+from tests.seeds import cases
 
-FILES = 10_000 if os.environ.get("SOAK") else 1_000
+FILES = cases(320, soak=10_000)
 SHARES = 8
 SMALL_BLOCKS = {4: 129, 5: 300, 6: 501, 7: 700}
 """Shares whose files are read in blocks of so many bytes."""

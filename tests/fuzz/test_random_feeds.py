@@ -17,8 +17,9 @@ from schemas.settings import Limits
 from tests.check.silence import Silence
 from tests.fuzz.feeds import random_feed, random_file, sometimes
 from tests.keyring import THEIRS, Keyring
+from tests.seeds import SOAK
 
-PAIRS = int(os.environ.get("FUZZ_PAIRS") or (100_000 if os.environ.get("SOAK") else 2_000))
+PAIRS = int(os.environ.get("FUZZ_PAIRS") or (100_000 if SOAK else 480))
 SHARES = 8
 EVERY_ENCRYPTED = 50
 """So often a feed is one of encrypted files: GnuPG takes processes of its own."""

@@ -71,7 +71,7 @@ class Spent:
         assert self.peak_mib < PEAK_MIB
 
 
-PAUSE_S = 0.005
+PAUSE_S = 0.02
 
 
 class Children:
@@ -308,9 +308,7 @@ def test_an_absurd_element_is_rejected_between_good_ones(tmp_path: Path, bomb: t
     one_rejected_cheaply(tmp_path, code, bombs.content(array), line_number=2)
 
 
-@pytest.mark.parametrize(
-    "make", often(bombs.LINES, "a million blank lines", "600 000 elements without an end")
-)
+@pytest.mark.parametrize("make", often(bombs.LINES, "a million blank lines"))
 def test_a_million_damaged_lines_are_all_accounted_for(tmp_path: Path, make: Make) -> None:
     spent = validated(tmp_path, make)
     assert spent.exit_status == 1

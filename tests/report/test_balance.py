@@ -20,6 +20,7 @@ from pipeline.errors import EX_BUG, UnbalancedReport
 from pipeline.report.results import nothing_sent
 from pipeline.report.write import write_report
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
+from tests.seeds import cases
 
 INT64 = 2**63 - 1
 SENT = [
@@ -43,7 +44,7 @@ any_row = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(30, soak=600), deadline=None)
 @given(
     rows=st.lists(any_row, max_size=30),
     sent=st.lists(st.none() | st.sampled_from(SENT), min_size=30, max_size=30),

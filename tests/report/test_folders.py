@@ -21,6 +21,7 @@ from pipeline.report.folders import folder_name, report_folder
 from pipeline.report.results import nothing_sent, write_results
 from pipeline.report.write import write_report
 from tests.report.example import DRY_RUN, RUN, Row, checked_file, outcomes_of, rejected
+from tests.seeds import cases
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_reader_never_sees_half_a_report(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        for round_ in range(30):
+        for round_ in range(cases(12, soak=150)):
             write_report(checked, ledgers[round_ % 2], folder=tmp_path / "reports", run=RUN)
     finally:
         stop.set()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.sandbox.serve import SandboxApi
+from tests.seeds import cases
 from tests.stories.files import EXPONENTS
 from tests.stories.merchant import Merchant, Said
 
@@ -78,7 +79,7 @@ def assert_law(said: Said) -> None:
 
 
 @pytest.mark.timeout(100)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(12, soak=150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=bill_rows, damaged=damaged_rows, again=st.booleans())
 def test_outcomes_add_up_to_what_the_file_says_and_to_what_the_api_holds(
     tmp_path_factory: pytest.TempPathFactory,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,12 +10,11 @@ import pytest
 from pipeline.check.check import check
 from schemas.settings import Limits
 from tests.check.landing import checked, land, records
-from tests.seeds import drawn
+from tests.seeds import SOAK, drawn
 from tests.stories.edits import HEADER, SIDECAR, TRAILER, Edited, edited, every_edit, is_same
 from tests.stories.merchant import Merchant
 
-SOAK = bool(os.environ.get("SOAK"))
-EDITS, LOADED = (1000, 1000) if SOAK else (250, 25)
+EDITS, LOADED = (1000, 1000) if SOAK else (80, 10)
 CAUGHT = {"file.control_mismatch", "file.control_unconfirmed"}
 
 

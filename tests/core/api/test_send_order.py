@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.api.requests import BillRequest, Kind, Party
 from pipeline.core.api.send_order import AccountGroup, CustomerQueue, FairQueue, ScheduledRequest
+from tests.seeds import cases
 
 Verdict = Literal["made", "refused", "in_doubt"]
 MAX_TURNS = 10_000
@@ -158,7 +159,7 @@ def customers(draw: st.DrawFn) -> list[Customer]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=cases(120, soak=3_000))
 @given(customers(), st.integers(1, 12), st.data())
 def test_every_record_is_taken_once_or_left_behind_a_doubtful_opener(
     people: list[Customer], workers: int, data: st.DataObject

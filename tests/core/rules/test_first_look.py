@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import csv_structure
 from pipeline.core.csv_structure import DAMAGE, CsvDialect
+from tests.seeds import cases
 
 ODD = [*'",;\t ab', "\r", "\x00", "\x1a", "\x7f", "\x85", "é", "\ufeff", "\U0001f600", "\u2028"]
 DELIMITERS = (",", ";", "\t", " ", "|")
@@ -27,7 +28,7 @@ def damage(text: str, width: int, delimiter: str = ",") -> str | None:
     return None if found is None else DAMAGE[found]
 
 
-@bounded(deadline=None, max_examples=300)
+@bounded(deadline=None, max_examples=cases(150, soak=3_000))
 @given(
     st.lists(st.text(st.sampled_from(ODD), max_size=8), min_size=1, max_size=12),
     st.integers(1, 4),

@@ -18,6 +18,7 @@ from pipeline.core.rules.field_rules import field_rules_of
 from pipeline.core.values import dates, money
 from pipeline.core.values.date_formats import ISO
 from schemas.feed import AmountFormat, Feed, Model
+from tests.seeds import cases
 
 LONG = ("N" * 255, "N" * 256, "é" * 128, "é" * 255, "é" * 256)
 REFERENCES = ("C-1", "8.5E+12", "8E+12", "12E4", "#REF!", "#N/A", "a b", "a/b", "é", "-", "_", *LONG)
@@ -115,7 +116,7 @@ def batches(draw: st.DrawFn) -> tuple[Feed, pl.DataFrame, tuple[str, ...]]:
 
 
 @pytest.mark.slow
-@bounded(deadline=None, max_examples=150)
+@bounded(deadline=None, max_examples=cases(60, soak=1_000))
 @given(batches())
 def test_a_record_gets_the_code_of_every_rule_that_it_breaks_by_itself(
     made: tuple[Feed, pl.DataFrame, tuple[str, ...]],

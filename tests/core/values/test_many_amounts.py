@@ -7,7 +7,6 @@ no mistake with the code. Half of the texts are written from a whole number: the
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections.abc import Iterator
 from decimal import Context, Decimal, Inexact
@@ -18,9 +17,9 @@ import pytest
 
 from pipeline.core.values import money
 from schemas.feed import AmountFormat
-from tests.seeds import drawn
+from tests.seeds import cases, drawn
 
-AMOUNTS = 1_000_000 if os.environ.get("SOAK") else 100_000
+AMOUNTS = cases(25_000, soak=1_000_000)
 EXPONENTS = {"JPY": 0, "ZAR": 2, "KWD": 3, "CLF": 4}
 SIGNS = (None, "R", "€", "ZAR", "{currency}")
 NEGATIVES = ("leading_minus", "trailing_minus", "parentheses", "cr", "unicode_minus")

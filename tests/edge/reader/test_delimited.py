@@ -19,6 +19,7 @@ from pipeline.edge.reader.delimited import DelimitedFile
 from pipeline.edge.reader.open_records import open_records
 from schemas.settings import Limits
 from tests.check.landing import land
+from tests.seeds import cases
 
 WIDTH = 4
 FIELDS = st.text(alphabet='ab ,;"\n\ré😀\t0', max_size=6)
@@ -48,7 +49,7 @@ def written(rows: list[list[str]], delimiter: str, end: str, *, quote_all: bool)
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=cases(60, soak=1_000), deadline=None)
 @given(
     rows=ROWS,
     dialect=st.tuples(st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n", "\r"])),
@@ -85,7 +86,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
         assert next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter)) == row
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(100, soak=1_500), deadline=None)
 @given(body=st.text(alphabet='ab,"\n\r\x00', max_size=60), block_bytes=st.sampled_from([3, 1 << 20]))
 def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: str, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
