@@ -2,7 +2,7 @@
 
 Three feeds: bills in three currencies, balances of accounts, and bills of a feed whose files wait for a person, who
 releases or refuses them. Some bills are corrected, some corrections are corrected; some are in conflict with what the
-API holds, some are refused by it; some cannot be read at all.
+API holds, some are refused by it; some cannot be read at all. Some records are written off.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import csv
 import io
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,11 @@ class Month:
     """Names of files that a person refused."""
     waiting: set[str] = field(default_factory=set)
     """Names of files that still wait for a person."""
+    written_off: set[tuple[str, int]] = field(default_factory=set)
+    """Names and records of originals."""
     _number: int = 0
+    _words: Iterator[str] = field(default_factory=lambda: cycle(("refuse", "release", "wait", "release")))
+    """In turn, so that every month has each of them."""
 
     def load(self, files: int) -> None:
         """Land and load so many originals over the month, with corrections in between."""
@@ -81,6 +87,7 @@ class Month:
             load_at(now, self.merchant.config, *fresh)
             self._decide(now, fresh)
             if time % 2:
+                self._write_off()
                 self._correct(now)
 
     def _original(self) -> Path:
@@ -141,7 +148,7 @@ class Month:
         """Files that are held are released, refused, or left waiting."""
         held = [path for path in files if "_careful_" in path.name]
         for path in held:
-            word = self.rng.choice(("release", "refuse", "wait"))
+            word = next(self._words)
             if word == "release":
                 self.merchant.release(path.name)
             elif word == "refuse":
@@ -152,11 +159,22 @@ class Month:
         if held:
             load_at(now, self.merchant.config, *held)
 
+    def _write_off(self) -> None:
+        """A record of some file will never come. A person may try that with one that is corrected, too."""
+        rejects = [path for path in self._rejects() if not path.parent.name.startswith("mended-")]
+        path = self.rng.choice(rejects)
+        name, number = path.parent.name.rpartition(".")[0], self.rng.choice(rows_of(path))["reject_record"]
+        if self.merchant.command("write-off", name, "--records", number, "--why", "gone").exit_status == 0:
+            self.written_off.add((name, int(number)))
+
+    def _rejects(self) -> list[Path]:
+        return sorted((self.merchant.work_dir / "reports").glob("*/rejects.csv"))
+
     def _correct(self, now: datetime) -> None:
         """Some rejects are corrected; what stays wrong may be corrected the next time."""
         fresh: list[Path] = []
-        for rejects in sorted((self.merchant.work_dir / "reports").glob("*/rejects.csv")):
-            if self.rng.random() < 0.6:
+        for rejects in self._rejects():
+            if self.rng.random() < 0.7:
                 continue
             rows = rows_of(rejects)
             for row in rows:
@@ -203,13 +221,19 @@ class Reckoned:
     """Neither loaded nor the same record again."""
     open: Money
     """Those of them that somebody has to correct."""
+    open_by_file: dict[str, int]
+    """Name of an original → how many of its records that are."""
+    written_off: Money
     ids: dict[str, str]
     """Reference of each loaded bill → its id."""
 
 
 def reckon(month: Month) -> Reckoned:
     """From the bytes of the input files and what the API holds: nothing of what Billferry says."""
-    total, loaded, left, still = (defaultdict[str, tuple[int, int, int]](lambda: (0, 0, 0)) for _ in range(4))
+    total, loaded, left, still, written_off = (
+        defaultdict[str, tuple[int, int, int]](lambda: (0, 0, 0)) for _ in range(5)
+    )
+    open_by_file: dict[str, int] = defaultdict(int)
     ids: dict[str, str] = {}
     held = month.merchant.api.snapshot()
     bills = {bill["external_reference"]: bill for bill in held["bills"]}
@@ -237,9 +261,20 @@ def reckon(month: Month) -> Reckoned:
                     ids[found["bill_reference"]] = bills[found["bill_reference"]]["id"]
             elif not again:
                 _add(left, currency, one)
-                if path.name not in month.refused and (path.name not in month.waiting or is_broken(row)):
+                if (path.name, number) in month.written_off:
+                    _add(written_off, currency, one)
+                elif path.name not in month.refused and (path.name not in month.waiting or is_broken(row)):
                     _add(still, currency, one)
-    return Reckoned(dict(total), dict(loaded), dict(left), dict(still), ids)
+                    open_by_file[path.name] += 1
+    return Reckoned(
+        dict(total),
+        dict(loaded),
+        dict(left),
+        dict(still),
+        dict(sorted(open_by_file.items())),
+        dict(written_off),
+        ids,
+    )
 
 
 def is_broken(row: Row) -> bool:

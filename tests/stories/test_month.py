@@ -11,13 +11,20 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from pipeline.core.days import Days
+from pipeline.edge.config import load_config
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.database import open_ledger
+from pipeline.monitoring.period_totals import Selection, selected, totals_of
+from schemas.totals import DayKind, Grouping
 from tests.seeds import drawn
 from tests.stories.merchant import Merchant
 from tests.stories.month import (
@@ -30,6 +37,7 @@ from tests.stories.month import (
     reckon,
 )
 from tests.stories.test_retention import let_pass
+from tests.stories.views import Figures, agreed, month_figures
 from tests.world import Json
 
 FILES = 40
@@ -37,6 +45,7 @@ SEEDS = range(8 if os.environ.get("SOAK") else 1)
 LOADED = ("created", "updated", "unchanged")
 LEFT = ("rejected", "conflict", "refused", "in_doubt", "not_attempted")
 PERIOD = ("--from", "2026-11-01", "--to", "2026-11-30")
+PAGE = "month-2026-11.html"
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -48,24 +57,25 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
         assert len(month.originals) == FILES
         assert len(month.corrections) >= 5
         assert month.refused
+        assert month.written_off
         yield month
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reckoned(month: Month) -> Reckoned:
     return reckon(month)
 
 
-def totals(merchant: Merchant, *words: str) -> Json:
-    """`totals --json` of November, or as the words say."""
-    return merchant.json_command("totals", *(words or PERIOD)).document
+def totals(merchant: Merchant) -> Json:
+    """`totals --json` of November."""
+    return merchant.json_command("totals", *PERIOD).document
 
 
-def exported(merchant: Merchant, *words: str) -> tuple[Json, list[dict[str, str]]]:
+def exported(merchant: Merchant) -> tuple[Json, list[dict[str, str]]]:
     """The document of an export, and its rows."""
     path = merchant.folder / "out" / "accepted.csv"
     path.unlink(missing_ok=True)
-    said = merchant.json_command("export", "--accepted", *(words or PERIOD), "-o", path)
+    said = merchant.json_command("export", "--accepted", *PERIOD, "-o", path)
     return said.document, list(csv.DictReader(io.StringIO(path.read_text())))
 
 
@@ -80,51 +90,73 @@ def sums_of(rows: list[dict[str, str]]) -> Money:
     return dict(sums)
 
 
-def amounts_in(line: str) -> set[Decimal]:
-    return {Decimal(text) for text in line.split(",") if re.fullmatch(r"-?[0-9.]*[0-9]", text)}
+def figures(money: Money) -> Figures:
+    """All currencies together, as views say it."""
+    return (
+        sum(one[0] for one in money.values()),
+        {currency: money[currency][1] for currency in sorted(money) if money[currency][1]},
+        sum(one[2] for one in money.values()),
+    )
 
 
-def test_totals_are_what_the_files_and_the_api_come_to(month: Month, reckoned: Reckoned) -> None:
-    found = totals(month.merchant)
-    assert reckoned.loaded.keys() == set(DECIMALS)
-    assert outcomes_in(found, "total") == reckoned.total
-    assert outcomes_in(found, *LOADED) == reckoned.loaded
+def on_page(merchant: Merchant, title: str) -> Money:
+    """A figure on the month's page, of each currency that has records."""
+    page = month_figures(merchant.work_dir / "reports" / PAGE)
+    return {
+        "?" if name == "unknown" else name: (found[title][0], sum(found[title][1].values()), found[title][2])
+        for name, found in page.items()
+        if found[title][0]
+    }
+
+
+def assert_all_is_as_reckoned(month: Month, reckoned: Reckoned, *, with_reports: bool = True) -> None:
+    """Every view says to the cent what the oracle has reckoned."""
+    merchant, found = month.merchant, totals(month.merchant)
+    assert outcomes_in(found, "total") == reckoned.total == on_page(merchant, "In the files")
+    assert outcomes_in(found, *LOADED) == reckoned.loaded == on_page(merchant, "Loaded")
+    assert outcomes_in(found, "open") == reckoned.open == on_page(merchant, "Still to correct")
     assert outcomes_in(found, *LEFT) == reckoned.left
+    assert outcomes_in(found, "written_off") == reckoned.written_off
+    assert sums_of(exported(merchant)[1]) == reckoned.loaded
+    view = agreed(merchant, with_reports=with_reports)
+    assert view.by_file == reckoned.open_by_file
+    assert view.open == figures(reckoned.open)
+    assert view.loaded == figures(reckoned.loaded)[1]
+
+
+def test_all_views_are_what_the_files_and_the_api_come_to(month: Month, reckoned: Reckoned) -> None:
+    assert reckoned.loaded.keys() == set(DECIMALS)
+    assert_all_is_as_reckoned(month, reckoned)
+    found = totals(month.merchant)
     assert found["files"] == FILES
     assert found["corrections"] == len({path.read_bytes() for path in month.corrections})
+    assert PAGE in (month.merchant.work_dir / "reports" / "index.html").read_text()
 
 
-def test_what_is_open_in_status_is_the_same_to_the_cent(month: Month, reckoned: Reckoned) -> None:
-    found = month.merchant.command("status", "--open", "--json").document["open"]
-    assert found["records"] == sum(one[0] for one in reckoned.open.values())
-    assert {currency: amount for currency, amount in found["amounts_minor"].items() if amount} == {
-        currency: one[1] for currency, one in reckoned.open.items() if one[1]
-    }
-    assert found["amount_unreadable"] == sum(one[2] for one in reckoned.open.values())
-
-
-def test_what_is_still_to_correct_is_what_chains_say(month: Month, reckoned: Reckoned) -> None:
-    assert outcomes_in(totals(month.merchant), "open") == reckoned.open
-    path = month.merchant.work_dir / "ledger.sqlite"
-    with closing(open_ledger(path, merchant="citypower", environment="test", read_only=True)) as ledger:
+def test_groups_add_up_to_the_whole_by_whichever_day(month: Month) -> None:
+    """The first files landed at 22:30 UTC on the first, which is the second in Johannesburg."""
+    settings = load_config(month.merchant.config).settings
+    path, as_of = settings.work_dir / "ledger.sqlite", datetime.now(UTC)
+    bound = {"merchant": settings.merchant, "environment": settings.environment}
+    with closing(open_ledger(path, **bound, read_only=True)) as ledger:
         chains = Chains(ledger).all()
-    assert sum(chain.open.records for chain in chains) == sum(one[0] for one in reckoned.open.values())
-
-
-@pytest.mark.parametrize("by", ["day", "feed", "currency", "file"])
-@pytest.mark.parametrize("date", ["landed", "file", "loaded"])
-def test_groups_add_up_to_the_whole_by_whichever_day(month: Month, by: str, date: str) -> None:
-    found = totals(month.merchant, *PERIOD[:2], "--to", "2026-12-31", "--by", by, "--date", date)
     whole = totals(month.merchant)
-    for name in ("total", "open", *LOADED, *LEFT):
-        added: dict[str, tuple[int, ...]] = {}
-        for group in found["groups"]:
-            for currency, one in outcomes_in(group, name).items():
-                added[currency] = tuple(map(sum, zip(added.get(currency, (0, 0, 0)), one, strict=True)))
-        assert added == outcomes_in(found, name) == outcomes_in(whole, name)
+    for by, kind in product(get_args(Grouping), get_args(DayKind)):
+        which = Selection(Days(date(2026, 11, 1), date(2026, 12, 31)), kind)
+        portions = list(selected(chains, which, settings.zone))
+        document = totals_of(portions, settings, which, by, as_of=as_of)
+        found: dict[str, Any] = document.model_dump(mode="json")
+        for name in ("total", "open", "written_off", *LOADED, *LEFT):
+            added: dict[str, tuple[int, ...]] = {}
+            for group in found["groups"]:
+                for currency, one in outcomes_in(group, name).items():
+                    added[currency] = tuple(map(sum, zip(added.get(currency, (0, 0, 0)), one, strict=True)))
+            assert added == outcomes_in(found, name) == outcomes_in(whole, name), (by, kind, name)
+        if (by, kind) == ("day", "landed"):
+            assert found["groups"][0]["name"] == "2026-11-02"
 
 
-def test_what_each_summary_says_adds_up_to_the_same(month: Month) -> None:
+def test_what_each_summary_says_adds_up_to_the_same(month: Month, reckoned: Reckoned) -> None:
     """Those of originals alone: what their corrections loaded is in their `chain`."""
     every, loaded = 0, defaultdict[str, int](int)
     for path in (month.merchant.work_dir / "reports").glob("*/summary.json"):
@@ -134,20 +166,15 @@ def test_what_each_summary_says_adds_up_to_the_same(month: Month) -> None:
         every += summary["records"]["total"]
         for currency, parts in summary["amounts_minor"].items():
             loaded[currency] += sum(parts[name] for name in LOADED)
-        for currency, amount in (
-            ((summary["chain"] or {}).get("corrected") or {}).get("amounts_minor", {}).items()
-        ):
+        chain = summary["chain"] or {"corrected": {"amounts_minor": {}}}
+        for currency, amount in chain["corrected"]["amounts_minor"].items():
             loaded[currency] += amount
-    found = totals(month.merchant)
-    assert {name: one[1] for name, one in outcomes_in(found, *LOADED).items()} == {
-        name: amount for name, amount in loaded.items() if amount
-    }
-    assert sum(one[0] for one in outcomes_in(found, "total").values()) == every
+    assert {name: amount for name, amount in sorted(loaded.items()) if amount} == figures(reckoned.loaded)[1]
+    assert every == figures(reckoned.total)[0]
 
 
 def test_an_export_holds_each_loaded_bill_with_its_id_and_its_line(month: Month, reckoned: Reckoned) -> None:
     document, rows = exported(month.merchant)
-    assert sums_of(rows) == reckoned.loaded
     assert {each["currency"]: each["amount_minor"] for each in document["currencies"]} == {
         currency: one[1] for currency, one in reckoned.loaded.items()
     }
@@ -160,46 +187,30 @@ def test_an_export_holds_each_loaded_bill_with_its_id_and_its_line(month: Month,
         assert Decimal(row["amount"]) in amounts_in(line)
 
 
-def test_the_page_of_the_month_shows_the_same_money(month: Month, reckoned: Reckoned) -> None:
-    page = (month.merchant.work_dir / "reports" / "month-2026-11.html").read_text()
-    for currency, (records, minor, _) in reckoned.loaded.items():
-        (section,) = re.findall(
-            rf'<section aria-labelledby="{currency}-heading">.*?</section>', page, re.DOTALL
-        )
-        (shown,) = re.findall(r"<dt>Loaded</dt><dd[^>]*>([^<]*)</dd><dd>([^<]*)</dd>", section)
-        amount = f"{Decimal(minor).scaleb(-DECIMALS[currency]):,.{DECIMALS[currency]}f}".replace(",", " ")
-        assert shown == (str(records), f"{currency} {amount}")
-    assert "month-2026-11.html" in (month.merchant.work_dir / "reports" / "index.html").read_text()
-
-
-def test_days_are_those_of_the_time_zone(month: Month) -> None:
-    """The first files landed at 22:30 UTC on the first, which is the second in Johannesburg."""
-    days = [group["name"] for group in totals(month.merchant, *PERIOD, "--by", "day")["groups"]]
-    assert days[0] == "2026-11-02"
+def amounts_in(line: str) -> set[Decimal]:
+    return {Decimal(text) for text in line.split(",") if re.fullmatch(r"-?[0-9.]*[0-9]", text)}
 
 
 def test_all_agrees_when_copies_and_outcomes_are_gone_and_after_a_restored_backup(
     month: Month, reckoned: Reckoned, tmp_path: Path
 ) -> None:
     merchant = month.merchant
-    before, rows = totals(merchant), exported(merchant)[1]
     copy = tmp_path / "copy.sqlite"
     assert merchant.command("backup", copy).exit_status == 0
     kept = merchant.folder / "kept"
     shutil.copytree(merchant.work_dir, kept)
     try:
         forget(merchant)
-        still_open = {name for (name,) in merchant.ledger("SELECT sha256 FROM files WHERE state = 'held'")}
-        assert {path.name for path in (merchant.work_dir / "landing").glob("*")} == still_open
-        assert _without_time(totals(merchant)) == _without_time(before)
-        assert exported(merchant)[1] == rows
+        still_held = {name for (name,) in merchant.ledger("SELECT sha256 FROM files WHERE state = 'held'")}
+        assert {path.name for path in (merchant.work_dir / "landing").glob("*")} == still_held
+        assert_all_is_as_reckoned(month, reckoned)
         shutil.rmtree(merchant.work_dir)
         merchant.work_dir.mkdir()
         shutil.copy(copy, merchant.work_dir / "ledger.sqlite")
-        assert _without_time(totals(merchant)) == _without_time(before)
-        assert exported(merchant)[1] == rows
+        merchant.run()
+        assert_all_is_as_reckoned(month, reckoned, with_reports=False)
         forget(merchant, outcomes_days=300)
-        assert _without_time(totals(merchant)) == _without_time(before)
+        assert outcomes_in(totals(merchant), *LOADED) == reckoned.loaded
         document, left = exported(merchant)
         gone = defaultdict[str, int](int)
         for each in document["not_kept"]:
@@ -214,10 +225,6 @@ def test_all_agrees_when_copies_and_outcomes_are_gone_and_after_a_restored_backu
     finally:
         shutil.rmtree(merchant.work_dir)
         kept.rename(merchant.work_dir)
-
-
-def _without_time(document: Json) -> Json:
-    return {key: value for key, value in document.items() if key != "as_of"}
 
 
 def forget(merchant: Merchant, **days: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from pipeline.core.outcomes import AT_API
 from pipeline.edge.ledger.chains import Chains
@@ -174,27 +175,36 @@ def _overview(merchant: Merchant) -> View:
     return View(_nonzero(by_file), loaded=_nonzero(dict(map(_money, loaded))))
 
 
+def month_figures(page: Path) -> dict[str, dict[str, Figures]]:
+    """Currency (`unknown` where that cannot be read) → title of a figure on the page of a month → what it says.
+
+    The tables by day and by feed add up to the figures.
+    """
+    found = {}
+    sections = r'<section aria-labelledby="([A-Za-z]+)-heading">(.*?)</section>'
+    for name, section in re.findall(sections, page.read_text(), re.DOTALL):
+        figures = {
+            title: _part(records, money)
+            for title, records, money in re.findall(
+                r'<dt>([^<]*)</dt><dd class="large">([^<]*)</dd><dd>([^<]*)</dd>', section
+            )
+        }
+        for table in re.findall(r'<table class="stacks wide">(.*?)</table>', section, re.DOTALL):
+            for title, whole in figures.items():
+                assert _sum(_cells(table, title)) == whole, (page.name, name, title)
+        if figures:
+            found[name] = figures
+    return found
+
+
 def _months(merchant: Merchant) -> View:
-    """The pages of all months; their tables by day, feed and file add up to their figures."""
-    still, loaded = list[Figures](), Counter[str]()
-    by_file = Counter[str]()
+    """The pages of all months."""
+    still, loaded, by_file = list[Figures](), Counter[str](), Counter[str]()
     for path in merchant.work_dir.glob("reports/month-*.html"):
         page = path.read_text()
-        for name, section in re.findall(
-            r'<section aria-labelledby="([A-Za-z]+)-heading">(.*?)</section>', page, re.DOTALL
-        ):
-            figures = {
-                title: _part(records, money)
-                for title, records, money in re.findall(
-                    r'<dt>([^<]*)</dt><dd class="large">([^<]*)</dd><dd>([^<]*)</dd>', section
-                )
-            }
-            if figures:
-                still.append(figures["Still to correct"])
-                loaded.update(figures["Loaded"][1])
-                for table in re.findall(r'<table class="stacks wide">(.*?)</table>', section, re.DOTALL):
-                    for title, whole in figures.items():
-                        assert _sum(_cells(table, title)) == whole, (path.name, name, title)
+        for figures in month_figures(path).values():
+            still.append(figures["Still to correct"])
+            loaded.update(figures["Loaded"][1])
         for title, cells in re.findall(r'<tr data-state.*?<th scope="row"[^>]*>(.*?)</th>(.*?)</tr>', page):
             for records in re.findall(r'data-label="Still to correct">(.*?)</td>', cells):
                 by_file[html.unescape(re.sub("<[^>]*>", "", title))] += sum(
