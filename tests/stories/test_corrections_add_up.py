@@ -28,7 +28,7 @@ UNREADABLE = {str(number) for number in range(RECORDS) if number % 8 == 6}
 """Rows whose amount has a code: what they come back with is compared with what is usual alone."""
 SOAK = bool(os.environ.get("SOAK"))
 STEPS = 8 if SOAK else 5
-SEEDS = range(60) if SOAK else (1, 3)
+SEEDS = range(60) if SOAK else (3,)
 
 
 def original(rng: random.Random) -> tuple[str, dict[str, int]]:

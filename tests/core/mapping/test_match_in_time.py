@@ -15,6 +15,7 @@ import pytest
 from pipeline.core.mapping.file_names import fitting, is_ignored, match_name
 from pipeline.core.values import date_formats
 from schemas.feed import NAME_PART, AmountFormat, Feed
+from tests.seeds import cases
 
 SHAPES = [
     "*_*_*_*_*_*.csv",
@@ -85,7 +86,7 @@ def within(cpu_s: float) -> Iterator[None]:
 def test_names_fit_as_a_regular_expression_says(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     fits = 0
-    for _ in range(4_000):
+    for _ in range(cases(1_500, soak=40_000)):
         shape = "".join(
             chance.choice(["a", "b", "*", "_", "{x}", "{y}", "{d:%y%B}", "{e:%d}", "1", "[", "."])
             for _ in range(chance.randint(1, 7))
@@ -97,7 +98,7 @@ def test_names_fit_as_a_regular_expression_says(seed: int) -> None:
         found = re.fullmatch(expression(shape), name, re.DOTALL)
         assert fitting(name, shape) == (found.groupdict() if found else None), (shape, name)
         fits += found is not None
-    assert fits > 100
+    assert fits > 30
 
 
 def expression(shape: str) -> str:
