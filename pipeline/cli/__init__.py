@@ -7,6 +7,7 @@ what readers of the code need is in comments. Commands import their heavy parts 
 
 from __future__ import annotations
 
+import gc
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -51,6 +52,7 @@ from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
+from pipeline.load.gc_tuning import YOUNG_OBJECTS
 from pipeline.signals import answered
 
 app = typer.Typer(
@@ -347,6 +349,9 @@ def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> No
 
 def main() -> None:
     """Entry point of the `billferry` command."""
+    gc.set_threshold(
+        YOUNG_OBJECTS
+    )  # what commands load stays: looks for garbage in it took a tenth of a short one
     sys.exit(run_command(sys.argv[1:]))
 
 

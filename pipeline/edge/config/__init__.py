@@ -4,7 +4,7 @@ From outside only the names below are called: `load_config` first, secrets when 
 each other, no other room may parse YAML or read BILLFERRY_ variables, and no message may repeat a value.
 
 - `document` YAML as plain values
-- `environment` the BILLFERRY_ variables
+- `environment` the BILLFERRY_ variables; `one_variable` the values of one
 - `load` both as Settings, and all that is wrong with them
 - `feed_prints` hashes of feeds, as the ledger keeps them
 - `config_print` hashes of whole configs, for the audit trail

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
-
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
-from pydantic_settings.sources.utils import parse_env_vars
+from typing import Any
 
 from pipeline.edge.config.document import MAX_DEPTH, Path
 from pipeline.edge.config.words import did_you_mean, nearest_word
@@ -58,8 +52,8 @@ def read_environment() -> Environment:
             found.mistakes.append(ConfigError(where=name, problem="there is no such key", remedy=remedy))
             continue
         try:
-            values = _OneVariable(name, text)()
-        except (SettingsError, ValueError, RecursionError):
+            values = _values_of(name[len(PREFIX) :], text)
+        except ValueError:
             problem, remedy = (
                 "it is not valid JSON",
                 'write a list like ["a", "b"] and a section like {"key": 1}',
@@ -81,53 +75,8 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-class _FromEnvironment(Settings, BaseSettings):
-    """Only names the fields; nothing is validated with it."""
+def _values_of(name: str, text: str) -> dict[str, Any]:
+    """What a variable sets. Raises ValueError."""
+    from pipeline.edge.config.one_variable import values_of  # noqa: PLC0415 - pydantic-settings loads asyncio
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-        env_parse_none_str="null",
-        case_sensitive=False,
-    )
-
-
-class _OneVariable(EnvSettingsSource):
-    """One variable alone, so that a mistake is reported under its own name."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self._one = {name: text}
-        super().__init__(_FromEnvironment)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        """Overridden so that pydantic-settings sees this variable alone, and not the whole environment."""
-        return parse_env_vars(self._one, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
-
-    def decode_complex_value(self, _name: str, _field: FieldInfo, value: Any) -> Any:
-        """JSON, by the rules of the file: no key twice, nothing nested without end. Raises ValueError."""
-        decoded = json.loads(value, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-        _require_shallow([decoded], MAX_DEPTH)
-        return decoded
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object as a dict. Raises ValueError where `json` would silently keep the last of two equal keys."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key appears twice")
-    return found
-
-
-def _refuse_constant(_: str) -> NoReturn:
-    """`json` accepts NaN and Infinity, which RFC 8259 does not have."""
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-def _require_shallow(values: Iterable[Any], levels: int) -> None:
-    """Raise ValueError when values are nested deeper than `levels`: later steps recurse."""
-    for value in values:
-        if isinstance(value, dict | list):
-            if levels == 0:
-                raise ValueError("nested too deep")
-            _require_shallow(value.values() if isinstance(value, dict) else value, levels - 1)
+    return values_of(name, text)

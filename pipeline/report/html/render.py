@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,9 +20,8 @@ from pipeline.core.names import printable
 from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.core.values.amount_text import grouped
 from pipeline.report.formulas import defused
+from pipeline.report.html.compiled_templates import TEMPLATES, compiled_templates, template_loader
 from pipeline.report.html.wording import named, records, tone
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 MAX_SHOWN = 300
 """Characters of a text from outside: longer than any reference the API takes (255)."""
@@ -77,7 +75,8 @@ def reference(text: str | None) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=template_loader(),
+        bytecode_cache=compiled_templates(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -100,7 +99,7 @@ def _environment() -> jinja2.Environment:
 @cache
 def _asset(name: str) -> Markup:
     """A style sheet or script of the program, as it is: escaping would change the bytes that its hash is of."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of the program)
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of the program)
 
 
 def _hash(text: str) -> str:
