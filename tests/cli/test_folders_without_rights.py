@@ -92,7 +92,7 @@ def test_a_room_of_ours_that_may_not_be_written_ends_the_run_in_a_line(desk: Des
 @pytest.mark.parametrize("place", ["archive", "quarantine"])
 def test_what_is_finished_may_not_be_moved_to_where_it_is_found_again(desk: Desk, place: str) -> None:
     desk.configure(drop={"folder": "drop", place: "drop"})
-    said = desk.spawn("run")
+    said = desk.command("run")
     assert said.exit_status == 2
     assert "drop: archive and quarantine must be other folders than folder" in said.stderr
 

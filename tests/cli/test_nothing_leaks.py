@@ -147,7 +147,7 @@ def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
     assert summary["records"]["rejected"] >= 3
     assert summary["records"]["refused"] == 1
     again = desk.spawn("run", "--verbose", code=form)
-    shown = desk.spawn("status", "--json", code=form)
+    shown = desk.command("status", "--json")
     assert leaks(desk, said, again, shown) == {}
     assert monitor.asked == ["/start", "/fail", "/start", ""]
     if not form:
@@ -173,7 +173,7 @@ def test_an_api_that_repeats_everything_in_its_errors_is_not_repeated_here(
     desk.api.faults = Scripted({lambda _: True: echo(code)})
     said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
     assert said.exit_status in {1, 3}, said.stderr
-    assert leaks(desk, said, desk.spawn("status")) == {}
+    assert leaks(desk, said, desk.command("status")) == {}
 
 
 def test_an_api_that_is_down_leaves_no_trace_of_the_records(desk: Desk, server: SandboxSftp) -> None:

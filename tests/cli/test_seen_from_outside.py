@@ -23,23 +23,23 @@ ALWAYS = {
 
 
 @pytest.fixture
-def monitor(desk: Desk) -> Iterator[Monitor]:
+def monitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Monitor]:
     with Monitor() as monitor:
-        desk.environment["BILLFERRY_PING__URL"] = monitor.url
+        monkeypatch.setenv("BILLFERRY_PING__URL", monitor.url)
         yield monitor
 
 
 def test_a_monitor_hears_of_the_start_and_of_how_it_ended(desk: Desk, monitor: Monitor) -> None:
-    assert desk.spawn("run").exit_status == 0
+    assert desk.command("run").exit_status == 0
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    assert desk.spawn("run").exit_status == 1
-    desk.spawn("run", "--dry-run")
+    assert desk.command("run").exit_status == 1
+    desk.command("run", "--dry-run")
     assert monitor.asked == ["/start", "", "/start", "/fail"]
 
 
 def test_a_failing_ping_is_a_warning_without_its_address(desk: Desk, monitor: Monitor) -> None:
     monitor.answers = 500
-    said = desk.spawn("run", "--verbose")
+    said = desk.command("run", "--verbose")
     assert said.exit_status == 0
     assert "the ping of success failed (it answers 500)" in said.stderr
     assert SECRET not in said.stderr + said.stdout
@@ -49,7 +49,7 @@ def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None
     path = desk.put("metrics/billferry.prom", "")
     desk.configure(metrics_file="metrics/billferry.prom", feeds=[ALWAYS])
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.spawn("run")
+    desk.command("run")
     found = {}
     for family in text_string_to_metric_families(path.read_text()):
         for sample in family.samples:
@@ -65,27 +65,27 @@ def test_the_metrics_are_read_by_a_real_parser_and_by_others(desk: Desk) -> None
 
 def test_a_file_that_has_not_come_by_its_hour_needs_a_person(desk: Desk) -> None:
     desk.configure(feeds=[ALWAYS])
-    assert desk.spawn("run").exit_status == 0, "the day on which its hour was made known is not a whole one"
+    assert desk.command("run").exit_status == 0, "the day on which its hour was made known is not a whole one"
     desk.change_ledger("UPDATE expectations SET since = '2020-01-01T00:00:00Z'")
-    said = desk.spawn("run")
+    said = desk.command("run")
     assert said.exit_status == 1
     assert "feed bills: no file received for" in said.stderr
-    assert "LATE: feed bills" in desk.spawn("status").stdout
+    assert "LATE: feed bills" in desk.command("status").stdout
     desk.put("drop/may_bills.csv")
-    assert desk.spawn("run").exit_status == 0
-    assert json.loads(desk.spawn("status", "--json").stdout)["late"] == []
+    assert desk.command("run").exit_status == 0
+    assert json.loads(desk.command("status", "--json").stdout)["late"] == []
 
 
 def test_reports_are_written_again_byte_for_byte_without_a_request_or_a_key(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
-    desk.spawn("run")
+    desk.command("run")
     (folder,) = (each for each in (desk.folder / "var" / "reports").iterdir() if each.is_dir())
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     asked = len(desk.api.snapshot()["requests"])
     for path in folder.iterdir():
         path.unlink()
     (desk.folder / "api.key").unlink()
-    assert desk.spawn("report", "may_bills.csv").exit_status == 0
+    assert desk.command("report", "may_bills.csv").exit_status == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert len(desk.api.snapshot()["requests"]) == asked
-    assert desk.spawn("report", "other.csv").exit_status == 2
+    assert desk.command("report", "other.csv").exit_status == 2
