@@ -96,13 +96,20 @@ def keyring() -> Iterator[Keyring]:
         yield keys
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@cache
+def is_slow(path: Path) -> bool:
     slow, quick = [{TESTS / each for each in named} for named in (SLOW, QUICK)]
+    return path not in quick and not slow.isdisjoint((path, *path.parents))
 
-    @cache
-    def is_slow(path: Path) -> bool:
-        return path not in quick and not slow.isdisjoint((path, *path.parents))
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that `make quick` leaves out altogether are not even imported there."""
+    if config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py":
+        return is_slow(collection_path) or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
