@@ -14,6 +14,7 @@ from pipeline.sandbox.faults import Received, Scripted, status
 from pipeline.sandbox.switches import Switches
 from tests.cli.desk import GOOD_BILLS, MIXED_BILLS, Desk
 from tests.cli.pseudo_terminal import CODE, COLOUR, DRAWN, Terminal
+from tests.seeds import SOAK
 
 HEAD = GOOD_BILLS.splitlines()[0]
 LONG = "za_citypower_" + "very_long_" * 12 + "2026-11-20_bills.csv"
@@ -91,7 +92,7 @@ def slow(desk: Desk) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("columns", [40, 60, 100, 160])
+@pytest.mark.parametrize("columns", [40, 60, 100, 160] if SOAK else [40, 100])
 def test_every_command_fits_a_terminal_of_any_width(slow: Desk, columns: int) -> None:
     slow.put(f"drop/{LONG}", many(columns * 100))
     slow.put("mixed_bills.csv", MIXED_BILLS)

@@ -39,11 +39,15 @@ SEED = int(os.environ.get("SOAK_SEED") or 3)
 def test_a_client_killed_by_the_api_at_its_first_middle_and_last_record_settles(
     open_rig: Open, window: Window
 ) -> None:
-    """Each record opens a customer and an account of its own, so that every window comes."""
+    """Each record opens a customer and an account of its own, so that every window comes.
+
+    Without SOAK in all windows at the middle one, and in the one behind which a bill could double at all three.
+    """
     rig = open_rig(max_in_flight=4)
     killer = Killer()
     file = rig.drop_rows("bill", [f"C{n},Name {n},A{n},B{n},ZAR,{n + 1}.10,2030-01-01," for n in range(31)])
-    for reference in ("B0", "B15", "B30"):
+    everywhere = SOAK or window is Window.AFTER_BILL
+    for reference in ("B0", "B15", "B30") if everywhere else ("B15",):
         rig.api.faults = Scripted({first(posts(reference)): faults.callback(killer.kill, window)})
         assert killer.run(rig) == KILLED
     rig.run_until_done(rounds=2)

@@ -287,7 +287,7 @@ def test_a_zip_that_cannot_be_read_for_certain_is_refused_as_a_whole(
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_kill_at_any_commit_loses_and_doubles_nothing(merchant: Merchant, when: str) -> None:
     """Each run begins where the one before was killed, a commit later."""
-    every = range(1, 40) if os.environ.get("SOAK") else range(3, 40, 7)
+    every = range(1, 40) if os.environ.get("SOAK") else range(3, 40, 12)
     for number in every:
         (merchant.drop / NAME).write_bytes(
             zipped(
