@@ -75,13 +75,13 @@ class Enemy:
         self.merchant.write(BESIDE, bills("C-9,A-9,B-9,9.00"), self.merchant.drop)
         return server
 
-    def spend(self) -> Spent:
-        """A run as cron starts it, measured."""
+    def spend(self, code: str = "") -> Spent:
+        """A run as cron starts it, measured; `code` runs before it in its process."""
         config = self.merchant.folder / "config.yaml"
         config.write_text(yaml.safe_dump(self.merchant.settings))
         start_s = time.monotonic()
         ended = subprocess.run(
-            [sys.executable, "-c", MEASURED, "run", "--config", str(config)],
+            [sys.executable, "-c", code + MEASURED, "run", "--config", str(config)],
             capture_output=True,
             text=True,
             check=False,
