@@ -66,16 +66,47 @@ def test_expected_rejects_are_no_news(told: Desk) -> None:
 
 
 def test_a_held_file_and_a_late_feed_are_told_once_each(told: Desk) -> None:
-    feed = {**told.settings["feeds"][0], "release": "never"}
-    late = {**feed, "name": "never", "match": "*_never.csv", "expect_by": "00:00"}
-    told.configure(feeds=[feed, late], notify={"command": "bin/tell"})
-    told.expect_for_long("never")
-    told.put("drop/june_bills.csv")
+    told.configure(feeds=held_and_late(told), notify={"command": "bin/tell"})
     for _ in range(2):
         assert told.command("run").exit_status == 1
     (document,) = heard(told)
-    assert document["events"] == ["late"] or document["events"] == ["held", "late"]
+    assert document["events"] == ["held", "late"]
     assert "feed never: no file received for" in document["text"]
+    assert "june_bills.csv: held (" in document["text"]
+
+
+def held_and_late(desk: Desk) -> list[dict[str, Any]]:
+    """Feeds: one whose file is there and will be held, and one whose file is late."""
+    feed = {**desk.settings["feeds"][0], "release": "always"}
+    desk.expect_for_long("never")
+    desk.put("drop/june_bills.csv")
+    return [feed, {**feed, "name": "never", "match": "*_never.csv", "expect_by": "00:00"}]
+
+
+@pytest.mark.parametrize("event", ["failure", "held", "late", "digest"])
+def test_each_occasion_reaches_a_program_that_is_ended_in_time_and_is_told_again(
+    told: Desk, event: str
+) -> None:
+    feeds, api = held_and_late(told), dict(told.settings["api"])
+    if event == "failure":
+        feeds, api = [{**feeds[0], "release": "never"}], {**api, **GONE}
+    chosen = {"on": [], "digest_at": "00:00"} if event == "digest" else {"on": [event]}
+    told.configure(feeds=feeds, api=api, notify={"command": "bin/tell", "timeout_s": 0.5, **chosen})
+    script(told, TO_FILE + "echo $$ > child\nsleep 60\n")
+    began = time.monotonic()
+    said = told.command("run")
+    assert time.monotonic() - began < 30, "not the minute that the program would take"
+    assert "billferry: notify: it took longer than 0.5 s and was ended" in said.stderr
+    assert is_gone(int((told.folder / "child").read_text()))
+    script(told, TO_FILE)
+    told.command("run")
+    told.command("run")
+    first, again = heard(told)
+    assert first["events"] == again["events"] == [event]
+    assert first["text"].splitlines()[0] == again["text"].splitlines()[0]
+    assert (first["digest"] is not None) is (event == "digest")
+    assert first["merchant"] == "citypower"
+    assert first["result"]["exit_status"] == said.exit_status
 
 
 def test_a_failure_is_told_once_and_again_when_it_comes_back(told: Desk) -> None:
