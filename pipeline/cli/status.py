@@ -120,7 +120,8 @@ def _to_correct(document: dict[str, Any], short: Callable[[str], str], chosen: S
         return
     part = ChainPart.model_validate(_parts_of(document["open"]))
     what = "1 file" if len(files) == 1 else f"{len(files)} files"
-    told = f"{', '.join([records_of(part.records), *money_of(part)])} of {what}" if part.records else what
+    money = f" ({', '.join(money_of(part))})" if money_of(part) else ""
+    told = f"{records_of(part.records)} of {what}{money}" if part.records else what
     yield f"OPEN: {told}; correct or write them off"
     shown = len(files) if chosen.open_only or chosen.everything else LISTED_FILES
     for file in files[:shown]:
@@ -141,7 +142,7 @@ def _line(file: dict[str, Any], now: str, short: Callable[[str], str]) -> str:
     what = f"{part.records} of {total} open" if total else "no record could be read"
     told = ", ".join([what, *money_of(part)])
     name = f"{short(file['name'])} ({file['sha256'][:8]})"
-    return f"{_state(file):<20} {name} {age(file['landed_at'], now)}: {told}"
+    return f"{_words(file):<20} {name} {age(file['landed_at'], now)} ago: {told}"
 
 
 def next_run(document: dict[str, Any]) -> str:
@@ -165,7 +166,7 @@ def _rest(document: dict[str, Any], short: Callable[[str], str], chosen: StatusF
     if not document["files"]:
         yield "no files" if chosen != StatusFilter() else "no files yet"
         return
-    counted = Counter(map(_state, document["files"]))
+    counted = Counter(map(_words, document["files"]))
     yield "files: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
     if chosen.open_only:
         return
@@ -175,7 +176,8 @@ def _rest(document: dict[str, Any], short: Callable[[str], str], chosen: StatusF
         yield f"({left} earlier files; all of them with --all)"
     for file in rest[max(left, 0) :]:
         name = f"{short(file['name'])} ({file['sha256'][:8]})"
-        yield f"{_state(file):<20} {name} {age(file['landed_at'], document['as_of'])} {_outcomes(file)}".rstrip()
+        told = f"{age(file['landed_at'], document['as_of'])} ago: {_outcomes(file)}"
+        yield f"{_words(file):<20} {name} {told}".rstrip(": ")
 
 
 def print_status(document: dict[str, Any], chosen: StatusFilter) -> None:
@@ -217,6 +219,11 @@ def _state(file: dict[str, Any]) -> str:
     return {"release": RELEASED, "refuse": "refused"}[file["decided"]["word"]] if file["decided"] else state
 
 
+def _words(file: dict[str, Any]) -> str:
+    """`loaded with rejects`."""
+    return _state(file).replace("_", " ")
+
+
 def _late(current: SystemStatus) -> list[dict[str, Any]]:
     return [
         {
@@ -246,7 +253,10 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
         return "none yet"
     if run["finished_at"] is None:
         return f"started {_local(run['started_at'], zone)} and has not ended: it is running, or it was killed"
-    files = ", ".join(f"{count} {state}" for state, count in run["states"].items()) or "no files"
+    files = (
+        ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in run["states"].items())
+        or "no files"
+    )
     return f"{_local(run['finished_at'], zone)}, exit status {run['exit_status']} ({files})"
 
 
@@ -320,7 +330,7 @@ def _outcomes(file: dict[str, Any]) -> str:
         if file[name]["records"]
     ]
     corrects = [f"corrects {file['corrects']}"] if file["corrects"] else []
-    counts = ", ".join(f"{count} {name}" for name, count in records.items())
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in records.items())
     return "; ".join([*filter(None, [counts]), *amounts, *closed, *corrects])
 
 

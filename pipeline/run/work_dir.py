@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.core.outcomes import FileState
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import added
 from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
 from pipeline.monitoring.system_status import late_now
 from pipeline.report.folders import OVERVIEW, half_written
+from pipeline.report.summary_text import money_of
+from pipeline.run.chain_part import chain_part
 from schemas.settings import Settings
 
 DRY_RUN = "dry-run-"
@@ -70,8 +74,9 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
     files, known = Files(ledger), list(chains)
+    to_correct = added(each.open for each in known if each.original.state != FileState.REFUSED)
     write_overview(
-        files.newest(MAX_FILES_ON_PAGE),
+        _on_page(files.newest(MAX_FILES_ON_PAGE), known, MAX_FILES_ON_PAGE),
         files.count(),
         settings.work_dir / "reports",
         merchant=settings.merchant,
@@ -79,12 +84,26 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
         timezone=settings.timezone,
         as_of=now,
         to_correct={each.original.sha256: each.open.records for each in known if each.needs_correction},
+        to_correct_money=money_of(chain_part(to_correct)),
         loaded=added(chain.loaded for chain in known).amounts_minor,
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)
         ],
     )
+
+
+def _on_page(newest: Sequence[FileRow], chains: Iterable[Chain], most: int) -> list[FileRow]:
+    """The newest files, and older ones that need somebody in place of the oldest of them; newest first."""
+    oldest = newest[-1].id if len(newest) == most else 0
+    older = [
+        row
+        for chain in chains
+        for row in (chain.original, *chain.corrections)
+        if row.id < oldest and (row.is_open or (row is chain.original and chain.needs_correction))
+    ]
+    older.sort(key=lambda row: row.id, reverse=True)
+    return [*newest[: max(0, most - len(older))], *older[:most]]
 
 
 def _is_older(page: Path, last: str | None) -> bool:

@@ -264,7 +264,7 @@ def test_status_tells_what_the_ledger_knows(desk: Desk) -> None:
     desk.command("run")
     said = desk.command("status")
     assert said.exit_status == 0
-    assert "files: 1 loaded_with_rejects" in said.stdout
+    assert "files: 1 loaded with rejects" in said.stdout
     assert "1 of 2 open, 1 amount unknown" in said.stdout
     found = document(desk.command("status", "--json"))
     assert found["states"] == {"loaded_with_rejects": 1}

@@ -110,9 +110,9 @@ def test_two_thousand_files_are_told_in_less_than_a_second(full: Desk) -> None:
 def test_what_is_open_comes_first_and_adds_up(full: Desk) -> None:
     lines = full.command("status").stdout.splitlines()
     (opened,) = [number for number, line in enumerate(lines) if line.startswith("OPEN: ")]
-    assert lines[opened] == "OPEN: 200 records, ZAR 200.00 of 200 files; correct or write them off"
+    assert lines[opened] == "OPEN: 200 records of 200 files (ZAR 200.00); correct or write them off"
     assert " ".join(lines[opened + 1].split()) == (
-        "loaded_with_rejects 0_bills.csv (00000000) 416 d: 1 of 100 open, ZAR 1.00"
+        "loaded with rejects 0_bills.csv (00000000) 416 d ago: 1 of 100 open, ZAR 1.00"
     )
     assert lines[opened + 20].strip().endswith("1 of 100 open, ZAR 1.00")
     assert lines[opened + 21] == "  (180 more; all of them with --open)"

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.edge.config import load_config
 from pipeline.monitoring.daily_digest import digest
+from pipeline.report.html import index_page
 from pipeline.sandbox.faults import NoFaults, Scripted, status
 from tests.clocked import load_at
 from tests.stories.merchant import Json, Merchant, Row
@@ -154,6 +155,7 @@ def test_a_refused_file_is_closed_in_every_view_by_a_later_one_of_its_name(
     assert agreed(world).open == (0, {}, 0)
     assert [file["is_open"] for file in world.status()["files"]] == [False, False]
     assert "All is well." in overview.read_text()
+    assert '<div class="none"><dt>Refused</dt><dd class="large">0</dd></div>' in overview.read_text()
     assert 'class="verdict good"' in page.read_text()
     assert "A later file of the same name was loaded" in page.read_text()
 
@@ -236,3 +238,20 @@ def test_a_retry_does_not_load_again_what_was_corrected_under_another_reference(
         world.rewrite(file_name)
     found = agreed(world)
     assert (found.open, found.loaded) == (ALL, {"ZAR": 1000})
+
+
+def test_what_is_open_stays_on_the_overview_however_many_files_come_after_it(
+    world: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_page, "MAX_FILES_ON_PAGE", 2)
+    load_original(world)
+    world.load(
+        *(world.write(f"{number}_bills_2030-01-01.csv", FINE) for number in range(2)),
+        world.write("2_bills_2030-01-02.csv", FINE.replace("B-1", "B-9")),
+    )
+    page = (world.work_dir / "reports" / "index.html").read_text()
+    assert (
+        "Correct or write off 5 records (USD 60.00, ZAR 50.01, 2 amounts unknown) of 1 file, listed first below."
+    ) in page
+    assert f">{NAME}<" in page
+    assert page.count("<tr data-state") == 2

@@ -21,6 +21,7 @@ from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_pages
 from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import ENDED, Tone, named, tone
+from pipeline.report.summary_text import amounts_unknown
 
 MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3
@@ -56,7 +57,8 @@ class Row:
     `link` is relative to the page, None where no report is left; `records` is None where none was read; `rejects` are
     still to correct, what was refused with the file included; `corrects` is the original of a correction, with digits
     of its SHA-256; `open` may yet be loaded; `amounts` are sums of currencies ready to read,
-    the first `SHOWN_CURRENCIES` of the summary, and `amounts_left_out` counts the others.
+    the first `SHOWN_CURRENCIES` of the summary, and `amounts_left_out` counts the others; `unknown` tells how many
+    records have no known amount.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Row:
     open: int
     amounts: Sequence[str]
     amounts_left_out: int
+    unknown: Sequence[str]
 
     @property
     def needs_somebody(self) -> bool:
@@ -80,7 +83,7 @@ class Row:
 
 
 def write_overview(
-    newest: Iterable[KnownFile],
+    files: Sequence[KnownFile],
     total: int,
     reports: Path,
     *,
@@ -90,29 +93,30 @@ def write_overview(
     as_of: datetime,
     late: Sequence[str] = (),
     to_correct: Mapping[str, int] | None = None,
+    to_correct_money: Sequence[str] = (),
     loaded: Mapping[str, int] | None = None,
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
     Args:
-        newest: files of the ledger, newest first, at most `MAX_FILES_ON_PAGE`.
+        files: of the ledger, at most `MAX_FILES_ON_PAGE`: all that need somebody, and the newest; newest first.
         total: how many the ledger knows; the page says how many are left out.
         timezone: an IANA name; times on the page are written in it.
         as_of: the time that the page tells of.
         late: feeds whose file should have come, in words.
         to_correct: SHA-256 of each original that is not closed → its records that nothing has closed; None: as the
             summaries have it.
+        to_correct_money: what the records to correct add up to by currency, without those of refused files.
         loaded: minor units by currency that the API holds by all files of the ledger, each record counted once.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
     """
-    files = list(newest)
     rows = [_row(file, reports, to_correct) for file in files]
     rows.sort(key=lambda row: not row.needs_somebody)
     context = {
         "as_of": as_of,
-        "to_do": list(_to_do(rows, late)),
+        "to_do": list(_to_do(rows, late, to_correct_money)),
         "loaded": [format_amount(name, minor) for name, minor in sorted((loaded or {}).items()) if minor],
         "merchant": merchant,
         "environment": environment,
@@ -131,7 +135,7 @@ def write_overview(
     return path
 
 
-def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
+def _to_do(rows: Sequence[Row], late: Sequence[str], money: Sequence[str]) -> Iterable[str]:
     """What a person has to do, the most urgent first; what the next run does by itself is not among it."""
     for text in late:
         yield f"Find out why a file is late: {text}."
@@ -144,14 +148,16 @@ def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
     rejects = [row.rejects for row in rows if row.rejects and row.state != FileState.REFUSED]
     if rejects:
         where = how_many(len(rejects), "file")
-        yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
+        worth = f" ({', '.join(money)})" if money else ""
+        yield f"Correct or write off {how_many(sum(rejects), 'record')}{worth} of {where}, listed first below."
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
     """CSS class, what, how many: the files that somebody should look at."""
     unfinished = sum(row.state == "unfinished" for row in rows)
     held = sum(row.state == "held" for row in rows)
-    rejects, refused = sum(row.rejects > 0 for row in rows), sum(row.state == "refused" for row in rows)
+    rejects = sum(row.rejects > 0 for row in rows)
+    refused = sum(row.state == FileState.REFUSED and row.needs_somebody for row in rows)
     for css, title, number in (
         ("total", "Files", len(rows)),
         ("open", "Unfinished", unfinished),
@@ -165,12 +171,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
 def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -> Row:
     """A file as the page shows it, from the summary that the ledger keeps; a file that was killed at work has none."""
     summary = file.summary or {}
-    records, amounts = summary.get("records"), summary.get("amounts_minor", {})
-    totals = [
-        format_amount(currency, parts["total"])
-        for currency, parts in amounts.items()
-        if currency != UNREADABLE_CURRENCY
-    ]
+    records, totals = summary.get("records"), list(_totals(summary))
     state = "unfinished" if file.state == _AT_WORK else file.state
     pending = still_open(state)
     rejects = _rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0
@@ -190,7 +191,17 @@ def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -
         open=sum(records[outcome] for outcome in pending) if records else 0,
         amounts=totals[:SHOWN_CURRENCIES],
         amounts_left_out=max(0, len(totals) - SHOWN_CURRENCIES),
+        unknown=amounts_unknown(summary.get("amount_unreadable", 0)),
     )
+
+
+def _totals(summary: Mapping[str, Any]) -> Iterable[str]:
+    """What is in the file by currency, as far as it is known: `0.00` only where that is what the records add up to."""
+    records, unknown = summary.get("records_by_currency", {}), summary.get("unreadable_by_currency", {})
+    for currency, parts in summary.get("amounts_minor", {}).items():
+        is_unknown = currency in unknown and unknown[currency]["total"] == records[currency]["total"]
+        if currency != UNREADABLE_CURRENCY and not is_unknown:
+            yield format_amount(currency, parts["total"])
 
 
 def _rejects(records: Mapping[str, int], outcomes: Iterable[str], chain: Mapping[str, Any] | None) -> int:

@@ -33,6 +33,19 @@ def test_many_currencies_are_cut(tmp_path: Path) -> None:
     assert "EUR 1.00 JPY 100 KWD 0.100 and 2 more" in text
 
 
+def test_an_amount_that_is_unknown_is_not_shown_as_nothing(tmp_path: Path) -> None:
+    file = known("bills.csv")
+    assert file.summary is not None
+    facts = {
+        "amounts_minor": {"JPY": {"total": 0}, "USD": {"total": 0}, "ZAR": {"total": 500}},
+        "records_by_currency": {"JPY": {"total": 1}, "USD": {"total": 2}, "ZAR": {"total": 2}},
+        "unreadable_by_currency": {"JPY": {"total": 1}, "ZAR": {"total": 1}},
+        "amount_unreadable": 2,
+    }
+    text = said(overview(tmp_path, [known("bills.csv", summary={**file.summary, **facts})]))
+    assert "5 2 0 USD 0.00 ZAR 5.00 2 amounts unknown" in text
+
+
 def test_links_lead_to_the_reports_of_names_of_all_kinds(tmp_path: Path) -> None:
     files = [known(name) for name in ODD_NAMES]
     found = links(overview(tmp_path, files))
@@ -79,7 +92,7 @@ def test_a_file_that_came_again_under_another_name_leads_to_the_report_it_has(tm
 
 def test_older_files_are_counted_not_shown(tmp_path: Path) -> None:
     text = said(overview(tmp_path, [known("newest.csv")], total=10_000))
-    assert "The newest 1 of 10 000 files." in text
+    assert "1 of 10 000 files: all that need somebody, and the newest." in text
 
 
 def test_the_page_says_of_when_it_is_and_that_all_is_well(tmp_path: Path) -> None:
