@@ -271,7 +271,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Bring the tables up to date, each step in a transaction of its own, after a backup beside the ledger."""
+    """Bring the tables up to date, each step in a transaction of its own, after a backup beside the ledger.
+
+    A new ledger has nothing to keep, and is made in one transaction: a disk is waited for once and not at each step.
+    """
     if version == len(MIGRATIONS):
         return
     if version > 0:
@@ -279,7 +282,10 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
         copy.unlink(missing_ok=True)  # left by a migration that was cut off
         connection.execute("VACUUM INTO ?", (str(copy),))
         copy.chmod(0o600)
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    steps = list(enumerate(MIGRATIONS[version:], start=version + 1))
+    if version == 0:
+        steps = [(len(MIGRATIONS), ";".join(MIGRATIONS))]
+    for number, script in steps:
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 
