@@ -14,7 +14,7 @@ def branches_on(root: Path, *words: str) -> Counter[str]:
     """File → how often one of the words stands in a condition of it."""
     found: Counter[str] = Counter()
     for path in house.sources(root, "pipeline"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = house.tree_of(path)
         places = {
             (node.lineno, node.col_offset)
             for condition in _conditions(tree)

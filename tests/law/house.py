@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 BELOW_STAGES = {"schemas", "errors", "signals", "core", "edge"}
@@ -108,9 +109,19 @@ def sources(root: Path, *folders: str) -> Iterator[Path]:
         yield from sorted((root / folder).rglob("*.py"))
 
 
+def tree_of(path: Path) -> ast.Module:
+    """A file of the program as its syntax; read once, however many laws look at it."""
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def imported(root: Path, path: Path) -> Iterator[tuple[str, int]]:
     """Every imported module of a file, with its line; a name from a package counts as the module it may be."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -185,7 +196,7 @@ def impurities(root: Path) -> list[str]:
         for module, line in imported(root, path):
             if module in IMPURE_MODULES or module.partition(".")[0] in IMPURE_MODULES:
                 problems.append(f"{name}:{line}: imports {module}")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call):
                 called = node.func
                 word = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -198,7 +209,7 @@ def hidden_imports(root: Path) -> list[str]:
     """Imports that the other checkers could not see."""
     problems = []
     for path in sources(root, "pipeline", "schemas"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             word = getattr(node, "attr", getattr(node, "id", ""))
             if word in {"import_module", "__import__"}:
                 problems.append(f"{path.relative_to(root)}:{getattr(node, 'lineno', 0)}: {word}")
@@ -212,14 +223,13 @@ def writes_beside_the_door(root: Path, allowed: tuple[str, ...] = MAY_WRITE) -> 
         name = path.relative_to(root).as_posix()
         if any(fnmatchcase(name, pattern) for pattern in allowed):
             continue
-        text = path.read_text(encoding="utf-8")
         through_it = {
             alias.asname or alias.name
-            for node in ast.walk(ast.parse(text))
+            for node in ast.walk(tree_of(path))
             if isinstance(node, ast.ImportFrom) and node.module == "pipeline.edge.disk"
             for alias in node.names
         }
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and _writes(node, through_it):
                 problems.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}")
     return problems
@@ -285,7 +295,7 @@ def public_names_twice(root: Path) -> list[str]:
         name = path.relative_to(root).as_posix()
         if name.startswith("pipeline/sandbox/"):
             continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if (
                 isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
                 and node.name[0] != "_"
