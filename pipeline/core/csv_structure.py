@@ -119,8 +119,6 @@ class CsvDialect:
 class Patterns:
     """Patterns over one physical line without its line end."""
 
-    unquoted: str
-    """A character that may stand in a field without quotes."""
     whole: str
     """A record by itself."""
     opens: str
@@ -142,7 +140,6 @@ def patterns(delimiter: str) -> Patterns:
     allowed = delimiter if delimiter < " " else ""
     controls = "".join(f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in allowed)
     return Patterns(
-        unquoted=f'[^"{d}{controls}\r\n\u0080-\u009f\ufeff]',
         whole=f"(?s)^{field}(?:{d}{field})*$",
         opens=f'(?s)^(?:{field}{d})*"{inside}$',
         continues=f'(?s)^{inside}(?:"(?:{d}{field})*{d}"{inside})?$',
@@ -151,9 +148,9 @@ def patterns(delimiter: str) -> Patterns:
     )
 
 
-_COUNTED_FIELDS = 1000
-"""A pattern that counts more fields grows too large for polars' regular expressions."""
-_NOTHING = "[^\\s\\S]"
+_TAB, _LINE_FEED, _CARRIAGE_RETURN, _SPACE, _QUOTE, _DEL = b'\t\n\r "\x7f'
+_LATE_CONTROLS = "[\u0080-\u009f\ufeff]"
+"""C1 controls, and byte order marks within a text: what no field may have that takes several bytes."""
 
 _CONTROLS = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
 """C0 controls but for tab, line feed and carriage return; and DEL."""
@@ -199,14 +196,14 @@ def lines_of(text: bytes, line_end: str, size_bytes: pl.Expr) -> pl.DataFrame:
     )
 
 
-def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan:
-    """Find the records in physical lines (of `lines_of`); `final` when the file ends with them.
+def scan_lines(lines: pl.DataFrame, text: bytes, dialect: CsvDialect, *, final: bool) -> Scan:
+    """Find the records in physical lines (of `lines_of`) of a text; `final` when the file ends with them.
 
-    Most lines are plain: a whole record without quotes, which one pattern tells. Quotes and damage are looked for in
-    the others alone. A record that the end of `lines` cuts is left out (`Scan.open_line`): the next batch begins with
-    it.
+    Most lines are plain: a whole record without quotes, which the bytes of all lines together tell. Quotes and damage
+    are looked for in the others alone. A record that the end of `lines` cuts is left out (`Scan.open_line`): the next
+    batch begins with it.
     """
-    lines = lines.with_columns(plain=_first_look(lines, dialect))
+    lines = lines.with_columns(plain=plain_lines(lines, text, dialect))
     lines = with_plain_quotes(lines, ~lines["plain"], dialect.delimiter)
     quoted = lines.filter(~pl.col("plain") & pl.col("text").str.contains('"', literal=True))
     spans, damaged, open_line = _spans(quoted, dialect, final=final, size_bytes=int(lines["end"][-1]))
@@ -214,14 +211,49 @@ def scan_lines(lines: pl.DataFrame, dialect: CsvDialect, *, final: bool) -> Scan
         lines = lines.head(open_line)
     records = _join(lines, spans, dialect.line_end)
     odd = _with_damage(records.filter(~pl.col("plain")), damaged, dialect)
-    return Scan(records.drop("plain").join(odd, on="line", how="left", maintain_order="left"), open_line)
+    none = pl.Series("damage", [None], dtype=pl.UInt8).new_from_index(0, records.height)
+    damage = none.scatter(records["line"].search_sorted(odd["line"]), odd["damage"])
+    return Scan(records.drop("plain").with_columns(damage), open_line)
 
 
-def _first_look(lines: pl.DataFrame, dialect: CsvDialect) -> pl.Series:
-    """Whether each line is a whole record without quotes, damage, and is not empty."""
-    plain = lines["text"].str.contains(_plain(dialect))
+def plain_lines(lines: pl.DataFrame, text: bytes, dialect: CsvDialect) -> pl.Series:
+    """Whether each line of `lines_of(text, …)` is a whole record without quotes, damage, and is not empty (Boolean).
+
+    Only the bytes that mean something are taken out of the text, in order; between two line ends among them there are
+    as many delimiters as a record has, and nothing else.
+    """
+    byte = pl.Series([text], dtype=pl.Binary).cast(pl.List(pl.UInt8)).explode(empty_as_null=False)
+    mark, end = ord(dialect.delimiter), ord(dialect.line_end)
+    telling = byte.filter((byte == mark) | (byte < _SPACE) | (byte == _QUOTE) | (byte == _DEL))
+    if b"\t" in text and mark != _TAB:
+        telling = telling.filter(telling != _TAB)
+    ends = (telling == end).arg_true()
+    if len(ends) < lines.height:  # the file ends without a line end
+        ends = ends.append(pl.Series([len(telling)], dtype=ends.dtype))
+    # The last line may lack its end, so its place counts instead.
+    count = ends.cast(pl.Int64).diff().fill_null(ends[0] + 1)
+    odd = (telling != mark) & (telling != end)
+    plain = count == dialect.width
+    if end == _LINE_FEED and b"\r" in text:
+        returns = telling == _CARRIAGE_RETURN
+        before = returns.cast(pl.Int64).cum_sum().gather(ends.clip(upper_bound=len(telling) - 1))
+        within = before.diff().fill_null(before[0])
+        plain = (count - within == dialect.width) & (within == lines["carriage"].cast(pl.Int64))
+        odd &= ~returns
+    if odd.any():
+        plain = plain.scatter(ends.search_sorted(odd.arg_true()), values=False)
+    if not text.isascii() and _has_late_controls(byte, text):
+        plain &= ~lines["text"].str.contains(_LATE_CONTROLS)
+    if dialect.width == 1:
+        plain &= lines["text"].str.strip_chars(" ") != ""
     short = lines.filter(_is_short(dialect)).filter(_is_empty(dialect))
-    return plain if short.is_empty() else plain & ~lines["line"].is_in(short["line"].implode())
+    return plain if short.is_empty() else plain.scatter(short["line"], values=False)
+
+
+def _has_late_controls(byte: pl.Series, text: bytes) -> bool:
+    """Whether a text may have any of `_LATE_CONTROLS`."""
+    second = byte.shift(-1)
+    return b"\xef\xbb\xbf" in text or bool(((byte == 0xC2) & (second >= 0x80) & (second <= 0x9F)).any())
 
 
 def _is_short(dialect: CsvDialect) -> pl.Expr:
@@ -232,19 +264,6 @@ def _is_short(dialect: CsvDialect) -> pl.Expr:
 def _is_empty(dialect: CsvDialect) -> pl.Expr:
     """Whether a short line has nothing but delimiters and spaces, however many."""
     return pl.col("text").str.contains(f"^[{re.escape(dialect.delimiter)} ]*$")
-
-
-@cache
-def _plain(dialect: CsvDialect) -> str:
-    """A pattern of lines that are a whole record without quotes or damage; of none where records are very wide."""
-    if dialect.width > _COUNTED_FIELDS:
-        return _NOTHING
-    one = patterns(dialect.delimiter).unquoted
-    if dialect.width == 1:  # a line of nothing but spaces is blank, an empty one always
-        filled = one if dialect.delimiter == " " else f"{one[:-1]} ]"
-        return f"^{one}*{filled}{one}*$"
-    text = f"{one}*"
-    return f"^{text}(?:{re.escape(dialect.delimiter)}{text}){{{dialect.width - 1}}}$"
 
 
 def _spans(

@@ -77,8 +77,8 @@ class DelimitedFile:
             footers=self.footers,
         )
 
-    def _find_records(self, lines: pl.DataFrame, final: bool) -> csv_structure.Scan:
-        return csv_structure.scan_lines(lines, self.dialect, final=final)
+    def _find_records(self, lines: pl.DataFrame, text: bytes, final: bool) -> csv_structure.Scan:
+        return csv_structure.scan_lines(lines, text, self.dialect, final=final)
 
     def fields(self, batch: pl.DataFrame, positions: Iterable[int]) -> pl.DataFrame:
         """See `open_records.Records`. Of a spreadsheet, `line` is the row of the sheet."""

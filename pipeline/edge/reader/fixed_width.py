@@ -77,7 +77,7 @@ class FixedFile:
         """The text of a record without our columns."""
         return pl.col("text").str.replace(_OURS, "") if self.is_correction else pl.col("text")
 
-    def _find_records(self, lines: pl.DataFrame, _final: bool) -> Scan:
+    def _find_records(self, lines: pl.DataFrame, _text: bytes, _final: bool) -> Scan:
         line, text = self._line(), pl.col("text")
         size = line.str.len_chars().cast(pl.Int64)
         wrong = size > self.length
@@ -216,7 +216,7 @@ def _usual_length(body: RecordBatches, width: int, feed: Feed) -> int:
     return max(full, key=lambda length: (full[length], length))
 
 
-def _filled_lines(lines: pl.DataFrame, _final: bool) -> Scan:
+def _filled_lines(lines: pl.DataFrame, _text: bytes, _final: bool) -> Scan:
     return Scan(lines.filter(~_IS_BLANK).with_columns(damage=pl.lit(None, pl.UInt8)), None)
 
 

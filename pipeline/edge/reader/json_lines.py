@@ -352,7 +352,7 @@ def _is_cut(text: str) -> bool:
     return False
 
 
-def _find_records(lines: pl.DataFrame, _final: bool) -> Scan:
+def _find_records(lines: pl.DataFrame, _text: bytes, _final: bool) -> Scan:
     """Every line is a record; blank ones and those with undecodable bytes are damaged."""
     text = pl.col("text")
     damage = (

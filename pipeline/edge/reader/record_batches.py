@@ -25,8 +25,8 @@ DOS_END = b"\x1a"
 _TAIL_BYTES = 4096
 """As far as line ends at the end of a block are looked for before a copy is made."""
 
-FindRecords = Callable[[pl.DataFrame, bool], Scan]
-"""The records in physical lines (of `csv_structure.lines_of`); true when the file ends with them."""
+FindRecords = Callable[[pl.DataFrame, bytes, bool], Scan]
+"""The records in physical lines (of `csv_structure.lines_of`) of a text; true when the file ends with them."""
 
 IsTrailer = Callable[[str], bool]
 """Called with the text of the last record: whether it is a trailer with control totals, and no record."""
@@ -139,7 +139,8 @@ class RecordBatches:
     def records_at(self, find: FindRecords, places: pl.DataFrame) -> pl.DataFrame:
         """See `open_records.Records`; `find` as for `batches`."""
         text = self.line_end.join(self.file.texts(places)).encode()
-        found = find(lines_of(text, self.line_end, self.file.size_bytes(pl.col("raw"))), True).records
+        lines = lines_of(text, self.line_end, self.file.size_bytes(pl.col("raw")))
+        found = find(lines, text, True).records
         if found.height != places.height:
             raise RuntimeError(f"{self.name}: {places.height} records read, {found.height} when read again")
         return places.hstack(found.select("text", "carriage", "damage"))
@@ -186,7 +187,11 @@ class RecordBatches:
         previous: tuple[bytes, int] | None = None
         for block in self.file.blocks(block_bytes):
             if previous is not None:
-                rest = yield from self._whole_records(rest + previous[0][skip:], cursor, find)
+                text = previous[0][skip:]
+                # A block is copied once: up to its last line end, behind what the one before it left.
+                cut = text.rfind(self.line_end.encode()) + 1
+                whole = b"".join((rest, memoryview(text)[:cut]))
+                rest = yield from self._whole_records(whole, text[cut:], cursor, find)
                 skip = max(0, skip - len(previous[0]))
                 if progress:
                     progress(previous[1])
@@ -199,11 +204,13 @@ class RecordBatches:
             progress(position)
 
     def _whole_records(
-        self, text: bytes, cursor: _Cursor, find: FindRecords
+        self, text: bytes, cut_line: bytes, cursor: _Cursor, find: FindRecords
     ) -> Generator[pl.DataFrame, None, bytes]:
-        """Yield the whole records of a text; what is left of it, and returned, comes first next time."""
+        """Yield the whole records of whole lines; what is left of them, and `cut_line`, is returned and comes first
+        next time.
+        """
         body = self._whole_lines(text)
-        left = text[len(body) :]
+        left = text[len(body) :] + cut_line
         if len(left) > self.limits.max_record_bytes < self.file.own_bytes(left):
             self._refuse(
                 "file.record_too_long", f"more than {self.limits.max_record_bytes} bytes without a record"
@@ -246,7 +253,7 @@ class RecordBatches:
         longest = lines.select((pl.col("end") - pl.col("start")).max()).item()
         if longest > self.limits.max_record_bytes:
             self._refuse("file.record_too_long", f"a line of more than {self.limits.max_record_bytes} bytes")
-        found = find(lines, final)
+        found = find(lines, body, final)
         if found.open_line is not None:
             lines = lines.head(found.open_line)
             taken = pl.col("text").str.len_bytes().sum() + pl.col("carriage").sum() + pl.len()

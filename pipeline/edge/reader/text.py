@@ -219,6 +219,8 @@ def _whole_utf8(block: bytes, final: bool) -> tuple[bytes, bytes]:
 
 def _marked(text: bytes) -> bytes:
     """The text with SUBSTITUTE for each byte that is no UTF-8. Most slices have none, and are only looked at."""
+    if text.isascii():
+        return text
     marked: bytearray | None = None
     start = 0
     while start < len(text):

@@ -12,19 +12,18 @@ from pipeline.core import csv_structure
 from pipeline.core.csv_structure import DAMAGE, CsvDialect
 from tests.seeds import cases
 
-ODD = [*'",;\t ab', "\r", "\x00", "\x1a", "\x7f", "\x85", "é", "\ufeff", "\U0001f600", "\u2028"]
+ODD = [*'",;\t ab', "\r", "\n", "\x00", "\x1a", "\x7f", "\x85", "é", "\ufeff", "\U0001f600", "\u2028"]
 DELIMITERS = (",", ";", "\t", " ", "|")
 
 
-def lines_of(*texts: str) -> pl.DataFrame:
-    return csv_structure.lines_of(
-        ("\n".join(texts) + "\n").encode(), "\n", pl.col("raw").str.len_bytes().cast(pl.Int64)
-    )
+def lines_of(text: bytes, end: str = "\n") -> pl.DataFrame:
+    return csv_structure.lines_of(text, end, pl.col("raw").str.len_bytes().cast(pl.Int64))
 
 
 def damage(text: str, width: int, delimiter: str = ",") -> str | None:
     dialect = CsvDialect(delimiter, "\n", width, 10**6)
-    [found] = csv_structure.scan_lines(lines_of(text), dialect, final=True).records["damage"]
+    whole = (text + "\n").encode()
+    [found] = csv_structure.scan_lines(lines_of(whole), whole, dialect, final=True).records["damage"]
     return None if found is None else DAMAGE[found]
 
 
@@ -33,11 +32,16 @@ def damage(text: str, width: int, delimiter: str = ",") -> str | None:
     st.lists(st.text(st.sampled_from(ODD), max_size=8), min_size=1, max_size=12),
     st.integers(1, 4),
     st.sampled_from(DELIMITERS),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
 )
-def test_both_looks_agree_on_every_line(texts: list[str], width: int, delimiter: str) -> None:
-    dialect = CsvDialect(delimiter, "\n", width, 10**6)
-    lines = lines_of(*texts)
-    plain = csv_structure._first_look(lines, dialect)
+def test_both_looks_agree_on_every_line(
+    texts: list[str], width: int, delimiter: str, end: str, ended: bool
+) -> None:
+    dialect = CsvDialect(delimiter, "\r" if end == "\r" else "\n", width, 10**6)
+    text = (end.join(texts) + (end if ended or not texts[-1] else "")).encode()
+    lines = lines_of(text, dialect.line_end)
+    plain = csv_structure.plain_lines(lines, text, dialect)
     closer = csv_structure._with_damage(lines, {}, dialect)["damage"]
     unquoted = ~lines["text"].str.contains('"', literal=True)
     assert not (plain & ~unquoted).any()
