@@ -112,9 +112,12 @@ class ValueFilter:
 Source = Field | ConstantText | FirstOf | Joined | TwoColumns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """How to build each canonical column of a model from one file's columns."""
+    """How to build each canonical column of a model from one file's columns.
+
+    Compared by identity, so that expressions made of one can be kept with it.
+    """
 
     feed: Feed
     width: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import polars as pl
 
@@ -35,10 +36,14 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     is no number).
     """
     own = [name for name in fields.columns if name.startswith("field_")]
-    stripped = [pl.col(name).str.strip_chars() for name in own]
-    fields = fields.with_columns(stripped).with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own
-    )
+    stripped = fields.with_columns(pl.col(name).str.strip_chars() for name in own)
+    filled = stripped.with_columns(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in own)
+    return filled.select(*PLACE, *_columns(layout)).with_columns(_of_whole_records(layout))
+
+
+@lru_cache(maxsize=8)
+def _columns(layout: Layout) -> list[pl.Expr]:
+    """What `canonical` makes of the fields; once for a file."""
     columns = [_value(name, layout).alias(name) for name in layout.sources]
     columns += [_stated(layout.sources[name]).alias(f"stated_{name}") for name in layout.derived_references()]
     columns += [each.alias(f"{name}:{part}") for name, part, each in _parts_of_amount(layout)]
@@ -49,12 +54,20 @@ def canonical(fields: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if layout.is_correction:
         columns.append(pl.col(f"field_{layout.rejects['reject_source']}").alias("reject_source"))
         columns.append(_number(layout.rejects.get("reject_record")).alias("reject_record"))
-    mapped = fields.select(*PLACE, *columns)
-    if layout.feed.currency:
-        mapped = mapped.with_columns(pl.col("currency").fill_null(pl.lit(layout.feed.currency)))
-    # A damaged record states nothing, not even what the feed says of every record.
-    values, damage = pl.exclude(*PLACE), pl.col("damage")
-    return mapped.with_columns(pl.when(damage.is_null() | (damage == ITEMS)).then(values))
+    return columns
+
+
+@lru_cache(maxsize=8)
+def _of_whole_records(layout: Layout) -> list[pl.Expr]:
+    """A damaged record states nothing, not even what the feed says of every record."""
+    whole = pl.col("damage").is_null() | (pl.col("damage") == ITEMS)
+    if not layout.feed.currency:
+        return [pl.when(whole).then(pl.exclude(*PLACE))]
+    currency = pl.col("currency").fill_null(pl.lit(layout.feed.currency))
+    return [
+        pl.when(whole).then(pl.exclude(*PLACE, "currency")),
+        pl.when(whole).then(currency).alias("currency"),
+    ]
 
 
 def _number(position: int | None) -> pl.Expr:

@@ -6,7 +6,8 @@ evaluated by itself, and codes and messages are spelled out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -15,7 +16,7 @@ from pipeline.core.csv_structure import CONTROL, DAMAGE, ITEMS
 from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
 from pipeline.core.mapping.normalise import metadata_json
 from pipeline.core.rules.catalogue import rule_message
-from pipeline.core.rules.field_rules import field_rules_of
+from pipeline.core.rules.field_rules import field_rules_of, first_look
 from pipeline.core.rules.left_out import (
     VERDICT,
     LeftOut,
@@ -24,7 +25,6 @@ from pipeline.core.rules.left_out import (
     why_left_out,
     without_bad_details,
 )
-from pipeline.core.rules.rule import FieldRule
 from pipeline.core.rules.text_marks import without_text_marks
 from pipeline.core.values import dates, money, phones, two_columns
 from pipeline.core.values.amount_text import exponents
@@ -107,24 +107,16 @@ def evaluate_rules(records: pl.DataFrame, layout: Layout) -> RuleResults:
 def _evaluated(records: pl.DataFrame, layout: Layout) -> tuple[RuleResults, pl.Series]:
     """What the rules say of these texts, and which records are damaged or break one (Boolean)."""
     records = records.with_columns(_read(records, layout))
-    rules = field_rules_of(layout)
     flags = pl.DataFrame()
     if layout.feed.bad_details == "leave_out":
-        records, flags = without_bad_details(records, rules, layout)
-    broken = pl.any_horizontal(pl.col("damage").is_not_null(), *(broken for _, broken in rules))
+        records, flags = without_bad_details(records, field_rules_of(layout), layout)
     why = why_left_out(layout)
     if why is not None:
         records = records.with_columns(left_out=why)
-        broken &= pl.col("left_out").is_null()
-    stated = [f"stated_{name}" for name in layout.derived_references()]
-    stated += ["reject_record"] if layout.is_correction else []
     evaluated = (
-        records.lazy()
-        .with_columns(broken=broken.fill_null(value=False))
-        .select(pl.col("broken"), *_values(records, layout), *stated)
-        .collect()
+        records.lazy().with_columns(_broken(layout)).select(_kept(layout, tuple(records.columns))).collect()
     )
-    findings = _findings(records.filter(evaluated["broken"]), rules, layout)
+    findings = _findings(records.filter(evaluated["broken"]), layout)
     sent = ~evaluated["broken"]
     if why is not None:
         findings = pl.concat([findings, _left_out(records)]).sort("record")
@@ -173,8 +165,22 @@ def _date_formats(layout: Layout, name: str) -> list[str]:
     return [ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
 
 
-def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
-    """`VALUES`, from the text that is stated and from what was read out of it. Columns of other models are null."""
+# Expressions are made once for a file: for each of its batches that would take longer than a look at the few records
+# that break a rule.
+@lru_cache(maxsize=8)
+def _broken(layout: Layout) -> pl.Expr:
+    """`broken`: whether a record is damaged or breaks a rule, and is not left out."""
+    broken = pl.col("damage").is_not_null() | first_look(layout)
+    if why_left_out(layout) is not None:
+        broken &= pl.col("left_out").is_null()
+    return broken.alias("broken")
+
+
+@lru_cache(maxsize=8)
+def _kept(layout: Layout, columns: tuple[str, ...]) -> list[pl.Expr]:
+    """`broken`, `VALUES` and what else is kept of records that have these columns: from the text that is stated and
+    from what was read out of it. Columns of other models are null.
+    """
     made = {
         "amount_minor": pl.col(f"{AMOUNT[layout.feed.model]}:minor"),
         "currency_readable": pl.col("currency").is_in(list(exponents())).fill_null(value=False),
@@ -182,44 +188,65 @@ def _values(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Expr]:
         **{family: metadata_json(layout, family) for family in _FAMILIES},
         **{name: pl.col(f"{name}:day") for name in DATES[layout.feed.model]},
     }
+    kept = [pl.col("broken")]
     for name, dtype in VALUES.items():
-        stated = pl.col(name) if name in records.columns else pl.lit(None, dtype)
-        yield made.get(name, stated).cast(dtype).alias(name)
+        stated = pl.col(name) if name in columns else pl.lit(None, dtype)
+        kept.append(made.get(name, stated).cast(dtype).alias(name))
+    kept += [pl.col(f"stated_{name}") for name in layout.derived_references()]
+    return kept + ([pl.col("reject_record")] if layout.is_correction else [])
 
 
 _FAMILIES = ("metadata", "customer_metadata", "account_metadata")
 
 
-def _findings(broken: pl.DataFrame, rules: list[tuple[FieldRule, pl.Expr]], layout: Layout) -> pl.DataFrame:
+class _Fault(NamedTuple):
+    """A rule that a record may break, or a damage, as a column of flags."""
+
+    name: str
+    broken: pl.Expr
+    code: pl.Expr
+    message: pl.Expr
+
+
+@lru_cache(maxsize=8)
+def _faults(layout: Layout) -> tuple[list[pl.Expr], list[_Fault]]:
+    """What is looked at of records that are damaged or break a rule, and what may be wrong with them."""
+    # What is missing from a damaged record is no fault of its own.
+    whole = pl.col("damage").is_null()
+    rules = field_rules_of(layout)
+    found = [
+        (f"rule_{i}", rule.code, rule.detail, broken & whole) for i, (rule, broken) in enumerate(rules)
+    ] + [
+        (f"damage_{i}", code, "damaged_column" if i in (CONTROL, ITEMS) else None, pl.col("damage") == i)
+        for i, code in enumerate(DAMAGE)
+    ]
+    faults = [
+        _Fault(
+            name,
+            broken.fill_null(value=False).alias(name),
+            pl.when(pl.col(name)).then(pl.lit(code)),
+            pl.when(pl.col(name)).then(_message(code, detail, layout)),
+        )
+        for name, code, detail, broken in found
+    ]
+    details = {detail for *_, detail, _ in found if detail is not None}
+    return [pl.col("record"), pl.col("line"), *map(pl.col, sorted(details))], faults
+
+
+def _findings(broken: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """`FINDINGS` of records that are damaged or break a rule: all that is wrong with each of them."""
     if broken.is_empty():
         return pl.DataFrame(schema=FINDINGS)
-    # What is missing from a damaged record is no fault of its own.
-    whole = pl.col("damage").is_null()
-    faults = {
-        f"rule_{i}": (rule.code, rule.detail, expression & whole)
-        for i, (rule, expression) in enumerate(rules)
-    } | {
-        f"damage_{i}": (code, "damaged_column" if i in (CONTROL, ITEMS) else None, pl.col("damage") == i)
-        for i, code in enumerate(DAMAGE)
-    }
-    details = {detail for _, detail, _ in faults.values() if detail is not None}
-    frame = broken.select(
-        "record",
-        "line",
-        *(expression.fill_null(value=False).alias(name) for name, (*_, expression) in faults.items()),
-        *details,
-    )
-    found = frame.select(pl.col(name).any() for name in faults).row(0)
-    hit = {name: fault for (name, fault), any_hit in zip(faults.items(), found, strict=True) if any_hit}
+    looked_at, faults = _faults(layout)
+    frame = broken.select(*looked_at, *(each.broken for each in faults))
+    found = frame.select(pl.col(each.name).any() for each in faults).row(0)
+    hit = [fault for fault, any_hit in zip(faults, found, strict=True) if any_hit]
     return frame.select(
         "record",
         "line",
         pl.lit("rejected").alias("verdict"),
-        codes=_listed({name: pl.lit(code) for name, (code, _, _) in hit.items()}),
-        message=_listed(
-            {name: _message(code, detail, layout) for name, (code, detail, _) in hit.items()}
-        ).list.join("; "),
+        codes=_listed(each.code for each in hit),
+        message=_listed(each.message for each in hit).list.join("; "),
         duplicate_of=pl.lit(None, pl.Int64),
     )
 
@@ -244,6 +271,6 @@ def _message(code: str, detail: str | None, layout: Layout) -> pl.Expr:
     return message if detail is None else message + pl.coalesce(pl.lit(": ") + pl.col(detail), pl.lit(""))
 
 
-def _listed(texts: dict[str, pl.Expr]) -> pl.Expr:
+def _listed(texts: Iterable[pl.Expr]) -> pl.Expr:
     """The texts of the flags that are set, as a list for each record, in the order of the rules."""
-    return pl.concat_list(pl.when(pl.col(name)).then(text) for name, text in texts.items()).list.drop_nulls()
+    return pl.concat_list(texts).list.drop_nulls()

@@ -51,6 +51,12 @@ def field_rules_of(layout: Layout) -> list[tuple[FieldRule, pl.Expr]]:
     return [(rule, broken) for rule, broken in found if broken is not None]
 
 
+def first_look(layout: Layout) -> pl.Expr:
+    """Whether a record breaks any of these rules (Boolean, never null)."""
+    looks = ((rule.quick or rule.broken)(layout) for rule in FIELD_RULES)
+    return pl.any_horizontal(look for look in looks if look is not None).fill_null(value=False)
+
+
 def _stated(column: str, broken: pl.Expr) -> Broken:
     """For files that state a canonical column; in others it is null in every record, and none of its rules can be
     broken.
@@ -79,12 +85,15 @@ def _reference_rules(field: str) -> Iterator[FieldRule]:
         "damaged by a spreadsheet",
         "export it again with this column formatted as text",
         _stated(field, mangled),
+        # All of these have other characters than a reference may.
+        quick=lambda _: None,
     )
     yield FieldRule(
         f"{field}.characters",
         "characters other than A-Z, a-z, 0-9, _ and -",
         "use only these characters, or ask whoever maintains the config to set feed.reference_replace",
         _stated(field, ~text.str.contains(_REFERENCE) & ~mangled),
+        quick=_stated(field, ~text.str.contains(_REFERENCE)),
     )
     yield FieldRule(
         f"{field}.too_long",

@@ -39,6 +39,9 @@ class FieldRule(Rule):
     broken: Broken
     detail: str | None = None
     """Column (String) that adds to the message what is known of one record; null where that is nothing."""
+    quick: Broken | None = None
+    """What tells as much in the first look at all records, and costs less: true where this rule is broken, and else
+    only where another rule of its column is. None: `broken` itself."""
     bad_values: BadValues | None = None
     """For a rule over optional details: which values of a record break it, so that `feed.bad_details` may leave those
     out."""

@@ -22,10 +22,14 @@ def without_text_marks(
     where there is nothing to do.
     """
     columns = _columns(records, layout)
-    marked = records.select(
-        (pl.col(name).str.contains(_MARKED) & suspect).fill_null(value=False) for name in columns
+    rows = suspect.arg_true()
+    found = records.select(columns)[rows].select(
+        pl.col(name).str.contains(_MARKED).fill_null(value=False) for name in columns
     )
-    marked = marked.select(name for name in columns if marked[name].any())
+    none = pl.repeat(value=False, n=records.height, eager=True)
+    marked = pl.DataFrame(
+        [none.clone().scatter(rows, found[name]).alias(name) for name in columns if found[name].any()]
+    )
     if not marked.width:
         return records, marked
     flags = marked.rename(lambda name: f"{name}:marked")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -104,8 +105,7 @@ def _slow_path(dates: pl.DataFrame, formats: Sequence[str], language: DateLangua
     All formats are tried on all texts: only so is it seen that two of them read one text as different days.
     """
     first, last = pl.col("first"), pl.col("last")
-    text = pl.col("text")
-    found = [dates.lazy().select(**_read(text, each, language)).collect() for each in formats]
+    found = [dates.lazy().select(**_read_text(each, language)).collect() for each in formats]
     days = pl.DataFrame({str(i): each["day"] for i, each in enumerate(found)})
     fits = pl.DataFrame({str(i): each["fits"] for i, each in enumerate(found)})
     return (
@@ -113,7 +113,7 @@ def _slow_path(dates: pl.DataFrame, formats: Sequence[str], language: DateLangua
         .with_columns(text=dates["text"], fits=fits.select(pl.any_horizontal(pl.all())).to_series())
         .select(
             day=pl.when(first == last).then(first),
-            notation=pl.when(first.is_null()).then(_notation(formats, language)),
+            notation=pl.when(first.is_null()).then(_notation(tuple(formats), language)),
             format=first.is_null() & ~pl.col("fits"),
             impossible=first.is_null() & pl.col("fits"),
             ambiguous=(first != last).fill_null(value=False),
@@ -121,7 +121,8 @@ def _slow_path(dates: pl.DataFrame, formats: Sequence[str], language: DateLangua
     )
 
 
-def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
+@cache
+def _notation(formats: tuple[str, ...], language: DateLanguage) -> pl.Expr:
     """What a text that fits no format is nevertheless, and the key to set; null where that is not known."""
     text, notation = pl.col("text"), pl.lit(None, pl.String)
     named = [each for each in formats if {"b", "B"} & set(re.findall("%(.)", each))]
@@ -135,6 +136,12 @@ def _notation(formats: Sequence[str], language: DateLanguage) -> pl.Expr:
             pl.when(fits & pl.lit(other != language)).then(pl.lit(text_of_notation)).otherwise(notation)
         )
     return notation
+
+
+@cache
+def _read_text(date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:
+    """`_read` of the column `text`; made once, for that takes longer than a few texts do."""
+    return _read(pl.col("text"), date_format, language)
 
 
 def _read(text: pl.Expr, date_format: str, language: DateLanguage) -> dict[str, pl.Expr]:

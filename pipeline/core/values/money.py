@@ -7,6 +7,7 @@ without a word and takes `1E+12`, `.5` and `5.`. Source of exponents: ISO 4217, 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import polars as pl
 
@@ -55,8 +56,7 @@ def parse_amounts(texts: pl.Series, currencies: pl.Series, style: AmountFormat) 
     frame = pl.DataFrame({"text": texts, "currency": currencies})
     if style.implied_decimals is not None:
         frame = frame.with_columns(text=_with_point(pl.col("text"), style.implied_decimals, style.decimal))
-    plain = frame.with_columns(minor=_fast_path(currencies, style), notation=pl.lit(None, pl.String))
-    plain = plain.drop("text", "currency")
+    plain = pl.DataFrame({"minor": _fast_path(frame, style)}).with_columns(notation=pl.lit(None, pl.String))
     rest = plain["minor"].is_null() & texts.is_not_null()
     return merge_slow_path(plain, flags_of(style), rest, lambda: _slow_path(frame.filter(rest), style))
 
@@ -106,7 +106,7 @@ def _without_noise(
     return merged.with_columns(noise.scatter(rows, True)), {}
 
 
-def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
+def _fast_path(amounts: pl.DataFrame, style: AmountFormat) -> pl.Series:
     """Minor units (Int64) of amounts that are nothing but digits, with exactly as many decimals as the currency has.
 
     Null for everything else, which `_slow_path` then reads. A leading minus is taken where the style has it. Nearly
@@ -115,17 +115,20 @@ def _fast_path(currencies: pl.Series, style: AmountFormat) -> pl.Expr:
     text = pl.col("text")
     number = f"{'-?' if style.negative == 'leading_minus' else ''}[0-9]{{1,{_PLAIN_DIGITS}}}"
     if style.unit == "minor":
-        return pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
-    found = pl.lit(None, pl.Int64)
+        plain = pl.when(text.str.contains(f"^{number}$")).then(text.cast(pl.Int64, strict=False))
+        return amounts.select(plain).to_series()
+    found = pl.Series([None], dtype=pl.Int64).new_from_index(0, amounts.height)
     by_exponent: dict[int, list[str]] = {}
-    for currency in currencies.unique().drop_nulls():
+    for currency in amounts["currency"].unique().drop_nulls():
         if currency in exponents():
             by_exponent.setdefault(exponents()[currency], []).append(currency)
     for exponent, codes in by_exponent.items():
         decimals = f"{re.escape(style.decimal)}[0-9]{{{exponent}}}" if exponent else ""
-        fits = pl.col("currency").is_in(codes) & text.str.contains(f"^{number}{decimals}$")
         digits = text.str.replace(style.decimal, "", literal=True) if exponent else text
-        found = pl.when(fits).then(digits.cast(pl.Int64, strict=False)).otherwise(found)
+        mine = amounts["currency"].is_in(codes)
+        plain = pl.when(text.str.contains(f"^{number}{decimals}$")).then(digits.cast(pl.Int64, strict=False))
+        minor = amounts.filter(mine).select(plain).to_series()
+        found = minor if len(minor) == len(found) else found.scatter(mine.arg_true(), minor)
     return found
 
 
@@ -135,6 +138,18 @@ def _parse(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_
     `max_digits`: an amount of more is `too_long`; `minor` is Int128 where that is more than Int64 holds. The number
     is taken apart as text (digits, decimal places) and scaled in integers; at no step does a decimal or a float
     appear.
+    """
+    first, *steps, last = _steps(style, max_digits)
+    read = amounts.lazy().select(**first)
+    for step in steps:
+        read = read.with_columns(**step)
+    return read.select(**last).collect()
+
+
+@cache
+def _steps(style: AmountFormat, max_digits: int) -> tuple[dict[str, pl.Expr], ...]:
+    """Columns of the steps of `_parse`, so that nothing is computed twice. They are made once: that takes longer than
+    a few texts do.
     """
     whole_number = pl.Int64 if max_digits <= MAX_DIGITS else pl.Int128
     stated, text, currency = pl.col("text"), pl.col("plain"), pl.col("currency")
@@ -154,35 +169,32 @@ def _parse(amounts: pl.DataFrame, style: AmountFormat, *, max_digits: int = MAX_
     fits, precise, short = pl.col("fits"), pl.col("precise"), pl.col("short")
     zeros = pl.lit(value=False) if style.extra_zeros else stated_places > pl.col("exponent")
     right = fits & ~pl.col("other")
-    # In steps, so that nothing is computed twice.
     return (
-        amounts.lazy()
-        .select("currency", plain=plain, other=other, exponent=exponent)
-        .with_columns(fits=text.str.contains(_gate(style)), written=_number_only(text, style))
-        .with_columns(number=_without_closing_zeros(written, style))
-        .with_columns(
-            length=number.str.len_bytes().cast(pl.Int64),
-            point=_point(number, style),
-            digits=number.str.replace(style.decimal, "", literal=True),
-            spreadsheet=text.str.contains(_SPREADSHEET),
-            ambiguous=text.str.contains(_ambiguous()),
-        )
-        .with_columns(
-            shift=pl.col("exponent") - places,
-            precise=places <= pl.col("exponent"),
-            short=pl.coalesce("point", "length") + pl.col("exponent") <= max_digits,
-        )
-        .with_columns(sized=units * factor)
-        .select(
-            minor=pl.when(right & precise & ~zeros & short).then(signed),
-            format=~fits & ~pl.col("spreadsheet") & ~pl.col("ambiguous"),
-            ambiguous=(~fits & pl.col("ambiguous")) | (right & precise & zeros),
-            spreadsheet=~fits & pl.col("spreadsheet"),
-            other_currency=fits & pl.col("other"),
-            too_precise=right & ~precise,
-            too_long=right & precise & ~zeros & ~short,
-        )
-        .collect()
+        {"currency": currency, "plain": plain, "other": other, "exponent": exponent},
+        {"fits": text.str.contains(_gate(style)), "written": _number_only(text, style)},
+        {"number": _without_closing_zeros(written, style)},
+        {
+            "length": number.str.len_bytes().cast(pl.Int64),
+            "point": _point(number, style),
+            "digits": number.str.replace(style.decimal, "", literal=True),
+            "spreadsheet": text.str.contains(_SPREADSHEET),
+            "ambiguous": text.str.contains(_ambiguous()),
+        },
+        {
+            "shift": pl.col("exponent") - places,
+            "precise": places <= pl.col("exponent"),
+            "short": pl.coalesce("point", "length") + pl.col("exponent") <= max_digits,
+        },
+        {"sized": units * factor},
+        {
+            "minor": pl.when(right & precise & ~zeros & short).then(signed),
+            "format": ~fits & ~pl.col("spreadsheet") & ~pl.col("ambiguous"),
+            "ambiguous": (~fits & pl.col("ambiguous")) | (right & precise & zeros),
+            "spreadsheet": ~fits & pl.col("spreadsheet"),
+            "other_currency": fits & pl.col("other"),
+            "too_precise": right & ~precise,
+            "too_long": right & precise & ~zeros & ~short,
+        },
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -58,28 +59,30 @@ def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
     quoted, so that a message shows no value: `a decimal comma. Ask whoever maintains the config to set
     feed.amount.decimal: ','`.
     """
+    parts, seen, text = _steps(style)
+    read = pl.DataFrame({"text": texts}).lazy().with_columns(parts).with_columns(seen)
+    return read.select(text).collect()["notation"]
+
+
+@cache
+def _steps(style: AmountFormat) -> tuple[list[pl.Expr], list[pl.Expr], pl.Expr]:
+    """Parts of a text, what is seen in it, and its notation; made once, for that takes longer than a few texts do."""
     parts = ("before", "number", "behind", "apart", "credit")
     traits = [*_traits(style)]
     called = [pl.when(each.seen).then(pl.lit(each.called)) for each in traits]
     keys = [pl.when(each.seen).then(pl.lit(f"feed.{each.key}")) for each in traits if each.key]
     traits_seen = pl.concat_list(called).list.drop_nulls()
     keys_to_set = pl.concat_list(keys).list.drop_nulls().list.unique(maintain_order=True)
+    is_number = pl.col("number").is_not_null() & (pl.col("traits_seen").list.len() > 0)
+    advice = (
+        pl.when(pl.col("keys_to_set").list.len() > 0)
+        .then(pl.lit(_ASK) + pl.col("keys_to_set").list.join(" and "))
+        .otherwise(pl.lit(""))
+    )
     return (
-        pl.DataFrame({"text": texts})
-        .lazy()
-        .with_columns(
-            pl.col("text").str.extract(_USUAL, group).alias(name) for group, name in enumerate(parts, start=1)
-        )
-        .with_columns(traits_seen=traits_seen, keys_to_set=keys_to_set)
-        .select(
-            notation=pl.when(pl.col("number").is_not_null() & (pl.col("traits_seen").list.len() > 0)).then(
-                pl.col("traits_seen").list.join(", ")
-                + pl.when(pl.col("keys_to_set").list.len() > 0)
-                .then(pl.lit(_ASK) + pl.col("keys_to_set").list.join(" and "))
-                .otherwise(pl.lit(""))
-            )
-        )
-        .collect()["notation"]
+        [pl.col("text").str.extract(_USUAL, group).alias(name) for group, name in enumerate(parts, start=1)],
+        [traits_seen.alias("traits_seen"), keys_to_set.alias("keys_to_set")],
+        pl.when(is_number).then(pl.col("traits_seen").list.join(", ") + advice).alias("notation"),
     )
 
 
