@@ -1,6 +1,6 @@
 # Needs git, make and Python >= 3.11. Everything stays inside this folder: environment, caches, temporary files.
 PYTHON ?= python3
-# Twice the two cores: many tests wait for a clock or a disk.
+# Twice the two cores: many tests wait for a clock or a disk. Those of `make quick` hardly do: there it is one a core.
 WORKERS ?= 4
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -63,11 +63,11 @@ test: setup      ## the tests
 
 quick: setup     ## what a change usually needs, under a minute; `make test` runs the rest too
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
+	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 coverage: setup  ## which lines `make quick` reaches; `make check` tells the figure
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' -q --cov --cov-report=
+	$(BIN)/python -m pytest -n auto -m 'not slow' -q --cov --cov-report=
 
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)

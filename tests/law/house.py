@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 BELOW_STAGES = {"schemas", "errors", "signals", "core", "edge"}
 STAGES = {"collect", "check", "load", "report"}
@@ -258,6 +259,29 @@ def _opens_to_write(call: ast.Call, mode_at: int) -> bool:
     return any(isinstance(mode, ast.Constant) and set(str(mode.value)) & set("wax+") for mode in modes)
 
 
+class Definition(NamedTuple):
+    """A class or a function."""
+
+    name: str
+    line: int
+    lines: int
+    is_class: bool
+
+
+@cache
+def definitions(text: str) -> list[Definition]:
+    return [
+        Definition(
+            node.name,
+            node.lineno,
+            (node.end_lineno or node.lineno) - node.lineno + 1,
+            isinstance(node, ast.ClassDef),
+        )
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+
+
 def too_long(root: Path, *folders: str) -> dict[str, int]:
     """`file` or `file::function` → lines, of those over the bounds."""
     found = {}
@@ -266,11 +290,9 @@ def too_long(root: Path, *folders: str) -> dict[str, int]:
         text = path.read_text(encoding="utf-8")
         if (lines := text.count("\n")) > MAX_FILE_LINES:
             found[name] = lines
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                if lines > MAX_FUNCTION_LINES:
-                    found[f"{name}::{node.name}"] = lines
+        for definition in definitions(text):
+            if not definition.is_class and definition.lines > MAX_FUNCTION_LINES:
+                found[f"{name}::{definition.name}"] = definition.lines
     return found
 
 
@@ -280,11 +302,10 @@ def poor_names(root: Path, *folders: str) -> list[str]:
     for path in sources(root, *folders):
         relative = path.relative_to(root)
         problems += [str(relative) for part in relative.with_suffix("").parts if POOR_NAMES.search(part)]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name)
-                if POOR_NAMES.search(words) and not words.startswith("test_"):
-                    problems.append(f"{relative}:{node.lineno}: {node.name}")
+        for name, line, *_ in definitions(path.read_text(encoding="utf-8")):
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+            if POOR_NAMES.search(words) and not words.startswith("test_"):
+                problems.append(f"{relative}:{line}: {name}")
     return problems
 
 
