@@ -352,7 +352,9 @@ def main() -> None:
     gc.set_threshold(
         YOUNG_OBJECTS
     )  # what commands load stays: looks for garbage in it took a tenth of a short one
-    sys.exit(run_command(sys.argv[1:]))
+    exit_status = run_command(sys.argv[1:])
+    gc.freeze()  # nor is it looked through again at the end
+    sys.exit(exit_status)
 
 
 @cache
