@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test quick coverage soak bench mutate check format docs golden lock wheel clean
+.PHONY: help setup demo test quick coverage soak bench mutate check format docs pictures golden lock wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -94,6 +94,10 @@ format: setup    ## put the code in form
 
 docs: setup      ## write the generated parts of docs/ again
 	$(BIN)/python -m docs.generate
+
+pictures: setup  ## take the pictures in docs/ again, of a demo (needs Chromium)
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m tests.pages.pictures
 
 golden: setup    ## write the expected results of sample_files/ again
 	$(BIN)/python -m tests.golden.regenerate

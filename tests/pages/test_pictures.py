@@ -1,0 +1,50 @@
+"""The pictures in `docs/`, which `make pictures` takes."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.pages.browser import Browser
+from tests.pages.pictures import DOCS, MOST_BYTES, PICTURES, Picture, names_of_this_machine, taken
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height in pixels. Source: PNG, IHDR is the first chunk."""
+    width, height = struct.unpack(">II", picture.read_bytes()[16:24])
+    return width, height
+
+
+def test_every_picture_in_the_docs_is_taken_by_the_command_and_shown_on_a_page() -> None:
+    names = {picture.name for picture in PICTURES}
+    shown = {
+        name for page in DOCS.rglob("*.md") for name in re.findall(r"\]\((\S+\.png)\)", page.read_text())
+    }
+    assert {path.name for path in DOCS.rglob("*.png")} == names == shown
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_in_the_docs_has_the_size_that_it_is_taken_in(picture: Picture) -> None:
+    path = DOCS / picture.name
+    assert size_of(path) == (picture.width, picture.height)
+    assert path.stat().st_size <= MOST_BYTES
+
+
+def test_a_picture_is_of_its_size_whatever_the_length_of_the_page(
+    browser: Browser, month: Path, tmp_path: Path
+) -> None:
+    for picture in PICTURES:
+        taken(picture, browser.open(month), tmp_path / picture.name)
+        assert size_of(tmp_path / picture.name) == (picture.width, picture.height)
+
+
+def test_a_page_that_names_this_machine_is_not_taken(browser: Browser, month: Path, tmp_path: Path) -> None:
+    page = tmp_path / "named.html"
+    for name in names_of_this_machine():
+        page.write_text(month.read_text().replace("</main>", f"<p>{name}</p></main>"))
+        with pytest.raises(ValueError, match=r"overview-dark\.png shows "):
+            taken(PICTURES[0], browser.open(page), tmp_path / "picture.png")
+    assert not (tmp_path / "picture.png").exists()
