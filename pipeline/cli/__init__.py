@@ -8,6 +8,7 @@ what readers of the code need is in comments. Commands import their heavy parts 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import typer
 from pipeline.cli.audit import audit
 from pipeline.cli.export import export
 from pipeline.cli.forget import forget
+from pipeline.cli.kept_pages import KEPT_PAGES
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
     MOST,
@@ -349,9 +351,9 @@ def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> No
 
 def main() -> None:
     """Entry point of the `billferry` command."""
-    gc.set_threshold(
-        YOUNG_OBJECTS
-    )  # what commands load stays: looks for garbage in it took a tenth of a short one
+    # What commands load stays: looks for garbage in it took a tenth of a short one.
+    gc.set_threshold(YOUNG_OBJECTS)
+    os.environ.setdefault(*KEPT_PAGES)
     exit_status = run_command(sys.argv[1:])
     gc.freeze()  # nor is it looked through again at the end
     sys.exit(exit_status)
