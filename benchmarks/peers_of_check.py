@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -51,6 +52,47 @@ def by_duckdb(path: Path) -> int:
         f" (SELECT {trimmed} FROM read_csv('{path}', header = true, delim = ',', quote = '\"', escape = '\"',"
         f" auto_detect = false, columns = {{{columns}}}, ignore_errors = true, strict_mode = false))"
     ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def by_duckdb_whole_job(path: Path) -> int:
+    """What a check has to leave behind: values as Parquet, and a file of rejects with the record and every rule that it
+    breaks, contradictions and duplicates of references, and the lines that cannot be read (`store_rejects`).
+    """
+    import duckdb  # noqa: PLC0415 (a peer, not installed for the tests)
+
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+    trimmed = ", ".join(f"nullif(trim({name}), '') AS {name}" for name in COLUMNS)
+    broken = ", ".join(f"CASE WHEN {rule} THEN {i} END" for i, rule in enumerate(_sql_rules()))
+    same = f"hash({', '.join(COLUMNS)})"
+    with tempfile.TemporaryDirectory() as folder:
+        values, rejects = f"'{folder}/values.parquet'", f"'{folder}/rejects.csv'"
+        duckdb.execute(
+            f"COPY (SELECT row_number() OVER () AS record, {trimmed} FROM read_csv('{path}', header = true,"  # noqa: S608
+            f" delim = ',', quote = '\"', escape = '\"', auto_detect = false, columns = {{{columns}}},"
+            f" store_rejects = true, rejects_limit = 0, strict_mode = false)) TO {values}"
+        )
+        duckdb.execute(
+            f"CREATE TEMP TABLE twice AS SELECT bill_reference, count(DISTINCT {same}) > 1 AS differ,"  # noqa: S608
+            f" min(record) AS first FROM {values} WHERE bill_reference IS NOT NULL"
+            " GROUP BY bill_reference HAVING count(*) > 1"
+        )
+        duckdb.execute(
+            f"CREATE TEMP TABLE shared AS SELECT account_reference FROM {values} WHERE account_reference IS NOT NULL"  # noqa: S608
+            " GROUP BY account_reference HAVING min(customer_reference) <> max(customer_reference)"
+        )
+        duckdb.execute(
+            f"COPY (SELECT * FROM (SELECT v.*, list_filter([{broken}], lambda x: x IS NOT NULL) AS rules,"  # noqa: S608
+            " t.differ, t.first, s.account_reference IS NOT NULL AS two_customers"
+            f" FROM {values} v LEFT JOIN twice t USING (bill_reference) LEFT JOIN shared s USING (account_reference))"
+            " WHERE len(rules) > 0 OR differ OR two_customers OR first < record) TO "
+            f"{rejects} (HEADER)"
+        )
+        duckdb.execute(
+            f"COPY (SELECT line, csv_line, error_type FROM reject_errors) TO '{folder}/damaged.csv'"  # noqa: S608
+        )
+        amount = "sum(try_cast(amount_due AS DECIMAL(18, 4)))"
+        found = duckdb.execute(f"SELECT count(*), {amount} FROM {values}").fetchone()  # noqa: S608
     return int(found[0]) if found else 0
 
 
@@ -208,6 +250,7 @@ def by_polars(path: Path) -> int:
 
 PEERS: dict[str, Callable[[Path], int]] = {
     "duckdb": by_duckdb,
+    "duckdb_whole_job": by_duckdb_whole_job,
     "dataframely": by_dataframely,
     "pydantic": by_pydantic,
     "polars": by_polars,

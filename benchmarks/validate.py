@@ -32,12 +32,13 @@ SOUND = ("dataframely", "pydantic", "polars")
 """They stop at damaged structure, and read the same records without it."""
 SAID = {
     "billferry": "`billferry validate --rejects` (structure, all rules, across records, totals, rejects file)",
-    "duckdb": "DuckDB: the field rules, a distinct count, a sum",
+    "duckdb": "DuckDB: the field rules, a distinct count, a sum; keeps nothing",
+    "duckdb_whole_job": "DuckDB, the whole job: also Parquet, contradictions, duplicates, damaged lines, rejects",
     "dataframely": "dataframely: the field rules, a primary key, a sum",
     "pydantic": f"csv.DictReader and pydantic per row, over {SLICE_RECORDS} records",
     "polars": "polars: every column read as text, empty ones counted",
 }
-ASKED = {"duckdb": 1.0, "pydantic": 10.0, "polars": 1 / 3}
+ASKED = {"duckdb": 0.8, "duckdb_whole_job": 1.5, "pydantic": 8.0, "polars": 1 / 3}
 """Our records a second, at least so many times theirs."""
 
 
@@ -137,8 +138,11 @@ def _section(rates: Mapping[str, list[float]], read: Mapping[str, int], size_byt
         "",
         *(_verdict(name, median(ours) / median(rates[name])) for name in ASKED),
         "",
-        f"DuckDB read {grouped(read['duckdb'])} of the {grouped(RECORDS)} records (`ignore_errors`, not strict)"
-        " and says nothing of the others. dataframely, pydantic and polars stop at damaged structure: they had the"
+        f"DuckDB's first query read {grouped(read['duckdb'])} of the {grouped(RECORDS)} records (`ignore_errors`, not"
+        " strict), says nothing of the others, and keeps nothing. Its whole job leaves out line numbers of records"
+        " that it can read, how values are sent, every message, and totals by currency. dataframely, pydantic and"
+        " polars name no line, keep no values and write no rejects; pydantic and polars compare no records."
+        " dataframely, pydantic and polars stop at damaged structure: they had the"
         " same records without it. The times are those of processes, start and imports included.",
     ]
     return "\n".join(lines)
