@@ -87,7 +87,6 @@ MAY_WRITE = (
     "pipeline/edge/local/lock.py",  # through it, with descriptors that stay open
     "pipeline/edge/ledger/database.py",  # SQLite writes by itself; its complaints are told as the door tells them
     "pipeline/edge/operator_files.py",  # opens to read alone
-    "pipeline/report/html/compiled_templates.py",  # beside the templates, as Python does beside its modules
     "pipeline/report/accepted_file.py",  # into what was opened through it
     "pipeline/edge/local/atomic_move.py",  # moves at a source
     "pipeline/edge/local/drop_folder.py",

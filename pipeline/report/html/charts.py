@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
-
-from pipeline.report.html.compiled_templates import compiled_templates, template_loader
 
 BAR_WIDTH = 1000
 """Of the coordinates; the style sheet stretches the bar to the page."""
@@ -167,8 +166,7 @@ def _drawn(template: str, caption: Caption, **context: object) -> Markup:
 def _templates() -> jinja2.Environment:
     """Made once a process. A name that a template misses is an error, not an empty place."""
     return jinja2.Environment(
-        loader=template_loader(),
-        bytecode_cache=compiled_templates(),
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

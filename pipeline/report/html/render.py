@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,9 @@ from pipeline.core.names import printable
 from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.core.values.amount_text import grouped
 from pipeline.report.formulas import defused
-from pipeline.report.html.compiled_templates import TEMPLATES, compiled_templates, template_loader
 from pipeline.report.html.wording import named, records, tone
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 MAX_SHOWN = 300
 """Characters of a text from outside: longer than any reference the API takes (255)."""
@@ -75,8 +77,7 @@ def reference(text: str | None) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=template_loader(),
-        bytecode_cache=compiled_templates(),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -99,7 +100,7 @@ def _environment() -> jinja2.Environment:
 @cache
 def _asset(name: str) -> Markup:
     """A style sheet or script of the program, as it is: escaping would change the bytes that its hash is of."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of the program)
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (a file of the program)
 
 
 def _hash(text: str) -> str:
