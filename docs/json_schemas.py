@@ -1,7 +1,7 @@
 """JSON Schema (draft 2020-12) of what programs read: `summary.json`, and what `--json` prints.
 
 They are in `schemas/json/`, which is installed with the package, and say what is written, not all that a reader would
-accept: every key is there, whatever its value.
+accept: every key is there, whatever its value, except those that a shape names in `LEFT_OUT`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from docs.keys import attribute_docstrings
+from schemas.other_documents import AuditCheckResult, AuditResult, DoctorResult, ForgetReport
 from schemas.results import RunResult, Summary
+from schemas.status import StatusResult
 from schemas.totals import ExportResult, TotalsResult
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
@@ -23,6 +25,11 @@ SHAPES: dict[str, type[BaseModel]] = {
     "summary": Summary,
     "totals": TotalsResult,
     "export": ExportResult,
+    "status": StatusResult,
+    "audit": AuditResult,
+    "audit_check": AuditCheckResult,
+    "doctor": DoctorResult,
+    "forget": ForgetReport,
 }
 """File name before `.schema.json` → what it describes."""
 
@@ -58,6 +65,8 @@ def _text(name: str, shape: type[BaseModel]) -> str:
 def _describe(schema: dict[str, Any], shape: type[BaseModel]) -> None:
     """Give each property the sentence that stands below it in the code."""
     said = attribute_docstrings(shape)
+    left_out: frozenset[str] = getattr(shape, "LEFT_OUT", frozenset())
+    schema["required"] = [key for key in schema["required"] if key not in left_out]
     properties = schema["properties"]
     for key, described in properties.items():
         described.pop("title", None)

@@ -41,11 +41,27 @@ Row = dict[str, str]
 Which = Callable[[Received], bool]
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULT_SCHEMA = cache(
-    lambda: jsonschema_rs.validator_for(
-        json.loads((ROOT / "schemas" / "json" / "result.schema.json").read_text()), validate_formats=True
-    )
-)
+SCHEMAS = ROOT / "schemas" / "json"
+MARKS = {
+    "result": "run_id",
+    "status": "open_intents",
+    "totals": "groups",
+    "export": "not_kept",
+    "audit_check": "without_end",
+    "audit": "head",
+    "doctor": "checks",
+    "forget": "was_only_looked_at",
+}
+"""Schema of a document that `--json` prints → a key that no other one has, of those that come after it."""
+
+
+@cache
+def schema_named(name: str) -> Any:
+    """What validates against a schema of `schemas/json`, formats too."""
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    return jsonschema_rs.validator_for(schema, validate_formats=True)
+
+
 SFTP_FOLDERS = ("incoming", "archive", "quarantine", "reports")
 
 
@@ -127,11 +143,11 @@ class Said:
 
     @property
     def document(self) -> Json:
-        """What `--json` prints. It says why the exit status is not 0."""
+        """What `--json` prints, as its schema says. It says why the exit status is not 0."""
         found: Json = json.loads(self.stdout)
-        if "files" in found and "run_id" in found:
-            RESULT_SCHEMA().validate(found)
-        if found.get("exit_status") and "files" in found and "run_id" in found:
+        kind = next(name for name, key in MARKS.items() if key in found)
+        schema_named(kind).validate(found)
+        if found.get("exit_status") and kind == "result":
             assert found["errors"] or any(map(is_trouble, found["files"])), found
         return found
 

@@ -12,10 +12,8 @@ import time
 import zipfile
 from datetime import UTC, date, datetime
 
-import jsonschema_rs
 import pytest
 
-from docs.json_schemas import FOLDER
 from pipeline.core.days import month_named
 from pipeline.edge.config import load_config
 from pipeline.monitoring.period_totals import Selection
@@ -25,7 +23,7 @@ from pipeline.run.month_pages import totals_and_page
 from schemas.totals import CurrencyTotals, Part, TotalsResult
 from tests.cli.desk import Desk
 from tests.run.made_ledger import AMOUNT_MINOR, make_ledger
-from tests.world import ROOT
+from tests.world import ROOT, schema_named
 
 BILLS = """\
 customer_reference,account_reference,bill_reference,amount_due
@@ -33,11 +31,6 @@ C1,A1,B1,1.00
 C2,A2,B2,forty
 C3,A3,B3,2.005
 """
-
-
-def valid(name: str, document: object) -> None:
-    schema = json.loads((FOLDER / f"{name}.schema.json").read_text())
-    jsonschema_rs.validator_for(schema, validate_formats=True).validate(document)
 
 
 @pytest.fixture
@@ -69,13 +62,15 @@ def test_an_amount_that_cannot_be_read_is_unknown_and_never_nothing(busy: Desk) 
 
 
 def test_the_documents_are_as_their_schemas_say(busy: Desk) -> None:
-    valid("totals", json.loads(busy.command("totals", "--by", "file", "--json").stdout))
+    schema_named("totals").validate(json.loads(busy.command("totals", "--by", "file", "--json").stdout))
     path = busy.folder / "accepted.csv"
-    valid("export", json.loads(busy.command("export", "--accepted", "-o", path, "--json").stdout))
+    schema_named("export").validate(
+        json.loads(busy.command("export", "--accepted", "-o", path, "--json").stdout)
+    )
     path.unlink()
     busy.change_ledger("DELETE FROM accepted")
     document = json.loads(busy.command("export", "--accepted", "-o", path, "--json").stdout)
-    valid("export", document)
+    schema_named("export").validate(document)
     assert document["not_kept"][0]["amounts_minor"] == {"ZAR": 100}
 
 
@@ -102,7 +97,7 @@ def test_before_the_first_run_there_is_nothing_to_add_up(desk: Desk) -> None:
     said = desk.command("totals")
     assert said.exit_status == 0
     assert "0 files" in said.stdout
-    valid("totals", json.loads(desk.command("totals", "--month", "2026-11", "--json").stdout))
+    schema_named("totals").validate(json.loads(desk.command("totals", "--month", "2026-11", "--json").stdout))
     assert desk.command("export", "--accepted", "-o", desk.folder / "none.csv").exit_status == 0
     assert len((desk.folder / "none.csv").read_text().splitlines()) == 1
 

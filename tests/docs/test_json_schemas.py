@@ -8,19 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
+from typer.main import get_command
 
-from docs.json_schemas import FOLDER, SHAPES
+from docs.json_schemas import SHAPES
+from pipeline.cli import app
 from tests.cli.desk import MIXED_BILLS, Desk
+from tests.world import SCHEMAS, schema_named
 
 Json = dict[str, Any]
-
-
-def validator(name: str) -> Any:
-    return jsonschema_rs.validator_for(
-        json.loads((FOLDER / f"{name}.schema.json").read_text()), validate_formats=True
-    )
 
 
 @pytest.fixture
@@ -34,8 +30,8 @@ def written(desk: Desk) -> tuple[Json, Json]:
 
 def test_a_result_and_a_summary_are_as_their_schemas_say(written: tuple[Json, Json]) -> None:
     result, summary = written
-    validator("result").validate(result)
-    validator("summary").validate(summary)
+    schema_named("result").validate(result)
+    schema_named("summary").validate(summary)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +50,54 @@ def test_a_key_that_is_missing_new_or_of_another_kind_is_noticed(
 ) -> None:
     spoilt = copy.deepcopy(written[0])
     spoil(spoilt)
-    assert not validator("result").is_valid(spoilt)
+    assert not schema_named("result").is_valid(spoilt)
+
+
+COMMANDS = {
+    "run": "result",
+    "load FILE": "result",
+    "validate FILE": "result",
+    "retry all": "result",
+    "report FILE": "result",
+    "write-off FILE --records all --why none": "result",
+    "release FILE": "result",
+    "refuse FILE --why none": "result",
+    "status": "status",
+    "totals": "totals",
+    "export --accepted --output OUT": "export",
+    "audit": "audit",
+    "audit --verify": "audit_check",
+    "doctor": "doctor",
+    "forget C2 --dry-run": "forget",
+    "forget C2": "forget",
+}
+"""How each command is given that has `--json` → the schema of what it prints."""
+
+
+def test_every_command_with_json_has_a_schema() -> None:
+    root: Any = get_command(app)
+    with_json = {
+        name
+        for name, command in root.commands.items()
+        if any("--json" in each.opts for each in command.params)
+    }
+    assert with_json == {words.split()[0] for words in COMMANDS}
+
+
+def test_what_each_command_prints_is_as_its_schema_says(desk: Desk) -> None:
+    desk.put("drop/may_bills.csv", MIXED_BILLS)
+    desk.command("run")
+    places = {"FILE": str(desk.put("may_bills.csv", MIXED_BILLS)), "OUT": str(desk.folder / "accepted.csv")}
+    for words, name in COMMANDS.items():
+        given = [places.get(word, word) for word in words.split()]
+        said = desk.command(*given, "--json")
+        schema_named(name).validate(json.loads(said.stdout))
 
 
 def test_schemas_are_installed_with_the_package() -> None:
     import schemas
 
-    assert Path(schemas.__file__).parent / "json" == FOLDER
-    assert sorted(path.name for path in FOLDER.iterdir()) == [
+    assert Path(schemas.__file__).parent / "json" == SCHEMAS
+    assert sorted(path.name for path in SCHEMAS.iterdir()) == [
         f"{name}.schema.json" for name in sorted(SHAPES)
     ]

@@ -19,7 +19,7 @@ OF_LEDGER = (
 
 SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/core/values/money.py": ("tests/core/values/test_money.py",),
-    "pipeline/core/values/amount_text.py": ("tests/core/values/test_money.py",),
+    "pipeline/core/values/amount_text.py": ("tests/report/test_summary_text.py",),
     "pipeline/core/api/compare.py": (f"{API}/test_compare.py",),
     "pipeline/core/api/idempotency.py": (f"{API}/test_idempotency.py",),
     "pipeline/core/api/intents.py": (f"{LEDGER}/test_sends.py", f"{LOAD}/test_balances.py"),
