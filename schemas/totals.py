@@ -12,7 +12,7 @@ from schemas.shape import Shape
 DayKind = Literal["landed", "file", "loaded"]
 """Which day of a file counts: the day it landed, the date in its name (else the day it landed), or the day it was
 loaded."""
-Grouping = Literal["day", "feed", "currency", "file"]
+Grouping = Literal["day", "feed", "model", "currency", "file"]
 
 
 class Part(Shape):
@@ -43,10 +43,10 @@ class CurrencyTotals(Shape):
 
 
 class GroupTotals(Shape):
-    """The totals of a day, a feed, a currency or a file."""
+    """The totals of a day, a feed, a model (bills or balances), a currency or a file."""
 
     name: str
-    """Day (YYYY-MM-DD), feed, currency or file name."""
+    """Day (YYYY-MM-DD), feed, model, currency or file name."""
     sha256: str | None = None
     """Of a file alone."""
     state: str | None = None

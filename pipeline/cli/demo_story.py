@@ -11,15 +11,9 @@ from pipeline.core.outcomes import AT_API, Outcome
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.summary import FileReport
 from pipeline.report.summary_text import SHOWN_REJECTS
+from pipeline.report.totals_text import KINDS
 from pipeline.run.ui import Progress, Unit
-from schemas.feed import Model
 from schemas.results import Summary
-
-_KINDS: dict[Model, str] = {
-    "bill": "Bills",
-    "account_balance": "Account balances",
-    "customer_balance": "Customer balances",
-}
 
 
 class OnlyWarnings:
@@ -45,7 +39,7 @@ class OnlyWarnings:
 
 def by_kind(files: Sequence[Summary]) -> Iterator[str]:
     """For each kind of file: how many there were, what became of their records and money, and what was wrong."""
-    for kind, name in _KINDS.items():
+    for kind, name in KINDS.items():
         found = [file for file in files if file.file.model == kind]
         if found:
             yield f"{name}, {how_many(len(found), 'file')}: {_records(found)}"

@@ -27,6 +27,7 @@ class GroupedBy(StrEnum):
 
     DAY = "day"
     FEED = "feed"
+    MODEL = "model"
     CURRENCY = "currency"
     FILE = "file"
 
@@ -74,7 +75,9 @@ def totals(
     feed: Feeds = None,
     by: Annotated[
         GroupedBy | None,
-        typer.Option("--by", metavar="GROUP", help="Also by day, feed, currency or file."),
+        typer.Option(
+            "--by", metavar="GROUP", help="Also by day, feed, model (bills or balances), currency or file."
+        ),
     ] = None,
     counted: DateKind = CountedBy.LANDED,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print them as CSV on stdout.")] = False,
@@ -192,9 +195,9 @@ def _rows(each: CurrencyTotals) -> Iterator[tuple[str, ...]]:
     for outcome, part in each.outcomes.items():
         yield outcome.replace("_", " "), *_figures(each.currency, part)
     yield "total", *_figures(each.currency, each.total)
-    if each.open.records or each.written_off.records:
-        yield "still to correct", *_figures(each.currency, each.open)
-        yield "written off", *_figures(each.currency, each.written_off)
+    for title, part in (("of these still to correct", each.open), ("of these written off", each.written_off)):
+        if part.records:
+            yield title, *_figures(each.currency, part)
 
 
 def _group_rows(document: TotalsResult) -> Iterator[tuple[str, ...]]:

@@ -152,6 +152,7 @@ def require_feeds(feeds: frozenset[str], settings: Settings, chains: Iterable[Ch
 _KEYS: dict[Grouping, Callable[[Portion], tuple[str, ...]]] = {
     "day": lambda portion: (portion.day.isoformat(),),
     "feed": lambda portion: (portion.chain.original.feed,),
+    "model": lambda portion: (portion.chain.model,),
     "file": lambda portion: (portion.listed.name, portion.listed.sha256, portion.listed.state),
 }
 

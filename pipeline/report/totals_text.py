@@ -22,7 +22,19 @@ GROUPS: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
     ("skipped", "Duplicate or left out", (Outcome.DUPLICATE, Outcome.SKIPPED)),
 )
 """CSS class, title, outcomes: every outcome is in one of them, so that they add up to the total."""
-_DAYS = {"landed": "day of landing", "file": "date in the file name", "loaded": "day of loading"}
+KINDS: dict[str, str] = {
+    "bill": "Bills",
+    "account_balance": "Account balances",
+    "customer_balance": "Customer balances",
+}
+"""Models as people know them. Their sum means little: a balance may contain a bill already."""
+_DAYS = {"landed": "day of arrival", "file": "date in the file name", "loaded": "day of loading"}
+
+
+def kind_order(model: str) -> tuple[int, str]:
+    """Sort key of a model: bills first, what this version does not know last."""
+    kinds = list(KINDS)
+    return (kinds.index(model) if model in KINDS else len(kinds)), model
 
 
 def currency_named(currency: str | None) -> str:

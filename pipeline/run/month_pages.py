@@ -90,6 +90,7 @@ def _write(settings: Settings, chains: Sequence[Chain], month: date, as_of: date
     files = totals_of(portions, settings, which, "file", as_of=as_of).groups
     return write_month_page(
         totals_of(portions, settings, which, "day", as_of=as_of),
+        totals_of(portions, settings, which, "model", as_of=as_of).groups,
         totals_of(portions, settings, which, "feed", as_of=as_of).groups,
         [(listed[group.sha256], group) for group in files if group.sha256],
         settings.work_dir / "reports",

@@ -85,7 +85,10 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
         as_of=now,
         to_correct={each.original.sha256: each.open.records for each in known if each.needs_correction},
         to_correct_money=money_of(chain_part(to_correct)),
-        loaded=added(chain.loaded for chain in known).amounts_minor,
+        loaded={
+            model: added(chain.loaded for chain in known if chain.model == model).amounts_minor
+            for model in sorted({chain.model for chain in known})
+        },
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)

@@ -61,6 +61,12 @@ def test_an_amount_that_cannot_be_read_is_unknown_and_never_nothing(busy: Desk) 
     assert (rejected["amount"], rejected["amount_minor"], rejected["amount_unknown"]) == ("", "", "2")
 
 
+def test_bills_and_balances_can_be_told_apart(busy: Desk) -> None:
+    document = json.loads(busy.command("totals", "--by", "model", "--json").stdout)
+    (bills,) = document["groups"]
+    assert (bills["name"], bills["currencies"]) == ("bill", document["currencies"])
+
+
 def test_the_documents_are_as_their_schemas_say(busy: Desk) -> None:
     schema_named("totals").validate(json.loads(busy.command("totals", "--by", "file", "--json").stdout))
     path = busy.folder / "accepted.csv"

@@ -45,8 +45,12 @@ def month_page(folder: Path) -> Path:
         page=None,
         exit_status=0,
     )
+    models = [
+        GroupTotals(name=model, files=len(files), currencies=_currencies(465))
+        for model in ("account_balance", "bill")
+    ]
     feeds = [GroupTotals(name="bills", files=len(files), currencies=_currencies(465))]
-    return write_month_page(totals, feeds, by_file, folder, made_from="0" * 64)
+    return write_month_page(totals, models, feeds, by_file, folder, made_from="0" * 64)
 
 
 def _currencies(many: int) -> list[CurrencyTotals]:

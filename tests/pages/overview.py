@@ -63,7 +63,7 @@ def overview(
     *,
     total: int | None = None,
     late: Sequence[str] = (),
-    loaded: Mapping[str, int] | None = None,
+    loaded: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Path:
     """The overview page, with a small report beside it for each file."""
     for file in files:

@@ -29,6 +29,8 @@ ON_PAPER = """
   const rest = [...document.querySelectorAll("section, tr, h2, h3, dl, figure, p, caption")]
     .filter(e => e.getBoundingClientRect()[e.matches("section") ? "top" : "bottom"] > window.innerHeight - end);
   for (const element of rest) element.style.visibility = "hidden";
+  for (const heading of document.querySelectorAll("h2, h3"))
+    if (heading.nextElementSibling?.style.visibility === "hidden") heading.style.visibility = "hidden";
 })()
 """
 """The first sheet: a screen in the style of paper has no margins, and what does not fit in is on the next one."""

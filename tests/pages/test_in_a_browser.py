@@ -380,7 +380,7 @@ def test_an_overview_of_ten_thousand_files_shows_the_newest(browser: Browser, tm
     page = browser.open(path)
     assert_quiet(page, path)
     assert records_shown(page) == 1000
-    assert "The newest 1 000 of 10 000 files." in page.texts(".aside")[0]
+    assert "1 000 of 10 000 files: all that need somebody, and the newest." in page.texts(".aside")[0]
     assert path.stat().st_size < 1_500_000
 
 

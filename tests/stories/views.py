@@ -171,8 +171,12 @@ def _overview(merchant: Merchant) -> View:
     for name, cells in rows:
         (still,) = re.findall(r'data-label="Still to correct">([^<]*)<', cells)
         by_file[html.unescape(re.sub("<[^>]*>", " ", name).split()[0])] += _number(still)
-    loaded = re.findall(r'<span class="whole">([^<]*?),?</span>', page)
-    return View(_nonzero(by_file), loaded=_nonzero(dict(map(_money, loaded))))
+    sums = "".join(re.findall(r"loaded by all files: (.*)</p>", page))
+    loaded = re.findall(r'<span class="whole">([^<]*?),?</span>', sums)
+    added = Counter[str]()  # bills and balances are apart on the page
+    for currency, minor in map(_money, loaded):
+        added[currency] += minor
+    return View(_nonzero(by_file), loaded=_nonzero(added))
 
 
 def month_figures(page: Path) -> dict[str, dict[str, Figures]]:

@@ -33,6 +33,7 @@ from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.file_rows import ALL_DIGITS, FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 
+UNKNOWN_MODEL = "?"
 _ENDS_REFUSED = REJECTS | {Outcome.NOT_ATTEMPTED}
 """Outcomes of records that a refused file did not load and that no run takes up again."""
 
@@ -67,6 +68,11 @@ class Chain:
     """It was refused, and that is closed: by the person who refused it, a later file, or a write-off."""
     superseded_by: FileRow | None = None
     """Of a refused file: the later file of the same name that closed it."""
+
+    @property
+    def model(self) -> str:
+        """What its records are: the billing model of its feed; `"?"` until the original has a report."""
+        return str(((self.original.summary or {}).get("file") or {}).get("model") or UNKNOWN_MODEL)
 
     @property
     def total(self) -> Counted:

@@ -22,6 +22,7 @@ from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_p
 from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import ENDED, Tone, named, tone
 from pipeline.report.summary_text import amounts_unknown
+from pipeline.report.totals_text import KINDS, kind_order
 
 MAX_FILES_ON_PAGE = 1000
 SHOWN_CURRENCIES = 3
@@ -94,7 +95,7 @@ def write_overview(
     late: Sequence[str] = (),
     to_correct: Mapping[str, int] | None = None,
     to_correct_money: Sequence[str] = (),
-    loaded: Mapping[str, int] | None = None,
+    loaded: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
@@ -107,7 +108,7 @@ def write_overview(
         to_correct: SHA-256 of each original that is not closed → its records that nothing has closed; None: as the
             summaries have it.
         to_correct_money: what the records to correct add up to by currency, without those of refused files.
-        loaded: minor units by currency that the API holds by all files of the ledger, each record counted once.
+        loaded: model → currency → minor units that the API holds by all files of the ledger, each record counted once.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
@@ -116,8 +117,9 @@ def write_overview(
     rows.sort(key=lambda row: not row.needs_somebody)
     context = {
         "as_of": as_of,
-        "to_do": list(_to_do(rows, late, to_correct_money)),
-        "loaded": [format_amount(name, minor) for name, minor in sorted((loaded or {}).items()) if minor],
+        "to_do": list(_to_do(rows, late)),
+        "to_correct_money": list(to_correct_money),
+        "loaded": list(_loaded(loaded or {})),
         "merchant": merchant,
         "environment": environment,
         "rows": rows,
@@ -135,8 +137,17 @@ def write_overview(
     return path
 
 
-def _to_do(rows: Sequence[Row], late: Sequence[str], money: Sequence[str]) -> Iterable[str]:
-    """What a person has to do, the most urgent first; what the next run does by itself is not among it."""
+def _loaded(loaded: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[str, list[str]]]:
+    """Bills and balances apart: what they are, and their sums by currency."""
+    for model, sums in sorted(loaded.items(), key=lambda each: kind_order(each[0])):
+        money = [format_amount(currency, minor) for currency, minor in sorted(sums.items()) if minor]
+        if money:
+            yield KINDS.get(model, "Records"), money
+
+
+def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
+    """What a person has to do, the most urgent first; what the next run does by itself is not among it. What the
+    records to correct are worth follows on the page."""
     for text in late:
         yield f"Find out why a file is late: {text}."
     held = sum(row.state == FileState.HELD for row in rows)
@@ -148,8 +159,7 @@ def _to_do(rows: Sequence[Row], late: Sequence[str], money: Sequence[str]) -> It
     rejects = [row.rejects for row in rows if row.rejects and row.state != FileState.REFUSED]
     if rejects:
         where = how_many(len(rejects), "file")
-        worth = f" ({', '.join(money)})" if money else ""
-        yield f"Correct or write off {how_many(sum(rejects), 'record')}{worth} of {where}, listed first below."
+        yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.core.days import Days
+from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_text import format_amount, grouped
@@ -24,10 +25,12 @@ from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import MEANINGS, Tone, named, tone
 from pipeline.report.totals_text import (
     GROUPS,
+    KINDS,
     basis_in_words,
     combined,
     currency_named,
     files_in_words,
+    kind_order,
     money_in_words,
     period_in_words,
 )
@@ -36,6 +39,8 @@ from schemas.totals import CurrencyTotals, GroupTotals, Part, TotalsResult
 _MADE_FROM = "billferry-made-from"
 _HEAD_BYTES = 4096
 """The mark is before the style sheet."""
+_SHORT = ("In the files", "Loaded", "Still to correct")
+"""What the tables of many rows show of `_figures_of`."""
 FEWEST_DAYS = 2
 """One day needs no chart."""
 
@@ -55,6 +60,7 @@ class Line:
 
 def write_month_page(
     by_day: TotalsResult,
+    models: Sequence[GroupTotals],
     feeds: Sequence[GroupTotals],
     files: Sequence[tuple[KnownFile, GroupTotals]],
     reports: Path,
@@ -65,6 +71,7 @@ def write_month_page(
 
     Args:
         by_day: the totals of a calendar month, by day.
+        models: the same by model.
         feeds: the same by feed.
         files: the same by file, with what the ledger knows of it.
         made_from: what `is_made_from` is asked later.
@@ -82,11 +89,14 @@ def write_month_page(
         "document": by_day,
         "title": period_in_words(Days(first, by_day.last_day)),
         "files": files_in_words(by_day),
+        "left": _left(by_day, rows),
+        "kinds": list(_kinds(models)),
         "basis": basis_in_words(by_day),
         "currencies": [_currency(by_day, feeds, each) for each in by_day.currencies],
         "rows": rows,
         "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "figure_titles": [title for title, _, _ in _figures_of(None)],
+        "short_titles": _SHORT,
     }
     path = reports / month_page_name(first)
     private_folder(reports)
@@ -102,6 +112,24 @@ def is_made_from(page: Path, made_from: str) -> bool:
             return f'name="{_MADE_FROM}" content="{made_from}"'.encode() in file.read(_HEAD_BYTES)
     except FileNotFoundError:
         return False
+
+
+def _left(document: TotalsResult, rows: Sequence[Line]) -> str:
+    """What is still to do for the files of the month, in one sentence; none where records do not tell."""
+    opened = sum(each.open.records for each in document.currencies)
+    if opened:
+        return f"{how_many(opened, 'record')} {'is' if opened == 1 else 'are'} still to correct."
+    if rows and not document.unread and all(row.tone == "good" for row in rows):
+        return "There is nothing to do."
+    return ""
+
+
+def _kinds(models: Sequence[GroupTotals]) -> Iterator[Line]:
+    """Bills and balances apart, a line for each currency, with the figures of `_SHORT`."""
+    for group in sorted(models, key=lambda group: kind_order(group.name)):
+        for each in group.currencies:
+            title = f"{KINDS.get(group.name, 'Records')}, {currency_named(each.currency)}"
+            yield Line(title, _cells(each, _SHORT))
 
 
 def _currency(by_day: TotalsResult, feeds: Sequence[GroupTotals], each: CurrencyTotals) -> dict[str, Any]:
@@ -146,6 +174,11 @@ def _figures_of(each: CurrencyTotals | None) -> Iterator[tuple[str, str, Part]]:
     yield "Still to correct", "rejects", each.open if each else Part()
 
 
+def _cells(each: CurrencyTotals, titles: Sequence[str]) -> list[tuple[str, str]]:
+    """The figures with these titles."""
+    return [_cell(each.currency, part) for title, _, part in _figures_of(each) if title in titles]
+
+
 def _cell(currency: str | None, part: Part) -> tuple[str, str]:
     return (grouped(part.records) if part.records else "–"), money_in_words(currency, part)
 
@@ -160,11 +193,7 @@ def _table(groups: Mapping[str, CurrencyTotals]) -> list[Line]:
 def _file(known: KnownFile, group: GroupTotals, reports: Path) -> Line:
     """A file with its money by currency, and the way to its report."""
     state = "unfinished" if known.state == "landed" else known.state
-    cells = []
-    for currency in group.currencies:
-        for title, _, part in _figures_of(currency):
-            if title in {"In the files", "Loaded", "Still to correct"}:
-                cells.append(_cell(currency.currency, part))
+    cells = [cell for currency in group.currencies for cell in _cells(currency, _SHORT)]
     is_closed = sum(one.total.records for one in group.currencies) > 0 and not any(
         one.open.records for one in group.currencies
     )

@@ -74,7 +74,7 @@ def _chain(chain: ChainFacts) -> dict[str, Any] | None:
             name, _, digits = other.rpartition(".")
             link = _link(folder_name(name, digits, len(digits)))
             return {"title": title, "lead": lead, "other": name, "link": link}
-    if not (chain.open.records or chain.corrections or chain.write_offs):
+    if not (chain.corrections or chain.write_offs):
         return None
     rows = [
         Closing(
@@ -88,7 +88,7 @@ def _chain(chain: ChainFacts) -> dict[str, Any] | None:
     ]
     if chain.write_offs:
         rows.append(_written_off(chain))
-    if rows:
+    if chain.open.records:
         rows.append(_left(chain.open))
     return {"title": "Corrections and write-offs", "other": None, "lead": _lead(chain), "rows": rows}
 

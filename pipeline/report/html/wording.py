@@ -211,7 +211,7 @@ def _some(found: Breakdown, good: tuple[Outcome, ...], what: str) -> str:
     left_out = f"{grouped(found.skipped)} {_is(found.skipped)} left out, " if found.skipped else ""
     return (
         f"{grouped(fine)} of {records(found.total)} {_is(fine)} {what}, {twice}{left_out}"
-        f"{grouped(bad)} {_is(bad)} not."
+        f"{grouped(bad)} {_is(bad)} not {what}."
     )
 
 

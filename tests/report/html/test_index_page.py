@@ -99,10 +99,16 @@ def test_the_page_says_of_when_it_is_and_that_all_is_well(tmp_path: Path) -> Non
     fine = known("fine.csv", state="loaded")
     none = dict.fromkeys(fine.summary["records"], 0)  # type: ignore[index]
     fine = known("fine.csv", state="loaded", summary={"records": none | {"total": 5, "created": 5}})
-    text = said(overview(tmp_path, [fine], loaded={"ZAR": 500, "JPY": 7, "USD": 0}))
+    text = said(
+        overview(
+            tmp_path,
+            [fine],
+            loaded={"account_balance": {"ZAR": 900}, "bill": {"ZAR": 500, "JPY": 7}, "?": {"ZAR": 0}},
+        )
+    )
     assert "As of 20 Nov 2026, 08:02 Africa/Johannesburg" in text
     assert "All is well. There is nothing to do." in text
-    assert "Loaded by all files: JPY 7, ZAR 5.00" in text
+    assert "Bills loaded by all files: JPY 7, ZAR 5.00 Account balances loaded by all files: ZAR 9.00" in text
 
 
 def test_what_a_person_has_to_do_is_said_first_and_its_files_are_listed_first(tmp_path: Path) -> None:

@@ -102,20 +102,20 @@ SKIPPED = Row(verdict="skipped", message="left out by feed.nothing_due")
             [SKIPPED, Row(), rejected("a.b")],
             {},
             True,
-            "1 of 3 records is ready to load, 1 is left out, 1 is not.",
+            "1 of 3 records is ready to load, 1 is left out, 1 is not ready to load.",
         ),
         ([], {}, False, "The file contains no records."),
         (
             [Row(), rejected("a.b"), Row(verdict="duplicate", duplicate_of=1)],
             {1: Outcome.CREATED},
             False,
-            "1 of 3 records is loaded, 1 is a duplicate, 1 is not.",
+            "1 of 3 records is loaded, 1 is a duplicate, 1 is not loaded.",
         ),
         (
             [Row()] * 3,
             {1: Outcome.CREATED, 2: Outcome.CONFLICT, 3: Outcome.REFUSED},
             False,
-            "1 of 3 records is loaded, 2 are not.",
+            "1 of 3 records is loaded, 2 are not loaded.",
         ),
         (
             [Row()] * 3,
@@ -130,7 +130,12 @@ SKIPPED = Row(verdict="skipped", message="left out by feed.nothing_due")
             "The file is unfinished: 1 of 2 records is open, and 1 is not loaded.",
         ),
         ([Row()] * 2, {}, True, "All 2 records are ready to load."),
-        ([Row(), Row(), rejected("a.b")], {}, True, "2 of 3 records are ready to load, 1 is not."),
+        (
+            [Row(), Row(), rejected("a.b")],
+            {},
+            True,
+            "2 of 3 records are ready to load, 1 is not ready to load.",
+        ),
     ],
 )
 def test_one_sentence_says_what_became_of_the_file(
