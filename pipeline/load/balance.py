@@ -104,10 +104,10 @@ class BalanceSettler(CreateSettler):
             if look_first and not self._may_replace(shown.balance, known, body["balance"]):
                 return self._not_ours(intent, known or shown, shown.balance, body)
         renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
+        self._context.cache.add(shown or entity)  # before the ledger: see `EntityCache.add`
         await self._context.ledger.durable(
             CloseIntent(renewed), OpenIntent(renewed), UpsertEntity(shown or entity)
         )
-        self._context.cache.add(shown or entity)
         self._delivery.account_for_sends()  # the look that found the entity shows what became of them
         settled = await self._patch(renewed)
         if look_first and shown is not None and settled.outcome is Outcome.UPDATED:

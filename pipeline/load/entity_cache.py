@@ -9,7 +9,8 @@ from itertools import chain
 
 from pipeline.core.api.intents import Entity
 from pipeline.core.api.requests import Kind
-from pipeline.load.ledger_access import LedgerReader
+from pipeline.load.known_ids import KnownIds
+from pipeline.load.ledger_access import LedgerReader, LedgerWriter
 
 _Question = tuple[tuple[tuple[Kind, str], ...], asyncio.Future[dict[tuple[Kind, str], str]]]
 
@@ -21,22 +22,35 @@ class EntityCache:
     so an absence needs no look into the ledger.
     """
 
-    def __init__(self, reader: LedgerReader) -> None:
+    def __init__(self, reader: LedgerReader, ledger: LedgerWriter) -> None:
         self._reader = reader
+        self._ledger = ledger
         self._entities: dict[tuple[Kind, str], Entity] = {}
         self._has_bucket = False
+        self._known_ids: KnownIds | None = None
+        """Whatever the ledger knows is in it, and what this load learned; None: the ledger is asked for each id."""
         self._questions: list[_Question] = []
         self._used: set[tuple[Kind, str]] = set()
 
-    def add_bucket(self, entities: Iterable[Entity]) -> None:
-        """Take what the ledger knows of the next bucket's customers."""
-        self._has_bucket = True
-        self.add(*entities)
+    def add_bucket(self, entities: Iterable[Entity], known_ids: KnownIds | None) -> None:
+        """Take what the ledger knows of the next bucket's customers.
 
-    def add(self, *entities: Entity) -> None:
-        """Keep entities, in place of what was known under their references."""
+        `known_ids`: with the first bucket, ids of all customers and accounts that the ledger knows; or None.
+        """
+        self._has_bucket = True
+        self._known_ids = known_ids or self._known_ids
         for entity in entities:
             self._entities[entity.kind, entity.reference] = entity
+
+    def add(self, *entities: Entity) -> None:
+        """Keep entities, in place of what was known under their references.
+
+        Before they are written to the ledger: until then, `references` must not find that they are unknown.
+        """
+        for entity in entities:
+            self._entities[entity.kind, entity.reference] = entity
+            if self._known_ids is not None:
+                self._known_ids.add(entity.kind, entity.id)
 
     def get(self, kind: Kind, reference: str | None) -> Entity | None:
         """The entity under a reference; None when nothing is known of it, or for no reference at all.
@@ -53,12 +67,15 @@ class EntityCache:
     async def references(self, ids: Iterable[tuple[Kind, str]]) -> dict[tuple[Kind, str], str]:
         """(kind, id) → the reference it is known under, where it is; ids and references are one to one.
 
-        Questions that come up in the same turn of the event loop are asked of the ledger as one: a query for each of
-        thousands of answers a second would hold up the loop.
+        Nearly all ids are new, and `KnownIds` shows that without the ledger. Other questions that come up in the same
+        turn of the event loop are asked of the ledger as one: a query for each of thousands of answers a second would
+        hold up the loop.
         """
-        question = tuple(ids)
+        known = self._known_ids
+        question = tuple(ids) if known is None else tuple(id_ for id_ in ids if id_ in known)
         if not question:
             return {}
+        await self._ledger.durable()  # what was learned a moment ago may still be on its way there
         loop = asyncio.get_running_loop()
         if not self._questions:
             loop.call_soon(self._answer)

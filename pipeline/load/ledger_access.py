@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import polars as pl
@@ -25,6 +25,14 @@ class LedgerReader(Protocol):
 
     def references(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
         """Id → the reference that it is known under, of those that are known."""
+        ...
+
+    def count_parents(self, up_to: int) -> int:
+        """How many customers and accounts are known; no more than `up_to` are counted."""
+        ...
+
+    def parent_ids(self) -> Iterator[tuple[Kind, str]]:
+        """(kind, id) of every known customer and account."""
         ...
 
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]:

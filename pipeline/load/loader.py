@@ -49,7 +49,7 @@ async def _load(job: LoadJob) -> LoadResult:
 
 
 def _context(job: LoadJob, client: RetryingClient, ledger: LedgerWriter) -> LoadContext:
-    cache, api = EntityCache(job.reader), job.settings.api
+    cache, api = EntityCache(job.reader, ledger), job.settings.api
     return LoadContext(
         merchant=job.settings.merchant,
         environment=job.settings.environment,
@@ -144,7 +144,7 @@ class _Loading:
 
     def _take_up(self, bucket: Bucket) -> None:
         self._records.add_generations(bucket.generations)
-        self._context.cache.add_bucket(bucket.entities)
+        self._context.cache.add_bucket(bucket.entities, bucket.known_ids)
 
     def _start_workers(self) -> None:
         while len(self._running) < self._max_running:

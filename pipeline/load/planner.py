@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,16 @@ from pipeline.edge.reader.checked_parts import (
     sent_amounts,
 )
 from pipeline.edge.reader.hash_buckets import in_buckets, windows
+from pipeline.load.known_ids import KnownIds
 from pipeline.load.ledger_access import LedgerReader
 from schemas.feed import Model
 
 BUCKET_RECORDS = 100_000
 """Records of a bucket, about: the memory of planning grows with them."""
 BATCH_ROWS = 1024
+KNOWN_PER_NEW = 4
+"""Ids that are read from the ledger in advance for each new one. Reading one takes a tenth of what asking for one does
+(1.3 µs and 15 µs), and where customers are known already, nothing is asked."""
 CACHED_BATCHES = 64
 """Batches of requests kept as Python objects: of the customers at work, whose rows lie near each other."""
 
@@ -51,6 +55,10 @@ class Bucket:
     """Known customers, accounts and, for bills, the bills."""
     generations: dict[tuple[str, str], int]
     """(reference, content) → the generation of key to use next, where earlier keys are spent."""
+    new_parents: int
+    """How many customers and accounts that records name as parents are not known."""
+    known_ids: KnownIds | None = None
+    """Only with the first bucket: ids of all customers and accounts in the ledger, where reading them pays."""
 
 
 class Rows:
@@ -106,7 +114,8 @@ def buckets(
     lines = count_lines(*parts_of(records))
     number += lines // BUCKET_RECORDS
     rows = (_rows(window, settled, has_lines=bool(lines)) for window in windows(parts_of(records)))
-    for frame in in_buckets(rows, "customer_reference", number, records / "by_customer"):
+    frames = in_buckets(rows, "customer_reference", number, records / "by_customer")
+    for at, frame in enumerate(frames):
         wanted = (
             (summed(frame) if lines else frame)
             .with_columns(
@@ -121,7 +130,9 @@ def buckets(
                 "record",
             )
         )
-        yield _bucket(wanted.collect(), model, reader)
+        bucket = _bucket(wanted.collect(), model, reader)
+        # Customers are in a bucket by chance, so each bucket has about as many new ones as the first.
+        yield bucket if at else replace(bucket, known_ids=_known_ids(reader, bucket.new_parents * number))
 
 
 def _rows(window: list[Path], settled: pl.Series, *, has_lines: bool) -> pl.LazyFrame:
@@ -137,17 +148,32 @@ def _rows(window: list[Path], settled: pl.Series, *, has_lines: bool) -> pl.Lazy
 def _bucket(frame: pl.DataFrame, model: Model, reader: LedgerReader) -> Bucket:
     """The customers of a sorted frame (columns: `ROW`), and what the ledger knows of them in a few queries."""
     kind = LEAF_OF[model]
-    customers = reader.entities("customer", frame["customer_reference"].unique())
+    references = frame["customer_reference"].unique()
+    customers = reader.entities("customer", references)
+    new_parents = references.len() - len(customers) if kind != "customer" else 0
     accounts: dict[str, Entity] = {}
     if kind != "customer":
-        accounts = reader.entities("account", frame["account_reference"].drop_nulls().unique())
+        references = frame["account_reference"].drop_nulls().unique()
+        accounts = reader.entities("account", references)
+        new_parents += references.len() - len(accounts) if kind == "bill" else 0
     leaves = frame[f"{kind}_reference"]
     bills = reader.entities("bill", leaves) if kind == "bill" else {}
     return Bucket(
         customers=_customers(frame, model, customers, accounts),
         entities=[*customers.values(), *accounts.values(), *bills.values()],
         generations=reader.generations(kind, leaves),
+        new_parents=new_parents,
     )
+
+
+def _known_ids(reader: LedgerReader, new_parents: int) -> KnownIds | None:
+    """Ids of all customers and accounts in the ledger, and room for so many new ones; None where it does not pay.
+
+    A ledger of millions is not read for a file of ten records.
+    """
+    limit = new_parents * KNOWN_PER_NEW
+    known = reader.count_parents(limit + 1)
+    return KnownIds.of(reader.parent_ids(), known + new_parents) if known <= limit else None
 
 
 def _customers(

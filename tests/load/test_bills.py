@@ -204,6 +204,18 @@ def test_a_bill_that_was_silently_attached_to_another_customers_account_is_a_con
     assert int(loaded.rows[0]["attempts"]) >= 1
 
 
+def test_of_bills_that_are_attached_at_the_same_time_to_one_strangers_accounts_one_at_most_is_created(
+    open_merchant: Open,
+) -> None:
+    """The answers come so close together that what the first one taught is not in the ledger yet."""
+    merchant = open_merchant(Switches(nested_existing="attached"))
+    merchant.load(merchant.bills([f"C9,A{n},B9{n},1.00" for n in range(8)]))
+    merchant.lose_ledger()
+    loaded = merchant.load(merchant.bills([f"C{n},A{n},B{n},1.00" for n in range(8)], name="bills2.csv"))
+    assert loaded.row_outcomes.count("created") == 1
+    assert loaded.row_outcomes.count("conflict") == 7
+
+
 def with_account_forgotten(merchant: Merchant) -> None:
     with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as connection, connection:
         connection.execute("DELETE FROM entities WHERE kind = 'account'")

@@ -210,6 +210,30 @@ def test_what_the_ledger_knows_comes_with_the_bucket(tmp_path: Path, sends: Send
     assert [group.account_id for group in first.groups] == ["bacc_1", None]
 
 
+@pytest.mark.parametrize(("known", "is_read"), [(4, True), (5, False)])
+def test_ids_in_the_ledger_are_read_in_advance_only_where_many_new_ones_will_come(
+    tmp_path: Path, sends: Sends, monkeypatch: pytest.MonkeyPatch, known: int, is_read: bool
+) -> None:
+    monkeypatch.setattr(planner, "KNOWN_PER_NEW", 1)
+    accounts = [Entity("account", f"KA{n}", f"bacc_{n}") for n in range(known - 1)]
+    entities = [Entity("customer", "C9", "bcus_9"), Entity("bill", "B9", "bill_9"), *accounts]
+    sends.write(*map(UpsertEntity, entities))
+    rows = [bill(f"C{n % 2}", f"A{n % 2}", f"B{n}") for n in range(4)]  # two new customers, two new accounts
+    (bucket,) = buckets(write(tmp_path / "r", rows), "bill", sends, 1)
+    assert (bucket.known_ids is not None) is is_read
+    if bucket.known_ids is not None:
+        assert [(one.kind, one.id) in bucket.known_ids for one in entities] == [True, False, *[True] * 3]
+
+
+def test_ids_in_the_ledger_come_with_the_first_bucket_alone(
+    tmp_path: Path, sends: Sends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "BUCKET_RECORDS", 10)
+    records = write(tmp_path / "r", [bill(f"C{n}", None, f"B{n}") for n in range(50)])
+    known = [bucket.known_ids for bucket in buckets(records, "bill", sends, 1)]
+    assert [one is not None for one in known] == [True, False, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("model", "kind", "reference"),
     [("account_balance", "account", "A1"), ("customer_balance", "customer", "C1")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -17,6 +17,8 @@ from pipeline.edge.ledger.writes import write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
 """Outcomes that a later run may still change."""
+
+_PARENTS = "FROM entities WHERE kind IN ('customer', 'account')"
 
 OUTCOME_SCHEMA = {
     "record": pl.Int64,
@@ -61,6 +63,17 @@ class Sends:
             (kind, json.dumps(list(ids))),
         )
         return dict(tuple(row) for row in rows)
+
+    def count_parents(self, up_to: int) -> int:
+        """How many customers and accounts are known, from the index alone; no more than `up_to` are counted."""
+        rows = self._db.execute(f"SELECT count(*) FROM (SELECT 1 {_PARENTS} LIMIT ?)", (up_to,))  # noqa: S608 (fixed text)
+        return int(rows.fetchone()[0])
+
+    def parent_ids(self) -> Iterator[tuple[Kind, str]]:
+        """(kind, id) of every known customer and account, from the index alone."""
+        rows = self._db.execute(f"SELECT kind, id {_PARENTS}")
+        rows.row_factory = None  # plain tuples
+        return rows
 
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]:
         """(reference, content) → generation, where keys are spent."""
