@@ -182,9 +182,13 @@ def _overview(merchant: Merchant) -> View:
 def month_figures(page: Path) -> dict[str, dict[str, Figures]]:
     """Currency (`unknown` where that cannot be read) → title of a figure on the page of a month → what it says.
 
-    The tables by day and by feed add up to the figures.
+    The tables by day and by feed add up to the figures; so does each line of bills or balances in one currency.
     """
     found = {}
+    for kinds in re.findall(r'<table class="stacks kinds-of">(.*?)</table>', page.read_text(), re.DOTALL):
+        for line in re.findall(r"<tr>(<th scope=\"row\">.*?)</tr>", kinds):
+            parts = [next(_cells(line, title)) for title in ("Loaded", "Still to correct", "Neither")]
+            assert _sum(parts) == next(_cells(line, "In the files")), (page.name, line)
     sections = r'<section aria-labelledby="([A-Za-z]+)-heading">(.*?)</section>'
     for name, section in re.findall(sections, page.read_text(), re.DOTALL):
         figures = {

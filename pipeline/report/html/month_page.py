@@ -16,13 +16,14 @@ from pipeline.core.days import Days
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
+from pipeline.core.values.amount_parts import part_of
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import month_page_name
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.index_page import KnownFile, link_to
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import MEANINGS, Tone, named, tone
+from pipeline.report.html.wording import LOADED, MEANINGS, Tone, named, tone
 from pipeline.report.totals_text import (
     GROUPS,
     KINDS,
@@ -41,6 +42,8 @@ _HEAD_BYTES = 4096
 """The mark is before the style sheet."""
 _SHORT = ("In the files", "Loaded", "Still to correct")
 """What the tables of many rows show of `_figures_of`."""
+_REST = "Neither"
+"""Of `_SHORT`: with it the figures of a line add up."""
 FEWEST_DAYS = 2
 """One day needs no chart."""
 
@@ -97,6 +100,7 @@ def write_month_page(
         "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "figure_titles": [title for title, _, _ in _figures_of(None)],
         "short_titles": _SHORT,
+        "rest_title": _REST,
     }
     path = reports / month_page_name(first)
     private_folder(reports)
@@ -125,11 +129,22 @@ def _left(document: TotalsResult, rows: Sequence[Line]) -> str:
 
 
 def _kinds(models: Sequence[GroupTotals]) -> Iterator[Line]:
-    """Bills and balances apart, a line for each currency, with the figures of `_SHORT`."""
+    """Bills and balances apart, a line for each currency, with the figures of `_SHORT` and what is left of them."""
     for group in sorted(models, key=lambda group: kind_order(group.name)):
         for each in group.currencies:
             title = f"{KINDS.get(group.name, 'Records')}, {currency_named(each.currency)}"
-            yield Line(title, _cells(each, _SHORT))
+            yield Line(title, [*_cells(each, _SHORT), _cell(each.currency, _rest(each))])
+
+
+def _rest(each: CurrencyTotals) -> Part:
+    """Records that are neither loaded nor still to correct."""
+    loaded = combined(each, LOADED)
+    return part_of(
+        each.currency,
+        each.total.records - loaded.records - each.open.records,
+        each.total.amount_minor - loaded.amount_minor - each.open.amount_minor,
+        each.total.amount_unreadable - loaded.amount_unreadable - each.open.amount_unreadable,
+    )
 
 
 def _currency(by_day: TotalsResult, feeds: Sequence[GroupTotals], each: CurrencyTotals) -> dict[str, Any]:
