@@ -27,7 +27,7 @@ from pipeline.monitoring.system_status import SystemStatus, state_of, system_sta
 from pipeline.report.summary_text import money_of
 from pipeline.run.chain_part import chain_part
 from pipeline.run.work_dir import existing_ledger
-from schemas.results import ChainPart
+from schemas.results import Breakdown, ChainPart
 
 LISTED_FILES = 20
 SHOWN_NAMES = 5
@@ -276,8 +276,10 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             "feed": row.feed,
             "landed_at": row.landed_at,
             "finished_at": row.finished_at,
-            "records": summary.get("records"),
-            "amounts_minor": summary.get("amounts_minor"),
+            "records": _whole(summary["records"]) if "records" in summary else None,
+            "amounts_minor": {currency: _whole(parts) for currency, parts in summary["amounts_minor"].items()}
+            if "amounts_minor" in summary
+            else None,
             "amount_unreadable": summary.get("amount_unreadable", 0),
             "is_open": row.is_open or (is_original and chain.needs_correction),
             "open": opened,
@@ -290,6 +292,11 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             if decision
             else None,
         }
+
+
+def _whole(parts: dict[str, int]) -> dict[str, int]:
+    """By every outcome, also by those that an earlier version, which wrote the summary, did not know."""
+    return Breakdown.model_construct(**parts).model_dump()
 
 
 def _added(files: list[dict[str, Any]]) -> dict[str, Any]:

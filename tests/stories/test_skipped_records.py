@@ -60,7 +60,7 @@ def test_what_is_skipped_is_counted_on_every_page_and_in_every_total(shop: Merch
     ]
     assert [row["bill_reference"] for row in shop.rejects(said)] == ["B-6"]
     page = (shop.report(said.file) / "report.html").read_text()
-    assert "2 of 7 records are loaded, 4 are left out, 1 is not." in page
+    assert "2 of 7 records are loaded, 4 are left out, 1 is not loaded." in page
     assert "left out because the feed says so" in page
     assert "ZAR 106.50" in page
     assert "ZAR 127.50" in (shop.work_dir / "reports" / "index.html").read_text()
