@@ -27,7 +27,10 @@ def test_each_run_brings_the_overview_up_to_date(merchant: Merchant) -> None:
     assert f'href="./{page.parent.name}/report.html"' in overview(merchant).read_text()
     merchant.write("za_bills_2029-12-02.csv", MIXED, merchant.drop)
     second = merchant.run()
-    assert "1 of 2 records is loaded, 1 is not loaded." in (merchant.report(second.file) / "report.html").read_text()
+    assert (
+        "1 of 2 records is loaded, 1 is not loaded."
+        in (merchant.report(second.file) / "report.html").read_text()
+    )
     text = overview(merchant).read_text()
     assert text.index("za_bills_2029-12-02.csv") < text.index("za_bills_2029-12-01.csv")
     assert "Loaded with rejects" in text
