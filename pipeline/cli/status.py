@@ -296,7 +296,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
 
 def _whole(parts: dict[str, int]) -> dict[str, int]:
     """By every outcome, also by those that an earlier version, which wrote the summary, did not know."""
-    return Breakdown.model_construct(**parts).model_dump()
+    return Breakdown().model_dump() | parts
 
 
 def _added(files: list[dict[str, Any]]) -> dict[str, Any]:
