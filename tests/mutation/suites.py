@@ -81,6 +81,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/load/parents.py": BILLS,
     "pipeline/load/repeated_refusals.py": (f"{STORIES}/test_trouble_with_the_api.py",),
     "pipeline/load/records.py": (f"{LOAD}/test_balances.py", *BILLS),
+    "pipeline/load/known_ids.py": (f"{LOAD}/test_known_ids.py", f"{LOAD}/test_entity_cache.py"),
     "pipeline/load/loader.py": (f"{LOAD}/test_loader.py", f"{LOAD}/test_balances.py", *BILLS),
     "pipeline/load/settler.py": BILLS,
     "pipeline/load/create.py": (*BILLS, f"{LOAD}/test_balances.py"),
