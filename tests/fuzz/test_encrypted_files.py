@@ -23,8 +23,9 @@ FILES = 2_000 if os.environ.get("SOAK") else 40
 def summary_of(path: Path, content: bytes, of_feed: Feed) -> Summary:
     path.write_bytes(content)
     limits = Limits(max_reject_ratio=1.0)
-    (summary, *others) = check_files([path], Silence(), feeds=[of_feed], feed=of_feed, limits=limits).files
-    assert not others
+    result = check_files([path], Silence(), feeds=[of_feed], feed=of_feed, limits=limits)
+    assert not result.errors
+    (summary,) = result.files
     return summary
 
 
