@@ -34,6 +34,7 @@ SHOWN_NAMES = 5
 SHORT_NAME = 24
 """Cells that a name has even on a narrow terminal; shorter ones are all alike."""
 RELEASED = "released"
+_NOTHING = Breakdown().model_dump()
 
 
 def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[str, Any]:
@@ -296,7 +297,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
 
 def _whole(parts: dict[str, int]) -> dict[str, int]:
     """By every outcome, also by those that an earlier version, which wrote the summary, did not know."""
-    return Breakdown().model_dump() | parts
+    return _NOTHING | parts
 
 
 def _added(files: list[dict[str, Any]]) -> dict[str, Any]:
