@@ -15,6 +15,33 @@ from schemas.shape import LocalPath, Shape
 Environment = Literal["test", "live"]
 Upload = Literal["summary", "results", "rejects", "page"]
 
+PaymentColumn = Literal[
+    "seq",
+    "event_id",
+    "payment_id",
+    "obligation_id",
+    "paid_at",
+    "received_at",
+    "source",
+    "kind",
+    "customer_reference",
+    "account_reference",
+    "bill_reference",
+    "customer_id",
+    "account_id",
+    "bill_id",
+    "currency",
+    "amount_minor",
+    "amount",
+    "bill_amount_due_minor",
+    "bill_paid_total_minor",
+    "bill_status",
+    "source_file",
+    "record",
+    "outcome",
+    "codes",
+]
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -76,6 +103,8 @@ class Sftp(Shape):
     """Folder to which reports are uploaded; null: none."""
     upload: list[Upload] = ["summary", "results", "rejects"]
     """The reports to upload; `page` is `report.html`."""
+    payments: str | None = None
+    """Folder to which payments files are uploaded; null: they are kept in `work_dir/payments` only."""
     settle_s: Annotated[float, Field(ge=0, le=86_400)] = 30
     """A file is taken once its size and modification time are unchanged for this long."""
     done_marker: str | None = None
@@ -88,17 +117,18 @@ class Sftp(Shape):
     @model_validator(mode="after")
     def _finished_files_go_elsewhere(self) -> Sftp:
         places = [path and normpath(path.replace("//", "/")) for path in self._folders()]
-        incoming, archive, quarantine, reports = places
+        incoming, archive, quarantine, reports, payments = places
         if incoming in {archive, quarantine}:
             raise ValueError(
                 "archive and quarantine must be other folders than incoming, or null: files stay"
             )
-        if reports is not None and reports in {incoming, archive, quarantine}:
-            raise ValueError("reports must be another folder than incoming, archive and quarantine")
+        for name, folder in (("reports", reports), ("payments", payments)):
+            if folder is not None and folder in {incoming, archive, quarantine}:
+                raise ValueError(f"{name} must be another folder than incoming, archive and quarantine")
         return self
 
     def _folders(self) -> tuple[str | None, ...]:
-        return self.incoming, self.archive, self.quarantine, self.reports
+        return self.incoming, self.archive, self.quarantine, self.reports, self.payments
 
 
 class Drop(Shape):
@@ -181,6 +211,49 @@ class Notify(Shape):
     """Time limit. A command that fails is only a warning; the next run tells it again."""
 
 
+class Payments(Shape):
+    """Payments that the API reports back: how they are received, kept and handed to the merchant."""
+
+    listen: Annotated[str, Field(min_length=1)] | None = None
+    """Where webhooks are received: `ADDRESS:PORT` or `unix:/PATH`; null: nowhere. Encryption (TLS) is the task of a
+    proxy in front of it."""
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")] = "/webhooks/moment"
+    """Path of the webhook's address."""
+    secret_files: list[LocalPath] = []
+    """Files with the webhook's signing secrets, readable only by their owner. Each one is valid: while a secret is
+    replaced, name the new one beside the old one."""
+    tolerance_s: Seconds = 180
+    """How far the time stamp of a delivery may be from this machine's clock."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 65_536
+    """Larger deliveries are refused."""
+    max_inbox_bytes: Count = 8_589_934_592
+    """Largest size of the inbox. A full inbox answers 503, and the API delivers again later."""
+    export: Annotated[str, Field(pattern=r"^(each_run|hourly|daily ([01][0-9]|2[0-3]):[0-5][0-9])$")] = (
+        "daily 18:00"
+    )
+    """When `run` and `watch` write a payments file: `each_run`, `hourly`, or `daily HH:MM` in `timezone`."""
+    columns: Annotated[dict[PaymentColumn, str], Field(min_length=1)] | None = None
+    """Columns of payments files, in order, with the names they have there: `{payment_id: Reference, amount: Paid}`;
+    null: all columns under their own names."""
+    retention_days: Days = 400
+    """How long the bodies of deliveries are kept. What they came to is kept for good."""
+
+    @model_validator(mode="after")
+    def _deliveries_are_verified(self) -> Payments:
+        if self.listen is not None and not self.secret_files:
+            raise ValueError("listen needs secret_files: deliveries that nobody signed are not payments")
+        return self
+
+    @field_validator("columns")
+    @classmethod
+    def _column_names_differ(
+        cls, columns: dict[PaymentColumn, str] | None
+    ) -> dict[PaymentColumn, str] | None:
+        if columns is not None and len(set(columns.values())) != len(columns):
+            raise ValueError("two columns have the same name")
+        return columns
+
+
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
@@ -210,6 +283,8 @@ class Settings(Shape):
     """A monitor to which `run` and `watch` report; absent: none."""
     notify: Notify | None = None
     """A program that `run` and `watch` tell what needs a person; absent: none."""
+    payments: Payments | None = None
+    """Payments that the API reports back; absent: they are not looked at."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One for each kind of bill file."""
 

@@ -18,7 +18,7 @@ from pipeline.edge.config.config_print import config_parts, config_print
 from pipeline.edge.config.feed_prints import feed_print, same_feed
 from pipeline.edge.config.folders import folder_mistake, is_within, own_place
 from pipeline.edge.config.load import Config, load_config
-from pipeline.edge.config.secret_values import api_key, ping_url
+from pipeline.edge.config.secret_values import api_key, ping_url, webhook_secrets
 from pipeline.edge.config.unset import proposed_feed
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "ping_url",
     "proposed_feed",
     "same_feed",
+    "webhook_secrets",
 ]

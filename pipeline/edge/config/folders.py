@@ -26,18 +26,24 @@ SECRETS = (
 """Keys of files that only their owner may read."""
 SECRETS_OF_FEEDS = (".pgp.key_file", ".pgp.passphrase_file")
 """How the keys of such files end that feeds name."""
+SECRETS_LISTED = "payments.secret_files."
+"""How the keys of such files begin that are in a list."""
 FILES = (*SECRETS, *SECRETS_OF_FEEDS, ".pgp.signers_file", "sftp.known_hosts_file", "metrics_file")
 """Keys of all files that a config names; none of them may lie where bill files are taken or our own files are."""
-OWN_FOLDERS = ("landing", "reports")
+OWN_FOLDERS = ("landing", "reports", "payments")
 """Below work_dir."""
-OWN_FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal", "lock")
+OWN_FILES = (
+    *(f"{name}.sqlite{of}" for name in ("ledger", "inbox") for of in ("", "-wal", "-shm", "-journal")),
+    "lock",
+)
 """Below work_dir, those of SQLite beside its database among them. Source: sqlite.org/tempfiles.html."""
 DESCRIPTIONS = {
     "landing": "the folder of our copies",
     "reports": "the folder of the reports",
+    "payments": "the folder of payments files",
     "lock": "the lock",
 }
-"""Name below work_dir → how a message calls it; the others are the ledger."""
+"""Name below work_dir → how a message calls it; the others are the ledger and the inbox of payments."""
 
 
 def path_mistakes(
@@ -57,7 +63,7 @@ def path_mistakes(
     if "metrics_file" in paths:
         yield from _metrics_mistake(paths["metrics_file"], paths.get("work_dir"))
     for key, path in paths.items():
-        if key.endswith((*SECRETS, *SECRETS_OF_FEEDS)):
+        if key.endswith((*SECRETS, *SECRETS_OF_FEEDS)) or key.startswith(SECRETS_LISTED):
             try:
                 check_secret(path, key)
             except ConfigError as mistake:
@@ -72,7 +78,8 @@ def own_place(path: Path, work_dir: Path) -> str | None:
 def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
     """Description and path of everything that a run keeps below work_dir."""
     for name in (*OWN_FOLDERS, *OWN_FILES):
-        yield DESCRIPTIONS.get(name, "the ledger"), work_dir / name
+        default = "the inbox of payments" if name.startswith("inbox") else "the ledger"
+        yield DESCRIPTIONS.get(name, default), work_dir / name
 
 
 def is_within(inner: Path, outer: Path) -> bool:
@@ -130,7 +137,8 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
         if drop is not None and key in paths and is_within(paths[key], drop) and is_within(drop, paths[key]):
             problem = "archive and quarantine must be other folders than folder, or null: files stay"
             yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
-    for key, file in (*(each for each in paths.items() if each[0].endswith(FILES)), (str(config), config)):
+    named = (each for each in paths.items() if each[0].endswith(FILES) or each[0].startswith(SECRETS_LISTED))
+    for key, file in (*named, (str(config), config)):
         if drop is not None and is_within(file, drop):
             problem = "this file lies in drop.folder and would be taken for a bill file"
             yield ConfigError(where=key, problem=problem, remedy="put it elsewhere")

@@ -173,7 +173,11 @@ def _valid_leaves(
             if isinstance(value, dict):
                 yield from _valid_leaves(section, value, here, wrong)
         elif is_valid(here) and value is not None:
-            yield ".".join(map(str, here)), Path(value) if _is_path(field.annotation) else value
+            if isinstance(value, list) and _is_path(field.annotation):
+                for at, each in enumerate(value):
+                    yield ".".join(map(str, (*here, at))), Path(each)
+            else:
+                yield ".".join(map(str, here)), Path(value) if _is_path(field.annotation) else value
 
 
 def _semantic_mistakes(

@@ -60,6 +60,16 @@ def ping_url(settings: Settings) -> str | None:
     return url.rstrip("/")
 
 
+def webhook_secrets(settings: Settings) -> list[str]:
+    """The signing secrets of webhooks, each of which is valid; empty where payments are not received.
+
+    Raises:
+        ConfigError: a file cannot be read, others can read it, or it is empty.
+    """
+    files = settings.payments.secret_files if settings.payments else []
+    return [read_secret(file, f"payments.secret_files.{number}").strip() for number, file in enumerate(files)]
+
+
 def _secret(
     section: str, key: str, given: SecretStr | None, file: Path | None, *, missing: str
 ) -> tuple[str, str]:
