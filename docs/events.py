@@ -26,6 +26,8 @@ MEANINGS = {
     "notified": "The config's `notify` was run; `problem` is null if it succeeded.",
     "run.ended": "A run ended.",
     "looked": "`watch` checked one source.",
+    "delivery.not_stored": "`serve` could not store a delivery and answered 503; the API delivers it again.",
+    "server.error": "A bug in `serve`, with its trace; other requests continue.",
 }
 """In the order in which a run logs them."""
 

@@ -48,6 +48,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.cli.serve import serve
 from pipeline.cli.show_status import status
 from pipeline.cli.totals import totals
 from pipeline.cli.write_off import write_off
@@ -266,7 +267,7 @@ def report(
     finish(rewrite_reports(config_at(config), file, TerminalUi(), Options(wait_s=wait)), as_json=as_json)
 
 
-for command in (release, refuse, write_off, totals, export, audit, forget):
+for command in (release, refuse, write_off, totals, export, audit, forget, serve):
     app.command()(command)
 
 
@@ -395,6 +396,3 @@ def run_command(words: list[str]) -> int:
             print_errors([bug_document(None)], EX_BUG)
         return EX_BUG
     return returned if isinstance(returned, int) else 0
-
-
-__all__ = ["app", "main", "run_command"]

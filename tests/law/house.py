@@ -24,8 +24,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "monitoring": BELOW_STAGES,
     "run": BELOW_RUN,
     "diagnostics": BELOW_RUN | {"run"},
+    "serve": BELOW_STAGES,
     "sandbox": set(),
-    "cli": BELOW_RUN | {"run", "diagnostics", "sandbox"},
+    "cli": BELOW_RUN | {"run", "diagnostics", "serve", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms do not know each other."""
@@ -35,7 +36,12 @@ BELOW_EDGE = {"disk", "operator_files"}
 
 DOORS: dict[str, tuple[str, ...]] = {
     "paramiko": ("pipeline/edge/sftp/*",),
-    "socket": ("pipeline/edge/sftp/*", "pipeline/edge/billing/*", "pipeline/sandbox/*"),
+    "socket": (
+        "pipeline/edge/sftp/*",
+        "pipeline/edge/billing/*",
+        "pipeline/serve/listener.py",
+        "pipeline/sandbox/*",
+    ),
     "httptools": ("pipeline/edge/billing/*",),
     "aiohappyeyeballs": ("pipeline/edge/billing/*",),
     "aiohttp": ("pipeline/sandbox/*",),
@@ -49,7 +55,9 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("pipeline/cli/*",),
     "jinja2": ("pipeline/report/html/*",),
     "prometheus_client": ("pipeline/monitoring/metrics.py",),
-    "uvloop": ("pipeline/load/*",),
+    "uvloop": ("pipeline/load/*", "pipeline/serve/serve.py"),
+    "starlette": ("pipeline/serve/*",),
+    "uvicorn": ("pipeline/serve/listener.py",),
     "xlsxwriter": ("pipeline/report/totals_workbook.py",),
     "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(
@@ -92,6 +100,7 @@ MAY_WRITE = (
     "pipeline/edge/local/drop_folder.py",
     "pipeline/edge/local/file_facts.py",
     "pipeline/edge/sftp/*",  # at a source, and known_hosts
+    "pipeline/serve/listener.py",  # a unix socket, where the config wants it
     "pipeline/sandbox/*",
     "pipeline/cli/demo.py",
     "pipeline/cli/shipped_config.py",  # a new config.yaml, where a person wants it

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -101,7 +101,12 @@ class _Connection(sqlite3.Connection):
 
 
 def open_ledger(
-    path: Path, *, merchant: str, environment: str, read_only: bool = False
+    path: Path,
+    *,
+    merchant: str,
+    environment: str,
+    read_only: bool = False,
+    migrations: Sequence[str] = MIGRATIONS,
 ) -> sqlite3.Connection:
     """A connection to the ledger at `path`, made if it is not there.
 
@@ -111,6 +116,7 @@ def open_ledger(
     Args:
         merchant, environment: what the ledger is bound to, at its first opening for good.
         read_only: never creates, migrates or writes; for commands that only show.
+        migrations: the steps that lead to its tables; those of the inbox make an inbox.
 
     Raises:
         LedgerOfAnother: it is bound to another merchant or environment.
@@ -123,12 +129,12 @@ def open_ledger(
         connection = _connect(path, read_only=read_only)
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
+            if version > len(migrations):
                 raise LedgerDamaged(where=path, problem=f"version {version} is newer than this program")
-            if read_only and version < len(MIGRATIONS):
-                raise LedgerOutdated(where=path, version=version, newest=len(MIGRATIONS))
+            if read_only and version < len(migrations):
+                raise LedgerOutdated(where=path, version=version, newest=len(migrations))
             if not read_only:
-                _migrate(connection, path, version)
+                _migrate(connection, path, version, migrations)
             _bind(connection, path, merchant, environment, read_only=read_only)
         except BaseException:
             connection.close()
@@ -270,21 +276,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, version: int, migrations: Sequence[str]) -> None:
     """Bring the tables up to date, each step in a transaction of its own, after a backup beside the ledger.
 
     A new ledger has nothing to keep, and is made in one transaction: a disk is waited for once and not at each step.
     """
-    if version == len(MIGRATIONS):
+    if version == len(migrations):
         return
     if version > 0:
-        copy = path.with_name(f"{path.name}.before-v{len(MIGRATIONS)}")
+        copy = path.with_name(f"{path.name}.before-v{len(migrations)}")
         copy.unlink(missing_ok=True)  # left by a migration that was cut off
         connection.execute("VACUUM INTO ?", (str(copy),))
         copy.chmod(0o600)
-    steps = list(enumerate(MIGRATIONS[version:], start=version + 1))
+    steps = list(enumerate(migrations[version:], start=version + 1))
     if version == 0:
-        steps = [(len(MIGRATIONS), ";".join(MIGRATIONS))]
+        steps = [(len(migrations), ";".join(migrations))]
     for number, script in steps:
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 

@@ -1,0 +1,137 @@
+"""Keeps deliveries: durable before they are acknowledged, many in one synced commit."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Literal, NamedTuple, Self
+
+from pipeline.edge.ledger.database import Ledger, transaction
+from pipeline.errors import DiskFull
+
+MAX_GROUP = 1024
+"""Deliveries of one commit."""
+_STORE = (
+    "INSERT INTO deliveries (webhook_id, digest, received_at, signed_at, source, body) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (webhook_id, digest) DO UPDATE SET copies = copies + 1"
+)
+
+
+class WebhookDelivery(NamedTuple):
+    """A delivery whose signature was verified, or that a person vouches for."""
+
+    webhook_id: str
+    signed_at_s: int
+    """Seconds since 1970, by its header."""
+    source: Literal["webhook", "replay"]
+    body: bytes
+
+
+def store_deliveries(inbox: Ledger, deliveries: Sequence[WebhookDelivery], received_at: datetime) -> None:
+    """Keep deliveries as one durable step; one that is already there is counted.
+
+    Raises:
+        DiskFull, LedgerBusy: none of them is kept.
+    """
+    at = received_at.isoformat(timespec="milliseconds")
+    rows = [
+        (each.webhook_id, hashlib.sha256(each.body).digest(), at, each.signed_at_s, each.source, each.body)
+        for each in deliveries
+    ]
+    with transaction(inbox):
+        inbox.executemany(_STORE, rows)
+
+
+def size_bytes(inbox: Ledger) -> int:
+    """How large the inbox is, without what is free in it."""
+    (pages,), (free,), (page_bytes,) = (
+        inbox.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
+    )
+    size: int = (pages - free) * page_bytes
+    return size
+
+
+Waiter = asyncio.Future[None]
+
+
+class DeliveryWriter:
+    """A thread that keeps deliveries in groups, over a connection that it alone uses; an async context manager.
+
+    Whoever waits for `store` may acknowledge: the delivery is on disk. At the end of the block, everything that was
+    handed over is.
+    """
+
+    def __init__(self, inbox: Ledger, *, where: str, max_bytes: int) -> None:
+        """`where` is the inbox's path, for messages; `max_bytes` the size from which nothing more is accepted."""
+        self._inbox = inbox
+        self._where = where
+        self._max_bytes = max_bytes
+        self._queue: SimpleQueue[tuple[WebhookDelivery, Waiter] | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="inbox")
+        self.problem: Exception | None = None
+        """Why the last group was not kept; None once one is."""
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._ended: Waiter = self._loop.create_future()
+        self._thread.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queue.put(None)
+        await self._ended
+        self._thread.join()
+
+    async def store(self, delivery: WebhookDelivery) -> None:
+        """Come back when the delivery is on disk.
+
+        Raises:
+            DiskFull, LedgerBusy: it is not kept, and must not be acknowledged.
+        """
+        waiter: Waiter = self._loop.create_future()
+        self._queue.put((delivery, waiter))
+        await waiter
+
+    def _write(self) -> None:
+        """The thread: group after group, each of what came while the one before was written."""
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            ended = False
+            while len(group) < MAX_GROUP and not ended:
+                try:
+                    more = self._queue.get_nowait()
+                except Empty:
+                    break
+                if more is None:
+                    ended = True
+                else:
+                    group.append(more)
+            self.problem = self._problem_of([delivery for delivery, _ in group])
+            self._loop.call_soon_threadsafe(_notify, [waiter for _, waiter in group], self.problem)
+            if ended:
+                break
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _problem_of(self, group: Sequence[WebhookDelivery]) -> Exception | None:
+        try:
+            if size_bytes(self._inbox) > self._max_bytes:
+                return DiskFull(where=self._where, problem="payments.max_inbox_bytes is reached")
+            store_deliveries(self._inbox, group, datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits)
+            return error
+        return None
+
+
+def _notify(waiters: Sequence[Waiter], problem: Exception | None) -> None:
+    """In the loop: let those go on that still wait."""
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if problem is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(problem)

@@ -1,0 +1,110 @@
+"""The inbox's tables, as the steps that lead to them; a released step is never changed.
+
+Times are RFC 3339 in UTC, amounts whole minor units. `deliveries` is written by the receiver alone; everything else by
+whoever holds the run's lock.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.edge.ledger.database import Ledger, open_ledger
+
+INBOX_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
+
+    -- What was received, in order. A delivery that comes again is counted, not kept twice.
+    CREATE TABLE deliveries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        webhook_id TEXT NOT NULL,
+        digest BLOB NOT NULL,               -- SHA-256 of the body
+        received_at TEXT NOT NULL,
+        signed_at INTEGER NOT NULL,         -- seconds since 1970, by the header of the first delivery
+        source TEXT NOT NULL,               -- webhook or replay
+        body BLOB,                          -- null once its retention is over
+        copies INTEGER NOT NULL DEFAULT 0,  -- how often it came again
+        UNIQUE (webhook_id, digest)
+    ) STRICT;
+
+    -- What each delivery came to; written in the order of `seq`, without a gap.
+    CREATE TABLE payments (
+        seq INTEGER PRIMARY KEY REFERENCES deliveries (seq),
+        outcome TEXT NOT NULL,
+        codes TEXT NOT NULL DEFAULT '',
+        event_id TEXT,
+        event_type TEXT,
+        payment_id TEXT,
+        obligation_id TEXT,
+        paid_at TEXT,
+        currency TEXT,
+        amount_minor INTEGER,
+        customer_id TEXT,                   -- as the event says, or as its bill shows
+        account_id TEXT,
+        bill_id TEXT,
+        target TEXT,                        -- bill, account or customer: what it is applied to
+        customer_reference TEXT,
+        account_reference TEXT,
+        bill_reference TEXT,
+        matched_at TEXT NOT NULL,
+        exported_in INTEGER REFERENCES exports (seq),
+        told_as TEXT,                       -- its outcome in that file
+        repeated_in INTEGER REFERENCES exports (seq)  -- the later file that says what it was matched to
+    ) STRICT;
+    CREATE INDEX payments_by_obligation ON payments (payment_id, obligation_id);
+    CREATE INDEX payments_by_bill ON payments (bill_id) WHERE bill_id IS NOT NULL;
+    CREATE INDEX payments_by_account ON payments (account_id) WHERE account_id IS NOT NULL;
+    CREATE INDEX payments_by_customer ON payments (customer_id) WHERE customer_id IS NOT NULL;
+    CREATE INDEX payments_open ON payments (outcome) WHERE outcome IN ('waiting', 'unmatched', 'conflict');
+    CREATE INDEX payments_to_export ON payments (seq) WHERE exported_in IS NULL;
+
+    -- Bills that were paid or asked about.
+    CREATE TABLE paid_bills (
+        bill_id TEXT PRIMARY KEY,
+        bill_reference TEXT NOT NULL,
+        customer_reference TEXT,
+        account_reference TEXT,
+        currency TEXT NOT NULL,
+        due_minor INTEGER,                  -- null where retention has removed it
+        file_id INTEGER,                    -- of the ledger: the file and record that loaded it
+        record INTEGER,
+        events_minor INTEGER NOT NULL DEFAULT 0,        -- sum of its applied events
+        differences_minor INTEGER NOT NULL DEFAULT 0,   -- sum of its differences
+        shown_minor INTEGER,                -- the API's amount_paid when it was last asked
+        shown_status TEXT,
+        looked_at TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX paid_bills_by_file ON paid_bills (file_id, record);
+
+    -- Money that the API showed without an event; a later event takes it back, so that the sum is what is paid.
+    CREATE TABLE differences (
+        id INTEGER PRIMARY KEY,
+        bill_id TEXT NOT NULL REFERENCES paid_bills (bill_id),
+        currency TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        found_at TEXT NOT NULL,
+        exported_in INTEGER REFERENCES exports (seq)
+    ) STRICT;
+    CREATE INDEX differences_to_export ON differences (id) WHERE exported_in IS NULL;
+
+    -- Files of payments for the merchant.
+    CREATE TABLE exports (
+        seq INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        made_at TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        amounts TEXT NOT NULL,              -- JSON: currency -> minor units of what is to be posted
+        sha256 TEXT NOT NULL,
+        handed_over_at TEXT                 -- null: pending
+    ) STRICT;
+    CREATE INDEX exports_pending ON exports (seq) WHERE handed_over_at IS NULL;
+    """,
+)
+"""Scripts in order, run as those of the ledger."""
+
+
+def open_inbox(path: Path, *, merchant: str, environment: str, read_only: bool = False) -> Ledger:
+    """A connection to the inbox at `path`, made if it is not there. Arguments and errors as of `open_ledger`."""
+    return open_ledger(
+        path, merchant=merchant, environment=environment, read_only=read_only, migrations=INBOX_MIGRATIONS
+    )

@@ -1,0 +1,174 @@
+"""A server on one address or unix socket, with limits on requests that are slow, endless or too many.
+
+uvicorn has no limit for the time in which a request's head must arrive, nor for its size over httptools: both are
+added to its protocol here. Headers of proxies are not believed, and nothing says which server this is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pipeline.edge.log import get_logger, masked_trace
+from pipeline.errors import UsageError
+from pipeline.signals import on_stop
+
+log = get_logger()
+
+HEAD_TIMEOUT_S = 10.0
+"""From the first byte of a connection or request to the end of its headers."""
+MAX_HEAD_BYTES = 65_536
+MAX_CONNECTIONS = 1000
+KEEP_ALIVE_S = 15
+GRACE_S = 10
+"""After a stop signal, so long requests that are under way may take."""
+UNIX = "unix:"
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    """A connection that is closed when the head of a request takes too long or grows too large."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_TIMEOUT_S, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and self._head_timer is not None:
+            self.send_400_response("Request head too large.")
+            return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._head_bytes = 0
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._too_slow)
+
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        self.transport.abort()
+
+
+class _OnlyBugs(logging.Handler):
+    """Of what uvicorn logs, errors alone, masked: a line for each malformed request would let anybody fill the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        log.error("server.error", trace=masked_trace(error) if error is not None else None)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which stops by our signals: the exit status says which one it was."""
+
+    stopped_by: Exception | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def stop(stopped: Exception) -> None:
+            self.stopped_by = stopped
+            self.should_exit = True
+
+        with on_stop(stop):
+            yield
+
+
+def bound_socket(listen: str) -> socket.socket:
+    """A socket that listens where the config says.
+
+    Args:
+        listen: `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:/PATH`.
+
+    Raises:
+        UsageError: it is not an address, or cannot be listened on.
+    """
+    try:
+        return _bound_unix(Path(listen.removeprefix(UNIX))) if listen.startswith(UNIX) else _bound_tcp(listen)
+    except (OSError, ValueError, OverflowError) as error:
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else "not an address"
+        raise UsageError(
+            problem=f"payments.listen: cannot listen on {listen} ({problem})",
+            remedy="write ADDRESS:PORT or unix:/PATH, and stop what else listens there",
+        ) from error
+
+
+def _bound_tcp(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _bound_unix(path: Path) -> socket.socket:
+    """A socket for its owner and group, in the place of one that a killed server left behind."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists() and stat.S_ISSOCK(path.lstat().st_mode):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                if probe.connect_ex(str(path)) != 0:
+                    path.unlink()
+        bound.bind(str(path))
+        path.chmod(0o660)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+async def serve_app(app: Any, listener: socket.socket) -> Exception | None:
+    """Serve an ASGI application until a stop signal comes, and end what is under way.
+
+    Returns:
+        What stopped it; None where it ended by itself.
+    """
+    of_uvicorn = logging.getLogger("uvicorn.error")
+    of_uvicorn.handlers, of_uvicorn.propagate = [_OnlyBugs(logging.ERROR)], False
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=_BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level=logging.ERROR,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    await server.serve([listener])
+    return server.stopped_by
