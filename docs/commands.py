@@ -10,11 +10,23 @@ from docs.tables import table
 from pipeline.cli import app
 
 
+def all_commands() -> dict[str, Any]:
+    """Words of each command → the command, in the order of the help; `payments list` after `payments`."""
+    root: Any = get_command(app)
+    found: dict[str, Any] = {}
+    for name, command in root.commands.items():
+        below = getattr(command, "commands", {})
+        if not below or command.invoke_without_command:
+            found[name] = command
+        found |= {f"{name} {each}": inner for each, inner in below.items()}
+    return found
+
+
 def command_words() -> dict[str, list[str]]:
     """Command → its options and arguments as they are typed; the bare program is `""`."""
     root: Any = get_command(app)
     words = {"": [word for parameter in root.params for word in _words(parameter)]}
-    for name, command in root.commands.items():
+    for name, command in all_commands().items():
         words[name] = [word for parameter in command.params for word in _words(parameter)]
     return words
 
@@ -23,7 +35,7 @@ def commands() -> str:
     """A section for each command."""
     root: Any = get_command(app)
     parts = [_section("billferry", root)]
-    parts += [_section(f"billferry {name}", command) for name, command in root.commands.items()]
+    parts += [_section(f"billferry {name}", command) for name, command in all_commands().items()]
     return "\n\n".join(parts)
 
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from docs.keys import attribute_docstrings
 from schemas.other_documents import AuditCheckResult, AuditResult, DoctorResult, ForgetReport
+from schemas.payments import PaymentsList, PaymentsStatus
 from schemas.results import RunResult, Summary
 from schemas.status import StatusResult
 from schemas.totals import ExportResult, TotalsResult
@@ -30,6 +31,8 @@ SHAPES: dict[str, type[BaseModel]] = {
     "audit_check": AuditCheckResult,
     "doctor": DoctorResult,
     "forget": ForgetReport,
+    "payments_status": PaymentsStatus,
+    "payments_list": PaymentsList,
 }
 """File name before `.schema.json` → what it describes."""
 

@@ -36,6 +36,7 @@ from pipeline.cli.options import (
     require_sandbox,
     start,
 )
+from pipeline.cli.payments import payments
 from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import (
     command_of,
@@ -269,6 +270,7 @@ def report(
 
 for command in (release, refuse, write_off, totals, export, audit, forget, serve):
     app.command()(command)
+app.add_typer(payments, name="payments")
 
 
 @app.command()

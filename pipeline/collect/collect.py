@@ -107,6 +107,9 @@ class Source(Protocol):
     def upload(self, local: Path, folder: str, name: str) -> None:
         """Put a report into a folder below the reports folder, replacing an earlier one whole."""
 
+    def upload_payments(self, local: Path, name: str) -> None:
+        """Put a payments file, or its control file, into the folder for them, replacing an earlier one whole."""
+
     def close(self) -> None: ...
 
 

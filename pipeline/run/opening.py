@@ -16,6 +16,7 @@ from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger.database import Ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
@@ -32,6 +33,7 @@ from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, LedgerFiles
 from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loader, Loading
+from pipeline.run.payments_stage import InboxPayments, NoPayments, PaymentsStage
 from pipeline.run.process_file import FileProcessor
 from pipeline.run.read_only import (
     NoHistory,
@@ -63,6 +65,7 @@ class OpenRun:
     collecting: Collecting
     loading: Loading
     processor: FileProcessor
+    payments: PaymentsStage
 
 
 @contextmanager
@@ -121,15 +124,37 @@ def _locked(
         key = api_key(settings) if needs_key else None
         sweep_leftovers(work_dir)
         context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
-        with closing(_ledger(settings, path)) as ledger:
+        with closing(_ledger(settings, path)) as ledger, _payments(context, ledger) as payments:
             audit = _audit(context, ledger, command)
             if Lineage(ledger, work_dir).may_be_behind():  # noted first: a kill in between notes it twice
                 audit.restored()
             if (behind := recognised(Lineage(ledger, work_dir), settings, context.started_at)) is not None:
                 ui.warn(f"{path}: {behind}")
             yield _writable(
-                context, ledger, audit, path, lambda: key or api_key(settings), elsewhere=elsewhere
+                context,
+                ledger,
+                audit,
+                path,
+                key=lambda: key or api_key(settings),
+                payments=payments,
+                elsewhere=elsewhere,
             )
+
+
+@contextmanager
+def _payments(context: RunContext, ledger: Ledger) -> Iterator[PaymentsStage]:
+    """The payments of a run that changes things. Raises as `open_inbox`."""
+    settings = context.settings
+    if settings.payments is None:
+        yield NoPayments()
+        return
+    inbox = open_inbox(
+        inbox_path(settings.work_dir), merchant=settings.merchant, environment=settings.environment
+    )
+    with closing(inbox):
+        yield InboxPayments(
+            settings, settings.payments, inbox, ledger, context.options.clock, context.ui.line
+        )
 
 
 def _ledger(settings: Settings, path: Path, *, read_only: bool = False) -> Ledger:
@@ -173,8 +198,9 @@ def _writable(
     ledger: Ledger,
     audit: AuditLog,
     path: Path,
-    key: Callable[[], str],
     *,
+    key: Callable[[], str],
+    payments: PaymentsStage,
     elsewhere: int,
 ) -> OpenRun:
     """A run that changes things: over the ledger itself, with a load that sends."""
@@ -210,6 +236,7 @@ def _writable(
             api_key=key,
             pace=Pace(settings.api.requests_per_second),
         ),
+        payments=payments,
         put_back=True,
     )
 
@@ -230,6 +257,7 @@ def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
         history=NoHistory(),
         upkeep=NoUpkeep(),
         loading=SendsNothing(),
+        payments=NoPayments(),
         put_back=False,
     )
 
@@ -250,6 +278,7 @@ def _wired(
     history: History,
     upkeep: Upkeep,
     loading: Loading,
+    payments: PaymentsStage,
     put_back: bool,
 ) -> OpenRun:
     """Who needs whom. `put_back`: files that a killed run left aside at a source get their names back."""
@@ -260,5 +289,5 @@ def _wired(
     )
     processor = FileProcessor(context, files, gate, loading, sources, handovers, reports, matching, done)
     return OpenRun(
-        context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor
+        context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor, payments
     )

@@ -99,6 +99,13 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
         return run.result_of(partial(run.retry, opened.files.rows_named(names)))
 
 
+def export_payments(config: Config, ui: Ui, options: Options) -> RunResult:
+    """Write a file of all payments that are in none yet, and hand it over. Raises as `open_run`."""
+    with open_run(config, ui, options, "payments export", needs_key=False) as opened:
+        run = Run(opened)
+        return run.result_of(run.payments_file)
+
+
 def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunResult:
     """Write a file's reports again, from our copy and the ledger: no request, and nothing at a source.
 
@@ -190,6 +197,7 @@ class Run:
 
     def _all_places(self) -> None:
         """Unfinished files come first: what they left in doubt is settled before anything new is sent."""
+        self._run.payments.settle()
         self.unfinished()
         self.sources(SOURCES)
         self._run.upkeep.forget_old()
@@ -197,6 +205,7 @@ class Run:
 
     def upkeep(self) -> None:
         """Files known to the ledger but no longer present at any source; retention."""
+        self._run.payments.settle()
         self.unfinished()
         self._run.upkeep.forget_old()
         self._late()
@@ -233,11 +242,26 @@ class Run:
                 self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, remotes))
             self.renew()
             self._run.collecting.owe_archives()
+            self._payments()
             for source in sources:
                 self._reaching(partial(self._hand_over, source))
         finally:
             for source in sources:
                 source.close()
+
+    def _payments(self) -> None:
+        """What was received meanwhile, and payments of bills that are known by now."""
+        self._run.payments.settle()
+        self._run.payments.export()
+
+    def payments_file(self) -> None:
+        """Write a payments file now, and hand it over."""
+        self._run.payments.settle()
+        self._run.payments.export(now_due=True)
+        for source in self._run.sources.opened(SOURCES):
+            if self._run.payments.is_owed_to(source):
+                self._reaching(partial(self._run.payments.hand_over, source))
+            source.close()
 
     def named(self, paths: Sequence[Path]) -> None:
         """Work on files named on the command line."""
@@ -279,6 +303,7 @@ class Run:
     def _hand_over(self, source: Source) -> None:
         """Upload reports and move files. Raises SourceError."""
         self._run.handovers.pay(source, self._context.reports, self._context.ui.warn)
+        self._run.payments.hand_over(source)
 
     def _reaching(self, work: Callable[[], None]) -> None:
         """One source's trouble, a bug at its door included, does not stop the others, nor what they have brought."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import uvloop
 
@@ -12,7 +11,7 @@ from pipeline.core.payments.signatures import signing_keys
 from pipeline.edge.config import webhook_secrets
 from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger.inbox.deliveries import DeliveryWriter
-from pipeline.edge.ledger.inbox.schema import open_inbox
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.log import get_logger
 from pipeline.errors import UsageError
 from pipeline.serve.listener import UNIX, bound_socket, serve_app
@@ -40,13 +39,15 @@ def serve_payments(settings: Settings, say: Callable[[str], None]) -> Exception 
         )
     keys = signing_keys(webhook_secrets(settings))
     private_folder(settings.work_dir, close=True)
-    inbox = open_inbox(inbox_path(settings), merchant=settings.merchant, environment=settings.environment)
+    inbox = open_inbox(
+        inbox_path(settings.work_dir), merchant=settings.merchant, environment=settings.environment
+    )
     with closing(inbox), bound_socket(payments.listen) as listener:
         address = payments.listen if payments.listen.startswith(UNIX) else f"http://{payments.listen}"
         say(f"Webhooks are received at {address}{payments.path}. Press Ctrl-C to stop.")
 
         async def receive() -> Exception | None:
-            where = str(inbox_path(settings))
+            where = str(inbox_path(settings.work_dir))
             async with DeliveryWriter(inbox, where=where, max_bytes=payments.max_inbox_bytes) as writer:
                 return await serve_app(
                     receiver_app(_receiver(payments, writer, keys), payments.path), listener
@@ -57,8 +58,3 @@ def serve_payments(settings: Settings, say: Callable[[str], None]) -> Exception 
 
 def _receiver(payments: Payments, writer: DeliveryWriter, keys: tuple[bytes, ...]) -> Receiver:
     return Receiver(writer, keys, tolerance_s=payments.tolerance_s, max_body_bytes=payments.max_body_bytes)
-
-
-def inbox_path(settings: Settings) -> Path:
-    """Where the inbox is."""
-    return settings.work_dir / "inbox.sqlite"

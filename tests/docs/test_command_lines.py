@@ -6,13 +6,11 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
+from docs.commands import all_commands
 from docs.generate import pages
-from pipeline.cli import app
 from tests.docs.blocks import fences
 from tests.docs.conftest import ROOT
 
@@ -49,13 +47,14 @@ def typed(page: Path) -> Iterator[tuple[str, list[str], bool]]:
 
 def mistake(words: list[str], *, complete: bool) -> str | None:
     """What is wrong with the words of a command line, or None. Names of files need not exist."""
-    root: Any = get_command(app)
     if not words or words[0] in {"--version", "--help"}:
         return None
-    command = root.commands.get(words[0])
-    if command is None:
+    known = all_commands()
+    name = next((each for each in (" ".join(words[:2]), words[0]) if each in known), None)
+    if name is None:
         return f"there is no command {words[0]}"
-    given = [word for word in words[1:] if not word.startswith("[")]  # [OPTIONS], [PATH]
+    command = known[name]
+    given = [word for word in words[len(name.split()) :] if not word.startswith("[")]  # [OPTIONS], [PATH]
     context = command.make_context(words[0], [], resilient_parsing=True)
     context.resilient_parsing = False  # from here on mistakes are raised
     try:
@@ -82,10 +81,13 @@ def test_the_command_lines_of_a_page_are_taken(page: Path) -> None:
 
 def test_every_command_is_shown_somewhere_beside_its_reference() -> None:
     used = {
-        words[0] for page in pages() if page.name != "commands.md" for _, words, _ in typed(page) if words
+        name
+        for page in pages()
+        if page.name != "commands.md"
+        for _, words, _ in typed(page)
+        for name in (" ".join(words[:2]), " ".join(words[:1]))
     }
-    root: Any = get_command(app)
-    assert root.commands.keys() <= used
+    assert all_commands().keys() <= used
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 BELOW_STAGES = {"schemas", "errors", "signals", "core", "edge"}
 STAGES = {"collect", "check", "load", "report"}
-BELOW_RUN = BELOW_STAGES | STAGES | {"monitoring"}
+BELOW_RUN = BELOW_STAGES | STAGES | {"payments", "monitoring"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "monitoring": BELOW_STAGES,
     "run": BELOW_RUN,
     "diagnostics": BELOW_RUN | {"run"},
+    "payments": BELOW_STAGES | {"load"},
     "serve": BELOW_STAGES,
     "sandbox": set(),
     "cli": BELOW_RUN | {"run", "diagnostics", "serve", "sandbox"},

@@ -37,6 +37,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/files.py": OF_LEDGER,
     "pipeline/edge/ledger/file_rows.py": OF_LEDGER,
     "pipeline/edge/ledger/watermarks.py": (f"{STORIES}/test_balances_over_days.py",),
+    "pipeline/edge/ledger/loaded_bills.py": ("tests/payments/test_matching.py",),
     "pipeline/edge/ledger/accepted.py": (f"{STORIES}/test_month.py", f"{STORIES}/test_export.py"),
     "pipeline/edge/ledger/chains.py": (f"{STORIES}/test_chains.py",),
     "pipeline/edge/ledger/chain_sums.py": (f"{STORIES}/test_chains.py",),

@@ -213,6 +213,9 @@ class DropFolder:
             self._cleaned.add(folder)
             remove_half_copied(folder, self._tag)
 
+    def upload_payments(self, local: Path, name: str) -> None:
+        """Payments files stay in `work_dir/payments`: a drop folder is for what comes in."""
+
     def upload(self, local: Path, folder: str, name: str) -> None:
         """Reports of the drop folder stay in work_dir: nothing to do."""
 

@@ -208,13 +208,26 @@ class SftpSource:
             folder: its folder below the reports folder, made when it is missing.
             name: its name there.
         """
-        if self._settings.reports is None:
-            return
-        place = f"{self._settings.reports.rstrip('/')}/{folder}"
-        part, final = f"{place}/.{name}.part", f"{place}/{name}"
-        with local.open("rb") as report, self._requests_about(f"the report {shown_name(name)}") as client:
-            self._make_folder(client, self._settings.reports)
-            self._make_folder(client, place)
+        if self._settings.reports is not None:
+            place = f"{self._settings.reports.rstrip('/')}/{folder}"
+            self._put(local, f"the report {shown_name(name)}", name, (self._settings.reports, place))
+
+    def upload_payments(self, local: Path, name: str) -> None:
+        """Put a payments file into the folder for them: whole under another name first, then renamed.
+
+        Args:
+            local: the file on our disk.
+            name: its name there.
+        """
+        if self._settings.payments is not None:
+            self._put(local, f"the payments file {shown_name(name)}", name, (self._settings.payments,))
+
+    def _put(self, local: Path, what: str, name: str, folders: Sequence[str]) -> None:
+        """Write a file into the last of these folders, each made where it is missing; `what` is for messages."""
+        part, final = f"{folders[-1]}/.{name}.part", f"{folders[-1]}/{name}"
+        with local.open("rb") as report, self._requests_about(what) as client:
+            for folder in folders:
+                self._make_folder(client, folder)
             size_bytes = local.stat().st_size
             client.write(report, part)
             there = client.attributes(part)

@@ -103,6 +103,11 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
 """Scripts in order, run as those of the ledger."""
 
 
+def inbox_path(work_dir: Path) -> Path:
+    """Where a merchant's inbox is."""
+    return work_dir / "inbox.sqlite"
+
+
 def open_inbox(path: Path, *, merchant: str, environment: str, read_only: bool = False) -> Ledger:
     """A connection to the inbox at `path`, made if it is not there. Arguments and errors as of `open_ledger`."""
     return open_ledger(

@@ -1,0 +1,238 @@
+"""What each delivery came to, and what is paid of each bill. Written only while the run's lock is held.
+
+Deliveries are settled in their order and without a gap, so the newest settled one shows how far that has come.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+from pipeline.core.payments.bill_status import paid_total
+from pipeline.core.payments.events import Event, EventKind
+from pipeline.core.payments.matching import LoadedBill, PaymentMatch
+from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOutcome, PaymentTally
+from pipeline.edge.ledger.database import transaction
+
+_EVENT_COLUMNS = (
+    *("event_id", "event_type", "payment_id", "obligation_id", "paid_at"),
+    *("currency", "amount_minor", "customer_id", "account_id", "bill_id"),
+)
+_COUNTED = "('applied', 'unmatched', 'conflict', 'waiting')"
+"""Outcomes of events that are not a repetition of another one."""
+
+
+class NewDelivery(NamedTuple):
+    """A delivery that was not settled yet."""
+
+    seq: int
+    body: bytes
+
+
+class OpenPayment(NamedTuple):
+    """A payment that could not be matched, as its event says."""
+
+    seq: int
+    event: Event
+
+
+class PaymentBook:
+    """The settled payments over one connection of the inbox. Not for several threads at once."""
+
+    def __init__(self, inbox: sqlite3.Connection) -> None:
+        self._db = inbox
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Several steps as one durable step."""
+        with transaction(self._db):
+            yield
+
+    # -- reading --
+
+    def new_deliveries(self, most: int) -> list[NewDelivery]:
+        """The oldest deliveries that are not settled, in order."""
+        rows = self._db.execute(
+            "SELECT seq, coalesce(body, x'') FROM deliveries"
+            " WHERE seq > (SELECT coalesce(max(seq), 0) FROM payments) ORDER BY seq LIMIT ?",
+            (most,),
+        )
+        return [NewDelivery(seq, body) for seq, body in rows]
+
+    def has_new(self) -> bool:
+        """Whether a delivery is not settled."""
+        row = self._db.execute(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM deliveries) > (SELECT coalesce(max(seq), 0) FROM payments)"
+        ).fetchone()
+        return bool(row[0])
+
+    def open_payments(self, after: int, most: int) -> list[OpenPayment]:
+        """Payments that wait for their bill or were not matched, after one, in order."""
+        columns = ", ".join(_EVENT_COLUMNS)
+        rows = self._db.execute(
+            f"SELECT seq, {columns} FROM payments WHERE outcome IN ('waiting', 'unmatched') AND seq > ?"  # noqa: S608
+            " ORDER BY seq LIMIT ?",
+            (after, most),
+        )
+        return [
+            OpenPayment(row[0], Event(EventKind.PAYMENT, **dict(zip(_EVENT_COLUMNS, row[1:], strict=True))))
+            for row in rows
+        ]
+
+    def amount_of(self, payment_id: str, obligation_id: str) -> tuple[str, int] | None:
+        """Currency and amount under which a payment of an obligation was first received; None: it is new."""
+        row = self._db.execute(
+            "SELECT currency, amount_minor FROM payments WHERE payment_id = ? AND obligation_id = ?"  # noqa: S608
+            f" AND outcome IN {_COUNTED} ORDER BY seq LIMIT 1",
+            (payment_id, obligation_id),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def paid_of(self, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
+        """Bill id → sum of its events, and what the API last showed as paid, of those that are known here."""
+        rows = self._db.execute(
+            "SELECT bill_id, events_minor, shown_minor FROM paid_bills"
+            " WHERE bill_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(bill_ids)),),
+        )
+        return {bill_id: (events, shown) for bill_id, events, shown in rows}
+
+    def tally(self) -> PaymentTally:
+        """All that was received and settled, by currency and outcome; copies of a delivery are duplicates."""
+        tally = PaymentTally()
+        settled = self._db.execute(
+            "SELECT coalesce(currency, ?1), outcome, count(*), coalesce(sum(amount_minor), 0), sum(copies),"
+            " coalesce(sum(amount_minor * copies), 0) FROM payments JOIN deliveries USING (seq) GROUP BY 1, 2",
+            (UNKNOWN_CURRENCY,),
+        )
+        for currency, outcome, count, minor, copies, copied_minor in settled:
+            parts = tally.by_outcome.setdefault(currency, {})
+            for of, number, amount in (
+                (PaymentOutcome(outcome), count, minor),
+                (PaymentOutcome.DUPLICATE, copies, copied_minor),
+            ):
+                before = parts.get(of, (0, 0))
+                parts[of] = (before[0] + number, before[1] + amount)
+        received = self._db.execute(
+            "SELECT coalesce(currency, ?1), sum(1 + copies), coalesce(sum(amount_minor * (1 + copies)), 0)"
+            " FROM deliveries JOIN payments USING (seq) GROUP BY 1",
+            (UNKNOWN_CURRENCY,),
+        )
+        tally.received = {currency: (count, minor) for currency, count, minor in received}
+        return tally
+
+    # -- writing --
+
+    def settle(self, seq: int, event: Event, match: PaymentMatch, at: datetime) -> None:
+        """Store what a delivery came to, and count it for its bill; inside `together`."""
+        self._db.execute(
+            f"INSERT INTO payments (seq, {', '.join(_EVENT_COLUMNS)}, outcome, matched_at)"  # noqa: S608 (ours)
+            f" VALUES ({','.join('?' * (len(_EVENT_COLUMNS) + 3))})",
+            (
+                seq,
+                *(getattr(event, name) for name in _EVENT_COLUMNS),
+                match.outcome,
+                at.isoformat("T", "seconds"),
+            ),
+        )
+        self.rematch(seq, match, at)
+
+    def rematch(self, seq: int, match: PaymentMatch, at: datetime) -> None:
+        """Store what a payment was matched to; inside `together`. Ids of the event are kept, others are added."""
+        bill, owner = match.bill, match.owner
+        self._db.execute(
+            "UPDATE payments SET outcome = ?, codes = ?, target = ?, matched_at = ?,"
+            " customer_id = coalesce(customer_id, ?), account_id = coalesce(account_id, ?),"
+            " bill_id = coalesce(bill_id, ?), customer_reference = ?, account_reference = ?, bill_reference = ?"
+            " WHERE seq = ?",
+            (
+                *(match.outcome, match.code, match.target, at.isoformat("T", "seconds")),
+                *((bill.customer_id, bill.account_id) if bill else (None, None)),
+                bill.bill_id if bill and match.target == "bill" else None,
+                bill.customer_reference if bill else owner.customer_reference if owner else None,
+                bill.account_reference
+                if bill
+                else owner.reference
+                if owner and owner.kind == "account"
+                else None,
+                bill.bill_reference if bill else None,
+                seq,
+            ),
+        )
+        if bill is not None and match.target == "bill":
+            self._know(bill)
+            self._balance(bill.bill_id, at)
+
+    def looked_at(self, bill: LoadedBill, paid_minor: int, status: str | None, at: datetime) -> int:
+        """Store what the API shows as paid of a bill, and what no event accounts for; inside `together`.
+
+        Returns:
+            The difference that this has found, in minor units; 0 where events account for everything.
+        """
+        self._know(bill)
+        self._db.execute(
+            "UPDATE paid_bills SET shown_minor = ?, shown_status = ?, looked_at = ? WHERE bill_id = ?",
+            (paid_minor, status, at.isoformat("T", "seconds"), bill.bill_id),
+        )
+        return self._balance(bill.bill_id, at)
+
+    def _know(self, bill: LoadedBill) -> None:
+        """Remember a bill; what is known of it now replaces what was, unless less is known."""
+        self._db.execute(
+            "INSERT INTO paid_bills (bill_id, bill_reference, customer_reference, account_reference, currency,"
+            " due_minor, file_id, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (bill_id) DO UPDATE SET due_minor = coalesce(excluded.due_minor, due_minor),"
+            " currency = iif(excluded.due_minor IS NULL, currency, excluded.currency)",
+            (
+                *(bill.bill_id, bill.bill_reference, bill.customer_reference, bill.account_reference),
+                *(bill.currency or UNKNOWN_CURRENCY, bill.due_minor, bill.file_id, bill.record),
+            ),
+        )
+
+    def _balance(self, bill_id: str, at: datetime) -> int:
+        """Make events and differences of a bill add up to what is paid; the difference that is added, or 0."""
+        events: int
+        (events,) = self._db.execute(
+            "SELECT coalesce(sum(amount_minor), 0) FROM payments"
+            " WHERE bill_id = ? AND outcome = 'applied' AND target = 'bill'",
+            (bill_id,),
+        ).fetchone()
+        shown, differences, currency = self._db.execute(
+            "SELECT shown_minor, differences_minor, currency FROM paid_bills WHERE bill_id = ?", (bill_id,)
+        ).fetchone()
+        found: int = paid_total(events, shown) - events - differences
+        self._db.execute(
+            "UPDATE paid_bills SET events_minor = ?, differences_minor = ? WHERE bill_id = ?",
+            (events, differences + found, bill_id),
+        )
+        if found:
+            self._db.execute(
+                "INSERT INTO differences (bill_id, currency, amount_minor, found_at) VALUES (?, ?, ?, ?)",
+                (bill_id, currency, found, at.isoformat("T", "seconds")),
+            )
+        return found
+
+
+def applied_to(
+    inbox: sqlite3.Connection, kind: str, owner_ids: Sequence[str]
+) -> dict[str, list[tuple[str, int, str | None, int | None, str | None]]]:
+    """Owner id → its applied payments, in order: currency, minor units, when paid, file that told it, when handed over.
+
+    Args:
+        kind: `account` or `customer`.
+    """
+    rows = inbox.execute(
+        f"SELECT {kind}_id, currency, amount_minor, paid_at, exported_in, handed_over_at FROM payments"  # noqa: S608
+        " LEFT JOIN exports ON exports.seq = exported_in"
+        f" WHERE outcome = 'applied' AND target = ? AND {kind}_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY payments.seq",
+        (kind, json.dumps(list(owner_ids))),
+    )
+    found: dict[str, list[tuple[str, int, str | None, int | None, str | None]]] = {}
+    for owner_id, *payment in rows:
+        found.setdefault(owner_id, []).append(tuple(payment))
+    return found

@@ -1,0 +1,70 @@
+"""What the inbox shows to people: how much of it there is, and payments one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_LISTED = """
+    SELECT seq, received_at, source, copies, coalesce(outcome, 'new') AS outcome, coalesce(codes, '') AS codes,
+        event_id, event_type, payment_id, obligation_id, paid_at, payments.currency, amount_minor,
+        payments.customer_reference, payments.account_reference, payments.bill_reference,
+        customer_id, account_id, payments.bill_id,
+        due_minor AS bill_due_minor, events_minor + differences_minor AS bill_paid_minor,
+        exported_in AS payments_file
+    FROM deliveries LEFT JOIN payments USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
+"""
+OPEN = ("waiting", "unmatched", "conflict", "unreadable", "new")
+"""Outcomes of payments that somebody may have to look at."""
+
+
+class InboxFacts(NamedTuple):
+    """How far the inbox has come."""
+
+    last_received_at: str | None
+    not_read: int
+    not_exported: int
+
+
+class InboxViews:
+    """Over one connection, which may be read-only."""
+
+    def __init__(self, inbox: sqlite3.Connection) -> None:
+        self._db = inbox
+
+    def facts(self) -> InboxFacts:
+        """How far receiving, reading and exporting have come."""
+        row = self._db.execute(
+            "SELECT (SELECT max(received_at) FROM deliveries),"
+            " (SELECT count(*) FROM deliveries WHERE seq > (SELECT coalesce(max(seq), 0) FROM payments)),"
+            " (SELECT count(*) FROM payments WHERE exported_in IS NULL"
+            " AND outcome IN ('applied', 'unmatched', 'conflict', 'waiting'))"
+            " + (SELECT count(*) FROM differences WHERE exported_in IS NULL)"
+        ).fetchone()
+        return InboxFacts(*row)
+
+    def payments(
+        self,
+        *,
+        outcomes: tuple[str, ...] = (),
+        bill_reference: str | None = None,
+        since: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Payments in the order of the inbox.
+
+        Args:
+            outcomes: only those with one of them; empty: all.
+            bill_reference: only those of that bill.
+            since: only those received at that time (RFC 3339, UTC) or later.
+        """
+        marks = ", ".join("?" * len(outcomes))
+        conditions = [
+            *([f"coalesce(outcome, 'new') IN ({marks})"] if outcomes else []),
+            *(["payments.bill_reference = ?"] if bill_reference is not None else []),
+            *(["received_at >= ?"] if since is not None else []),
+        ]
+        values = (*outcomes, *(each for each in (bill_reference, since) if each is not None))
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        for row in self._db.execute(f"{_LISTED} {where} ORDER BY seq", values):
+            yield dict(row)

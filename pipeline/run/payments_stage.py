@@ -1,0 +1,123 @@
+"""Payments within a run: matched before files are loaded and after, written into payments files, handed over.
+
+Without `payments` in the config, and in a dry run, nothing of it happens (`NoPayments`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.collect.collect import Source
+from pipeline.core.how_many import how_many
+from pipeline.core.payments.export_schedule import is_export_due
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.inbox.exports import Exports
+from pipeline.payments.export import CONTROL, PaymentsExporter
+from pipeline.payments.match_events import EventMatcher
+from schemas.settings import Payments, Settings
+
+
+class PaymentsStage(Protocol):
+    """What a run does about payments."""
+
+    def settle(self) -> None:
+        """Settle what was received. Raises DiskFull, LedgerBusy."""
+
+    def export(self, *, now_due: bool = False) -> None:
+        """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
+
+    def is_owed_to(self, source: Source, /) -> bool:
+        """Whether a payments file waits to be handed over to a source."""
+
+    def hand_over(self, source: Source, /) -> None:
+        """Upload payments files that are not handed over yet. Raises SourceError."""
+
+
+class NoPayments:
+    """Payments are not configured, or nothing may be changed."""
+
+    def settle(self) -> None:
+        """Nothing is received."""
+
+    def export(self, *, now_due: bool = False) -> None:
+        """Nothing is written."""
+
+    def is_owed_to(self, _: Source) -> bool:
+        """Nothing is."""
+        return False
+
+    def hand_over(self, _: Source) -> None:
+        """Nothing is handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPayments:
+    """Over the inbox. Only while the run's lock is held."""
+
+    settings: Settings
+    payments: Payments
+    inbox: Ledger
+    ledger: Ledger
+    clock: Callable[[], datetime]
+    line: Callable[[str], None]
+    """Prints a line for people."""
+
+    def settle(self) -> None:
+        """Settle new deliveries, and payments whose bill has become known."""
+        matcher = EventMatcher(self.inbox, self.ledger)
+        count = matcher.settle_new(self.clock())
+        matcher.match_again(self.clock())
+        if count:
+            self.line(f"payments: {how_many(count, 'payment event')} read")
+
+    def export(self, *, now_due: bool = False) -> None:
+        """Finish files that a killed run left, and write the next one."""
+        exporter = self._exporter
+        exporter.recover()
+        last = Exports(self.inbox).last_made_at()
+        due = now_due or is_export_due(self.payments.export, last, self.clock(), self.settings.zone)
+        file = exporter.write(self.clock()) if due else None
+        if file is not None:
+            self.line(f"{file.name}: {how_many(file.records, 'payment')} written")
+        if self._remote is None:
+            for written in Exports(self.inbox).pending():
+                Exports(self.inbox).handed_over(written.seq, self.clock())
+
+    def is_owed_to(self, source: Source) -> bool:
+        """Whether the SFTP server lacks a file."""
+        return source.name == "sftp" and self._remote is not None and bool(Exports(self.inbox).pending())
+
+    def hand_over(self, source: Source) -> None:
+        """The control file last, so that who waits for it finds its file whole."""
+        if not self.is_owed_to(source):
+            return
+        exports = Exports(self.inbox)
+        for file in exports.pending():
+            for name in (file.name, file.name + CONTROL):
+                source.upload_payments(self._folder / name, name)
+            exports.handed_over(file.seq, self.clock())
+            self.line(f"{file.name}: handed over to {source.where}")
+
+    @property
+    def _remote(self) -> str | None:
+        return self.settings.sftp.payments if self.settings.sftp is not None else None
+
+    @property
+    def _folder(self) -> Path:
+        return self.settings.work_dir / "payments"
+
+    @property
+    def _exporter(self) -> PaymentsExporter:
+        columns = self.payments.columns
+        return PaymentsExporter(
+            self.inbox,
+            self.ledger,
+            self._folder,
+            self.settings.merchant,
+            self.settings.zone,
+            {str(column): name for column, name in columns.items()} if columns else None,
+        )

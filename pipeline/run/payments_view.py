@@ -1,0 +1,111 @@
+"""What `payments status` and `payments list` tell. Reads the inbox alone; needs no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+
+from pipeline.core.payments.bill_status import bill_status
+from pipeline.edge.ledger.database import Ledger, snapshot
+from pipeline.edge.ledger.inbox.deliveries import size_bytes
+from pipeline.edge.ledger.inbox.exports import Exports
+from pipeline.edge.ledger.inbox.payments import PaymentBook
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
+from pipeline.edge.ledger.inbox.views import InboxViews
+from pipeline.errors import UsageError
+from schemas.payments import PaymentCounts, PaymentFacts, PaymentsFileFacts, PaymentsList, PaymentsStatus
+from schemas.settings import Settings
+
+MOST_FILES = 20
+
+
+@contextmanager
+def existing_inbox(settings: Settings) -> Iterator[Ledger]:
+    """The merchant's inbox for reading. Raises UsageError where there is none yet, and as `open_inbox`."""
+    path = inbox_path(settings.work_dir)
+    if not path.exists():
+        raise UsageError(
+            problem="no payments have been received here yet",
+            remedy="configure payments, then start billferry serve",
+        )
+    opened = open_inbox(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
+    with closing(opened) as inbox, snapshot(inbox):
+        yield inbox
+
+
+def payments_status(settings: Settings, as_of: datetime) -> PaymentsStatus:
+    """How far receiving, matching and handing over have come.
+
+    Raises:
+        UnbalancedReport: what was received is not what outcomes add up to. And as `existing_inbox`.
+    """
+    with existing_inbox(settings) as inbox:
+        facts, tally = InboxViews(inbox).facts(), PaymentBook(inbox).tally()
+        tally.check()
+        return PaymentsStatus(
+            exit_status=0,
+            merchant=settings.merchant,
+            environment=settings.environment,
+            as_of=as_of,
+            inbox_bytes=size_bytes(inbox),
+            last_received_at=_moment(facts.last_received_at),
+            not_read=facts.not_read,
+            currencies=[
+                PaymentCounts(
+                    currency=currency,
+                    received=received[0],
+                    received_minor=received[1],
+                    by_outcome={str(each): count for each, (count, _) in tally.by_outcome[currency].items()},
+                    by_outcome_minor={
+                        str(each): minor for each, (_, minor) in tally.by_outcome[currency].items()
+                    },
+                )
+                for currency, received in sorted(tally.received.items())
+            ],
+            not_exported=facts.not_exported,
+            files=[
+                PaymentsFileFacts(
+                    seq=file.seq,
+                    name=file.name,
+                    made_at=datetime.fromisoformat(file.made_at),
+                    records=file.records,
+                    amounts_minor=file.amounts_minor,
+                    handed_over_at=_moment(file.handed_over_at),
+                )
+                for file in Exports(inbox).all()[-MOST_FILES:]
+            ],
+        )
+
+
+def payments_list(
+    settings: Settings,
+    as_of: datetime,
+    *,
+    outcomes: tuple[str, ...] = (),
+    bill_reference: str | None = None,
+    since: str | None = None,
+) -> PaymentsList:
+    """Payments one by one. Arguments as of `InboxViews.payments`; raises as `existing_inbox`."""
+    with existing_inbox(settings) as inbox:
+        rows = InboxViews(inbox).payments(outcomes=outcomes, bill_reference=bill_reference, since=since)
+        return PaymentsList(exit_status=0, as_of=as_of, payments=[_facts(row) for row in rows])
+
+
+def _facts(row: dict[str, object]) -> PaymentFacts:
+    due, paid = row["bill_due_minor"], row["bill_paid_minor"]
+    status = bill_status(due, paid) if isinstance(due, int) and isinstance(paid, int) else None
+    codes = str(row["codes"])
+    return PaymentFacts.model_validate(
+        {
+            **row,
+            "received_at": _moment(row["received_at"]),
+            "paid_at": _moment(row["paid_at"]),
+            "codes": codes.split(";") if codes else [],
+            "bill_status": None if status is None else str(status),
+        }
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
