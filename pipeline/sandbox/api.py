@@ -24,6 +24,7 @@ from pipeline.sandbox.rate import TokenBucket
 from pipeline.sandbox.replies import Json, Problem, Reply, json_reply, problem_reply
 from pipeline.sandbox.state import Account, Bill, Customer, Store
 from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.till import Till
 from pipeline.sandbox.work import Work
 
 MAX_BODY_BYTES = 1 << 20
@@ -92,6 +93,7 @@ class BillingApi:
         self.book = IdempotencyKeys()
         self.log: list[Logged] = []
         self.lock = self.store.lock
+        self.till = Till(self.store, self.clock, lambda: self.switches, salt)
         self._buckets: dict[str, TokenBucket] = {}
 
     def application(self) -> web.Application:
@@ -108,7 +110,8 @@ class BillingApi:
     def snapshot(self) -> Json:
         """Everything as plain dicts and lists; safe from any thread."""
         with self.lock:
-            return {**self.store.snapshot(), "requests": [dict(vars(logged)) for logged in self.log]}
+            state = self.store.snapshot(overpayment=self.switches.overpays)
+            return {**state, "requests": [dict(vars(logged)) for logged in self.log]}
 
     async def _look(self, request: web.Request) -> web.Response:
         """The state or the log as JSON, without a key: who may look is decided by the address, whatever the server
@@ -282,6 +285,8 @@ class BillingApi:
 
     def _shown(self, status: int, entity: Customer | Account | Bill) -> Reply:
         with self.lock:
+            if isinstance(entity, Bill):
+                return json_reply(status, entity.document(overpayment=self.switches.overpays))
             return json_reply(status, entity.document())
 
 

@@ -1,6 +1,7 @@
 """The sandbox's time, which a test can move forward: a day passes (idempotency keys are forgotten) without waiting."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
@@ -9,6 +10,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._on_advance: list[Callable[[], object]] = []
 
     def now(self) -> datetime:
         """Aware, UTC."""
@@ -23,3 +25,9 @@ class Clock:
         if seconds < 0:
             raise ValueError("the clock only goes forward")
         self._ahead_s += seconds
+        for tell in self._on_advance:
+            tell()
+
+    def on_advance(self, tell: Callable[[], object]) -> None:
+        """Have this called after each jump, from the thread that makes it: whoever waits may be due at once."""
+        self._on_advance.append(tell)

@@ -188,7 +188,7 @@ def slow(seconds: float, window: Window = Window.AFTER_RECEIPT) -> Fault:
     return Fault(window, strike)
 
 
-def callback(action: Callable[[Received], None], window: Window) -> Fault:
+def callback(action: Callable[[Received], object], window: Window) -> Fault:
     """The request waits until `action` is done; it runs on a thread of its own, so it may block."""
 
     async def strike(request: Received) -> None:

@@ -4,7 +4,7 @@ Everything that a test needs goes through this object, from its own thread, whil
 """
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -14,8 +14,11 @@ from pipeline.sandbox.api import BillingApi
 from pipeline.sandbox.background import BackgroundLoop
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Faults
+from pipeline.sandbox.payments import Payment, Refund
 from pipeline.sandbox.replies import Json
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.switches import PaymentNames, Switches
+from pipeline.sandbox.till import Till
+from pipeline.sandbox.webhooks import Attempt, Message, Webhook
 
 TEST_KEY = "sk_test_sandbox"
 
@@ -30,6 +33,8 @@ class SandboxApi:
         port: 0 takes a free one, which `port` and `url` then show.
         ssl_context: with one it speaks HTTPS only.
         salt: another one gives other ids; the same one gives the same ids in the same order.
+        webhook_url, webhook_secret: where payments are told, and what the events are signed with; without, nothing is
+            told. `send_webhooks` says more of it, also while it runs.
 
     State is in memory alone: a new object knows no customers, bills or idempotency keys of an earlier one.
     """
@@ -44,6 +49,8 @@ class SandboxApi:
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         salt: str = "",
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -51,6 +58,8 @@ class SandboxApi:
         self._api = BillingApi(switches or Switches(), keys, faults, salt)
         self._loop: BackgroundLoop | None = None
         self._runner: web.AppRunner | None = None
+        if webhook_url is not None and webhook_secret is not None:
+            self.send_webhooks(Webhook(webhook_url, (webhook_secret,)))
 
     def start(self) -> None:
         """Returns when it listens. Raises OSError when the port is taken; nothing is left running then."""
@@ -62,6 +71,7 @@ class SandboxApi:
             raise
 
     async def _listen(self) -> None:
+        await self._till.sender.start()
         # Requests still being worked on get a second to end; whoever stops a sandbox does not wait for slow ones.
         self._runner = web.AppRunner(self._api.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -74,6 +84,7 @@ class SandboxApi:
         loop, self._loop = self._loop, None
         if loop is None:
             return
+        loop.run(self._till.sender.close())
         if self._runner is not None:
             loop.run(self._runner.cleanup())
         loop.stop()
@@ -126,11 +137,71 @@ class SandboxApi:
         with self._api.lock:
             self._api.book.forget_all()
 
-    def pay(self, id_or_reference: str, amount_minor: int) -> None:
-        """A payer pays, as if on the vendor's pages: see `state.Store.pay`. `amount_minor` in the bill's or balance's
-        currency."""
+    def pay(
+        self,
+        id_or_reference: str,
+        amount_minor: int,
+        *,
+        told: bool = True,
+        names: PaymentNames | None = None,
+        payment_id: str | None = None,
+        late_s: float = 0.0,
+        delay_s: float = 0.0,
+    ) -> Payment:
+        """A payer pays, as if on the vendor's pages: see `PaymentBook.pay` and `Till.pay`. `amount_minor` in the bill's
+        or balance's currency."""
+        return self._till.pay(
+            id_or_reference,
+            amount_minor,
+            told=told,
+            names=names,
+            payment_id=payment_id,
+            late_s=late_s,
+            delay_s=delay_s,
+        )
+
+    def tell_again(self, payment: Payment, *, as_another: bool = False, delay_s: float = 0.0) -> Payment:
+        """Deliver a payment's event once more: see `Till.tell_again`."""
+        return self._till.tell_again(payment, as_another=as_another, delay_s=delay_s)
+
+    def forge(self, id_or_reference: str, amount_minor: int, *, delay_s: float = 0.0) -> Payment:
+        """Deliver an event that the vendor did not sign; nothing is paid: see `Till.forge`."""
+        return self._till.forge(id_or_reference, amount_minor, delay_s=delay_s)
+
+    def refund(self, payment_id: str) -> list[Refund]:
+        """Give a payment back; no event tells of it: see `PaymentBook.refund`."""
+        return self._till.refund(payment_id)
+
+    @property
+    def payments(self) -> list[Payment]:
+        """All that was paid, in order; forged ones were not."""
         with self._api.lock:
-            self._api.store.pay(id_or_reference, amount_minor)
+            return list(self._till.book.payments)
+
+    def send_webhooks(self, webhook: Webhook) -> None:
+        """From now on payments are told there; so are those that wait for their next try."""
+        self._till.sender.webhook = webhook
+
+    @property
+    def deliveries(self) -> list[Attempt]:
+        """Every attempt to deliver an event, in order of its end."""
+        return list(self._till.sender.log)
+
+    def hold_deliveries(self) -> None:
+        """Keep events back from now on, until `release_deliveries`."""
+        self._till.sender.hold()
+
+    def release_deliveries(self, order: Callable[[list[Message]], Iterable[Message]] = list) -> None:
+        """Deliver what was held, one after the other in this order; what `order` leaves out is never delivered."""
+        self._till.sender.release(order)
+
+    def wait_for_deliveries(self, timeout_s: float) -> None:
+        """Returns when all that is not held was taken or given up. Raises TimeoutError."""
+        self._till.sender.wait(timeout_s)
+
+    @property
+    def _till(self) -> Till:
+        return self._api.till
 
     def snapshot(self) -> Json:
         """`customers`, `accounts`, `bills`, each a list of what the API would show, in order of creation; accounts and

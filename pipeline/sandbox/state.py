@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
 from pipeline.sandbox.replies import Json
+from pipeline.sandbox.rules import MAX_AMOUNT
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Account:
 
 @dataclass
 class Bill:
-    """Amounts are minor units. Money above `amount_due` is never taken, so nothing is remaining below zero.
+    """Amounts are minor units. Nothing is remaining below zero, also where more than `amount_due` was paid.
 
     `account_id` is None for a bill that hangs on its customer directly; a bill is voided for good and keeps its
     reference.
@@ -72,7 +73,7 @@ class Bill:
 
     @property
     def amount_remaining(self) -> int:
-        return self.amount_due - self.amount_paid
+        return max(0, self.amount_due - self.amount_paid)
 
     @property
     def status(self) -> str:
@@ -81,17 +82,18 @@ class Bill:
             return "voided"
         return "unpaid" if self.amount_remaining else "paid"
 
-    def document(self) -> Json:
-        """As the API shows it: fields that were never set are absent."""
+    def document(self, *, overpayment: bool = False) -> Json:
+        """As the API shows it: fields that were never set are absent. `overpayment`: more than is due is taken."""
         document = _present(vars(self))
         del document["voided"]
         document["status"] = self.status
         document["amount_remaining"] = self.amount_remaining
+        most = MAX_AMOUNT - self.amount_paid if overpayment else self.amount_remaining
         document["payment_rules"] = {
-            "min_amount": min(1, self.amount_remaining),
-            "max_amount": self.amount_remaining,
+            "min_amount": min(1, most),
+            "max_amount": most,
             "underpayment_allowed": True,
-            "overpayment_allowed": False,
+            "overpayment_allowed": overpayment,
         }
         return document
 
@@ -109,14 +111,25 @@ class Entity(Protocol):
 E = TypeVar("E", bound=Entity)
 
 
+class Ids:
+    """Ids of one kind: they look random and are not. Under one salt the n-th is always the same."""
+
+    def __init__(self, prefix: str, salt: str = "") -> None:
+        self._prefix = prefix
+        self._salt = salt
+        self._numbers = itertools.count(1)
+
+    def new(self) -> str:
+        seed = f"{self._prefix}{next(self._numbers)}{self._salt}".encode()
+        return f"{self._prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
+
+
 class Shelf(Generic[E]):
     """All entities of one kind, in order of creation."""
 
     def __init__(self, id_prefix: str, lock: RLock, salt: str = "") -> None:
         self._lock = lock
-        self._id_prefix = id_prefix
-        self._salt = salt
-        self._numbers = itertools.count(1)
+        self._ids = Ids(id_prefix, salt)
         self._by_id: dict[str, E] = {}
         self._by_reference: dict[str, E] = {}
         self._added_at: dict[str, datetime] = {}
@@ -128,9 +141,8 @@ class Shelf(Generic[E]):
         return len(self._by_id)
 
     def new_id(self) -> str:
-        """Looks random and is not: under one salt the n-th entity of a kind always gets the same one."""
-        seed = f"{self._id_prefix}{next(self._numbers)}{self._salt}".encode()
-        return f"{self._id_prefix}_{hashlib.blake2b(seed, digest_size=12).hexdigest()}"
+        """The id of the next entity of this kind."""
+        return self._ids.new()
 
     def add(self, entity: E, at: datetime) -> E:
         """Take a new entity. `at` is the sandbox's time of its creation, by which `get_lag_s` hides it from GET for a
@@ -158,7 +170,7 @@ class Shelf(Generic[E]):
 
 
 class Store:
-    """The three shelves, and changes to money that do not come through the API.
+    """The three shelves.
 
     Whoever looks at or changes more than one field takes `lock`; nobody waits for anything else while holding it.
     Two stores with the same `salt` give the same ids.
@@ -170,34 +182,16 @@ class Store:
         self.accounts: Shelf[Account] = Shelf("bacc", self.lock, salt)
         self.bills: Shelf[Bill] = Shelf("bill", self.lock, salt)
 
-    def pay(self, id_or_reference: str, amount_minor: int) -> None:
-        """A payer pays a bill, else the account, else the customer of that name; the balance of an account or
-        customer sinks.
-
-        Raises:
-            KeyError: nothing has this name.
-            ValueError: it cannot be paid: a voided bill, more than is open, an entity without a balance.
-        """
-        bill = self.bills.find(id_or_reference)
-        if bill:
-            if bill.voided or not 0 < amount_minor <= bill.amount_remaining:
-                raise ValueError(f"{amount_minor} cannot be paid on this bill")
-            bill.amount_paid += amount_minor
-            return
-        holder = self.accounts.find(id_or_reference) or self.customers.find(id_or_reference)
-        if holder is None:
-            raise KeyError(id_or_reference)
-        if holder.balance is None:
-            raise ValueError("no balance is tracked here")
-        holder.balance -= amount_minor
-
-    def snapshot(self) -> Json:
+    def snapshot(self, *, overpayment: bool = False) -> Json:
         """Copies of everything, in order of creation; accounts and bills also name their owners by reference."""
         customers = {customer.id: customer.external_reference for customer in self.customers}
         accounts = {account.id: account.external_reference for account in self.accounts}
         bills = []
         for bill in self.bills:
-            document = {**bill.document(), "customer_reference": customers[bill.customer_id]}
+            document = {
+                **bill.document(overpayment=overpayment),
+                "customer_reference": customers[bill.customer_id],
+            }
             if bill.account_id is not None:
                 document["account_reference"] = accounts[bill.account_id]
             bills.append(document)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+PaymentNames = Literal["bill", "owner", "both"]
+
 
 @dataclass(frozen=True)
 class Switches:
@@ -19,6 +21,10 @@ class Switches:
     `requests_per_second`: per API key; a full second's worth may come at once. None: no limit.
     `retry_after`: how a 429 says when to come back.
     `latency_s`: passes between the receipt of a request and the work.
+    `balance_falls`: a payment on an account or customer lowers its `balance` by itself; else it stays as it was.
+    `payment_names`: what the event of a bill's payment carries: `bill_id`; its owner's id alone (`account_id`, or
+        `customer_id` of a bill directly on a customer); or both.
+    `overpayment`: more than a bill's `amount_due` can be paid; it is `paid` then, and nothing remains.
     `get_lag_s`: so long after its creation a GET does not see an entity; everything else does.
     """
 
@@ -33,8 +39,15 @@ class Switches:
     key_life_s: float = 24 * 3600.0
     requests_per_second: float | None = None
     retry_after: Literal["none", "seconds", "date"] = "seconds"
+    balance_falls: bool = True
+    payment_names: PaymentNames = "bill"
+    overpayment: Literal["refused", "allowed"] = "refused"
     latency_s: float = 0.0
     get_lag_s: float = 0.0
+
+    @property
+    def overpays(self) -> bool:
+        return self.overpayment == "allowed"
 
     def stores(self, status: int) -> bool:
         """Whether an answer with this status is kept under its idempotency key."""

@@ -155,7 +155,7 @@ class Work:
             raise Problem(422, "bill_voided", "a voided bill can be neither paid nor updated")
         if body.get("currency", bill.currency) != bill.currency:
             raise Problem(422, "currency_mismatch", "currency is not the bill's own")
-        if body.get("amount_paid", 0) > bill.amount_due:
+        if body.get("amount_paid", 0) > bill.amount_due and not self._switches.overpays:
             raise Problem(
                 422, "overpayment", "amount_paid exceeds amount_due, and overpayment_allowed is false"
             )
