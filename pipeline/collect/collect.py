@@ -32,7 +32,7 @@ from pipeline.collect.model import (
     Waiting,
     odd_sightings,
 )
-from pipeline.core.csv_structure import PACKED, WORKBOOKS, with_short_lines
+from pipeline.core.csv_structure import PACKED, WORKBOOKS, ZIP, with_short_lines
 from pipeline.core.file_stages import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.mapping.file_names import is_ignored, match_name
 from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
@@ -164,7 +164,7 @@ def land(
     few times.
 
     `max_file_bytes`: counted while it is fetched too, since a listing may be wrong. `progress` is called with the
-    bytes so far.
+    bytes so far, and 0 when an attempt begins.
 
     Raises:
         FileTooLarge: before or while it is fetched.
@@ -383,7 +383,8 @@ def _match(
     if matched is None:
         reason = f"{UNMATCHED}; {SAVE_AS_CSV}" if head.startswith(PACKED) else UNMATCHED
         return Unmatched(remote.name, reason, remote.size_bytes)
-    return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, companions.of(remote.name))
+    beside, is_zip = companions.of(remote.name), head.startswith(ZIP)
+    return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, beside, may_be_archive=is_zip)
 
 
 def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:

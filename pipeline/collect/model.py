@@ -38,6 +38,8 @@ class Found:
     name_parts: Mapping[str, str]
     rejects_of: str | None = None
     companions: tuple[RemoteFile, ...] = ()
+    may_be_archive: bool = True
+    """Whether bill files with dates of their own may be inside, which only the whole of it tells."""
 
 
 @dataclass(frozen=True, slots=True)

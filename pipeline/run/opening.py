@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.disk import private_folder
@@ -18,8 +19,10 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.local.landing import staging
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
+from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import EX_OK
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
@@ -27,7 +30,7 @@ from pipeline.report.folders import DRY_RUNS
 from pipeline.run.balance_files import balance_files, recognised
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
-from pipeline.run.collect_stage import Collecting, matching_of
+from pipeline.run.collect_stage import Collecting
 from pipeline.run.context import Options, RunContext
 from pipeline.run.file_reports import FileReports
 from pipeline.run.file_repository import FileRepository, LedgerFiles
@@ -283,7 +286,7 @@ def _wired(
 ) -> OpenRun:
     """Who needs whom. `put_back`: files that a killed run left aside at a source get their names back."""
     reports, done = FileReports(context), dict[str, str]()
-    matching = matching_of(context, files)
+    matching = _matching(context, files)
     collecting = Collecting(
         context, files, sources, handovers, history, reports, matching, done, put_back=put_back
     )
@@ -291,3 +294,13 @@ def _wired(
     return OpenRun(
         context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor, payments
     )
+
+
+def _matching(context: RunContext, files: FileRepository) -> Matching:
+    """How a run recognises files: by its config, and for corrected rejects by what the ledger knows."""
+
+    def as_text(content: bytes) -> bytes | None:
+        with staging(context.landing) as folder:
+            return sheet_as_text(content, folder)
+
+    return Matching(context.settings.feeds, context.settings.ignore, files.feed_of_rejects, as_text)

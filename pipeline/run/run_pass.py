@@ -31,7 +31,6 @@ from pipeline.errors import (
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
 from pipeline.monitoring.notifications import Notifier
 from pipeline.report.run_lines import first_line, last_line
-from pipeline.run.collect_stage import Work
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.ui import Ui
@@ -231,21 +230,25 @@ class Run:
         self._run.reports.guarded(row.name, partial(self._run.processor.resume, row))
 
     def sources(self, names: Collection[SourceName]) -> None:
-        """Land what is new at the sources of those names, work on it by date and name, then hand over."""
-        work: list[Work] = []
-        sources = self._run.sources.opened(names)
+        """Work on what is new at the sources of those names, by date and name, while the next is fetched; then hand
+        over.
+        """
+        collecting, sources = self._run.collecting, self._run.sources.opened(names)
         try:
             for source in sources:
-                self._reaching(partial(self._run.collecting.bring, source, work, self._wait))
-            work.sort(key=lambda item: (item[0].name_parts.get("date", ""), item[0].name))
-            for landed, remotes in work:
+                self._reaching(partial(collecting.look, source, self._wait))
+            for landed, remotes in collecting.in_order(self._reaching):
                 self._run.reports.guarded(landed.name, partial(self._run.processor.work_on, landed, remotes))
+                if isinstance(self._run.loading.stopped, Stopped):
+                    collecting.stop_fetching()
+            collecting.end_fetching()
             self.renew()
-            self._run.collecting.owe_archives()
+            collecting.owe_archives()
             self._payments()
             for source in sources:
                 self._reaching(partial(self._hand_over, source))
         finally:
+            collecting.end_fetching()
             for source in sources:
                 source.close()
 

@@ -51,6 +51,10 @@ class SourceRegistry:
             found.append(DropFolder(self.settings.drop))
         return found
 
+    def second(self, name: SourceName) -> Source | None:
+        """A second connection to a source; None where that is no faster, as for a folder."""
+        return self.opened((name,))[0] if name == "sftp" else None
+
     def sightings(self, source: SourceName) -> dict[str, Sighting]:
         """What earlier runs saw there, by name."""
         return {row["name"]: sighting_of(source, row) for row in self.memory.sightings(source)}

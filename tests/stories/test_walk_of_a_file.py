@@ -22,10 +22,11 @@ def test_no_file_of_the_house_is_visited_more_than_twice_on_the_way_to_the_repor
     assert seen.visits[0] == "run/run_pass.py"
     assert [name for name, visits in Counter(seen.visits).items() if visits > MOST_VISITS] == []
     order = [
-        "collect/collect.py",
+        "collect/fetch_ahead.py",
         "run/process_file.py",
         "check/check.py",
         "load/loader.py",
         "report/write.py",
     ]
-    assert [name for name in seen.visits if name in order] == ["collect/collect.py", *order]
+    assert [name for name in seen.visits if name in order] == ["collect/fetch_ahead.py", *order]
+    assert seen.visits.index("collect/collect.py") < seen.visits.index("collect/fetch_ahead.py")

@@ -2,7 +2,7 @@
 
 A visit begins when a file is entered of which nothing is at work yet, so that a callback is none. Seen are the files of
 `run/`, and those of a stage that `run/` itself calls: what a stage does inside, and what `core` and `edge` answer, is
-their own matter.
+their own matter. So is what is fetched ahead meanwhile: control comes to it when the file is waited for.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Walk:
             self.ended = True
         here = _file(frame)
         if event != "call" or self.ended or here is None or frame.f_code.co_name == "<module>":
+            return
+        if threading.current_thread().name == "fetch":
             return
         below = _below(frame.f_back)
         if threading.get_ident() != self._main:

@@ -56,7 +56,7 @@ def land_blocks(
 
     Args:
         durable: on the disk before this returns; a dry run needs that not.
-        progress: called with the bytes landed so far.
+        progress: called with the bytes landed so far, and with 0 before the first block is asked for.
 
     Raises:
         DiskFull: no room, or no right to write.
@@ -137,6 +137,8 @@ def _write(
     blocks: Iterable[bytes], part: Path, progress: Callable[[int], None] | None, *, durable: bool
 ) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
+    if progress is not None:
+        progress(0)
     with new_file(part, durable=durable) as file:
         for block in blocks:
             digest.update(block)
