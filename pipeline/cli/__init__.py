@@ -56,7 +56,7 @@ from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
-from pipeline.load.gc_tuning import YOUNG_OBJECTS
+from pipeline.load.interpreter_tuning import YOUNG_OBJECTS
 from pipeline.signals import answered
 
 app = typer.Typer(

@@ -9,8 +9,8 @@ from pipeline.core.api.send_order import CustomerQueue, FairQueue, ScheduledRequ
 from pipeline.core.outcomes import OPEN
 from pipeline.load.context import LoadContext
 from pipeline.load.entity_cache import EntityCache
-from pipeline.load.gc_tuning import gc_threshold
 from pipeline.load.id_checks import IdChecks
+from pipeline.load.interpreter_tuning import tuned_interpreter
 from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.ledger_access import LedgerWriter
 from pipeline.load.parents import Parents
@@ -33,7 +33,7 @@ def load_file(job: LoadJob) -> LoadResult:
     """
     import uvloop  # noqa: PLC0415 (only where a file is loaded)
 
-    with gc_threshold():
+    with tuned_interpreter():
         return uvloop.run(_load(job))
 
 

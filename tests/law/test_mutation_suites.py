@@ -13,7 +13,7 @@ ROOMS = ("pipeline/load", "pipeline/edge/ledger", "pipeline/core/api")
 WITHOUT_LOGIC = {
     "pipeline/load/job.py",
     "pipeline/load/ledger_access.py",
-    "pipeline/load/gc_tuning.py",  # a load is as right without it
+    "pipeline/load/interpreter_tuning.py",  # a load is as right without it
     "pipeline/core/api/ledger_changes.py",
     "pipeline/edge/ledger/migrations.py",  # SQL alone
 }

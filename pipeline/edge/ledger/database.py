@@ -28,8 +28,6 @@ from pipeline.errors import (
 
 BUSY_TIMEOUT_S = 30.0
 """How long SQLite waits for another writer. Source: sqlite3_busy_timeout()."""
-CACHED_STATEMENTS = 512
-"""Statements for one row, two rows and so on are different ones (see `writes`)."""
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 """Primary result codes of a lock that another process holds."""
 _OF_THE_DISK = frozenset(
@@ -253,7 +251,6 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         isolation_level=None,
         timeout=BUSY_TIMEOUT_S,
         check_same_thread=False,
-        cached_statements=CACHED_STATEMENTS,
         factory=_Connection,
     )
     connection.where, connection.read_only = path, read_only

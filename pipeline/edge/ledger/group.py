@@ -17,7 +17,7 @@ from typing import Self
 from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
 from pipeline.edge.ledger.lineage import Lineage
-from pipeline.edge.ledger.writes import write
+from pipeline.edge.ledger.writes import prepare, write
 
 MAX_GROUP = 4096
 """Submissions of one transaction, and the most that may wait in the queue before `soon` waits too."""
@@ -49,6 +49,8 @@ class GroupCommit:
         self._thread = Thread(target=self._write, name="ledger")
 
     async def __aenter__(self) -> Self:
+        with ledger_errors(self._where):
+            prepare(self._db)
         self._loop = asyncio.get_running_loop()
         self._stopped: Waiter = self._loop.create_future()
         self._thread.start()

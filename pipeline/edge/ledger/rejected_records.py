@@ -18,7 +18,7 @@ from pipeline.core.rules.earlier_amounts import MOST_COMPARED
 from pipeline.core.rules.uniqueness import UNIQUENESS, Uniqueness
 from pipeline.edge.ledger.chain_sums import originals_corrected_by, refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
-from pipeline.edge.ledger.writes import write
+from pipeline.edge.ledger.writes import prepare, write
 from schemas.feed import Model
 
 if TYPE_CHECKING:  # status and totals read what is here, and load no polars
@@ -167,6 +167,7 @@ class Corrections:
                         for record, number, *values in rows.iter_rows()
                     ),
                 )
+            prepare(self._db)
             write(self._db, self._repeated(original_id, file_id, rows))
 
     def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[StoreOutcome]:

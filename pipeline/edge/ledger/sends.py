@@ -13,7 +13,7 @@ from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import OPEN, Outcome
-from pipeline.edge.ledger.writes import write
+from pipeline.edge.ledger.writes import prepare, write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
 """Outcomes that a later run may still change."""
@@ -124,4 +124,5 @@ class Sends:
 
     def write(self, *changes: Change) -> None:
         """Execute changes; the caller groups them into one transaction (`GroupCommit` while loading)."""
+        prepare(self._db)
         write(self._db, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -20,7 +21,7 @@ from pipeline.core.api.ledger_changes import (
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.sends import Sends
-from pipeline.edge.ledger.writes import MAX_ROWS
+from pipeline.edge.ledger.writes import MAX_ROWS, write
 from tests.edge.ledger.conftest import intent
 
 
@@ -90,9 +91,50 @@ def test_groups_of_any_size_are_written_whole(sends: Sends, count: int) -> None:
     assert sends.open_intents() == []
 
 
-def test_like_changes_are_one_statement(ledger: Ledger, sends: Sends) -> None:
+def test_what_a_load_does_with_its_records_is_one_statement(ledger: Ledger, sends: Sends) -> None:
+    sends.write(*(OpenIntent(intent(f"old{n}")) for n in range(64)))
     statements: list[str] = []
     ledger.set_trace_callback(statements.append)
-    sends.write(*(UpsertEntity(Entity("bill", f"B{n}", f"bill_{n}")) for n in range(MAX_ROWS)))
+    write(
+        ledger,
+        [
+            *(UpsertEntity(Entity("bill", f"B{n}", f"bill_{n}")) for n in range(64)),
+            *(StoreOutcome(1, f"B{n}", RecordOutcome(n, Outcome.CREATED)) for n in range(64)),
+            *(CloseIntent(intent(f"old{n}")) for n in range(64)),
+            *(OpenIntent(intent(f"new{n}")) for n in range(64)),
+        ],
+    )
     ledger.set_trace_callback(None)
-    assert len(statements) == 1
+    assert len(set(statements)) == 1  # told once more for each part of its trigger
+    assert len(sends.open_intents()) == 64
+
+
+def test_a_row_comes_back_as_it_was_written(sends: Sends) -> None:
+    known = Entity(
+        "account",
+        "A1",
+        "bacc_1",
+        "C1",
+        "ZAR",
+        -(2**63) + 1,
+        {"name": 'O\'Neil "Ü" \\ \U0001f600'},
+        "w",
+        False,
+    )
+    opened = replace(
+        intent(), body='{"n":"\\u0000 \' ü"}'.encode(), balance_before=2**63 - 1, watermark="w", sure=False
+    )
+    told = RecordOutcome(1, Outcome.REFUSED, ("a.b", "c"), 'it\'s "so"', "bcus_1", None, None, 3)
+    sends.write(UpsertEntity(known), OpenIntent(opened), StoreOutcome(1, "B1", told))
+    assert sends.entities("account", ["A1"]) == {"A1": known}
+    assert sends.open_intents() == [opened]
+    assert sends.outcomes(1, pl.Series([1])).row(0) == (
+        1,
+        "refused",
+        "a.b;c",
+        told.message,
+        "bcus_1",
+        None,
+        None,
+        3,
+    )
