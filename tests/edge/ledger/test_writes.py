@@ -36,6 +36,13 @@ def test_an_intent_that_is_closed_and_opened_in_one_group_is_the_new_one(sends: 
     assert [one.key for one in sends.open_intents()] == ["new"]
 
 
+def test_what_was_written_already_is_not_written_again_with_the_rest_of_its_group(sends: Sends) -> None:
+    between = ForgetEntity("customer", "nobody")  # has what waits written first
+    sends.write(OpenIntent(intent(key="old")))
+    sends.write(CloseIntent(intent(key="old")), between, OpenIntent(intent(key="new")), between, between)
+    assert [one.key for one in sends.open_intents()] == ["new"]
+
+
 def test_a_key_opened_twice_in_one_group_fails_all_of_it(sends: Sends) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         sends.write(OpenIntent(intent()), OpenIntent(intent(record=2)))
