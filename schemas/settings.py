@@ -116,7 +116,7 @@ class Sftp(Shape):
 
     @model_validator(mode="after")
     def _finished_files_go_elsewhere(self) -> Sftp:
-        places = [path and normpath(path.replace("//", "/")) for path in self._folders()]
+        places = [path and normpath(path.replace("//", "/")) for path in self.folders()]
         incoming, archive, quarantine, reports, payments = places
         if incoming in {archive, quarantine}:
             raise ValueError(
@@ -127,7 +127,8 @@ class Sftp(Shape):
                 raise ValueError(f"{name} must be another folder than incoming, archive and quarantine")
         return self
 
-    def _folders(self) -> tuple[str | None, ...]:
+    def folders(self) -> tuple[str | None, ...]:
+        """Every folder that the config names on the server, and null where there is none."""
         return self.incoming, self.archive, self.quarantine, self.reports, self.payments
 
 

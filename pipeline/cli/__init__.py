@@ -49,6 +49,7 @@ from pipeline.cli.printing import (
     say,
 )
 from pipeline.cli.release import refuse, release
+from pipeline.cli.sandbox_commands import sandbox
 from pipeline.cli.serve import serve
 from pipeline.cli.show_status import status
 from pipeline.cli.totals import totals
@@ -342,14 +343,8 @@ def init(
     write_config_as_asked(path, from_file)
 
 
-@app.command()
-def sandbox(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Run the built-in test servers. A Billing API and an SFTP server, on the addresses in config.yaml."""
-    start(verbose=verbose)
-    require_sandbox()
-    from pipeline.cli.sandbox import serve_sandbox
-
-    raise typer.Exit(serve_sandbox(config_at(config)))
+# Last, as they are least used.
+app.add_typer(sandbox, name="sandbox")
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from base64 import b64encode
 from pathlib import Path
+from secrets import token_bytes
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -18,8 +20,12 @@ from pipeline.edge.disk import private_folders, replaced_file
 from pipeline.errors import Stopped, UsageError
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
+from pipeline.sandbox.webhooks import RetrySchedule, Webhook
 from pipeline.signals import stoppable
 from schemas.settings import Settings, Sftp
+
+RETRY_FIRST_S = 1.0
+"""Soon: somebody waits for it at a terminal."""
 
 
 def serve_sandbox(config: Config) -> int:
@@ -29,17 +35,7 @@ def serve_sandbox(config: Config) -> int:
         UsageError: the config is for the live environment, `api.base_url` is not this machine, or a port is taken.
     """
     settings = config.settings
-    url = urlsplit(settings.api.base_url)
-    if settings.environment != "test":
-        raise UsageError(
-            problem=f"the sandbox has no environment: {settings.environment}",
-            remedy="set environment: test; release: first in a feed holds its first file there as in live",
-        )
-    if not _is_loopback(url.hostname or ""):
-        raise UsageError(
-            problem="the sandbox serves this machine only",
-            remedy="set api.base_url to http://127.0.0.1:PORT, for example in a config of its own",
-        )
+    url = urlsplit(require_this_machine(settings))
     root = settings.work_dir / "sandbox"
     private_folders(settings.work_dir)
     try:
@@ -48,13 +44,18 @@ def serve_sandbox(config: Config) -> int:
         with (
             stoppable(),
             SandboxApi(
-                keys=(TEST_KEY,), host=url.hostname or "127.0.0.1", port=url.port or 80, salt=uuid4().hex
+                keys=(TEST_KEY,),
+                host=url.hostname or "127.0.0.1",
+                port=url.port or 80,
+                salt=uuid4().hex,
+                merchant=settings.merchant,
             ) as api,
         ):
             if settings.api.key_file is not None:
                 write_private(settings.api.key_file, TEST_KEY + "\n")
             say(f"Billing API   {api.url}   (its state: {api.url}/sandbox/state)", err=True)
-            _serve_sftp(settings, root)
+            _tell_payments(settings, api)
+            _serve_sftp(settings, root, api)
     except Stopped:
         say("stopped", err=True)
     except OSError as error:
@@ -65,12 +66,49 @@ def serve_sandbox(config: Config) -> int:
     return 0
 
 
-def _serve_sftp(settings: Settings, root: Path) -> None:
+def require_this_machine(settings: Settings) -> str:
+    """The sandbox's address. Raises UsageError: the config is for the live environment, or for another machine."""
+    if settings.environment != "test":
+        raise UsageError(
+            problem=f"the sandbox has no environment: {settings.environment}",
+            remedy="set environment: test; release: first in a feed holds its first file there as in live",
+        )
+    if not _is_loopback(urlsplit(settings.api.base_url).hostname or ""):
+        raise UsageError(
+            problem="the sandbox serves this machine only",
+            remedy="set api.base_url to http://127.0.0.1:PORT, for example in a config of its own",
+        )
+    return settings.api.base_url.rstrip("/")
+
+
+def _tell_payments(settings: Settings, api: SandboxApi) -> None:
+    """Have payments told where `billferry serve` listens, signed with the config's first secret, which is made if need
+    be. Not to a unix socket: the vendor could not reach it either. Raises UsageError: the secret is damaged."""
+    payments = settings.payments
+    if payments is None or payments.listen is None or payments.listen.startswith("unix:"):
+        return
+    secret_file = payments.secret_files[0]
+    if not secret_file.exists():
+        write_private(secret_file, f"whsec_{b64encode(token_bytes(24)).decode()}\n")
+    url = f"http://{payments.listen}{payments.path}"
+    secret = secret_file.read_text().strip()
+    try:
+        api.send_webhooks(Webhook(url, (secret,), schedule=RetrySchedule(first_s=RETRY_FIRST_S)))
+    except ValueError:
+        raise UsageError(
+            problem=f"{secret_file}: what follows whsec_ is not base64",
+            remedy="write the secret as it was given, or remove the file for a new one",
+        ) from None
+    say(f"Webhooks      {url}   (billferry sandbox pay REFERENCE AMOUNT)", err=True)
+
+
+def _serve_sftp(settings: Settings, root: Path, api: SandboxApi) -> None:
     """Serve SFTP as well, where the config has it; returns never, a signal raises `Stopped`."""
     if settings.sftp is None:
         _wait()
         return
     with sandbox_sftp(settings.sftp, root, settings.sftp.port) as served:
+        api.put_reports_into(served.root / settings.sftp.incoming.lstrip("/"))
         write_private(settings.sftp.known_hosts_file, served.known_hosts_line + "\n")
         say(f"SFTP server   {served.host}:{served.port}   put files into {served.root}/incoming", err=True)
         say("Ready. Run billferry run in another terminal. Press Ctrl-C to stop.", err=True)
@@ -85,7 +123,7 @@ def sandbox_sftp(settings: Sftp, root: Path, port: int) -> SandboxSftp:
         port: 0 takes a free one.
     """
     files = root / "sftp"
-    for folder in (settings.incoming, settings.archive, settings.quarantine, settings.reports):
+    for folder in settings.folders():
         if folder is not None:
             private_folders(files / folder.lstrip("/"))
     key = None

@@ -2,11 +2,10 @@
 
 Source: the vendor's public documentation of the Billing API; RFC 9110 (HTTP; `Retry-After`, `Date`), RFC 6750 (bearer
 keys), RFC 9457 (problems) and the IETF draft for the Idempotency-Key header. Beside the API's own addresses there are
-`/sandbox/state` and `/sandbox/requests`, to look at what it holds.
+`/sandbox/state` and `/sandbox/requests`, to look at what it holds, and those of `control`.
 """
 
 import asyncio
-import ipaddress
 import math
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from aiohttp import web
 
 from pipeline.sandbox import rules
 from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.control import Control, loopback_only
 from pipeline.sandbox.faults import Altered, Answered, Dropped, Fault, Faults, NoFaults, Received, Window
 from pipeline.sandbox.keys import IdempotencyKeys, fingerprint
 from pipeline.sandbox.rate import TokenBucket
@@ -94,11 +94,13 @@ class BillingApi:
         self.log: list[Logged] = []
         self.lock = self.store.lock
         self.till = Till(self.store, self.clock, lambda: self.switches, salt)
+        self.control = Control(self.till, self.clock, lambda: self.switches)
         self._buckets: dict[str, TokenBucket] = {}
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/sandbox/{view:state|requests}", self._look)
+        self.control.add_to(application)
         application.router.add_route("*", "/{rest:.*}", self._serve)
         application.on_response_prepare.append(self._date)
         return application
@@ -114,10 +116,8 @@ class BillingApi:
             return {**state, "requests": [dict(vars(logged)) for logged in self.log]}
 
     async def _look(self, request: web.Request) -> web.Response:
-        """The state or the log as JSON, without a key: who may look is decided by the address, whatever the server
-        listens on."""
-        if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104 - an address to refuse
-            raise web.HTTPForbidden(text="loopback only")
+        """The state or the log as JSON, without a key."""
+        loopback_only(request)
         snapshot = self.snapshot()
         view = request.match_info["view"]
         return web.json_response(snapshot if view == "state" else snapshot["requests"])

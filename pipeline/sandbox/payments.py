@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline.sandbox.currencies import major_units
 from pipeline.sandbox.replies import Json
 from pipeline.sandbox.rules import MAX_AMOUNT
 from pipeline.sandbox.state import Account, Bill, Customer, Ids, Store
@@ -67,6 +68,36 @@ class PaymentBook:
         self._event_ids = Ids("evt", self.salt)
         self._webhook_ids = Ids("msg", self.salt)
 
+    def found(self, id_or_reference: str) -> Bill | Account | Customer:
+        """What has this id or reference: a bill, else an account, else a customer."""
+        store = self.store
+        for shelf in (store.bills, store.accounts, store.customers):
+            found: Bill | Account | Customer | None = shelf.find(id_or_reference)
+            if found is not None:
+                return found
+        raise KeyError(id_or_reference)
+
+    def payable(
+        self, id_or_reference: str, amount_minor: int, switches: Switches
+    ) -> Bill | Account | Customer:
+        """What can be paid with this amount. Raises ValueError for a voided bill, more than may be paid, and an entity
+        without a balance."""
+        paid = self.found(id_or_reference)
+        if isinstance(paid, Bill):
+            if paid.voided:
+                raise ValueError("this bill is voided: it cannot be paid")
+            most = MAX_AMOUNT - paid.amount_paid if switches.overpays else paid.amount_remaining
+            if not 0 < amount_minor <= most:
+                amount, most_of_it = (major_units(minor, paid.currency) for minor in (amount_minor, most))
+                raise ValueError(
+                    f"{paid.currency} {amount} cannot be paid on this bill: {most_of_it} is open"
+                )
+        elif paid.balance is None:
+            raise ValueError("no balance is tracked here")
+        elif amount_minor < 1:
+            raise ValueError("a payment is more than nothing")
+        return paid
+
     def pay(
         self,
         id_or_reference: str,
@@ -82,20 +113,8 @@ class PaymentBook:
         Args:
             names: which ids the event of a bill's payment carries; None: as the switch says.
             payment_id: of an earlier payment, a part of which this is; None: a payment of its own.
-
-        Raises ValueError for a voided bill, more than may be paid, or an entity without a balance.
         """
-        paid = self._found(id_or_reference)
-        if isinstance(paid, Bill):
-            if paid.voided:
-                raise ValueError("this bill is voided: it cannot be paid")
-            most = MAX_AMOUNT - paid.amount_paid if switches.overpays else paid.amount_remaining
-            if not 0 < amount_minor <= most:
-                raise ValueError(f"{amount_minor} cannot be paid on this bill: {most} is open")
-        elif paid.balance is None:
-            raise ValueError("no balance is tracked here")
-        elif amount_minor < 1:
-            raise ValueError("a payment is 1 or more")
+        paid = self.payable(id_or_reference, amount_minor, switches)
         payment = self._made(paid, amount_minor, at, names or switches.payment_names, payment_id)
         self._applied(paid, amount_minor, switches)
         self.payments.append(payment)
@@ -104,7 +123,7 @@ class PaymentBook:
     def forged(self, id_or_reference: str, amount_minor: int, switches: Switches, at: datetime) -> Payment:
         """What somebody makes up who knows the address of the webhook: it looks like a payment, and nothing is
         paid."""
-        return self._made(self._found(id_or_reference), amount_minor, at, switches.payment_names, None)
+        return self._made(self.found(id_or_reference), amount_minor, at, switches.payment_names, None)
 
     def told_again(self, payment: Payment) -> Payment:
         """The same payment and obligation as another event, with a webhook id of its own."""
@@ -123,17 +142,9 @@ class PaymentBook:
             raise ValueError("this payment was refunded before")
         refunds = [Refund(payment, at) for payment in applied]
         for payment in applied:
-            self._applied(self._found(payment.paid_id), -payment.amount_minor, switches)
+            self._applied(self.found(payment.paid_id), -payment.amount_minor, switches)
         self.refunds += refunds
         return refunds
-
-    def _found(self, id_or_reference: str) -> Bill | Account | Customer:
-        store = self.store
-        for shelf in (store.bills, store.accounts, store.customers):
-            found: Bill | Account | Customer | None = shelf.find(id_or_reference)
-            if found is not None:
-                return found
-        raise KeyError(id_or_reference)
 
     def _applied(self, paid: Bill | Account | Customer, amount_minor: int, switches: Switches) -> None:
         if isinstance(paid, Bill):

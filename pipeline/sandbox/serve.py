@@ -5,6 +5,8 @@ Everything that a test needs goes through this object, from its own thread, whil
 
 import ssl
 from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +18,7 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Faults
 from pipeline.sandbox.payments import Payment, Refund
 from pipeline.sandbox.replies import Json
+from pipeline.sandbox.reports import Report
 from pipeline.sandbox.switches import PaymentNames, Switches
 from pipeline.sandbox.till import Till
 from pipeline.sandbox.webhooks import Attempt, Message, Webhook
@@ -35,6 +38,7 @@ class SandboxApi:
         salt: another one gives other ids; the same one gives the same ids in the same order.
         webhook_url, webhook_secret: where payments are told, and what the events are signed with; without, nothing is
             told. `send_webhooks` says more of it, also while it runs.
+        merchant: its name in the vendor's reports.
 
     State is in memory alone: a new object knows no customers, bills or idempotency keys of an earlier one.
     """
@@ -51,11 +55,13 @@ class SandboxApi:
         salt: str = "",
         webhook_url: str | None = None,
         webhook_secret: str | None = None,
+        merchant: str = "Sandbox",
     ) -> None:
         self.host = host
         self.port = port
         self._ssl_context = ssl_context
         self._api = BillingApi(switches or Switches(), keys, faults, salt)
+        self._api.control.merchant = merchant
         self._loop: BackgroundLoop | None = None
         self._runner: web.AppRunner | None = None
         if webhook_url is not None and webhook_secret is not None:
@@ -177,6 +183,18 @@ class SandboxApi:
         """All that was paid, in order; forged ones were not."""
         with self._api.lock:
             return list(self._till.book.payments)
+
+    def reconciliation_report(self, day: date) -> Report:
+        """What the vendor would put onto the merchant's SFTP server on the next day: see `reports.report_of`."""
+        return self._till.report("reconciliation", day, merchant=self._api.control.merchant)
+
+    def settlement_report(self, day: date) -> Report:
+        """What the vendor would put there on the day after that."""
+        return self._till.report("settlement", day, merchant=self._api.control.merchant)
+
+    def put_reports_into(self, folder: Path) -> None:
+        """Where `POST /sandbox/report` puts reports: the folder with the merchant's files."""
+        self._api.control.reports = folder
 
     def send_webhooks(self, webhook: Webhook) -> None:
         """From now on payments are told there; so are those that wait for their next try."""

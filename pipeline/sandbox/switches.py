@@ -25,6 +25,8 @@ class Switches:
     `payment_names`: what the event of a bill's payment carries: `bill_id`; its owner's id alone (`account_id`, or
         `customer_id` of a bill directly on a customer); or both.
     `overpayment`: more than a bill's `amount_due` can be paid; it is `paid` then, and nothing remains.
+    `reconciliation_ids`: whether `reconciliation_id` in reports is an id of its own or the payment's.
+    `refunds_shown`: whether a refund's amounts in reports are above or below zero.
     `get_lag_s`: so long after its creation a GET does not see an entity; everything else does.
     """
 
@@ -42,6 +44,8 @@ class Switches:
     balance_falls: bool = True
     payment_names: PaymentNames = "bill"
     overpayment: Literal["refused", "allowed"] = "refused"
+    reconciliation_ids: Literal["own", "payment"] = "own"
+    refunds_shown: Literal["positive", "negative"] = "positive"
     latency_s: float = 0.0
     get_lag_s: float = 0.0
 

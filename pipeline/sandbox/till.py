@@ -1,9 +1,11 @@
 """Where payers pay, as if on the vendor's pages: a payment is booked, and told to the webhook that is set."""
 
 from collections.abc import Callable
+from datetime import date
 
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.payments import Payment, PaymentBook, Refund
+from pipeline.sandbox.reports import Report, ReportKind, report_of
 from pipeline.sandbox.state import Store
 from pipeline.sandbox.switches import PaymentNames, Switches
 from pipeline.sandbox.webhooks import Message, Sender
@@ -76,6 +78,11 @@ class Till:
         """Give a payment back; no event tells of it, only the vendor's reports."""
         with self._store.lock:
             return self.book.refund(payment_id, self._switches(), self._clock.now())
+
+    def report(self, kind: ReportKind, day: date, *, merchant: str) -> Report:
+        """The vendor's report of a day: see `reports.report_of`."""
+        with self._store.lock:
+            return report_of(kind, self.book, day, self._switches(), merchant=merchant)
 
     def _tell(self, message: Message) -> None:
         if self.sender.webhook is not None:

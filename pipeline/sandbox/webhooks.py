@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hmac
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class RetrySchedule:
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where events go, and how.
+    """Where events go, and how. Raises ValueError: a secret is no base64.
 
     Args:
         secrets: deliveries are signed with each, as while one takes the place of another.
@@ -75,10 +76,17 @@ class Webhook:
     timeout_s: float = 15.0
     seconds: Callable[[], float] = time.time
 
+    def __post_init__(self) -> None:
+        self.keys()
+
+    def keys(self) -> list[bytes]:
+        """What deliveries are signed with. Raises ValueError: a secret is no base64."""
+        return [signing_key(secret, self.encoding) for secret in self.secrets]
+
 
 @dataclass(frozen=True)
 class Attempt:
-    """One delivery on its way: `number` counts from 1 for each message; `status` is None where no answer came, and
+    """One delivery on its way: `number` counts from 1 under each webhook id; `status` is None where no answer came, and
     `error` says why. `signed_at_s` is the time stamp that it carried."""
 
     webhook_id: str
@@ -106,7 +114,6 @@ class Message:
     delay_s: float = 0.0
     forged: bool = False
     attempts: list[Attempt] = field(default_factory=list)
-    tried: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def signing_key(secret: str, encoding: Literal["text", "base64"] | None = None) -> bytes:
@@ -130,10 +137,13 @@ class Sender:
         self.log: list[Attempt] = []
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._line: tuple[aiohttp.ClientSession, asyncio.Semaphore] | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._senders: tuple[int, asyncio.Semaphore] | None = None
         self._jumped = asyncio.Event()
+        self._attempted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[Message] | None = None
+        self._numbers: Counter[str] = Counter()
         self._open = 0
         self._changed = Condition()
         clock.on_advance(self._wake)
@@ -149,9 +159,11 @@ class Sender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._line is not None:
-            await self._line[0].close()
-            self._line = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        with self._changed:
+            self._open = 0
 
     def send(self, *messages: Message) -> None:
         """Deliver in the background, or keep back while deliveries are held. Raises RuntimeError when not running."""
@@ -170,11 +182,6 @@ class Sender:
         with self._changed:
             self._held = self._held or []
 
-    @property
-    def held(self) -> list[Message]:
-        with self._changed:
-            return list(self._held or [])
-
     def release(self, order: Callable[[list[Message]], Iterable[Message]] = list) -> None:
         """Deliver what was held, and hold no more. One after the other: the next is first tried when the one before it
         was answered. What `order` leaves out is never delivered. Raises RuntimeError when not running."""
@@ -191,12 +198,18 @@ class Sender:
             if not self._changed.wait_for(lambda: self._open == 0, timeout_s):
                 raise TimeoutError(f"{self._open} deliveries are still open after {timeout_s} s")
 
-    async def first_answers(self, messages: Iterable[Message], timeout_s: float) -> None:
-        """For the loop itself: returns when each message was tried once, or after `timeout_s`."""
+    async def attempts(self, webhook_id: str, count: int, timeout_s: float) -> list[Attempt]:
+        """For the loop itself: the attempts under this id, when there are so many or time is up."""
+        found: list[Attempt] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                for message in messages:
-                    await message.tried.wait()
+                while True:
+                    attempted = self._attempted
+                    found = [each for each in self.log if each.webhook_id == webhook_id]
+                    if len(found) >= count:
+                        break
+                    await attempted.wait()
+        return found
 
     def snapshot(self) -> list[Json]:
         """The log as plain data."""
@@ -265,25 +278,30 @@ class Sender:
             raise RuntimeError("no webhook is set")
         return self.webhook
 
+    def _senders_of(self, webhook: Webhook) -> asyncio.Semaphore:
+        if self._senders is None or self._senders[0] != webhook.senders:
+            self._senders = webhook.senders, asyncio.Semaphore(webhook.senders)
+        return self._senders[1]
+
     async def _attempt(self, message: Message, late_s: float = 0.0) -> Attempt:
         """One delivery, signed now, when one of the senders is free."""
-        webhook = self._target()
-        if self._line is None:
-            # How many are under way at once is ours to say, not the connector's.
-            connector = aiohttp.TCPConnector(limit=0)
-            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            self._line = session, asyncio.Semaphore(webhook.senders)
-        session, senders = self._line
         payment = message.payment
-        async with senders:
+        async with self._senders_of(self._target()):
+            webhook = self._target()
+            if self._session is None:
+                # How many are under way at once is ours to say, not the connector's.
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+                )
             signed_at_s = int(webhook.seconds() - late_s)
             headers = _headers(webhook, message, signed_at_s)
-            status, answer, error = await _posted(session, webhook, payment.body, headers)
+            status, answer, error = await _posted(self._session, webhook, payment.body, headers)
+            self._numbers[payment.webhook_id] += 1
             attempt = Attempt(
                 webhook_id=payment.webhook_id,
                 event_id=payment.event["id"],
                 payment_id=payment.id,
-                number=len(message.attempts) + 1,
+                number=self._numbers[payment.webhook_id],
                 signed_at_s=signed_at_s,
                 status=status,
                 answer=answer,
@@ -291,8 +309,9 @@ class Sender:
                 forged=message.forged,
             )
             message.attempts.append(attempt)
-            message.tried.set()
             self.log.append(attempt)
+            attempted, self._attempted = self._attempted, asyncio.Event()
+            attempted.set()
             if status is None:
                 await asyncio.sleep(REST_S)
         return attempt
@@ -311,12 +330,14 @@ async def _posted(
             return response.status, answer.decode(errors="replace").strip(), ""
     except TimeoutError:
         return None, "", f"no answer within {webhook.timeout_s:g} s"
+    except aiohttp.ClientConnectorError as error:
+        return None, "", error.os_error.strerror or str(error)
     except (aiohttp.ClientError, OSError) as error:
         return None, "", str(error) or type(error).__name__
 
 
 def _headers(webhook: Webhook, message: Message, signed_at_s: int) -> dict[str, str]:
-    keys = [signing_key(secret, webhook.encoding) for secret in webhook.secrets]
+    keys = webhook.keys()
     if message.forged:
         keys = [b"a guess: " + key for key in keys]
     payment = message.payment

@@ -19,7 +19,7 @@ EVERY = [command for command in command_words() if command]
 
 METAVARS = (
     r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|STATE|SHA256:…|DAY|MONTH|REF|GROUP|KIND"
-    r"|NUMBER:HASH|REFERENCE"
+    r"|NUMBER:HASH|REFERENCE|AMOUNT"
 )
 """What help shows for a value."""
 
@@ -42,7 +42,8 @@ def test_help_shows_plain_words_for_what_is_to_be_typed(
     usage, help_text = capsys.readouterr().out.split("\n", 1)
     shown = re.fullmatch(rf"Usage: billferry {command} \[OPTIONS\](?: (.*))?", usage)
     assert shown is not None, usage
-    assert re.fullmatch(rf"{METAVARS}|\[FILE\]|", shown[1] or ""), usage
+    words = (shown[1] or "").split()
+    assert all(re.fullmatch(rf"{METAVARS}|\[(FILE|DAY|COMMAND)\]", word) for word in words), usage
     assert not re.search(r"<\w|list\[|\{", help_text)
     options = re.findall(r"^  (?:-\w, )?--[a-z-]+ (\S.*?)(?:  |$)", help_text, re.MULTILINE)
     assert all(re.fullmatch(METAVARS, option) for option in options), options

@@ -94,7 +94,7 @@ def test_a_balance_falls_by_itself_or_does_not(falls: bool, api: SandboxApi, cal
 
 def test_more_than_is_due_is_refused_or_taken(api: SandboxApi, caller: Caller) -> None:
     caller.made("bills", bill())
-    with pytest.raises(ValueError, match="101 cannot be paid on this bill: 100 is open"):
+    with pytest.raises(ValueError, match=r"ZAR 1\.01 cannot be paid on this bill: 1\.00 is open"):
         api.pay("b-1", 101)
     api.switches = Switches(overpayment="allowed")
     api.pay("b-1", 101)
@@ -103,7 +103,7 @@ def test_more_than_is_due_is_refused_or_taken(api: SandboxApi, caller: Caller) -
     assert shown["payment_rules"]["overpayment_allowed"]
     assert api.snapshot()["bills"][0] == shown | {"account_reference": "a-1", "customer_reference": "c-1"}
     assert caller.patch("/billing/bills/b-1", {"amount_paid": 102, "currency": "ZAR"}).status == 200
-    with pytest.raises(ValueError, match="99999897 is open"):
+    with pytest.raises(ValueError, match=r"999998\.97 is open"):
         api.pay("b-1", 99_999_898)
 
 
@@ -111,7 +111,7 @@ def test_what_is_refused_books_nothing(api: SandboxApi, caller: Caller) -> None:
     caller.made("bills", bill())
     caller.made("customers", customer("c-2", currency="ZAR", balance=5))
     for name, amount_minor in (("b-1", 0), ("c-2", 0), ("c-2", -1), ("c-1", 1)):
-        with pytest.raises(ValueError, match=r"paid|balance|payment"):
+        with pytest.raises(ValueError, match=r"paid|balance|nothing"):
             api.pay(name, amount_minor)
     with pytest.raises(KeyError):
         api.pay("nobody", 1)
