@@ -16,6 +16,8 @@ from pipeline.core.how_many import how_many
 from pipeline.core.payments.export_schedule import is_export_due
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
+from pipeline.errors import Stopped
+from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.match_events import EventMatcher
 from schemas.settings import Payments, Settings
@@ -24,8 +26,12 @@ from schemas.settings import Payments, Settings
 class PaymentsStage(Protocol):
     """What a run does about payments."""
 
-    def settle(self) -> None:
-        """Settle what was received. Raises DiskFull, LedgerBusy."""
+    def settle(self, *, may_ask: bool = True) -> None:
+        """Settle what was received. Raises DiskFull, LedgerBusy, Stopped.
+
+        Args:
+            may_ask: the API may be asked which bill a payment is for.
+        """
 
     def export(self, *, now_due: bool = False) -> None:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
@@ -40,7 +46,7 @@ class PaymentsStage(Protocol):
 class NoPayments:
     """Payments are not configured, or nothing may be changed."""
 
-    def settle(self) -> None:
+    def settle(self, *, may_ask: bool = True) -> None:
         """Nothing is received."""
 
     def export(self, *, now_due: bool = False) -> None:
@@ -65,14 +71,29 @@ class InboxPayments:
     clock: Callable[[], datetime]
     line: Callable[[str], None]
     """Prints a line for people."""
+    warn: Callable[[str], None]
+    look_up: LookUp | None
+    """None: the API cannot be asked in this run."""
 
-    def settle(self) -> None:
-        """Settle new deliveries, and payments whose bill has become known."""
+    def settle(self, *, may_ask: bool = True) -> None:
+        """Settle new deliveries, payments whose bill has become known, and those that only the API's answers match.
+
+        An API that cannot be asked is a warning: those payments stay unmatched until it can.
+        """
         matcher = EventMatcher(self.inbox, self.ledger)
         count = matcher.settle_new(self.clock())
         matcher.match_again(self.clock())
         if count:
             self.line(f"payments: {how_many(count, 'payment event')} read")
+        if self.look_up is None or not may_ask:
+            return
+        asked = OwnerQuestions(self.inbox, self.ledger, self.look_up).ask(self.clock())
+        if asked.matched:
+            self.line(f"payments: {how_many(asked.matched, 'payment')} matched by asking the API")
+        if isinstance(asked.stopped, Stopped):
+            raise asked.stopped
+        if asked.stopped is not None:
+            self.warn(f"payments that name no bill stay unmatched for now: {asked.stopped}")
 
     def export(self, *, now_due: bool = False) -> None:
         """Finish files that a killed run left, and write the next one."""

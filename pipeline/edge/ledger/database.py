@@ -104,7 +104,7 @@ def open_ledger(
     merchant: str,
     environment: str,
     read_only: bool = False,
-    migrations: Sequence[str] = MIGRATIONS,
+    migrations: Sequence[str] | None = None,
 ) -> sqlite3.Connection:
     """A connection to the ledger at `path`, made if it is not there.
 
@@ -114,7 +114,7 @@ def open_ledger(
     Args:
         merchant, environment: what the ledger is bound to, at its first opening for good.
         read_only: never creates, migrates or writes; for commands that only show.
-        migrations: the steps that lead to its tables; those of the inbox make an inbox.
+        migrations: the steps that lead to its tables; None: the ledger's. Those of the inbox make an inbox.
 
     Raises:
         LedgerOfAnother: it is bound to another merchant or environment.
@@ -123,6 +123,7 @@ def open_ledger(
         LedgerBusy: another process holds its lock for longer than BUSY_TIMEOUT_S.
         DiskFull: it cannot be written.
     """
+    migrations = MIGRATIONS if migrations is None else migrations
     with ledger_errors(path):
         connection = _connect(path, read_only=read_only)
         try:
