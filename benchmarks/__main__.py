@@ -6,10 +6,11 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch, load, pace, planning, requests, resume, startup, validate
+from benchmarks import fetch, fetch_ahead, load, pace, planning, requests, resume, startup, validate
 
 COMPARISONS = {
     "fetch": fetch.measure,
+    "fetch_ahead": fetch_ahead.measure,
     "validate": validate.measure,
     "growth": validate.measure_growth,
     "load": load.measure,

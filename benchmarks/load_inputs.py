@@ -14,12 +14,13 @@ COLUMNS = (
 BLOCK = 50_000
 
 
-def write_bills(file: Path, count: int, per_customer: int = 1) -> None:
-    """A canonical CSV; each customer has one account and so many bills."""
+def write_bills(file: Path, count: int, per_customer: int = 1, first: int = 0) -> None:
+    """A canonical CSV; each customer has one account and so many bills. `first`: the number of its first bill."""
     with file.open("w", encoding="utf-8") as out:
         out.write(COLUMNS + "\n")
-        for start in range(0, count, BLOCK):
-            out.writelines(_line(n, n // per_customer) for n in range(start, min(start + BLOCK, count)))
+        end = first + count
+        for start in range(first, end, BLOCK):
+            out.writelines(_line(n, n // per_customer) for n in range(start, min(start + BLOCK, end)))
 
 
 def _line(n: int, customer: int) -> str:

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from benchmarks.bills import COLUMNS
 
@@ -35,8 +44,10 @@ MANGLED_AMOUNT = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+$|^#(?:#+|[A-Z0-9/]
 DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 DECIMALS = {"ZAR": 2, "KES": 2, "JPY": 0}
 MOST = 999_999.99
-SLICE_RECORDS = 200_000
+SLICE_RECORDS, SHORT_SLICE_RECORDS = 200_000, 50_000
 """That many are enough for what looks at one record after the other."""
+BATCH_RECORDS = 10_000
+"""Of rows that are Python's at a time."""
 
 
 def by_duckdb(path: Path) -> int:
@@ -172,9 +183,7 @@ def by_dataframely(path: Path) -> int:
 
         @dy.rule()
         def too_precise(cls) -> pl.Expr:
-            decimals = pl.col("amount_due").str.extract("[.]([0-9]+)$").str.strip_chars_end("0")
-            allowed = pl.col("currency").replace_strict(DECIMALS, default=None, return_dtype=pl.Int64)
-            return decimals.str.len_chars().fill_null(0) <= allowed
+            return _decimals_fit()
 
         @dy.rule()
         def account_named(cls) -> pl.Expr:
@@ -194,9 +203,11 @@ def _day(text: pl.Expr) -> pl.Expr:
     return text.str.strptime(pl.Date, "%Y-%m-%d", strict=False, cache=False)
 
 
-def _as_text(path: Path) -> pl.DataFrame:
+def _as_text(path: Path, most: int | None = None) -> pl.DataFrame:
     texts = pl.all().str.strip_chars()
-    return pl.read_csv(path, infer_schema=False).with_columns(pl.when(texts != "").then(texts).name.keep())
+    return pl.read_csv(path, infer_schema=False, n_rows=most).with_columns(
+        pl.when(texts != "").then(texts).name.keep()
+    )
 
 
 class Bill(BaseModel):
@@ -242,6 +253,128 @@ def by_pydantic(path: Path) -> int:
     return records
 
 
+def by_polars_and_pydantic(path: Path) -> int:
+    """The same model over batches that polars reads, of the first records only. Stops at damaged structure."""
+
+    def sound_or_none(row: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(row)
+        except ValidationError:
+            return None
+
+    adapter = TypeAdapter(list[Annotated[Bill | None, WrapValidator(sound_or_none)]])
+    seen: set[str] = set()
+    total, records = Decimal(0), 0
+    for batch in _as_text(path, SLICE_RECORDS).iter_slices(BATCH_RECORDS):
+        records += batch.height
+        for bill in adapter.validate_python(batch.to_dicts()):
+            if bill is not None:
+                seen.add(bill.bill_reference)
+                total += bill.amount_due
+    return records
+
+
+def by_pandera(path: Path) -> int:
+    """A schema over a frame of polars; every broken rule is collected. Stops at damaged structure."""
+    import pandera.polars as pa  # noqa: PLC0415 (a peer, not installed for the tests)
+    from pandera.errors import SchemaErrors  # noqa: PLC0415
+
+    def holds(rule: Callable[[pl.Expr], pl.Expr]) -> Any:
+        return pa.Check(lambda data: data.lazyframe.select(rule(pl.col(data.key))))
+
+    def agrees(rule: pl.Expr) -> Any:
+        return pa.Check(lambda data: data.lazyframe.select(rule))
+
+    def without(pattern: str) -> Any:
+        return holds(lambda text: ~text.str.contains(pattern))
+
+    def reference(*, nullable: bool = False, unique: bool = False) -> Any:
+        checks = [
+            pa.Check.str_matches(REFERENCE),
+            pa.Check.str_length(max_value=255),
+            without(MANGLED_REFERENCE),
+        ]
+        return pa.Column(str, checks, nullable=nullable, unique=unique)
+
+    def text(*checks: Any, nullable: bool = True) -> Any:
+        return pa.Column(str, list(checks), nullable=nullable)
+
+    name = (pa.Check.str_length(max_value=255), without(MANGLED))
+    day = (pa.Check.str_matches(DATE), holds(lambda value: _day(value).is_not_null()))
+    schema = pa.DataFrameSchema(
+        {
+            "customer_reference": reference(),
+            "customer_name": text(*name),
+            "customer_email": text(pa.Check.str_matches(EMAIL), pa.Check.str_length(max_value=320)),
+            "customer_phone": text(pa.Check.str_matches(PHONE)),
+            "account_reference": reference(nullable=True),
+            "account_name": text(*name),
+            "bill_reference": reference(unique=True),
+            "currency": text(pa.Check.isin(list(DECIMALS)), nullable=False),
+            "amount_due": text(
+                pa.Check.str_matches(AMOUNT),
+                holds(lambda value: value.cast(pl.Float64, strict=False).is_between(0.01, MOST)),
+                nullable=False,
+            ),
+            "bill_date": text(*day),
+            "due_date": text(*day),
+        },
+        checks=[
+            agrees(_decimals_fit()),
+            agrees(pl.col("account_name").is_null() | pl.col("account_reference").is_not_null()),
+            agrees((_day(pl.col("due_date")) >= _day(pl.col("bill_date"))).fill_null(value=True)),
+        ],
+    )
+    records = _as_text(path)
+    try:
+        schema.validate(records, lazy=True)
+    except SchemaErrors as broken:
+        if broken.failure_cases.height == 0:
+            raise
+    records.select(pl.col("amount_due").cast(pl.Decimal(18, 2), strict=False).sum()).item()
+    return records.height
+
+
+def _decimals_fit() -> pl.Expr:
+    decimals = pl.col("amount_due").str.extract("[.]([0-9]+)$").str.strip_chars_end("0")
+    allowed = pl.col("currency").replace_strict(DECIMALS, default=None, return_dtype=pl.Int64)
+    return (decimals.str.len_chars().fill_null(0) <= allowed).fill_null(value=True)
+
+
+def by_frictionless(path: Path) -> int:
+    """A table schema, of the first records only; every error with its row. Reads damaged structure, too."""
+    from frictionless import Schema, checks, system, validate  # noqa: PLC0415 (a peer, not installed for the tests)
+
+    def field(name: str, kind: str = "string", **constraints: Any) -> dict[str, Any]:
+        return {"name": name, "type": kind, "constraints": constraints}
+
+    schema = Schema.from_descriptor(
+        {
+            "fields": [
+                field("customer_reference", required=True, pattern=REFERENCE, maxLength=255),
+                field("customer_name", maxLength=255),
+                field("customer_email", pattern=EMAIL, maxLength=320),
+                field("customer_phone", pattern=PHONE),
+                field("account_reference", pattern=REFERENCE, maxLength=255),
+                field("account_name", maxLength=255),
+                field("bill_reference", required=True, unique=True, pattern=REFERENCE, maxLength=255),
+                field("currency", required=True, enum=list(DECIMALS)),
+                field("amount_due", "number", required=True, minimum=0.01, maximum=MOST),
+                field("bill_date", "date"),
+                field("due_date", "date"),
+            ]
+        }
+    )
+    later = checks.row_constraint(formula="not bill_date or not due_date or due_date >= bill_date")
+    with system.use_context(trusted=True):
+        found = validate(
+            str(path), schema=schema, checks=[later], limit_rows=SHORT_SLICE_RECORDS, limit_errors=10**9
+        )
+    if found.errors:
+        raise SystemExit(str(found.errors[0]))
+    return int(found.tasks[0].stats["rows"])
+
+
 def by_polars(path: Path) -> int:
     """No rule at all: every column read as text, and what is empty counted. Stops at damaged structure."""
     read = pl.scan_csv(path, infer_schema=False).select(pl.len(), pl.all().null_count().name.suffix("_empty"))
@@ -252,7 +385,10 @@ PEERS: dict[str, Callable[[Path], int]] = {
     "duckdb": by_duckdb,
     "duckdb_whole_job": by_duckdb_whole_job,
     "dataframely": by_dataframely,
+    "pandera": by_pandera,
+    "polars_pydantic": by_polars_and_pydantic,
     "pydantic": by_pydantic,
+    "frictionless": by_frictionless,
     "polars": by_polars,
 }
 

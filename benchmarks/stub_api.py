@@ -44,8 +44,8 @@ _CONTENT_LENGTH = b"content-length:"
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests may come cut or several at once."""
 
-    def __init__(self, takes: Takes | None = None) -> None:
-        self._takes = takes
+    def __init__(self, takes: Takes | None = None, answer_s: float = 0.0) -> None:
+        self._takes, self._answer_s = takes, answer_s
         self._transport: asyncio.WriteTransport | None = None
         self._rest = b""
 
@@ -70,7 +70,11 @@ class Connection(asyncio.Protocol):
             data = data[whole:]
         self._rest = data
         if answers and self._transport is not None:
-            self._transport.write(b"".join(answers))
+            if self._answer_s:
+                later = asyncio.get_running_loop().call_later
+                later(self._answer_s, self._transport.write, b"".join(answers))
+            else:
+                self._transport.write(b"".join(answers))
 
 
 def answer(head: bytes, lower: bytes, body: bytes) -> bytes:
@@ -168,13 +172,13 @@ def throw_away_ca(folder: Path) -> None:
     )
 
 
-async def serve(tls: Path | None, takes: Takes | None = None) -> None:
+async def serve(tls: Path | None, takes: Takes | None = None, answer_s: float = 0.0) -> None:
     context = None
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls / "server.pem")
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(takes), "127.0.0.1", 0, ssl=context
+        lambda: Connection(takes, answer_s), "127.0.0.1", 0, ssl=context
     )
     port = server.sockets[0].getsockname()[1]
     sys.stdout.write(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}\n")
@@ -202,8 +206,10 @@ def main() -> None:
     )
     words.add_argument("--limit", type=float, help="requests per second")
     words.add_argument("--saved", type=float, help="requests that are saved up; without it a second's worth")
+    words.add_argument("--answer-ms", type=float, default=0.0, help="how long each answer takes")
     given = words.parse_args()
-    uvloop.run(serve(given.tls, refusals(given.stray, given.limit, given.saved)))
+    takes = refusals(given.stray, given.limit, given.saved)
+    uvloop.run(serve(given.tls, takes, given.answer_ms / 1000))
 
 
 if __name__ == "__main__":
