@@ -47,7 +47,8 @@ class Control(Shape):
 
     kind: Literal["trailer", "sidecar"]
     """`trailer`: the last record of the file. `sidecar`: `<file name>.ctl` beside it, in JSON: `{"records": 2,
-    "amounts": {"ZAR": "123.45"}}`, and `"hash_total": "…"` if `hash_total` is set. Amounts have the format of the
+    "amounts": {"ZAR": "123.45"}}`, and `"hash_total": "…"` if `hash_total` is set. For balances it may also say
+    `"payments_included_until"`. Amounts have the format of the
     records' amounts.
     """
     required: bool = True

@@ -22,7 +22,13 @@ from pipeline.core.mapping.fit_feed import lay_out
 from pipeline.core.mapping.layout import Layout
 from pipeline.core.outcomes import Outcome
 from pipeline.core.rules import catalogue, cross_record_rules
-from pipeline.core.rules.control_totals import confirm, counted_totals, declared_totals, is_trailer
+from pipeline.core.rules.control_totals import (
+    confirm,
+    counted_totals,
+    declared_included,
+    declared_totals,
+    is_trailer,
+)
 from pipeline.core.rules.correction_limits import Originals
 from pipeline.core.rules.left_out import VERDICT
 from pipeline.core.rules.plausibility import refuse_out_of_proportion
@@ -108,8 +114,7 @@ class _Check:
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
-        """All rules, in the order in which they can be told apart. Raises FileRefused; what was found until then is
-        kept.
+        """All rules, in the order in which they can be told apart. Raises FileRefused, and keeps what was found.
 
         Lines of one bill come after a comparison with the original, since a line that is wrong for any reason rejects
         its bill; everything else across records comes before it.
@@ -157,7 +162,8 @@ class _Check:
 
     def _records(self, file: Records, layout: Layout, progress: Callable[[int], None] | None) -> None:
         """Every record by itself; see `RecordChecks`."""
-        checks = RecordChecks(file, layout, self.parts, self._hash_digits(layout), self._seed())
+        seed = cross_record_rules.seed_of(self.landed.sha256)
+        checks = RecordChecks(file, layout, self.parts, self._hash_digits(layout), seed)
         checks.run(self._take_trailer, progress)
         self.hashed = checks.hashed
         self.notes += checks.notes
@@ -244,14 +250,11 @@ class _Check:
         text_bytes = max(1, (self.file.plain_copy or self.landed.path).stat().st_size)
         return lambda done_bytes: progress(self.landed.size_bytes * done_bytes // text_bytes)
 
-    def _seed(self) -> int:
-        return cross_record_rules.seed_of(self.landed.sha256)
-
     def _apply_cross_record_rules(self, file: Records, layout: Layout) -> None:
         """Records compared with each other; see `CrossRecordRules`."""
         if not self.parts.paths():
             return
-        rules = CrossRecordRules(file, layout, self.parts, self._seed())
+        rules = CrossRecordRules(file, layout, self.parts, cross_record_rules.seed_of(self.landed.sha256))
         rules.run()
         self.notes += rules.notes()
         self.parts.forget_hashes()
@@ -349,6 +352,7 @@ class _Check:
             notes=tuple(self.notes),
             code_counts=self._code_counts(),
             control=self.control,
+            payments_included_until=declared_included(self.landed.feed.control, self.landed.control),
             own_names=self.own_names,
         )
         if self.file is None:

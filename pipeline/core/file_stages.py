@@ -128,7 +128,8 @@ class CheckedFile:
       (Int64, span in the bytes of `text_path`, without the line end)
     - `customer_reference`, `customer_name`, `customer_email`, `customer_phone`, `customer_metadata`,
       `account_reference`, `account_name`, `account_metadata`, `bill_reference`, `currency`, `bill_date`, `due_date`,
-      `metadata` (String, null where absent; dates YYYY-MM-DD; metadata as JSON objects whose null values are absent)
+      `metadata`, `payments_included_until` (String, null where absent; dates YYYY-MM-DD; metadata as JSON objects whose
+      null values are absent)
     - `amount_minor` (Int64, minor units of `currency`; `amount_due` or `balance`; null when unreadable)
     - `currency_readable` (Boolean: false puts the record under `"?"` in totals)
     - `verdict` (String: `accepted`, `rejected`, `duplicate`, or `line`: its amount is added to another one's), `codes`
@@ -159,6 +160,8 @@ class CheckedFile:
     code_counts: dict[str, int] = field(default_factory=dict)
     control: ControlFacts | None = None
     """Declared and counted totals, when its feed has any."""
+    payments_included_until: str | None = None
+    """What its balances include of payments, where its control file says so and a record does not."""
     own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Field of a code → the file's own columns behind it."""
 

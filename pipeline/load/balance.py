@@ -22,6 +22,7 @@ from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.values.amount_text import exponents, format_amount
 from pipeline.load.context import LoadContext
 from pipeline.load.create import CreateSettler
+from pipeline.load.paid_since import BalanceVerdict, PaymentGuard
 from pipeline.load.parents import entity_from
 from pipeline.load.retrying_client import Uncertain
 
@@ -42,11 +43,16 @@ class BalanceSettler(CreateSettler):
         update_details: bool,
         recency: Recency,
         may_have_worked: bool,
+        included: str | None = None,
     ) -> None:
-        """`update_details`: changed names, e-mails, phones and metadata go with the balance; `recency` of the file."""
+        """`update_details`: changed names, e-mails, phones and metadata go with the balance; `recency` of the file.
+
+        `included`: what the file says of the payments that its balance includes.
+        """
         super().__init__(context, may_have_worked=may_have_worked)
         self._update_details = update_details
         self._recency = recency
+        self._included = included
 
     async def settle(self, intent: Intent) -> RecordOutcome:
         """As `CreateSettler.settle`; a PATCH is sent again only after a look."""
@@ -68,7 +74,11 @@ class BalanceSettler(CreateSettler):
             await self._parents.require_owner(intent, found)
         if self._delivery.may_have_worked:
             # Whether this request made it, or somebody before, cannot be seen.
-            entity = entity._replace(watermark=intent.watermark, sure=intent.sure and self._recency.fresh)
+            entity = entity._replace(
+                watermark=intent.watermark,
+                sure=intent.sure and self._recency.fresh,
+                set_at=intent.first_sent_at,
+            )
             if entity.balance == body["balance"]:
                 return self._settled(intent, entity, Outcome.CREATED)
             return self._moved(intent, entity)
@@ -91,17 +101,31 @@ class BalanceSettler(CreateSettler):
         look_first = (
             not trusted or self._recency.doubtful or self._recency.repeated or self._overrides(entity)
         )
-        if shown is None and (look_first or (entity.balance == body["balance"] and not details)):
+        guard = None if self._recency.forced else self._context.payments
+        same = entity.balance == body["balance"] and not details
+        if shown is None and (look_first or same or guard is not None):
             shown = await self._as_shown(intent, entity)
+        verdict = None
+        if guard is not None and shown is not None:
+            verdict = guard.judge(known=known, shown=shown, target_minor=body["balance"], said=self._included)
+            if verdict.is_conflict:
+                return self._paid_since(intent, known or shown, shown.balance, verdict)
+            intent = verdict.netted(intent)
+            body = intent.stated
         sure = trusted or self._recency.fresh or (shown is not None and shown.balance is None)
         if shown is not None:
             old = look_first and not self._recency.fresh and known is not None and known.watermark is not None
             if shown.balance == body["balance"] and (old or not details):
                 # What an old file says is there by chance, perhaps after a payment: it is not what was last set.
                 confirmed = known._replace(id=shown.id) if old and known else shown._replace(sure=sure)
-                confirmed = confirmed._replace(watermark=intent.watermark)
-                return self._settled(intent, confirmed, Outcome.UNCHANGED)
-            if look_first and not self._may_replace(shown.balance, known, body["balance"]):
+                confirmed = confirmed._replace(watermark=intent.watermark, set_at=intent.first_sent_at)
+                return self._settled(
+                    intent,
+                    confirmed,
+                    Outcome.UNCHANGED,
+                    message=verdict.as_netted(body) if verdict is not None else None,
+                )
+            if look_first and not self._may_replace(shown.balance, known, body["balance"], guard):
                 return self._not_ours(intent, known or shown, shown.balance, body)
         renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
         self._context.cache.add(shown or entity)  # before the ledger: see `EntityCache.add`
@@ -110,14 +134,19 @@ class BalanceSettler(CreateSettler):
         )
         self._delivery.account_for_sends()  # the look that found the entity shows what became of them
         settled = await self._patch(renewed)
-        if look_first and shown is not None and settled.outcome is Outcome.UPDATED:
-            return settled._replace(message=self._what_was_replaced(shown.balance, body))
-        return settled
+        if settled.outcome is not Outcome.UPDATED or shown is None:
+            return settled
+        replaced = self._what_was_replaced(shown.balance, body) if look_first else None
+        netted = verdict.as_netted(body) if verdict is not None else None
+        return settled._replace(message=replaced or netted or settled.message)
 
     async def _as_shown(self, intent: Intent, entity: Entity) -> Entity | None:
         """The entity with the balance that the API shows now; None when it is gone (the PATCH will show it)."""
         found = await self._client.look_up(intent.kind, intent.reference)
-        return None if found is None else entity._replace(id=found["id"], balance=found.get("balance"))
+        if found is None:
+            return None
+        now = self._context.clock().isoformat(timespec="milliseconds")
+        return entity._replace(id=found["id"], balance=found.get("balance"), set_at=now)
 
     def _renewed(self, intent: Intent, entity: Entity, body: Json, details: Json, *, sure: bool) -> Intent:
         """The intent as a PATCH of an existing entity; `details` go with the balance, `sure` as in `Entity.sure`."""
@@ -151,7 +180,9 @@ class BalanceSettler(CreateSettler):
         """Whether a newer file has set the balance."""
         return entity.watermark is not None and self._recency.watermark < entity.watermark
 
-    def _may_replace(self, shown: int | None, known: Entity | None, target: int) -> bool:
+    def _may_replace(
+        self, shown: int | None, known: Entity | None, target: int, guard: PaymentGuard | None
+    ) -> bool:
         """Whether what the API shows may be replaced where the ledger may not know what was set last.
 
         What it last set is proof enough in a ledger that misses nothing, or for a file that nobody can have loaded
@@ -162,7 +193,10 @@ class BalanceSettler(CreateSettler):
         if self._recency.repeated:
             return False
         last_set = known.balance if known is not None and known.watermark is not None else None
-        return shown == last_set and known is not None and (bool(known.sure) or self._recency.fresh)
+        if known is None or shown is None or last_set is None:
+            return False
+        paid = guard.since(known, known.set_at) if guard is not None else 0
+        return shown in {last_set, last_set - paid} and (bool(known.sure) or self._recency.fresh)
 
     def _not_ours(self, intent: Intent, entity: Entity, shown: int | None, body: Json) -> RecordOutcome:
         """The conflict that names both amounts: a person must say which one is current."""
@@ -229,9 +263,17 @@ class BalanceSettler(CreateSettler):
             return None  # the PATCH itself will be answered with 404
         if found.get("balance") == body["balance"]:
             return self._applied(intent, found)
-        if self._did_not_work(intent, found.get("balance")):
-            return None
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
+        guard, there = self._context.payments, found.get("balance")
+        paid = guard.since(entity, intent.first_sent_at) if guard is not None else 0
+        worked_and_paid, did_not_work = (
+            bool(paid) and there == body["balance"] - paid,
+            self._did_not_work(intent, there),
+        )
+        if did_not_work and not worked_and_paid:
+            return None
+        if worked_and_paid and not did_not_work:
+            return self._applied(intent, found)
         return self._moved(intent, entity._replace(watermark=intent.watermark, sure=intent.sure))
 
     def _did_not_work(self, intent: Intent, shown: int | None) -> bool:
@@ -282,6 +324,7 @@ class BalanceSettler(CreateSettler):
             details={**last_sent, **sent},
             watermark=intent.watermark,
             sure=intent.sure,
+            set_at=intent.first_sent_at,
         )
         return self._settled(intent, entity, Outcome.UPDATED)
 
@@ -308,6 +351,13 @@ class BalanceSettler(CreateSettler):
             "an earlier request was not answered, and a payment may have come since; the balance stays unchanged"
             f"{_both(entity, intent.stated)}. The next file sets it, or billferry load --force",
         )
+
+    def _paid_since(
+        self, intent: Intent, entity: Entity, shown: int | None, verdict: BalanceVerdict
+    ) -> RecordOutcome:
+        """The conflict with both amounts: payments have come that the file does not include."""
+        message = verdict.as_conflict(intent.stated, shown)
+        return self._conflict(intent, entity, "balance.paid_since", message)
 
     def _conflict(self, intent: Intent, entity: Entity, code: str, message: str) -> RecordOutcome:
         """The balance stays as it is; what was seen of the entity is remembered all the same."""

@@ -12,6 +12,7 @@ from pipeline.core.api.requests import Kind
 from pipeline.load.entity_cache import EntityCache
 from pipeline.load.id_checks import IdChecks
 from pipeline.load.ledger_access import LedgerWriter
+from pipeline.load.paid_since import PaymentGuard
 from pipeline.load.parents import Parents
 from pipeline.load.retrying_client import RetryingClient
 
@@ -34,6 +35,8 @@ class LoadContext:
     """How long after its first send an idempotency key is sure to be known to the API."""
     clock: Callable[[], datetime]
     """In UTC."""
+    payments: PaymentGuard | None = None
+    """What is known of payments; None where the config has none."""
 
     def key(self, kind: Kind, reference: str, content: str, generation: int) -> str:
         """The idempotency key (a UUID) of a create in a generation; `content` as by `content_of`."""

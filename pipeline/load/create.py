@@ -300,7 +300,10 @@ class CreateSettler(Settler):
         if intent.kind != "bill":
             # What we sent, not what is shown: later files are compared with it to find what changed.
             leaf_entity = leaf_entity._replace(
-                details=details_of(body), watermark=intent.watermark, sure=intent.sure
+                details=details_of(body),
+                watermark=intent.watermark,
+                sure=intent.sure,
+                set_at=intent.first_sent_at,
             )
         return (*entities, leaf_entity)
 

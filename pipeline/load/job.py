@@ -12,6 +12,7 @@ from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import CheckedFile
 from pipeline.errors import BillferryError
 from pipeline.load.ledger_access import LedgerReader, LedgerWriter
+from pipeline.load.paid_since import PaymentGuard
 from pipeline.load.retrying_client import Sender
 from schemas.results import RequestCounts
 from schemas.settings import Settings
@@ -33,6 +34,8 @@ class LoadJob:
     """Of the file's balances; bills do not need it."""
     clock: Callable[[], datetime]
     """In UTC."""
+    payments: PaymentGuard | None = None
+    """What is known of payments; None where the config has none."""
     up_to: int | None = None
     """So many records of the file may be settled in all; None: every one."""
     progress: Callable[[int, int], None] = lambda _, __: None

@@ -62,6 +62,7 @@ def _context(job: LoadJob, client: RetryingClient, ledger: LedgerWriter) -> Load
         # An hour of margin for requests under way, and for clocks that differ. Source: docs/when-the-api-is-down.md.
         key_life_s=(api.key_retention_h - 1) * 3600,
         clock=job.clock,
+        payments=job.payments,
     )
 
 

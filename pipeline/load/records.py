@@ -67,7 +67,7 @@ class RecordSender:
         if (request.kind, request.reference) in self._in_doubt:
             return RecordOutcome(request.record, Outcome.NOT_ATTEMPTED)
         intent = self._intent(scheduled)
-        settler = self._settler(intent)
+        settler = self._settler(intent, included=request.payments_included_until)
         try:
             settled = self._owner_conflict(intent) or await self._settle_new(intent, settler)
         except OtherCustomer:
@@ -143,16 +143,21 @@ class RecordSender:
         self._context.cache.add(*[entity for entity in settled.learned if entity.kind != "bill"])
         await self._context.ledger.soon(*changes)
 
-    def _settler(self, intent: Intent, *, may_have_worked: bool = False) -> CreateSettler:
+    def _settler(
+        self, intent: Intent, *, may_have_worked: bool = False, included: str | None = None
+    ) -> CreateSettler:
         if intent.kind == "bill":
             return CreateSettler(self._context, may_have_worked=may_have_worked)
         # What another file left in doubt is not forced with this one.
         of_this_file = intent.file_id == self._job.file_id
+        if of_this_file:
+            included = included or self._job.checked.payments_included_until
         return BalanceSettler(
             self._context,
             update_details=self._job.settings.api.update_details,
             recency=self._job.recency if of_this_file else Recency(intent.watermark or ""),
             may_have_worked=may_have_worked,
+            included=included,
         )
 
     def _intent(self, scheduled: ScheduledRequest) -> Intent:

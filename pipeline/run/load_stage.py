@@ -28,6 +28,7 @@ from pipeline.run.context import RunContext
 from pipeline.run.correction_claims import take
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import FileInWork, FileRepository
+from pipeline.run.payments_stage import PaymentsStage
 from pipeline.run.release_gate import GatedFile, GateKeeper
 from pipeline.run.remember_accepted import AcceptedRecords
 from pipeline.run.remember_rejects import Remembering, recall
@@ -81,6 +82,7 @@ class Loader:
     """A second connection, for reading while the load writes."""
     api_key: Callable[[], str]
     pace: Pace
+    payments: PaymentsStage
     stopped: BillferryError | None = None
 
     def prepare(self, correcting: Correcting) -> None:
@@ -140,7 +142,8 @@ class Loader:
         lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
         sent = 0
         stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
-        with self.reader() as reading, stage as progress:
+        guard = self.payments.guard(checked.landed.feed)
+        with self.reader() as reading, guard as payments, stage as progress:
 
             def advance(count: int, retried: int) -> None:
                 nonlocal sent
@@ -160,6 +163,7 @@ class Loader:
                     pace=self.pace,
                     recency=news,
                     clock=self.context.options.clock,
+                    payments=payments,
                     up_to=0 if checked.holds else judged.up_to,
                     progress=advance,
                 )

@@ -5,7 +5,8 @@ Without `payments` in the config, and in a dry run, nothing of it happens (`NoPa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,22 +17,24 @@ from pipeline.core.how_many import how_many
 from pipeline.core.payments.export_schedule import is_export_due
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
-from pipeline.errors import Stopped
-from pipeline.payments.ask_owners import LookUp, OwnerQuestions
+from pipeline.edge.ledger.inbox.payments import PaymentBook
+from pipeline.edge.ledger.loaded_bills import LoadedBills
+from pipeline.load.paid_since import PaymentGuard
 from pipeline.payments.export import CONTROL, PaymentsExporter
+from pipeline.payments.known_payments import InboxKnownPayments
 from pipeline.payments.match_events import EventMatcher
+from schemas.feed import Feed
 from schemas.settings import Payments, Settings
 
 
 class PaymentsStage(Protocol):
     """What a run does about payments."""
 
-    def settle(self, *, may_ask: bool = True) -> None:
-        """Settle what was received. Raises DiskFull, LedgerBusy, Stopped.
+    def settle(self) -> None:
+        """Settle what was received. Raises DiskFull, LedgerBusy."""
 
-        Args:
-            may_ask: the API may be asked which bill a payment is for.
-        """
+    def guard(self, feed: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
+        """What a load of that feed knows of payments while the block lasts."""
 
     def export(self, *, now_due: bool = False) -> None:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
@@ -46,8 +49,12 @@ class PaymentsStage(Protocol):
 class NoPayments:
     """Payments are not configured, or nothing may be changed."""
 
-    def settle(self, *, may_ask: bool = True) -> None:
+    def settle(self) -> None:
         """Nothing is received."""
+
+    def guard(self, _: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
+        """Nothing is known."""
+        return nullcontext()
 
     def export(self, *, now_due: bool = False) -> None:
         """Nothing is written."""
@@ -71,29 +78,28 @@ class InboxPayments:
     clock: Callable[[], datetime]
     line: Callable[[str], None]
     """Prints a line for people."""
-    warn: Callable[[str], None]
-    look_up: LookUp | None
-    """None: the API cannot be asked in this run."""
+    reader: Callable[[], AbstractContextManager[Ledger]]
+    """Another connection of the ledger, for reading while a load writes."""
 
-    def settle(self, *, may_ask: bool = True) -> None:
-        """Settle new deliveries, payments whose bill has become known, and those that only the API's answers match.
+    @contextmanager
+    def guard(self, feed: Feed, /) -> Iterator[PaymentGuard | None]:
+        """Bills are never replaced, so that their loads need to know nothing."""
+        if feed.model == "bill":
+            yield None
+            return
+        with self.reader() as reading:
+            known = InboxKnownPayments(self.inbox, reading, self.clock)
+            yield PaymentGuard(known, self.settings.zone, feed.net_payments)
 
-        An API that cannot be asked is a warning: those payments stay unmatched until it can.
-        """
+    def settle(self) -> None:
+        """Settle new deliveries, and payments whose bill has become known."""
+        if PaymentBook(self.inbox).has_new():
+            LoadedBills(self.ledger).make_indexes()
         matcher = EventMatcher(self.inbox, self.ledger)
         count = matcher.settle_new(self.clock())
         matcher.match_again(self.clock())
         if count:
             self.line(f"payments: {how_many(count, 'payment event')} read")
-        if self.look_up is None or not may_ask:
-            return
-        asked = OwnerQuestions(self.inbox, self.ledger, self.look_up).ask(self.clock())
-        if asked.matched:
-            self.line(f"payments: {how_many(asked.matched, 'payment')} matched by asking the API")
-        if isinstance(asked.stopped, Stopped):
-            raise asked.stopped
-        if asked.stopped is not None:
-            self.warn(f"payments that name no bill stay unmatched for now: {asked.stopped}")
 
     def export(self, *, now_due: bool = False) -> None:
         """Finish files that a killed run left, and write the next one."""

@@ -20,6 +20,7 @@ NO_FEED_FOR_IT = {
     *("amount_due.other_currency", "balance.other_currency", "column.sa_id"),
     *("amount_due.sign", "balance.sign"),
     *("line_items.differ", "line_items.identical"),
+    "payments_included_until.format",
 }
 """Codes that no feed of config.yaml can give, or no sample of it gets; their examples are in `core/examples.py`."""
 

@@ -38,6 +38,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/files.py": OF_LEDGER,
     "pipeline/edge/ledger/file_rows.py": OF_LEDGER,
     "pipeline/edge/ledger/watermarks.py": (f"{STORIES}/test_balances_over_days.py",),
+    "pipeline/load/paid_since.py": ("tests/payments/test_balances.py",),
     "pipeline/edge/ledger/loaded_bills.py": ("tests/payments/test_matching.py",),
     "pipeline/edge/ledger/accepted.py": (f"{STORIES}/test_month.py", f"{STORIES}/test_export.py"),
     "pipeline/edge/ledger/chains.py": (f"{STORIES}/test_chains.py",),
@@ -72,7 +73,6 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
     "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
-    "pipeline/load/look_up.py": ("tests/payments/test_asking.py",),
     "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),
     "pipeline/load/entity_cache.py": (
         f"{LOAD}/test_entity_cache.py",

@@ -31,6 +31,8 @@ class Entity(NamedTuple):
     """Of the balance; None where it was never set from a file."""
     sure: bool = True
     """No newer balance can have been set by a ledger that knew more than this one."""
+    set_at: str | None = None
+    """When its balance was set from a file (RFC 3339, UTC): payments since then have lowered it."""
 
     @property
     def is_trusted(self) -> bool:

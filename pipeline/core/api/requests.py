@@ -54,6 +54,8 @@ class BillRequest(NamedTuple):
     bill_date: str | None = None
     due_date: str | None = None
     metadata: Json = NOTHING
+    payments_included_until: str | None = None
+    """What a balance includes of payments, as its record says it (see `core.payments.unposted`)."""
 
     def leaf(self) -> Json:
         """The fields of the leaf object itself: no owner, no ids."""
@@ -84,7 +86,7 @@ ROW = (
         "customer_metadata",
     ),
     *("account_reference", "account_name", "account_metadata", "bill_reference"),
-    *("currency", "amount_minor", "bill_date", "due_date", "metadata"),
+    *("currency", "amount_minor", "bill_date", "due_date", "metadata", "payments_included_until"),
 )
 """Columns of the records Parquet that a request is made of."""
 
@@ -125,6 +127,7 @@ def request_from_row(row: Mapping[str, Any], model: Model) -> BillRequest:
         amount_minor=row["amount_minor"],
         bill_date=row["bill_date"],
         due_date=row["due_date"],
+        payments_included_until=row["payments_included_until"],
         metadata=_metadata(row["metadata"]),
     )
 

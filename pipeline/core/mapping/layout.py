@@ -29,8 +29,15 @@ CANONICAL: dict[Model, tuple[str, ...]] = {
         "bill_date",
         "due_date",
     ),
-    "account_balance": (*CUSTOMER, "account_reference", "account_name", "currency", "balance"),
-    "customer_balance": (*CUSTOMER, "currency", "balance"),
+    "account_balance": (
+        *CUSTOMER,
+        "account_reference",
+        "account_name",
+        "currency",
+        "balance",
+        "payments_included_until",
+    ),
+    "customer_balance": (*CUSTOMER, "currency", "balance", "payments_included_until"),
 }
 """Model → its columns, in the order of the documentation. Metadata columns come on top."""
 REQUIRED: dict[Model, tuple[str, ...]] = {

@@ -122,11 +122,11 @@ def _is_id(text: str) -> bool:
 
 
 def _utc(time: Any) -> str | None:
-    """A time with its zone, as RFC 3339 in UTC and with seconds; None for anything else."""
+    """A time with its zone, as RFC 3339 in UTC; None for anything else."""
     if not isinstance(time, str) or len(time) > MAX_TEXT:
         return None
     try:
         read = datetime.fromisoformat(time)
-        return None if read.tzinfo is None else read.astimezone(UTC).isoformat(timespec="seconds")
+        return None if read.tzinfo is None else read.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         return None

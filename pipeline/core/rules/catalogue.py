@@ -135,6 +135,11 @@ def _loading_rules() -> Iterator[Rule]:
         "compare it there; if the file is current, billferry load --force",
     )
     yield Rule(
+        "balance.paid_since",
+        "payments have come that this balance does not include: setting it would make the customer owe them again",
+        "post them and export the balance again; or ask whoever maintains the config about feed.net_payments",
+    )
+    yield Rule(
         "balance.moved",
         "an earlier request was not answered, and the balance may have changed since",
         "compare it there, then send a current balance",

@@ -16,6 +16,7 @@ from typing import NoReturn
 import polars as pl
 
 from pipeline.core.names import SIDECAR_ENDING
+from pipeline.core.payments.unposted import INCLUDED_PATTERN
 from pipeline.core.totals import Totals
 from pipeline.core.values.amount_text import exponents, format_amount
 from pipeline.core.values.money import parse_total
@@ -172,8 +173,10 @@ def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals
     """The declared totals in a control file. Raises _Unreadable."""
     document = _document(content)
     expected = {"records", "amounts"} | ({"hash_total"} if control.hash_total else set())
-    if not isinstance(document, dict) or document.keys() != expected:
+    optional = {"payments_included_until"} if feed.model != "bill" else set()
+    if not isinstance(document, dict) or document.keys() - optional != expected:
         raise _Unreadable(f"is not a JSON object of {', '.join(sorted(expected))} and nothing else")
+    _included(document)
     records, amounts = document["records"], document["amounts"]
     if type(records) is not int or not 0 <= records < 10**MAX_COUNT_DIGITS:
         raise _Unreadable("has records that are not a whole number")
@@ -185,6 +188,28 @@ def _from_sidecar(content: bytes, control: Control, feed: Feed) -> ControlTotals
         amounts_minor={code: _amount(text, code, feed, "an amount") for code, text in amounts.items()},
         hash_total=_number(hashed, _DIGITS, "hash_total") if control.hash_total else None,
     )
+
+
+def declared_included(control: Control | None, sidecar: bytes | None) -> str | None:
+    """What a control file says of the payments that the balances include, for records that do not say so themselves.
+
+    None of one that cannot be read: its bill file is refused.
+    """
+    if control is None or control.kind != "sidecar" or sidecar is None:
+        return None
+    try:
+        document = _document(sidecar)
+        return _included(document) if isinstance(document, dict) else None
+    except _Unreadable:
+        return None
+
+
+def _included(document: dict[str, object]) -> str | None:
+    """Raises _Unreadable."""
+    included = document.get("payments_included_until")
+    if included is not None and not re.fullmatch(INCLUDED_PATTERN, str(included), re.ASCII):
+        raise _Unreadable("has payments_included_until that is neither a number nor a time")
+    return None if included is None else str(included)
 
 
 def _document(content: bytes) -> object:

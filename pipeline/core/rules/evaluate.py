@@ -51,6 +51,7 @@ VALUES: dict[str, pl.DataType] = {
             "bill_date",
             "due_date",
             "metadata",
+            "payments_included_until",
         )
     },
     "amount_minor": pl.Int64(),

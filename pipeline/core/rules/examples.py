@@ -347,6 +347,7 @@ def _field_examples() -> dict[str, Example | Story]:
         "currency.unknown": _one({"currency": "RND"}),
         "column.sa_id": _one({"id_number": "8501015800085"}, checks={"id_number": ["sa_id"]}),
         "due_date.before_bill_date": _one({"bill_date": "2026-01-31", "due_date": "2026-01-01"}),
+        "payments_included_until.format": _one({"payments_included_until": "May"}, model="account_balance"),
     }
     for name in ("bill_date", "due_date"):
         both = ["%d/%m/%Y", "%m/%d/%Y"]

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.core.mapping.file_names import SOURCE_DIGITS
 from pipeline.core.mapping.layout import AMOUNT, REQUIRED, Layout, TwoColumns
+from pipeline.core.payments.unposted import INCLUDED_PATTERN
 from pipeline.core.rules.api_limits import (
     MAX_AMOUNT_DUE_MINOR,
     MAX_BALANCE_MINOR,
@@ -272,6 +273,17 @@ def _date_rules(field: str) -> Iterator[FieldRule]:
     )
 
 
+def _included_rule() -> FieldRule:
+    """What a balance says of the payments that it includes; optional."""
+    field = "payments_included_until"
+    return FieldRule(
+        f"{field}.format",
+        "neither the number of a payments file nor a time such as 2026-11-28 18:00",
+        "write the number of the last payments file that was posted, or when payments were last posted",
+        lambda layout: ~pl.col(field).str.contains(INCLUDED_PATTERN) if layout.feed.model != "bill" else None,
+    )
+
+
 def _bill_rules() -> Iterator[FieldRule]:
     """Rules over several columns of a bill."""
     no_account = pl.col("account_reference").is_null()
@@ -348,6 +360,7 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     *_amount_rules("balance", allowed="18 digits of minor units"),
     *_date_rules("bill_date"),
     *_date_rules("due_date"),
+    _included_rule(),
     *_bill_rules(),
     metadata_without_account(),
     *metadata_rules("metadata"),

@@ -27,6 +27,9 @@ STORIES: dict[str, Story] = {
     "balance.superseded": Story("yesterday's file after today's", _DAYS),
     "balance.not_ours": Story("a payment after the copy that was restored", _CURRENT),
     "file.dated_ahead": Story("balances_2062-11-28.csv", "tests/stories/test_dates_of_balances.py"),
+    "balance.paid_since": Story(
+        "a payment after the balance was exported", "tests/payments/test_balances.py"
+    ),
     "balance.moved": Story("a payment came in between", _DAYS),
     "api.never_connected": Story("the API is down for maintenance", "tests/core/api/test_responses.py"),
     "api.timed_out": Story("no answer for 30 s", _TROUBLE),

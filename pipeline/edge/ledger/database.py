@@ -114,7 +114,7 @@ def open_ledger(
     Args:
         merchant, environment: what the ledger is bound to, at its first opening for good.
         read_only: never creates, migrates or writes; for commands that only show.
-        migrations: the steps that lead to its tables; None: the ledger's. Those of the inbox make an inbox.
+        migrations: the steps that lead to its tables; those of the inbox make an inbox. None: the ledger's.
 
     Raises:
         LedgerOfAnother: it is bound to another merchant or environment.

@@ -394,7 +394,7 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     """
     CREATE TABLE expectations (feed TEXT PRIMARY KEY, hours TEXT NOT NULL, since TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    INSERT INTO expectations SELECT feed, '', at FROM arrivals;
-    """,
+    INSERT INTO expectations SELECT feed, '', at FROM arrivals""",
+    "ALTER TABLE entities ADD COLUMN set_at TEXT",  # when its balance was set from a file; null: not known
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

@@ -121,6 +121,7 @@ def row(**values: Any) -> dict[str, Any]:
     names = (
         "customer_reference customer_name customer_email customer_phone customer_metadata account_reference"
         " account_name account_metadata bill_reference currency amount_minor bill_date due_date metadata"
+        " payments_included_until"
     )
     empty: dict[str, Any] = dict.fromkeys(names.split())
     return empty | {"record": 1, "customer_reference": "C1", "currency": "ZAR", "amount_minor": 5} | values

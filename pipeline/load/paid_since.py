@@ -1,0 +1,115 @@
+"""Keeps a balance file from erasing payments (design, law 10): what is known of an entity's payments, and what to send.
+
+Before a balance is replaced, the API shows what it holds now, and the inbox what was paid. Payments that the file does
+not include are a conflict, or are subtracted where the feed says so (`net_payments`). What the API's balance has fallen
+by without a payment that is known is always a conflict: its event comes yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Protocol
+
+from pipeline.core.api.intents import Entity, Intent
+from pipeline.core.api.requests import Json, encode
+from pipeline.core.payments.unposted import (
+    KnownPayment,
+    included_until,
+    paid_since_minor,
+    unexplained_fall_minor,
+    unposted_minor,
+)
+from pipeline.core.values.amount_text import format_amount
+
+
+class KnownPayments(Protocol):
+    """Payments that were received, up to this moment."""
+
+    def of(self, kind: str, entity_id: str) -> Sequence[KnownPayment]:
+        """Those that are applied to an account or a customer, in the order of the inbox."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentGuard:
+    """What one load knows of payments. Only where the config has `payments`."""
+
+    known: KnownPayments
+    zone: tzinfo
+    """Of times that a file states without one."""
+    net: bool
+    """Whether payments are subtracted: `feed.net_payments`."""
+
+    def since(self, entity: Entity, set_at: str | None) -> int:
+        """What was paid to an entity since then, in minor units."""
+        return paid_since_minor(self.known.of(entity.kind, entity.id), set_at)
+
+    def judge(
+        self, *, known: Entity | None, shown: Entity, target_minor: int, said: str | None
+    ) -> BalanceVerdict:
+        """What may be set.
+
+        Args:
+            known: as the ledger has it; its balance is what was last set from a file.
+            shown: as the API shows it now.
+            target_minor: what the file states.
+            said: what the file says of the payments that it includes.
+        """
+        payments = self.known.of(shown.kind, shown.id)
+        unposted = unposted_minor(payments, included_until(said, self.zone))
+        last_set = known.balance if known is not None and known.is_trusted else None
+        unexplained = unexplained_fall_minor(
+            payments, last_set=last_set, set_at=known.set_at if known else None, shown=shown.balance
+        )
+        return BalanceVerdict(
+            target_minor - unposted if self.net else target_minor,
+            unposted_minor=unposted,
+            unexplained_minor=unexplained,
+            is_conflict=bool(unexplained) or bool(unposted and not self.net),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceVerdict:
+    """What to set, in minor units, and why it differs from the file or may not be set."""
+
+    balance_minor: int
+    unposted_minor: int = 0
+    """Known payments that the file does not include."""
+    unexplained_minor: int = 0
+    """What the API's balance has fallen by without a known payment."""
+    is_conflict: bool = False
+
+    def netted(self, intent: Intent) -> Intent:
+        """The intent with the balance that is to be set."""
+        if self.balance_minor == intent.stated["balance"]:
+            return intent
+        return replace(intent, body=encode({**intent.stated, "balance": self.balance_minor}))
+
+    def as_netted(self, body: Json) -> str | None:
+        """The message where payments were subtracted; `body` has what was set. None where none were."""
+        if not self.unposted_minor:
+            return None
+        less = format_amount(body["currency"], self.unposted_minor)
+        return (
+            f"{format_amount(body['currency'], body['balance'])} was set: payments of {less} are subtracted"
+        )
+
+    def as_conflict(self, body: Json, shown: int | None) -> str:
+        """The message of the conflict; `body` has what the file says, `shown` is what the API holds."""
+
+        def money(minor: int) -> str:
+            return format_amount(body["currency"], minor)
+
+        parts = [f"the file says {money(body['balance'])}"]
+        if shown is not None:
+            parts.append(f"the API holds {money(shown)}")
+        if self.unposted_minor:
+            parts.append(f"payments of {money(self.unposted_minor)} are not in the file's balance")
+        if self.unexplained_minor:
+            parts.append(
+                f"{money(self.unexplained_minor)} less is owed there without a payment that is known"
+            )
+        return f"{'; '.join(parts)}. The balance stays unchanged"
