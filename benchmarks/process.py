@@ -39,7 +39,7 @@ def run(
     before, start_s, peak = os.times(), time.perf_counter(), 0
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            words, cwd=folder, stdout=output, stderr=said, env={**os.environ, **(environment or {})}
+            words, cwd=folder, stdout=output, stderr=said, env={**_surroundings(), **(environment or {})}
         )
         try:
             while process.poll() is None:
@@ -57,6 +57,13 @@ def run(
             raise SystemExit(f"{' '.join(words)}: {process.returncode}\n{said.read().decode()}")
         cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
         return Finished(took_s, cpu_s, peak, output.read().decode())
+
+
+def _surroundings() -> dict[str, str]:
+    """Ours, except that Python may keep compiled modules, as every installation does: without them it would compile
+    the program at each start.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _anonymous_bytes(pid: int) -> int:

@@ -11,14 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
 from pipeline.collect.companions import Companions
 from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import (
@@ -258,10 +250,14 @@ def _retried(work: Callable[[], T]) -> T:
 
     Only after a connection that had served us: one that broke at once will do so again.
     """
-    again = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere),
-        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(RETRY_S),
-        wait=wait_random_exponential(multiplier=0.2, max=5),
+    import tenacity  # noqa: PLC0415 (files that are named need no second attempt)
+
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, SourceInterrupted) and error.got_somewhere
+        ),
+        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(RETRY_S),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
     )
     return again(work)

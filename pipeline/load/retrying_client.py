@@ -9,10 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, Protocol
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result
-from tenacity.wait import wait_exponential_jitter
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.requests import PATH_OF, Json, Kind
@@ -21,6 +18,9 @@ from pipeline.core.redact import redact
 from pipeline.errors import ApiUnauthorised, ApiUnavailable, BillferryError
 from schemas.results import RequestCounts
 from schemas.settings import Api
+
+if TYPE_CHECKING:
+    import tenacity
 
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
@@ -198,13 +198,15 @@ class RetryingClient:
         async def attempt() -> Reading:
             return first.pop() if first else await once()
 
-        retrying = AsyncRetrying(
-            retry=retry_if_result(lambda reading: reading.meaning in UNANSWERED),
+        import tenacity  # noqa: PLC0415 (most requests are answered at once)
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda reading: reading.meaning in UNANSWERED),
             stop=lambda state: (
                 state.attempt_number >= self._settings.max_attempts
                 or self._clock() - began >= self._settings.max_retry_s
             ),
-            wait=wait_exponential_jitter(
+            wait=tenacity.wait_exponential_jitter(
                 multiplier=FIRST_BACKOFF_S, max=MAX_BACKOFF_S, jitter=FIRST_BACKOFF_S
             ),
             sleep=self.pause,
@@ -339,7 +341,7 @@ class Delivery:
             limited += 1
 
 
-def _last_result(state: RetryCallState) -> Reading:
+def _last_result(state: tenacity.RetryCallState) -> Reading:
     if state.outcome is None:
         raise RuntimeError("tenacity stopped without an attempt")
     reading: Reading = state.outcome.result()

@@ -11,7 +11,7 @@ import mmap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
@@ -20,8 +20,10 @@ from pipeline.core.outcomes import Outcome
 from pipeline.edge.disk import new_file, remove
 from pipeline.edge.reader.checked_parts import findings_of, parts_of, scan_parts, with_reject_numbers
 from pipeline.report.rejects_csv import RejectsDialect
-from pipeline.report.rejects_json_lines import JsonLinesRejects
 from pipeline.report.results import rejected_rows
+
+if TYPE_CHECKING:  # only rejects of JSON need its patterns
+    from pipeline.report.rejects_json_lines import JsonLinesRejects
 
 
 @contextmanager
@@ -37,8 +39,7 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
     Raises:
         DiskFull: there is no room for the rejects.
     """
-    dialect: RejectsDialect | JsonLinesRejects
-    dialect = JsonLinesRejects.of(checked) if checked.text_format == "ndjson" else RejectsDialect.of(checked)
+    dialect = _dialect(checked)
     text: BinaryIO | None = None
     with ExitStack() as stack, new_file(path) as file:
         file.write(checked.byte_order_mark + dialect.header_line())
@@ -60,6 +61,15 @@ def rejects_file(checked: CheckedFile, path: Path) -> Iterator[Callable[[pl.Data
         yield add
     if text is None:
         remove(path)
+
+
+def _dialect(checked: CheckedFile) -> RejectsDialect | JsonLinesRejects:
+    """How rejects of such a file are written."""
+    if checked.text_format != "ndjson":
+        return RejectsDialect.of(checked)
+    from pipeline.report.rejects_json_lines import JsonLinesRejects  # noqa: PLC0415
+
+    return JsonLinesRejects.of(checked)
 
 
 def rejects_of_check(checked: CheckedFile, path: Path) -> bool:

@@ -19,7 +19,6 @@ from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal
 from pipeline.core.openpgp import begins_encrypted
 from pipeline.edge.disk import remove
 from pipeline.edge.local.landing import opened_folder
-from pipeline.edge.pgp.decrypt import Decryption
 from pipeline.edge.reader.compressed import UnpackBudget, plain_copy
 from pipeline.edge.reader.open_records import open_records
 from pipeline.errors import FileRefused
@@ -122,6 +121,8 @@ def _decrypt(landed: LandedFile, pgp: Pgp, target: Path, limits: Limits) -> tupl
         ConfigError: gpg, the key or its passphrase cannot be used.
         DiskFull: no room.
     """
+    from pipeline.edge.pgp.decrypt import Decryption  # noqa: PLC0415 (few feeds are encrypted)
+
     decryption = Decryption(landed.path, landed.name, pgp, where_of(landed.feed.name))
     allowance = UnpackBudget(landed.name, landed.size_bytes, limits)
     with plain_copy(target) as file:

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Literal, NoReturn
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.edge.disk import new_file, remove
 from pipeline.errors import BillferryError, FileRefused
 from schemas.settings import Limits
+
+StreamPacking = Literal["gzip", "xz", "zstd"]
+"""What is packed as one stream."""
 
 STEP_BYTES = 1 << 18
 """Unpacked at once: the most that can come out before the budget is asked."""

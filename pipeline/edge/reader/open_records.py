@@ -9,29 +9,27 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from pipeline.core.file_stages import LandedFile, TextFormat
 from pipeline.core.json_structure import is_array as begins_as_array
 from pipeline.core.mapping.file_names import are_json_rejects
-from pipeline.core.mapping.item_lists import ItemList
 from pipeline.edge.disk import remove
 from pipeline.edge.reader.compressed import UnpackBudget, refuse_archive
 from pipeline.edge.reader.delimited import DelimitedFile, open_delimited
-from pipeline.edge.reader.fixed_width import DELIMITER, open_fixed_width
 from pipeline.edge.reader.header import header_hint
-from pipeline.edge.reader.item_lines import open_items
-from pipeline.edge.reader.json_lines import JsonBody, JsonFile, json_body, open_json
 from pipeline.edge.reader.mojibake import utf8_notes
 from pipeline.edge.reader.packing import Packing, packing_of, unpacked
 from pipeline.edge.reader.record_batches import IsTrailer, Unread, no_trailer
 from pipeline.edge.reader.text import SEPARATOR, TextFile, open_text, refuse_foreign
-from pipeline.edge.reader.workbooks import COPIERS
-from pipeline.edge.reader.zip_archives import left_alone
-from schemas.feed import Format
+from pipeline.edge.reader.workbooks import copy_workbook
+from schemas.feed import WORKBOOK_FORMATS, Format
 from schemas.settings import Limits
+
+if TYPE_CHECKING:  # a reader of another format is loaded with the first file of it
+    from pipeline.edge.reader.json_lines import JsonBody, JsonFile
 
 SNIFFED_BYTES = 65_536
 """Enough for our own keys in a rejects file."""
@@ -123,7 +121,7 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
         refuse_archive(landed.name, "file.too_large", problem, "split it, or raise the limit")
     packing = packing_of(landed.path, landed.name)
     copy = folder / "plain"
-    if packing is not None and packing in COPIERS:
+    if packing is not None and packing in WORKBOOK_FORMATS:
         return _spreadsheet(landed, packing, limits, copy)
     if packing is not None:
         budget = UnpackBudget(landed.name, landed.size_bytes, limits)
@@ -138,8 +136,16 @@ def open_records(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
     )
     encoded = utf8_notes(text, landed.name) if landed.rejects_of is None else ()
     file = _text(landed, limits, text, copy if packing else None, folder)
-    beside = left_alone(landed.path, landed.name) if packing == "zip" else ()
-    return replace(file, notes=(*beside, *encoded, *file.notes))
+    return replace(file, notes=(*_left_alone(landed, packing), *encoded, *file.notes))
+
+
+def _left_alone(landed: LandedFile, packing: Packing | None) -> tuple[str, ...]:
+    """Notes on what else is in an archive."""
+    if packing != "zip":
+        return ()
+    from pipeline.edge.reader.zip_archives import left_alone  # noqa: PLC0415
+
+    return left_alone(landed.path, landed.name)
 
 
 def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Path) -> BillFile:
@@ -149,7 +155,7 @@ def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Pat
         _unfit(landed, packing.upper())
     if len(landed.feed.delimiter) > 1:  # our copy has one that needs no stand-in
         landed = replace(landed, feed=landed.feed.model_copy(update={"delimiter": ","}))
-    copied = COPIERS[packing](landed, limits, copy)
+    copied = copy_workbook(packing, landed, limits, copy)
     text = open_text(copy, "utf-8", name=landed.name)
     file = open_delimited(landed, limits, text, sheet_row=copied.header_row)
     return _delimited(file, text, copy, copied.notes, lambda: copied.header_hint)
@@ -158,7 +164,7 @@ def _spreadsheet(landed: LandedFile, packing: Packing, limits: Limits, copy: Pat
 def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None, folder: Path) -> BillFile:
     """CSV or NDJSON, as the feed declares it, else by the content."""
     wanted = landed.feed.format
-    if wanted in COPIERS and landed.rejects_of is None:
+    if wanted in WORKBOOK_FORMATS and landed.rejects_of is None:
         _unfit(landed, "text")
     # What comes back from a spreadsheet is our CSV of it, from an array NDJSON.
     content = _json_format(text, rejects=landed.rejects_of is not None)
@@ -174,6 +180,8 @@ def _text(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None,
         body = _json(landed, limits, text, is_array=content == "json")
         if landed.feed.items is not None:
             return _flat(landed, limits, body, folder / "items")
+        from pipeline.edge.reader.json_lines import open_json  # noqa: PLC0415
+
         return _objects(open_json(landed, body, limits), text, copy)
     if landed.feed.items is not None and landed.rejects_of is None:
         _unfit(landed, "not JSON")
@@ -199,6 +207,8 @@ def _delimited(
 
 def _fixed(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None) -> BillFile:
     """Lines whose columns have their places; our columns in their rejects are delimited."""
+    from pipeline.edge.reader.fixed_width import DELIMITER, open_fixed_width  # noqa: PLC0415
+
     file = open_fixed_width(landed, limits, text)
     line_end = "\r\n" if "\r\n" in text.head(SNIFFED_BYTES) else file.body.line_end
     end = line_end.encode(text.codec)
@@ -207,6 +217,8 @@ def _fixed(landed: LandedFile, limits: Limits, text: TextFile, copy: Path | None
 
 def _json(landed: LandedFile, limits: Limits, text: TextFile, *, is_array: bool) -> JsonBody:
     """One object per line or in one array; rejects of both have one per line."""
+    from pipeline.edge.reader.json_lines import json_body  # noqa: PLC0415
+
     if landed.feed.control is not None and landed.feed.control.kind == "trailer":
         kind = "a JSON array" if is_array else "NDJSON"
         problem = (
@@ -225,6 +237,9 @@ def _objects(file: JsonFile, text: TextFile, copy: Path | None, notes: tuple[str
 
 def _flat(landed: LandedFile, limits: Limits, body: JsonBody, copy: Path) -> BillFile:
     """Objects with items; our flat copy of them takes the place of an unpacked one."""
+    from pipeline.core.mapping.item_lists import ItemList  # noqa: PLC0415
+    from pipeline.edge.reader.item_lines import open_items  # noqa: PLC0415
+
     items = ItemList(landed.feed, landed.feed.items or "", corrected=landed.rejects_of is not None)
     try:
         flat = open_items(landed, limits, body, items, copy)

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.csv_structure import COMPOUND, GZIP, XZ, ZIP, ZSTANDARD, with_short_lines
-from pipeline.edge.reader.compressed import FOREIGN, UnpackBudget, plain_copy, refuse_archive, within_budget
-from pipeline.edge.reader.ods.package import is_spreadsheet
-from pipeline.edge.reader.streams import StreamPacking, streamed
-from pipeline.edge.reader.xlsx.workbook import workbook_part
-from pipeline.edge.reader.zip_archives import unzipped, zip_archive
+from pipeline.edge.reader.compressed import (
+    FOREIGN,
+    StreamPacking,
+    UnpackBudget,
+    plain_copy,
+    refuse_archive,
+    within_budget,
+)
 from schemas.text_encoding import Encoding
 
 Packing = StreamPacking | Literal["zip", "xlsx", "ods", "xls"]
@@ -40,6 +43,15 @@ def packing_of(path: Path, name: str) -> Packing | None:
         return "xls"
     if not head.startswith(ZIP):
         return None
+    return _packing_of_zip(path, name)
+
+
+def _packing_of_zip(path: Path, name: str) -> Packing:
+    """By what is in the archive. Raises as `packing_of`."""
+    from pipeline.edge.reader.ods.package import is_spreadsheet  # noqa: PLC0415 - a text file needs no reader of these
+    from pipeline.edge.reader.xlsx.workbook import workbook_part  # noqa: PLC0415
+    from pipeline.edge.reader.zip_archives import zip_archive  # noqa: PLC0415
+
     with zip_archive(path, name) as archive:
         names = archive.namelist()
         if workbook_part(archive, name):
@@ -68,8 +80,12 @@ def unpacked(
     """
     match packing:
         case "zip" | "xlsx" | "ods" | "xls":
+            from pipeline.edge.reader.zip_archives import unzipped  # noqa: PLC0415
+
             blocks = unzipped(path, allowance)
         case _:
+            from pipeline.edge.reader.streams import streamed  # noqa: PLC0415
+
             blocks = streamed(path, packing, allowance.name)
     longest = allowance.limits.max_record_bytes
     lines = with_short_lines(blocks, longest, name=allowance.name, encodings=[encoding])

@@ -9,7 +9,7 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.compressed import UnpackBudget
 from pipeline.edge.reader.packing import packing_of, unpacked
 from pipeline.edge.reader.text import refuse_foreign
-from pipeline.edge.reader.workbooks import COPIERS
+from pipeline.edge.reader.workbooks import copy_workbook
 from schemas.feed import WORKBOOK_FORMATS, AmountFormat, Feed, Format
 from schemas.settings import Limits
 
@@ -51,10 +51,9 @@ def sample_of(
     plain = folder / "plain"
     notes: tuple[str, ...] = ()
     first_row = 1
-    copy_workbook = COPIERS.get(packing)
-    if copy_workbook is not None:
+    if packing is not None and packing in WORKBOOK_FORMATS:
         landed = LandedFile("", path, name, {}, size_bytes, "named", _ANY)
-        copied = copy_workbook(landed, limits, plain, allow_merged=allow_merged)
+        copied = copy_workbook(packing, landed, limits, plain, allow_merged=allow_merged)
         notes, first_row = copied.notes, copied.header_row
     elif packing is not None:
         unpacked(path, packing, plain, UnpackBudget(name, size_bytes, limits))

@@ -8,17 +8,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Protocol
 
 from pipeline.core.csv_structure import GZIP, XZ, ZSTANDARD
-from pipeline.edge.reader.compressed import STEP_BYTES, refuse_archive, refuse_damaged
+from pipeline.edge.reader.compressed import STEP_BYTES, StreamPacking, refuse_archive, refuse_damaged
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
-
-StreamPacking = Literal["gzip", "xz", "zstd"]
 
 _READ_BYTES = 1 << 14
 """Read at once. What follows the end of a stream is copied, so that many short streams would be copied often."""
