@@ -44,6 +44,8 @@ class Till:
             names, payment_id: as in `PaymentBook.pay`.
             late_s, delay_s: as in `webhooks.Message`.
         """
+        if told:
+            self._require_teller()
         with self._store.lock:
             payment = self.book.pay(
                 id_or_reference,
@@ -83,6 +85,11 @@ class Till:
         """The vendor's report of a day: see `reports.report_of`."""
         with self._store.lock:
             return report_of(kind, self.book, day, self._switches(), merchant=merchant)
+
+    def _require_teller(self) -> None:
+        """Raises RuntimeError: nobody is there to tell what is about to be paid."""
+        if self.sender.webhook is not None and not self.sender.is_running:
+            raise RuntimeError("the sandbox is not running")
 
     def _tell(self, message: Message) -> None:
         if self.sender.webhook is not None:

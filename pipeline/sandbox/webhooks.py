@@ -148,6 +148,10 @@ class Sender:
         self._changed = Condition()
         clock.on_advance(self._wake)
 
+    @property
+    def is_running(self) -> bool:
+        return self._loop is not None
+
     async def start(self) -> None:
         """From now on what is sent is delivered by this loop."""
         self._loop = asyncio.get_running_loop()
@@ -226,7 +230,8 @@ class Sender:
         jumped.set()
 
     def _begin(self, messages: list[Message]) -> None:
-        self._in_background(self._deliver_in_order(messages))
+        if self._loop is not None:  # else it was stopped meanwhile
+            self._in_background(self._deliver_in_order(messages))
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

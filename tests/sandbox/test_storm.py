@@ -62,7 +62,7 @@ def test_after_a_storm_the_sums_of_distinct_events_are_what_the_api_holds(
     careful = Careful()
     with receiving(careful) as receiver:
         references = filled(api, caller, receiver)
-        paid = Storm(7, payments=200, spread_s=0.3).rise(api, references)
+        paid = Storm(7, payments=200, spread_s=0.3, forged=0.1).rise(api, references)
         api.wait_for_deliveries(60)
     assert len(paid) == len(api.payments) == 200
     state = api.snapshot()
@@ -75,8 +75,22 @@ def test_after_a_storm_the_sums_of_distinct_events_are_what_the_api_holds(
     assert careful.refused > 5
     assert careful.known > 20
     assert len({payment.id for payment in paid}) < 200
-    order = [json.loads(each.body)["data"]["id"] for each in receiver.came]
-    assert order != sorted(order, key=[payment.obligation_id for payment in paid].index)
+    paid_in_order = [payment.obligation_id for payment in paid]
+    came = [json.loads(each.body)["data"]["id"] for each in receiver.came]
+    forged = set(came) - set(paid_in_order)
+    assert forged == {
+        json.loads(each.body)["data"]["id"]
+        for each in receiver.came
+        if each.webhook_id in {attempt.webhook_id for attempt in api.deliveries if attempt.forged}
+    }
+    assert forged
+    first_came = list(dict.fromkeys(each for each in came if each not in forged))
+    moved = max(abs(first_came.index(each) - place) for place, each in enumerate(paid_in_order))
+    assert moved > 30  # ten senders alone would not do that
+    taken = Counter(attempt.webhook_id for attempt in api.deliveries if attempt.taken)
+    assert sum(times == 2 for times in taken.values()) > 5
+    under = {(json.loads(each.body)["data"]["id"], each.webhook_id) for each in receiver.came}
+    assert len(under) > len(set(came)) + 5
 
 
 def test_a_storm_outlives_its_receiver(api: SandboxApi, caller: Caller) -> None:

@@ -273,6 +273,7 @@ def test_a_sandbox_that_is_stopped_tells_nothing_and_says_so(told: SandboxApi, r
     with pytest.raises(RuntimeError, match="not running"):
         told.pay("b-1", 1)
     assert receiver.came == []
+    assert told.snapshot()["bills"][0]["amount_paid"] == 1
 
 
 def test_the_time_of_payment_is_the_sandboxs(told: SandboxApi) -> None:
