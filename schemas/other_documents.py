@@ -111,6 +111,8 @@ class ForgetReport(Shape):
     files: list[ForgottenFile]
     copies: list[str]
     """Files below `work_dir` that were removed."""
+    payments_files: list[str]
+    """Payments files in `work_dir/payments` whose references of the customer were removed."""
     elsewhere: list[str]
     """What may still hold the data, and was not touched."""
     left: list[str]

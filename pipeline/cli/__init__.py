@@ -320,7 +320,7 @@ def backup(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Verbose = False,
 ) -> None:
-    """Write a consistent copy of the ledger. Safe during a run."""
+    """Write a consistent copy of the ledger, and of the inbox of payments beside it. Safe during a run."""
     start(verbose=verbose)
     from pipeline.cli.backup import back_up
 

@@ -67,11 +67,13 @@ def _in_words(result: ForgetResult) -> Iterator[str]:
         yield f"{file['name']}: details removed ({records}); its landed copy was deleted"
     for copy in result.copies:
         yield f"{copy}: deleted"
+    for name in result.payments_files:
+        yield f"payments/{name}: references removed"
     yield "ledger: details removed, and written anew; references, ids, hashes and amounts stay"
     for place in result.elsewhere:
         yield f"not touched: {place}"
     for path in result.left:
-        if path.startswith("ledger.sqlite"):
-            yield f"STILL THERE: {path}, in the name of a file or folder; never delete the ledger"
+        if path.startswith(("ledger.sqlite", "inbox.sqlite")):
+            yield f"STILL THERE: {path}, in the name of a file or folder; never delete it"
             continue
         yield f"STILL THERE: {path}; remove it yourself, or run billferry forget again once it is not in use"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.core.api.responses import Answer, Failure, unanswered
 from pipeline.core.clock_trust import http_date
+from pipeline.diagnostics.payments_check import deliveries_in_time, is_exposed, payments_checks
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, folder_mistake, ping_url
 from pipeline.edge.ledger.database import open_ledger
@@ -42,6 +43,10 @@ CLOCK_OFF_S = 120
 UNDATED = (
     "file names without a {date} part, so that the order in which files land decides which balance is current:"
     " one that is late or sent twice is taken for the news of its day"
+)
+EXPOSED = (
+    "other machines reach it without encryption; let it listen on 127.0.0.1 or a unix socket, behind a proxy"
+    " with TLS"
 )
 
 
@@ -82,6 +87,10 @@ def examine(config: Config) -> Iterator[Finding]:
         if feed.pgp is not None:
             yield from _keys(feed.pgp, feed.name)
     yield from _api(settings)
+    for check, look in payments_checks(settings):
+        yield _found(check, look)
+    if is_exposed(settings):
+        yield Finding("payments.listen", EX_OK, EXPOSED, warning=True)
     if settings.ping is not None:
         yield _found("ping", lambda: _ping(settings))
     if (path := settings.metrics_file) is not None:
@@ -202,8 +211,16 @@ def _api(settings: Settings) -> Iterator[Finding]:
     yield _found("api", key)
     if answers and (off_s := _clock_off_s(answers[0])) is not None:
         yield _found("clock", partial(_clock, off_s))
+        if (in_time := _deliveries(settings, off_s)) is not None:
+            yield in_time
     else:
         yield _found("clock", partial(_clock_by_the_ledger, settings))
+
+
+def _deliveries(settings: Settings, off_s: float) -> Finding | None:
+    """Whether the clock lets deliveries in; None where none are received."""
+    found = _found("payments.clock", lambda: deliveries_in_time(settings, off_s) or "")
+    return found if found.text else None
 
 
 def _ping(settings: Settings) -> str:
@@ -269,7 +286,7 @@ def _sftp(settings: Sftp) -> Iterator[Finding]:
     try:
         reached = _found("sftp", log_in)
         yield reached
-        for key in ("incoming", "archive", "quarantine", "reports") if reached.ok else ():
+        for key in ("incoming", "archive", "quarantine", "reports", "payments") if reached.ok else ():
             if (path := getattr(settings, key)) is not None:
                 yield _found(f"sftp.{key}", partial(folder, path, writes=key != "incoming"))
     finally:

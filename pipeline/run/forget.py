@@ -49,6 +49,7 @@ from pipeline.report.folders import DRY_RUNS, report_folders
 from pipeline.report.redaction import redact_report, report_names_customer
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import Options
+from pipeline.run.forget_payments import CustomerPayments, customer_payments
 from pipeline.run.kept_text import PERSONAL, KeptText
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.other_copies import copies_below, places_elsewhere
@@ -74,6 +75,8 @@ class ForgetResult:
     """Bill files that the customer was in: `name`, `sha256`, `records`."""
     copies: list[str] = field(default_factory=list)
     """Files below work_dir that were removed."""
+    payments_files: list[str] = field(default_factory=list)
+    """Payments files below work_dir whose references of the customer were removed."""
     elsewhere: list[str] = field(default_factory=list)
     """What may still hold the data, and was not touched."""
     left: list[str] = field(default_factory=list)
@@ -100,21 +103,33 @@ def forget_customer(
         or a file with records of it is not finished; nothing was removed. And as `open_run`.
     """
     with open_run(config, ui, options, "forget", needs_key=False) as opened:
-        forgetting = _Forgetting(opened, config.settings, reference)
-        affected = forgetting.look()
-        return forgetting.would_be(affected) if only_look else forgetting.run(affected)
+        if not only_look:
+            opened.payments.settle()  # a delivery that nobody has read yet may be about the customer
+        data = PersonalData(opened.files.ledger, ledger_path(config.settings), reference)
+        with customer_payments(config.settings, reference, data.ids()) as payments:
+            forgetting = _Forgetting(opened, config.settings, reference, data, payments)
+            affected = forgetting.look()
+            return forgetting.would_be(affected) if only_look else forgetting.run(affected)
 
 
 class _Forgetting:
     """One customer, over one open run."""
 
-    def __init__(self, opened: OpenRun, settings: Settings, reference: str) -> None:
+    def __init__(
+        self,
+        opened: OpenRun,
+        settings: Settings,
+        reference: str,
+        data: PersonalData,
+        payments: CustomerPayments | None,
+    ) -> None:
         self._run = opened
         self._settings = settings
         self._reference = reference
         self._ledger = opened.files.ledger
         self._files = Files(self._ledger)
-        self._data = PersonalData(self._ledger, ledger_path(settings), reference)
+        self._data = data
+        self._payments = payments
         self._values: set[str] = set()
         """Names, e-mails and the like, as the ledger and checked records have them."""
         self._telling: list[str] = []
@@ -139,7 +154,9 @@ class _Forgetting:
         affected = list(self._affected())
         reports = [folder for folder in report_folders(self._reports) if self._names_it(folder)]
         self._refuse_open(affected)
-        if not affected and not reports and not self._data.is_known():
+        if self._payments is not None:
+            self._payments.refuse_owed()
+        if not affected and not reports and not self._data.is_known() and not self._has_payments():
             raise UsageError(
                 problem="no file and no request was about a customer with this reference",
                 remedy="give the customer reference as bill files have it",
@@ -147,6 +164,9 @@ class _Forgetting:
         self._telling = self._data.of_nobody_else(telling(self._values))
         self._needles = needles_of(self._telling)
         return affected
+
+    def _has_payments(self) -> bool:
+        return self._payments is not None and self._payments.customer.is_known()
 
     def would_be(self, affected: Affected) -> ForgetResult:
         """What `run` would remove, and what is elsewhere."""
@@ -158,6 +178,7 @@ class _Forgetting:
             copies=[
                 str(path.relative_to(work_dir)) for path in copies_below(self._settings, self._hashes(rows))
             ],
+            payments_files=[file.name for file in self._payments.files()] if self._payments else [],
             elsewhere=list(places_elsewhere(self._settings, rows, self._ledger)),
             where=str(work_dir),
             was_only_looked_at=True,
@@ -174,6 +195,8 @@ class _Forgetting:
         for folder in report_folders(self._reports):
             self._redact_report(folder)
         self._remove_copies(rows)
+        if self._payments is not None:
+            self._payments.remove(self._telling)
         self._redact_ledger(rows)
         found = files_mentioning(work_dir, self._needles)
         result.left = [str(path.relative_to(work_dir)) for path in found]

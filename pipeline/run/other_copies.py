@@ -49,7 +49,9 @@ def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger
         said = json.loads(entry.text)
         if said["command"] == "backup":
             names = ", ".join(file["name"] for file in said["files"])
-            yield f"{names}, a backup of the ledger made on {said['at'][:10]}"
+            yield f"{names}, a backup made on {said['at'][:10]}"
+    if sftp is not None and sftp.payments is not None:
+        yield f"{sftp.host}: {sftp.payments}/payments_*.csv, with references"
 
 
 def _folders(settings: Settings) -> list[Path]:

@@ -1,21 +1,27 @@
-"""Retention: after a run, what is older than the config says is forgotten: our copies, report folders, outcomes.
+"""Retention: after a run, what is older than the config says is forgotten: our copies, report folders, outcomes, and
+the bodies of deliveries.
 
 Kept for good are the SHA-256s and summaries of files, open intents, ids and generations: what keeps a bill from being
-created twice. Nothing of a file that is not finished is touched, and no report that is still owed to a source.
+created twice; and what each delivery came to. Nothing of a file that is not finished is touched, and no report that is
+still owed to a source.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.core.file_stages import SOURCES
+from pipeline.core.how_many import how_many
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.inbox.bodies import DeliveryBodies
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.reader.kept_records import kept_folder
 from pipeline.report.folders import folder_name, report_folders
 from pipeline.run.clock_check import Timekeeper
@@ -24,16 +30,18 @@ from schemas.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How much is gone: landed copies, report folders, and files whose outcomes are."""
+    """How much is gone: landed copies, report folders, files whose outcomes are, and bodies of deliveries."""
 
     copies: int
     reports: int
     outcomes: int
+    bodies: int
 
     def __str__(self) -> str:
+        bodies = f", the contents of {how_many(self.bodies, 'payment event')}" if self.bodies else ""
         return (
             f"retention: deleted {self.copies} landed copies, {self.reports} reports,"
-            f" the outcomes of {self.outcomes} files"
+            f" the outcomes of {self.outcomes} files{bodies}"
         )
 
 
@@ -45,36 +53,59 @@ class Old:
     reports: Sequence[Path]
     outcomes: Sequence[int]
     """Files (ids of the ledger) whose outcomes are."""
+    inbox: Ledger | None
+    """Where bodies of deliveries are kept."""
+    bodies: Sequence[int]
+    """Deliveries whose bodies are."""
 
     def __bool__(self) -> bool:
-        return bool(self.copies or self.reports or self.outcomes)
+        return bool(self.copies or self.reports or self.outcomes or self.bodies)
 
     def forget(self, ledger: Ledger) -> Forgotten:
         """Forget it. Only while the lock is held."""
         copies = sum(remove_tree(folder) for folder in self.copies)
         reports = sum(remove_tree(folder) for folder in self.reports)
         Files(ledger).forget_outcomes(self.outcomes)
-        return Forgotten(copies, reports, len(self.outcomes))
+        if self.inbox is not None:
+            DeliveryBodies(self.inbox).remove(self.bodies)
+        return Forgotten(copies, reports, len(self.outcomes), len(self.bodies))
 
 
 def forget_old(
     settings: Settings, ledger: Ledger, clock: Timekeeper, api_key: Callable[[], str]
 ) -> Forgotten | None:
-    """Forget what is older than `settings.retention`, once the time is confirmed; None: nothing. Lock held."""
-    old = _what_is_old(settings, ledger, clock.now())
-    if not old or not clock.is_confirmed(settings, api_key):
-        return None
-    return old.forget(ledger)
+    """Forget what is older than `settings.retention`, and `payments.retention_days` for deliveries, once the time is
+    confirmed; None: nothing. Lock held.
+    """
+    with ExitStack() as opened:
+        inbox = None
+        if settings.payments is not None and (path := inbox_path(settings.work_dir)).exists():
+            inbox = opened.enter_context(
+                closing(open_inbox(path, merchant=settings.merchant, environment=settings.environment))
+            )
+        old = _what_is_old(settings, ledger, inbox, clock.now())
+        if not old or not clock.is_confirmed(settings, api_key):
+            return None
+        return old.forget(ledger)
 
 
-def _what_is_old(settings: Settings, ledger: Ledger, now: datetime) -> Old:
+def _what_is_old(settings: Settings, ledger: Ledger, inbox: Ledger | None, now: datetime) -> Old:
     """Looks only: nothing is forgotten before the time is confirmed."""
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
     return Old(
         copies=list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days))),
         reports=_old_reports(work_dir / "reports", files, now - timedelta(days=keep.reports_days)),
         outcomes=files.with_outcomes(finished_before=rfc3339(now - timedelta(days=keep.outcomes_days))),
+        inbox=inbox,
+        bodies=_old_bodies(settings, inbox, now),
     )
+
+
+def _old_bodies(settings: Settings, inbox: Ledger | None, now: datetime) -> list[int]:
+    if inbox is None or settings.payments is None:
+        return []
+    before = now - timedelta(days=settings.payments.retention_days)
+    return DeliveryBodies(inbox).received_before(before)
 
 
 def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]:

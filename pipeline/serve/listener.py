@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pipeline.core.payments.listen_address import ListenAddress, listen_address
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import UsageError
 from pipeline.signals import on_stop
@@ -31,7 +32,6 @@ MAX_CONNECTIONS = 1000
 KEEP_ALIVE_S = 15
 GRACE_S = 10
 """After a stop signal, so long requests that are under way may take."""
-UNIX = "unix:"
 
 
 class _BoundedProtocol(HttpToolsProtocol):
@@ -106,8 +106,9 @@ def bound_socket(listen: str) -> socket.socket:
         UsageError: it is not an address, or cannot be listened on.
     """
     try:
-        return _bound_unix(Path(listen.removeprefix(UNIX))) if listen.startswith(UNIX) else _bound_tcp(listen)
-    except (OSError, ValueError, OverflowError) as error:
+        address = listen_address(listen)
+        return _bound_tcp(address) if address.path is None else _bound_unix(Path(address.path))
+    except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else "not an address"
         raise UsageError(
             problem=f"payments.listen: cannot listen on {listen} ({problem})",
@@ -115,10 +116,9 @@ def bound_socket(listen: str) -> socket.socket:
         ) from error
 
 
-def _bound_tcp(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
+def _bound_tcp(listen: ListenAddress) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
-        host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
     )[0]
     bound = socket.socket(family, kind, protocol)
     try:

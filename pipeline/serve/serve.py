@@ -7,6 +7,7 @@ from contextlib import closing
 
 import uvloop
 
+from pipeline.core.payments.listen_address import UNIX
 from pipeline.core.payments.signatures import signing_keys
 from pipeline.edge.config import webhook_secrets
 from pipeline.edge.disk import private_folder
@@ -14,7 +15,7 @@ from pipeline.edge.ledger.inbox.deliveries import DeliveryWriter
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.log import get_logger
 from pipeline.errors import UsageError
-from pipeline.serve.listener import UNIX, bound_socket, serve_app
+from pipeline.serve.listener import bound_socket, serve_app
 from pipeline.serve.receiver import Receiver, receiver_app
 from schemas.settings import Payments, Settings
 

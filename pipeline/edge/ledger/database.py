@@ -142,11 +142,23 @@ def open_ledger(
 
 
 def copy_ledger(connection: sqlite3.Connection, target: Path) -> str:
-    """Write a consistent copy to `target`, safe while a run writes; in place only when it is whole and checked. Its
-    SHA-256.
+    """Write a consistent copy of a ledger to `target`; its SHA-256. Raises as `copy_database`.
 
     It is marked as a copy, so that it is noticed wherever it is put in place, also when a load was under way.
+    """
+    return copy_database(connection, target, ("UPDATE lineage SET sequence = ?", (COPIED,)))
+
+
+def copy_database(
+    connection: sqlite3.Connection, target: Path, mark: tuple[str, Sequence[object]] | None = None
+) -> str:
+    """Write a consistent copy to `target`, safe while others write; in place only when it is whole and checked. Its
+    SHA-256.
+
     Source: sqlite.org/backup.html.
+
+    Args:
+        mark: a statement and its values, for the copy alone.
 
     Raises:
         FileExistsError: `target` is there; copies are never overwritten.
@@ -162,8 +174,9 @@ def copy_ledger(connection: sqlite3.Connection, target: Path) -> str:
         with ledger_errors(target), closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
-            copy.execute("UPDATE lineage SET sequence = ?", (COPIED,))
-            copy.commit()
+            if mark is not None:
+                copy.execute(*mark)
+                copy.commit()
             problem = copy.execute("PRAGMA integrity_check").fetchone()[0]
         if problem != "ok":
             raise LedgerDamaged(where=target, problem=problem)

@@ -93,10 +93,6 @@ class PersonalData:
         ).fetchone()
         return bool(row[0])
 
-    def copies_of_earlier_versions(self) -> list[Path]:
-        """Copies of the ledger beside it that an upgrade has left: all that was known then is in them."""
-        return sorted(self._where.parent.glob(f"{self._where.name}.before-v*"))
-
     def remove_messages(self, file_id: int, records: Sequence[int]) -> None:
         """Remove messages of these records of a file: an answer of the API may quote what it refused."""
         self._db.execute(
@@ -138,17 +134,35 @@ class PersonalData:
                 (self._reference, REMOVED),
             )
 
+    def ids(self) -> set[str]:
+        """The API's ids of the customer, its accounts and its bills."""
+        rows = self._db.execute(f"SELECT id FROM entities WHERE {_OWNED}", (self._reference,))  # noqa: S608
+        return {each for (each,) in rows}
+
     def overwrite(self) -> None:
         """Write the ledger anew without free pages, empty its log, and remove copies of earlier versions.
 
-        Raises:
-            LedgerBusy: another program reads it, so that its log cannot be emptied.
-            DiskFull: there is no room for a second copy of it.
+        Raises as `overwrite_database`.
         """
-        self._db.execute("PRAGMA secure_delete = ON")
-        self._db.execute("VACUUM")
-        (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise LedgerBusy(where=self._where, problem="its log could not be emptied")
-        for copy in self.copies_of_earlier_versions():
-            remove(copy)
+        overwrite_database(self._db, self._where)
+
+
+def overwrite_database(connection: sqlite3.Connection, where: Path) -> None:
+    """Write a ledger or an inbox anew without free pages, empty its log, and remove copies of earlier versions.
+
+    Raises:
+        LedgerBusy: another program reads it, so that its log cannot be emptied.
+        DiskFull: there is no room for a second copy of it.
+    """
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("VACUUM")
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise LedgerBusy(where=where, problem="its log could not be emptied")
+    for copy in copies_of_earlier_versions(where):
+        remove(copy)
+
+
+def copies_of_earlier_versions(where: Path) -> list[Path]:
+    """Copies of a ledger or an inbox beside it that an upgrade has left: all that was known then is in them."""
+    return sorted(where.parent.glob(f"{where.name}.before-v*"))
