@@ -82,12 +82,14 @@ class Serving:
     port: int
     settings: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    under: tuple[str, ...] = ()
+    """A program that runs it, such as strace."""
 
     def start(self) -> None:
         """Returns once it answers."""
         write_config(self.folder, self.settings)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "serve"],
+            [*self.under, sys.executable, "-m", "pipeline", "serve"],
             cwd=self.folder,
             stderr=subprocess.PIPE,
             text=True,
