@@ -84,12 +84,14 @@ class Serving:
     process: subprocess.Popen[str] | None = None
     under: tuple[str, ...] = ()
     """A program that runs it, such as strace."""
+    code: str = "from pipeline.cli import main; main()"
+    """Runs the command."""
 
     def start(self) -> None:
         """Returns once it answers."""
         write_config(self.folder, self.settings)
         self.process = subprocess.Popen(
-            [*self.under, sys.executable, "-m", "pipeline", "serve"],
+            [*self.under, sys.executable, "-c", self.code, "serve"],
             cwd=self.folder,
             stderr=subprocess.PIPE,
             text=True,
@@ -153,7 +155,9 @@ def sha256(body: bytes) -> str:
 
 
 @contextmanager
-def serving(folder: Path, **payments: Any) -> Iterator[Serving]:
+def serving(
+    folder: Path, *, code: str = "from pipeline.cli import main; main()", **payments: Any
+) -> Iterator[Serving]:
     """A receiver in a new folder; `payments` are further keys of that section."""
     write_key(folder)
     secret = folder / "webhook.secret"
@@ -169,7 +173,7 @@ def serving(folder: Path, **payments: Any) -> Iterator[Serving]:
         "secret_files": ["webhook.secret"],
         **payments,
     }
-    server = Serving(folder, port, settings)
+    server = Serving(folder, port, settings, code=code)
     server.start()
     try:
         yield server
