@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch, fetch_ahead, load, pace, planning, requests, resume, startup, validate
+from benchmarks import fetch, fetch_ahead, load, pace, planning, receive, requests, resume, startup, validate
 
 COMPARISONS = {
     "fetch": fetch.measure,
@@ -19,6 +19,7 @@ COMPARISONS = {
     "startup": startup.measure,
     "requests": requests.measure,
     "pace": pace.measure,
+    "receive": receive.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"

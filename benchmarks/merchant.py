@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.process import Finished, run
 from benchmarks.stub_api import throw_away_ca
@@ -33,8 +34,9 @@ class Merchant:
     ca: Path | None = None
     key: str = KEY
 
-    def write_config(self) -> None:
-        config = merchant_config(self.url, FEEDS, api={"max_in_flight": IN_FLIGHT})
+    def write_config(self, **more: Any) -> None:
+        """The usual config, and further keys."""
+        config = {**merchant_config(self.url, FEEDS, api={"max_in_flight": IN_FLIGHT}), **more}
         config["drop"]["quarantine"] = "quarantine"
         write_config(self.folder, config)
         write_key(self.folder, self.key)
