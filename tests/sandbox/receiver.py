@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ class Receiver:
                     self.send_header("Location", f"{receiver.url}/elsewhere")
                 self.send_header("Content-Length", "2")
                 self.end_headers()
-                with suppress(ConnectionError):  # the sender may have stopped waiting
-                    self.wfile.write(b"ok")
+                self.wfile.write(b"ok")
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -66,6 +67,10 @@ class Receiver:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 64
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                if not isinstance(sys.exception(), ConnectionError):  # a sender may have stopped waiting
+                    super().handle_error(request, client_address)
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
