@@ -20,11 +20,15 @@ from pipeline.core.payments.matching import (
 )
 from pipeline.core.payments.payment_outcomes import PaymentOutcome
 from pipeline.edge.ledger.database import Ledger
-from pipeline.edge.ledger.inbox.payments import OpenPayment, PaymentBook
+from pipeline.edge.ledger.inbox.payments import PaymentBook
+from pipeline.edge.ledger.inbox.questions import Questions
 from pipeline.edge.ledger.loaded_bills import LoadedBills
 
 GROUP = 500
 """Deliveries of one durable step: the receiver waits no longer than that for the inbox."""
+
+MATCHED = "matched"
+"""Mark: how far loads had come when waiting payments were last matched."""
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class EventMatcher:
     def __init__(self, inbox: Ledger, ledger: Ledger) -> None:
         self._book = PaymentBook(inbox)
         self._loaded = LoadedBills(ledger)
+        self._questions = Questions(inbox)
 
     def settle_new(self, now: datetime) -> int:
         """Settle every delivery that is not settled yet; how many there were. `now` in UTC."""
@@ -54,9 +59,11 @@ class EventMatcher:
             count += len(new)
         return count
 
-    def match_again(self, now: datetime) -> list[OpenPayment]:
-        """Match payments whose bill has become known; those that need the API to be asked are returned."""
-        to_ask: list[OpenPayment] = []
+    def match_again(self, now: datetime) -> None:
+        """Match payments whose bill has become known; nothing is done where no bill can have become known."""
+        progress = self._loaded.progress()
+        if self._questions.mark(MATCHED) == progress:
+            return
         after = 0
         while some := self._book.open_payments(after, GROUP):
             after = some[-1].seq
@@ -64,11 +71,11 @@ class EventMatcher:
             with self._book.together():
                 for each in some:
                     match = self._matched(each.event, known)
-                    if match.ask:
-                        to_ask.append(each)
-                    if match.outcome is not PaymentOutcome.WAITING:
+                    # What the API was asked about an owner stays until it is asked again.
+                    if match.outcome is not each.outcome:
                         self._book.rematch(each.seq, match, now)
-        return to_ask
+        with self._book.together():
+            self._questions.set_mark(MATCHED, progress)
 
     def _known(self, events: Sequence[Event]) -> _Known:
         """Look up everything that some events name, at once."""
@@ -97,5 +104,6 @@ class EventMatcher:
         owner = known.owners.get(event.account_id or event.customer_id or "")
         bills: list[BillPayments] = []
         if event.bill_id is None and owner is not None:
-            bills = [BillPayments(each, 0, None) for each in self._loaded.of_owner(owner)]
+            # Which of them it is only the API knows: that there is one is enough here.
+            bills = [BillPayments(each, 0, None) for each in self._loaded.of_owner(owner, 1)]
         return match_payment(event, bill, owner, bills)

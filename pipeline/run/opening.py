@@ -27,6 +27,7 @@ from pipeline.errors import EX_OK
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report.folders import DRY_RUNS
+from pipeline.run.api_look_ups import BillLookUps
 from pipeline.run.balance_files import balance_files, recognised
 from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
@@ -127,7 +128,9 @@ def _locked(
         key = api_key(settings) if needs_key else None
         sweep_leftovers(work_dir)
         context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
-        with closing(_ledger(settings, path)) as ledger, _payments(context, ledger) as payments:
+        pace = Pace(settings.api.requests_per_second)
+        look_up = None if key is None else BillLookUps(settings.api, key, pace)
+        with closing(_ledger(settings, path)) as ledger, _payments(context, ledger, look_up) as payments:
             audit = _audit(context, ledger, command)
             if Lineage(ledger, work_dir).may_be_behind():  # noted first: a kill in between notes it twice
                 audit.restored()
@@ -139,13 +142,14 @@ def _locked(
                 audit,
                 path,
                 key=lambda: key or api_key(settings),
+                pace=pace,
                 payments=payments,
                 elsewhere=elsewhere,
             )
 
 
 @contextmanager
-def _payments(context: RunContext, ledger: Ledger) -> Iterator[PaymentsStage]:
+def _payments(context: RunContext, ledger: Ledger, look_up: BillLookUps | None) -> Iterator[PaymentsStage]:
     """The payments of a run that changes things. Raises as `open_inbox`."""
     settings = context.settings
     if settings.payments is None:
@@ -163,6 +167,8 @@ def _payments(context: RunContext, ledger: Ledger) -> Iterator[PaymentsStage]:
             context.options.clock,
             context.ui.line,
             lambda: closing(_ledger(settings, ledger_path(settings), read_only=True)),
+            context.ui.warn,
+            look_up,
         )
 
 
@@ -209,6 +215,7 @@ def _writable(
     path: Path,
     *,
     key: Callable[[], str],
+    pace: Pace,
     payments: PaymentsStage,
     elsewhere: int,
 ) -> OpenRun:
@@ -243,7 +250,7 @@ def _writable(
             ledger_path=path,
             reader=lambda: closing(_ledger(settings, path, read_only=True)),
             api_key=key,
-            pace=Pace(settings.api.requests_per_second),
+            pace=pace,
             payments=payments,
         ),
         payments=payments,

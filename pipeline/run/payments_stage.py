@@ -19,7 +19,9 @@ from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.loaded_bills import LoadedBills
+from pipeline.errors import Stopped
 from pipeline.load.paid_since import PaymentGuard
+from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.known_payments import InboxKnownPayments
 from pipeline.payments.match_events import EventMatcher
@@ -30,8 +32,12 @@ from schemas.settings import Payments, Settings
 class PaymentsStage(Protocol):
     """What a run does about payments."""
 
-    def settle(self) -> None:
-        """Settle what was received. Raises DiskFull, LedgerBusy."""
+    def settle(self, *, may_ask: bool = True) -> None:
+        """Settle what was received. Raises DiskFull, LedgerBusy, Stopped.
+
+        Args:
+            may_ask: the API may be asked which bill a payment is for.
+        """
 
     def guard(self, feed: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
         """What a load of that feed knows of payments while the block lasts."""
@@ -49,7 +55,7 @@ class PaymentsStage(Protocol):
 class NoPayments:
     """Payments are not configured, or nothing may be changed."""
 
-    def settle(self) -> None:
+    def settle(self, *, may_ask: bool = True) -> None:
         """Nothing is received."""
 
     def guard(self, _: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
@@ -80,6 +86,9 @@ class InboxPayments:
     """Prints a line for people."""
     reader: Callable[[], AbstractContextManager[Ledger]]
     """Another connection of the ledger, for reading while a load writes."""
+    warn: Callable[[str], None]
+    look_up: LookUp | None
+    """None: the API cannot be asked in this run."""
 
     @contextmanager
     def guard(self, feed: Feed, /) -> Iterator[PaymentGuard | None]:
@@ -91,8 +100,11 @@ class InboxPayments:
             known = InboxKnownPayments(self.inbox, reading, self.clock)
             yield PaymentGuard(known, self.settings.zone, feed.net_payments)
 
-    def settle(self) -> None:
-        """Settle new deliveries, and payments whose bill has become known."""
+    def settle(self, *, may_ask: bool = True) -> None:
+        """Settle new deliveries, payments whose bill has become known, and those that only the API's answers match.
+
+        An API that cannot be asked is a warning: those payments stay unmatched until it can.
+        """
         if PaymentBook(self.inbox).has_new():
             LoadedBills(self.ledger).make_indexes()
         matcher = EventMatcher(self.inbox, self.ledger)
@@ -100,6 +112,15 @@ class InboxPayments:
         matcher.match_again(self.clock())
         if count:
             self.line(f"payments: {how_many(count, 'payment event')} read")
+        if self.look_up is None or not may_ask:
+            return
+        asked = OwnerQuestions(self.inbox, self.ledger, self.look_up).ask(self.clock())
+        if asked.matched:
+            self.line(f"payments: {how_many(asked.matched, 'payment')} matched by asking the API")
+        if isinstance(asked.stopped, Stopped):
+            raise asked.stopped
+        if asked.stopped is not None:
+            self.warn(f"payments that name no bill stay unmatched for now: {asked.stopped}")
 
     def export(self, *, now_due: bool = False) -> None:
         """Finish files that a killed run left, and write the next one."""

@@ -254,7 +254,7 @@ class Run:
 
     def _payments(self) -> None:
         """What was received meanwhile, and payments of bills that are known by now."""
-        self._run.payments.settle()
+        self._run.payments.settle(may_ask=self._run.loading.stopped is None)
         self._run.payments.export()
 
     def payments_file(self) -> None:

@@ -73,6 +73,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "pipeline/edge/ledger/times.py": (f"{STORIES}/test_clocks.py",),
     "pipeline/edge/ledger/database.py": (f"{LEDGER}/test_database.py", f"{LEDGER}/test_migrations.py"),
+    "pipeline/load/look_up.py": ("tests/payments/test_asking.py",),
     "pipeline/load/retrying_client.py": (f"{LOAD}/test_retrying_client.py",),
     "pipeline/load/entity_cache.py": (
         f"{LOAD}/test_entity_cache.py",

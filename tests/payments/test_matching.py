@@ -171,7 +171,7 @@ def test_what_is_paid_is_what_an_oracle_says(
     expected: dict[str, int] = defaultdict(int)
     for (bill, _), amount in first.items():
         expected[ids[bill]] += amount
-    assert {bill: events for bill, (events, _) in paid.items()} == expected
+    assert {bill: known.events_minor for bill, known in paid.items()} == expected
     assert sum(count for count, _ in tally.received.values()) == len(sequence)
     path.unlink()
 

@@ -41,10 +41,18 @@ class LoadedBills:
         """Bill id → the bill, of those that were loaded."""
         return self._bills(f"bill_id {_LISTED}", (json.dumps(list(bill_ids)),))
 
-    def of_owner(self, owner: Owner) -> list[LoadedBill]:
-        """Bills of an account, or those that a customer has without an account."""
+    def of_owner(self, owner: Owner, most: int) -> list[LoadedBill]:
+        """Bills of an account, or those that a customer has without an account; some of them where they are too many.
+
+        Args:
+            most: of so many statements of bills at most; a bill may be stated by several files.
+        """
         condition = "account_id = ?" if owner.kind == "account" else "customer_id = ? AND account_id IS NULL"
-        return list(self._bills(f"bill_id IS NOT NULL AND {condition}", (owner.owner_id,)).values())
+        ids = self._db.execute(
+            f"SELECT DISTINCT bill_id FROM outcomes WHERE bill_id IS NOT NULL AND {condition} LIMIT ?",  # noqa: S608
+            (owner.owner_id, most),
+        ).fetchall()
+        return list(self.by_ids([bill_id for (bill_id,) in ids]).values())
 
     def owners(self, kind: str, ids: Collection[str]) -> dict[str, Owner]:
         """Id → account or customer, of those that the ledger knows."""
@@ -68,13 +76,13 @@ class LoadedBills:
         )
         return dict(tuple(row) for row in rows)
 
-    def progress(self) -> tuple[int, int]:
+    def progress(self) -> str:
         """A mark that changes whenever bills or owners may have become known."""
         row = self._db.execute(
-            "SELECT (SELECT coalesce(max(id), 0) FROM loads),"
-            " (SELECT coalesce(sum(sequence), 0) FROM lineage)"
+            "SELECT (SELECT coalesce(max(id), 0) FROM loads), (SELECT coalesce(sum(sequence), 0) FROM lineage),"
+            " (SELECT coalesce(max(finished_at), '') FROM files)"
         ).fetchone()
-        return row[0], row[1]
+        return json.dumps(tuple(row))
 
     def _bills(self, condition: str, values: Sequence[str]) -> dict[str, LoadedBill]:
         rows = self._db.execute(

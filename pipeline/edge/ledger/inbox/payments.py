@@ -16,6 +16,7 @@ from pipeline.core.payments.bill_status import paid_total
 from pipeline.core.payments.events import Event, EventKind
 from pipeline.core.payments.matching import LoadedBill, PaymentMatch
 from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOutcome, PaymentTally
+from pipeline.core.payments.shown_bill import is_over
 from pipeline.core.payments.unposted import KnownPayment
 from pipeline.edge.ledger.database import transaction
 
@@ -25,6 +26,8 @@ _EVENT_COLUMNS = (
 )
 _COUNTED = "('applied', 'unmatched', 'conflict', 'waiting')"
 """Outcomes of events that are not a repetition of another one."""
+UNCLEAR = frozenset({PaymentOutcome.WAITING, PaymentOutcome.UNMATCHED})
+"""Outcomes of events that may still be matched."""
 
 
 class NewDelivery(NamedTuple):
@@ -38,7 +41,29 @@ class OpenPayment(NamedTuple):
     """A payment that could not be matched, as its event says."""
 
     seq: int
+    outcome: PaymentOutcome
     event: Event
+
+
+class PaidBill(NamedTuple):
+    """What is known of a bill's payments, in minor units."""
+
+    events_minor: int
+    differences_minor: int
+    due_minor: int | None
+    shown_minor: int | None
+    shown_status: str | None
+    looked_at: str | None
+
+    @property
+    def paid_minor(self) -> int:
+        """All that is paid, as far as known."""
+        return self.events_minor + self.differences_minor
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be paid of it."""
+        return is_over(self.due_minor, self.paid_minor, self.shown_status)
 
 
 class PaymentBook:
@@ -73,15 +98,26 @@ class PaymentBook:
 
     def open_payments(self, after: int, most: int) -> list[OpenPayment]:
         """Payments that wait for their bill or were not matched, after one, in order."""
+        return self._open("outcome IN ('waiting', 'unmatched') AND seq > ?", after, most)
+
+    def unmatched_of(self, owner_id: str, *, is_account: bool, most: int) -> list[OpenPayment]:
+        """The oldest unmatched payments that name an owner and no bill, in order."""
+        named = "account_id = ?" if is_account else "account_id IS NULL AND customer_id = ?"
+        return self._open(f"outcome = 'unmatched' AND bill_id IS NULL AND {named}", owner_id, most)
+
+    def _open(self, condition: str, *values: object) -> list[OpenPayment]:
         columns = ", ".join(_EVENT_COLUMNS)
         rows = self._db.execute(
-            f"SELECT seq, {columns} FROM payments WHERE outcome IN ('waiting', 'unmatched') AND seq > ?"  # noqa: S608
-            " ORDER BY seq LIMIT ?",
-            (after, most),
+            f"SELECT seq, outcome, {columns} FROM payments WHERE {condition} ORDER BY seq LIMIT ?",  # noqa: S608
+            values,
         )
         return [
-            OpenPayment(row[0], Event(EventKind.PAYMENT, **dict(zip(_EVENT_COLUMNS, row[1:], strict=True))))
-            for row in rows
+            OpenPayment(
+                seq,
+                PaymentOutcome(outcome),
+                Event(EventKind.PAYMENT, **dict(zip(_EVENT_COLUMNS, event, strict=True))),
+            )
+            for seq, outcome, *event in rows
         ]
 
     def amount_of(self, payment_id: str, obligation_id: str) -> tuple[str, int] | None:
@@ -93,14 +129,14 @@ class PaymentBook:
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
-    def paid_of(self, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
-        """Bill id → sum of its events, and what the API last showed as paid, of those that are known here."""
+    def paid_of(self, bill_ids: Collection[str]) -> dict[str, PaidBill]:
+        """Bill id → what is known to be paid, of those that were paid or asked about."""
         rows = self._db.execute(
-            "SELECT bill_id, events_minor, shown_minor FROM paid_bills"
-            " WHERE bill_id IN (SELECT value FROM json_each(?))",
+            "SELECT bill_id, events_minor, differences_minor, due_minor, shown_minor, shown_status, looked_at"
+            " FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(bill_ids)),),
         )
-        return {bill_id: (events, shown) for bill_id, events, shown in rows}
+        return {bill_id: PaidBill(*known) for bill_id, *known in rows}
 
     def tally(self) -> PaymentTally:
         """All that was received and settled, by currency and outcome; copies of a delivery are duplicates."""
@@ -125,6 +161,15 @@ class PaymentBook:
         )
         tally.received = {currency: (count, minor) for currency, count, minor in received}
         return tally
+
+    def is_unclear(self, owner_id: str | None) -> bool:
+        """Whether a payment that names an owner, and none of the owner's bills, is not matched."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM payments WHERE outcome IN ('unmatched', 'waiting') AND bill_id IS NULL"
+            " AND (account_id = ?1 OR (account_id IS NULL AND customer_id = ?1)))",
+            (owner_id,),
+        ).fetchone()
+        return bool(row[0])
 
     # -- writing --
 
@@ -167,9 +212,14 @@ class PaymentBook:
         if bill is not None and match.target == "bill":
             self._know(bill)
             self._balance(bill.bill_id, at)
+        if owner is not None and match.outcome not in UNCLEAR:
+            self._balance_others(owner.owner_id, at)
 
     def looked_at(self, bill: LoadedBill, paid_minor: int, status: str | None, at: datetime) -> int:
         """Store what the API shows as paid of a bill, and what no event accounts for; inside `together`.
+
+        A payment that named only the bill's owner, and that is not matched yet, may be what is paid of it. Until
+        that is known no difference is found, so that nothing is counted twice.
 
         Returns:
             The difference that this has found, in minor units; 0 where events account for everything.
@@ -181,15 +231,25 @@ class PaymentBook:
         )
         return self._balance(bill.bill_id, at)
 
+    def _balance_others(self, owner_id: str, at: datetime) -> None:
+        """A payment of an owner has become clear: what is paid of the owner's bills beside it may be a difference."""
+        shown = self._db.execute(
+            "SELECT bill_id FROM paid_bills WHERE owner_id = ? AND shown_minor > events_minor + differences_minor",
+            (owner_id,),
+        ).fetchall()
+        for (bill_id,) in shown:
+            self._balance(bill_id, at)
+
     def _know(self, bill: LoadedBill) -> None:
         """Remember a bill; what is known of it now replaces what was, unless less is known."""
         self._db.execute(
-            "INSERT INTO paid_bills (bill_id, bill_reference, customer_reference, account_reference, currency,"
-            " due_minor, file_id, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO paid_bills (bill_id, bill_reference, customer_reference, account_reference, owner_id,"
+            " currency, due_minor, file_id, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (bill_id) DO UPDATE SET due_minor = coalesce(excluded.due_minor, due_minor),"
             " currency = iif(excluded.due_minor IS NULL, currency, excluded.currency)",
             (
                 *(bill.bill_id, bill.bill_reference, bill.customer_reference, bill.account_reference),
+                bill.account_id or bill.customer_id,
                 *(bill.currency or UNKNOWN_CURRENCY, bill.due_minor, bill.file_id, bill.record),
             ),
         )
@@ -202,10 +262,13 @@ class PaymentBook:
             " WHERE bill_id = ? AND outcome = 'applied' AND target = 'bill'",
             (bill_id,),
         ).fetchone()
-        shown, differences, currency = self._db.execute(
-            "SELECT shown_minor, differences_minor, currency FROM paid_bills WHERE bill_id = ?", (bill_id,)
+        shown, differences, currency, owner_id = self._db.execute(
+            "SELECT shown_minor, differences_minor, currency, owner_id FROM paid_bills WHERE bill_id = ?",
+            (bill_id,),
         ).fetchone()
         found: int = paid_total(events, shown) - events - differences
+        if found > 0 and self.is_unclear(owner_id):
+            found = 0
         self._db.execute(
             "UPDATE paid_bills SET events_minor = ?, differences_minor = ? WHERE bill_id = ?",
             (events, differences + found, bill_id),

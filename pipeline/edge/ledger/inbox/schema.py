@@ -64,6 +64,7 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
         bill_reference TEXT NOT NULL,
         customer_reference TEXT,
         account_reference TEXT,
+        owner_id TEXT,                      -- its account, or the customer of a bill without one
         currency TEXT NOT NULL,
         due_minor INTEGER,                  -- null where retention has removed it
         file_id INTEGER,                    -- of the ledger: the file and record that loaded it
@@ -75,6 +76,18 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
         looked_at TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX paid_bills_by_file ON paid_bills (file_id, record);
+    CREATE INDEX paid_bills_by_owner ON paid_bills (owner_id);
+
+    -- Owners whose bills the API was asked about, because a payment named nothing else.
+    CREATE TABLE asked_owners (
+        owner_id TEXT PRIMARY KEY,
+        asked_at TEXT NOT NULL,
+        newest_seq INTEGER NOT NULL,        -- of its payments that were not matched then
+        progress TEXT NOT NULL              -- how far loads had come
+    ) STRICT, WITHOUT ROWID;
+
+    -- How far work has come that goes on in the next run.
+    CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
     -- Money that the API showed without an event; a later event takes it back, so that the sum is what is paid.
     CREATE TABLE differences (
