@@ -1,10 +1,10 @@
-"""What `payments status --json` and `payments list --json` print. Amounts are minor units."""
+"""What the commands `payments …` print with `--json`. Amounts are minor units."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from schemas.results import Moment, Number
+from schemas.results import ErrorFacts, Moment, Number
 from schemas.shape import Shape
 
 
@@ -91,3 +91,44 @@ class PaymentsList(Shape):
     as_of: Moment
     payments: list[PaymentFacts]
     """In the order of the inbox."""
+
+
+class SweptCurrency(Shape):
+    """Payments of one currency that no event told of."""
+
+    currency: str
+    bills: Number
+    amount_minor: int
+
+
+class TroubledBillFacts(Shape):
+    """A bill of which the API does not say what is paid."""
+
+    bill_reference: str
+    trouble: str
+    """`missing`, `another_bill`, `other_currency` or `unreadable`."""
+
+
+class PaymentsSweep(Shape):
+    """`payments sweep --json`."""
+
+    exit_status: Number
+    as_of: Moment
+    asked: Number
+    """Bills that the API answered about."""
+    found: list[SweptCurrency]
+    voided: Number
+    """Bills that are voided; they are not asked about again."""
+    shows_less: Number
+    """Bills of which the API shows less than events told: compare the vendor's report."""
+    unclear: Number
+    """Bills with a difference that an unmatched payment of their owner may explain."""
+    unanswered: Number
+    """Bills without a usable answer; the next sweep asks again."""
+    troubles: dict[str, Number]
+    """Kind → bills of which the API does not say what is paid."""
+    troubled: list[TroubledBillFacts]
+    """The first 100 of them."""
+    left: Number
+    """Loaded bills that the next sweep goes through; 0 when the sweep has come to its end."""
+    errors: list[ErrorFacts]

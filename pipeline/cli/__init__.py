@@ -37,6 +37,7 @@ from pipeline.cli.options import (
     start,
 )
 from pipeline.cli.payments import payments
+from pipeline.cli.payments_compare import add_comparisons
 from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import (
     command_of,
@@ -271,6 +272,7 @@ def report(
 
 for command in (release, refuse, write_off, totals, export, audit, forget, serve):
     app.command()(command)
+add_comparisons(payments)
 app.add_typer(payments, name="payments")
 
 

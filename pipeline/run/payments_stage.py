@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.known_payments import InboxKnownPayments
 from pipeline.payments.match_events import EventMatcher
+from pipeline.payments.sweep import BillSweep, Swept
 from schemas.feed import Feed
 from schemas.settings import Payments, Settings
 
@@ -41,6 +42,9 @@ class PaymentsStage(Protocol):
 
     def guard(self, feed: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
         """What a load of that feed knows of payments while the block lasts."""
+
+    def sweep(self, older_than: timedelta, limit: int | None, /) -> Swept:
+        """Ask the API about open bills. Raises DiskFull, LedgerBusy."""
 
     def export(self, *, now_due: bool = False) -> None:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
@@ -61,6 +65,10 @@ class NoPayments:
     def guard(self, _: Feed, /) -> AbstractContextManager[PaymentGuard | None]:
         """Nothing is known."""
         return nullcontext()
+
+    def sweep(self, _: timedelta, __: int | None) -> Swept:
+        """Nothing is asked."""
+        return Swept()
 
     def export(self, *, now_due: bool = False) -> None:
         """Nothing is written."""
@@ -121,6 +129,12 @@ class InboxPayments:
             raise asked.stopped
         if asked.stopped is not None:
             self.warn(f"payments that name no bill stay unmatched for now: {asked.stopped}")
+
+    def sweep(self, older_than: timedelta, limit: int | None) -> Swept:
+        """Find payments that no event told of."""
+        if self.look_up is None:
+            raise RuntimeError("a sweep needs the API")
+        return BillSweep(self.inbox, self.ledger, self.look_up).sweep(self.clock(), older_than, limit)
 
     def export(self, *, now_due: bool = False) -> None:
         """Finish files that a killed run left, and write the next one."""

@@ -70,6 +70,7 @@ COMMANDS = {
     "payments export": "result",
     "payments status": "payments_status",
     "payments list": "payments_list",
+    "payments sweep --older-than 0s": "payments_sweep",
     "forget C2 --dry-run": "forget",
     "forget C2": "forget",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from pipeline.core.payments.matching import LoadedBill, Owner
 from pipeline.edge.ledger.database import transaction
@@ -20,6 +21,22 @@ _INDEXES = (
 _MADE_BY = "ORDER BY outcome = 'created' DESC, file_id, record"
 """Of several files that state a bill, the one that created it; else the first."""
 _LISTED = "IN (SELECT value FROM json_each(?))"
+_FINISHED = (
+    f"FROM outcomes JOIN files ON files.id = file_id WHERE bill_id IS NOT NULL AND (file_id, record) > (?, ?)"
+    f" AND state NOT IN {OPEN_STATES} AND finished_at <= ?"
+)
+
+
+class BillPlace(NamedTuple):
+    """Where a bill was loaded from."""
+
+    file_id: int
+    record: int
+    bill_id: str
+
+
+START = BillPlace(0, 0, "")
+"""Before every bill."""
 
 
 class LoadedBills:
@@ -75,6 +92,27 @@ class LoadedBills:
             (json.dumps(list(file_ids)),),
         )
         return dict(tuple(row) for row in rows)
+
+    def after(self, place: BillPlace, loaded_before: str, most: int) -> list[BillPlace]:
+        """Bills of finished files in the order in which they were loaded, after one of them.
+
+        A bill that several files state is there for each of them.
+
+        Args:
+            loaded_before: only of files that were finished by then (RFC 3339, UTC).
+        """
+        rows = self._db.execute(
+            f"SELECT file_id, record, bill_id {_FINISHED} ORDER BY file_id, record LIMIT ?",
+            (place.file_id, place.record, loaded_before, most),
+        )
+        return [BillPlace(*row) for row in rows]
+
+    def count_after(self, place: BillPlace, loaded_before: str) -> int:
+        """How many there are; arguments as of `after`."""
+        (count,) = self._db.execute(
+            f"SELECT count(*) {_FINISHED}", (place.file_id, place.record, loaded_before)
+        ).fetchone()
+        return int(count)
 
     def progress(self) -> str:
         """A mark that changes whenever bills or owners may have become known."""
