@@ -226,13 +226,16 @@ def _limit(pid: int, cpu_s: int) -> None:
         resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_FSIZE: OWN_FILES_BYTES,
-        resource.RLIMIT_CORE: 0,
     }
     with suppress(ProcessLookupError):
         for which, most in limits.items():
             _, hard = resource.prlimit(pid, which)
             bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.prlimit(pid, which, (bound, bound))
+        # Not the upper bound: gpg and its agent read both and write them back with the lower at 0. Were the upper one
+        # lowered in between, that is forbidden, and they end at once. Source: GnuPG's common/sysutils.c.
+        _, hard = resource.prlimit(pid, resource.RLIMIT_CORE)
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, hard))
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

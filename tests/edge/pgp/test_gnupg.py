@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -295,3 +296,12 @@ def test_an_expired_key_still_decrypts_and_is_told_beforehand(keyring: Keyring, 
     assert decrypted_by(tmp_path, message) == TEXT
     with pytest.raises(ConfigError, match=r"key_file: no key in it can be encrypted to: expired, revoked"):
         try_keys(Pgp(key_file=tmp_path / "ours.key"), "feeds.b.pgp", tmp_path)
+
+
+def test_a_limit_does_not_come_between_reading_and_writing_that_of_core_dumps() -> None:
+    """gpg writes back the upper bound that it has read; as anybody but root it may not, once that was lowered."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
+        gnupg_module._limit(child.pid, 60)
+        assert resource.prlimit(child.pid, resource.RLIMIT_CORE) == (0, hard)
+        assert resource.prlimit(child.pid, resource.RLIMIT_CPU)[0] == 60
