@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from docs.keys import attribute_docstrings
 from schemas.other_documents import AuditCheckResult, AuditResult, DoctorResult, ForgetReport
-from schemas.payments import PaymentsList, PaymentsStatus, PaymentsSweep
+from schemas.payments import PaymentsList, PaymentsReplay, PaymentsStatus, PaymentsSweep
 from schemas.results import RunResult, Summary
 from schemas.status import StatusResult
 from schemas.totals import ExportResult, TotalsResult
@@ -34,6 +34,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "payments_status": PaymentsStatus,
     "payments_list": PaymentsList,
     "payments_sweep": PaymentsSweep,
+    "payments_replay": PaymentsReplay,
 }
 """File name before `.schema.json` → what it describes."""
 

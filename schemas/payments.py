@@ -132,3 +132,22 @@ class PaymentsSweep(Shape):
     left: Number
     """Loaded bills that the next sweep goes through; 0 when the sweep has come to its end."""
     errors: list[ErrorFacts]
+
+
+class BadLineFacts(Shape):
+    """A line of a file of deliveries that was not stored."""
+
+    line: Number
+    problem: str
+
+
+class PaymentsReplay(Shape):
+    """`payments replay --json`."""
+
+    exit_status: Number
+    stored: Number
+    duplicates: Number
+    """They were in the inbox before, or are in the file more than once."""
+    bad: Number
+    problems: list[BadLineFacts]
+    """The first 100 of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from schemas.payments import PaymentsSweep
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
+MOST_LINES = 20
+"""Of one kind that are shown on a terminal; `--json` has more."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def add_comparisons(payments: typer.Typer) -> None:
     """Add these commands to those of `payments`."""
     payments.command(name="sweep")(sweep_open_bills)
+    payments.command(name="replay")(replay_stored)
 
 
 def sweep_open_bills(
@@ -59,6 +63,38 @@ def sweep_open_bills(
     raise typer.Exit(result.exit_status)
 
 
+def replay_stored(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Stored deliveries: one JSON object on each line.")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    trusted: Annotated[
+        bool, typer.Option("--trusted", help="Do not check signatures: you know where the file comes from.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take stored deliveries into the inbox again. Their signatures are checked, whatever their age."""
+    start(verbose=verbose)
+    from pipeline.core.how_many import how_many
+    from pipeline.edge.clock import utc_now
+    from pipeline.run.payments_replay import replay_deliveries
+
+    result = replay_deliveries(config_at(config).settings, file, utc_now(), trusted=trusted)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        for each in result.problems[:MOST_LINES]:
+            say(f"line {each.line}: {each.problem}")
+        if result.bad > MOST_LINES:
+            say(f"and {result.bad - MOST_LINES} more")
+        say(
+            f"{result.stored} stored, {how_many(result.duplicates, 'duplicate')},"
+            f" {how_many(result.bad, 'line')} not stored; the next billferry run matches what is stored"
+        )
+    raise typer.Exit(result.exit_status)
+
+
 def _duration(text: str) -> timedelta:
     """A length of time such as 1d, 12h, 30m or 0s. Raises UsageError."""
     from datetime import timedelta
@@ -91,7 +127,7 @@ def _sweep_lines(shown: PaymentsSweep) -> list[str]:
     ):
         if count:
             lines.append(f"{how_many(count, 'bill')} {what}")
-    lines += [f"{each.bill_reference}: {_TROUBLES[each.trouble]}" for each in shown.troubled[:20]]
+    lines += [f"{each.bill_reference}: {_TROUBLES[each.trouble]}" for each in shown.troubled[:MOST_LINES]]
     if shown.left:
         lines.append(f"{how_many(shown.left, 'loaded bill')} left: the next sweep goes on there")
     return lines

@@ -71,6 +71,7 @@ COMMANDS = {
     "payments status": "payments_status",
     "payments list": "payments_list",
     "payments sweep --older-than 0s": "payments_sweep",
+    "payments replay FILE --trusted": "payments_replay",
     "forget C2 --dry-run": "forget",
     "forget C2": "forget",
 }

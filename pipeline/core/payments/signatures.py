@@ -49,6 +49,12 @@ class DeliveryHeaders(NamedTuple):
         return int(self.timestamp) if self.timestamp and _TIMESTAMP.fullmatch(self.timestamp) else None
 
 
+def is_id_and_time(headers: DeliveryHeaders) -> bool:
+    """Whether a delivery has an id and a time of signing, as far as they can be read."""
+    webhook_id = headers.webhook_id
+    return webhook_id is not None and bool(_ID.fullmatch(webhook_id)) and headers.signed_at_s is not None
+
+
 def signing_keys(secrets: Iterable[str]) -> tuple[bytes, ...]:
     """The keys of signing secrets, in every way in which one may be meant.
 
@@ -84,7 +90,7 @@ def verify(
     """
     if headers.webhook_id is None or headers.timestamp is None or headers.signature is None:
         return SignatureVerdict.MALFORMED
-    if not _ID.fullmatch(headers.webhook_id) or (signed_at_s := headers.signed_at_s) is None:
+    if not is_id_and_time(headers) or (signed_at_s := headers.signed_at_s) is None:
         return SignatureVerdict.MALFORMED
     given = list(_given(headers.signature))
     if not given:

@@ -46,6 +46,15 @@ def store_deliveries(inbox: Ledger, deliveries: Sequence[WebhookDelivery], recei
         inbox.executemany(_STORE, rows)
 
 
+def store_counted(inbox: Ledger, deliveries: Sequence[WebhookDelivery], received_at: datetime) -> int:
+    """The same; returns how many were not there before."""
+    with transaction(inbox):
+        (before,) = inbox.execute("SELECT coalesce(max(seq), 0) FROM deliveries").fetchone()
+        store_deliveries(inbox, deliveries, received_at)
+        (new,) = inbox.execute("SELECT count(*) FROM deliveries WHERE seq > ?", (before,)).fetchone()
+    return int(new)
+
+
 def size_bytes(inbox: Ledger) -> int:
     """How large the inbox is, without what is free in it."""
     (pages,), (free,), (page_bytes,) = (
