@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from docs.keys import attribute_docstrings
 from schemas.other_documents import AuditCheckResult, AuditResult, DoctorResult, ForgetReport
-from schemas.payments import PaymentsList, PaymentsReplay, PaymentsStatus, PaymentsSweep
+from schemas.payments import PaymentsList, PaymentsMatch, PaymentsReplay, PaymentsStatus, PaymentsSweep
 from schemas.results import RunResult, Summary
 from schemas.status import StatusResult
 from schemas.totals import ExportResult, TotalsResult
@@ -35,6 +35,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "payments_list": PaymentsList,
     "payments_sweep": PaymentsSweep,
     "payments_replay": PaymentsReplay,
+    "payments_match": PaymentsMatch,
 }
 """File name before `.schema.json` → what it describes."""
 

@@ -14,7 +14,7 @@ from pipeline.cli.printing import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from schemas.payments import PaymentsSweep
+    from schemas.payments import PaymentsMatch, PaymentsSweep
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 MOST_LINES = 20
@@ -26,6 +26,7 @@ def add_comparisons(payments: typer.Typer) -> None:
     """Add these commands to those of `payments`."""
     payments.command(name="sweep")(sweep_open_bills)
     payments.command(name="replay")(replay_stored)
+    payments.command(name="match")(match_with_report)
 
 
 def sweep_open_bills(
@@ -93,6 +94,56 @@ def replay_stored(
             f" {how_many(result.bad, 'line')} not stored; the next billferry run matches what is stored"
         )
     raise typer.Exit(result.exit_status)
+
+
+def match_with_report(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The vendor's reconciliation or settlement report (CSV).")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare the vendor's report with the payments that are known here, and take in its refunds."""
+    start(verbose=verbose)
+    from pipeline.cli.terminal_ui import TerminalUi
+    from pipeline.run.context import Options
+    from pipeline.run.payments_compare import match_report
+
+    result = match_report(config_at(config), TerminalUi(), Options(wait_s=wait), file)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        for line in _match_lines(result):
+            say(line)
+    raise typer.Exit(result.exit_status)
+
+
+def _match_lines(shown: PaymentsMatch) -> list[str]:
+    from pipeline.core.how_many import how_many
+    from pipeline.core.values.amount_text import format_amount
+
+    lines = [
+        f"{_RESULTS[each.result]}: {how_many(each.payments, 'payment')},"
+        f" {format_amount(each.currency, each.amount_minor)}"
+        for each in shown.sums
+    ]
+    if shown.unreadable:
+        lines.append(f"{how_many(shown.unreadable, 'row')} cannot be read")
+    if shown.new_refunds:
+        lines.append(f"{how_many(shown.new_refunds, 'refund')} not known before")
+    return [*(lines or ["the report has no payments"]), f"Each payment: {shown.results}"]
+
+
+_RESULTS = {
+    "both": "in both",
+    "amounts_differ": "amounts differ",
+    "only_there": "only in the report",
+    "only_here": "only here",
+    "tie": "fits several",
+    "refund": "refunded",
+}
 
 
 def _duration(text: str) -> timedelta:

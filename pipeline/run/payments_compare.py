@@ -1,19 +1,25 @@
-"""The commands that compare payments with what the API shows: `payments sweep`."""
+"""The commands that compare payments with the vendor: `payments sweep` with its API, `payments match` with a report."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
+from pipeline.core.names import label_of_path
+from pipeline.core.payments.compare_report import DIFFERS, MatchResult
 from pipeline.edge.config import Config
-from pipeline.errors import ENDS_THE_RUN, UsageError
+from pipeline.edge.local.file_facts import read_named
+from pipeline.errors import ENDS_THE_RUN, EX_OK, EX_RECORDS, UsageError
+from pipeline.payments.match_report import MAX_REPORT_BYTES, ReportMatch
 from pipeline.payments.sweep import Swept
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
-from schemas.payments import PaymentsSweep, SweptCurrency, TroubledBillFacts
+from schemas.payments import MatchedSum, PaymentsMatch, PaymentsSweep, SweptCurrency, TroubledBillFacts
 
 
 def sweep_payments(
@@ -56,9 +62,68 @@ def sweep_payments(
         )
 
 
+def match_report(config: Config, ui: Ui, options: Options, path: Path) -> PaymentsMatch:
+    """Compare a report of the vendor with what is known here; no API is needed.
+
+    Raises:
+        UsageError: payments are not configured, or the file is not such a report.
+        SourceError: it cannot be read. And as `open_run`.
+    """
+    name = label_of_path(path.name)
+    with _opened(config, ui, options, "payments match", needs_key=False) as opened, stoppable():
+        content = _content(path, name)
+        opened.payments.settle()
+        match = opened.payments.match_report(name, content)
+        if match is None:
+            raise RuntimeError("payments are configured, and nothing was compared")
+    return match_document(match)
+
+
+def match_document(match: ReportMatch) -> PaymentsMatch:
+    """What `--json` prints of a comparison."""
+    sums: dict[tuple[MatchResult, str], tuple[int, int]] = {}
+    for each in match.compared:
+        of = each.row or each.ours
+        if of is not None:
+            count, minor = sums.get((each.result, of.currency), (0, 0))
+            sums[each.result, of.currency] = count + 1, minor + of.amount_minor
+    differs = bool(match.text.unread) or any(each.result in DIFFERS for each in match.compared)
+    return PaymentsMatch(
+        exit_status=EX_RECORDS if differs else EX_OK,
+        report=match.name,
+        sha256=match.sha256,
+        begins=match.text.begins,
+        ends=match.text.ends,
+        sums=[
+            MatchedSum(result=str(result), currency=currency, payments=count, amount_minor=minor)
+            for (result, currency), (count, minor) in sorted(sums.items())
+        ],
+        by_rule=dict(
+            sorted(Counter(each.rule for each in match.compared if each.result is MatchResult.BOTH).items())
+        ),
+        unreadable=len(match.text.unread),
+        new_refunds=match.new_refunds,
+        results=str(match.path),
+    )
+
+
+def _content(path: Path, name: str) -> bytes:
+    """Raises UsageError, SourceError."""
+    content = bytearray()
+    for block in read_named(path):
+        content += block
+        if len(content) > MAX_REPORT_BYTES:
+            raise UsageError(
+                problem=f"{name}: larger than {MAX_REPORT_BYTES} bytes", remedy="ask the vendor for its days"
+            )
+    return bytes(content)
+
+
 @contextmanager
-def _opened(config: Config, ui: Ui, options: Options, command: str) -> Iterator[OpenRun]:
+def _opened(
+    config: Config, ui: Ui, options: Options, command: str, *, needs_key: bool = True
+) -> Iterator[OpenRun]:
     if config.settings.payments is None:
         raise UsageError(problem="payments are not configured", remedy="add payments: to the config")
-    with open_run(config, ui, options, command) as opened:
+    with open_run(config, ui, options, command, needs_key=needs_key) as opened:
         yield opened

@@ -25,6 +25,7 @@ from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.known_payments import InboxKnownPayments
 from pipeline.payments.match_events import EventMatcher
+from pipeline.payments.match_report import ReportMatch, ReportMatcher
 from pipeline.payments.sweep import BillSweep, Swept
 from schemas.feed import Feed
 from schemas.settings import Payments, Settings
@@ -45,6 +46,9 @@ class PaymentsStage(Protocol):
 
     def sweep(self, older_than: timedelta, limit: int | None, /) -> Swept:
         """Ask the API about open bills. Raises DiskFull, LedgerBusy."""
+
+    def match_report(self, name: str, content: bytes, /) -> ReportMatch | None:
+        """Compare a report of the vendor. Raises UsageError, DiskFull, LedgerBusy."""
 
     def export(self, *, now_due: bool = False) -> None:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
@@ -69,6 +73,9 @@ class NoPayments:
     def sweep(self, _: timedelta, __: int | None) -> Swept:
         """Nothing is asked."""
         return Swept()
+
+    def match_report(self, _: str, __: bytes) -> None:
+        """Nothing is compared."""
 
     def export(self, *, now_due: bool = False) -> None:
         """Nothing is written."""
@@ -135,6 +142,11 @@ class InboxPayments:
         if self.look_up is None:
             raise RuntimeError("a sweep needs the API")
         return BillSweep(self.inbox, self.ledger, self.look_up).sweep(self.clock(), older_than, limit)
+
+    def match_report(self, name: str, content: bytes) -> ReportMatch:
+        """Compare a report with what is known here, and store its refunds."""
+        matcher = ReportMatcher(self.inbox, self.ledger, self._folder / "matches")
+        return matcher.match(name, content, self.clock())
 
     def export(self, *, now_due: bool = False) -> None:
         """Finish files that a killed run left, and write the next one."""

@@ -12,6 +12,7 @@ import pytest
 
 from docs.commands import all_commands
 from docs.json_schemas import SHAPES
+from pipeline.core.payments.vendor_report import REQUIRED
 from tests.cli.desk import MIXED_BILLS, Desk
 from tests.world import SCHEMAS, schema_named
 
@@ -72,6 +73,7 @@ COMMANDS = {
     "payments list": "payments_list",
     "payments sweep --older-than 0s": "payments_sweep",
     "payments replay FILE --trusted": "payments_replay",
+    "payments match REPORT": "payments_match",
     "forget C2 --dry-run": "forget",
     "forget C2": "forget",
 }
@@ -95,6 +97,7 @@ def test_what_each_command_prints_is_as_its_schema_says(desk: Desk) -> None:
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.command("run")
     places = {"FILE": str(desk.put("may_bills.csv", MIXED_BILLS)), "OUT": str(desk.folder / "accepted.csv")}
+    places["REPORT"] = str(desk.put("recon.csv", f"{','.join((*REQUIRED, 'amount'))}\n"))
     for words, name in COMMANDS.items():
         given = [places.get(word, word) for word in words.split()]
         said = desk.command(*given, "--json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +71,10 @@ class Merchant(World):
     def status(self) -> Json:
         document: Json = json.loads(self.command("payments", "status", "--json").stdout)
         return document
+
+    def inbox(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(inbox_path(self.work_dir))) as connection:
+            return connection.execute(sql).fetchall()
 
     def payments_files(self) -> list[Path]:
         return sorted((self.work_dir / "payments").glob("payments_*.csv"))

@@ -85,6 +85,13 @@ class LoadedBills:
             for kind, owner_id, reference, owner, currency, balance in rows
         }
 
+    def owner_named(self, kind: str, reference: str) -> str | None:
+        """The id of an account or customer; None where none of that reference is known."""
+        row = self._db.execute(
+            "SELECT id FROM entities WHERE kind = ? AND reference = ? AND id IS NOT NULL", (kind, reference)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     def file_names(self, file_ids: Collection[int]) -> dict[int, str]:
         """Id of a bill file → its name."""
         rows = self._db.execute(

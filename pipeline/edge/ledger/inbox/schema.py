@@ -77,6 +77,7 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX paid_bills_by_file ON paid_bills (file_id, record);
     CREATE INDEX paid_bills_by_owner ON paid_bills (owner_id);
+    CREATE INDEX paid_bills_by_reference ON paid_bills (bill_reference);
 
     -- Owners whose bills the API was asked about, because a payment named nothing else.
     CREATE TABLE asked_owners (
@@ -99,6 +100,25 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
         exported_in INTEGER REFERENCES exports (seq)
     ) STRICT;
     CREATE INDEX differences_to_export ON differences (id) WHERE exported_in IS NULL;
+
+    -- Refunds of the vendor's reports; no event tells of them. `nth` of those that are equal within one report.
+    CREATE TABLE refunds (
+        identity TEXT NOT NULL,
+        nth INTEGER NOT NULL,
+        report TEXT NOT NULL,               -- SHA-256 of the first report that had it
+        line INTEGER NOT NULL,
+        reconciliation_id TEXT NOT NULL,
+        merchant_reference TEXT NOT NULL,
+        customer_reference TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,      -- above zero
+        target TEXT,                        -- bill, account or customer; null where it is not known
+        target_id TEXT,
+        refunded_at TEXT NOT NULL,
+        found_at TEXT NOT NULL,
+        PRIMARY KEY (identity, nth)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX refunds_by_target ON refunds (target, target_id);
 
     -- Files of payments for the merchant.
     CREATE TABLE exports (
