@@ -54,6 +54,8 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
         sandbox_sftp(sftp, settings.work_dir / "sandbox", ports.sftp) as server,
     ):
         write_private(key_file, f"{TEST_KEY}\n")
+        for secret_file in settings.payments.secret_files if settings.payments else ():
+            write_private(secret_file, "whsec_c2lnbmluZw==\n")
         write_private(sftp.known_hosts_file, f"{server.known_hosts_line}\n")
         yield World(folder, api, environment, program)
 
@@ -62,6 +64,7 @@ def live_secrets(world: World) -> None:
     """What a person puts into the live folder. The live API and SFTP server are the sandbox."""
     folder = world.folder / "live"
     write_private(folder / "api.key", f"{LIVE_KEY}\n")
+    write_private(folder / "webhook.secret", "whsec_bGl2ZQ==\n")
     secrets = world.folder / "var" / "sandbox"
     for name in ("id_ed25519", "known_hosts"):
         shutil.copy(secrets / name, folder)
