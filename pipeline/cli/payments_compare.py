@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from schemas.payments import PaymentsMatch, PaymentsSweep
 
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,5})([smhd])", re.ASCII)
 MOST_LINES = 20
 """Of one kind that are shown on a terminal; `--json` has more."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -26,6 +26,10 @@ from pipeline.errors import UsageError
 
 MAX_REPORT_BYTES = 67_108_864
 """Some 400 000 payments: a report is compared in memory."""
+MAX_NAME = 60
+"""Characters of a report's name in that of its results: at most 240 bytes."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins so is a formula to a spreadsheet, and the report came from outside."""
 COLUMNS = (
     *("result", "rule", "line", "transaction_type", "transaction_timestamp", "reconciliation_id"),
     *("merchant_reference_id", "customer_reference", "currency", "amount", "here_amount", "here_paid_at"),
@@ -73,7 +77,7 @@ class ReportMatcher:
             sha256, [(row, self._target(row.merchant_reference)) for row in refunds], now
         )
         private_folders(self._folder)
-        path = self._folder / f"{name}.{sha256[:8]}.csv"
+        path = self._folder / f"{name[:MAX_NAME]}.{sha256[:8]}.csv"
         with replaced_file(path) as target:
             target.write(results_csv(compared, text.unread))
         return ReportMatch(name, sha256, text, compared, new, path)
@@ -118,9 +122,9 @@ def _cells(each: ComparedPayment) -> dict[str, object]:
             "line": row.line,
             "transaction_type": row.kind,
             "transaction_timestamp": row.at.isoformat(),
-            "reconciliation_id": row.reconciliation_id,
-            "merchant_reference_id": row.merchant_reference,
-            "customer_reference": row.customer_reference,
+            "reconciliation_id": _text(row.reconciliation_id),
+            "merchant_reference_id": _text(row.merchant_reference),
+            "customer_reference": _text(row.customer_reference),
             "currency": row.currency,
             "amount": plain(row.currency, row.amount_minor),
         }
@@ -136,6 +140,11 @@ def _cells(each: ComparedPayment) -> dict[str, object]:
             "here_customer_reference": ours.customer_reference or "",
         }
     return cells
+
+
+def _text(value: str) -> str:
+    """A text of the report that no spreadsheet takes for a formula."""
+    return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 def _read(name: str, content: bytes) -> ReportText:

@@ -123,15 +123,25 @@ def test_rows_that_cannot_be_read_are_told_and_the_others_compared() -> None:
             "Chargeback,2026-11-28T12:00:00Z,ZAR,1.50,B1\n",
             "Payment,2026-11-28T12:00:00Z,XXX,1.50,B1\n",
             "Payment\n",
+            "Payment,0001-01-01T00:00:00Z,ZAR,1.50,B1\n",
+            "Payment,9999-12-31T23:59:59Z,ZAR,1.50,B1\n",
         ]
     )
     assert [(row.line, row.kind, row.amount_minor, row.at) for row in text.rows] == [
         (4, "payment", 150, AT),
         (5, "refund", 7, AT),
     ]
-    assert [each.line for each in text.unread] == [*range(6, 13)]
+    assert [each.line for each in text.unread] == [*range(6, 15)]
     with pytest.raises(NotAReport):
         read_report(["x\n"])
+
+
+def test_a_reference_of_the_report_is_never_a_formula(merchant: Merchant) -> None:
+    text = "transaction_type,transaction_timestamp,presentment_currency,amount,merchant_reference_id\n"
+    text += 'Payment,2026-11-28T12:00:00Z,ZAR,1.50,"=HYPERLINK(1)"\n'
+    merchant.write_config()
+    _, _, rows = match(merchant, text, "é" * 100 + ".csv")
+    assert [each["merchant_reference_id"] for each in rows] == ["'=HYPERLINK(1)"]
 
 
 def row(line: int, reference: str = "B1", amount: int = 100, after: timedelta = timedelta()) -> ReportRow:

@@ -122,5 +122,6 @@ def test_what_the_api_does_not_say_is_told(loaded: Merchant) -> None:
 
 def test_without_payments_in_the_config_there_is_nothing_to_sweep(loaded: Merchant) -> None:
     del loaded.settings["payments"]
-    said = loaded.command("payments", "sweep")
+    assert loaded.command("payments", "sweep", "--older-than", "1y").exit_status == 2
+    said = loaded.command("payments", "sweep", "--older-than", "99999d")
     assert (said.exit_status, "payments are not configured" in said.stderr) == (2, True)

@@ -21,6 +21,8 @@ PAYMENT, REFUND = "payment", "refund"
 MOST_LINES_BEFORE = 100
 """Lines before the header."""
 MAX_TEXT = 255
+YEARS = range(2000, 2200)
+"""Of times that can be meant."""
 _AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,9}))?", re.ASCII)
 
 
@@ -163,6 +165,9 @@ def _time(text: str) -> datetime:
     """A time; one without a zone is in UTC. Raises _Unreadable."""
     try:
         read = datetime.fromisoformat(text)
-        return (read.replace(tzinfo=UTC) if read.tzinfo is None else read).astimezone(UTC)
+        at = (read.replace(tzinfo=UTC) if read.tzinfo is None else read).astimezone(UTC)
     except (ValueError, OverflowError):
         raise _Unreadable(f"{AT} is not a time") from None
+    if at.year not in YEARS:
+        raise _Unreadable(f"{AT} is not a time of these centuries")
+    return at
