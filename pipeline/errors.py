@@ -27,7 +27,7 @@ EXIT_STATUSES = {
     SIGNAL_BASE: "stopped cleanly by signal *n*: run again to resume",
     EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
-    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, or an expected file did not arrive in time",
+    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, an expected file did not arrive in time, or payments came that need a person",
     EX_OK: "all loaded, or nothing to do",
 }
 """What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""
@@ -231,29 +231,31 @@ class BalancesOvertaken(BillferryError):
 class FeedLate(BillferryError):
     """feed {feed}: no file received for {day}, due by {hour} ({timezone}); check the incoming folder, or ask the merchant"""
 
-    code = "feed.late"
-    exit_status = EX_RECORDS
+    code, exit_status = "feed.late", EX_RECORDS
+
+
+class PaymentsToCheck(BillferryError):
+    """payments: {what}; see billferry payments list --open"""
+
+    code, exit_status = "payments.to_check", EX_RECORDS
 
 
 class ClockOff(BillferryError):
     """clock: this machine's clock is {off} the API's; no old data was deleted. Synchronise it by NTP, then run again"""
 
-    code = "clock.off"
-    exit_status = EX_RECORDS
+    code, exit_status = "clock.off", EX_RECORDS
 
 
 class ClockUnconfirmed(BillferryError):
     """clock: this machine's clock is {off} {confirmed}, the last confirmed time, and the API could not be asked; no old data was deleted. Check the clock; the next run that reaches the API deletes what is due"""
 
-    code = "clock.unconfirmed"
-    exit_status = EX_RECORDS
+    code, exit_status = "clock.unconfirmed", EX_RECORDS
 
 
 class ReportGone(BillferryError):
     """{name}: its reports cannot be written again: {problem}; nothing was changed"""
 
-    code = "report.gone"
-    exit_status = EX_RECORDS
+    code, exit_status = "report.gone", EX_RECORDS
 
 
 # -- the Billing API ----------------------------------------------------------------------------------------
@@ -358,31 +360,27 @@ class CustomerUnsettled(BillferryError):
 class LedgerDamaged(BillferryError):
     """{where}: the ledger is damaged or of another version ({problem}); restore a backup, do not delete it"""
 
-    code = "ledger.damaged"
-    exit_status = EX_BUG
+    code, exit_status = "ledger.damaged", EX_BUG
 
 
 class LedgerBusy(BillferryError):
     """{where}: another program has kept the ledger locked ({problem}); nothing is lost. End that program, then run again"""
 
-    code = "ledger.busy"
-    exit_status = EX_UNFINISHED
+    code, exit_status = "ledger.busy", EX_UNFINISHED
     retryable = True
 
 
 class LedgerOutdated(BillferryError):
     """{where}: the ledger has version {version} and this program needs version {newest}; the next billferry run upgrades it and keeps a copy"""
 
-    code = "ledger.outdated"
-    exit_status = EX_UNFINISHED
+    code, exit_status = "ledger.outdated", EX_UNFINISHED
     retryable = True
 
 
 class UnbalancedReport(BillferryError):
     """{name}: the report does not balance: {problem}; this is a bug, keep work_dir and report it"""
 
-    code = "report.unbalanced"
-    exit_status = EX_BUG
+    code, exit_status = "report.unbalanced", EX_BUG
 
 
 class Stopped(BillferryError):

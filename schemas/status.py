@@ -82,6 +82,18 @@ class FileStatus(Shape):
     decided: Decided | None
 
 
+class PaymentsFacts(Shape):
+    """How payments stand."""
+
+    last_received_at: Moment | None
+    not_read: Number
+    """Deliveries that the next run reads."""
+    open: dict[str, Number]
+    """Outcome → payments: `unmatched` and `conflict` need a person, `waiting` its bill."""
+    files_pending: Number
+    """Payments files that are not handed over yet."""
+
+
 class StatusResult(Shape):
     """`status --json`. Filters leave files out, and what they add; all else is of the whole ledger."""
 
@@ -104,6 +116,8 @@ class StatusResult(Shape):
     owed: dict[str, Number]
     """By source: moves and uploads that the next run makes up for."""
     late: list[LateFeedFacts]
+    payments: PaymentsFacts | None
+    """null where payments are not configured, or none was received yet."""
     open_intents: Number
     """`in_doubt.requests`, for programs that want one number."""
     owed_moves: Number

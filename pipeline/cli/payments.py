@@ -11,10 +11,7 @@ from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
-
-    from schemas.payments import PaymentsStatus
 
 payments = typer.Typer(
     cls=PlainGroup,
@@ -29,14 +26,17 @@ def show_payments_status(
 ) -> None:
     """Show what was received, what became of it, and which payments files were written."""
     start(verbose=verbose)
+    from pipeline.cli.payments_words import status_in_words
     from pipeline.edge.clock import utc_now
     from pipeline.run.payments_view import payments_status
+    from schemas.settings import Payments
 
-    shown = payments_status(config_at(config).settings, utc_now())
+    settings = config_at(config).settings
+    shown = payments_status(settings, utc_now())
     if as_json:
         typer.echo(shown.model_dump_json(indent=2))
         return
-    for line in _status_lines(shown):
+    for line in status_in_words(shown, settings.zone, (settings.payments or Payments()).export):
         say(line)
 
 
@@ -60,7 +60,7 @@ def list_payments(
 ) -> None:
     """List payments in the order in which they were received."""
     start(verbose=verbose)
-    from pipeline.core.values.amount_text import format_amount
+    from pipeline.cli.payments_words import list_in_words
     from pipeline.edge.clock import utc_now
     from pipeline.edge.ledger.inbox.views import OPEN
     from pipeline.run.payments_view import payments_list
@@ -76,17 +76,8 @@ def list_payments(
     if as_json:
         typer.echo(shown.model_dump_json(indent=2))
         return
-    for each in shown.payments:
-        amount = format_amount(each.currency, each.amount_minor or 0) if each.currency else "no amount"
-        owner = each.bill_reference or each.account_reference or each.customer_reference
-        what = (
-            f"for {owner}" if owner else f"for {each.bill_id or each.account_id or each.customer_id or '?'}"
-        )
-        status = f"; bill {each.bill_status}" if each.bill_status else ""
-        why = f" ({', '.join(each.codes)})" if each.codes else ""
-        say(
-            f"{each.seq}  {each.received_at:%Y-%m-%d %H:%M:%S}Z  {amount}  {what}: {each.outcome}{why}{status}"
-        )
+    for line in list_in_words(shown, settings.zone):
+        say(line)
 
 
 @payments.command(name="export")
@@ -115,34 +106,3 @@ def _start_of(day: str, zone: ZoneInfo) -> str:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=zone).astimezone(UTC).isoformat()
     except ValueError:
         raise UsageError(problem="--since is not a day", remedy="write it as YYYY-MM-DD") from None
-
-
-def _status_lines(shown: PaymentsStatus) -> list[str]:
-    from pipeline.core.how_many import how_many
-    from pipeline.core.values.amount_text import format_amount
-
-    def money(currency: str, minor: int) -> str:
-        return format_amount(currency, minor) if currency != "?" else "amount unknown"
-
-    def outcomes(currency: str, counts: Mapping[str, int], minor: Mapping[str, int]) -> str:
-        return ", ".join(f"{count} {name} ({money(currency, minor[name])})" for name, count in counts.items())
-
-    lines = [
-        f"{how_many(each.received, 'delivery') if each.received == 1 else f'{each.received} deliveries'},"
-        f" {money(each.currency, each.received_minor)}: "
-        + outcomes(each.currency, each.by_outcome, each.by_outcome_minor)
-        for each in shown.currencies
-    ]
-    if not lines:
-        lines = ["No payments have been read yet."]
-    if shown.not_read:
-        lines.append(f"{shown.not_read} received and not read yet: the next billferry run does")
-    if shown.not_exported:
-        lines.append(f"{shown.not_exported} in no payments file yet")
-    for file in shown.files:
-        handed = f"handed over {file.handed_over_at:%Y-%m-%d %H:%M}Z" if file.handed_over_at else "pending"
-        amounts = ", ".join(format_amount(currency, minor) for currency, minor in file.amounts_minor.items())
-        lines.append(
-            f"{file.name}: {how_many(file.records, 'row')}, {amounts or 'nothing to post'}, {handed}"
-        )
-    return lines

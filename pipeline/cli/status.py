@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.cli.payments_words import payments_in_words
 from pipeline.cli.printing import say, width_of
 from pipeline.cli.status_filters import StatusFilter
 from pipeline.cli.text_layout import cut_middle
@@ -23,6 +24,7 @@ from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger.counted import Counted, added
 from pipeline.edge.ledger.runs import RunRow
+from pipeline.monitoring.payments_standing import PaymentsStanding, payments_standing
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
 from pipeline.report.summary_text import money_of
 from pipeline.run.chain_part import chain_part
@@ -76,6 +78,7 @@ def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[
         "waiting": {source: list(names) for source, names in current.waiting.items()},
         "owed": dict(current.owed),
         "late": late,
+        "payments": _payments(payments_standing(settings)),
         "open_intents": current.requests_in_doubt,
         "owed_moves": sum(current.owed.values()),
     }
@@ -110,6 +113,7 @@ def describe_status(
     if owed:
         pending = ", ".join(f"{count} to {source}" for source, count in owed.items())
         yield f"moves and uploads pending: {pending}; the next run tries again"
+    yield from payments_in_words(document["payments"])
     yield f"next run: {next_run(document)}"
     yield from _rest(document, short, chosen)
 
@@ -234,6 +238,17 @@ def _late(current: SystemStatus) -> list[dict[str, Any]]:
         }
         for each in current.late
     ]
+
+
+def _payments(standing: PaymentsStanding | None) -> dict[str, Any] | None:
+    if standing is None or not (inbox := standing.inbox).received:
+        return None
+    return {
+        "last_received_at": inbox.last_received_at,
+        "not_read": inbox.not_read,
+        "open": inbox.open,
+        "files_pending": inbox.files_pending,
+    }
 
 
 def _run(run: RunRow | None) -> dict[str, Any] | None:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.payments.payment_outcomes import PaymentOutcome
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.runs import RunRow
+from pipeline.monitoring.payments_standing import PaymentsStanding
 from pipeline.monitoring.system_status import SystemStatus
 from schemas.settings import Settings
 
@@ -29,6 +31,11 @@ MEANINGS = {
     "billferry_handovers_owed": "Moves and uploads still to be done at a source.",
     "billferry_feed_late": "1 if a feed's expect_by has passed without a file, else 0.",
     "billferry_feed_last_file_timestamp_seconds": "When the last file of a feed arrived.",
+    "billferry_payments_received": "Webhook deliveries in the inbox, repeated ones once.",
+    "billferry_payments_unread": "Deliveries that the next run reads.",
+    "billferry_payments": "Deliveries that were read, by outcome.",
+    "billferry_payments_files_pending": "Payments files not handed over yet.",
+    "billferry_payments_last_received_timestamp_seconds": "When the last delivery was received.",
 }
 """Name → meaning. All are gauges with the labels `merchant` and `environment`."""
 
@@ -36,13 +43,13 @@ Sample = tuple[str, Mapping[str, str], int | float]
 """Name of the metric, its own labels, its value."""
 
 
-def metrics_text(settings: Settings, stands: SystemStatus) -> str:
+def metrics_text(settings: Settings, stands: SystemStatus, payments: PaymentsStanding | None) -> str:
     """The whole metrics file, in Prometheus' text format 0.0.4. A metric without samples is left out.
 
     Every sample has the labels `merchant` and `environment`, so that one Prometheus can watch several merchants.
     """
     labels = {"merchant": settings.merchant, "environment": settings.environment}
-    return exposition(_samples(settings, stands), MEANINGS, labels)
+    return exposition([*_samples(settings, stands), *_payments(payments)], MEANINGS, labels)
 
 
 def exposition(samples: Iterable[Sample], meanings: Mapping[str, str], labels: Mapping[str, str]) -> str:
@@ -99,6 +106,20 @@ def _samples(settings: Settings, stands: SystemStatus) -> Iterator[Sample]:
         if feed.name in stands.arrivals:
             last_at = stands.arrivals[feed.name].timestamp()
             yield "billferry_feed_last_file_timestamp_seconds", {"feed": feed.name}, last_at
+
+
+def _payments(payments: PaymentsStanding | None) -> Iterator[Sample]:
+    """Nothing where payments are not configured."""
+    if payments is None:
+        return
+    inbox = payments.inbox
+    yield "billferry_payments_received", {}, inbox.received
+    yield "billferry_payments_unread", {}, inbox.not_read
+    for outcome in PaymentOutcome:
+        yield "billferry_payments", {"outcome": outcome}, payments.outcomes.get(outcome, 0)
+    yield "billferry_payments_files_pending", {}, inbox.files_pending
+    if inbox.last_received_at is not None:
+        yield "billferry_payments_last_received_timestamp_seconds", {}, _seconds(inbox.last_received_at)
 
 
 def _last_run(run: RunRow | None) -> Iterator[Sample]:

@@ -19,6 +19,7 @@ from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, BillferryError, FeedLate, Stopped, severity
 from pipeline.monitoring.audit_log import AuditLog, NamedFile
 from pipeline.monitoring.metrics import metrics_text
+from pipeline.monitoring.payments_standing import payments_standing
 from pipeline.monitoring.system_status import late_now, system_status
 from schemas.results import RunResult
 from schemas.settings import Settings
@@ -107,7 +108,11 @@ class RunHistory:
         try:
             write_metrics(
                 path,
-                metrics_text(self.settings, system_status(self.settings, self.ledger, now)),
+                metrics_text(
+                    self.settings,
+                    system_status(self.settings, self.ledger, now),
+                    payments_standing(self.settings, counted=True),
+                ),
             )
             log.info("metrics.written")
         except Stopped:

@@ -5,7 +5,7 @@ Without `payments` in the config, and in a dry run, nothing of it happens (`NoPa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +15,15 @@ from typing import Protocol
 from pipeline.collect.collect import Source
 from pipeline.core.how_many import how_many
 from pipeline.core.payments.export_schedule import is_export_due
+from pipeline.core.payments.payment_outcomes import OPEN_IN_WORDS
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook
+from pipeline.edge.ledger.inbox.views import NOTHING_TO_CHECK, InboxViews, ToCheck
 from pipeline.edge.ledger.loaded_bills import LoadedBills
-from pipeline.errors import Stopped
+from pipeline.errors import PaymentsToCheck, Stopped
 from pipeline.load.paid_since import PaymentGuard
+from pipeline.monitoring.audit_log import NamedFile
 from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.known_payments import InboxKnownPayments
@@ -50,13 +53,19 @@ class PaymentsStage(Protocol):
     def match_report(self, name: str, content: bytes, /) -> ReportMatch | None:
         """Compare a report of the vendor. Raises UsageError, DiskFull, LedgerBusy."""
 
-    def export(self, *, now_due: bool = False) -> None:
+    def to_check(self) -> ToCheck:
+        """What a person should look at now."""
+
+    def news_to_check(self, before: ToCheck, /) -> PaymentsToCheck | None:
+        """What a person should look at that was not there before; None: nothing."""
+
+    def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
 
     def is_owed_to(self, source: Source, /) -> bool:
         """Whether a payments file waits to be handed over to a source."""
 
-    def hand_over(self, source: Source, /) -> None:
+    def hand_over(self, source: Source, /) -> Sequence[NamedFile]:
         """Upload payments files that are not handed over yet. Raises SourceError."""
 
 
@@ -77,15 +86,25 @@ class NoPayments:
     def match_report(self, _: str, __: bytes) -> None:
         """Nothing is compared."""
 
-    def export(self, *, now_due: bool = False) -> None:
+    def to_check(self) -> ToCheck:
+        """Nothing was received."""
+        return NOTHING_TO_CHECK
+
+    def news_to_check(self, _: ToCheck, /) -> PaymentsToCheck | None:
+        """Nothing was received."""
+        return None
+
+    def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:  # noqa: ARG002
         """Nothing is written."""
+        return ()
 
     def is_owed_to(self, _: Source) -> bool:
         """Nothing is."""
         return False
 
-    def hand_over(self, _: Source) -> None:
+    def hand_over(self, _: Source) -> Sequence[NamedFile]:
         """Nothing is handed over."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,17 @@ class InboxPayments:
         matcher = ReportMatcher(self.inbox, self.ledger, self._folder / "matches")
         return matcher.match(name, content, self.clock())
 
-    def export(self, *, now_due: bool = False) -> None:
+    def to_check(self) -> ToCheck:
+        """What a person should look at now."""
+        return InboxViews(self.inbox).to_check()
+
+    def news_to_check(self, before: ToCheck, /) -> PaymentsToCheck | None:
+        """What a person should look at that was not there before; None: nothing."""
+        counts = InboxViews(self.inbox).news_to_check(before)
+        told = [f"{counts[each]} {words}" for each, words in OPEN_IN_WORDS.items() if each in counts]
+        return PaymentsToCheck(what=", ".join(told)) if told else None
+
+    def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:
         """Finish files that a killed run left, and write the next one."""
         exporter = self._exporter
         exporter.recover()
@@ -156,25 +185,30 @@ class InboxPayments:
         due = now_due or is_export_due(self.payments.export, last, self.clock(), self.settings.zone)
         file = exporter.write(self.clock()) if due else None
         if file is not None:
-            self.line(f"{file.name}: {how_many(file.records, 'payment')} written")
+            self.line(f"{file.name}: {how_many(file.records, 'row')} written")
+        elif now_due:
+            self.line("no payments to export")
         if self._remote is None:
             for written in Exports(self.inbox).pending():
                 Exports(self.inbox).handed_over(written.seq, self.clock())
+        return () if file is None else [(file.name, file.sha256)]
 
     def is_owed_to(self, source: Source) -> bool:
         """Whether the SFTP server lacks a file."""
         return source.name == "sftp" and self._remote is not None and bool(Exports(self.inbox).pending())
 
-    def hand_over(self, source: Source) -> None:
+    def hand_over(self, source: Source) -> Sequence[NamedFile]:
         """The control file last, so that who waits for it finds its file whole."""
         if not self.is_owed_to(source):
-            return
-        exports = Exports(self.inbox)
+            return ()
+        exports, handed = Exports(self.inbox), list[NamedFile]()
         for file in exports.pending():
             for name in (file.name, file.name + CONTROL):
                 source.upload_payments(self._folder / name, name)
             exports.handed_over(file.seq, self.clock())
+            handed.append((file.name, file.sha256))
             self.line(f"{file.name}: handed over to {source.where}")
+        return handed
 
     @property
     def _remote(self) -> str | None:

@@ -28,6 +28,7 @@ from pipeline.errors import (
     Stopped,
     WorkDirGone,
 )
+from pipeline.monitoring.audit_log import NamedFile
 from pipeline.monitoring.heartbeat_monitor import HeartbeatMonitor, monitored
 from pipeline.monitoring.notifications import Notifier
 from pipeline.report.run_lines import first_line, last_line
@@ -101,7 +102,7 @@ def retry_files(config: Config, names: Sequence[str], ui: Ui, options: Options) 
 def export_payments(config: Config, ui: Ui, options: Options) -> RunResult:
     """Write a file of all payments that are in none yet, and hand it over. Raises as `open_run`."""
     with open_run(config, ui, options, "payments export", needs_key=False) as opened:
-        run = Run(opened)
+        run = Run(opened, one_of_many=True)
         return run.result_of(run.payments_file)
 
 
@@ -132,7 +133,8 @@ class Run:
 
         Args:
             wait: sleeps so many seconds between two looks at a source, until its files stand still; None: one look.
-            one_of_many: looks follow each other every minute, so that a line is news only where there was a file.
+            one_of_many: looks follow each other every minute, so that a line is news only where there was a file;
+                or the work is about no bill file.
         """
         self._one_of_many = one_of_many
         self._run = opened
@@ -142,6 +144,7 @@ class Run:
         self.out_of_reach: SourceError | None = None
         self._renewed = self._is_late = False
         self._endings: set[type[BillferryError]] = set()
+        self._to_check_before = opened.payments.to_check()
 
     # -- the order of a run --
 
@@ -215,10 +218,17 @@ class Run:
         self._late()
 
     def _late(self) -> None:
-        """Report feeds that have had no file by their hour: a failed run, though nothing went wrong here."""
+        """Report feeds that have had no file by their hour, and payments that came and need a person: a failed run,
+        though nothing went wrong here.
+        """
         for late in self._run.history.late(self._now()):
             self._context.fail(late)
             self._is_late = True
+        self._payments_to_check()
+
+    def _payments_to_check(self) -> None:
+        if (to_check := self._run.payments.news_to_check(self._to_check_before)) is not None:
+            self._context.fail(to_check)
 
     def unfinished(self) -> None:
         """Go on with files that an earlier run did not finish."""
@@ -255,16 +265,26 @@ class Run:
     def _payments(self) -> None:
         """What was received meanwhile, and payments of bills that are known by now."""
         self._run.payments.settle(may_ask=self._run.loading.stopped is None)
-        self._run.payments.export()
+        self._note("written", self._run.payments.export())
 
     def payments_file(self) -> None:
         """Write a payments file now, and hand it over."""
         self._run.payments.settle()
-        self._run.payments.export(now_due=True)
+        self._note("written", self._run.payments.export(now_due=True))
         for source in self._run.sources.opened(SOURCES):
             if self._run.payments.is_owed_to(source):
-                self._reaching(partial(self._run.payments.hand_over, source))
+                self._reaching(partial(self._hand_over_payments, source))
             source.close()
+        self._payments_to_check()
+
+    def _hand_over_payments(self, source: Source) -> None:
+        """Raises SourceError."""
+        self._note("handed over", self._run.payments.hand_over(source))
+
+    def _note(self, what: str, payments_files: Sequence[NamedFile]) -> None:
+        """In the audit trail: which payments files were written or handed over."""
+        if payments_files:
+            self._run.history.done(payments_files, {"payments": what})
 
     def named(self, paths: Sequence[Path]) -> None:
         """Work on files named on the command line."""
@@ -306,7 +326,7 @@ class Run:
     def _hand_over(self, source: Source) -> None:
         """Upload reports and move files. Raises SourceError."""
         self._run.handovers.pay(source, self._context.reports, self._context.ui.warn)
-        self._run.payments.hand_over(source)
+        self._hand_over_payments(source)
 
     def _reaching(self, work: Callable[[], None]) -> None:
         """One source's trouble, a bug at its door included, does not stop the others, nor what they have brought."""

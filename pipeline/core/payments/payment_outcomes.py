@@ -32,6 +32,15 @@ class PaymentOutcome(StrEnum):
     """An event of another type."""
 
 
+OPEN_IN_WORDS: dict[str, str] = {
+    PaymentOutcome.UNMATCHED: "unmatched",
+    PaymentOutcome.CONFLICT: "in conflict",
+    PaymentOutcome.UNREADABLE: "unreadable",
+    PaymentOutcome.WAITING: "waiting for their bill",
+}
+"""Outcomes of payments that may need a person, as people are told of them; the most urgent first."""
+
+
 @dataclass(slots=True)
 class PaymentTally:
     """Deliveries by currency and outcome. Asserts that nothing is lost (`check`)."""

@@ -27,6 +27,31 @@ class InboxFacts(NamedTuple):
     not_exported: int
 
 
+class InboxStanding(NamedTuple):
+    """What of the inbox somebody may have to know or do."""
+
+    received: int
+    """Deliveries, without those that came again."""
+    last_received_at: str | None
+    not_read: int
+    open: dict[str, int]
+    """Outcome → payments: `waiting`, `unmatched`, `conflict`."""
+    files_pending: int
+    """Payments files that are not handed over."""
+
+
+class ToCheck(NamedTuple):
+    """Payments that a person should look at, at one moment."""
+
+    open: dict[str, int]
+    """Outcome → payments: `unmatched`, `conflict`."""
+    newest: int
+    """The newest delivery that is settled; 0: none."""
+
+
+NOTHING_TO_CHECK = ToCheck({}, 0)
+
+
 class InboxViews:
     """Over one connection, which may be read-only."""
 
@@ -36,13 +61,49 @@ class InboxViews:
     def facts(self) -> InboxFacts:
         """How far receiving, reading and exporting have come."""
         row = self._db.execute(
-            "SELECT (SELECT max(received_at) FROM deliveries),"
+            "SELECT (SELECT received_at FROM deliveries ORDER BY seq DESC LIMIT 1),"
             " (SELECT count(*) FROM deliveries WHERE seq > (SELECT coalesce(max(seq), 0) FROM payments)),"
             " (SELECT count(*) FROM payments WHERE exported_in IS NULL"
             " AND outcome IN ('applied', 'unmatched', 'conflict', 'waiting'))"
             " + (SELECT count(*) FROM differences WHERE exported_in IS NULL)"
         ).fetchone()
         return InboxFacts(*row)
+
+    def standing(self) -> InboxStanding:
+        """Without a look at every payment, so that it takes no time however many there are."""
+        received, last_at, not_read, pending = self._db.execute(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM deliveries),"
+            " (SELECT received_at FROM deliveries ORDER BY seq DESC LIMIT 1),"
+            " (SELECT count(*) FROM deliveries WHERE seq > (SELECT coalesce(max(seq), 0) FROM payments)),"
+            " (SELECT count(*) FROM exports WHERE handed_over_at IS NULL)"
+        ).fetchone()
+        rows = self._db.execute(
+            "SELECT outcome, count(*) FROM payments WHERE outcome IN ('waiting', 'unmatched', 'conflict') GROUP BY 1"
+        )
+        return InboxStanding(received, last_at, not_read, dict(tuple(row) for row in rows), pending)
+
+    def outcomes(self) -> dict[str, int]:
+        """Outcome → deliveries; looks at every one."""
+        rows = self._db.execute("SELECT outcome, count(*) FROM payments GROUP BY outcome")
+        return dict(tuple(row) for row in rows)
+
+    def to_check(self) -> ToCheck:
+        """What a person should look at: without payments about which the API is still to be asked."""
+        rows = self._db.execute(
+            "SELECT outcome, count(*) FROM payments WHERE outcome = 'conflict' OR (outcome = 'unmatched' AND"
+            " coalesce(account_id, customer_id) IN (SELECT owner_id FROM asked_owners)) GROUP BY 1"
+        )
+        (newest,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM payments").fetchone()
+        return ToCheck(dict(tuple(row) for row in rows), newest)
+
+    def news_to_check(self, before: ToCheck) -> dict[str, int]:
+        """Outcome → payments that a person should look at, and that were not among those before."""
+        now = self.to_check()
+        (unreadable,) = self._db.execute(
+            "SELECT count(*) FROM payments WHERE seq > ? AND outcome = 'unreadable'", (before.newest,)
+        ).fetchone()
+        more = {outcome: count - before.open.get(outcome, 0) for outcome, count in now.open.items()}
+        return {outcome: count for outcome, count in (more | {"unreadable": unreadable}).items() if count > 0}
 
     def payments(
         self,
