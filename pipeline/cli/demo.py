@@ -1,4 +1,4 @@
-"""`demo`: the main job on sample files, with built-in test servers; then what happens on the days after.
+"""`demo`: the main job on sample files, with built-in test servers; then what happens on the days after, and payments.
 
 It runs what `billferry run` and `billferry release` run, over real sockets, and differs only in the config it is given.
 No network is needed.
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.cli.demo_payments import tell_of_payments
 from pipeline.cli.demo_story import OnlyWarnings, by_kind
 from pipeline.cli.sandbox import sandbox_sftp, write_private
 from pipeline.cli.shipped_config import shipped
@@ -69,6 +70,9 @@ def run_demo(folder: Path, *, verbose: bool) -> int:
         config = _pointed_at(config, api.url, server.port)
         incoming = server.root / sftp.incoming.lstrip("/")
         went_well = _told(config, api, incoming, ui, verbose=verbose)
+        folder = server.root / (sftp.payments or sftp.incoming).lstrip("/")
+        shown = ui if verbose else OnlyWarnings(ui.warn)
+        went_well &= tell_of_payments(config, api, folder, ui, shown)
         state = api.snapshot()
     ui.line(
         f"The API now holds {len(state['customers'])} customers, {len(state['accounts'])} accounts and"

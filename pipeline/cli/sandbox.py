@@ -54,7 +54,8 @@ def serve_sandbox(config: Config) -> int:
             if settings.api.key_file is not None:
                 write_private(settings.api.key_file, TEST_KEY + "\n")
             say(f"Billing API   {api.url}   (its state: {api.url}/sandbox/state)", err=True)
-            _tell_payments(settings, api)
+            if (told := tell_payments(settings, api)) is not None:
+                say(f"Webhooks      {told}   (billferry sandbox pay REFERENCE AMOUNT)", err=True)
             _serve_sftp(settings, root, api)
     except Stopped:
         say("stopped", err=True)
@@ -81,12 +82,15 @@ def require_this_machine(settings: Settings) -> str:
     return settings.api.base_url.rstrip("/")
 
 
-def _tell_payments(settings: Settings, api: SandboxApi) -> None:
+def tell_payments(settings: Settings, api: SandboxApi) -> str | None:
     """Have payments told where `billferry serve` listens, signed with the config's first secret, which is made if need
-    be. Not to a unix socket: the vendor could not reach it either. Raises UsageError: the secret is damaged."""
+    be; returns that address. Not to a unix socket: the vendor could not reach it either.
+
+    Raises UsageError: the secret is damaged.
+    """
     payments = settings.payments
     if payments is None or payments.listen is None or payments.listen.startswith("unix:"):
-        return
+        return None
     secret_file = payments.secret_files[0]
     if not secret_file.exists():
         write_private(secret_file, f"whsec_{b64encode(token_bytes(24)).decode()}\n")
@@ -99,7 +103,7 @@ def _tell_payments(settings: Settings, api: SandboxApi) -> None:
             problem=f"{secret_file}: what follows whsec_ is not base64",
             remedy="write the secret as it was given, or remove the file for a new one",
         ) from None
-    say(f"Webhooks      {url}   (billferry sandbox pay REFERENCE AMOUNT)", err=True)
+    return url
 
 
 def _serve_sftp(settings: Settings, root: Path, api: SandboxApi) -> None:

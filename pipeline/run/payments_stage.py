@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,7 @@ from pipeline.core.payments.payment_outcomes import OPEN_IN_WORDS
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook
-from pipeline.edge.ledger.inbox.views import NOTHING_TO_CHECK, InboxViews, ToCheck
+from pipeline.edge.ledger.inbox.views import InboxViews, ToCheck
 from pipeline.edge.ledger.loaded_bills import LoadedBills
 from pipeline.errors import PaymentsToCheck, Stopped
 from pipeline.load.paid_since import PaymentGuard
@@ -53,11 +53,8 @@ class PaymentsStage(Protocol):
     def match_report(self, name: str, content: bytes, /) -> ReportMatch | None:
         """Compare a report of the vendor. Raises UsageError, DiskFull, LedgerBusy."""
 
-    def to_check(self) -> ToCheck:
-        """What a person should look at now."""
-
-    def news_to_check(self, before: ToCheck, /) -> PaymentsToCheck | None:
-        """What a person should look at that was not there before; None: nothing."""
+    def news_to_check(self) -> PaymentsToCheck | None:
+        """What a person should look at that was not there before this run; None: nothing."""
 
     def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
@@ -86,11 +83,7 @@ class NoPayments:
     def match_report(self, _: str, __: bytes) -> None:
         """Nothing is compared."""
 
-    def to_check(self) -> ToCheck:
-        """Nothing was received."""
-        return NOTHING_TO_CHECK
-
-    def news_to_check(self, _: ToCheck, /) -> PaymentsToCheck | None:
+    def news_to_check(self) -> PaymentsToCheck | None:
         """Nothing was received."""
         return None
 
@@ -123,6 +116,8 @@ class InboxPayments:
     warn: Callable[[str], None]
     look_up: LookUp | None
     """None: the API cannot be asked in this run."""
+    _before: list[ToCheck] = field(default_factory=list)
+    """What a person should look at, before this run settled anything."""
 
     @contextmanager
     def guard(self, feed: Feed, /) -> Iterator[PaymentGuard | None]:
@@ -139,6 +134,8 @@ class InboxPayments:
 
         An API that cannot be asked is a warning: those payments stay unmatched until it can.
         """
+        if not self._before:
+            self._before.append(InboxViews(self.inbox).to_check())
         if PaymentBook(self.inbox).has_new():
             LoadedBills(self.ledger).make_indexes()
         matcher = EventMatcher(self.inbox, self.ledger)
@@ -167,13 +164,9 @@ class InboxPayments:
         matcher = ReportMatcher(self.inbox, self.ledger, self._folder / "matches")
         return matcher.match(name, content, self.clock())
 
-    def to_check(self) -> ToCheck:
-        """What a person should look at now."""
-        return InboxViews(self.inbox).to_check()
-
-    def news_to_check(self, before: ToCheck, /) -> PaymentsToCheck | None:
-        """What a person should look at that was not there before; None: nothing."""
-        counts = InboxViews(self.inbox).news_to_check(before)
+    def news_to_check(self) -> PaymentsToCheck | None:
+        """What a person should look at that was not there before this run; None: nothing."""
+        counts = InboxViews(self.inbox).news_to_check(self._before[0]) if self._before else {}
         told = [f"{counts[each]} {words}" for each, words in OPEN_IN_WORDS.items() if each in counts]
         return PaymentsToCheck(what=", ".join(told)) if told else None
 

@@ -144,7 +144,6 @@ class Run:
         self.out_of_reach: SourceError | None = None
         self._renewed = self._is_late = False
         self._endings: set[type[BillferryError]] = set()
-        self._to_check_before = opened.payments.to_check()
 
     # -- the order of a run --
 
@@ -227,7 +226,7 @@ class Run:
         self._payments_to_check()
 
     def _payments_to_check(self) -> None:
-        if (to_check := self._run.payments.news_to_check(self._to_check_before)) is not None:
+        if (to_check := self._run.payments.news_to_check()) is not None:
             self._context.fail(to_check)
 
     def unfinished(self) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pipeline.core.payments.listen_address import ListenAddress, listen_address
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import UsageError
-from pipeline.signals import on_stop
 
 log = get_logger()
 
@@ -32,6 +31,12 @@ MAX_CONNECTIONS = 1000
 KEEP_ALIVE_S = 15
 GRACE_S = 10
 """After a stop signal, so long requests that are under way may take."""
+
+
+Listener = socket.socket
+"""A socket that is bound, for those who only hand it on."""
+Stopping = Callable[[Callable[[Exception], None]], contextlib.AbstractContextManager[None]]
+"""Within its block, a call of what it was given stops the server."""
 
 
 class _BoundedProtocol(HttpToolsProtocol):
@@ -86,13 +91,17 @@ class _Server(uvicorn.Server):
 
     stopped_by: Exception | None = None
 
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         def stop(stopped: Exception) -> None:
             self.stopped_by = stopped
             self.should_exit = True
 
-        with on_stop(stop):
+        with self._stopping(stop):
             yield
 
 
@@ -114,6 +123,13 @@ def bound_socket(listen: str) -> socket.socket:
             problem=f"payments.listen: cannot listen on {listen} ({problem})",
             remedy="write ADDRESS:PORT or unix:/PATH, and stop what else listens there",
         ) from error
+
+
+def free_socket() -> socket.socket:
+    """A socket on a free port that this machine alone reaches."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
 
 
 def _bound_tcp(listen: ListenAddress) -> socket.socket:
@@ -146,8 +162,11 @@ def _bound_unix(path: Path) -> socket.socket:
     return bound
 
 
-async def serve_app(app: Any, listener: socket.socket) -> Exception | None:
-    """Serve an ASGI application until a stop signal comes, and end what is under way.
+async def serve_app(app: Any, listener: socket.socket, stopping: Stopping) -> Exception | None:
+    """Serve an ASGI application until it is stopped, and end what is under way.
+
+    Args:
+        stopping: within its block, a call of what it is given stops: `on_stop`, for signals.
 
     Returns:
         What stopped it; None where it ended by itself.
@@ -168,7 +187,8 @@ async def serve_app(app: Any, listener: socket.socket) -> Exception | None:
             limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
-        )
+        ),
+        stopping,
     )
     await server.serve([listener])
     return server.stopped_by

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.sandbox import sandbox_sftp, write_private
+from pipeline.cli.sandbox import sandbox_sftp, tell_payments, write_private
 from pipeline.edge.config import load_config
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from tests.docs.blocks import blocks
 from tests.docs.conftest import ROOT, Ports
 from tests.docs.session import Session, write_program
+from tests.serve.running import free_port
 from tests.stories.version_before import ask_again, put_up
 
 NEW_KEY, LIVE_KEY = "sk_test_new", "sk_live_sandbox"
@@ -101,6 +102,16 @@ def version_before(world: World) -> None:
     world.environment.pop("BILLFERRY_SFTP__SETTLE_S")
 
 
+def payments_told(world: World) -> None:
+    """The API tells payments, to a port that is free."""
+    port = free_port()
+    world.environment["BILLFERRY_PAYMENTS__LISTEN"] = f"127.0.0.1:{port}"
+    settings = load_config(world.folder / "config.yaml").settings
+    assert settings.payments is not None
+    payments = settings.payments.model_copy(update={"listen": f"127.0.0.1:{port}"})
+    tell_payments(settings.model_copy(update={"payments": payments}), world.api)
+
+
 def nothing(_world: World) -> None:
     """The page needs nothing but a folder and the sandbox."""
 
@@ -114,6 +125,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/recover.md": killed_run,
     "how-to/audit.md": nothing,
     "how-to/privacy.md": nothing,
+    "how-to/receive-payments.md": payments_told,
     "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
     "money.md": nothing,

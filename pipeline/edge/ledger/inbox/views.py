@@ -49,9 +49,6 @@ class ToCheck(NamedTuple):
     """The newest delivery that is settled; 0: none."""
 
 
-NOTHING_TO_CHECK = ToCheck({}, 0)
-
-
 class InboxViews:
     """Over one connection, which may be read-only."""
 
