@@ -29,7 +29,7 @@ from tests.checked_parts import write_parts
 TEXTS = [
     *("customer_reference", "customer_name", "customer_email", "customer_phone", "customer_metadata"),
     *("account_reference", "account_name", "account_metadata", "bill_reference", "currency"),
-    *("bill_date", "due_date", "metadata", "verdict"),
+    *("bill_date", "due_date", "metadata", "payments_included_until", "verdict"),
 ]
 
 

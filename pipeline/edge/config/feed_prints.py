@@ -30,6 +30,7 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "fixed": True,
     "short_lines": True,
     "items": True,
+    "net_payments": True,
     "amount": {"extra_zeros", "float_noise", "implied_decimals"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

@@ -25,7 +25,7 @@ def test_blocks_land_under_their_sha256(tmp_path: Path) -> None:
     assert landed.path == tmp_path / "landing" / landed.sha256 / "content"
     assert landed.path.read_bytes() == b"abc"
     assert landed.size_bytes == 3
-    assert heard == [2, 3]
+    assert heard == [0, 2, 3]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
