@@ -28,6 +28,21 @@ class Part(Shape):
     """Records whose amount is unknown: counted in `records`, not in the sums."""
 
 
+class PaidTotals(Shape):
+    """Bills that the files created, and what is paid of them as far as known here."""
+
+    billed_minor: int
+    billed: str | None
+    """In major units, like `paid` and `open`."""
+    bills_paid: Number
+    """Bills of which something is paid."""
+    paid_minor: int
+    paid: str | None
+    open_minor: int
+    """Billed and not paid; what one bill is overpaid does not count for another."""
+    open: str | None
+
+
 class CurrencyTotals(Shape):
     """What became of the records of one currency. The outcomes add up to the total."""
 
@@ -40,6 +55,8 @@ class CurrencyTotals(Shape):
     open: Part
     """Of the rejected, conflicting and refused records: those that neither a correction nor a write-off has closed."""
     written_off: Part
+    payments: PaidTotals | None = None
+    """null where payments are not configured, or no bill was created."""
 
 
 class GroupTotals(Shape):

@@ -189,7 +189,7 @@ def totals_in_words(document: TotalsResult) -> Iterator[str]:
 
 def _rows(each: CurrencyTotals) -> Iterator[tuple[str, ...]]:
     """The table of one currency: what, records, money."""
-    from pipeline.report.totals_text import currency_named
+    from pipeline.report.totals_text import currency_named, payments_of
 
     yield currency_named(each.currency), "records", "amount"
     for outcome, part in each.outcomes.items():
@@ -198,14 +198,18 @@ def _rows(each: CurrencyTotals) -> Iterator[tuple[str, ...]]:
     for title, part in (("of these still to correct", each.open), ("of these written off", each.written_off)):
         if part.records:
             yield title, *_figures(each.currency, part)
+    for name, money in payments_of(each):
+        yield f"{name.lower()}, as far as known", "", money
 
 
 def _group_rows(document: TotalsResult) -> Iterator[tuple[str, ...]]:
     """One row for each group and currency: what came, what was loaded of it, what is still to correct."""
-    from pipeline.report.totals_text import GROUPS, combined, currency_named
+    from pipeline.report.totals_text import GROUPS, combined, currency_named, payments_of
 
     (_, _, loaded), *_ = GROUPS
-    yield str(document.by), "currency", "records", "amount", "loaded", "amount", "still to correct", "amount"
+    heads = ("currency", "records", "amount", "loaded", "amount", "still to correct", "amount")
+    known = any(each.payments for each in document.currencies)
+    yield str(document.by), *heads, *(("billed", "paid", "not paid") if known else ())
     for group in document.groups:
         for each in group.currencies:
             yield (
@@ -214,6 +218,7 @@ def _group_rows(document: TotalsResult) -> Iterator[tuple[str, ...]]:
                 *_figures(each.currency, each.total),
                 *_figures(each.currency, combined(each, loaded)),
                 *_figures(each.currency, each.open),
+                *(([money for _, money in payments_of(each)] or ["–"] * 3) if known else ()),
             )
 
 

@@ -7,6 +7,7 @@ on the correction's. Both ways every record counts once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -16,13 +17,15 @@ from pipeline.core.days import Days, day_in
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
+from pipeline.core.values.amount_text import plain
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile, PaidSum
 from pipeline.errors import UsageError
 from schemas.settings import Settings
-from schemas.totals import CurrencyTotals, DayKind, Grouping, GroupTotals, Part, TotalsResult
+from schemas.totals import CurrencyTotals, DayKind, Grouping, GroupTotals, PaidTotals, Part, TotalsResult
 
 TOTAL, OPEN, WRITTEN_OFF = "total", "open", "written_off"
 
@@ -85,24 +88,43 @@ def portions_of(chain: Chain, kind: DayKind, zone: tzinfo) -> Iterator[Portion]:
 
 
 def period_totals(
-    ledger: Ledger | None, settings: Settings, which: Selection, by: Grouping | None, *, as_of: datetime
+    ledger: Ledger | None,
+    settings: Settings,
+    which: Selection,
+    by: Grouping | None,
+    *,
+    as_of: datetime,
+    paid: PaidByFile | None = None,
 ) -> TotalsResult:
-    """The totals of a selection. Raises UsageError: neither the config nor the ledger knows one of its feeds."""
+    """The totals of a selection; `paid` as of `totals_of`.
+
+    Raises UsageError: neither the config nor the ledger knows one of its feeds.
+    """
     chains = Chains(ledger).all() if ledger is not None else []
     require_feeds(which.feeds, settings, chains)
     portions = list(selected(chains, which, settings.zone))
-    return totals_of(portions, settings, which, by, as_of=as_of)
+    return totals_of(portions, settings, which, by, as_of=as_of, paid=paid)
 
 
 def totals_of(
-    portions: list[Portion], settings: Settings, which: Selection, by: Grouping | None, *, as_of: datetime
+    portions: list[Portion],
+    settings: Settings,
+    which: Selection,
+    by: Grouping | None,
+    *,
+    as_of: datetime,
+    paid: PaidByFile | None = None,
 ) -> TotalsResult:
-    """What some portions add up to."""
-    whole, groups = _Sums(), dict[tuple[str, ...], _Sums]()
+    """What some portions add up to.
+
+    Args:
+        paid: what is paid of each file's bills; None: payments are not configured.
+    """
+    whole, groups = _Sums(paid), dict[tuple[str, ...], _Sums]()
     for portion in portions:
         whole.add(portion)
         if by is not None and by != "currency":
-            groups.setdefault(_KEYS[by](portion), _Sums()).add(portion)
+            groups.setdefault(_KEYS[by](portion), _Sums(paid)).add(portion)
     currencies = whole.currencies()
     made = [sums.group(key) for key, sums in sorted(groups.items())]
     if by == "currency":
@@ -171,7 +193,10 @@ class _Sum:
 class _Sums:
     """Sums by currency and outcome, with `total`, `open` and `written_off` beside the outcomes."""
 
-    def __init__(self) -> None:
+    def __init__(self, paid: PaidByFile | None) -> None:
+        self._paid = paid
+        self._billed: Counter[str] = Counter()
+        self._paid_sums: dict[str, PaidSum] = {}
         self._sums: dict[str | None, dict[str, _Sum]] = {}
         self._files: dict[str | None, set[int]] = {}
         self._listed: set[int] = set()
@@ -184,6 +209,27 @@ class _Sums:
             self._count(TOTAL, counted, portion)
         self._count(OPEN, portion.open, portion)
         self._count(WRITTEN_OFF, portion.written_off, portion)
+        if self._paid is not None and portion.chain.model == "bill":
+            self._billed.update(portion.by_outcome.get(Outcome.CREATED, Counted()).amounts_minor)
+            for currency, more in self._paid.get(portion.row.id, {}).items():
+                before = self._paid_sums.get(currency, PaidSum(0, 0, 0))
+                self._paid_sums[currency] = PaidSum(*(a + b for a, b in zip(before, more, strict=True)))
+
+    def _payments(self, currency: str | None) -> PaidTotals | None:
+        """Of bills alone: what of a balance is paid, the next balance says."""
+        if currency is None or currency not in self._billed:
+            return None
+        billed_minor, paid = self._billed[currency], self._paid_sums.get(currency, PaidSum(0, 0, 0))
+        open_minor = max(billed_minor - paid.paid_minor + paid.overpaid_minor, 0)
+        return PaidTotals(
+            billed_minor=billed_minor,
+            billed=plain(currency, billed_minor),
+            bills_paid=paid.bills,
+            paid_minor=paid.paid_minor,
+            paid=plain(currency, paid.paid_minor),
+            open_minor=open_minor,
+            open=plain(currency, open_minor),
+        )
 
     def _count(self, name: str, counted: Counted, portion: Portion) -> None:
         for currency in counted.records_in.keys() | counted.amounts_minor.keys():
@@ -227,6 +273,7 @@ class _Sums:
                 },
                 open=sums.get(OPEN, _Sum()).part(currency),
                 written_off=sums.get(WRITTEN_OFF, _Sum()).part(currency),
+                payments=self._payments(currency),
             )
             for currency, sums in sorted(self._sums.items(), key=lambda each: _unknown_last(each[0]))
         ]

@@ -28,6 +28,10 @@ KINDS: dict[str, str] = {
     "customer_balance": "Customer balances",
 }
 """Models as people know them. Their sum means little: a balance may contain a bill already."""
+AS_KNOWN = (
+    "Bills that these files created, and what is paid of them as far as known here: by payments that were received, and"
+    " by what the API showed when it was last asked."
+)
 _DAYS = {"landed": "day of arrival", "file": "date in the file name", "loaded": "day of loading"}
 
 
@@ -63,6 +67,19 @@ def money_in_words(currency: str | None, part: Part) -> str:
     else:
         known = format_amount(currency, part.amount_minor)
     return "; ".join([known, *amounts_unknown(part.amount_unreadable)])
+
+
+def payments_of(each: CurrencyTotals) -> list[tuple[str, str]]:
+    """`Billed`, `Paid` and `Not paid` with their money; empty where nothing is known of payments."""
+    payments, currency = each.payments, each.currency
+    if payments is None or currency is None:
+        return []
+    figures = (
+        ("Billed", payments.billed_minor),
+        ("Paid", payments.paid_minor),
+        ("Not paid", payments.open_minor),
+    )
+    return [(title, format_amount(currency, minor)) for title, minor in figures]
 
 
 def period_in_words(days: Days) -> str:

@@ -57,16 +57,27 @@ def _write(sheet: Worksheet, at: int, row: TotalsRow, money: Any) -> None:
         sheet.write_string(at, column, text)
     part, after = row.part, len(texts)
     sheet.write_number(at, after, part.records)
-    exact = len(str(abs(part.amount_minor))) <= EXACT_DIGITS
-    if part.amount is not None and exact:
-        sheet.write_number(at, after + 1, float(part.amount), money)
-    elif part.amount is not None:
-        sheet.write_string(at, after + 1, part.amount)
-    if exact and is_known(part):
-        sheet.write_number(at, after + 2, part.amount_minor)
-    elif is_known(part):
-        sheet.write_string(at, after + 2, str(part.amount_minor))
+    known = part.amount_minor if is_known(part) else None
+    _write_amount(sheet, (at, after + 1), part.amount, known, money)
     sheet.write_number(at, after + 3, part.amount_unreadable)
+    for place, (amount, minor) in enumerate(row.payment_figures()):
+        _write_amount(sheet, (at, after + 4 + 2 * place), amount, minor, money)
+
+
+def _write_amount(
+    sheet: Worksheet, at: tuple[int, int], amount: str | None, minor: int | None, money: Any
+) -> None:
+    """Major and minor units side by side, as numbers where these are exact; nothing where nothing is known."""
+    row, column = at
+    exact = minor is None or len(str(abs(minor))) <= EXACT_DIGITS
+    if amount is not None and exact:
+        sheet.write_number(row, column, float(amount), money)
+    elif amount is not None:
+        sheet.write_string(row, column, amount)
+    if minor is not None and exact:
+        sheet.write_number(row, column + 1, minor)
+    elif minor is not None:
+        sheet.write_string(row, column + 1, str(minor))
 
 
 def _number_format(currency: str) -> str:

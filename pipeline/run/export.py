@@ -5,10 +5,11 @@ It agrees with `totals` for the same days: what the ledger no longer has one by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -21,9 +22,12 @@ from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger, snapshot
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.inbox.paid_by_file import paid_of_bills
+from pipeline.monitoring.payments_standing import inbox_to_read
 from pipeline.monitoring.period_totals import Portion, Selection, require_feeds, selected, selection_facts
 from pipeline.report.accepted_file import (
     Format,
+    PaidOf,
     as_exported,
     write_accepted_csv,
     write_accepted_parquet,
@@ -66,13 +70,21 @@ def export_accepted(
         DiskFull: no room for the file. Stopped: a stop signal came.
     """
     tally = _Tally()
-    with existing_ledger(settings) as ledger, snapshot(ledger) if ledger is not None else nullcontext():
+    with (
+        existing_ledger(settings) as ledger,
+        snapshot(ledger) if ledger is not None else nullcontext(),
+        inbox_to_read(settings) as inbox,
+    ):
         chains = Chains(ledger).all() if ledger is not None else []
         require_feeds(which.feeds, settings, chains)
         portions = selected(chains, which, settings.zone)
 
         def rows(checkpoint: Callable[[], None]) -> Iterator[pl.DataFrame]:
-            return _rows(ledger, portions, tally, checkpoint) if ledger is not None else iter(())
+            return (
+                _rows(ledger, portions, tally, checkpoint, partial(_paid, settings, inbox))
+                if ledger is not None
+                else iter(())
+            )
 
         with opened() as file:
             if file_format == "csv":
@@ -99,12 +111,26 @@ def export_accepted(
     )
 
 
+def _paid(
+    settings: Settings, inbox: Ledger | None, bill_ids: Collection[str]
+) -> Mapping[str, tuple[int, int | None]]:
+    """As of `PaidOf`. Of a bill without a payment 0 is paid, as far as known; nothing is where none are received."""
+    if settings.payments is None:
+        return {}
+    unpaid = dict.fromkeys(bill_ids, (0, None))
+    return unpaid | (paid_of_bills(inbox, bill_ids) if inbox is not None else {})
+
+
 def _go_on() -> None:
     """Nobody asks to stop: in the main thread a signal raises by itself."""
 
 
 def _rows(
-    ledger: Ledger, portions: Iterable[Portion], tally: _Tally, checkpoint: Callable[[], None]
+    ledger: Ledger,
+    portions: Iterable[Portion],
+    tally: _Tally,
+    checkpoint: Callable[[], None],
+    paid: PaidOf,
 ) -> Iterator[pl.DataFrame]:
     """Batches of the file, chain by chain."""
     for portion in portions:
@@ -123,6 +149,7 @@ def _rows(
                 feed=portion.row.feed,
                 model=summary.get("model"),
                 original=None if own else original.name,
+                paid=paid,
             )
         for currency, (records, amount_minor) in found.items():
             before = tally.sums.get(currency, (0, 0))

@@ -10,8 +10,10 @@ from pathlib import Path
 from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import AnotherRun
+from pipeline.monitoring.payments_standing import paid_as_known
 from pipeline.monitoring.period_totals import (
     Selection,
     counting_day,
@@ -35,14 +37,15 @@ def totals_and_page(
         DiskFull: no room for the page.
     """
     with existing_ledger(settings) as ledger:
-        document = period_totals(ledger, settings, which, by, as_of=as_of)
+        paid = paid_as_known(settings)
+        document = period_totals(ledger, settings, which, by, as_of=as_of, paid=paid)
         if ledger is None or not with_page or which.days.first is None:
             return document
         try:
             with only_run(settings.work_dir / "lock"):
                 is_new = not (settings.work_dir / "reports" / month_page_name(which.days.first)).exists()
                 chains = Chains(ledger).all()
-                path = _write(settings, chains, which.days.first, as_of)
+                path = _write(settings, chains, which.days.first, as_of, paid)
                 if is_new:  # the page over all files leads to it
                     refresh_overview(settings, ledger, chains, as_of)
         except AnotherRun:  # it writes the page at its end, if anything changed
@@ -62,24 +65,27 @@ def refresh_month_pages(settings: Settings, all_chains: Sequence[Chain]) -> None
     for chain in all_chains:
         day = counting_day(chain.original, "landed", settings.zone)
         by_month.setdefault(day.replace(day=1), []).append(chain)
-    now = utc_now()
+    now, paid = utc_now(), paid_as_known(settings)
     for month, chains in by_month.items():
         page = settings.work_dir / "reports" / month_page_name(month)
-        if not is_made_from(page, _print_of(chains)):
-            _write(settings, chains, month, now)
+        if not is_made_from(page, _print_of(chains, paid)):
+            _write(settings, chains, month, now, paid)
 
 
-def _print_of(chains: Sequence[Chain]) -> str:
+def _print_of(chains: Sequence[Chain], paid: PaidByFile | None) -> str:
     """A hash of all by which the totals of these chains can change."""
     rows = [row for chain in chains for row in (chain.original, *chain.corrections)]
     parts = [
         *((row.sha256, row.state, row.landed_at, row.finished_at) for row in rows),
         *((chain.open, chain.written_off) for chain in chains),
+        None if paid is None else [paid.get(row.id) for row in rows],
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _write(settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime) -> Path:
+def _write(
+    settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime, paid: PaidByFile | None
+) -> Path:
     """`chains`: of the month, and perhaps of others."""
     from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
 
@@ -87,12 +93,12 @@ def _write(settings: Settings, chains: Sequence[Chain], month: date, as_of: date
     portions = list(selected(chains, which, settings.zone))
     listed = {portion.listed.sha256: portion.listed for portion in portions}
     mine = {portion.chain.original.id: portion.chain for portion in portions}
-    files = totals_of(portions, settings, which, "file", as_of=as_of).groups
+    files = totals_of(portions, settings, which, "file", as_of=as_of, paid=paid).groups
     return write_month_page(
-        totals_of(portions, settings, which, "day", as_of=as_of),
-        totals_of(portions, settings, which, "model", as_of=as_of).groups,
-        totals_of(portions, settings, which, "feed", as_of=as_of).groups,
+        totals_of(portions, settings, which, "day", as_of=as_of, paid=paid),
+        totals_of(portions, settings, which, "model", as_of=as_of, paid=paid).groups,
+        totals_of(portions, settings, which, "feed", as_of=as_of, paid=paid).groups,
         [(listed[group.sha256], group) for group in files if group.sha256],
         settings.work_dir / "reports",
-        made_from=_print_of(list(mine.values())),
+        made_from=_print_of(list(mine.values()), paid),
     )

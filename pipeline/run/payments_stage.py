@@ -56,6 +56,9 @@ class PaymentsStage(Protocol):
     def news_to_check(self) -> PaymentsToCheck | None:
         """What a person should look at that was not there before this run; None: nothing."""
 
+    def has_news(self) -> bool:
+        """Whether this run has settled deliveries, so that pages show other figures."""
+
     def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:
         """Write a payments file where one is due (`now_due`: in any case). Raises DiskFull, LedgerBusy."""
 
@@ -86,6 +89,10 @@ class NoPayments:
     def news_to_check(self) -> PaymentsToCheck | None:
         """Nothing was received."""
         return None
+
+    def has_news(self) -> bool:
+        """Nothing is settled."""
+        return False
 
     def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:  # noqa: ARG002
         """Nothing is written."""
@@ -169,6 +176,10 @@ class InboxPayments:
         counts = InboxViews(self.inbox).news_to_check(self._before[0]) if self._before else {}
         told = [f"{counts[each]} {words}" for each, words in OPEN_IN_WORDS.items() if each in counts]
         return PaymentsToCheck(what=", ".join(told)) if told else None
+
+    def has_news(self) -> bool:
+        """Whether this run has settled deliveries, so that pages show other figures."""
+        return bool(self._before) and InboxViews(self.inbox).to_check().newest > self._before[0].newest
 
     def export(self, *, now_due: bool = False) -> Sequence[NamedFile]:
         """Finish files that a killed run left, and write the next one."""

@@ -190,6 +190,7 @@ class Run:
     def _overview(self) -> None:
         """The page over all files; also after a stop, so that it shows what came of the run."""
         worked = bool(self._run.processor.done) or self._renewed or self._is_late
+        worked |= self._run.payments.has_news()
         self._run.upkeep.write_overview(worked=worked)
 
     def everything(self) -> RunResult:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.core.outcomes import FileState
+from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.disk import remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import added
@@ -16,6 +17,7 @@ from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import remove_abandoned
+from pipeline.monitoring.payments_standing import paid_as_known, payments_standing
 from pipeline.monitoring.system_status import late_now
 from pipeline.report.folders import OVERVIEW, half_written
 from pipeline.report.summary_text import money_of
@@ -93,7 +95,31 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)
         ],
+        paid=_paid(settings, known),
+        payments_to_check=_payments_to_check(settings),
     )
+
+
+def _paid(settings: Settings, chains: Iterable[Chain]) -> list[tuple[str, int, int]]:
+    """Currency, what all bills come to that files created, and what of it is paid; minor units."""
+    paid = paid_as_known(settings)
+    if paid is None:
+        return []
+    billed = added(
+        chain.by_outcome[Outcome.CREATED]
+        for chain in chains
+        if chain.model == "bill" and Outcome.CREATED in chain.by_outcome
+    )
+    sums: Counter[str] = Counter()
+    for by_currency in paid.values():
+        sums.update({currency: each.paid_minor for currency, each in by_currency.items()})
+    return [(currency, minor, sums[currency]) for currency, minor in sorted(billed.amounts_minor.items())]
+
+
+def _payments_to_check(settings: Settings) -> int:
+    standing = payments_standing(settings)
+    opened = standing.inbox.open if standing is not None else {}
+    return sum(opened.get(each, 0) for each in ("unmatched", "conflict"))
 
 
 def _on_page(newest: Sequence[FileRow], chains: Iterable[Chain], most: int) -> list[FileRow]:

@@ -63,6 +63,7 @@ def test_a_row_says_what_was_loaded_from_where_and_as_what(loaded: Merchant) -> 
         "corrects_file": "",
         "corrects_record": "",
         "loaded_at": first["loaded_at"],
+        **dict.fromkeys(("bill_paid", "bill_paid_minor", "bill_status"), ""),
     }
     assert (second["bill_reference"], second["amount"], second["amount_minor"]) == ("-B2", "200", "200")
     assert (second["bill_date"], second["account_id"]) == ("2026-01-04", "")

@@ -96,6 +96,8 @@ def write_overview(
     to_correct: Mapping[str, int] | None = None,
     to_correct_money: Sequence[str] = (),
     loaded: Mapping[str, Mapping[str, int]] | None = None,
+    paid: Sequence[tuple[str, int, int]] = (),
+    payments_to_check: int = 0,
 ) -> Path:
     """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
@@ -109,6 +111,8 @@ def write_overview(
             summaries have it.
         to_correct_money: what the records to correct add up to by currency, without those of refused files.
         loaded: model → currency → minor units that the API holds by all files of the ledger, each record counted once.
+        paid: currency, minor units that all bills here come to, and what of them is paid as far as known.
+        payments_to_check: payments that are unmatched or in conflict.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
@@ -117,7 +121,11 @@ def write_overview(
     rows.sort(key=lambda row: not row.needs_somebody)
     context = {
         "as_of": as_of,
-        "to_do": list(_to_do(rows, late)),
+        "to_do": [*_to_do(rows, late), *_payments_to_do(payments_to_check)],
+        "paid": [
+            f"{format_amount(currency, paid_minor)} of {format_amount(currency, billed_minor)}"
+            for currency, billed_minor, paid_minor in paid
+        ],
         "to_correct_money": list(to_correct_money),
         "loaded": list(_loaded(loaded or {})),
         "merchant": merchant,
@@ -160,6 +168,11 @@ def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
     if rejects:
         where = how_many(len(rejects), "file")
         yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
+
+
+def _payments_to_do(count: int) -> Iterable[str]:
+    if count:
+        yield f"Look at {how_many(count, 'payment')}: billferry payments list --open says why."
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:

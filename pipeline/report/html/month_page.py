@@ -25,6 +25,7 @@ from pipeline.report.html.index_page import KnownFile, link_to
 from pipeline.report.html.render import rendered
 from pipeline.report.html.wording import LOADED, MEANINGS, Tone, named, tone
 from pipeline.report.totals_text import (
+    AS_KNOWN,
     GROUPS,
     KINDS,
     basis_in_words,
@@ -33,6 +34,7 @@ from pipeline.report.totals_text import (
     files_in_words,
     kind_order,
     money_in_words,
+    payments_of,
     period_in_words,
 )
 from schemas.totals import CurrencyTotals, GroupTotals, Part, TotalsResult
@@ -101,6 +103,7 @@ def write_month_page(
         "figure_titles": [title for title, _, _ in _figures_of(None)],
         "short_titles": _SHORT,
         "rest_title": _REST,
+        "as_known": AS_KNOWN,
     }
     path = reports / month_page_name(first)
     private_folder(reports)
@@ -155,6 +158,9 @@ def _currency(by_day: TotalsResult, feeds: Sequence[GroupTotals], each: Currency
         "id": (each.currency or "none").replace(UNREADABLE_CURRENCY, "unknown"),
         "outcomes": list(_outcomes(each)),
         "total": _cell(each.currency, each.total),
+        "payments": payments_of(each),
+        "paid_days": _paid(days),
+        "paid_feeds": _paid(_of(feeds, each.currency)),
         "figures": [
             (
                 css if part.records else "none",
@@ -202,6 +208,13 @@ def _table(groups: Mapping[str, CurrencyTotals]) -> list[Line]:
     return [
         Line(name, [_cell(each.currency, part) for _, _, part in _figures_of(each)])
         for name, each in groups.items()
+    ]
+
+
+def _paid(groups: Mapping[str, CurrencyTotals]) -> list[tuple[str, list[str]]]:
+    """Name of a day or feed, with what is billed, paid and not paid of its bills."""
+    return [
+        (name, [money for _, money in payments_of(each)]) for name, each in groups.items() if each.payments
     ]
 
 

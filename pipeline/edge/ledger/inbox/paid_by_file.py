@@ -1,0 +1,43 @@
+"""What is paid of the bills of each bill file, added up by the inbox itself: thousands of files cost one statement."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+
+class PaidSum(NamedTuple):
+    """Bills of one file and currency of which something is paid; minor units."""
+
+    bills: int
+    paid_minor: int
+    overpaid_minor: int
+    """Of it what is beyond what was due, where that is known."""
+
+
+PaidByFile = Mapping[int, Mapping[str, PaidSum]]
+"""Id of a file in the ledger → currency → what is paid of its bills."""
+_PAID = "events_minor + differences_minor"
+
+
+def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
+    """What is paid, as far as known, of the bills that each file created."""
+    rows = inbox.execute(
+        f"SELECT file_id, currency, count(*), sum({_PAID}), sum(max({_PAID} - coalesce(due_minor, {_PAID}), 0))"  # noqa: S608
+        f" FROM paid_bills WHERE file_id IS NOT NULL AND {_PAID} > 0 GROUP BY file_id, currency"
+    )
+    found: dict[int, dict[str, PaidSum]] = {}
+    for file_id, currency, bills, paid_minor, overpaid_minor in rows:
+        found.setdefault(file_id, {})[currency] = PaidSum(bills, paid_minor, overpaid_minor)
+    return found
+
+
+def paid_of_bills(inbox: sqlite3.Connection, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
+    """Bill id → what is paid and, where known, what was due, in minor units; of bills that are known here."""
+    rows = inbox.execute(
+        f"SELECT bill_id, {_PAID}, due_minor FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (json.dumps(list(bill_ids)),),
+    )
+    return {bill_id: (paid_minor, due_minor) for bill_id, paid_minor, due_minor in rows}
