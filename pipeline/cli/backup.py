@@ -59,7 +59,6 @@ def _copies(settings: Settings, source: Path, path: Path) -> Copies:
     copies: Copies = []
     with closing(open_ledger(source, merchant=merchant, environment=environment, read_only=True)) as ledger:
         if inbox.exists():
-            _refuse_existing(path)
             with closing(
                 open_inbox(inbox, merchant=merchant, environment=environment, read_only=True)
             ) as opened:
@@ -78,21 +77,11 @@ def _copied(write: Callable[[Path], str], target: Path) -> str:
     try:
         return write(target)
     except FileExistsError:
-        raise _exists(target) from None
+        raise UsageError(problem=f"{target} already exists", remedy="name another file") from None
     except OSError as error:
         raise UsageError(
             problem=f"{target} cannot be written ({error.strerror})", remedy="name another file"
         ) from None
-
-
-def _refuse_existing(path: Path) -> None:
-    """Before anything is copied. Raises UsageError."""
-    if path.exists():
-        raise _exists(path)
-
-
-def _exists(path: Path) -> UsageError:
-    return UsageError(problem=f"{path} already exists", remedy="name another file")
 
 
 def _restoring(copies: Copies) -> Iterator[str]:
