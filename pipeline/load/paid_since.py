@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.requests import Json, encode
 from pipeline.core.payments.unposted import (
+    NOTHING_INCLUDED,
     KnownPayment,
     included_until,
     paid_since_minor,
@@ -41,6 +42,10 @@ class PaymentGuard:
     """Of times that a file states without one."""
     net: bool
     """Whether payments are subtracted: `feed.net_payments`."""
+    newest_file: int
+    """Number of the last payments file; 0: none was written. None is written while a file is loaded."""
+    opened_at: datetime
+    """When the load began (UTC): its file was exported before."""
 
     def since(self, entity: Entity, set_at: str | None) -> int:
         """What was paid to an entity since then, in minor units."""
@@ -58,7 +63,9 @@ class PaymentGuard:
             said: what the file says of the payments that it includes.
         """
         payments = self.known.of(shown.kind, shown.id)
-        unposted = unposted_minor(payments, included_until(said, self.zone))
+        included = included_until(said, self.zone)
+        is_possible = included.is_possible(self.newest_file, self.opened_at)
+        unposted = unposted_minor(payments, included if is_possible else NOTHING_INCLUDED)
         last_set = known.balance if known is not None and known.is_trusted else None
         unexplained = unexplained_fall_minor(
             payments, last_set=last_set, set_at=known.set_at if known else None, shown=shown.balance
@@ -67,7 +74,8 @@ class PaymentGuard:
             target_minor - unposted if self.net else target_minor,
             unposted_minor=unposted,
             unexplained_minor=unexplained,
-            is_conflict=bool(unexplained) or bool(unposted and not self.net),
+            is_conflict=bool(unexplained) or bool(unposted and not (self.net and is_possible)),
+            is_possible=is_possible,
         )
 
 
@@ -81,6 +89,8 @@ class BalanceVerdict:
     unexplained_minor: int = 0
     """What the API's balance has fallen by without a known payment."""
     is_conflict: bool = False
+    is_possible: bool = True
+    """Whether a file can include the payments that this one says it does. Where not, it is taken to include none."""
 
     def netted(self, intent: Intent) -> Intent:
         """The intent with the balance that is to be set."""
@@ -108,6 +118,8 @@ class BalanceVerdict:
             parts.append(f"the API holds {money(shown)}")
         if self.unposted_minor:
             parts.append(f"payments of {money(self.unposted_minor)} are not in the file's balance")
+        if not self.is_possible:
+            parts.append("payments_included_until names a payments file or a time that has not come yet")
         if self.unexplained_minor:
             parts.append(
                 f"{money(self.unexplained_minor)} less is owed there without a payment that is known"

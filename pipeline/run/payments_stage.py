@@ -128,13 +128,22 @@ class InboxPayments:
 
     @contextmanager
     def guard(self, feed: Feed, /) -> Iterator[PaymentGuard | None]:
-        """Bills are never replaced, so that their loads need to know nothing."""
+        """Bills are never replaced, so that their loads need to know nothing.
+
+        An account may have become known by the file before: payments that wait for it are matched first.
+        """
         if feed.model == "bill":
             yield None
             return
+        self.settle(may_ask=False)
         with self.reader() as reading:
-            known = InboxKnownPayments(self.inbox, reading, self.clock)
-            yield PaymentGuard(known, self.settings.zone, feed.net_payments)
+            yield PaymentGuard(
+                InboxKnownPayments(self.inbox, reading, self.clock),
+                self.settings.zone,
+                feed.net_payments,
+                newest_file=Exports(self.inbox).next_seq() - 1,
+                opened_at=self.clock(),
+            )
 
     def settle(self, *, may_ask: bool = True) -> None:
         """Settle new deliveries, payments whose bill has become known, and those that only the API's answers match.

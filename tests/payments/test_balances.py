@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
+from pipeline.payments.match_events import EventMatcher
 from pipeline.sandbox.faults import Scripted, Window, callback, drop
 from pipeline.sandbox.serve import SandboxApi
-from tests.payments.merchant import Merchant
+from tests.payments.merchant import BOUND, Merchant, opened_ledger
 from tests.seeds import cases
 
 HEADER = "customer_reference,customer_name,account_reference,balance,payments_included_until\n"
@@ -84,9 +88,9 @@ def test_payments_are_subtracted_where_the_feed_says_so(merchant: Merchant, fall
         ("1", "updated"),
         ("0", "conflict"),
         ("", "conflict"),
-        ("2099-01-01 18:00", "updated"),
+        ("{now:%Y-%m-%d %H:%M:%S}Z", "updated"),
+        ("{now:%Y-%m-%dT%H:%M:%S}+00:00", "updated"),
         ("2026-01-01 18:00", "conflict"),
-        ("2099-01-01T18:00:00+02:00", "updated"),
     ],
 )
 def test_what_counts_is_what_was_posted_and_not_when_it_was_paid(
@@ -96,8 +100,64 @@ def test_what_counts_is_what_was_posted_and_not_when_it_was_paid(
     file(merchant, 1, "100.00")
     pay(merchant, 1, 3000)
     merchant.command("payments", "export")
-    assert file(merchant, 2, "70.00", included)["outcome"] == outcome
+    assert file(merchant, 2, "70.00", included.format(now=datetime.now(UTC)))["outcome"] == outcome
     assert held(merchant) == 7000
+
+
+@pytest.mark.parametrize("net", [True, False])
+@pytest.mark.parametrize("included", ["2", "999999", "2099-01-01 18:00", "2099-01-01T18:00:00+02:00"])
+def test_a_file_cannot_include_what_has_not_come_yet(
+    merchant: Merchant, falls: bool, included: str, net: bool
+) -> None:
+    """One payments file was written; a wrong statement raises no balance."""
+    merchant.settings["feeds"][1]["net_payments"] = net
+    file(merchant, 1, "100.00")
+    pay(merchant, 1, 3000)
+    merchant.command("payments", "export")
+    before = held(merchant)
+    row = file(merchant, 2, "120.00", included)
+    assert (row["outcome"], row["codes"]) == ("conflict", "balance.paid_since")
+    assert "payments_included_until names a payments file or a time that has not come yet" in row["message"]
+    assert held(merchant) == before
+
+
+def test_a_payment_that_was_received_before_explains_no_later_fall(merchant: Merchant) -> None:
+    """The API's clock is ahead, so the first payment seems to be made after the balance was set."""
+    file(merchant, 1, "100.00")
+    ahead = merchant.api.pay("A9", 3000, told=False).at + timedelta(minutes=5)
+    account = merchant.ids("accounts")["A9"]
+    merchant.receive(1, bill_id=None, account_id=account, amount=3000, created_at=ahead.isoformat())
+    merchant.command("payments", "export")
+    assert file(merchant, 2, "70.00", "1")["outcome"] == "updated"
+    pay(merchant, 2, 3000, told=False)
+    assert file(merchant, 3, "90.00", "1")["codes"] == "balance.paid_since"
+    assert held(merchant) == 4000
+
+
+def test_a_payment_that_came_before_its_account_was_known_counts_for_the_next_file(
+    merchant: Merchant, falls: bool
+) -> None:
+    """Of two files of one run: while the first makes the account, its payment is read, and waits."""
+    merchant.settings["feeds"][1]["net_payments"] = True
+
+    def paid(_: object) -> None:
+        pay(merchant, 1, 3000)
+        with (
+            closing(open_inbox(inbox_path(merchant.work_dir), **BOUND)) as inbox,  # type: ignore[arg-type]
+            opened_ledger(merchant.work_dir) as ledger,
+        ):  # as a look for another record of that load does it
+            EventMatcher(inbox, ledger).settle_new(datetime.now(UTC))
+
+    made = Window.BEFORE_REPLY
+    merchant.api.faults = Scripted({1: callback(paid, made)})
+    for day, balance in ((1, "100.00"), (2, "120.00")):
+        (merchant.folder / "drop" / f"x_balances_{day}.csv").write_text(
+            f"{HEADER}C9,Day {day},A9,{balance},\n"
+        )
+    assert merchant.command("run").exit_status == 0
+    (row,) = merchant.reported("x_balances_2.csv")
+    assert row["message"] == "ZAR 90.00 was set: payments of ZAR 30.00 are subtracted"
+    assert held(merchant) == 9000
 
 
 def test_a_payment_that_is_in_no_file_yet_is_never_included(merchant: Merchant, falls: bool) -> None:

@@ -15,8 +15,8 @@ import orjson
 from pipeline.core.values.amount_text import exponents
 
 APPLIED = "obligation.amount_applied"
-MAX_AMOUNT_MINOR = 10**15
-"""Far above any payment; sums of many stay within 64 bits."""
+MAX_AMOUNT_MINOR = 10**12
+"""Far above any payment (a bill ends at 99 999 999), so that sums of millions of them stay within 64 bits."""
 MAX_TEXT = 255
 
 

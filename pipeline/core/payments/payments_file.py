@@ -1,7 +1,7 @@
 """Payments files for the merchant's own system: one row for each payment, and a control file beside it.
 
 Rows of kind `payment` and `difference` are to be posted, and add up to what is paid; `late_match` says what a payment
-of an earlier file was matched to since, and `conflict` contradicts a payment: neither is posted.
+of an earlier file was matched to since, and `conflict` contradicts a payment or its bill: neither is posted.
 """
 
 from __future__ import annotations

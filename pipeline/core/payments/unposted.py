@@ -31,6 +31,8 @@ class KnownPayment(NamedTuple):
     """Number of the payments file that it is in; None: in none yet."""
     told_at: str | None
     """When that file was handed over; None: not yet."""
+    received_at: str
+    """When its event came, by the clock of this machine."""
 
 
 class Included(NamedTuple):
@@ -40,6 +42,15 @@ class Included(NamedTuple):
     """Payments files until this number."""
     until: datetime | None = None
     """Payments files handed over until then (UTC)."""
+
+    def is_possible(self, newest_file: int, now: datetime) -> bool:
+        """Whether a balance can include that: a payments file that was written, a time that has come.
+
+        Args:
+            newest_file: number of the last payments file; 0: none was written.
+            now: UTC.
+        """
+        return (self.up_to_file or 0) <= newest_file and (self.until is None or self.until <= now)
 
     def has(self, payment: KnownPayment) -> bool:
         """Whether a payment was posted by the merchant when the balance was exported."""
@@ -81,7 +92,8 @@ def paid_since_minor(payments: Iterable[KnownPayment], set_at: str | None) -> in
     """Sum of the payments made since a balance was set.
 
     A payment whose time is not known, and every one where it is not known when the balance was set, is left out: what
-    it explains is then left to a person.
+    it explains is then left to a person. One that was received before was also made before, whatever the API's clock
+    says.
 
     Args:
         set_at: RFC 3339, UTC.
@@ -92,7 +104,9 @@ def paid_since_minor(payments: Iterable[KnownPayment], set_at: str | None) -> in
     return sum(
         payment.amount_minor
         for payment in payments
-        if payment.paid_at is not None and datetime.fromisoformat(payment.paid_at) >= since
+        if payment.paid_at is not None
+        and datetime.fromisoformat(payment.paid_at) >= since
+        and datetime.fromisoformat(payment.received_at) >= since
     )
 
 

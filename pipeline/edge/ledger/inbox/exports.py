@@ -12,13 +12,19 @@ from pipeline.edge.ledger.database import transaction
 
 _PAYMENT = """
     SELECT payments.seq AS row_seq, event_id, payment_id, obligation_id, paid_at, received_at, source,
-        CASE WHEN codes = 'payment.amount_differs' THEN 'conflict' ELSE ? END AS kind,
+        {kind} AS kind,
         payments.customer_reference, payments.account_reference, payments.bill_reference,
         customer_id, account_id, payments.bill_id, payments.currency, amount_minor,
         due_minor AS bill_amount_due_minor, events_minor + differences_minor AS bill_paid_total_minor,
         file_id, record, outcome, codes
     FROM payments JOIN deliveries USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
 """
+_FIRST = _PAYMENT.format(
+    kind="iif(coalesce(told_as, outcome) = 'conflict'"
+    " AND (codes = 'payment.amount_differs' OR payments.bill_id NOT NULL), 'conflict', 'payment')"
+)
+"""What contradicts its bill is not posted: what the API shows as paid of that bill is, once a sweep has found it."""
+_LATE = _PAYMENT.format(kind="'late_match'")
 _MONEY = "('applied', 'unmatched', 'conflict', 'waiting')"
 _DIFFERENCES = """
     SELECT id AS row_seq, found_at AS received_at, 'sweep' AS source, 'difference' AS kind,
@@ -50,13 +56,10 @@ class Exports:
     def pending_rows(self) -> list[dict[str, Any]]:
         """Rows of the next file: payments, late matches, differences, each in order."""
         return [
+            *self._rows(f"{_FIRST} WHERE exported_in IS NULL AND outcome IN {_MONEY} ORDER BY seq"),
             *self._rows(
-                f"{_PAYMENT} WHERE exported_in IS NULL AND outcome IN {_MONEY} ORDER BY seq", "payment"
-            ),
-            *self._rows(
-                f"{_PAYMENT} WHERE told_as IN ('waiting', 'unmatched') AND repeated_in IS NULL"
-                " AND outcome IN ('applied', 'conflict') ORDER BY seq",
-                "late_match",
+                f"{_LATE} WHERE told_as IN ('waiting', 'unmatched') AND repeated_in IS NULL"
+                " AND outcome IN ('applied', 'conflict') ORDER BY seq"
             ),
             *self._rows(f"{_DIFFERENCES} WHERE exported_in IS NULL ORDER BY id"),
         ]
@@ -64,8 +67,8 @@ class Exports:
     def rows_of(self, seq: int) -> list[dict[str, Any]]:
         """Rows of a file that was written, as they are known now."""
         return [
-            *self._rows(f"{_PAYMENT} WHERE exported_in = ? ORDER BY seq", "payment", seq),
-            *self._rows(f"{_PAYMENT} WHERE repeated_in = ? ORDER BY seq", "late_match", seq),
+            *self._rows(f"{_FIRST} WHERE exported_in = ? ORDER BY seq", seq),
+            *self._rows(f"{_LATE} WHERE repeated_in = ? ORDER BY seq", seq),
             *self._rows(f"{_DIFFERENCES} WHERE exported_in = ? ORDER BY id", seq),
         ]
 

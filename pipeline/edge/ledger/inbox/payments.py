@@ -71,12 +71,17 @@ class PaymentBook:
 
     def __init__(self, inbox: sqlite3.Connection) -> None:
         self._db = inbox
+        self._touched: dict[str, datetime] = {}
+        """Bills whose sums are made at the end of a step: once for all of its payments, for a bill may have many."""
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Several steps as one durable step."""
+        self._touched.clear()
         with transaction(self._db):
             yield
+            for bill_id, at in self._touched.items():
+                self._balance(bill_id, at)
 
     # -- reading --
 
@@ -211,7 +216,7 @@ class PaymentBook:
         )
         if bill is not None and match.target == "bill":
             self._know(bill)
-            self._balance(bill.bill_id, at)
+            self._touched[bill.bill_id] = at
         if owner is not None and match.outcome not in UNCLEAR:
             self._balance_others(owner.owner_id, at)
 
@@ -236,9 +241,8 @@ class PaymentBook:
         shown = self._db.execute(
             "SELECT bill_id FROM paid_bills WHERE owner_id = ? AND shown_minor > events_minor + differences_minor",
             (owner_id,),
-        ).fetchall()
-        for (bill_id,) in shown:
-            self._balance(bill_id, at)
+        )
+        self._touched |= {bill_id: at for (bill_id,) in shown}
 
     def _know(self, bill: LoadedBill) -> None:
         """Remember a bill; what is known of it now replaces what was, unless less is known."""
@@ -256,10 +260,12 @@ class PaymentBook:
 
     def _balance(self, bill_id: str, at: datetime) -> int:
         """Make events and differences of a bill add up to what is paid; the difference that is added, or 0."""
+        # What was told as a payment before it turned out to contradict its bill was posted: it counts like a payment.
         events: int
         (events,) = self._db.execute(
-            "SELECT coalesce(sum(amount_minor), 0) FROM payments"
-            " WHERE bill_id = ? AND outcome = 'applied' AND target = 'bill'",
+            "SELECT coalesce(sum(amount_minor), 0) FROM payments JOIN paid_bills USING (bill_id)"
+            " WHERE bill_id = ? AND (outcome = 'applied' AND target = 'bill' OR outcome = 'conflict'"
+            " AND told_as IN ('waiting', 'unmatched') AND payments.currency = paid_bills.currency)",
             (bill_id,),
         ).fetchone()
         shown, differences, currency, owner_id = self._db.execute(
@@ -290,8 +296,8 @@ def applied_to(
         kind: `account` or `customer`.
     """
     rows = inbox.execute(
-        f"SELECT {kind}_id, currency, amount_minor, paid_at, exported_in, handed_over_at FROM payments"  # noqa: S608
-        " LEFT JOIN exports ON exports.seq = exported_in"
+        f"SELECT {kind}_id, currency, amount_minor, paid_at, exported_in, handed_over_at, received_at"  # noqa: S608
+        " FROM payments JOIN deliveries USING (seq) LEFT JOIN exports ON exports.seq = exported_in"
         f" WHERE outcome = 'applied' AND target = ? AND {kind}_id IN (SELECT value FROM json_each(?))"
         " ORDER BY payments.seq",
         (kind, json.dumps(list(owner_ids))),
