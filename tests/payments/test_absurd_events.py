@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pipeline.core.payments.events import MAX_AMOUNT_MINOR
+from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.inbox.deliveries import WebhookDelivery, store_deliveries
+from pipeline.edge.ledger.inbox.exports import Exports
+from pipeline.edge.ledger.inbox.payments import PaymentBook
+from pipeline.edge.ledger.inbox.questions import Questions
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
+from pipeline.edge.ledger.inbox.views import InboxViews
 from tests.payments.merchant import BOUND, Merchant
 from tests.payments.test_sweep import sweep, told_minor
 from tests.seeds import cases
@@ -74,3 +80,36 @@ def _pay_with_another_owner(merchant: Merchant, *, lose: bool = False) -> None:
 
 def _paid(number: int, bill: str, amount: int) -> bytes:
     return payment_body(number, bill_id=bill, amount=amount)
+
+
+def test_an_idle_run_does_not_read_what_was_paid_long_ago(tmp_path: Path) -> None:
+    """Payments that are settled and told cost a pass of `watch` nothing, however many there are."""
+    count = 20_000
+    with closing(open_inbox(tmp_path / "inbox.sqlite", **BOUND)) as inbox:  # type: ignore[arg-type]
+        with transaction(inbox):
+            inbox.execute("INSERT INTO exports VALUES (1, 'n', '2026-11-29', 1, '{}', 's', '2026-11-29')")
+            inbox.executemany(
+                "INSERT INTO deliveries VALUES (?, ?, x'', '2026-11-29', 1, 'webhook', x'', 0)",
+                ((seq, f"msg_{seq}") for seq in range(count)),
+            )
+            inbox.execute(
+                "INSERT INTO payments (seq, outcome, currency, amount_minor, account_id, matched_at, exported_in,"
+                " told_as) SELECT seq, 'applied', 'ZAR', 1, 'bacc_1', '2026-11-29', 1, 'applied' FROM deliveries"
+            )
+        steps = 0
+
+        def step() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        inbox.set_progress_handler(step, 1000)
+        book, now = PaymentBook(inbox), datetime.now(UTC)
+        assert not book.has_new()
+        assert book.open_payments(0, 500) == []
+        assert Questions(inbox).due_owners("", now, "", 100) == []
+        assert Exports(inbox).pending_rows() == []
+        assert Exports(inbox).pending() == []
+        InboxViews(inbox).to_check()
+        InboxViews(inbox).facts()
+    assert steps < count / 1000, "thousands of SQLite's instructions: less than one for each payment"

@@ -19,6 +19,7 @@ from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOut
 from pipeline.core.payments.shown_bill import is_over
 from pipeline.core.payments.unposted import KnownPayment
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
 
 _EVENT_COLUMNS = (
     *("event_id", "event_type", "payment_id", "obligation_id", "paid_at"),
@@ -103,7 +104,7 @@ class PaymentBook:
 
     def open_payments(self, after: int, most: int) -> list[OpenPayment]:
         """Payments that wait for their bill or were not matched, after one, in order."""
-        return self._open("outcome IN ('waiting', 'unmatched') AND seq > ?", after, most)
+        return self._open(f"{OPEN_PAYMENTS} AND outcome != 'conflict' AND seq > ?", after, most)
 
     def unmatched_of(self, owner_id: str, *, is_account: bool, most: int) -> list[OpenPayment]:
         """The oldest unmatched payments that name an owner and no bill, in order."""

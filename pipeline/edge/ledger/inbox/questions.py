@@ -6,6 +6,8 @@ import sqlite3
 from datetime import datetime
 from typing import NamedTuple
 
+from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
+
 
 class DueOwner(NamedTuple):
     """An owner with payments that only the API's answers can match to a bill."""
@@ -31,9 +33,9 @@ class Questions:
             after: only ids after it.
         """
         rows = self._db.execute(
-            "SELECT coalesce(account_id, customer_id) AS owner, account_id IS NOT NULL, max(seq)"
+            "SELECT coalesce(account_id, customer_id) AS owner, account_id IS NOT NULL, max(seq)"  # noqa: S608 (ours)
             " FROM payments LEFT JOIN asked_owners ON owner_id = coalesce(account_id, customer_id)"
-            " WHERE outcome = 'unmatched' AND bill_id IS NULL AND owner > ? GROUP BY owner"
+            f" WHERE {OPEN_PAYMENTS} AND outcome = 'unmatched' AND bill_id IS NULL AND owner > ? GROUP BY owner"
             " HAVING asked_at IS NULL OR max(seq) > newest_seq OR progress != ? OR asked_at <= ?"
             " ORDER BY owner LIMIT ?",
             (after, progress, _text(asked_before), most),

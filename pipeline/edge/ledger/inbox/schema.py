@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pipeline.edge.ledger.database import Ledger, open_ledger
 
+OPEN_PAYMENTS = "outcome IN ('waiting', 'unmatched', 'conflict')"
+"""As the index of open payments has it: word for word in a query, or SQLite reads every payment instead."""
 INBOX_MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
@@ -57,6 +59,8 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX payments_by_customer ON payments (customer_id) WHERE customer_id IS NOT NULL;
     CREATE INDEX payments_open ON payments (outcome) WHERE outcome IN ('waiting', 'unmatched', 'conflict');
     CREATE INDEX payments_to_export ON payments (seq) WHERE exported_in IS NULL;
+    CREATE INDEX payments_to_repeat ON payments (seq)
+        WHERE told_as IN ('waiting', 'unmatched') AND repeated_in IS NULL;
 
     -- Bills that were paid or asked about.
     CREATE TABLE paid_bills (

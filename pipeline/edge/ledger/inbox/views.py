@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
+
 _LISTED = """
     SELECT seq, received_at, source, copies, coalesce(outcome, 'new') AS outcome, coalesce(codes, '') AS codes,
         event_id, event_type, payment_id, obligation_id, paid_at, payments.currency, amount_minor,
@@ -75,7 +77,7 @@ class InboxViews:
             " (SELECT count(*) FROM exports WHERE handed_over_at IS NULL)"
         ).fetchone()
         rows = self._db.execute(
-            "SELECT outcome, count(*) FROM payments WHERE outcome IN ('waiting', 'unmatched', 'conflict') GROUP BY 1"
+            f"SELECT outcome, count(*) FROM payments WHERE {OPEN_PAYMENTS} GROUP BY 1"  # noqa: S608 (ours)
         )
         return InboxStanding(received, last_at, not_read, dict(tuple(row) for row in rows), pending)
 
@@ -87,7 +89,8 @@ class InboxViews:
     def to_check(self) -> ToCheck:
         """What a person should look at: without payments about which the API is still to be asked."""
         rows = self._db.execute(
-            "SELECT outcome, count(*) FROM payments WHERE outcome = 'conflict' OR (outcome = 'unmatched' AND"
+            "SELECT outcome, count(*) FROM payments"  # noqa: S608 (ours)
+            f" WHERE {OPEN_PAYMENTS} AND (outcome = 'conflict' OR outcome = 'unmatched' AND"
             " coalesce(account_id, customer_id) IN (SELECT owner_id FROM asked_owners)) GROUP BY 1"
         )
         (newest,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM payments").fetchone()
