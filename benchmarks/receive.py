@@ -29,6 +29,8 @@ PATH = "/webhooks/moment"
 ASKED_PER_S = 5_000
 OFFERED_S = 20
 SENDERS = 64
+STARTED_S = 4
+"""So long after its start a watch is idle."""
 EVENTS = 1_000_000
 P99_MS = 20.0
 
@@ -40,6 +42,7 @@ def measure() -> str:
         port = _configured(merchant)
         with _running(merchant, "watch"), _running(merchant, "serve") as serve:
             _wait_for(port)
+            time.sleep(STARTED_S)
             offered = uvloop.run(_offered(port, ASKED_PER_S, OFFERED_S))
             memory = [_anonymous_mib(serve.pid)]
             began, sent = time.perf_counter(), 0
