@@ -32,6 +32,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         f"{STORIES}/test_dates_of_balances.py",
     ),
     "pipeline/edge/ledger/group.py": (f"{LEDGER}/test_group.py",),
+    "pipeline/edge/ledger/group_writer.py": (f"{LEDGER}/test_group.py",),
     "pipeline/edge/ledger/at_once.py": OF_LEDGER,
     "pipeline/edge/ledger/writes.py": OF_LEDGER,
     "pipeline/edge/ledger/sends.py": OF_LEDGER,

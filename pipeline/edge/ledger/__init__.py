@@ -22,5 +22,5 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `lookup_by_name` how users name files
 - `times` the last confirmed time
 - `lineage` whether the ledger is the one that worked here last, or a copy
-- `group` commits many small changes as one
+- `group` commits many small changes as one, by a thread of `group_writer`
 """

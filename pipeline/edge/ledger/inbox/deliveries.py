@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 from pipeline.edge.ledger.database import Ledger, transaction
+from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.errors import DiskFull
 
 MAX_GROUP = 1024
@@ -64,10 +62,7 @@ def size_bytes(inbox: Ledger) -> int:
     return size
 
 
-Waiter = asyncio.Future[None]
-
-
-class DeliveryWriter:
+class DeliveryWriter(GroupWriter[WebhookDelivery]):
     """A thread that keeps deliveries in groups, over a connection that it alone uses; an async context manager.
 
     Whoever waits for `store` may acknowledge: the delivery is on disk. At the end of the block, everything that was
@@ -76,24 +71,12 @@ class DeliveryWriter:
 
     def __init__(self, inbox: Ledger, *, where: str, max_bytes: int) -> None:
         """`where` is the inbox's path, for messages; `max_bytes` the size from which nothing more is accepted."""
+        super().__init__("inbox", MAX_GROUP)
         self._inbox = inbox
         self._where = where
         self._max_bytes = max_bytes
-        self._queue: SimpleQueue[tuple[WebhookDelivery, Waiter] | None] = SimpleQueue()
-        self._thread = Thread(target=self._write, name="inbox")
         self.problem: Exception | None = None
         """Why the last group was not kept; None once one is."""
-
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._ended: Waiter = self._loop.create_future()
-        self._thread.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._queue.put(None)
-        await self._ended
-        self._thread.join()
 
     async def store(self, delivery: WebhookDelivery) -> None:
         """Come back when the delivery is on disk.
@@ -101,29 +84,12 @@ class DeliveryWriter:
         Raises:
             DiskFull, LedgerBusy: it is not kept, and must not be acknowledged.
         """
-        waiter: Waiter = self._loop.create_future()
-        self._queue.put((delivery, waiter))
-        await waiter
+        await self.submit(delivery)
 
-    def _write(self) -> None:
-        """The thread: group after group, each of what came while the one before was written."""
-        while (first := self._queue.get()) is not None:
-            group = [first]
-            ended = False
-            while len(group) < MAX_GROUP and not ended:
-                try:
-                    more = self._queue.get_nowait()
-                except Empty:
-                    break
-                if more is None:
-                    ended = True
-                else:
-                    group.append(more)
-            self.problem = self._problem_of([delivery for delivery, _ in group])
-            self._loop.call_soon_threadsafe(_notify, [waiter for _, waiter in group], self.problem)
-            if ended:
-                break
-        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+    def commit(self, group: Sequence[WebhookDelivery], *, all_wait: bool) -> Exception | None:  # noqa: ARG002
+        """Keep a group; what went wrong, or None."""
+        self.problem = self._problem_of(group)
+        return self.problem
 
     def _problem_of(self, group: Sequence[WebhookDelivery]) -> Exception | None:
         try:
@@ -133,14 +99,3 @@ class DeliveryWriter:
         except Exception as error:  # noqa: BLE001 (handed to whoever waits)
             return error
         return None
-
-
-def _notify(waiters: Sequence[Waiter], problem: Exception | None) -> None:
-    """In the loop: let those go on that still wait."""
-    for waiter in waiters:
-        if waiter.done():
-            continue
-        if problem is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(problem)
