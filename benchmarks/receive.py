@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
-import json
 import os
 import re
 import signal
@@ -23,9 +20,8 @@ import uvloop
 
 from benchmarks.merchant import Merchant, stub_api
 from benchmarks.surroundings import surroundings
+from tests.serve.running import PATH, SECRET, delivery_headers, free_port, payment_body, request_bytes
 
-SECRET = "benchmark"  # noqa: S105 (of a receiver that is thrown away)
-PATH = "/webhooks/moment"
 ASKED_PER_S = 5_000
 OFFERED_S = 20
 SENDERS = 64
@@ -81,9 +77,7 @@ def measure() -> str:
 
 def _configured(merchant: Merchant) -> int:
     """Write the config with a free port; the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     secret = merchant.folder / "webhook.secret"
     secret.touch(mode=0o600)
     secret.write_text(SECRET)
@@ -115,24 +109,8 @@ def _wait_for(port: int) -> None:
 
 
 def _request(number: int) -> bytes:
-    data = {
-        "id": f"ob_{number}",
-        "amount": 2000,
-        "currency": "ZAR",
-        "payment_id": f"pay_{number}",
-        "bill_id": f"bill_{number}",
-        "metadata": {},
-        "created_at": "2026-11-29T06:30:00Z",
-        "updated_at": "2026-11-29T06:30:00Z",
-    }
-    body = json.dumps({"id": f"evt_{number}", "type": "obligation.amount_applied", "data": data}).encode()
-    name, stamp = f"msg_{number}", str(int(time.time()))
-    mac = hmac.digest(SECRET.encode(), f"{name}.{stamp}.".encode() + body, "sha256")
-    return (
-        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nwebhook-id: {name}\r\n"
-        f"webhook-timestamp: {stamp}\r\nwebhook-signature: v1,{base64.b64encode(mac).decode()}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    body = payment_body(number)
+    return request_bytes(body, delivery_headers(body, webhook_id=f"msg_{number}"))
 
 
 class _Sender:
