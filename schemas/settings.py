@@ -14,6 +14,7 @@ from schemas.shape import LocalPath, Shape
 
 Environment = Literal["test", "live"]
 Upload = Literal["summary", "results", "rejects", "page"]
+PageRole = Literal["read", "upload", "approve"]
 
 PaymentColumn = Literal[
     "seq",
@@ -255,6 +256,43 @@ class Payments(Shape):
         return columns
 
 
+class PageIdentity(Shape):
+    """Who uses the page, as a reverse proxy says it."""
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-Remote-User"
+    """The header that names the person. The proxy must set it on every request, in place of one that was sent."""
+    secret_file: LocalPath | None = None
+    """File with a secret, readable only by its owner, that the proxy sends with every request; needed on an address,
+    where others could name themselves. On a unix socket the rights of the socket do that."""
+    secret_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "X-Billferry-Secret"  # noqa: S105 (a name)
+    """The header with that secret."""
+
+
+class Page(Shape):
+    """The page in the browser: drop files, look at them, let them be loaded."""
+
+    listen: Annotated[str, Field(min_length=1)] | None = None
+    """Where the page is served: `ADDRESS:PORT` or `unix:/PATH`; null: nowhere. Encryption (TLS) is the task of a proxy
+    in front of it."""
+    identity: PageIdentity | Literal["local"] = "local"
+    """`local`: one person on this machine, on a loopback address; or the header in which a proxy names the person."""
+    approvals: Literal["none", "second_person"] = "none"
+    """`second_person`: whoever dropped a file cannot release it."""
+    roles: dict[PageRole, list[Annotated[str, Field(min_length=1)]]] = {}
+    """Who may do what: names of people, or `*` for everybody. Without any role everybody may do everything; with one,
+    nobody may do what is not named. Who may `upload` or `approve` may `read`."""
+    approval_days: Days = 7
+    """A release that no run has taken up for so long counts no more."""
+
+    @model_validator(mode="after")
+    def _people_can_be_told_apart(self) -> Page:
+        if self.identity == "local" and self.approvals == "second_person":
+            raise ValueError(
+                "approvals: second_person needs identity with a header; local knows one person alone"
+            )
+        return self
+
+
 class Settings(Shape):
     """One merchant, one API key, one SFTP server, one work_dir."""
 
@@ -286,6 +324,8 @@ class Settings(Shape):
     """A program that `run` and `watch` tell what needs a person; absent: none."""
     payments: Payments | None = None
     """Payments that the API reports back; absent: they are not looked at."""
+    page: Page | None = None
+    """The page in the browser; absent: none."""
     feeds: Annotated[list[Feed], Field(min_length=1)]
     """One for each kind of bill file."""
 
