@@ -28,6 +28,7 @@ MEANINGS = {
     "looked": "`watch` checked one source.",
     "delivery.not_stored": "`serve` could not store a delivery and answered 503; the API delivers it again.",
     "server.error": "A bug in `serve`, with its trace; other requests continue.",
+    "page.error": "A bug in a view of the page, with its trace; nothing was changed by it.",
 }
 """In the order in which a run logs them."""
 

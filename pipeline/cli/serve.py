@@ -1,4 +1,4 @@
-"""`serve`: receives webhooks until it is stopped."""
+"""`serve`: receives webhooks and serves the page until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from pipeline.errors import BillferryError, ExtraMissing
 
 
 def serve(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
-    """Receive payments that the API reports, until stopped. Listens where payments.listen says."""
+    """Receive payments that the API reports, and serve the page, until stopped.
+
+    Listens where payments.listen and page.listen say.
+    """
     start(verbose=verbose, stamped=True)
-    settings = config_at(config).settings
+    configured = config_at(config)
     if find_spec("uvicorn") is None or find_spec("starlette") is None:
         raise ExtraMissing(name="billferry serve", what="it", package="uvicorn", extra="serve")
-    from pipeline.serve.serve import serve_payments
+    from pipeline.serve.serve import serve_configured
 
-    stopped = serve_payments(settings, lambda line: say(line, err=True))
+    stopped = serve_configured(configured, lambda line: say(line, err=True))
     if isinstance(stopped, BillferryError):
         say("stopped; everything that was acknowledged is in the inbox", err=True)
         raise typer.Exit(stopped.exit_status)

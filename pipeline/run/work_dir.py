@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.disk import remove, remove_tree
@@ -23,6 +24,9 @@ from pipeline.report.folders import OVERVIEW, half_written
 from pipeline.report.summary_text import money_of
 from pipeline.run.chain_part import chain_part
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.report.html.index_page import OverviewFacts
 
 DRY_RUN = "dry-run-"
 
@@ -75,27 +79,36 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
     """
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
-    files, known = Files(ledger), list(chains)
-    to_correct = added(each.open for each in known if each.original.state != FileState.REFUSED)
-    write_overview(
-        _on_page(files.newest(MAX_FILES_ON_PAGE), known, MAX_FILES_ON_PAGE),
-        files.count(),
-        settings.work_dir / "reports",
+    facts = overview_facts(settings, ledger, list(chains), now, most=MAX_FILES_ON_PAGE)
+    write_overview(facts, settings.work_dir / "reports")
+
+
+def overview_facts(
+    settings: Settings, ledger: Ledger, chains: Sequence[Chain], now: datetime, *, most: int
+) -> OverviewFacts:
+    """What the page over all files tells of, with at most so many of them. `chains` are all of the ledger's."""
+    from pipeline.report.html.index_page import OverviewFacts  # noqa: PLC0415 (an idle run needs none)
+
+    files = Files(ledger)
+    to_correct = added(each.open for each in chains if each.original.state != FileState.REFUSED)
+    return OverviewFacts(
+        files=_on_page(files.newest(most), chains, most),
+        total=files.count(),
         merchant=settings.merchant,
         environment=settings.environment,
         timezone=settings.timezone,
         as_of=now,
-        to_correct={each.original.sha256: each.open.records for each in known if each.needs_correction},
+        to_correct={each.original.sha256: each.open.records for each in chains if each.needs_correction},
         to_correct_money=money_of(chain_part(to_correct)),
         loaded={
-            model: added(chain.loaded for chain in known if chain.model == model).amounts_minor
-            for model in sorted({chain.model for chain in known})
+            model: added(chain.loaded for chain in chains if chain.model == model).amounts_minor
+            for model in sorted({chain.model for chain in chains})
         },
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)
         ],
-        paid=_paid(settings, known),
+        paid=_paid(settings, chains),
         payments_to_check=_payments_to_check(settings),
     )
 

@@ -11,9 +11,9 @@ import contextlib
 import logging
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -86,30 +86,29 @@ class _OnlyBugs(logging.Handler):
         log.error("server.error", trace=masked_trace(error) if error is not None else None)
 
 
+class Served(NamedTuple):
+    """An ASGI application, and the socket that it is served on."""
+
+    app: Any
+    listener: Listener
+
+
 class _Server(uvicorn.Server):
-    """uvicorn's server, which stops by our signals: the exit status says which one it was."""
-
-    stopped_by: Exception | None = None
-
-    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
-        super().__init__(config)
-        self._stopping = stopping
+    """uvicorn's server, which leaves signals to `serve_apps`: there may be several, and the exit status says which
+    signal it was.
+    """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        def stop(stopped: Exception) -> None:
-            self.stopped_by = stopped
-            self.should_exit = True
-
-        with self._stopping(stop):
-            yield
+        yield
 
 
-def bound_socket(listen: str) -> socket.socket:
+def bound_socket(listen: str, where: str) -> socket.socket:
     """A socket that listens where the config says.
 
     Args:
         listen: `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:/PATH`.
+        where: the key of the config that says so.
 
     Raises:
         UsageError: it is not an address, or cannot be listened on.
@@ -120,15 +119,16 @@ def bound_socket(listen: str) -> socket.socket:
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else "not an address"
         raise UsageError(
-            problem=f"payments.listen: cannot listen on {listen} ({problem})",
+            problem=f"{where}: cannot listen on {listen} ({problem})",
             remedy="write ADDRESS:PORT or unix:/PATH, and stop what else listens there",
         ) from error
 
 
 def free_socket() -> socket.socket:
-    """A socket on a free port that this machine alone reaches."""
+    """A socket on a free port that this machine alone reaches; who connects before it is served waits."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
+    bound.listen()
     return bound
 
 
@@ -162,33 +162,53 @@ def _bound_unix(path: Path) -> socket.socket:
     return bound
 
 
-async def serve_app(app: Any, listener: socket.socket, stopping: Stopping) -> Exception | None:
-    """Serve an ASGI application until it is stopped, and end what is under way.
+async def serve_apps(apps: Sequence[Served], stopping: Stopping) -> Exception | None:
+    """Serve applications until they are stopped, and end what is under way. One that ends ends the others.
 
     Args:
         stopping: within its block, a call of what it is given stops: `on_stop`, for signals.
 
     Returns:
-        What stopped it; None where it ended by itself.
+        What stopped them; None where they ended by themselves.
     """
     of_uvicorn = logging.getLogger("uvicorn.error")
     of_uvicorn.handlers, of_uvicorn.propagate = [_OnlyBugs(logging.ERROR)], False
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http=_BoundedProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level=logging.ERROR,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=GRACE_S,
-        ),
-        stopping,
+    servers = [_Server(_configured(each.app)) for each in apps]
+    stopped_by: list[Exception] = []
+
+    def stop(stopped: Exception) -> None:
+        stopped_by.append(stopped)
+        end()
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    async def serve(server: _Server, listener: Listener) -> None:
+        try:
+            await server.serve([listener])
+        finally:
+            end()
+
+    with stopping(stop):
+        async with asyncio.TaskGroup() as group:
+            for server, each in zip(servers, apps, strict=True):
+                group.create_task(serve(server, each.listener))
+    return stopped_by[0] if stopped_by else None
+
+
+def _configured(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.ERROR,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
     )
-    await server.serve([listener])
-    return server.stopped_by

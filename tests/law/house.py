@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": BELOW_RUN,
     "diagnostics": BELOW_RUN | {"run"},
     "payments": BELOW_STAGES | {"load"},
-    "serve": BELOW_STAGES,
+    "serve": BELOW_RUN | {"run"},
     "sandbox": set(),
     "cli": BELOW_RUN | {"run", "diagnostics", "serve", "sandbox"},
     "__main__": {"cli"},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.folders import folder_name
-from pipeline.report.html.index_page import write_overview
+from pipeline.report.html.index_page import OverviewFacts, write_overview
 
 AS_OF = datetime(2026, 11, 20, 6, 2, tzinfo=UTC)
 ODD_NAMES = (
@@ -70,14 +70,14 @@ def overview(
         place = folder / folder_name(file.name, file.sha256)
         place.mkdir(parents=True, exist_ok=True)
         (place / "report.html").write_text(f"<!doctype html><title>{file.sha256}</title>")
-    return write_overview(
+    facts = OverviewFacts(
         files,
         len(files) if total is None else total,
-        folder,
         merchant="citypower",
         environment="test",
         timezone="Africa/Johannesburg",
         as_of=AS_OF,
         late=late,
-        loaded=loaded,
+        loaded=loaded or {},
     )
+    return write_overview(facts, folder)

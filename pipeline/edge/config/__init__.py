@@ -18,7 +18,7 @@ from pipeline.edge.config.config_print import config_parts, config_print
 from pipeline.edge.config.feed_prints import feed_print, same_feed
 from pipeline.edge.config.folders import folder_mistake, is_within, own_place
 from pipeline.edge.config.load import Config, load_config
-from pipeline.edge.config.secret_values import api_key, ping_url, webhook_secrets
+from pipeline.edge.config.secret_values import api_key, page_secret, ping_url, webhook_secrets
 from pipeline.edge.config.unset import proposed_feed
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "is_within",
     "load_config",
     "own_place",
+    "page_secret",
     "ping_url",
     "proposed_feed",
     "same_feed",

@@ -7,7 +7,9 @@ import re
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from pipeline.core.payments.listen_address import listen_address
 from pipeline.errors import ConfigError
+from schemas.settings import Page
 
 LIKE_A_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,20}/[A-Z][A-Za-z_]{1,20}")
 """Anything else may be something that was pasted by mistake, and is not repeated."""
@@ -52,6 +54,33 @@ def zone_mistake(name: str) -> ConfigError | None:
             where="timezone",
             problem=f"there is no time zone{shown}",
             remedy="use a name like Africa/Johannesburg",
+        )
+    return None
+
+
+def page_mistake(page: Page) -> ConfigError | None:
+    """What is wrong with where the page listens, and who may name themselves there; None when nothing is."""
+    if page.listen is None:
+        return None
+    try:
+        address = listen_address(page.listen)
+    except ValueError:
+        return ConfigError(
+            where="page.listen", problem="this is not an address", remedy="write ADDRESS:PORT or unix:/PATH"
+        )
+    if page.identity == "local":
+        if address.path is None and address.is_local:
+            return None
+        return ConfigError(
+            where="page.listen",
+            problem="with identity: local everybody who reaches the page would be you",
+            remedy="listen on 127.0.0.1, or have a proxy name people (identity: {header: …})",
+        )
+    if address.path is None and page.identity.secret_file is None:
+        return ConfigError(
+            where="page.identity",
+            problem="whoever reaches the address could name themselves",
+            remedy="set page.identity.secret_file, or listen on a unix socket",
         )
     return None
 

@@ -22,6 +22,7 @@ SECRETS = (
     "sftp.private_key_file",
     "sftp.passphrase_file",
     "sftp.password_file",
+    "page.identity.secret_file",
 )
 """Keys of files that only their owner may read."""
 SECRETS_OF_FEEDS = (".pgp.key_file", ".pgp.passphrase_file")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.redact import redact_keys
 from pipeline.edge.config import document as yaml_text
-from pipeline.edge.config.addresses import url_mistake, zone_mistake
+from pipeline.edge.config.addresses import page_mistake, url_mistake, zone_mistake
 from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
@@ -72,6 +72,8 @@ def load_config(path: Path | str, *, folders_may_be_missing: bool = False) -> Co
         settings, leaves = _settings(values, locations, mistakes)
         base = Path(os.path.realpath(path)).parent
         mistakes += _semantic_mistakes(leaves, path, base, folders_may_be_missing=folders_may_be_missing)
+        if settings is not None and settings.page is not None:
+            mistakes += [wrong] if (wrong := page_mistake(settings.page)) else []
         if settings is not None and not mistakes:
             return Config(_with_absolute_paths(settings, base), path)
     raise_all(mistakes)

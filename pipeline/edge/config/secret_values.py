@@ -70,6 +70,19 @@ def webhook_secrets(settings: Settings) -> list[str]:
     return [read_secret(file, f"payments.secret_files.{number}").strip() for number, file in enumerate(files)]
 
 
+def page_secret(settings: Settings) -> bytes | None:
+    """What the proxy in front of the page sends with every request; None where the rights of a unix socket do that, or
+    the page is for one person on this machine.
+
+    Raises:
+        ConfigError: the file cannot be read, others can read it, or it is empty.
+    """
+    identity = settings.page.identity if settings.page else "local"
+    if identity == "local" or identity.secret_file is None:
+        return None
+    return read_secret(identity.secret_file, "page.identity.secret_file").strip().encode()
+
+
 def _secret(
     section: str, key: str, given: SecretStr | None, file: Path | None, *, missing: str
 ) -> tuple[str, str]:

@@ -6,8 +6,8 @@ files there are, the page has room for the newest ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,26 +83,13 @@ class Row:
         return self.rejects > 0 or is_refused or self.state in {FileState.HELD, FileState.UNFINISHED}
 
 
-def write_overview(
-    files: Sequence[KnownFile],
-    total: int,
-    reports: Path,
-    *,
-    merchant: str,
-    environment: str,
-    timezone: str,
-    as_of: datetime,
-    late: Sequence[str] = (),
-    to_correct: Mapping[str, int] | None = None,
-    to_correct_money: Sequence[str] = (),
-    loaded: Mapping[str, Mapping[str, int]] | None = None,
-    paid: Sequence[tuple[str, int, int]] = (),
-    payments_to_check: int = 0,
-) -> Path:
-    """Write the overview into the folder `reports`, in place of the one before, and return its path.
+@dataclass(frozen=True, slots=True)
+class OverviewFacts:
+    """What an overview tells of.
 
-    Args:
-        files: of the ledger, at most `MAX_FILES_ON_PAGE`: all that need somebody, and the newest; newest first.
+    Attributes:
+        files: of the ledger, so many that a page has room for them: all that need somebody, and the newest; newest
+            first.
         total: how many the ledger knows; the page says how many are left out.
         timezone: an IANA name; times on the page are written in it.
         as_of: the time that the page tells of.
@@ -113,36 +100,67 @@ def write_overview(
         loaded: model → currency → minor units that the API holds by all files of the ledger, each record counted once.
         paid: currency, minor units that all bills here come to, and what of them is paid as far as known.
         payments_to_check: payments that are unmatched or in conflict.
+    """
+
+    files: Sequence[KnownFile]
+    total: int
+    merchant: str
+    environment: str
+    timezone: str
+    as_of: datetime
+    late: Sequence[str] = ()
+    to_correct: Mapping[str, int] | None = None
+    to_correct_money: Sequence[str] = ()
+    loaded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    paid: Sequence[tuple[str, int, int]] = ()
+    payments_to_check: int = 0
+
+
+def write_overview(facts: OverviewFacts, reports: Path) -> Path:
+    """Write the overview into the folder `reports`, in place of the one before, and return its path.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
     """
-    rows = [_row(file, reports, to_correct) for file in files]
-    rows.sort(key=lambda row: not row.needs_somebody)
-    context = {
-        "as_of": as_of,
-        "to_do": [*_to_do(rows, late), *_payments_to_do(payments_to_check)],
-        "paid": [
-            f"{format_amount(currency, paid_minor)} of {format_amount(currency, billed_minor)}"
-            for currency, billed_minor, paid_minor in paid
-        ],
-        "to_correct_money": list(to_correct_money),
-        "loaded": list(_loaded(loaded or {})),
-        "merchant": merchant,
-        "environment": environment,
-        "rows": rows,
-        "total": total,
-        "left_out": total - len(rows),
-        "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
-        "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
-        "figures": list(_figures(rows)),
-        "months": [(f"./{name}", f"{first:%B %Y}") for first, name in month_pages(reports)],
-    }
+    months = [(f"./{name}", f"{first:%B %Y}") for first, name in month_pages(reports)]
+    context = overview_context(facts, months, lambda file: link_to(file, reports))
     path = reports / OVERVIEW
     private_folder(reports)
     with replaced_file(path) as file:
-        file.writelines(rendered("index.html", context, timezone=timezone))
+        file.writelines(rendered("index.html", context, timezone=facts.timezone))
     return path
+
+
+def overview_context(
+    facts: OverviewFacts, months: Sequence[tuple[str, str]], address: Callable[[KnownFile], str | None]
+) -> dict[str, Any]:
+    """What the template of the overview needs.
+
+    Args:
+        months: the address of each month's page, and the month in words.
+        address: that of a file's page; None where there is none.
+    """
+    rows = [_row(file, address(file), facts.to_correct) for file in facts.files]
+    rows.sort(key=lambda row: not row.needs_somebody)
+    return {
+        "as_of": facts.as_of,
+        "to_do": [*_to_do(rows, facts.late), *_payments_to_do(facts.payments_to_check)],
+        "paid": [
+            f"{format_amount(currency, paid_minor)} of {format_amount(currency, billed_minor)}"
+            for currency, billed_minor, paid_minor in facts.paid
+        ],
+        "to_correct_money": list(facts.to_correct_money),
+        "loaded": list(_loaded(facts.loaded)),
+        "merchant": facts.merchant,
+        "environment": facts.environment,
+        "rows": rows,
+        "total": facts.total,
+        "left_out": facts.total - len(rows),
+        "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
+        "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
+        "figures": list(_figures(rows)),
+        "months": months,
+    }
 
 
 def _loaded(loaded: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[str, list[str]]]:
@@ -191,7 +209,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
         yield css if number else "none", title, grouped(number)
 
 
-def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -> Row:
+def _row(file: KnownFile, link: str | None, to_correct: Mapping[str, int] | None) -> Row:
     """A file as the page shows it, from the summary that the ledger keeps; a file that was killed at work has none."""
     summary = file.summary or {}
     records, totals = summary.get("records"), list(_totals(summary))
@@ -203,7 +221,7 @@ def _row(file: KnownFile, reports: Path, to_correct: Mapping[str, int] | None) -
         rejects, is_closed = to_correct.get(file.sha256, 0), file.sha256 not in to_correct
     return Row(
         name=file.name,
-        link=link_to(file, reports),
+        link=link,
         feed=file.feed,
         state=state,
         tone=tone(state, is_closed=is_closed),
@@ -234,11 +252,11 @@ def _rejects(records: Mapping[str, int], outcomes: Iterable[str], chain: Mapping
     return 0 if chain["original"] else int(chain["open"]["records"])
 
 
-def link_to(file: KnownFile, reports: Path) -> str | None:
-    """The way to a file's page, or to its summary where there is no page; None where there is no report any more.
+def report_of(file: KnownFile, reports: Path) -> tuple[str, str] | None:
+    """The folder of a file's report below `reports`, and the name of its page, or of its summary where there is no
+    page; None where there is no report any more.
 
-    The report is under the name that the file had then. Folder names contain percent signs, which a link must escape
-    (RFC 3986), and the page may be opened from a disk: the link is relative.
+    The report is under the name that the file had then.
     """
     name = (file.summary or {}).get("file", {}).get("name", file.name)
     for digits in (len(file.sha256), file.digits):  # all of them after a ledger was lost, perhaps
@@ -246,5 +264,15 @@ def link_to(file: KnownFile, reports: Path) -> str | None:
         for kind in ("page", "summary"):
             for called in REPORT_NAMES[kind]:
                 if (reports / folder / called).exists():
-                    return f"./{quote(folder)}/{called}"
+                    return folder, called
     return None
+
+
+def link_to(file: KnownFile, reports: Path) -> str | None:
+    """The way to a file's report from a page in the folder `reports`; None where there is none.
+
+    Folder names contain percent signs, which a link must escape (RFC 3986), and the page may be opened from a disk: the
+    link is relative.
+    """
+    found = report_of(file, reports)
+    return f"./{quote(found[0])}/{found[1]}" if found else None

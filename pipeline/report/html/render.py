@@ -40,15 +40,35 @@ def rendered(template: str, context: Mapping[str, Any], *, timezone: str) -> Ite
     The Content-Security-Policy of the page allows one style sheet and one script, each by its SHA-256 (W3C CSP Level
     3).
     """
-    zone = ZoneInfo(timezone)
-    page = _environment().get_template(template)
     assets = {"style": _asset("page.css"), "script": _asset("page.js")}
     hashes = {f"{name}_hash": _hash(text) for name, text in assets.items()}
+    return _pieces(_environment(), template, {**context, **assets, **hashes}, timezone)
+
+
+def rendered_below(
+    folder: Path, template: str, context: Mapping[str, Any], *, timezone: str
+) -> Iterator[bytes]:
+    """A page that is served: the same, but with the templates of `folder` in the place of those of that name here.
+
+    Style and script are not in it, for whoever serves it serves them beside it. In its templates `served` is true.
+    """
+    return _pieces(_environment(folder), template, context, timezone)
+
+
+def shared_asset(name: str) -> bytes:
+    """`page.css` or `page.js`, for those who serve them beside a page."""
+    return _asset(name).encode()
+
+
+def _pieces(
+    environment: jinja2.Environment, template: str, context: Mapping[str, Any], timezone: str
+) -> Iterator[bytes]:
+    zone = ZoneInfo(timezone)
 
     def local(moment: datetime) -> str:
         return f"{moment.astimezone(zone):%-d %b %Y, %H:%M}"
 
-    pieces = page.generate(**context, **assets, **hashes, timezone=timezone, local=local)
+    pieces = environment.get_template(template).generate(**context, timezone=timezone, local=local)
     return (piece.encode() for piece in pieces)
 
 
@@ -75,9 +95,10 @@ def reference(text: str | None) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(first: Path | None = None) -> jinja2.Environment:
+    """`first`: a folder of templates that is looked into before ours."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader([*([first] if first else []), _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -94,6 +115,7 @@ def _environment() -> jinja2.Environment:
         "grouped": grouped,
         "records": records,
     }
+    environment.globals["served"] = first is not None
     return environment
 
 

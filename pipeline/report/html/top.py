@@ -25,6 +25,10 @@ from schemas.results import ChainFacts, ChainPart, Summary
 
 REFUSED_WITH_FILE = "Refused with the file"
 _BEGIN, _END = b"<!--top-->\n", b"<!--/top-->\n"
+_RECORDS, _FILE_AND_RUN = (
+    b'<section aria-labelledby="records-heading">',
+    b'<section aria-labelledby="run-heading">',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,23 @@ def with_top_of(summary: Summary, page: bytes, *, timezone: str) -> bytes | None
         return None
     top = rendered("report_top.html", top_context(summary), timezone=timezone)
     return b"".join([before, begin, *top, end, after])
+
+
+def main_of(page: bytes, *, most: int) -> str | None:
+    """The sections of a report's page, for a page around them; None where it has none.
+
+    Args:
+        most: of more bytes, the table of single records is left out.
+    """
+    _, begin, rest = page.partition(b"<main>\n")
+    sections, end, _ = rest.rpartition(b"</main>")
+    if not begin or not end:
+        return None
+    before, records, after = sections.partition(_RECORDS)
+    if records and len(sections) > most:
+        _, file_and_run, rest = after.partition(_FILE_AND_RUN)
+        sections = before + file_and_run + rest
+    return sections.decode()
 
 
 def top_context(summary: Summary) -> dict[str, Any]:

@@ -62,9 +62,8 @@ def test_a_file_without_a_report_has_no_link(tmp_path: Path) -> None:
     overview(tmp_path, [here, old])
     old_folder = tmp_path / folder_name(old.name, old.sha256)
     (old_folder / "report.html").rename(old_folder / "summary.json")
-    path = page.write_overview(
-        [here, gone, old], 3, tmp_path, merchant="m", environment="live", timezone="UTC", as_of=AS_OF
-    )
+    facts = page.OverviewFacts([here, gone, old], 3, "m", "live", "UTC", AS_OF)
+    path = page.write_overview(facts, tmp_path)
     assert [unquote(link).rpartition("/")[2] for link in links(path)] == ["report.html", "summary.json"]
     assert "gone.csv" in said(path)
 
@@ -83,9 +82,7 @@ def test_a_file_that_came_again_under_another_name_leads_to_the_report_it_has(tm
         sha256 = first.sha256
 
     again = Renamed("second.csv", summary=first.summary)
-    path = page.write_overview(
-        [again], 1, tmp_path, merchant="m", environment="test", timezone="UTC", as_of=AS_OF
-    )
+    path = page.write_overview(page.OverviewFacts([again], 1, "m", "test", "UTC", AS_OF), tmp_path)
     [link] = links(path)
     assert link.startswith("./first.csv.")
 

@@ -1,0 +1,170 @@
+"""The routes of the page, each with the role that it needs, and how an answer comes about.
+
+Views are plain functions: what they read is on disk, so each works in a thread of its own while others are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.edge.log import get_logger, masked_trace
+from pipeline.errors import EX_USAGE, BillferryError
+from pipeline.serve.page.guards import App, Guarded
+from pipeline.serve.page.site import ASSET_TYPES, Site, visitor_of
+from pipeline.serve.page.views import files, overview
+from schemas.settings import PageRole
+
+MAX_FORM_BYTES = 65_536
+"""Of what a form sends; files are no forms."""
+FOR_GOOD = "private, max-age=31536000, immutable"
+"""How long a browser may keep what has a print of its content in its address."""
+
+Form = Mapping[str, str]
+"""The fields of a form by name; of a field that was sent twice, the last."""
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An address that shows something, and changes nothing."""
+
+    path: str
+    view: Callable[[Site, Request], Response]
+    role: PageRole | None = "read"
+    """None: everybody who is known, also to tell them that they may do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An address that a form is sent to."""
+
+    path: str
+    action: Callable[[Site, Request, Form], Response]
+    role: PageRole
+
+
+def _asset(site: Site, request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in site.assets:
+        raise HTTPException(404)
+    return Response(site.assets[name], media_type=ASSET_TYPES[name], headers={"cache-control": FOR_GOOD})
+
+
+SHOWN: tuple[Shown, ...] = (
+    Shown("/", overview.overview),
+    Shown("/files/", overview.all_files),
+    Shown("/files/{key}/", files.file_page),
+    Shown("/files/{key}/{name}", files.download),
+    Shown("/static/{name}", _asset, role=None),
+)
+DONE: tuple[Done, ...] = ()
+
+
+def page_app(site: Site, *, is_local: bool) -> App:
+    """The whole application, behind its guards. `is_local`: as `Guarded`."""
+    routes = [
+        *(
+            Route(each.path, _endpoint(site, each.role, partial(_show, each)), methods=["GET"])
+            for each in SHOWN
+        ),
+        *(
+            Route(each.path, _endpoint(site, each.role, partial(_do, each)), methods=["POST"])
+            for each in DONE
+        ),
+    ]
+    handlers = {HTTPException: partial(_problem_page, site), Exception: partial(_bug_page, site)}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return Guarded(app, site.people, is_local=is_local)
+
+
+def _endpoint(
+    site: Site, role: PageRole | None, answered: Callable[[Site, Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """What Starlette calls: the role is asked for before anything of the request is read."""
+
+    async def endpoint(request: Request) -> Response:
+        if role is not None and not visitor_of(request).may(role):
+            raise HTTPException(403, f"you may not do that here: it needs the role {role}")
+        try:
+            return await answered(site, request)
+        except BillferryError as error:
+            status = 409 if error.exit_status == EX_USAGE else 503
+            raise HTTPException(status, f"{error}") from error
+
+    return endpoint
+
+
+async def _show(shown: Shown, site: Site, request: Request) -> Response:
+    return await run_in_threadpool(shown.view, site, request)
+
+
+async def _do(done: Done, site: Site, request: Request) -> Response:
+    form = await _form(request)
+    if not site.is_form_token(visitor_of(request), form.get("token", "")):
+        raise HTTPException(403, "the page you sent that from is too old; open it again, then try once more")
+    return await run_in_threadpool(done.action, site, request, form)
+
+
+async def _form(request: Request) -> Form:
+    """What a form sent, URL-encoded. Raises HTTPException: it is too large, or something else."""
+    sent = bytearray()
+    try:
+        async for chunk in request.stream():
+            sent += chunk
+            if len(sent) > MAX_FORM_BYTES:
+                raise HTTPException(413, "the form is too large")
+    except ClientDisconnect:
+        raise HTTPException(400, "the form did not arrive whole") from None
+    try:
+        fields = parse_qs(
+            sent.decode(), keep_blank_values=True, strict_parsing=bool(sent), max_num_fields=1000
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise HTTPException(400, "that is no form") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+_TITLES = {
+    401: "Nobody is signed in",
+    403: "Not allowed",
+    404: "There is nothing here",
+    405: "That is not possible here",
+    409: "That is not possible now",
+    413: "Too large",
+    503: "Not now",
+}
+
+
+async def _problem_page(site: Site, request: Request, error: Exception) -> Response:
+    """What went wrong, in the words of the error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    is_told = status in _TITLES and detail and detail != _standard(status)
+    context = {"title": _TITLES.get(status, "That did not work"), "text": detail if is_told else ""}
+    return await run_in_threadpool(partial(site.show, request, "problem.html", context, status=status))
+
+
+def _standard(status: int) -> str:
+    """What Starlette says where nobody has said anything."""
+    return HTTPException(status).detail
+
+
+async def _bug_page(site: Site, request: Request, error: Exception) -> Response:
+    """A bug: its trace goes to the log, not to the browser."""
+    log.error("page.error", path=request.url.path, trace=masked_trace(error))
+    context = {
+        "title": "A bug in Billferry",
+        "text": "Nothing was changed by it. Its trace is in the log of billferry serve; please report it.",
+    }
+    return await run_in_threadpool(partial(site.show, request, "problem.html", context, status=500))

@@ -1,0 +1,107 @@
+"""What every view of the page is given: the config, the ledger for reading, and how a page is made."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from pipeline.edge.config import Config
+from pipeline.edge.ledger.database import Ledger
+from pipeline.report.html.render import rendered_below, shared_asset
+from pipeline.run.work_dir import existing_ledger
+from pipeline.serve.page.people import People, Visitor
+from schemas.settings import Page, Settings
+
+_FOLDER = Path(__file__).parent
+TEMPLATES = _FOLDER / "templates"
+_STATIC = _FOLDER / "static"
+_PRINT_DIGITS = 12
+ASSET_TYPES = {
+    "page.css": "text/css; charset=utf-8",
+    "site.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "site.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""Name of each file that pages load, and its type."""
+_SHARED = ("page.css", "page.js")
+"""Those that reports have inside."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The page of one merchant, for as long as it is served."""
+
+    config: Config
+    page: Page
+    people: People
+    token_key: bytes
+    """Of this process: what forms are signed with."""
+
+    @property
+    def settings(self) -> Settings:
+        """The config as values."""
+        return self.config.settings
+
+    def ledger(self) -> AbstractContextManager[Ledger | None]:
+        """The ledger for reading; None before the first run. Raises as `existing_ledger`."""
+        return existing_ledger(self.settings)
+
+    @cached_property
+    def assets(self) -> Mapping[str, bytes]:
+        """Name → content of what pages load beside themselves."""
+        return {
+            name: shared_asset(name) if name in _SHARED else (_STATIC / name).read_bytes()
+            for name in ASSET_TYPES
+        }
+
+    @cached_property
+    def asset_links(self) -> Mapping[str, str]:
+        """Name → address, with a print of the content: a new version is another address, so it may be kept for good."""
+        return {
+            name: f"/static/{name}?{hashlib.sha256(content).hexdigest()[:_PRINT_DIGITS]}"
+            for name, content in self.assets.items()
+        }
+
+    def form_token(self, visitor: Visitor) -> str:
+        """What a form must send back: it was shown to this person by this process."""
+        return hmac.digest(self.token_key, visitor.name.encode(), "sha256").hex()
+
+    def is_form_token(self, visitor: Visitor, token: str) -> bool:
+        """Whether it is that, in constant time."""
+        return hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
+
+    def show(
+        self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200
+    ) -> HTMLResponse:
+        """A page of the site from one of its templates."""
+        return HTMLResponse(b"".join(self._pieces(request, template, context)), status_code=status)
+
+    def _pieces(self, request: Request, template: str, context: Mapping[str, Any]) -> Iterator[bytes]:
+        visitor = visitor_of(request)
+        known = {
+            "merchant": self.settings.merchant,
+            "environment": self.settings.environment,
+            "visitor": visitor,
+            "token": self.form_token(visitor),
+            "assets": self.asset_links,
+            "path": request.url.path,
+        }
+        return rendered_below(TEMPLATES, template, {**known, **context}, timezone=self.settings.timezone)
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who sent a request that the guards let through."""
+    visitor = request.scope["visitor"]
+    if not isinstance(visitor, Visitor):
+        raise TypeError("a request reached a view without passing the guards")
+    return visitor

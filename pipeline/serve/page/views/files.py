@@ -1,0 +1,118 @@
+"""One file: its report as runs wrote it, and what people decided about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.errors import FileRefused
+from pipeline.monitoring.system_status import state_of
+from pipeline.report.folders import REPORT_NAMES
+from pipeline.report.html.index_page import report_of
+from pipeline.report.html.top import main_of
+from pipeline.serve.page.site import Site
+
+MOST_BYTES = 80_000
+"""Of a report's sections on the page; of a longer one the single records are left to the report itself."""
+DOWNLOADS = {name: kind for kind, names in REPORT_NAMES.items() for name in names}
+_OWN_POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"\n]{1,500})"')
+_HEAD_BYTES = 2048
+
+
+def file_page(site: Site, request: Request) -> Response:
+    """`/files/SHA256/`: a file. Other ways to name one, as reports do in their links, lead there."""
+    with site.ledger() as ledger:
+        row = _named(ledger, request.path_params["key"])
+        if row.sha256 != request.path_params["key"]:
+            return RedirectResponse(f"/files/{row.sha256}/", 307)
+        told = _decisions(site, ledger, row)
+    folder = _report_folder(site, row)
+    context: dict[str, Any] = {
+        "file": row,
+        "state": state_of(row),
+        "told": told,
+        "report": _sections(folder),
+        "downloads": _downloads(folder),
+    }
+    return site.show(request, "bill_file.html", context)
+
+
+def download(site: Site, request: Request) -> Response:
+    """`/files/SHA256/NAME`: a file of its report."""
+    key, name = request.path_params["key"], request.path_params["name"]
+    with site.ledger() as ledger:
+        row = _named(ledger, key)
+    if row.sha256 != key:
+        return RedirectResponse(f"/files/{row.sha256}/{quote(name)}", 307)
+    folder = _report_folder(site, row)
+    if folder is None or name not in DOWNLOADS or not (folder / name).is_file():
+        raise HTTPException(404, "that part of the report is not there")
+    if DOWNLOADS[name] == "page":
+        return _whole_report(folder / name)
+    return FileResponse(
+        folder / name,
+        media_type="application/octet-stream",
+        filename=f"{row.name}.{name}",
+        content_disposition_type="attachment",
+    )
+
+
+def _named(ledger: Ledger | None, key: str) -> FileRow:
+    """The file that an address names. Raises HTTPException: none, or several."""
+    files = Files(ledger) if ledger is not None else None
+    try:
+        row = (files.by_sha256(key) or files.by_short_name(key)) if files else None
+    except FileRefused:  # two files whose first digits are alike
+        row = None
+    if row is None:
+        raise HTTPException(404, "the ledger knows no such file")
+    return row
+
+
+def _report_folder(site: Site, row: FileRow) -> Path | None:
+    reports = site.settings.work_dir / "reports"
+    found = report_of(row, reports)
+    return reports / found[0] if found else None
+
+
+def _sections(folder: Path | None) -> Markup | None:
+    """The sections of the report, which escaped all texts when it was written."""
+    (page,) = REPORT_NAMES["page"]
+    if folder is None or not (folder / page).is_file():
+        return None
+    sections = main_of((folder / page).read_bytes(), most=MOST_BYTES)
+    return None if sections is None else Markup(sections)  # noqa: S704 (written by us, from escaped texts)
+
+
+def _downloads(folder: Path | None) -> list[str]:
+    return [name for name in DOWNLOADS if folder is not None and (folder / name).is_file()]
+
+
+def _decisions(site: Site, ledger: Ledger | None, row: FileRow) -> list[str]:
+    """What people decided about a file, in words, oldest first."""
+    if ledger is None:
+        return []
+    decisions, zone = Decisions(ledger), site.settings.zone
+    told = [decision.told(zone, fate) for decision, fate in decisions.settled(row.sha256)]
+    pending = decisions.pending(row.sha256)
+    return [*told, *([f"{pending.told(zone)}; the next run acts on it"] if pending else [])]
+
+
+def _whole_report(path: Path) -> Response:
+    """The page of a report as it is: its own policy names the style and the script that are inside."""
+    content = path.read_bytes()
+    found = _OWN_POLICY.search(content[:_HEAD_BYTES])
+    policy = found[1].decode() if found else "default-src 'none'"
+    headers = {"content-security-policy": f"{policy}; frame-ancestors 'none'"}
+    return Response(content, media_type="text/html; charset=utf-8", headers=headers)

@@ -1,0 +1,5 @@
+"""A merchant whose page is looked at."""
+
+from tests.stories.conftest import merchant
+
+__all__ = ["merchant"]
