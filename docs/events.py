@@ -17,6 +17,7 @@ MEANINGS = {
     "run.started": "A run started; `run` is its id, as in `summary.json` and `status --json`.",
     "collected": "A source was checked: how many files can be taken, and how many are left for later.",
     "landed": "A complete file was fetched; from now on `sha256` identifies it.",
+    "uploaded": "A file was dropped on the page and landed; the next run checks it.",
     "checked": "A file was read and checked; `refused` is the rule that refused it, or null.",
     "loaded": "The sending of a file ended: number of requests, retries, 429s and look-ups.",
     "file": "The result of a file, as in its report; outcomes without records are left out.",

@@ -1,7 +1,8 @@
 """`release` and `refuse`: what a person decides about a held file.
 
-Both write down who decided, by the login name; the next run acts on it, or this one with `--now`. They end with 0 or
-with what the run came to, 2 where no held file, or more than one, fits the name, 4 while another run is active.
+Both write down who decided, by the login name, also while another run is active; the next run acts on it, or this one
+with `--now`. They end with 0 or with what the run came to, 2 where no held file, or more than one, fits the name, or
+another person has decided, 4 where `--now` finds another run active.
 Their docstrings are their help texts.
 """
 

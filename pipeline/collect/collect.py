@@ -6,7 +6,6 @@ Nothing here decides what is loaded, and nothing is moved: the run does that onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -16,7 +15,6 @@ from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.model import (
     Collected,
     Found,
-    Matched,
     RememberedFile,
     Sighting,
     Troubled,
@@ -24,13 +22,12 @@ from pipeline.collect.model import (
     Waiting,
     odd_sightings,
 )
-from pipeline.core.csv_structure import PACKED, WORKBOOKS, ZIP, with_short_lines
+from pipeline.core.csv_structure import PACKED, WORKBOOKS, ZIP
 from pipeline.core.file_stages import LandedFile, Listing, RemoteFile, SourceName
 from pipeline.core.mapping.file_names import is_ignored, match_name
-from pipeline.core.names import SIDECAR_ENDING, is_unfinished, label_of_path, shown_name
+from pipeline.core.names import SIDECAR_ENDING, is_unfinished, shown_name
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.core.whole_source import concerns_whole_source
-from pipeline.edge.local import read_beside_named, read_named
 from pipeline.edge.local.landing import land_blocks
 from pipeline.errors import (
     BillferryError,
@@ -38,7 +35,6 @@ from pipeline.errors import (
     FileTooLarge,
     SourceInterrupted,
 )
-from schemas.feed import Feed
 
 ATTEMPTS = 3
 """Fetches of one file in one run, the first included."""
@@ -194,57 +190,6 @@ def control_of(companions: Sequence[RemoteFile], name: str, source: Source) -> b
     return None
 
 
-def land_named(
-    path: Path,
-    matching: Matching,
-    landing: Path,
-    *,
-    max_file_bytes: int,
-    max_record_bytes: int,
-    feed: Feed | None = None,
-    durable: bool = True,
-    progress: Progress | None = None,
-) -> LandedFile:
-    """Copy a file named on the command line into the landing folder and tell its feed; it is left where it is.
-
-    `feed` overrules what the name says. A copy that need not be `durable` is one that nobody looks for after a crash.
-
-    Raises:
-        FileRefused: it fits no feed, or two, or has an endless line. FileTooLarge, SourceFileUnsettled, SourceError,
-            DiskFull: as `land`.
-    """
-    name = label_of_path(path.name)
-    blocks = _bounded(read_named(path), name, max_file_bytes)
-    encodings = [each.encoding for each in ([feed] if feed else matching.feeds)]
-    blocks = with_short_lines(blocks, max_record_bytes, name=shown_name(name), encodings=encodings)
-    landed = land_blocks(blocks, landing, durable=durable, progress=progress)
-    with landed.path.open("rb") as content:
-        head = content.read(MAX_WORKBOOK_BYTES)
-    if feed is not None:
-        matching = replace(matching, feeds=(feed,))
-    matched = match_file(name, head, matching)
-    if matched is None and feed is not None:
-        matched = Matched(feed, {})
-    if matched is None:
-        raise FileRefused(
-            name=shown_name(name),
-            rule="file.unmatched",
-            problem="file name matches no feed",
-            remedy="use --feed NAME, or add a feed" + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
-        )
-    return LandedFile(
-        sha256=landed.sha256,
-        path=landed.path,
-        name=name,
-        name_parts=dict(matched.name_parts),
-        size_bytes=landed.size_bytes,
-        origin="named",
-        feed=matched.feed,
-        rejects_of=matched.rejects_of,
-        control=read_beside_named(path, SIDECAR_ENDING, MAX_SIDECAR_BYTES + 1),
-    )
-
-
 def _retried(work: Callable[[], T]) -> T:
     """Call `work` again when its connection broke, bounded in number and time.
 
@@ -381,13 +326,3 @@ def _match(
         return Unmatched(remote.name, reason, remote.size_bytes)
     beside, is_zip = companions.of(remote.name), head.startswith(ZIP)
     return Found(remote, matched.feed, matched.name_parts, matched.rejects_of, beside, may_be_archive=is_zip)
-
-
-def _bounded(blocks: Iterator[bytes], name: str, max_file_bytes: int) -> Iterator[bytes]:
-    """The blocks as they come. Raises FileTooLarge as soon as they are more than the limit."""
-    got_bytes = 0
-    for block in blocks:
-        got_bytes += len(block)
-        if got_bytes > max_file_bytes:
-            raise FileTooLarge(source="named file", name=shown_name(name), limit_bytes=max_file_bytes)
-        yield block

@@ -17,8 +17,8 @@ from schemas.results import ControlFacts
 if TYPE_CHECKING:  # no circle: it needs polars, which a run without files does not import
     from pipeline.core.values.amount_spread import Spread
 
-SourceName = Literal["sftp", "drop", "named"]
-"""Where a file comes from: the SFTP server, the drop folder, or named on the command line."""
+SourceName = Literal["sftp", "drop", "named", "page"]
+"""Where a file comes from: the SFTP server, the drop folder, named on the command line, or dropped on the page."""
 SOURCES: tuple[SourceName, ...] = ("sftp", "drop")
 """Where a run looks, in this order."""
 TextFormat = Literal["csv", "ndjson", "txt"]

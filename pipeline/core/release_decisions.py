@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from pipeline.core.file_stages import Hold
@@ -18,12 +18,13 @@ from pipeline.core.totals import Totals
 from pipeline.core.values.timestamps import local_time
 
 Word = Literal["release", "refuse"]
-Fate = Literal["pending", "taken", "void", "replaced"]
-"""What became of a decision: a run has not come to it yet, followed it, or found that the file had changed; or a later
-decision came before any run."""
+Fate = Literal["pending", "taken", "void", "replaced", "expired"]
+"""What became of a decision: a run has not come to it yet, followed it, or found that the file had changed; a later one
+of the same person came before any run; or no run came to it in time."""
 _FATES: dict[Fate, str] = {
     "void": "; void, because the file, its feed or what it is held for has changed since",
     "replaced": "; replaced by a later decision before a run came to it",
+    "expired": "; void, because no run came to it in time (page.approval_days)",
 }
 
 FIRST = "file.first_of_feed"
@@ -31,6 +32,7 @@ ALWAYS = "file.release_always"
 LIMITED = "file.limited"
 REFUSED = "file.refused_by_person"
 RESTORED = "file.restored"
+UPLOADED = "file.uploaded"
 """Codes of holds and of a refusal by a person; their words are in the catalogue (`file_rules`)."""
 
 
@@ -52,6 +54,10 @@ class Person:
 
     def __str__(self) -> str:
         return f"{self.user_name} on {self.host}"
+
+    def is_same_as(self, other: Person) -> bool:
+        """Whether both are one person: by the user name alone, in small or capital letters, wherever it was typed."""
+        return self.user_name.casefold() == other.user_name.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ class Decision:
         return self.word == "refuse" or all(
             print_of(hold) in self.holds and (self.accept_changes or not hold.changes) for hold in holds
         )
+
+    def has_expired(self, now: datetime, days: int | None) -> bool:
+        """Whether it is a release that no run took up for so many days; None: releases do not expire."""
+        if days is None or self.word != "release":
+            return False
+        return now - datetime.fromisoformat(self.at) > timedelta(days=days)
 
     def told(self, zone: tzinfo, fate: Fate = "taken") -> str:
         """`released on 2026-11-24 08:00 SAST by thandi on billing1`, how far, why, and what became of it."""
@@ -105,6 +117,16 @@ def totals_text(totals: Totals) -> str:
         for currency, by_outcome in totals.records.items()
     }
     return json.dumps(counted, sort_keys=True)
+
+
+def is_first_person(by: Person, dropped_by: Collection[Person]) -> bool:
+    """Whether somebody who decides has dropped the file on the page, so that a second person has to release it."""
+    return any(by.is_same_as(each) for each in dropped_by)
+
+
+def uploaded(by: Person) -> Hold:
+    """A file that came by the page."""
+    return Hold(UPLOADED, f"dropped on the page by {by.user_name}: it is loaded once it is released")
 
 
 def first_of_feed(feed: str) -> Hold:

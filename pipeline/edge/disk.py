@@ -173,6 +173,13 @@ def nameless_file(within: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
+def linked_copy(source: Path, target: Path) -> None:
+    """The same file under a second name, in a new private folder, on one file system. Raises DiskFull."""
+    private_folder(target.parent)
+    with writing(target.parent):
+        target.hardlink_to(source)
+
+
 def put_in_place(source: Path, target: Path) -> None:
     """Rename, on one file system, over what is there. Raises DiskFull."""
     with writing(target.parent):

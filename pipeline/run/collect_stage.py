@@ -9,10 +9,11 @@ from operator import itemgetter
 from pathlib import Path
 
 from pipeline.collect.archives import bill_files_of
-from pipeline.collect.collect import UNMATCHED, Source, collect, control_of, land_named
+from pipeline.collect.collect import UNMATCHED, Source, collect, control_of
 from pipeline.collect.feed_of_file import HEAD_BYTES, Matching, match_file
 from pipeline.collect.fetch_ahead import Arrival, Fetch, FetchAhead
 from pipeline.collect.model import Collected, Found, RememberedFile, Unmatched, sighting_row
+from pipeline.collect.named_files import land_named
 from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.truncate import truncate_messages
 from pipeline.edge.ledger.file_rows import ENDED_STATES, FINISHED_STATES
@@ -144,7 +145,7 @@ class Collecting:
 
     def named(self, path: Path) -> list[LandedFile]:
         """Land a file named on the command line, which is left where it is: the bill files in it, where it is an
-        archive of several. Raises as `collect.land_named` and `archives.bill_files_of`.
+        archive of several. Raises as `land_named` and `archives.bill_files_of`.
         """
         limits = self.context.settings.limits
         landed = land_named(

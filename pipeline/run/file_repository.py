@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast, get_args
 
+from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
@@ -22,7 +23,8 @@ from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.lookup_by_name import single_file_named
-from pipeline.edge.local.landing import land_control, landed_control
+from pipeline.edge.local.landing import land_control, landed_control, staging
+from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.edge.reader.kept_records import discard_kept, is_at_hand, kept_folder
 from pipeline.errors import ConfigError, LandedCopyForgotten, ReportGone
 from pipeline.monitoring.audit_log import AuditLog
@@ -158,7 +160,7 @@ class KnownFiles:
                 problem=f"the feed is missing from the config, but {row.name} is not finished",
                 remedy="restore the feed until the file is finished",
             )
-        origin: SourceName = "sftp" if row.source == "sftp" else "drop" if row.source == "drop" else "named"
+        origin = cast(SourceName, row.source if row.source in get_args(SourceName) else "named")
         path = self.settings.work_dir / "landing" / row.sha256 / "content"
         return LandedFile(
             row.sha256,
@@ -189,6 +191,21 @@ class KnownFiles:
         row = self._files.by_short_name(short_name)
         records = (row.summary or {}).get("records", {}) if row else {}
         return sum(records.get(outcome, 0) for outcome in REJECTS)
+
+    def remember_landed(self, landed: LandedFile, at: str, *, as_of: str | None) -> FileRow:
+        """The ledger's row of a file that has landed: new, or taken up again. `at` and `as_of` as in `Files.land`."""
+        return self._files.land(
+            sha256=landed.sha256,
+            name=landed.name,
+            source=landed.origin,
+            feed=landed.feed.name,
+            feed_print=feed_print(landed.feed),
+            name_parts=landed.name_parts,
+            rejects_of=landed.rejects_of,
+            size_bytes=landed.size_bytes,
+            at=at,
+            as_of=as_of,
+        )
 
     def _feed_named(self, name: str) -> Feed | None:
         """The feed as the config has it now; None: it was taken out."""
@@ -228,18 +245,7 @@ class LedgerFiles(KnownFiles):
         before, at = met.row, rfc3339(self.clock.now())
         landed = self.named_apart(self._with_its_totals(met))
         self.audit.take_up()
-        row = self._files.land(
-            sha256=landed.sha256,
-            name=landed.name,
-            source=landed.origin,
-            feed=landed.feed.name,
-            feed_print=feed_print(landed.feed),
-            name_parts=landed.name_parts,
-            rejects_of=landed.rejects_of,
-            size_bytes=landed.size_bytes,
-            at=at,
-            as_of=self.balances.day_of(landed, before),
-        )
+        row = self.remember_landed(landed, at, as_of=self.balances.day_of(landed, before))
         if before is not None and (self.force or met.is_back):
             came_back = not landed.name_parts.get("date")
             changed = feed_changed(landed, before)
@@ -311,6 +317,18 @@ class LedgerFiles(KnownFiles):
             return replace(landed, control=landed_control(landed.path) or landed.control)
         land_control(landed.path, landed.control)
         return landed
+
+
+def matching_of_run(settings: Settings, files: FileRepository | KnownFiles, scratch: Path) -> Matching:
+    """How bill files are recognised: by the config, and for corrected rejects by what the ledger knows. `scratch`: a
+    folder of ours for what is opened meanwhile.
+    """
+
+    def as_text(content: bytes) -> bytes | None:
+        with staging(scratch) as folder:
+            return sheet_as_text(content, folder)
+
+    return Matching(settings.feeds, settings.ignore, files.feed_of_rejects, as_text)
 
 
 def feed_changed(landed: LandedFile, row: FileRow) -> bool:

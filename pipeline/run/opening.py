@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.disk import private_folder
@@ -19,10 +18,8 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.lineage import Lineage
-from pipeline.edge.local.landing import staging
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
-from pipeline.edge.reader.corrected_rejects import sheet_as_text
 from pipeline.errors import EX_OK
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
@@ -34,7 +31,7 @@ from pipeline.run.clock_check import Timekeeper
 from pipeline.run.collect_stage import Collecting
 from pipeline.run.context import Options, RunContext
 from pipeline.run.file_reports import FileReports
-from pipeline.run.file_repository import FileRepository, LedgerFiles
+from pipeline.run.file_repository import FileRepository, LedgerFiles, matching_of_run
 from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loader, Loading
 from pipeline.run.payments_stage import InboxPayments, NoPayments, PaymentsStage
@@ -105,16 +102,39 @@ def open_run(
 
 
 @contextmanager
-def _dry(settings: Settings, ui: Ui, options: Options) -> Iterator[OpenRun]:
+def open_preview(settings: Settings, ui: Ui, reports: Path, loading: Loading) -> Iterator[OpenRun]:
+    """A dry run beside whatever run is at work.
+
+    Args:
+        reports: its reports are written below this folder.
+        loading: is given each file as it is checked and judged, and sends nothing.
+
+    Raises as `open_run`.
+    """
+    private_folder(settings.work_dir, close=True)
+    with _dry(settings, ui, Options(dry_run=True), reports, loading) as opened:
+        yield opened
+
+
+@contextmanager
+def _dry(
+    settings: Settings, ui: Ui, options: Options, reports: Path | None = None, loading: Loading | None = None
+) -> Iterator[OpenRun]:
     """Without the lock: files land in a scratch folder, reports are written beside those of runs."""
-    reports = settings.work_dir / "reports"
+    beside = settings.work_dir / "reports"
     with held_scratch_folder(DRY_RUN, settings.work_dir) as landing:
-        private_folder(reports)
+        private_folder(beside)
         context = RunContext(
-            settings, ui, options, landing, reports / DRY_RUNS, landing.is_dir, started_at=options.clock()
+            settings,
+            ui,
+            options,
+            landing,
+            reports or beside / DRY_RUNS,
+            landing.is_dir,
+            started_at=options.clock(),
         )
         with closing(_ledger_to_read(settings, landing)) as ledger:
-            yield _read_only(context, ledger)
+            yield _read_only(context, ledger, loading or SendsNothing())
 
 
 @contextmanager
@@ -258,7 +278,7 @@ def _writable(
     )
 
 
-def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
+def _read_only(context: RunContext, ledger: Ledger, loading: Loading) -> OpenRun:
     """A dry run: everything that could change something is one that does not (`read_only`)."""
     settings, options, memory = context.settings, context.options, ReadOnlyMemory(Files(ledger))
     balances = balance_files(ledger, settings, options.clock, forced=options.force)
@@ -273,7 +293,7 @@ def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
         handovers=HandOver(settings, memory),
         history=NoHistory(),
         upkeep=NoUpkeep(),
-        loading=SendsNothing(),
+        loading=loading,
         payments=NoPayments(),
         put_back=False,
     )
@@ -282,7 +302,7 @@ def _read_only(context: RunContext, ledger: Ledger) -> OpenRun:
 def _gate(context: RunContext, files: FileRepository, decisions: DecisionMemory) -> GateKeeper:
     """The gate of both kinds of run; `decisions` decides whether it remembers what it judges."""
     options = context.options
-    return GateKeeper(context.settings, files, decisions, options.limit, options.force)
+    return GateKeeper(context.settings, files, decisions, options.clock, options.limit, options.force)
 
 
 def _wired(
@@ -300,7 +320,7 @@ def _wired(
 ) -> OpenRun:
     """Who needs whom. `put_back`: files that a killed run left aside at a source get their names back."""
     reports, done = FileReports(context), dict[str, str]()
-    matching = _matching(context, files)
+    matching = matching_of_run(context.settings, files, context.landing)
     collecting = Collecting(
         context, files, sources, handovers, history, reports, matching, done, put_back=put_back
     )
@@ -308,13 +328,3 @@ def _wired(
     return OpenRun(
         context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor, payments
     )
-
-
-def _matching(context: RunContext, files: FileRepository) -> Matching:
-    """How a run recognises files: by its config, and for corrected rejects by what the ledger knows."""
-
-    def as_text(content: bytes) -> bytes | None:
-        with staging(context.landing) as folder:
-            return sheet_as_text(content, folder)
-
-    return Matching(context.settings.feeds, context.settings.ignore, files.feed_of_rejects, as_text)

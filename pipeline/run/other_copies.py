@@ -45,6 +45,8 @@ def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger
                     yield str(path)
         elif row.source == "named":
             yield f"{row.name}, wherever it was when it was named on the command line"
+        elif row.source == "page":
+            yield f"{row.name}, wherever it was before it was dropped on the page"
     for entry in AuditTrail(ledger).entries():
         said = json.loads(entry.text)
         if said["command"] == "backup":

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import CheckedFile, LandedFile, RemoteFile
-from pipeline.core.release_decisions import Decision, Fate
+from pipeline.core.release_decisions import Decision, Fate, Person
 from pipeline.core.rules.earlier_amounts import Past
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.file_rows import FileRow, Handover
@@ -140,6 +140,10 @@ class ReadOnlyDecisions:
 
     def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
         """Not remembered."""
+
+    def dropped_by(self, sha256: str) -> Person | None:
+        """Who dropped the file on the page."""
+        return self.decisions.dropped_by(sha256)
 
     def last_load(self, feed: str) -> int | None:
         """Number of a feed's last load."""

@@ -5,8 +5,9 @@ What lets a file through is durable before its first byte is sent, so that neith
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from pipeline.core.file_stages import CheckedFile, Hold, Refusal
@@ -18,11 +19,13 @@ from pipeline.core.release_decisions import (
     Basis,
     Decision,
     Fate,
+    Person,
     always,
     first_of_feed,
     limited,
     restored,
     totals_text,
+    uploaded,
 )
 from pipeline.core.rules.earlier_amounts import Past
 from pipeline.core.rules.plausibility import OUT_OF_PROPORTION, UNIT_SUSPICIOUS, unlike_before
@@ -68,6 +71,9 @@ class DecisionMemory(Protocol):
     def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
         """Remember that, and in the same step what became of its pending decision (`fate`; None: nothing)."""
 
+    def dropped_by(self, sha256: str) -> Person | None:
+        """Who dropped the file on the page, the last one where several did; None: nobody."""
+
     def last_load(self, feed: str) -> int | None:
         """Number of a feed's last load; None: nothing of it was loaded yet."""
 
@@ -82,6 +88,8 @@ class GateKeeper:
     settings: Settings
     files: FileRepository
     decisions: DecisionMemory
+    clock: Callable[[], datetime]
+    """In UTC: a release counts for so many days."""
     limit: int | None = None
     """So many more records of each file, as the command line says; None: all."""
     force: bool = False
@@ -108,6 +116,8 @@ class GateKeeper:
         fate: Fate | None = None
         if decision is None:
             new = self._canary(new, file_id) if not holds else new
+        elif decision.has_expired(self.clock(), approval_days(self.settings)):
+            fate = "expired"
         elif decision.covers(basis, holds):
             new, fate, holds = Gate(basis, decision.word == "release", decision.up_to), "taken", ()
         else:
@@ -185,6 +195,8 @@ class GateKeeper:
         if not checked.totals.count(Outcome.NOT_ATTEMPTED):
             return
         yield from checked.holds
+        if (person := self.decisions.dropped_by(checked.landed.sha256)) is not None:
+            yield uploaded(person)
         feed = checked.landed.feed
         usually = "first" if self.settings.environment == "live" else "never"
         release = feed.release or usually
@@ -219,6 +231,11 @@ class GateKeeper:
             return gate
         up_to = self._settled(file_id) + self.limit
         return replace(gate, up_to=up_to if gate.up_to is None else min(up_to, gate.up_to))
+
+
+def approval_days(settings: Settings) -> int | None:
+    """For so many days a release counts that no run has taken up; None: without a page, for good."""
+    return settings.page.approval_days if settings.page is not None else None
 
 
 def as_reported(checked: CheckedFile, then: Summary) -> CheckedFile:

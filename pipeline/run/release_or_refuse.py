@@ -1,28 +1,27 @@
-"""What a person decides about a held file: it goes on, or it ends. A word in the ledger, bound to what was held."""
+"""`release` and `refuse`: a person's decision on the command line. What it is, and when it counts, is `decide`'s."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from uuid import uuid4
 
-from pipeline.core.file_stages import Hold
 from pipeline.core.how_many import how_many
-from pipeline.core.release_decisions import Basis, Decision, Person, print_of
-from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.config import Config, same_feed
-from pipeline.edge.ledger.decisions import Decisions
+from pipeline.core.release_decisions import Person
+from pipeline.edge.config import Config, api_key
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.lookup_by_name import single_file_named
-from pipeline.edge.ledger.sends import Sends
-from pipeline.errors import UsageError
-from pipeline.monitoring.audit_log import named_files
+from pipeline.errors import AnotherRun, UsageError
+from pipeline.report.exit_status import run_result
 from pipeline.report.summary_text import to_send
 from pipeline.run.context import Options
-from pipeline.run.opening import OpenRun, open_run
+from pipeline.run.decide import DecisionMade, HeldFileChoice, decide
+from pipeline.run.opening import open_run
 from pipeline.run.run_pass import Run
 from pipeline.run.ui import Ui
-from schemas.results import RunResult, Summary
+from pipeline.run.work_dir import ledger_to_write
+from schemas.results import RunFacts, RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,85 +43,81 @@ def release_file(config: Config, name: str, ui: Ui, options: Options, release: R
     counts no more.
 
     Raises:
-        UsageError: no file is called `name`, or several are; it is not held; its feed has changed since; or it
-            changes what was right in its original and `release.accept_changes` is not set. And as `open_run`.
+        UsageError: no file is called `name`, or several are; or as `decide`.
+        AnotherRun: with `release.now`, while another run is active; the decision stands. And as `open_run`.
     """
-    with open_run(config, ui, options, "release", needs_key=release.now) as opened:
-        row = _held(opened, name)
-        summary = Summary.model_validate(row.summary, strict=False)
-        if any(hold.changes for hold in summary.holds) and not release.accept_changes:
-            raise UsageError(
-                problem=f"{row.name} changes values that were valid in its original",
-                remedy="compare each change in its report, then add --accept-changes",
-            )
-        up_to = None if release.limit is None else _settled(opened, row) + release.limit
-        decision = replace(
-            _decision(opened, row, summary, release.by), accept_changes=release.accept_changes, up_to=up_to
-        )
-        _decide(opened, row, decision)
-        if release.now:
-            run = Run(opened)
-            return run.result_of(partial(run.decided, row))
-        told = decision.told(opened.context.settings.zone)
-        ui.line(f"{row.name}: {told}")
-        for currency, amounts in summary.held_amounts.items():
-            ui.line(f"  to send: {to_send(currency, amounts)}")
-        ui.line(f"  the next run sends {_how_much(release.limit)}")
-        said = summary.model_copy(update={"run": opened.context.facts(), "notes": [*summary.notes, told]})
-        return opened.context.result([]).model_copy(update={"files": [said]})
+    if release.now:
+        api_key(config.settings)  # a wrong one is told before anything is decided
+    choice = HeldFileChoice("release", release.by, limit=release.limit, accept_changes=release.accept_changes)
+    decided = _decide(config, name, options, choice)
+    if not release.now:
+        return _told(config, decided, ui, options, f"the next run sends {_how_much(release.limit)}")
+    try:
+        return _at_once(config, decided, ui, options)
+    except AnotherRun:
+        _told(config, decided, ui, options, f"a run is active; the next one sends {_how_much(release.limit)}")
+        raise
 
 
 def refuse_file(config: Config, name: str, ui: Ui, options: Options, *, by: Person, why: str) -> RunResult:
     """End a held file: nothing more of it is sent, and it is moved to the quarantine at its source.
 
-    `why` is for its report. Raises UsageError: no file is called `name`, several are, or it is not held; and as
-    `open_run`.
+    That is done at once, or, while another run is active, by the next one. `why` is for its report. Raises UsageError:
+    no file is called `name`, several are, or as `decide`; and as `open_run`.
     """
-    with open_run(config, ui, options, "refuse", needs_key=False) as opened:
-        row = _held(opened, name)
-        summary = Summary.model_validate(row.summary, strict=False)
-        _decide(opened, row, replace(_decision(opened, row, summary, by), word="refuse", why=why))
+    decided = _decide(config, name, options, HeldFileChoice("refuse", by, why=why))
+    try:
+        return _at_once(config, decided, ui, options)
+    except AnotherRun:
+        return _told(config, decided, ui, options, "a run is active; the next one ends it")
+
+
+def _decide(config: Config, name: str, options: Options, choice: HeldFileChoice) -> DecisionMade:
+    """Raises UsageError."""
+    with ledger_to_write(config.settings) as ledger:
+        sha256 = _held(Files(ledger).named(name), name).sha256
+    return decide(config, sha256, choice, clock=options.clock)
+
+
+def _at_once(config: Config, decided: DecisionMade, ui: Ui, options: Options) -> RunResult:
+    """What the run comes to that takes the decision up. Raises as `open_run`."""
+    word = decided.decision.word
+    with open_run(config, ui, options, word, needs_key=word == "release") as opened:
         run = Run(opened)
-        result = run.result_of(partial(run.decided, row))
-        return result.model_copy(update={"exit_status": opened.context.status})
+        result = run.result_of(partial(run.decided, decided.row))
+        return (
+            result if word == "release" else result.model_copy(update={"exit_status": opened.context.status})
+        )
 
 
-def _settled(opened: OpenRun, row: FileRow) -> int:
-    """How many of its records have a final outcome."""
-    return Sends(opened.files.ledger).settled_records(row.id).len()
+def _told(config: Config, decided: DecisionMade, ui: Ui, options: Options, next_step: str) -> RunResult:
+    """Say what was decided and what comes next."""
+    settings, summary, row = config.settings, decided.summary, decided.row
+    told = decided.decision.told(settings.zone)
+    ui.line(f"{row.name}: {told}")
+    if decided.decision.word == "release":
+        for currency, amounts in summary.held_amounts.items():
+            ui.line(f"  to send: {to_send(currency, amounts)}")
+    ui.line(f"  {next_step}")
+    now = options.clock()
+    run = RunFacts(
+        id=str(uuid4()),
+        started_at=now,
+        finished_at=now,
+        merchant=settings.merchant,
+        environment=settings.environment,
+        audit_head=decided.audit_head,
+    )
+    said = summary.model_copy(update={"run": run, "notes": [*summary.notes, told]})
+    return run_result(run.id, []).model_copy(update={"files": [said]})
 
 
-def _held(opened: OpenRun, name: str) -> FileRow:
+def _held(rows: list[FileRow], name: str) -> FileRow:
     """The held file of that name or SHA-256; others of the same name do not matter."""
-    rows = Files(opened.files.ledger).named(name)
     if len(rows) == 1 and not rows[0].held:
         state = rows[0].state.replace("_", " ")
         raise UsageError(problem=f"{rows[0].name} is not held, but {state}", remedy="see billferry status")
     return single_file_named(name, [row for row in rows if row.held] or rows)
-
-
-def _decision(opened: OpenRun, row: FileRow, summary: Summary, by: Person) -> Decision:
-    """A release of all that its report shows. Raises UsageError where the report shows the file no more."""
-    gate = Decisions(opened.files.ledger).gate(row.id)
-    if gate is None or not same_feed(gate.basis.feed_print, opened.files.landed_from(row).feed):
-        raise UsageError(
-            problem=f"the feed of {row.name} has changed since it was held",
-            remedy="billferry run checks the file again; review it then",
-        )
-    prints = frozenset(print_of(Hold(hold.code, hold.message, tuple(hold.changes))) for hold in summary.holds)
-    basis = Basis(gate.basis.feed_print, gate.basis.totals)
-    return Decision(row.sha256, "release", rfc3339(opened.context.options.clock()), by, basis, prints)
-
-
-def _decide(opened: OpenRun, row: FileRow, decision: Decision) -> None:
-    """Remember a decision, and that it was made. Raises UsageError where a run has taken the file up meanwhile."""
-    how: dict[str, object] = {"up_to": decision.up_to} if decision.up_to is not None else {}
-    if decision.accept_changes:
-        how["accept_changes"] = True
-    with Files(opened.files.ledger).together():
-        if not Decisions(opened.files.ledger).decide(decision):
-            raise UsageError(problem="the file is no longer held", remedy="see billferry status")
-        opened.history.done(named_files([row]), how)
 
 
 def _how_much(limit: int | None) -> str:

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipeline.collect.archives import bill_files_of
-from pipeline.collect.collect import land_named
 from pipeline.collect.feed_of_file import Matching
+from pipeline.collect.named_files import land_named
 from pipeline.core.api.requests import PATH_OF, BillRequest, create_body, request_from_row
 from pipeline.core.api.watermarks import dated_ahead
 from pipeline.core.error_document import error_document
@@ -107,7 +107,7 @@ def check_files(
                         reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
                         ui.file(reports[-1], shown_rejects=0)
                         _tell(checked, ui, limits, head, on_line)
-                        for request in _requests(checked, show):
+                        for request in first_requests(checked, show):
                             on_request(request)
         except (FileRefused, FileTooLarge) as refused:
             reports.append(refused_unread(label_of_path(path.name), refused, run=run))
@@ -269,7 +269,7 @@ def _first_broken(checked: CheckedFile) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def _requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
+def first_requests(checked: CheckedFile, show: int) -> Iterator[dict[str, Any]]:
     """The first requests a load of a new merchant would send; ids that the API would give are named in brackets."""
     if not show or checked.refusal is not None or not parts_of(checked.records):
         return

@@ -7,12 +7,14 @@ by itself only where no later pass could help without a person: a wrong config, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.core.file_stages import SourceName
 from pipeline.core.outcomes import FileState
 from pipeline.edge.config import Config
+from pipeline.edge.local.bell import bell_folder
 from pipeline.edge.local.folder_changes import FolderWatcher
 from pipeline.edge.log import get_logger
 from pipeline.errors import (
@@ -63,9 +65,9 @@ def watch_sources(config: Config, ui: Ui) -> int:
     Raises UsageError when there is nothing to watch, and errors that no later pass could be without: a wrong config,
     a host key that is not the pinned one.
     """
-    drop = config.settings.drop
+    drop, bell = config.settings.drop, bell_folder(config.settings.work_dir)
     try:
-        with stoppable() as check_stop, FolderWatcher(drop.folder if drop else None) as changes:
+        with stoppable() as check_stop, FolderWatcher(drop.folder if drop else None, bell) as changes:
             return _Watch(config, ui, changes).until_it_ends(check_stop)
     except Stopped as stopped:
         ui.line(f"{stopped}")
@@ -97,9 +99,13 @@ class _Watch:
         self._has_looked = False
         self._notifier = Notifier(config, ui.warn)
         self._told_at, self._told_status = float("-inf"), EX_OK
-        if not self._turns:
+        self._bell = bell_folder(config.settings.work_dir)
+        if config.settings.page is not None and config.settings.page.listen is not None:
+            where.append("what is dropped on the page")
+        if not where:
             raise UsageError(
-                problem="there is nothing to watch", remedy="configure sftp or drop, or use billferry load"
+                problem="there is nothing to watch",
+                remedy="configure sftp, drop or page, or use billferry load",
             )
         ui.line(f"watching {' and '.join(where)}; stop with Ctrl-C")
 
@@ -111,13 +117,18 @@ class _Watch:
             turn = self._turn(name)
             if (wait_s := turn.at - time.monotonic()) > 0:
                 sign_of_life_s = self._told_at + PING_S - time.monotonic()
-                if self._changes.wait(max(0.0, min(wait_s, sign_of_life_s))):
-                    self._turns["drop"].called(time.monotonic())
+                self._called(self._changes.wait(max(0.0, min(wait_s, sign_of_life_s))))
                 self._tell(self._told_status)
                 continue
             status = self._look(name, turn)
             if status in ENDS_THE_WATCH or status > SIGNAL_BASE:
                 return status
+
+    def _called(self, changed: Collection[Path]) -> None:
+        """Look at once where something has changed: in the drop folder, or where others ring the bell for us."""
+        for folder in changed:
+            turn = self._upkeep if folder == self._bell else self._turns["drop"]
+            turn.called(time.monotonic())
 
     def _next(self) -> SourceName | None:
         """Whose turn is next; None is the upkeep. While the API is away, nothing else makes sense."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.outcomes import FileState, Outcome
-from pipeline.edge.disk import remove, remove_tree
+from pipeline.edge.disk import private_folder, remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import added
 from pipeline.edge.ledger.database import Ledger, open_ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
-from pipeline.edge.local.lock import remove_abandoned
+from pipeline.edge.local.lock import only_run, remove_abandoned
 from pipeline.monitoring.payments_standing import paid_as_known, payments_standing
 from pipeline.monitoring.system_status import late_now
 from pipeline.report.folders import OVERVIEW, half_written
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.report.html.index_page import OverviewFacts
 
 DRY_RUN = "dry-run-"
+MAKING_WAIT_S = 30.0
+"""How long another run may take to make the ledger that is not there yet."""
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -63,6 +65,23 @@ def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
         environment=settings.environment,
         read_only=True,
     )
+    with closing(opened) as ledger:
+        yield ledger
+
+
+@contextmanager
+def ledger_to_write(settings: Settings) -> Iterator[Ledger]:
+    """The merchant's ledger for a step or two, while a run may hold the lock; made if there is none.
+
+    Raises:
+        DiskFull, LedgerBusy, LedgerOfAnother, LedgerDamaged: before the block begins; AnotherRun: while there is no
+            ledger yet, another run makes one.
+    """
+    path = ledger_path(settings)
+    private_folder(settings.work_dir, close=True)
+    lock = nullcontext() if path.exists() else only_run(settings.work_dir / "lock", wait_s=MAKING_WAIT_S)
+    with lock:
+        opened = open_ledger(path, merchant=settings.merchant, environment=settings.environment)
     with closing(opened) as ledger:
         yield ledger
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.check.check import check
-from pipeline.collect.collect import land_named
 from pipeline.collect.feed_of_file import Matching
+from pipeline.collect.named_files import land_named
 from pipeline.core.file_stages import CheckedFile
 from pipeline.report.rejects import rejects_of_check
-from pipeline.run.validate import _requests
+from pipeline.run.validate import first_requests
 from schemas.settings import Limits
 from tests.check.landing import checked, codes, feed, land, records
 
@@ -69,4 +69,4 @@ def sent_back(folder: Path, file: CheckedFile, mend: tuple[str, str], **facts: A
 
 def sent_bodies(file: CheckedFile) -> list[dict[str, Any]]:
     """What would be sent for a file."""
-    return [request["body"] for request in _requests(file, 1_000)]
+    return [request["body"] for request in first_requests(file, 1_000)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.file_stages import CheckedFile
-from pipeline.run.validate import _requests
+from pipeline.run.validate import first_requests
 from tests.check.landing import checked, codes, verdicts
 
 NAMES = (
@@ -35,7 +35,7 @@ def bill(folder: Path, *rows: dict[str, str], **facts: Any) -> CheckedFile:
 
 
 def body(file: CheckedFile) -> dict[str, Any]:
-    (request,) = _requests(file, 5)
+    (request,) = first_requests(file, 5)
     return dict(request["body"])
 
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.check.check import check
-from pipeline.collect.collect import land_named
 from pipeline.collect.feed_of_file import Matching
+from pipeline.collect.named_files import land_named
 from pipeline.core.byte_text import original_bytes, searchable
 from pipeline.core.mapping.file_names import peek_rejects
 from pipeline.edge.reader.delimited import DelimitedFile

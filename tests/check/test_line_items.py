@@ -14,7 +14,7 @@ import pytest
 from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.outcomes import Outcome
 from pipeline.core.rules import line_items
-from pipeline.run.validate import _requests
+from pipeline.run.validate import first_requests
 from tests.check.landing import checked, codes, feed, land, records, verdicts
 from tests.seeds import cases, drawn
 
@@ -30,7 +30,7 @@ def lines(*rows: str) -> str:
 
 def sent(file: Any) -> dict[str, int]:
     """What would be sent: bill reference → amount."""
-    bodies = [request["body"] for request in _requests(file, 10_000)]
+    bodies = [request["body"] for request in first_requests(file, 10_000)]
     amounts = {body["external_reference"]: body["amount_due"] for body in bodies}
     assert len(amounts) == len(bodies)
     return amounts

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.collect.collect import collect, land, land_named
+from pipeline.collect.collect import collect, land
 from pipeline.collect.feed_of_file import Matching
 from pipeline.collect.model import Found
+from pipeline.collect.named_files import land_named
 from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import FileRefused, FileTooLarge, SourceFileUnsettled, SourceInterrupted
 from tests.collect.conftest import BILLS, UNDATED, Desk

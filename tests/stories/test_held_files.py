@@ -202,9 +202,13 @@ def test_two_who_decide_at_once_come_to_one_outcome(held: Merchant) -> None:
     ]
     said = [run.communicate(timeout=60)[1].decode() for run in runs]
     states = [file["state"] for file in held.status()["files"]]
-    assert states in (["loaded"], ["refused"])
-    assert len(held.held("bills")) in {0, 1, 3}
-    assert (states == ["loaded"]) == (len(held.held("bills")) == 3)
+    assert len(states) == 1
+    possible = {
+        "loaded": {3},
+        "refused": {0, 1},
+        "held": {1},
+    }  # held: the one with the limit had the last word
+    assert len(held.held("bills")) in possible[states[0]]
     assert not any("Traceback" in text for text in said)
 
 

@@ -167,9 +167,7 @@ def _file_examples() -> dict[str, Example | Story]:
             also=("amount_due.format",),
         ),
         "file.unexpected_records": _lines(_GOOD, shows="one record", feed={"expect": {"records": [2, 1000]}}),
-        "file.unexpected_amounts": _one(
-            {"amount_due": "24000"}, expect={"amount_median": ["50.00", "5000.00"]}
-        ),
+        "file.unexpected_amounts": _one({"amount_due": "24000"}, expect={"amount_median": ["50", "5000"]}),
         **_held_examples(),
     }
 
@@ -178,6 +176,7 @@ def _held_examples() -> dict[str, Example | Story]:
     held, history = "tests/stories/test_held_files.py", "tests/stories/test_unusual_files.py"
     return {
         "file.first_of_feed": Story("the first file in live", held),
+        "file.uploaded": Story("a file dropped on the page", "tests/stories/test_uploads.py"),
         "file.release_always": Story("a feed with release: always", held),
         "file.out_of_proportion": Story("24000 where files of 240.00 were loaded", history),
         "file.unit_suspicious": Story("20 amounts like 24000 where 240.50 was loaded", history),

@@ -205,6 +205,7 @@ def _held_file_rules() -> Iterator[Rule]:
     look = "compare its records and sums with the merchant's figures, then run billferry release or billferry refuse"
     check = "check feed.amount.unit and the export, then run billferry release or billferry refuse"
     yield Rule("file.first_of_feed", "held: the first file of a feed with release: first", look)
+    yield Rule("file.uploaded", "held: dropped on the page in the browser", look)
     yield Rule("file.release_always", "held: the feed says release: always", look)
     yield Rule(
         "file.out_of_proportion",

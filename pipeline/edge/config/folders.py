@@ -31,7 +31,7 @@ SECRETS_LISTED = "payments.secret_files."
 """How the keys of such files begin that are in a list."""
 FILES = (*SECRETS, *SECRETS_OF_FEEDS, ".pgp.signers_file", "sftp.known_hosts_file", "metrics_file")
 """Keys of all files that a config names; none of them may lie where bill files are taken or our own files are."""
-OWN_FOLDERS = ("landing", "reports", "payments")
+OWN_FOLDERS = ("landing", "reports", "payments", "uploads")
 """Below work_dir."""
 OWN_FILES = (
     *(f"{name}.sqlite{of}" for name in ("ledger", "inbox") for of in ("", "-wal", "-shm", "-journal")),
@@ -42,6 +42,7 @@ DESCRIPTIONS = {
     "landing": "the folder of our copies",
     "reports": "the folder of the reports",
     "payments": "the folder of payments files",
+    "uploads": "the folder of files dropped on the page",
     "lock": "the lock",
 }
 """Name below work_dir → how a message calls it; the others are the ledger and the inbox of payments."""

@@ -4,7 +4,7 @@ From outside only the modules below are used, over a connection of `database.ope
 the caller. Each name is imported from its module, so that a command loads no more than it uses.
 Nothing here decides what an outcome means, and nothing outside may see a table or begin a transaction by itself.
 
-- `database` opens, binds to merchant and environment, migrates behind a backup
+- `database` opens, binds to merchant and environment, migrates behind a backup (`migrations`, `later_migrations`)
 - `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from;
   `counted` records and their money
 - `write_offs` what people closed
@@ -13,6 +13,7 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 - `rejected_records` rejected records, and the corrections that stand for them
 - `files` files, sightings and hand-overs; `file_rows` what is known of each
 - `earlier_loads` references that records had under an earlier feed
+- `uploads` files that came by the page, and who dropped them
 - `decisions` what people decided about held files, and how far files may go
 - `watermarks` in what order balances were set
 - `sends` intents, ids and outcomes; `writes` their changes as few statements

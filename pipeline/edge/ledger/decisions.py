@@ -31,6 +31,19 @@ class Gate:
     """It was held when the ledger was copied that was restored since: a decision about it may have been missed."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedAmounts:
+    """The amounts of one currency of a file that was loaded, in minor units."""
+
+    name: str
+    at: str
+    """When it was loaded, RFC 3339."""
+    records: int
+    smallest_minor: int
+    median_minor: int
+    largest_minor: int
+
+
 class Decisions:
     """Over one connection. Every method is one durable step."""
 
@@ -40,7 +53,7 @@ class Decisions:
     # -- what people decided --
 
     def decide(self, decision: Decision) -> bool:
-        """Remember a decision about a held file, in the place of one that is pending.
+        """Remember a decision about a held file, in the place of one that is pending: the caller knows that it may.
 
         Returns:
             False when the file is not held (any more), so that nothing was decided.
@@ -51,7 +64,7 @@ class Decisions:
             ).fetchone()
             if held is None:
                 return False
-            self._settle(decision.sha256, "replaced")
+            self.settle(decision.sha256, "replaced")
             self._db.execute(
                 "INSERT INTO decisions (sha256, word, at, user_name, host, feed_print, totals, holds,"
                 " accept_changes, up_to, why) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -86,7 +99,8 @@ class Decisions:
         )
         return [_decision(row) for row in rows]
 
-    def _settle(self, sha256: str, fate: Fate) -> None:
+    def settle(self, sha256: str, fate: Fate) -> None:
+        """The pending decision, if any, is pending no more."""
         self._db.execute(
             "UPDATE decisions SET fate = ? WHERE sha256 = ? AND fate = 'pending'", (fate, sha256)
         )
@@ -96,6 +110,13 @@ class Decisions:
             "SELECT * FROM decisions WHERE sha256 = ? AND fate = ? ORDER BY id DESC LIMIT 1", (sha256, fate)
         ).fetchone()
         return _decision(row) if row else None
+
+    def dropped_by(self, sha256: str) -> Person | None:
+        """Who dropped the file on the page, the last one where several did; None: nobody."""
+        row = self._db.execute(
+            "SELECT user_name, host FROM uploads WHERE sha256 = ? ORDER BY id DESC LIMIT 1", (sha256,)
+        ).fetchone()
+        return Person(row["user_name"], row["host"]) if row else None
 
     # -- how far files may go --
 
@@ -123,7 +144,7 @@ class Decisions:
                 ),
             )
             if fate is not None:
-                self._settle(sha256, fate)
+                self.settle(sha256, fate)
 
     def forget_gate(self, file_id: int) -> None:
         """A file starts afresh, and is judged afresh."""
@@ -171,6 +192,16 @@ class Decisions:
             (feed, currency, beside, MOST_COMPARED),
         )
         return [Past(*row) for row in rows]
+
+    def loaded_amounts(self, feed: str, currency: str) -> list[LoadedAmounts]:
+        """The amounts of a feed's last loads in that currency, newest first, MOST_COMPARED at most."""
+        rows = self._db.execute(
+            "SELECT name, at, records, smallest_minor, median_minor, largest_minor FROM loads"
+            " JOIN spreads USING (file_id) JOIN files ON files.id = loads.file_id"
+            " WHERE loads.feed = ? AND currency = ? ORDER BY loads.id DESC LIMIT ?",
+            (feed, currency, MOST_COMPARED),
+        )
+        return [LoadedAmounts(*row) for row in rows]
 
 
 def _decision(row: sqlite3.Row) -> Decision:

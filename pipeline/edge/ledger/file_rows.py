@@ -27,7 +27,7 @@ class FileRow:
     sha256: str
     name: str
     source: str
-    """`sftp`, `drop` or `named`."""
+    """`sftp`, `drop`, `named` or `page`."""
     feed: str
     feed_print: str
     """Hash of the feed that it was read with, see `config.feed_print`."""

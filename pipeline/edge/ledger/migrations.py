@@ -7,6 +7,8 @@ YYYY-MM-DD, amounts whole minor units; what a column is for is written beside it
 
 from __future__ import annotations
 
+from pipeline.edge.ledger.later_migrations import LATER_STEPS
+
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
@@ -392,9 +394,6 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (file_id, record)
     ) STRICT, WITHOUT ROWID;
     """,
-    """
-    CREATE TABLE expectations (feed TEXT PRIMARY KEY, hours TEXT NOT NULL, since TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    INSERT INTO expectations SELECT feed, '', at FROM arrivals""",
-    "ALTER TABLE entities ADD COLUMN set_at TEXT",  # when its balance was set from a file; null: not known
+    *LATER_STEPS,
 )
 """Scripts in order; `database` runs each that is missing in a transaction of its own, behind a backup."""

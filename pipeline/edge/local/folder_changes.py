@@ -18,45 +18,48 @@ FOLDER_CHECK_MS = 1_000
 
 
 class FolderWatcher:
-    """Wakes its caller when something changes in a folder; a context manager, with a thread of its own.
+    """Wakes its caller when something changes in a folder; a context manager, with a thread for each folder.
 
     Changes may be reported twice or, on some network drives, never: the caller should look now and then anyway.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, *folders: Path | None) -> None:
         """Args:
-        folder: need not exist yet; None: only time passes.
+        folders: need not exist yet; None is none. Without any, only time passes.
         """
         self._changed = threading.Event()
+        self._where: set[Path] = set()
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-        if folder is not None:
-            self._thread = threading.Thread(target=self._listen, args=(folder,), name="changes", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._listen, args=(folder,), name="changes", daemon=True)
+            for folder in folders
+            if folder is not None
+        ]
 
     def __enter__(self) -> Self:
-        if self._thread is not None:
-            self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(2 * FOLDER_CHECK_MS / 1000)
+        for thread in self._threads:
+            thread.join(2 * FOLDER_CHECK_MS / 1000)
 
-    def wait(self, most_s: float) -> bool:
-        """Wait for a change, `most_s` seconds at most; whether there was one since the last wait."""
+    def wait(self, most_s: float) -> frozenset[Path]:
+        """Wait for a change, `most_s` seconds at most; the folders in which there was one since the last wait."""
         deadline = time.monotonic() + most_s
         # In short waits: Python hears a signal between two steps only, and one that comes just before a wait begins
         # would be heard when that wait is over.
-        while not (
-            changed := self._changed.wait(max(0.0, min(deadline - time.monotonic(), SIGNAL_LATENCY_S)))
-        ):
+        while not self._changed.wait(max(0.0, min(deadline - time.monotonic(), SIGNAL_LATENCY_S))):
             if time.monotonic() >= deadline:
-                break
-        self._changed.clear()
-        return changed
+                return frozenset()
+        self._changed.clear()  # first: what changes from here on wakes the next wait
+        found = frozenset(self._where.copy())
+        self._where -= found
+        return found
 
     def _listen(self, folder: Path) -> None:
         """Watch the folder; again when another one has taken its name, or when it is not there yet."""
@@ -83,6 +86,7 @@ class FolderWatcher:
         )
         for number, changes in enumerate(batches):
             if changes or number == 0:  # at first: something may have come before anybody listened
+                self._where.add(folder)
                 self._changed.set()
             # A new folder may get the number of the one that was removed.
             if _folder_identity(folder) != identity or any(path == str(folder) for _, path in changes):
