@@ -21,6 +21,16 @@ class PaymentCounts(Shape):
     """Outcome → amount."""
 
 
+class RefundSums(Shape):
+    """Refunds of one currency, by the vendor's reports."""
+
+    currency: str
+    outcome: Literal["applied", "unmatched"]
+    """`unmatched`: the payment that is given back is not known here."""
+    refunds: Number
+    refunded_minor: int
+
+
 class PaymentsFileFacts(Shape):
     """A payments file."""
 
@@ -46,8 +56,9 @@ class PaymentsStatus(Shape):
     not_read: Number
     """Deliveries that the next run reads."""
     currencies: list[PaymentCounts]
+    refunds: list[RefundSums]
     not_exported: Number
-    """Payments that are in no payments file yet."""
+    """Payments and refunds that are in no payments file yet."""
     files: list[PaymentsFileFacts]
     """The newest last; at most 20."""
 
@@ -78,7 +89,35 @@ class PaymentFacts(Shape):
     bill_id: str | None
     bill_due_minor: int | None
     bill_paid_minor: int | None
-    """Paid in all, as far as known."""
+    """Paid in all, as far as known, less refunds."""
+    bill_status: str | None
+    payments_file: Number | None
+    """Number of the payments file that it is in; null: none yet."""
+
+
+class RefundFacts(Shape):
+    """One refund, by the vendor's report."""
+
+    number: Number
+    refunded_at: Moment
+    found_at: Moment
+    """When the report was taken in."""
+    reconciliation_id: str
+    """As the report has it, like `merchant_reference` and `customer_reference`."""
+    merchant_reference: str
+    customer_reference: str
+    currency: str
+    amount_minor: int
+    """Above zero."""
+    outcome: Literal["applied", "unmatched"]
+    """`unmatched`: the payment that is given back is not known here."""
+    target: str | None
+    """`bill`, `account` or `customer`: what the payment was applied to."""
+    account_reference: str | None
+    bill_reference: str | None
+    bill_due_minor: int | None
+    bill_paid_minor: int | None
+    """Paid in all, as far as known, less refunds."""
     bill_status: str | None
     payments_file: Number | None
     """Number of the payments file that it is in; null: none yet."""
@@ -91,6 +130,8 @@ class PaymentsList(Shape):
     as_of: Moment
     payments: list[PaymentFacts]
     """In the order of the inbox."""
+    refunds: list[RefundFacts]
+    """In the order in which they became known."""
 
 
 class SweptCurrency(Shape):

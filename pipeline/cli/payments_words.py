@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,14 @@ from rich.cells import cell_len
 from pipeline.core.how_many import how_many
 from pipeline.core.payments.payment_outcomes import OPEN_IN_WORDS, UNKNOWN_CURRENCY, PaymentOutcome
 from pipeline.core.values.amount_text import format_amount, grouped
-from schemas.payments import PaymentCounts, PaymentFacts, PaymentsFileFacts, PaymentsList, PaymentsStatus
+from schemas.payments import (
+    PaymentCounts,
+    PaymentFacts,
+    PaymentsFileFacts,
+    PaymentsList,
+    PaymentsStatus,
+    RefundFacts,
+)
 
 _MEANING: dict[str, str] = {
     PaymentOutcome.APPLIED: "applied to bills and balances",
@@ -29,7 +36,13 @@ _MEANING: dict[str, str] = {
 }
 """Outcome → what it means and what to do, in the order in which people are told."""
 _HEADINGS = ("no.", "received", "amount", "for", "outcome", "bill", "in file", "why")
+_REFUND_HEADINGS = ("no.", "refunded", "amount", "for", "outcome", "bill", "in file")
 _TO_THE_RIGHT = frozenset({0, 2})
+_REFUNDED: dict[str, str] = {
+    "applied": "refunded, and taken off what is paid",
+    "unmatched": "refunded of payments that are not known here. Compare with the API's dashboard: billferry payments"
+    " list --unmatched",
+}
 
 
 def payments_in_words(payments: Mapping[str, Any] | None) -> Iterator[str]:
@@ -59,12 +72,21 @@ def status_in_words(shown: PaymentsStatus, zone: ZoneInfo, schedule: str) -> Ite
     """
     if shown.last_received_at is None:
         yield "No payments have been received yet."
-        return
-    yield f"Last payment event received: {_local(shown.last_received_at, zone)}, time in {zone.key}"
+        if not shown.refunds:
+            return
+    else:
+        yield f"Last payment event received: {_local(shown.last_received_at, zone)}, time in {zone.key}"
     if shown.not_read:
         yield f"{how_many(shown.not_read, 'event')} not read yet; the next billferry run reads them"
     for each in shown.currencies:
         yield from _currency(each)
+    if shown.refunds:
+        yield "Refunds, by the vendor's report:"
+    for refunds in shown.refunds:
+        yield (
+            f"  {grouped(refunds.refunds)} ({format_amount(refunds.currency, refunds.refunded_minor)})"
+            f" {_REFUNDED[refunds.outcome]}"
+        )
     if shown.not_exported:
         yield (
             f"{how_many(shown.not_exported, 'payment')} not in a payments file yet ({_schedule(schedule)};"
@@ -80,9 +102,18 @@ def list_in_words(shown: PaymentsList, zone: ZoneInfo) -> Iterator[str]:
     """A table with a row for each payment event. Times are of the merchant's zone."""
     if not shown.payments:
         yield "No payments."
-        return
-    rows = [_HEADINGS, *(_row(each, zone) for each in shown.payments)]
-    used = [place for place in range(len(_HEADINGS)) if any(row[place] for row in rows[1:])]
+    else:
+        yield from _table(_HEADINGS, [_row(each, zone) for each in shown.payments])
+    if shown.refunds:
+        yield ""
+        yield "Refunds, by the vendor's report:"
+        yield from _table(_REFUND_HEADINGS, [_refund_row(each, zone) for each in shown.refunds])
+
+
+def _table(headings: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns that have something in them; numbers and amounts to the right."""
+    rows = [headings, *lines]
+    used = [place for place in range(len(headings)) if any(row[place] for row in lines)]
     widths = {place: max(cell_len(row[place]) for row in rows) for place in used}
     for row in rows:
         cells = (_set(row[place], widths[place], to_the_right=place in _TO_THE_RIGHT) for place in used)
@@ -133,6 +164,18 @@ def _row(each: PaymentFacts, zone: ZoneInfo) -> tuple[str, ...]:
         (each.bill_status or "").replace("_", " "),
         "" if each.payments_file is None else str(each.payments_file),
         ", ".join(each.codes),
+    )
+
+
+def _refund_row(each: RefundFacts, zone: ZoneInfo) -> tuple[str, ...]:
+    return (
+        str(each.number),
+        _local(each.refunded_at, zone),
+        format_amount(each.currency, each.amount_minor),
+        each.bill_reference or each.account_reference or each.merchant_reference,
+        each.outcome,
+        (each.bill_status or "").replace("_", " "),
+        "" if each.payments_file is None else str(each.payments_file),
     )
 
 

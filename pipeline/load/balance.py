@@ -195,8 +195,8 @@ class BalanceSettler(CreateSettler):
         last_set = known.balance if known is not None and known.watermark is not None else None
         if known is None or shown is None or last_set is None:
             return False
-        paid = guard.since(known, known.set_at) if guard is not None else 0
-        return shown in {last_set, last_set - paid} and (bool(known.sure) or self._recency.fresh)
+        falls = guard.falls_since(known, known.set_at) if guard is not None else {0}
+        return last_set - shown in falls and (bool(known.sure) or self._recency.fresh)
 
     def _not_ours(self, intent: Intent, entity: Entity, shown: int | None, body: Json) -> RecordOutcome:
         """The conflict that names both amounts: a person must say which one is current."""
@@ -265,11 +265,9 @@ class BalanceSettler(CreateSettler):
             return self._applied(intent, found)
         entity = entity_from(intent.kind, found, owner=self._owner(intent))
         guard, there = self._context.payments, found.get("balance")
-        paid = guard.since(entity, intent.first_sent_at) if guard is not None else 0
-        worked_and_paid, did_not_work = (
-            bool(paid) and there == body["balance"] - paid,
-            self._did_not_work(intent, there),
-        )
+        falls = guard.falls_since(entity, intent.first_sent_at) if guard is not None else frozenset[int]()
+        worked_and_paid = there is not None and body["balance"] - there in falls - {0}
+        did_not_work = self._did_not_work(intent, there)
         if did_not_work and not worked_and_paid:
             return None
         if worked_and_paid and not did_not_work:

@@ -1,8 +1,8 @@
 """Keeps a balance file from erasing payments (design, law 10): what is known of an entity's payments, and what to send.
 
-Before a balance is replaced, the API shows what it holds now, and the inbox what was paid. Payments that the file does
-not include are a conflict, or are subtracted where the feed says so (`net_payments`). What the API's balance has fallen
-by without a payment that is known is always a conflict: its event comes yet.
+Before a balance is replaced, the API shows what it holds now, and the inbox what was paid. Payments and refunds that
+the file does not include are a conflict, or are subtracted and added back where the feed says so (`net_payments`). What
+the API's balance has fallen by without a payment that is known is always a conflict: its event comes yet.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pipeline.core.api.requests import Json, encode
 from pipeline.core.payments.unposted import (
     NOTHING_INCLUDED,
     KnownPayment,
+    Moved,
     included_until,
-    paid_since_minor,
+    moved_since,
     unexplained_fall_minor,
-    unposted_minor,
+    unposted,
 )
 from pipeline.core.values.amount_text import format_amount
 
@@ -41,15 +42,15 @@ class PaymentGuard:
     zone: tzinfo
     """Of times that a file states without one."""
     net: bool
-    """Whether payments are subtracted: `feed.net_payments`."""
+    """Whether payments are subtracted and refunds added back: `feed.net_payments`."""
     newest_file: int
     """Number of the last payments file; 0: none was written. None is written while a file is loaded."""
     opened_at: datetime
     """When the load began (UTC): its file was exported before."""
 
-    def since(self, entity: Entity, set_at: str | None) -> int:
-        """What was paid to an entity since then, in minor units."""
-        return paid_since_minor(self.known.of(entity.kind, entity.id), set_at)
+    def falls_since(self, entity: Entity, set_at: str | None) -> frozenset[int]:
+        """By how much an entity's balance at the API may have fallen since then, in minor units: also not at all."""
+        return moved_since(self.known.of(entity.kind, entity.id), set_at).falls
 
     def judge(
         self, *, known: Entity | None, shown: Entity, target_minor: int, said: str | None
@@ -65,16 +66,16 @@ class PaymentGuard:
         payments = self.known.of(shown.kind, shown.id)
         included = included_until(said, self.zone)
         is_possible = included.is_possible(self.newest_file, self.opened_at)
-        unposted = unposted_minor(payments, included if is_possible else NOTHING_INCLUDED)
+        missing = unposted(payments, included if is_possible else NOTHING_INCLUDED)
         last_set = known.balance if known is not None and known.is_trusted else None
         unexplained = unexplained_fall_minor(
             payments, last_set=last_set, set_at=known.set_at if known else None, shown=shown.balance
         )
         return BalanceVerdict(
-            target_minor - unposted if self.net else target_minor,
-            unposted_minor=unposted,
+            target_minor - missing.net_minor if self.net else target_minor,
+            unposted=missing,
             unexplained_minor=unexplained,
-            is_conflict=bool(unexplained) or bool(unposted and not (self.net and is_possible)),
+            is_conflict=bool(unexplained) or bool(missing.net_minor and not (self.net and is_possible)),
             is_possible=is_possible,
         )
 
@@ -84,8 +85,8 @@ class BalanceVerdict:
     """What to set, in minor units, and why it differs from the file or may not be set."""
 
     balance_minor: int
-    unposted_minor: int = 0
-    """Known payments that the file does not include."""
+    unposted: Moved
+    """Known payments and refunds that the file does not include."""
     unexplained_minor: int = 0
     """What the API's balance has fallen by without a known payment."""
     is_conflict: bool = False
@@ -99,13 +100,13 @@ class BalanceVerdict:
         return replace(intent, body=encode({**intent.stated, "balance": self.balance_minor}))
 
     def as_netted(self, body: Json) -> str | None:
-        """The message where payments were subtracted; `body` has what was set. None where none were."""
-        if not self.unposted_minor:
-            return None
-        less = format_amount(body["currency"], self.unposted_minor)
-        return (
-            f"{format_amount(body['currency'], body['balance'])} was set: payments of {less} are subtracted"
-        )
+        """The message where payments were subtracted or refunds added back; `body` has what was set. None: neither."""
+        currency, parts = body["currency"], list[str]()
+        if self.unposted.paid_minor:
+            parts.append(f"payments of {format_amount(currency, self.unposted.paid_minor)} are subtracted")
+        if self.unposted.refunded_minor:
+            parts.append(f"refunds of {format_amount(currency, self.unposted.refunded_minor)} are added back")
+        return f"{format_amount(currency, body['balance'])} was set: {', '.join(parts)}" if parts else None
 
     def as_conflict(self, body: Json, shown: int | None) -> str:
         """The message of the conflict; `body` has what the file says, `shown` is what the API holds."""
@@ -116,8 +117,10 @@ class BalanceVerdict:
         parts = [f"the file says {money(body['balance'])}"]
         if shown is not None:
             parts.append(f"the API holds {money(shown)}")
-        if self.unposted_minor:
-            parts.append(f"payments of {money(self.unposted_minor)} are not in the file's balance")
+        if self.unposted.paid_minor:
+            parts.append(f"payments of {money(self.unposted.paid_minor)} are not in the file's balance")
+        if self.unposted.refunded_minor:
+            parts.append(f"refunds of {money(self.unposted.refunded_minor)} are not in the file's balance")
         if not self.is_possible:
             parts.append("payments_included_until names a payments file or a time that has not come yet")
         if self.unexplained_minor:

@@ -136,7 +136,9 @@ class OwnerQuestions:
                     looked.append((bill, shown))
                     paid.append(BillPayments(bill, events_minor, shown.paid_minor))
             elif known is not None:
-                paid.append(BillPayments(bill, events_minor, max(known.paid_minor, known.shown_minor or 0)))
+                paid.append(
+                    BillPayments(bill, events_minor, max(known.received_minor, known.shown_minor or 0))
+                )
         if not paid:
             return 0
         left = self._book.unmatched_of(

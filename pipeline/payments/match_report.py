@@ -20,8 +20,7 @@ from pipeline.core.payments.vendor_report import NotAReport, ReportText, UnreadR
 from pipeline.core.values.amount_text import plain
 from pipeline.edge.disk import private_folders, replaced_file
 from pipeline.edge.ledger.database import Ledger
-from pipeline.edge.ledger.inbox.refunds import Refunds, RefundTarget
-from pipeline.edge.ledger.loaded_bills import LoadedBills
+from pipeline.edge.ledger.inbox.refunds import Refunds
 from pipeline.errors import UsageError
 
 MAX_REPORT_BYTES = 67_108_864
@@ -53,10 +52,9 @@ class ReportMatch(NamedTuple):
 class ReportMatcher:
     """Compares reports. Only while the run's lock is held; not for several threads at once."""
 
-    def __init__(self, inbox: Ledger, ledger: Ledger, folder: Path) -> None:
+    def __init__(self, inbox: Ledger, folder: Path) -> None:
         """`folder` is where results are written."""
         self._refunds = Refunds(inbox)
-        self._loaded = LoadedBills(ledger)
         self._folder = folder
 
     def match(self, name: str, content: bytes, now: datetime) -> ReportMatch:
@@ -73,9 +71,7 @@ class ReportMatcher:
         compared = self._compared(text)
         sha256 = hashlib.sha256(content).hexdigest()
         refunds = [each.row for each in compared if each.result is MatchResult.REFUND and each.row]
-        new = self._refunds.store(
-            sha256, [(row, self._target(row.merchant_reference)) for row in refunds], now
-        )
+        new = self._refunds.store(sha256, refunds, now)
         private_folders(self._folder)
         path = self._folder / f"{name[:MAX_NAME]}.{sha256[:8]}.csv"
         with replaced_file(path) as target:
@@ -90,15 +86,6 @@ class ReportMatcher:
             *self._refunds.differences_of({row.merchant_reference for row in text.rows}),
         ]
         return compare_report(text.rows, ours, text.begins, text.ends)
-
-    def _target(self, reference: str) -> RefundTarget | None:
-        """What a refund's reference names; None where nothing or more than one thing is called so."""
-        found = [self._refunds.bill_named(reference)]
-        for kind in ("account", "customer"):
-            owner_id = self._loaded.owner_named(kind, reference)
-            found.append(None if owner_id is None else RefundTarget(kind, owner_id))
-        named = [target for target in found if target is not None]
-        return named[0] if len(named) == 1 else None
 
 
 def results_csv(compared: Sequence[ComparedPayment], unread: Sequence[UnreadRow]) -> bytes:

@@ -47,7 +47,7 @@ class Swept:
     """Currency → bills with payments that no event told of, and their sum."""
     voided: int = 0
     shows_less: int = 0
-    """Bills of which the API shows less than events told: something was given back."""
+    """Bills of which the API shows less than events told, less refunds: something else was given back."""
     unclear: int = 0
     """Bills with a difference that an unmatched payment of their owner may explain."""
     unanswered: int = 0
@@ -144,13 +144,13 @@ class BillSweep:
                 swept.troubled.append(TroubledBill(bill.bill_reference, shown))
             return
         swept.voided += shown.status == VOIDED
-        swept.shows_less += known is not None and shown.paid_minor < known.events_minor
+        swept.shows_less += known is not None and shown.paid_minor < known.events_minor - known.refunded_minor
         found_minor = self._book.looked_at(bill, shown.paid_minor, shown.status, now)
         if found_minor > 0:
             currency = bill.currency or UNKNOWN_CURRENCY
             bills, minor = swept.found.get(currency, (0, 0))
             swept.found[currency] = (bills + 1, minor + found_minor)
-        elif shown.paid_minor > (known.paid_minor if known is not None else 0):
+        elif shown.paid_minor > (known.received_minor if known is not None else 0):
             swept.unclear += 1
 
 

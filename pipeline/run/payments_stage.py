@@ -28,6 +28,7 @@ from pipeline.payments.ask_owners import LookUp, OwnerQuestions
 from pipeline.payments.export import CONTROL, PaymentsExporter
 from pipeline.payments.known_payments import InboxKnownPayments
 from pipeline.payments.match_events import EventMatcher
+from pipeline.payments.match_refunds import match_refunds
 from pipeline.payments.match_report import ReportMatch, ReportMatcher
 from pipeline.payments.sweep import BillSweep, Swept
 from schemas.feed import Feed
@@ -159,9 +160,14 @@ class InboxPayments:
         matcher.match_again(self.clock())
         if count:
             self.line(f"payments: {how_many(count, 'payment event')} read")
-        if self.look_up is None or not may_ask:
-            return
-        asked = OwnerQuestions(self.inbox, self.ledger, self.look_up).ask(self.clock())
+        if self.look_up is not None and may_ask:
+            self._ask(self.look_up)
+        if refunds := match_refunds(self.inbox, self.clock()):
+            self.line(f"payments: {how_many(refunds, 'refund')} matched")
+
+    def _ask(self, look_up: LookUp) -> None:
+        """Ask the API about payments that name no bill. Raises Stopped."""
+        asked = OwnerQuestions(self.inbox, self.ledger, look_up).ask(self.clock())
         if asked.matched:
             self.line(f"payments: {how_many(asked.matched, 'payment')} matched by asking the API")
         if isinstance(asked.stopped, Stopped):
@@ -177,8 +183,9 @@ class InboxPayments:
 
     def match_report(self, name: str, content: bytes) -> ReportMatch:
         """Compare a report with what is known here, and store its refunds."""
-        matcher = ReportMatcher(self.inbox, self.ledger, self._folder / "matches")
-        return matcher.match(name, content, self.clock())
+        found = ReportMatcher(self.inbox, self._folder / "matches").match(name, content, self.clock())
+        match_refunds(self.inbox, self.clock())
+        return found
 
     def news_to_check(self) -> PaymentsToCheck | None:
         """What a person should look at that was not there before this run; None: nothing."""

@@ -14,7 +14,15 @@ from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.inbox.views import InboxViews
 from pipeline.errors import UsageError
-from schemas.payments import PaymentCounts, PaymentFacts, PaymentsFileFacts, PaymentsList, PaymentsStatus
+from schemas.payments import (
+    PaymentCounts,
+    PaymentFacts,
+    PaymentsFileFacts,
+    PaymentsList,
+    PaymentsStatus,
+    RefundFacts,
+    RefundSums,
+)
 from schemas.settings import Settings
 
 MOST_FILES = 20
@@ -63,6 +71,15 @@ def payments_status(settings: Settings, as_of: datetime) -> PaymentsStatus:
                 )
                 for currency, received in sorted(tally.received.items())
             ],
+            refunds=[
+                RefundSums(
+                    currency=each.currency,
+                    outcome="unmatched" if each.outcome == "unmatched" else "applied",
+                    refunds=each.refunds,
+                    refunded_minor=each.amount_minor,
+                )
+                for each in InboxViews(inbox).refund_sums()
+            ],
             not_exported=facts.not_exported,
             files=[
                 PaymentsFileFacts(
@@ -88,13 +105,18 @@ def payments_list(
 ) -> PaymentsList:
     """Payments one by one. Arguments as of `InboxViews.payments`; raises as `existing_inbox`."""
     with existing_inbox(settings) as inbox:
-        rows = InboxViews(inbox).payments(outcomes=outcomes, bill_reference=bill_reference, since=since)
-        return PaymentsList(exit_status=0, as_of=as_of, payments=[_facts(row) for row in rows])
+        views = InboxViews(inbox)
+        rows = views.payments(outcomes=outcomes, bill_reference=bill_reference, since=since)
+        refunds = views.refunds(outcomes=outcomes, bill_reference=bill_reference, since=since)
+        return PaymentsList(
+            exit_status=0,
+            as_of=as_of,
+            payments=[_facts(row) for row in rows],
+            refunds=[_refund_facts(row) for row in refunds],
+        )
 
 
 def _facts(row: dict[str, object]) -> PaymentFacts:
-    due, paid = row["bill_due_minor"], row["bill_paid_minor"]
-    status = bill_status(due, paid) if isinstance(due, int) and isinstance(paid, int) else None
     codes = str(row["codes"])
     return PaymentFacts.model_validate(
         {
@@ -102,9 +124,25 @@ def _facts(row: dict[str, object]) -> PaymentFacts:
             "received_at": _moment(row["received_at"]),
             "paid_at": _moment(row["paid_at"]),
             "codes": codes.split(";") if codes else [],
-            "bill_status": None if status is None else str(status),
+            "bill_status": _status(row),
         }
     )
+
+
+def _refund_facts(row: dict[str, object]) -> RefundFacts:
+    return RefundFacts.model_validate(
+        {
+            **row,
+            "refunded_at": _moment(row["refunded_at"]),
+            "found_at": _moment(row["found_at"]),
+            "bill_status": _status(row),
+        }
+    )
+
+
+def _status(row: dict[str, object]) -> str | None:
+    due, paid = row["bill_due_minor"], row["bill_paid_minor"]
+    return str(bill_status(due, paid)) if isinstance(due, int) and isinstance(paid, int) else None
 
 
 def _moment(text: object) -> datetime | None:

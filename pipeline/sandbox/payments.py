@@ -131,7 +131,7 @@ class PaymentBook:
         return Payment(**{**vars(payment), "webhook_id": self._webhook_ids.new(), "event": event})
 
     def refund(self, payment_id: str, switches: Switches, at: datetime) -> list[Refund]:
-        """Give a payment back, with all that it was applied to: `amount_paid` sinks, a balance rises; nothing is sent.
+        """Give a payment back, with all that it was applied to; nothing is sent. `Switches.refunds_undo`: what changes.
 
         Raises ValueError when it was given back before.
         """
@@ -141,7 +141,7 @@ class PaymentBook:
         if any(refund.payment.id == payment_id for refund in self.refunds):
             raise ValueError("this payment was refunded before")
         refunds = [Refund(payment, at) for payment in applied]
-        for payment in applied:
+        for payment in applied if switches.refunds_undo else ():
             self._applied(self.found(payment.paid_id), -payment.amount_minor, switches)
         self.refunds += refunds
         return refunds

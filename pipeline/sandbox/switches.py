@@ -26,6 +26,7 @@ class Switches:
         `customer_id` of a bill directly on a customer); or both.
     `overpayment`: more than a bill's `amount_due` can be paid; it is `paid` then, and nothing remains.
     `reconciliation_ids`: whether `reconciliation_id` in reports is an id of its own or the payment's.
+    `refunds_undo`: a refund lowers `amount_paid` of a bill, and raises a balance that fell; else both stay as they are.
     `refunds_shown`: whether a refund's amounts in reports are above or below zero.
     `get_lag_s`: so long after its creation a GET does not see an entity; everything else does.
     """
@@ -45,6 +46,7 @@ class Switches:
     payment_names: PaymentNames = "bill"
     overpayment: Literal["refused", "allowed"] = "refused"
     reconciliation_ids: Literal["own", "payment"] = "own"
+    refunds_undo: bool = True
     refunds_shown: Literal["positive", "negative"] = "positive"
     latency_s: float = 0.0
     get_lag_s: float = 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
@@ -54,6 +54,18 @@ def pay(merchant: Merchant, number: int, amount: int, *, told: bool = True) -> N
             amount=amount,
             created_at=payment.at.isoformat(),
         )
+
+
+def report(merchant: Merchant, *, later: bool = False) -> None:
+    """The vendor's reports of all payments and refunds so far come, and are taken in.
+
+    Their times are whole seconds, which may seem to be before what came first; `later`: the second's end.
+    """
+    for day in {each.at.date() for each in merchant.api.payments} | {datetime.now(UTC).date()}:
+        path = merchant.folder / f"recon_{day}.csv"
+        text = merchant.api.reconciliation_report(day).text
+        path.write_text(text.replace("Z,", ".999Z,") if later else text)
+        merchant.command("payments", "match", path)
 
 
 def test_a_file_exported_before_a_payment_does_not_undo_it(merchant: Merchant, falls: bool) -> None:
@@ -218,12 +230,15 @@ def test_a_lost_answer_beside_a_payment_is_settled_by_the_payment(
 
 @dataclass(frozen=True)
 class Day:
-    """What happens on one day: a charge, payments, whether they are told and handed over, and what the merchant has
-    posted when its file is exported.
+    """What happens on one day: a charge, payments, a refund of the oldest, whether they are told and handed over, and
+    what the merchant has posted when its file is exported.
     """
 
     charge: int
     paid: tuple[int, ...]
+    refunded: bool
+    reported: bool
+    """Whether the vendor's report, with all refunds until then, comes before the file."""
     handed_over: bool
     posted: bool
 
@@ -233,6 +248,8 @@ days = st.lists(
         Day,
         charge=st.sampled_from((0, 1000, 2500)),
         paid=st.lists(st.sampled_from((100, 700)), max_size=2).map(tuple),
+        refunded=st.booleans(),
+        reported=st.booleans(),
         handed_over=st.booleans(),
         posted=st.booleans(),
     ),
@@ -246,18 +263,28 @@ days = st.lists(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(days=days, net=st.booleans(), falls=st.booleans())
+@example(
+    days=[
+        Day(0, (700,), True, True, handed_over=True, posted=True),
+        Day(1000, (), False, False, False, False),
+    ],
+    net=True,
+    falls=True,
+    undone=True,
+)
+@given(days=days, net=st.booleans(), falls=st.booleans(), undone=st.booleans())
 def test_no_load_makes_anybody_owe_again_what_was_paid(
-    tmp_path_factory: pytest.TempPathFactory, days: list[Day], net: bool, falls: bool
+    tmp_path_factory: pytest.TempPathFactory, days: list[Day], net: bool, falls: bool, undone: bool
 ) -> None:
+    """Under either answer to open question 9, and whether or not the API's balance rises again by a refund."""
     with SandboxApi() as api:
-        api.switches = replace(api.switches, balance_falls=falls)
+        api.switches = replace(api.switches, balance_falls=falls, refunds_undo=undone)
         merchant = Merchant(tmp_path_factory.mktemp("law"), api)
         merchant.settings["feeds"][1]["net_payments"] = net
         charged, paid, told_until, posted_until = 10000, 0, 0, 0
         posted = {0: 0}
-        """Number of a payments file → what was paid in all when it was made."""
-        number = 0
+        """Number of a payments file → what was paid in all when it was made, less refunds that were known."""
+        number, refunds, given_back, reported = 0, 0, 0, 0
         file(merchant, 1, "100.00")
         for day, happens in enumerate(days, start=2):
             charged += happens.charge
@@ -267,6 +294,12 @@ def test_no_load_makes_anybody_owe_again_what_was_paid(
                 number += 1
                 pay(merchant, number, amount)
                 paid += amount
+            if happens.refunded and refunds < number:
+                given_back += api.refund(api.payments[refunds].id)[0].payment.amount_minor
+                refunds += 1
+            if happens.reported and number:
+                report(merchant)
+                paid, reported = paid + reported - given_back, given_back
             before = held(merchant)
             row = file(merchant, day, f"{exported / 100:.2f}", included)
             if row["outcome"] in {"updated", "unchanged"}:

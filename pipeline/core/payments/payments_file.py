@@ -1,7 +1,7 @@
 """Payments files for the merchant's own system: one row for each payment, and a control file beside it.
 
-Rows of kind `payment` and `difference` are to be posted, and add up to what is paid; `late_match` says what a payment
-of an earlier file was matched to since, and `conflict` contradicts a payment or its bill: neither is posted.
+Rows of kind `payment`, `difference` and `refund` are to be posted, and add up to what is paid; `late_match` says what a
+payment of an earlier file was matched to since, and `conflict` contradicts a payment or its bill: neither is posted.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ class RowKind(StrEnum):
     PAYMENT = "payment"
     DIFFERENCE = "difference"
     """Paid by the API's own figure, without an event; negative once a later event accounts for it."""
+    REFUND = "refund"
+    """Given back, by the vendor's report; below zero."""
     LATE_MATCH = "late_match"
     CONFLICT = "conflict"
 
 
-POSTED = frozenset({RowKind.PAYMENT, RowKind.DIFFERENCE})
+POSTED = frozenset({RowKind.PAYMENT, RowKind.DIFFERENCE, RowKind.REFUND})
 """Rows that a merchant posts."""
 
 

@@ -21,10 +21,11 @@ _NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class KnownPayment(NamedTuple):
-    """A payment that is applied to an account or a customer. Times are RFC 3339 in UTC."""
+    """A payment that is applied to an account or a customer, or a refund of one. Times are RFC 3339 in UTC."""
 
     currency: str
     amount_minor: int
+    """Below zero: a refund."""
     paid_at: str | None
     """None where its event did not say."""
     told_in: int | None
@@ -32,7 +33,7 @@ class KnownPayment(NamedTuple):
     told_at: str | None
     """When that file was handed over; None: not yet."""
     received_at: str
-    """When its event came, by the clock of this machine."""
+    """When its event came, or the report that has it, by the clock of this machine."""
 
 
 class Included(NamedTuple):
@@ -83,30 +84,56 @@ def included_until(text: str | None, zone: tzinfo) -> Included:
         return NOTHING_INCLUDED
 
 
-def unposted_minor(payments: Iterable[KnownPayment], included: Included) -> int:
-    """Sum of the payments that a balance does not include, in minor units."""
-    return sum(payment.amount_minor for payment in payments if not included.has(payment))
+class Moved(NamedTuple):
+    """Money that went either way, in minor units."""
+
+    paid_minor: int
+    refunded_minor: int
+
+    @property
+    def net_minor(self) -> int:
+        """What less is owed by it."""
+        return self.paid_minor - self.refunded_minor
+
+    @property
+    def falls(self) -> frozenset[int]:
+        """By how much the API's balance may have fallen by it: whether it falls by a payment, and whether it rises by
+        a refund, is not documented.
+        """
+        return frozenset({0, self.paid_minor, self.net_minor})
 
 
-def paid_since_minor(payments: Iterable[KnownPayment], set_at: str | None) -> int:
-    """Sum of the payments made since a balance was set.
+def unposted(payments: Iterable[KnownPayment], included: Included) -> Moved:
+    """Sums of the payments and refunds that a balance does not include."""
+    return _moved(payment for payment in payments if not included.has(payment))
 
-    A payment whose time is not known, and every one where it is not known when the balance was set, is left out: what
-    it explains is then left to a person. One that was received before was also made before, whatever the API's clock
+
+def moved_since(payments: Iterable[KnownPayment], set_at: str | None) -> Moved:
+    """Sums of the payments and refunds made since a balance was set.
+
+    One whose time is not known, and every one where it is not known when the balance was set, is left out: what it
+    explains is then left to a person. One that was received before was also made before, whatever the API's clock
     says.
 
     Args:
         set_at: RFC 3339, UTC.
     """
     if set_at is None:
-        return 0
+        return Moved(0, 0)
     since = datetime.fromisoformat(set_at)
-    return sum(
-        payment.amount_minor
+    return _moved(
+        payment
         for payment in payments
         if payment.paid_at is not None
         and datetime.fromisoformat(payment.paid_at) >= since
         and datetime.fromisoformat(payment.received_at) >= since
+    )
+
+
+def _moved(payments: Iterable[KnownPayment]) -> Moved:
+    amounts = [payment.amount_minor for payment in payments]
+    return Moved(
+        sum(amount for amount in amounts if amount > 0), -sum(amount for amount in amounts if amount < 0)
     )
 
 
@@ -115,9 +142,12 @@ def unexplained_fall_minor(
 ) -> int:
     """How far the API's balance has fallen since it was last set, beyond the payments that are known; 0: not at all.
 
-    Whether it falls by itself when a payment is applied is not documented. Where it does, this is a payment whose event
-    has not come yet, or something else that this program knows nothing of.
+    Whether it falls by itself when a payment is applied is not documented, nor whether it rises by a refund. Where it
+    does, this is a payment whose event has not come yet, or something else that this program knows nothing of.
     """
     if last_set is None or shown is None:
         return 0
-    return max(0, last_set - shown - paid_since_minor(payments, set_at))
+    fall, known = last_set - shown, moved_since(payments, set_at)
+    if fall <= known.net_minor or fall in known.falls:
+        return 0
+    return fall - max(each for each in known.falls if each < fall)

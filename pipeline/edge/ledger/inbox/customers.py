@@ -11,12 +11,17 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.inbox.refunds import hidden_identity
 
 _IDS = "(SELECT value FROM json_each(:ids))"
 _OURS = (
     f"(customer_reference = :reference OR customer_id IN {_IDS} OR account_id IN {_IDS} OR bill_id IN {_IDS})"
 )
 _BILLS = f"(customer_reference = :reference OR bill_id IN {_IDS})"
+_REFUNDS = (
+    f"(refunds.customer_reference = :reference OR target_id IN {_IDS}"  # noqa: S608 (ours)
+    f" OR merchant_reference IN (SELECT bill_reference FROM paid_bills WHERE bill_id IN {_IDS}))"
+)
 _MONEY = "('applied', 'unmatched', 'conflict', 'waiting')"
 
 
@@ -52,7 +57,8 @@ class InboxCustomer:
         )
         row = self._db.execute(
             f"SELECT EXISTS (SELECT 1 FROM payments WHERE {_OURS} AND outcome IN {_MONEY} AND {not_yet})"  # noqa: S608
-            f" OR EXISTS (SELECT 1 FROM differences JOIN paid_bills USING (bill_id) WHERE {_BILLS} AND {not_yet})",
+            f" OR EXISTS (SELECT 1 FROM differences JOIN paid_bills USING (bill_id) WHERE {_BILLS} AND {not_yet})"
+            f" OR EXISTS (SELECT 1 FROM refunds WHERE {_REFUNDS} AND {not_yet})",
             self._values,
         ).fetchone()
         return bool(row[0])
@@ -65,6 +71,12 @@ class InboxCustomer:
             f"SELECT exported_in AS file, {references} FROM payments WHERE {_OURS}",  # noqa: S608
             f"SELECT repeated_in AS file, {references} FROM payments WHERE {_OURS}",  # noqa: S608
             f"SELECT exported_in AS file, {references} FROM differences JOIN paid_bills USING (bill_id) WHERE {_BILLS}",  # noqa: S608
+            *(
+                f"SELECT refunds.{column} AS file, {of}.customer_reference, {of}.account_reference, {of}.bill_reference"  # noqa: S608
+                f" FROM refunds JOIN {of} ON {on} WHERE {_REFUNDS}"
+                for column in ("exported_in", "repeated_in")
+                for of, on in (("paid_bills", "bill_id = target_id"), ("payments", "seq = of_payment"))
+            ),
         ):
             rows = self._db.execute(
                 f"SELECT seq, name, {references} FROM exports JOIN ({condition}) ON seq = file",  # noqa: S608
@@ -77,7 +89,13 @@ class InboxCustomer:
 
     def remove(self, texts: Sequence[str]) -> None:
         """Remove bodies and references of the customer, and bodies that quote these texts; one durable step."""
+        self._db.create_function("hidden", 1, hidden_identity, deterministic=True)
         with transaction(self._db):
+            self._db.execute(
+                "UPDATE refunds SET identity = iif(merchant_reference = '' AND customer_reference = '', identity,"  # noqa: S608
+                f" hidden(identity)), merchant_reference = '', customer_reference = '' WHERE {_REFUNDS}",
+                self._values,
+            )
             self._db.execute(
                 f"UPDATE deliveries SET body = NULL WHERE seq IN (SELECT seq FROM payments WHERE {_OURS})",  # noqa: S608
                 self._values,

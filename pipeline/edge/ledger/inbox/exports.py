@@ -15,8 +15,8 @@ _PAYMENT = """
         {kind} AS kind,
         payments.customer_reference, payments.account_reference, payments.bill_reference,
         customer_id, account_id, payments.bill_id, payments.currency, amount_minor,
-        due_minor AS bill_amount_due_minor, events_minor + differences_minor AS bill_paid_total_minor,
-        file_id, record, outcome, codes
+        due_minor AS bill_amount_due_minor, paid_minor AS bill_paid_total_minor,
+        file_id, record, outcome, codes, 'payments' AS stored_in
     FROM payments JOIN deliveries USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
 """
 _FIRST = _PAYMENT.format(
@@ -29,10 +29,25 @@ _MONEY = "('applied', 'unmatched', 'conflict', 'waiting')"
 _DIFFERENCES = """
     SELECT id AS row_seq, found_at AS received_at, 'sweep' AS source, 'difference' AS kind,
         customer_reference, account_reference, bill_reference, bill_id, differences.currency, amount_minor,
-        due_minor AS bill_amount_due_minor, events_minor + differences_minor AS bill_paid_total_minor,
-        file_id, record, 'applied' AS outcome, '' AS codes
+        due_minor AS bill_amount_due_minor, paid_minor AS bill_paid_total_minor,
+        file_id, record, 'applied' AS outcome, '' AS codes, 'differences' AS stored_in
     FROM differences JOIN paid_bills USING (bill_id)
 """
+_REFUND = """
+    SELECT refunds.id AS row_seq, iif(reconciliation_id GLOB '*[^A-Za-z0-9_-]*', NULL, reconciliation_id) AS event_id,
+        refunded_at AS paid_at, found_at AS received_at, 'report' AS source, {kind} AS kind,
+        coalesce(paid_bills.customer_reference, payments.customer_reference) AS customer_reference,
+        coalesce(paid_bills.account_reference, payments.account_reference) AS account_reference,
+        paid_bills.bill_reference, payments.customer_id, payments.account_id, paid_bills.bill_id,
+        refunds.currency, -refunds.amount_minor AS amount_minor,
+        due_minor AS bill_amount_due_minor, paid_minor AS bill_paid_total_minor, file_id, record,
+        iif(refunds.target IS NULL, 'unmatched', 'applied') AS outcome,
+        iif(refunds.target IS NULL, 'refund.payment_unknown', '') AS codes, 'refunds' AS stored_in
+    FROM refunds LEFT JOIN paid_bills ON refunds.target = 'bill' AND paid_bills.bill_id = refunds.target_id
+        LEFT JOIN payments ON payments.seq = of_payment
+"""
+"""What the vendor's report says of ids is text from outside: only what is an id is told."""
+_FIRST_REFUND, _LATE_REFUND = _REFUND.format(kind="'refund'"), _REFUND.format(kind="'late_match'")
 
 
 class PaymentsFileRow(NamedTuple):
@@ -47,6 +62,21 @@ class PaymentsFileRow(NamedTuple):
     handed_over_at: str | None
 
 
+_ASSIGN = {
+    ("payments", False): "UPDATE payments SET exported_in = :file, told_as = :outcome"
+    " WHERE seq = :row AND exported_in IS NULL",
+    ("payments", True): "UPDATE payments SET repeated_in = :file WHERE seq = :row AND repeated_in IS NULL",
+    (
+        "differences",
+        False,
+    ): "UPDATE differences SET exported_in = :file WHERE id = :row AND exported_in IS NULL",
+    ("refunds", False): "UPDATE refunds SET exported_in = :file, told_as = :outcome"
+    " WHERE id = :row AND exported_in IS NULL",
+    ("refunds", True): "UPDATE refunds SET repeated_in = :file WHERE id = :row AND repeated_in IS NULL",
+}
+"""Table of a row, and whether it was in an earlier file → the step that stores in which file it is."""
+
+
 class Exports:
     """Payments files over one connection of the inbox. Not for several threads at once."""
 
@@ -54,7 +84,7 @@ class Exports:
         self._db = inbox
 
     def pending_rows(self) -> list[dict[str, Any]]:
-        """Rows of the next file: payments, late matches, differences, each in order."""
+        """Rows of the next file: payments, late matches, differences, refunds, each in order."""
         return [
             *self._rows(f"{_FIRST} WHERE exported_in IS NULL AND outcome IN {_MONEY} ORDER BY seq"),
             *self._rows(
@@ -62,6 +92,11 @@ class Exports:
                 " AND outcome IN ('applied', 'conflict') ORDER BY seq"
             ),
             *self._rows(f"{_DIFFERENCES} WHERE exported_in IS NULL ORDER BY id"),
+            *self._rows(f"{_FIRST_REFUND} WHERE refunds.exported_in IS NULL ORDER BY refunds.id"),
+            *self._rows(
+                f"{_LATE_REFUND} WHERE refunds.told_as = 'unmatched' AND refunds.repeated_in IS NULL"
+                " AND refunds.target IS NOT NULL ORDER BY refunds.id"
+            ),
         ]
 
     def rows_of(self, seq: int) -> list[dict[str, Any]]:
@@ -70,6 +105,8 @@ class Exports:
             *self._rows(f"{_FIRST} WHERE exported_in = ? ORDER BY seq", seq),
             *self._rows(f"{_LATE} WHERE repeated_in = ? ORDER BY seq", seq),
             *self._rows(f"{_DIFFERENCES} WHERE exported_in = ? ORDER BY id", seq),
+            *self._rows(f"{_FIRST_REFUND} WHERE refunds.exported_in = ? ORDER BY refunds.id", seq),
+            *self._rows(f"{_LATE_REFUND} WHERE refunds.repeated_in = ? ORDER BY refunds.id", seq),
         ]
 
     def next_seq(self) -> int:
@@ -91,16 +128,9 @@ class Exports:
                 ),
             )
             for row in rows:
-                if row["kind"] == "difference":
-                    statement = "UPDATE differences SET exported_in = ? WHERE id = ? AND exported_in IS NULL"
-                elif row["kind"] == "late_match":
-                    statement = "UPDATE payments SET repeated_in = ? WHERE seq = ? AND repeated_in IS NULL"
-                else:
-                    statement = (
-                        "UPDATE payments SET exported_in = ?, told_as = outcome"
-                        " WHERE seq = ? AND exported_in IS NULL"
-                    )
-                if self._db.execute(statement, (file.seq, row["row_seq"])).rowcount != 1:
+                statement = _ASSIGN[row["stored_in"], row["kind"] == "late_match"]
+                values = {"file": file.seq, "row": row["row_seq"], "outcome": row["outcome"]}
+                if self._db.execute(statement, values).rowcount != 1:
                     raise sqlite3.IntegrityError("a payment is in two files")
 
     def all(self) -> list[PaymentsFileRow]:

@@ -1,4 +1,4 @@
-"""What is paid of the bills of each bill file, added up by the inbox itself: thousands of files cost one statement."""
+"""What is paid, less refunds, of the bills of each file, added up by the inbox: many files cost one statement."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class PaidSum(NamedTuple):
 
 PaidByFile = Mapping[int, Mapping[str, PaidSum]]
 """Id of a file in the ledger → currency → what is paid of its bills."""
-_PAID = "events_minor + differences_minor"
 
 
 def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
     """What is paid, as far as known, of the bills that each file created."""
     rows = inbox.execute(
-        f"SELECT file_id, currency, count(*), sum({_PAID}), sum(max({_PAID} - coalesce(due_minor, {_PAID}), 0))"  # noqa: S608
-        f" FROM paid_bills WHERE file_id IS NOT NULL AND {_PAID} > 0 GROUP BY file_id, currency"
+        "SELECT file_id, currency, count(*), sum(paid_minor),"
+        " sum(max(paid_minor - coalesce(due_minor, paid_minor), 0))"
+        " FROM paid_bills WHERE file_id IS NOT NULL AND paid_minor > 0 GROUP BY file_id, currency"
     )
     found: dict[int, dict[str, PaidSum]] = {}
     for file_id, currency, bills, paid_minor, overpaid_minor in rows:
@@ -37,7 +37,7 @@ def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
 def paid_of_bills(inbox: sqlite3.Connection, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
     """Bill id → what is paid and, where known, what was due, in minor units; of bills that are known here."""
     rows = inbox.execute(
-        f"SELECT bill_id, {_PAID}, due_minor FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        "SELECT bill_id, paid_minor, due_minor FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(bill_ids)),),
     )
     return {bill_id: (paid_minor, due_minor) for bill_id, paid_minor, due_minor in rows}

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-from pipeline.core.payments.bill_status import paid_total
+from pipeline.core.payments.bill_status import received_total
 from pipeline.core.payments.events import Event, EventKind
 from pipeline.core.payments.matching import LoadedBill, PaymentMatch
 from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOutcome, PaymentTally
-from pipeline.core.payments.shown_bill import is_over
+from pipeline.core.payments.shown_bill import VOIDED, is_over
 from pipeline.core.payments.unposted import KnownPayment
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
@@ -51,14 +51,17 @@ class PaidBill(NamedTuple):
 
     events_minor: int
     differences_minor: int
+    refunded_minor: int
+    paid_minor: int
+    """All that is paid, as far as known, less refunds."""
     due_minor: int | None
     shown_minor: int | None
     shown_status: str | None
     looked_at: str | None
 
     @property
-    def paid_minor(self) -> int:
-        """All that is paid, as far as known."""
+    def received_minor(self) -> int:
+        """All that is paid, as far as known, before refunds."""
         return self.events_minor + self.differences_minor
 
     @property
@@ -138,8 +141,8 @@ class PaymentBook:
     def paid_of(self, bill_ids: Collection[str]) -> dict[str, PaidBill]:
         """Bill id → what is known to be paid, of those that were paid or asked about."""
         rows = self._db.execute(
-            "SELECT bill_id, events_minor, differences_minor, due_minor, shown_minor, shown_status, looked_at"
-            " FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",
+            "SELECT bill_id, events_minor, differences_minor, refunded_minor, paid_minor, due_minor, shown_minor,"
+            " shown_status, looked_at FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(bill_ids)),),
         )
         return {bill_id: PaidBill(*known) for bill_id, *known in rows}
@@ -232,10 +235,19 @@ class PaymentBook:
         """
         self._know(bill)
         self._db.execute(
-            "UPDATE paid_bills SET shown_minor = ?, shown_status = ?, looked_at = ? WHERE bill_id = ?",
+            "UPDATE paid_bills SET shown_minor = ?1, shown_status = ?2, looked_at = ?3,"
+            " fallen_minor = fallen_minor + max(coalesce(shown_minor, 0) - ?1, 0) WHERE bill_id = ?4",
             (paid_minor, status, at.isoformat("T", "seconds"), bill.bill_id),
         )
         return self._balance(bill.bill_id, at)
+
+    def refunded(self, bill_id: str, at: datetime) -> None:
+        """A refund of a bill has become known, so that it may be paid again; inside `together`."""
+        self._db.execute(
+            "UPDATE paid_bills SET shown_status = NULL WHERE bill_id = ? AND shown_status != ?",
+            (bill_id, VOIDED),
+        )
+        self._touched[bill_id] = at
 
     def _balance_others(self, owner_id: str, at: datetime) -> None:
         """A payment of an owner has become clear: what is paid of the owner's bills beside it may be a difference."""
@@ -269,16 +281,22 @@ class PaymentBook:
             " AND told_as IN ('waiting', 'unmatched') AND payments.currency = paid_bills.currency)",
             (bill_id,),
         ).fetchone()
-        shown, differences, currency, owner_id = self._db.execute(
-            "SELECT shown_minor, differences_minor, currency, owner_id FROM paid_bills WHERE bill_id = ?",
+        refunded: int
+        (refunded,) = self._db.execute(
+            "SELECT coalesce(sum(amount_minor), 0) FROM refunds WHERE target = 'bill' AND target_id = ?",
             (bill_id,),
         ).fetchone()
-        found: int = paid_total(events, shown) - events - differences
+        shown, fallen, differences, currency, owner_id = self._db.execute(
+            "SELECT shown_minor, fallen_minor, differences_minor, currency, owner_id FROM paid_bills"
+            " WHERE bill_id = ?",
+            (bill_id,),
+        ).fetchone()
+        found: int = received_total(events, shown, fallen, refunded) - events - differences
         if found > 0 and self.is_unclear(owner_id):
             found = 0
         self._db.execute(
-            "UPDATE paid_bills SET events_minor = ?, differences_minor = ? WHERE bill_id = ?",
-            (events, differences + found, bill_id),
+            "UPDATE paid_bills SET events_minor = ?, differences_minor = ?, refunded_minor = ? WHERE bill_id = ?",
+            (events, differences + found, refunded, bill_id),
         )
         if found:
             self._db.execute(
@@ -291,7 +309,7 @@ class PaymentBook:
 def applied_to(
     inbox: sqlite3.Connection, kind: str, owner_ids: Sequence[str]
 ) -> dict[str, list[KnownPayment]]:
-    """Owner id → its applied payments, in order.
+    """Owner id → its applied payments in order, then its refunds.
 
     Args:
         kind: `account` or `customer`.
@@ -299,8 +317,10 @@ def applied_to(
     rows = inbox.execute(
         f"SELECT {kind}_id, currency, amount_minor, paid_at, exported_in, handed_over_at, received_at"  # noqa: S608
         " FROM payments JOIN deliveries USING (seq) LEFT JOIN exports ON exports.seq = exported_in"
-        f" WHERE outcome = 'applied' AND target = ? AND {kind}_id IN (SELECT value FROM json_each(?))"
-        " ORDER BY payments.seq",
+        f" WHERE outcome = 'applied' AND target = ?1 AND {kind}_id IN (SELECT value FROM json_each(?2))"
+        " UNION ALL SELECT target_id, currency, -amount_minor, refunded_at, exported_in, handed_over_at, found_at"
+        " FROM refunds LEFT JOIN exports ON exports.seq = exported_in"
+        " WHERE target = ?1 AND target_id IN (SELECT value FROM json_each(?2))",
         (kind, json.dumps(list(owner_ids))),
     )
     found: dict[str, list[KnownPayment]] = {}

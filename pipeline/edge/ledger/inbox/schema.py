@@ -136,6 +136,45 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX exports_pending ON exports (seq) WHERE handed_over_at IS NULL;
     """,
+    """
+    -- Refunds are matched to what was paid, counted for it, and handed over like payments.
+    CREATE TABLE matched_refunds (
+        id INTEGER PRIMARY KEY,
+        identity TEXT NOT NULL,             -- what two reports have alike; of a forgotten customer its SHA-256
+        nth INTEGER NOT NULL,
+        report TEXT NOT NULL,
+        line INTEGER NOT NULL,
+        reconciliation_id TEXT NOT NULL,
+        merchant_reference TEXT NOT NULL,
+        customer_reference TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,      -- above zero
+        target TEXT,                        -- bill, account or customer; null where what it gives back is not known
+        target_id TEXT,
+        of_payment INTEGER REFERENCES payments (seq),  -- one of its target, for ids and references; null for a bill
+        refunded_at TEXT NOT NULL,
+        found_at TEXT NOT NULL,
+        exported_in INTEGER REFERENCES exports (seq),
+        told_as TEXT,                       -- its outcome in that file: applied or unmatched
+        repeated_in INTEGER REFERENCES exports (seq),
+        UNIQUE (identity, nth)
+    ) STRICT;
+    INSERT INTO matched_refunds (identity, nth, report, line, reconciliation_id, merchant_reference,
+        customer_reference, currency, amount_minor, refunded_at, found_at)
+        SELECT identity, nth, report, line, reconciliation_id, merchant_reference, customer_reference, currency,
+            amount_minor, refunded_at, found_at FROM refunds ORDER BY found_at, line;
+    DROP TABLE refunds;
+    ALTER TABLE matched_refunds RENAME TO refunds;
+    CREATE INDEX refunds_by_target ON refunds (target, target_id);
+    CREATE INDEX refunds_open ON refunds (id) WHERE target IS NULL;
+    CREATE INDEX refunds_to_export ON refunds (id) WHERE exported_in IS NULL;
+    CREATE INDEX payments_by_account_name ON payments (account_reference) WHERE target = 'account';
+    CREATE INDEX payments_by_customer_name ON payments (customer_reference) WHERE target = 'customer';
+
+    ALTER TABLE paid_bills ADD COLUMN refunded_minor INTEGER NOT NULL DEFAULT 0;  -- sum of its refunds
+    ALTER TABLE paid_bills ADD COLUMN fallen_minor INTEGER NOT NULL DEFAULT 0;  -- sum of all falls of shown_minor
+    ALTER TABLE paid_bills ADD COLUMN paid_minor INTEGER AS (max(events_minor + differences_minor - refunded_minor, 0));
+    """,
 )
 """Scripts in order, run as those of the ledger."""
 

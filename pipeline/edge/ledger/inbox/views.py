@@ -13,9 +13,19 @@ _LISTED = """
         event_id, event_type, payment_id, obligation_id, paid_at, payments.currency, amount_minor,
         payments.customer_reference, payments.account_reference, payments.bill_reference,
         customer_id, account_id, payments.bill_id,
-        due_minor AS bill_due_minor, events_minor + differences_minor AS bill_paid_minor,
+        due_minor AS bill_due_minor, paid_minor AS bill_paid_minor,
         exported_in AS payments_file
     FROM deliveries LEFT JOIN payments USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
+"""
+_LISTED_REFUNDS = """
+    SELECT refunds.id AS number, refunded_at, found_at, reconciliation_id, merchant_reference,
+        refunds.customer_reference, refunds.currency, refunds.amount_minor,
+        iif(refunds.target IS NULL, 'unmatched', 'applied') AS outcome, refunds.target,
+        coalesce(payments.account_reference, paid_bills.account_reference) AS account_reference,
+        paid_bills.bill_reference,
+        due_minor AS bill_due_minor, paid_minor AS bill_paid_minor, refunds.exported_in AS payments_file
+    FROM refunds LEFT JOIN paid_bills ON refunds.target = 'bill' AND paid_bills.bill_id = target_id
+        LEFT JOIN payments ON seq = of_payment
 """
 OPEN = ("waiting", "unmatched", "conflict", "unreadable", "new")
 """Outcomes of payments that somebody may have to look at."""
@@ -42,6 +52,16 @@ class InboxStanding(NamedTuple):
     """Payments files that are not handed over."""
 
 
+class RefundSum(NamedTuple):
+    """Refunds of one currency and outcome."""
+
+    currency: str
+    outcome: str
+    """`applied`, or `unmatched` where the payment that is given back is not known."""
+    refunds: int
+    amount_minor: int
+
+
 class ToCheck(NamedTuple):
     """Payments that a person should look at, at one moment."""
 
@@ -65,8 +85,32 @@ class InboxViews:
             " (SELECT count(*) FROM payments WHERE exported_in IS NULL"
             " AND outcome IN ('applied', 'unmatched', 'conflict', 'waiting'))"
             " + (SELECT count(*) FROM differences WHERE exported_in IS NULL)"
+            " + (SELECT count(*) FROM refunds WHERE exported_in IS NULL)"
         ).fetchone()
         return InboxFacts(*row)
+
+    def refund_sums(self) -> list[RefundSum]:
+        """All refunds that the vendor's reports had."""
+        rows = self._db.execute(
+            "SELECT currency, iif(target IS NULL, 'unmatched', 'applied') AS outcome, count(*), sum(amount_minor)"
+            " FROM refunds GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return [RefundSum(*row) for row in rows]
+
+    def refunds(
+        self,
+        *,
+        outcomes: tuple[str, ...] = (),
+        bill_reference: str | None = None,
+        since: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Refunds in the order in which they became known; arguments as of `payments`."""
+        rows = self._db.execute(
+            f"SELECT * FROM ({_LISTED_REFUNDS}) WHERE (:bill IS NULL OR bill_reference = :bill)"  # noqa: S608 (ours)
+            " AND (:since IS NULL OR found_at >= :since) ORDER BY number",
+            {"bill": bill_reference, "since": since},
+        )
+        return (dict(row) for row in rows if not outcomes or row["outcome"] in outcomes)
 
     def standing(self) -> InboxStanding:
         """Without a look at every payment, so that it takes no time however many there are."""
