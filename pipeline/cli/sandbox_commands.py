@@ -95,6 +95,26 @@ def pay_in_sandbox(
     _require_taken(answer)
 
 
+@sandbox.command(name="refund")
+def refund_in_sandbox(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="Id of a payment; or id or reference of what was paid: its newest payment.",
+        ),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+) -> None:
+    """Give a payment of the running sandbox back. Only the vendor's reports tell of it."""
+    start(verbose=verbose)
+    require_sandbox()
+    for each in _asked(config, "/sandbox/refund", {"reference": reference})["refunds"]:
+        say(f"{each['currency']} {each['amount']} of {each['reference']} refunded ({each['payment_id']})")
+    say("The report of today has it: billferry sandbox report")
+
+
 @sandbox.command(name="report")
 def report_from_sandbox(
     day: Annotated[

@@ -1,7 +1,7 @@
 """What a person does to a running sandbox from another terminal, over HTTP on loopback, without a key.
 
-`POST /sandbox/pay`, `POST /sandbox/report` and `GET /sandbox/deliveries`; `ask` is the other end of it. What is refused
-is answered with its status and `{"error": "…"}`.
+`POST /sandbox/pay`, `…/refund` and `…/report`, and `GET /sandbox/deliveries`; `ask` is the other end of it. What is
+refused is answered with its status and `{"error": "…"}`.
 """
 
 import asyncio
@@ -59,6 +59,7 @@ class Control:
     def add_to(self, application: web.Application) -> None:
         application.router.add_get("/sandbox/deliveries", self._deliveries)
         application.router.add_post("/sandbox/pay", self._pay)
+        application.router.add_post("/sandbox/refund", self._refund)
         application.router.add_post("/sandbox/report", self._report)
 
     async def _deliveries(self, request: web.Request) -> web.Response:
@@ -130,6 +131,29 @@ class Control:
         if self._till.sender.webhook is None:
             return []
         return await self._till.sender.attempts(payment.webhook_id, count, ANSWERS_WITHIN_S)
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        """Body: `reference`, as of `PaymentBook.to_refund`. Gives that payment back."""
+        try:
+            reference = str((await _asked(request)).get("reference", ""))
+            refunds = self._till.refund(self._till.book.to_refund(reference))
+        except KeyError:
+            return web.json_response({"error": "nothing that was paid has this id or reference"}, status=404)
+        except ValueError as refused:
+            return web.json_response({"error": str(refused)}, status=422)
+        return web.json_response(
+            {
+                "refunds": [
+                    {
+                        "payment_id": each.payment.id,
+                        "reference": each.payment.paid_reference,
+                        "currency": each.payment.currency,
+                        "amount": major_units(each.payment.amount_minor, each.payment.currency),
+                    }
+                    for each in refunds
+                ]
+            }
+        )
 
     async def _report(self, request: web.Request) -> web.Response:
         """Body: `kind` and `day` (YYYY-MM-DD; absent: today). Puts the report where the merchant's files are."""

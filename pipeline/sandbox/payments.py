@@ -130,6 +130,19 @@ class PaymentBook:
         event = {**payment.event, "id": self._event_ids.new()}
         return Payment(**{**vars(payment), "webhook_id": self._webhook_ids.new(), "event": event})
 
+    def to_refund(self, id_or_reference: str) -> str:
+        """The id of that payment, or of the newest of that bill, account or customer; rather one not given back."""
+        found = [
+            payment.id
+            for payment in self.payments
+            if id_or_reference in {payment.id, payment.paid_id, payment.paid_reference}
+        ]
+        given_back = {refund.payment.id for refund in self.refunds}
+        left = [payment_id for payment_id in found if payment_id not in given_back]
+        if not found:
+            raise KeyError(id_or_reference)
+        return (left or found)[-1]
+
     def refund(self, payment_id: str, switches: Switches, at: datetime) -> list[Refund]:
         """Give a payment back, with all that it was applied to; nothing is sent. `Switches.refunds_undo`: what changes.
 

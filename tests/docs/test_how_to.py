@@ -103,7 +103,8 @@ def version_before(world: World) -> None:
 
 
 def payments_told(world: World) -> None:
-    """The API tells payments, to a port that is free."""
+    """The API tells payments, to a port that is free, and its reports are put beside the bill files."""
+    world.api.put_reports_into(world.folder / "var" / "sandbox" / "sftp" / "incoming")
     port = free_port()
     world.environment["BILLFERRY_PAYMENTS__LISTEN"] = f"127.0.0.1:{port}"
     settings = load_config(world.folder / "config.yaml").settings

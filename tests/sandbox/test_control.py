@@ -124,6 +124,19 @@ def test_a_report_is_put_beside_the_bill_files(billed: SandboxApi, tmp_path: Pat
         ask(billed.url, "/sandbox/report", {"day": "2026-13-01"})
 
 
+def test_the_newest_payment_is_refunded_first_and_each_once(billed: SandboxApi) -> None:
+    first, second = (billed.pay("b-1", amount).id for amount in (100, 250))
+    for reference, payment_id, amount in (("b-1", second, "2.50"), (first, first, "1.00")):
+        answer = ask(billed.url, "/sandbox/refund", {"reference": reference})
+        assert answer["refunds"] == [
+            {"payment_id": payment_id, "reference": "b-1", "currency": "ZAR", "amount": amount}
+        ]
+    with pytest.raises(Refused, match="refunded before"):
+        ask(billed.url, "/sandbox/refund", {"reference": "b-1"})
+    with pytest.raises(Refused, match="nothing that was paid"):
+        ask(billed.url, "/sandbox/refund", {"reference": "b-2"})
+
+
 def test_a_sandbox_that_is_not_there_is_a_connection_error() -> None:
     gone = Receiver()
     gone.stop()
