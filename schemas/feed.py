@@ -20,6 +20,9 @@ WORKBOOK_FORMATS: tuple[Format, ...] = ("xlsx", "ods", "xls")
 OnReject = Literal["load_rest", "refuse_file"]
 Check = Literal["sa_id"]
 Release = Literal["always", "first", "never"]
+Kind = Literal["bills", "reconciliation"]
+OF_REPORTS = frozenset({"name", "kind", "match", "pgp", "expect_by", "expect_on"})
+"""The keys of a feed with `kind: reconciliation`."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
@@ -172,6 +175,11 @@ class Feed(Shape):
     """The feed's name in reports and in `--feed`."""
     match: Annotated[str, Field(min_length=1)]
     """File name with `*` and named parts: `"za_citypower_dailyfile_{date:%Y-%m-%d}.csv"`."""
+    kind: Kind = "bills"
+    """What its files are: `bills` (or balances) to load, or `reconciliation`: the vendor's reconciliation and
+    settlement reports, which are compared with the payments known here. Such a feed has no other keys than `name`,
+    `match`, `pgp`, `expect_by` and `expect_on`, and needs `payments`.
+    """
     model: Model
     """The billing model of its records."""
     amount: AmountFormat
@@ -288,6 +296,21 @@ class Feed(Shape):
     """Replaces `limits.max_rejects` for this feed."""
     on_reject: OnReject | None = None
     """Replaces `limits.on_reject` for this feed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reports_have_no_bills(cls, given: object) -> object:
+        """A report is read by the names of its own columns: what says how bills are read has no meaning for it."""
+        if not isinstance(given, dict) or given.get("kind") != "reconciliation":
+            return given
+        if needless := sorted((given.keys() & cls.model_fields.keys()) - OF_REPORTS):
+            raise ValueError(f"a feed with kind: reconciliation has no {', '.join(needless)}")
+        return {**given, "model": "bill", "amount": {"unit": "major"}}
+
+    @property
+    def is_of_reports(self) -> bool:
+        """Whether its files are the vendor's reports of payments. Its model and amount then mean nothing."""
+        return self.kind == "reconciliation"
 
     @field_validator("line_items", mode="before")
     @classmethod

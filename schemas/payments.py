@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.results import ErrorFacts, Moment, Number
+from schemas.results import ComparisonFacts, ErrorFacts, Moment, Number
 from schemas.shape import Shape
 
 
@@ -194,33 +194,13 @@ class PaymentsReplay(Shape):
     """The first 100 of them."""
 
 
-class MatchedSum(Shape):
-    """Payments of one currency that came to the same."""
-
-    result: str
-    """`both`, `amounts_differ`, `only_there`, `only_here`, `tie` or `refund`."""
-    currency: str
-    payments: Number
-    """Of both sides; a pair counts once."""
-    amount_minor: int
-    """The vendor's, or where there is none what is known here."""
-
-
-class PaymentsMatch(Shape):
+class PaymentsMatch(ComparisonFacts):
     """`payments match --json`."""
 
     exit_status: Number
     report: str
     sha256: str
-    begins: Moment | None
-    """What the report is about, by its own lines or by its rows; null: it has no rows."""
-    ends: Moment | None
-    sums: list[MatchedSum]
-    by_rule: dict[str, Number]
-    """Rule → payments that are in both."""
-    unreadable: Number
-    """Rows that cannot be read."""
-    new_refunds: Number
-    """Refunds that no earlier report had."""
     results: str
     """Path of the file with each payment."""
+    page: str
+    """Path of the page for people."""

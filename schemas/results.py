@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from schemas.feed import Model
+from schemas.feed import Kind, Model
 from schemas.settings import Environment
 from schemas.shape import Shape
 
@@ -21,6 +21,8 @@ State = Literal[
     "unmatched",
     "validated",
     "validated_with_rejects",
+    "compared",
+    "compared_with_differences",
 ]
 """The states of `pipeline.core.outcomes.FileState`, as they are in JSON."""
 
@@ -42,6 +44,8 @@ class FileFacts(Shape):
     sha256: str | None = None
     size_bytes: Number | None = None
     feed: str | None = None
+    kind: Kind = "bills"
+    """`reconciliation`: the vendor's report of payments. It has no model and no records; see `comparison`."""
     model: Model | None = None
     encrypted: bool = False
     """Whether its feed has `pgp`: its rejects stay where they are, unless the feed has `upload_rejects`."""
@@ -187,6 +191,33 @@ class ChainFacts(Shape):
     write_offs: list[WriteOffFacts] = []
 
 
+class MatchedSum(Shape):
+    """Payments of one currency that came to the same."""
+
+    result: str
+    """`both`, `amounts_differ`, `only_there`, `only_here`, `tie` or `refund`."""
+    currency: str
+    payments: Number
+    """Of both sides; a pair counts once."""
+    amount_minor: int
+    """The vendor's, or where there is none what is known here."""
+
+
+class ComparisonFacts(Shape):
+    """What the comparison of the vendor's report with the payments known here came to."""
+
+    begins: Moment | None
+    """What the report is about, by its own lines or by its rows; null: it has no rows."""
+    ends: Moment | None
+    sums: list[MatchedSum]
+    by_rule: dict[str, Number]
+    """Rule → payments that are in both."""
+    unreadable: Number
+    """Rows that cannot be read."""
+    new_refunds: Number
+    """Refunds that no earlier report had."""
+
+
 class ConflictFacts(Shape):
     """A record of which the API holds something else."""
 
@@ -221,6 +252,8 @@ class Summary(Shape):
     """By currency; only for a file with `holds`."""
     conflicts: list[ConflictFacts] = []
     """The first 20; results.csv has all of them."""
+    comparison: ComparisonFacts | None = None
+    """Only for reports of payments that were compared. Their `records` and `amounts_minor` are empty."""
     chain: ChainFacts | None = None
     """Of a file with rejects, and of a correction. What a later correction or write-off changes is written again."""
     notes: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.results import Breakdown, ChainPart, HoldFacts, Moment, Number, State
+from schemas.results import Breakdown, ChainPart, ComparisonFacts, HoldFacts, Moment, Number, State
 from schemas.settings import Environment
 from schemas.shape import Shape
 
@@ -68,6 +68,8 @@ class FileStatus(Shape):
     amounts_minor: dict[str, Breakdown] | None
     amount_unreadable: Number
     """Records with an unreadable amount: counted in `records`, not in the sums."""
+    comparison: ComparisonFacts | None
+    """Only of a report of payments that was compared."""
     is_open: bool
     """Whether a run or a person has yet to do something about it."""
     open: ChainPart

@@ -74,7 +74,8 @@ def is_trouble(summary: Json) -> bool:
     """Whether a file's summary alone explains an exit status that is not 0."""
     records = summary["records"]
     return (
-        summary["state"] in {"unfinished", "refused", "unmatched", "held"}
+        summary["state"] in {"unfinished", "refused", "unmatched", "held", "compared_with_differences"}
+        or (summary["file"]["kind"] == "reconciliation" and summary["state"] == "validated_with_rejects")
         or bool(summary["holds"])
         or any(records[outcome] for outcome in ("rejected", "conflict", "refused"))
     )

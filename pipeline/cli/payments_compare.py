@@ -14,7 +14,7 @@ from pipeline.cli.printing import say
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from schemas.payments import PaymentsMatch, PaymentsSweep
+    from schemas.payments import PaymentsSweep
 
 _DURATION = re.compile(r"([0-9]{1,5})([smhd])", re.ASCII)
 MOST_LINES = 20
@@ -108,6 +108,7 @@ def match_with_report(
     """Compare the vendor's report with the payments that are known here, and take in its refunds."""
     start(verbose=verbose)
     from pipeline.cli.terminal_ui import TerminalUi
+    from pipeline.core.payments.comparison_words import comparison_lines
     from pipeline.run.context import Options
     from pipeline.run.payments_compare import match_report
 
@@ -115,35 +116,9 @@ def match_with_report(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:
-        for line in _match_lines(result):
+        for line in (*comparison_lines(result), f"Each payment: {result.results}", f"Page: {result.page}"):
             say(line)
     raise typer.Exit(result.exit_status)
-
-
-def _match_lines(shown: PaymentsMatch) -> list[str]:
-    from pipeline.core.how_many import how_many
-    from pipeline.core.values.amount_text import format_amount
-
-    lines = [
-        f"{_RESULTS[each.result]}: {how_many(each.payments, 'payment')},"
-        f" {format_amount(each.currency, each.amount_minor)}"
-        for each in shown.sums
-    ]
-    if shown.unreadable:
-        lines.append(f"{how_many(shown.unreadable, 'row')} cannot be read")
-    if shown.new_refunds:
-        lines.append(f"{how_many(shown.new_refunds, 'refund')} not known before")
-    return [*(lines or ["the report has no payments"]), f"Each payment: {shown.results}"]
-
-
-_RESULTS = {
-    "both": "in both",
-    "amounts_differ": "amounts differ",
-    "only_there": "only in the report",
-    "only_here": "only here",
-    "tie": "fits several",
-    "refund": "refunded",
-}
 
 
 def _duration(text: str) -> timedelta:

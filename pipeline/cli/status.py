@@ -19,6 +19,7 @@ from pipeline.cli.printing import say, width_of
 from pipeline.cli.status_filters import StatusFilter
 from pipeline.cli.text_layout import cut_middle
 from pipeline.core.outcomes import FileState
+from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
@@ -29,7 +30,7 @@ from pipeline.monitoring.system_status import SystemStatus, state_of, system_sta
 from pipeline.report.summary_text import money_of
 from pipeline.run.chain_part import chain_part
 from pipeline.run.work_dir import existing_ledger
-from schemas.results import Breakdown, ChainPart
+from schemas.results import Breakdown, ChainPart, ComparisonFacts
 
 LISTED_FILES = 20
 SHOWN_NAMES = 5
@@ -297,6 +298,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             if "amounts_minor" in summary
             else None,
             "amount_unreadable": summary.get("amount_unreadable", 0),
+            "comparison": summary.get("comparison"),
             "is_open": row.is_open or (is_original and chain.needs_correction),
             "open": opened,
             "corrected": chain_part(chain.was_corrected).model_dump() if is_original else nothing,
@@ -354,6 +356,8 @@ def _outcomes(file: dict[str, Any]) -> str:
     ]
     corrects = [f"corrects {file['corrects']}"] if file["corrects"] else []
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in records.items())
+    if file["comparison"]:
+        counts = "; ".join(comparison_lines(ComparisonFacts.model_validate(file["comparison"], strict=False)))
     return "; ".join([*filter(None, [counts]), *amounts, *closed, *corrects])
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # no circle: rich is slow to import, and only a terminal need
 COLOURS = {
     "loaded": "green",
     "validated": "green",
+    "compared": "green",
+    "compared_with_differences": "yellow",
     "loaded_with_rejects": "yellow",
     "validated_with_rejects": "yellow",
     "unfinished": "yellow",

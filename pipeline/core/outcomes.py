@@ -49,6 +49,8 @@ class FileState(StrEnum):
     UNMATCHED = "unmatched"
     VALIDATED = "validated"
     VALIDATED_WITH_REJECTS = "validated_with_rejects"
+    COMPARED = "compared"
+    COMPARED_WITH_DIFFERENCES = "compared_with_differences"
 
 
 def still_open(state: str) -> frozenset[Outcome]:

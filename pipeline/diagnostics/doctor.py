@@ -159,7 +159,8 @@ def _feeds(settings: Settings) -> Finding:
     unguarded = [
         feed.name
         for feed in settings.feeds
-        if feed.expect is None
+        if not feed.is_of_reports
+        and feed.expect is None
         and feed.control is None
         and (feed.name not in loaded or (settings.environment == "live" and feed.unusual == "load"))
     ]

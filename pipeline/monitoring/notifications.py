@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pipeline.core.error_document import bug_document, error_document
 from pipeline.core.outcomes import FileState
+from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
@@ -212,7 +213,7 @@ def _event_of(file: Summary, expected_codes: set[str]) -> Literal["failure", "at
             return "held"
         case FileState.UNFINISHED:
             return "failure"
-        case FileState.REFUSED | FileState.UNMATCHED:
+        case FileState.REFUSED | FileState.UNMATCHED | FileState.COMPARED_WITH_DIFFERENCES:
             return "attention"
         case FileState.LOADED_WITH_REJECTS:
             return "attention" if set(file.codes) - expected_codes else None
@@ -224,10 +225,12 @@ def _line_of(file: Summary) -> str:
     """One line for people: the file, what became of it, and why."""
     records = file.records
     rejects = records.rejected + records.conflict + records.refused
+    compared = comparison_lines(file.comparison) if file.comparison is not None else []
     why = (
         file.refusal.message
         if file.refusal is not None
-        else "; ".join(hold.message for hold in file.holds)
+        else "; ".join(compared)
+        or "; ".join(hold.message for hold in file.holds)
         or (f"{rejects} of {records.total} records are not loaded" if rejects else "; ".join(file.notes[:1]))
     )
     state = file.state.replace("_", " ")

@@ -65,8 +65,12 @@ def counting_day(row: FileRow, kind: DayKind, zone: tzinfo) -> date:
 
 
 def selected(chains: Iterable[Chain], which: Selection, zone: tzinfo) -> Iterator[Portion]:
-    """The portions that a selection is about. A correction belongs to the feed of its original."""
+    """The portions that a selection is about. A correction belongs to the feed of its original; reports of payments
+    are of none, for there are no records in them.
+    """
     for chain in chains:
+        if chain.original.is_report:
+            continue
         if which.feeds and chain.original.feed not in which.feeds:
             continue
         for portion in portions_of(chain, which.date, zone):

@@ -18,7 +18,7 @@ def exit_status(report: FileReport) -> int:
     match FileState(report.summary.state):
         case FileState.UNFINISHED:
             return EX_UNFINISHED
-        case FileState.REFUSED | FileState.UNMATCHED | FileState.HELD:
+        case FileState.REFUSED | FileState.UNMATCHED | FileState.HELD | FileState.COMPARED_WITH_DIFFERENCES:
             return EX_RECORDS
         case _:  # a dry run says of a file that it would be held
             return EX_RECORDS if report.unexpected_rejects or report.summary.holds else EX_OK

@@ -14,6 +14,7 @@ import polars as pl
 from pipeline.core.outcomes import REJECTS
 from pipeline.core.personal_texts import REPLACED, without_texts
 from pipeline.edge.disk import remove, replaced_file
+from pipeline.report.comparison_csv import is_comparison, without_customer
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.formulas import defused
 
@@ -30,6 +31,23 @@ def report_names_customer(folder: Path, reference: str) -> bool:
         return bool(rows.select(_of(reference).any()).collect(engine="streaming").item())
     except pl.exceptions.PolarsError:  # it cannot be read
         return False
+
+
+def redact_comparison(results: Path, page: Path, reference: str) -> bool:
+    """Empty the references of a customer in a comparison with the vendor's report, and remove its page where there were
+    any; false: these are not the results of a comparison.
+
+    Raises:
+        DiskFull: it cannot be written.
+    """
+    if not results.exists() or not is_comparison(content := results.read_bytes()):
+        return False
+    changed = without_customer(content, reference)
+    if changed != content:
+        remove(page)
+        with replaced_file(results) as file:
+            file.write(changed)
+    return True
 
 
 def redact_report(

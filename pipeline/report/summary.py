@@ -132,7 +132,8 @@ def file_facts(landed: LandedFile) -> FileFacts:
         sha256=landed.sha256,
         size_bytes=landed.size_bytes,
         feed=landed.feed.name,
-        model=landed.feed.model,
+        kind=landed.feed.kind,
+        model=None if landed.feed.is_of_reports else landed.feed.model,
         encrypted=landed.feed.pgp is not None,
     )
 

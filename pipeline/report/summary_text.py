@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.how_many import how_many
 from pipeline.core.names import printable
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
+from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_text import format_amount, grouped
 from schemas.results import AmountFacts, Breakdown, ChainPart, Summary
@@ -51,6 +52,8 @@ def _lines(report: FileReport, shown_rejects: int) -> Iterator[str]:
         yield f"  records whose amount is unreadable: {grouped(summary.amount_unreadable)}"
     if summary.control is not None and summary.control.declared == summary.control.counted:
         yield "  control totals: as declared"
+    if summary.comparison is not None:
+        yield from (f"  {line}" for line in comparison_lines(summary.comparison))
     yield from _chain(summary)
     for note in summary.notes:
         yield f"  note: {note}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast, get_args
+from typing import TYPE_CHECKING, Protocol, cast, get_args
 
 from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import Recency
-from pipeline.core.file_stages import CheckedFile, LandedFile, Refusal, RemoteFile, SourceName
+from pipeline.core.file_stages import LandedFile, Refusal, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print, same_feed
@@ -35,6 +35,9 @@ from pipeline.run.clock_check import Timekeeper
 from pipeline.run.handover import HandOver, Place
 from schemas.feed import Feed
 from schemas.settings import Settings
+
+if TYPE_CHECKING:  # it needs polars, which a run without files does not import
+    from pipeline.core.values.amount_spread import Spread
 
 REDACTED_UNDER_ANOTHER_FEED = (
     "billferry forget removed its landed copy, and its feed has changed since; restore the feed first"
@@ -113,13 +116,17 @@ class FileRepository(Protocol):
         """Open the refused records of a finished file again, for `retry`; how many there are."""
 
     def finish(
-        self, work: FileInWork, checked: CheckedFile, report: FileReport, remotes: Sequence[RemoteFile]
+        self,
+        work: FileInWork,
+        spreads: Sequence[Spread],
+        report: FileReport,
+        remotes: Sequence[RemoteFile],
     ) -> None:
         """What became of a file. Called once its report is in place, because what is remembered here ends the work on
         it.
 
         Args:
-            checked: as it was loaded; its amounts are what later files of the feed are compared with.
+            spreads: its amounts as they were loaded, which later files of the feed are compared with.
             remotes: what is to be moved at its source; empty where nothing of it is there.
         """
 
@@ -273,17 +280,25 @@ class LedgerFiles(KnownFiles):
         return self._files.take_up_refused(row.id)
 
     def finish(
-        self, work: FileInWork, checked: CheckedFile, report: FileReport, remotes: Sequence[RemoteFile]
+        self,
+        work: FileInWork,
+        spreads: Sequence[Spread],
+        report: FileReport,
+        remotes: Sequence[RemoteFile],
     ) -> None:
         """Remember a file's state after its report stands, and in the same step that its source is owed the move.
 
         A feed is new no more once a file of it is loaded, and later files are compared with it: whole files alone.
         """
         summary, at = report.summary, self.clock.stamp()
-        records, feed = summary.records, checked.landed.feed
+        records, landed = summary.records, work.landed
         if summary.state in FINISHED_STATES and records.created + records.updated + records.unchanged:
-            spreads = checked.spreads if checked.landed.rejects_of is None else ()
-            Decisions(self.ledger).loaded(work.file_id, feed.name, spreads, at=rfc3339(self.clock.now()))
+            Decisions(self.ledger).loaded(
+                work.file_id,
+                landed.feed.name,
+                spreads if landed.rejects_of is None else (),
+                at=rfc3339(self.clock.now()),
+            )
         with self._files.together():
             self._files.finish(work.file_id, state=summary.state, at=at, summary=summary.model_dump_json())
             self._owe(work.landed.sha256, report, remotes)

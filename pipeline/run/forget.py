@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 
+from pipeline.core.payments.vendor_report import TYPE
 from pipeline.core.personal_texts import telling
 from pipeline.core.redact import masked_reference
 from pipeline.edge.config import Config
@@ -45,11 +46,11 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.monitoring.audit_log import AuditLog, named_files
-from pipeline.report.folders import DRY_RUNS, report_folders
-from pipeline.report.redaction import redact_report, report_names_customer
+from pipeline.report.folders import DRY_RUNS, REPORT_NAMES, report_folders
+from pipeline.report.redaction import redact_comparison, redact_report, report_names_customer
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.context import Options
-from pipeline.run.forget_payments import CustomerPayments, customer_payments
+from pipeline.run.forget_payments import CustomerPayments, customer_payments, redact_matches
 from pipeline.run.kept_text import PERSONAL, KeptText
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.other_copies import copies_below, places_elsewhere
@@ -194,6 +195,7 @@ class _Forgetting:
             self._redact_file(row, records)
         for folder in report_folders(self._reports):
             self._redact_report(folder)
+        redact_matches(self._settings, self._reference)
         self._remove_copies(rows)
         if self._payments is not None:
             self._payments.remove(self._telling)
@@ -214,9 +216,23 @@ class _Forgetting:
         by_ledger = self._data.file_ids()
         for row in self._files.all():
             at_hand = is_at_hand(self._content(row))
+            if self._is_report(row):
+                if at_hand and self._may_name_it(row):
+                    yield row, []
+                continue
             records = self._records_of(row) if at_hand else []
             if records is None or records or row.id in by_ledger:
                 yield row, records or []
+
+    def _is_report(self, row: FileRow) -> bool:
+        """Whether it is the vendor's report of payments, which has no records: also one that a run is at."""
+        feed = next((each for each in self._settings.feeds if each.name == row.feed), None)
+        return row.is_report or (feed is not None and feed.is_of_reports)
+
+    def _may_name_it(self, row: FileRow) -> bool:
+        """Whether a report has the reference anywhere; of one that is packed or encrypted nobody can tell."""
+        content = self._content(row).read_bytes()
+        return self._reference.encode() in content or TYPE.encode() not in content.lower()
 
     def _content(self, row: FileRow) -> Path:
         return self._settings.work_dir / "landing" / row.sha256 / "content"
@@ -339,7 +355,9 @@ class _Forgetting:
             if self._names_it(folder) or any(map(mentioned, folder.iterdir())):
                 remove_tree(folder)
             return
-        if not self._is_written_again(folder):
+        (results,), (page,) = REPORT_NAMES["results"], REPORT_NAMES["page"]
+        is_comparison = redact_comparison(folder / results, folder / page, self._reference)
+        if not is_comparison and not self._is_written_again(folder):
             redact_report(folder, self._reference, self._telling, REMOVED, mentioned)
 
     def _is_written_again(self, folder: Path) -> bool:

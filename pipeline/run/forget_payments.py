@@ -23,6 +23,7 @@ from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.personal_data import overwrite_database
 from pipeline.errors import CustomerUnsettled
 from pipeline.payments.export import CONTROL
+from pipeline.report.redaction import redact_comparison
 from schemas.settings import Settings
 
 _REFERENCES = frozenset({"customer_reference", "account_reference", "bill_reference"})
@@ -83,6 +84,12 @@ class CustomerPayments:
         exports.rewritten(file.seq, sha256)
         with replaced_file(control) as target:
             target.write(control_file(file.name, file.seq, stored.records, stored.amounts_minor, sha256))
+
+
+def redact_matches(settings: Settings, reference: str) -> None:
+    """Remove what comparisons by `payments match` say of a customer. Raises DiskFull."""
+    for results in (settings.work_dir / "payments" / "matches").glob("*.csv"):
+        redact_comparison(results, results.with_suffix(".html"), reference)
 
 
 def without_references(

@@ -63,6 +63,8 @@ def refresh_month_pages(settings: Settings, all_chains: Sequence[Chain]) -> None
 
     by_month: dict[date, list[Chain]] = {}
     for chain in all_chains:
+        if chain.original.is_report:
+            continue
         day = counting_day(chain.original, "landed", settings.zone)
         by_month.setdefault(day.replace(day=1), []).append(chain)
     now, paid = utc_now(), paid_as_known(settings)

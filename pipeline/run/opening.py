@@ -45,6 +45,7 @@ from pipeline.run.read_only import (
     SendsNothing,
 )
 from pipeline.run.release_gate import DecisionMemory, GateKeeper
+from pipeline.run.report_files import ReportFiles
 from pipeline.run.sources import SourceRegistry
 from pipeline.run.ui import Ui
 from pipeline.run.upkeep import Upkeep, WorkDirUpkeep
@@ -324,7 +325,10 @@ def _wired(
     collecting = Collecting(
         context, files, sources, handovers, history, reports, matching, done, put_back=put_back
     )
-    processor = FileProcessor(context, files, gate, loading, sources, handovers, reports, matching, done)
+    comparing = ReportFiles(context, payments)
+    processor = FileProcessor(
+        context, files, gate, loading, sources, handovers, reports, comparing, matching, done
+    )
     return OpenRun(
         context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor, payments
     )

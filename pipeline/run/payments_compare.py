@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from pipeline.core.names import label_of_path
-from pipeline.core.payments.compare_report import DIFFERS, MatchResult
+from pipeline.core.payments.comparison_facts import has_differences
+from pipeline.core.payments.vendor_report import (
+    MAX_REPORT_BYTES,
+    NotAReport,
+    ReportText,
+    read_report_bytes,
+)
 from pipeline.edge.config import Config
 from pipeline.edge.local.file_facts import read_named
 from pipeline.errors import ENDS_THE_RUN, EX_OK, EX_RECORDS, UsageError
-from pipeline.payments.match_report import MAX_REPORT_BYTES, ReportMatch
 from pipeline.payments.sweep import Swept
+from pipeline.report.comparison import write_match
 from pipeline.run.context import Options
 from pipeline.run.opening import OpenRun, open_run
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
-from schemas.payments import MatchedSum, PaymentsMatch, PaymentsSweep, SweptCurrency, TroubledBillFacts
+from schemas.payments import PaymentsMatch, PaymentsSweep, SweptCurrency, TroubledBillFacts
 
 
 def sweep_payments(
@@ -72,39 +78,40 @@ def match_report(config: Config, ui: Ui, options: Options, path: Path) -> Paymen
     name = label_of_path(path.name)
     with _opened(config, ui, options, "payments match", needs_key=False) as opened, stoppable():
         content = _content(path, name)
-        opened.payments.settle()
-        match = opened.payments.match_report(name, content)
+        text, sha256 = _read(name, content), hashlib.sha256(content).hexdigest()
+        match = opened.payments.match_report(text, sha256)
         if match is None:
             raise RuntimeError("payments are configured, and nothing was compared")
-    return match_document(match)
-
-
-def match_document(match: ReportMatch) -> PaymentsMatch:
-    """What `--json` prints of a comparison."""
-    sums: dict[tuple[MatchResult, str], tuple[int, int]] = {}
-    for each in match.compared:
-        of = each.row or each.ours
-        if of is not None:
-            count, minor = sums.get((each.result, of.currency), (0, 0))
-            sums[each.result, of.currency] = count + 1, minor + of.amount_minor
-    differs = bool(match.text.unread) or any(each.result in DIFFERS for each in match.compared)
+        context = opened.context
+        results, page = write_match(
+            name,
+            sha256,
+            text,
+            match.compared,
+            match.facts,
+            folder=config.settings.work_dir / "payments" / "matches",
+            run=context.facts(),
+            timezone=context.settings.timezone,
+        )
     return PaymentsMatch(
-        exit_status=EX_RECORDS if differs else EX_OK,
-        report=match.name,
-        sha256=match.sha256,
-        begins=match.text.begins,
-        ends=match.text.ends,
-        sums=[
-            MatchedSum(result=str(result), currency=currency, payments=count, amount_minor=minor)
-            for (result, currency), (count, minor) in sorted(sums.items())
-        ],
-        by_rule=dict(
-            sorted(Counter(each.rule for each in match.compared if each.result is MatchResult.BOTH).items())
-        ),
-        unreadable=len(match.text.unread),
-        new_refunds=match.new_refunds,
-        results=str(match.path),
+        **match.facts.model_dump(),
+        exit_status=EX_RECORDS if has_differences(match.facts) else EX_OK,
+        report=name,
+        sha256=sha256,
+        results=str(results),
+        page=str(page),
     )
+
+
+def _read(name: str, content: bytes) -> ReportText:
+    """Raises UsageError."""
+    try:
+        return read_report_bytes(content)
+    except NotAReport as error:
+        raise UsageError(
+            problem=f"{name}: not a report of payments ({error})",
+            remedy="use the file as the vendor wrote it",
+        ) from None
 
 
 def _content(path: Path, name: str) -> bytes:

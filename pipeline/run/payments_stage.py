@@ -16,6 +16,7 @@ from pipeline.collect.collect import Source
 from pipeline.core.how_many import how_many
 from pipeline.core.payments.export_schedule import is_export_due
 from pipeline.core.payments.payment_outcomes import OPEN_IN_WORDS
+from pipeline.core.payments.vendor_report import ReportText
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook
@@ -51,8 +52,10 @@ class PaymentsStage(Protocol):
     def sweep(self, older_than: timedelta, limit: int | None, /) -> Swept:
         """Ask the API about open bills. Raises DiskFull, LedgerBusy."""
 
-    def match_report(self, name: str, content: bytes, /) -> ReportMatch | None:
-        """Compare a report of the vendor. Raises UsageError, DiskFull, LedgerBusy."""
+    def match_report(self, text: ReportText, sha256: str, /) -> ReportMatch | None:
+        """Compare a report of the vendor, after what was received is settled; `sha256`: of the report. None: nothing
+        may be changed. Raises DiskFull, LedgerBusy.
+        """
 
     def news_to_check(self) -> PaymentsToCheck | None:
         """What a person should look at that was not there before this run; None: nothing."""
@@ -84,7 +87,7 @@ class NoPayments:
         """Nothing is asked."""
         return Swept()
 
-    def match_report(self, _: str, __: bytes) -> None:
+    def match_report(self, _: ReportText, __: str) -> None:
         """Nothing is compared."""
 
     def news_to_check(self) -> PaymentsToCheck | None:
@@ -181,9 +184,10 @@ class InboxPayments:
             raise RuntimeError("a sweep needs the API")
         return BillSweep(self.inbox, self.ledger, self.look_up).sweep(self.clock(), older_than, limit)
 
-    def match_report(self, name: str, content: bytes) -> ReportMatch:
+    def match_report(self, text: ReportText, sha256: str) -> ReportMatch:
         """Compare a report with what is known here, and store its refunds."""
-        found = ReportMatcher(self.inbox, self._folder / "matches").match(name, content, self.clock())
+        self.settle(may_ask=False)
+        found = ReportMatcher(self.inbox).match(text, sha256, self.clock())
         match_refunds(self.inbox, self.clock())
         return found
 

@@ -33,6 +33,7 @@ from pipeline.run.release_gate import GateKeeper, as_reported
 from pipeline.run.reloads import compared_with_earlier_loads
 from pipeline.run.remember_accepted import AcceptedRecords
 from pipeline.run.remember_rejects import BY_CHECK
+from pipeline.run.report_files import ReportFiles
 from pipeline.run.sources import SourceRegistry
 from schemas.results import Summary
 
@@ -54,6 +55,7 @@ class FileProcessor:
     sources: SourceRegistry
     handovers: HandOver
     reports: FileReports
+    comparing: ReportFiles
     matching: Matching
     """How a correction is told by what is inside an encrypted file."""
     done: dict[str, str]
@@ -96,6 +98,10 @@ class FileProcessor:
         """
         with self.opened(met.landed) as file:
             work = self.files.take_up(replace(met, landed=file.landed))
+            if work.landed.feed.is_of_reports:
+                report = self.comparing.compared(work.landed, file, _renamed(work.landed, met.row))
+                self.files.finish(work, (), report, remotes)
+                return report
             judged = self.gate.judged(work, self._checked(work.landed, file, work.row, work.dated_ahead))
             loaded = self.loading.load(work, judged)
             remembering = loaded.remembering
@@ -112,7 +118,7 @@ class FileProcessor:
             )
             if remembering is not None:
                 remembering.end()
-            self.files.finish(work, loaded.checked, report, remotes)
+            self.files.finish(work, loaded.checked.spreads, report, remotes)
         return report
 
     def opened(self, landed: LandedFile) -> AbstractContextManager[OpenedFile]:
@@ -173,6 +179,9 @@ class FileProcessor:
             ReportGone: it has no report yet, its outcomes were removed, or its feed reads it otherwise now.
             ConfigError: its feed is gone.
         """
+        if row.is_report:
+            problem = "it is a report of payments; billferry load --force FILE compares it again"
+            raise ReportGone(name=row.name, problem=problem)
         landed = self.files.named_apart(self.files.landed_from(row))
         then = Summary.model_validate(row.summary, strict=False) if row.summary else None
         if not is_at_hand(landed.path):
@@ -239,7 +248,10 @@ class FileProcessor:
         """
         finished = local_time(row.finished_at or row.landed_at, self.context.settings.zone)
         notes = [f"this file was already loaded on {finished} as {row.name}; nothing was sent"]
-        if feed_changed(landed, row):
+        if row.is_report:
+            again = "billferry payments match compares it with what is known by now"
+            notes = [f"this report was already compared on {finished} as {row.name}; {again}"]
+        elif feed_changed(landed, row):
             notes.append(
                 "the feed has changed since then; billferry load --force sends the file under the new one"
             )

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.api.watermarks import Recency
-from pipeline.core.file_stages import CheckedFile, LandedFile, RemoteFile
+from pipeline.core.file_stages import LandedFile, RemoteFile
 from pipeline.core.release_decisions import Decision, Fate, Person
 from pipeline.core.rules.earlier_amounts import Past
 from pipeline.edge.ledger.decisions import Decisions, Gate
@@ -27,6 +27,9 @@ from pipeline.run.file_repository import NO_FILE, FileInWork, KnownFiles, MetFil
 from pipeline.run.load_stage import Loaded
 from pipeline.run.release_gate import GatedFile
 from schemas.results import RunResult
+
+if TYPE_CHECKING:  # it needs polars, which a run without files does not import
+    from pipeline.core.values.amount_spread import Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class ReadOnlyFiles(KnownFiles):
     def finish(
         self,
         work: FileInWork,
-        checked: CheckedFile,
+        spreads: Sequence[Spread],
         report: FileReport,
         remotes: Sequence[RemoteFile],
     ) -> None:

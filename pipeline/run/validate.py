@@ -35,12 +35,14 @@ from pipeline.errors import (
     FileTooLarge,
     UsageError,
 )
+from pipeline.report.comparison import report_of_reading
 from pipeline.report.exit_status import run_result
 from pipeline.report.summary import FileReport, refused_unread
 from pipeline.report.write import report_of_check
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.encrypted_files import OpenedFile, opened
 from pipeline.run.record_view import side_by_side
+from pipeline.run.report_files import read_landed
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
@@ -103,6 +105,10 @@ def check_files(
                 matching = _matching(feeds, feed, folder)
                 for landed in _landed(path, folder, matching, limits, feed):
                     with opened(landed, limits, ui, matching) as file:
+                        if landed.feed.is_of_reports:
+                            reports.append(report_of_reading(read_landed(landed, file), run=run))
+                            ui.file(reports[-1])
+                            continue
                         checked = _checked(file, ui, today)
                         reports.append(report_of_check(checked, run=run, rejects_below=rejects_below))
                         ui.file(reports[-1], shown_rejects=0)

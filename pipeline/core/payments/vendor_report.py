@@ -7,6 +7,7 @@ then a header. It names no column of amounts; the first of AMOUNT_COLUMNS that i
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ TYPE, AT, CURRENCY = "transaction_type", "transaction_timestamp", "presentment_c
 REQUIRED = (TYPE, AT, CURRENCY)
 AMOUNT_COLUMNS = ("presentment_amount", "transaction_amount", "gross_amount", "amount")
 PAYMENT, REFUND = "payment", "refund"
+MAX_REPORT_BYTES = 67_108_864
+"""Some 400 000 payments: a report is compared in memory."""
 MOST_LINES_BEFORE = 100
 """Lines before the header."""
 MAX_TEXT = 255
@@ -62,6 +65,16 @@ class ReportText(NamedTuple):
 
 class _Unreadable(Exception):
     """A row cannot be read."""
+
+
+def read_report_bytes(content: bytes) -> ReportText:
+    """All of a report, in UTF-8. Raises NotAReport."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotAReport(f"line {line} is not UTF-8") from None
+    return read_report(io.StringIO(text, newline=""))
 
 
 def read_report(lines: Iterable[str]) -> ReportText:

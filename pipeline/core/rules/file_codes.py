@@ -116,6 +116,11 @@ def _unreadable_file_rules() -> Iterator[Rule]:
     yield from _content_rules()
     yield from _encryption_rules()
     yield Rule(
+        "file.not_a_report",
+        "not a report of payments, in a feed with kind: reconciliation",
+        "use the file as the vendor wrote it, or correct feed.match",
+    )
+    yield Rule(
         "file.encoding",
         "not in feed.encoding",
         "export it again, or ask whoever maintains the config to correct feed.encoding",

@@ -27,6 +27,7 @@ STORIES: dict[str, Story] = {
     "balance.superseded": Story("yesterday's file after today's", _DAYS),
     "balance.not_ours": Story("a payment after the copy that was restored", _CURRENT),
     "file.dated_ahead": Story("balances_2062-11-28.csv", "tests/stories/test_dates_of_balances.py"),
+    "file.not_a_report": Story("a bill file among the reports", "tests/payments/test_collected_reports.py"),
     "balance.paid_since": Story(
         "a payment after the balance was exported", "tests/payments/test_balances.py"
     ),

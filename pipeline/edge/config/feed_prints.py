@@ -31,6 +31,7 @@ _LATER_KEYS: dict[str, bool | set[str]] = {
     "short_lines": True,
     "items": True,
     "net_payments": True,
+    "kind": True,
     "amount": {"extra_zeros", "float_noise", "implied_decimals"},
 }
 """Keys that feeds did not have when every key was hashed, whether it was set or not. Such prints stand in ledgers for

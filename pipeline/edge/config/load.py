@@ -190,9 +190,13 @@ def _semantic_mistakes(
         yield wrong
     if isinstance(zone := leaves.get("timezone"), str) and (wrong := zone_mistake(zone)):
         yield wrong
+    has_payments = any(key.startswith("payments.") for key in leaves)
     for feed in leaves.get("feeds", ()):
         for problem in feed_problems(feed):
             yield ConfigError(where=f"{path}: feed {feed.name}", problem=problem, remedy="correct the feed")
+        if feed.is_of_reports and not has_payments:
+            problem = "kind: reconciliation compares reports with payments, and there is no payments section"
+            yield ConfigError(where=f"{path}: feed {feed.name}", problem=problem, remedy="add payments:")
     paths = {}
     for key, value in (*leaves.items(), *_key_files(leaves.get("feeds", ()))):
         if isinstance(value, Path):

@@ -17,7 +17,7 @@ from pipeline.core.values.amount_text import exponents
 from pipeline.edge.config.document import INVALID, Path, read_document
 from pipeline.edge.config.mistakes import is_feed_name
 from pipeline.errors import ConfigError
-from schemas.feed import Feed
+from schemas.feed import OF_REPORTS, Feed
 
 _ASSUMED_CURRENCY = "ZAR"
 _ASSUMED_REFERENCE = "NOT-SET"
@@ -63,6 +63,8 @@ def repaired(feed: Any, wrong: Sequence[Path]) -> Feed | None:
     if not isinstance(feed, dict) or any(not path or path[0] in ("model", "name") for path in wrong):
         return None
     feed = _pruned(feed, (), {path[: 2 if path[0] in ("amount", "columns") else 1] for path in wrong})
+    if feed.get("kind") == "reconciliation":
+        return _report_feed(feed)
     amount = feed.get("amount")
     amount = {"unit": "major", **(amount if isinstance(amount, dict) else {})}
     feed |= {"amount": amount, "match": feed.get("match", "*")}
@@ -71,6 +73,15 @@ def repaired(feed: Any, wrong: Sequence[Path]) -> Feed | None:
         feed["currency"] = sign if sign in exponents() else "ZAR"
     try:
         return Feed.model_validate(feed)
+    except ValidationError:
+        return None
+
+
+def _report_feed(feed: dict[str, Any]) -> Feed | None:
+    """A feed of the vendor's reports, as far as its keys are those of one."""
+    kept = {key: value for key, value in feed.items() if key in OF_REPORTS}
+    try:
+        return Feed.model_validate({"match": "*", **kept})
     except ValidationError:
         return None
 

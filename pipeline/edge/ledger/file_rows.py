@@ -7,8 +7,8 @@ from typing import Any
 
 OPEN_STATES = ("landed", "unfinished", "held")
 """States of files that a run takes up again."""
-FINISHED_STATES = ("loaded", "loaded_with_rejects")
-"""States of files whose records all have a final outcome."""
+FINISHED_STATES = ("loaded", "loaded_with_rejects", "compared", "compared_with_differences")
+"""States of files whose records all have a final outcome, and of reports that were compared."""
 ENDED_STATES = (*FINISHED_STATES, "refused")
 """States that no run changes by itself."""
 ALL_DIGITS = 64
@@ -54,6 +54,11 @@ class FileRow:
     def finished(self) -> bool:
         """Whether its bytes need no further sending."""
         return self.state in FINISHED_STATES
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it is the vendor's report of payments; false until it is finished for the first time."""
+        return ((self.summary or {}).get("file") or {}).get("kind") == "reconciliation"
 
     @property
     def is_open(self) -> bool:

@@ -34,6 +34,7 @@ _TONES: dict[FileState, Tone] = {
     FileState.LOADED: "good",
     FileState.ALREADY_LOADED: "good",
     FileState.VALIDATED: "good",
+    FileState.COMPARED: "good",
     FileState.REFUSED: "stop",
 }
 _RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
