@@ -27,7 +27,7 @@ EXIT_STATUSES = {
     SIGNAL_BASE: "stopped cleanly by signal *n*: run again to resume",
     EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
-    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, an expected file did not arrive in time, or payments came that need a person",
+    EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, an expected file did not arrive in time, payments came that need a person, or a report of payments has differences",
     EX_OK: "all loaded, or nothing to do",
 }
 """What each exit status means, worst first. `SIGNAL_BASE` stands for 128 + n."""

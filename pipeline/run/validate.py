@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -41,8 +42,8 @@ from pipeline.report.summary import FileReport, refused_unread
 from pipeline.report.write import report_of_check
 from pipeline.run.check_stage import check_interruptibly
 from pipeline.run.encrypted_files import OpenedFile, opened
+from pipeline.run.read_report import read_landed
 from pipeline.run.record_view import side_by_side
-from pipeline.run.report_files import read_landed
 from pipeline.run.ui import Ui
 from pipeline.signals import stoppable
 from schemas.feed import AmountFormat, Feed, Model
@@ -88,14 +89,7 @@ def check_files(
         One summary for each file that could be read. What went wrong with others is told to `ui`, and is in the status.
     """
     now = utc_now()
-    run = RunFacts(
-        id=str(uuid4()),
-        started_at=now,
-        finished_at=now,
-        merchant=merchant,
-        environment=environment,
-        dry_run=True,
-    )
+    run = _run_facts(now, merchant, environment)
     remove_abandoned(SCRATCH)
     today = now.astimezone(ZoneInfo(timezone)).date().isoformat()
     reports, errors = list[FileReport](), list[ErrorFacts]()
@@ -124,6 +118,18 @@ def check_files(
             if isinstance(error, ENDS_THE_RUN):
                 break
     return run_result(run.id, reports, errors)
+
+
+def _run_facts(now: datetime, merchant: str, environment: Environment) -> RunFacts:
+    """Of a check, which is no run."""
+    return RunFacts(
+        id=str(uuid4()),
+        started_at=now,
+        finished_at=now,
+        merchant=merchant,
+        environment=environment,
+        dry_run=True,
+    )
 
 
 def _tell(checked: CheckedFile, ui: Ui, limits: Limits, head: int, on_line: Callable[[str], None]) -> None:

@@ -58,6 +58,7 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
         for secret_file in settings.payments.secret_files if settings.payments else ():
             write_private(secret_file, "whsec_c2lnbmluZw==\n")
         write_private(sftp.known_hosts_file, f"{server.known_hosts_line}\n")
+        api.put_reports_into(server.root / sftp.incoming.lstrip("/"))
         yield World(folder, api, environment, program)
 
 

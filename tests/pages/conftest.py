@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.report.summary import FileReport
 from tests.pages.browser import Browser, started
+from tests.pages.comparison import comparison_page
 from tests.pages.example import every_outcome
 from tests.pages.month import month_page
 
@@ -29,3 +30,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> FileReport:
 def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a month."""
     return month_page(tmp_path_factory.mktemp("month"))
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a comparison with the vendor's report."""
+    return comparison_page(tmp_path_factory.mktemp("comparison"))

@@ -29,9 +29,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return overview(tmp_path_factory.mktemp("overview"), [known(name) for name in ODD_NAMES])
 
 
-@pytest.fixture(params=["report", "index", "month"])
-def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path, month: Path) -> Path:
-    return {"report": report.paths["page"], "index": index, "month": month}[request.param]
+@pytest.fixture(params=["report", "index", "month", "comparison"])
+def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path) -> Path:
+    made = {"report": report.paths["page"], "index": index}
+    return made.get(request.param) or request.getfixturevalue(request.param)
 
 
 def violations(page: Opened, axe: str) -> list[str]:
