@@ -76,9 +76,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             "sha256": checked.landed.sha256,
             "size_bytes": checked.landed.size_bytes,
             "feed": "bills",
-            "kind": "bills",
-            "model": "bill",
-            "encrypted": False,
+            **{"kind": "bills", "model": "bill", "encrypted": False},
         },
         "run": {
             "id": "run-1",
