@@ -54,4 +54,3 @@ class ReportMatcher:
             *self._refunds.differences_of({row.merchant_reference for row in text.rows}),
         ]
         return compare_report(text.rows, ours, text.begins, text.ends)
-

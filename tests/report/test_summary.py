@@ -51,6 +51,8 @@ def report_of(
 NONE = {"total": 1, "rejected": 1}
 JPY, ZAR = {"total": 1, "unchanged": 1}, {"total": 3, "created": 1, "rejected": 2}
 
+OF_BILLS = {"feed": "bills", "kind": "bills", "model": "bill", "encrypted": False}
+
 
 def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> None:
     rows = [
@@ -75,8 +77,7 @@ def test_the_summary_says_everything_that_the_design_names(tmp_path: Path) -> No
             "name": "bills.csv",
             "sha256": checked.landed.sha256,
             "size_bytes": checked.landed.size_bytes,
-            "feed": "bills",
-            **{"kind": "bills", "model": "bill", "encrypted": False},
+            **OF_BILLS,
         },
         "run": {
             "id": "run-1",
