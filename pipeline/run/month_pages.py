@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
@@ -25,6 +26,9 @@ from pipeline.report.folders import month_page_name
 from pipeline.run.work_dir import existing_ledger, refresh_overview
 from schemas.settings import Settings
 from schemas.totals import Grouping, TotalsResult
+
+if TYPE_CHECKING:
+    from pipeline.report.html.month_page import MonthTotals
 
 
 def totals_and_page(
@@ -85,22 +89,33 @@ def _print_of(chains: Sequence[Chain], paid: PaidByFile | None) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _write(
+def month_totals(
     settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime, paid: PaidByFile | None
-) -> Path:
-    """`chains`: of the month, and perhaps of others."""
-    from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
+) -> MonthTotals:
+    """The totals of a month. `chains`: of the month, and perhaps of others; `month` is its first day."""
+    from pipeline.report.html.month_page import MonthTotals  # noqa: PLC0415 (an idle run needs no templates)
 
     which = Selection(month_of(month))
     portions = list(selected(chains, which, settings.zone))
     listed = {portion.listed.sha256: portion.listed for portion in portions}
+
+    def by(grouping: Grouping) -> TotalsResult:
+        return totals_of(portions, settings, which, grouping, as_of=as_of, paid=paid)
+
+    files = [(listed[group.sha256], group) for group in by("file").groups if group.sha256]
+    return MonthTotals(by("day"), by("model").groups, by("feed").groups, files)
+
+
+def _write(
+    settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime, paid: PaidByFile | None
+) -> Path:
+    """`chains`: as of `month_totals`."""
+    from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
+
+    portions = selected(chains, Selection(month_of(month)), settings.zone)
     mine = {portion.chain.original.id: portion.chain for portion in portions}
-    files = totals_of(portions, settings, which, "file", as_of=as_of, paid=paid).groups
     return write_month_page(
-        totals_of(portions, settings, which, "day", as_of=as_of, paid=paid),
-        totals_of(portions, settings, which, "model", as_of=as_of, paid=paid).groups,
-        totals_of(portions, settings, which, "feed", as_of=as_of, paid=paid).groups,
-        [(listed[group.sha256], group) for group in files if group.sha256],
+        month_totals(settings, chains, month, as_of, paid),
         settings.work_dir / "reports",
         made_from=_print_of(list(mine.values()), paid),
     )

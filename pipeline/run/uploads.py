@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from pipeline.core.file_stages import LandedFile
 from pipeline.core.names import SIDECAR_ENDING, label_of_path, shown_name
 from pipeline.core.outcomes import FileState
 from pipeline.core.release_decisions import REFUSED, Person
+from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
@@ -169,6 +171,24 @@ def asked_uploads(config: Config, by: Person) -> list[tuple[str, str]]:
         if facts is not None and by.is_same_as(Person(facts["user_name"], facts["host"])):
             found.append((facts["at"], folder.name.removeprefix(WAITING), facts["name"]))
     return [(token, name) for _, token, name in sorted(found)]
+
+
+def control_waiting(config: Config, by: Person, name: str) -> bytes | None:
+    """The control file that this person dropped before the file it belongs to, which it then waits for no more.
+
+    `name`: of that file, as the browser says it.
+    """
+    wanted = label_of_path(name) + SIDECAR_ENDING
+    for token, other in asked_uploads(config, by):
+        facts = _facts(_waiting(config.settings, token))
+        if other == wanted and facts is not None:
+            with suppress(FileNotFoundError):  # somebody answered at the same moment
+                path: Path = _waiting(config.settings, token) / facts["sha256"] / "content"
+                with path.open("rb") as content:
+                    control = content.read(MAX_SIDECAR_BYTES + 1)
+                withdraw_upload(config, token)
+                return control
+    return None
 
 
 def sweep_uploads(settings: Settings) -> None:

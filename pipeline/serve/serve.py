@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from functools import partial
 
 import uvloop
 
@@ -15,22 +17,36 @@ from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger.inbox.deliveries import DeliveryWriter
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.local.operator import invoking_user
-from pipeline.errors import UsageError
+from pipeline.errors import EX_OK, UsageError
+from pipeline.run.preview import Previews, sweep_previews
+from pipeline.run.uploads import sweep_uploads
 from pipeline.serve.listener import Listener, Served, Stopping, bound_socket, serve_apps
 from pipeline.serve.page.app import page_app
 from pipeline.serve.page.people import People
 from pipeline.serve.page.site import Site
 from pipeline.serve.receiver import Receiver, receiver_app
+from pipeline.serve.watch_process import watch_beside
 from pipeline.signals import on_stop
 from schemas.settings import Page, Payments, Settings
 
 TOKEN_BYTES = 32
 
 
-def serve_configured(config: Config, say: Callable[[str], None]) -> Exception | None:
-    """Receive webhooks and serve the page, as far as the config says where, until stopped; returns what stopped it.
+class WatchEnded(Exception):
+    """The watch beside the server ended by itself: what loads files is not there any more."""
+
+    def __init__(self, exit_status: int) -> None:
+        super().__init__(f"the watch ended with exit status {exit_status}")
+        self.exit_status = exit_status
+
+
+def serve_configured(config: Config, say: Callable[[str], None], *, with_watch: bool = False) -> int:
+    """Receive webhooks and serve the page, as far as the config says where, until stopped; the exit status.
 
     What was acknowledged is in the inbox, whatever ends this process.
+
+    Args:
+        with_watch: a watch runs beside it, and one ends with the other.
 
     Raises:
         UsageError: the config names nothing to serve, or an address cannot be listened on.
@@ -54,18 +70,35 @@ def serve_configured(config: Config, say: Callable[[str], None]) -> Exception | 
                 remedy="set page.listen, or payments.listen and payments.secret_files",
             )
 
-        async def serve() -> Exception | None:
+        async def serve() -> int:
             async with AsyncExitStack() as stack:
                 apps = []
                 if receives is not None:
                     apps.append(await stack.enter_async_context(_receiving(settings, *receives)))
                 if shows is not None:
-                    apps.append(_showing(config, *shows))
+                    apps.append(stack.enter_context(_showing(config, *shows)))
+                ended: asyncio.Future[WatchEnded] = asyncio.get_running_loop().create_future()
+                if with_watch:
+                    lines.append("A watch runs beside it.")
+                    await stack.enter_async_context(
+                        watch_beside(config.path, lambda status: ended.set_result(WatchEnded(status)))
+                    )
                 for line in [*lines, "Press Ctrl-C to stop."]:
                     say(line)
-                return await serve_apps(apps, on_stop)
+                stopped = await serve_apps(apps, partial(_by_signal_or, ended))
+            if stopped is not None:
+                say(f"{stopped}; everything that was acknowledged or taken in is kept")
+            return getattr(stopped, "exit_status", EX_OK)
 
         return uvloop.run(serve())
+
+
+@contextmanager
+def _by_signal_or(ended: asyncio.Future[WatchEnded], stop: Callable[[Exception], None]) -> Iterator[None]:
+    """Stop by a signal, or once the watch has ended."""
+    ended.add_done_callback(lambda future: None if future.cancelled() else stop(future.result()))
+    with on_stop(stop):
+        yield
 
 
 def receive_on(
@@ -96,7 +129,8 @@ def show_on(config: Config, page: Page, listener: Listener, stopping: Stopping) 
     Raises:
         ConfigError: the proxy's secret cannot be read.
     """
-    return uvloop.run(serve_apps([_showing(config, page, listener)], stopping))
+    with _showing(config, page, listener) as served:
+        return uvloop.run(serve_apps([served], stopping))
 
 
 @asynccontextmanager
@@ -114,11 +148,15 @@ async def _receiving(settings: Settings, payments: Payments, listener: Listener)
             yield Served(receiver_app(receiver, payments.path), listener)
 
 
-def _showing(config: Config, page: Page, listener: Listener) -> Served:
+@contextmanager
+def _showing(config: Config, page: Page, listener: Listener) -> Iterator[Served]:
     """The page. Raises ConfigError: the proxy's secret cannot be read."""
     people = People(page, page_secret(config.settings), invoking_user().user_name)
-    site = Site(config, page, people, secrets.token_bytes(TOKEN_BYTES))
-    return Served(page_app(site, is_local=page.identity == "local"), listener)
+    sweep_uploads(config.settings)
+    sweep_previews(config.settings)
+    with closing(Previews(config)) as previews:
+        site = Site(config, page, people, secrets.token_bytes(TOKEN_BYTES), previews)
+        yield Served(page_app(site, is_local=page.identity == "local"), listener)
 
 
 def _shown(listen: str) -> str:

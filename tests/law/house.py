@@ -59,6 +59,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvloop": ("pipeline/load/*", "pipeline/serve/serve.py"),
     "starlette": ("pipeline/serve/*",),
     "uvicorn": ("pipeline/serve/listener.py",),
+    "python_multipart": ("pipeline/serve/page/streaming.py",),
     "xlsxwriter": ("pipeline/report/totals_workbook.py",),
     "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.core.outcomes import Outcome
 from pipeline.core.values.amount_parts import part_of
-from pipeline.report.html.month_page import write_month_page
+from pipeline.report.html.month_page import MonthTotals, write_month_page
 from schemas.totals import CurrencyTotals, GroupTotals, TotalsResult
 from tests.pages.overview import ODD_NAMES, known
 
@@ -50,7 +50,7 @@ def month_page(folder: Path) -> Path:
         for model in ("account_balance", "bill")
     ]
     feeds = [GroupTotals(name="bills", files=len(files), currencies=_currencies(465))]
-    return write_month_page(totals, models, feeds, by_file, folder, made_from="0" * 64)
+    return write_month_page(MonthTotals(totals, models, feeds, by_file), folder, made_from="0" * 64)
 
 
 def _currencies(many: int) -> list[CurrencyTotals]:

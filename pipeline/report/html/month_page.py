@@ -5,7 +5,7 @@ It is made of sums alone and names no customer, so it is kept when reports are r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,41 +63,56 @@ class Line:
     meaning: str = ""
 
 
-def write_month_page(
-    by_day: TotalsResult,
-    models: Sequence[GroupTotals],
-    feeds: Sequence[GroupTotals],
-    files: Sequence[tuple[KnownFile, GroupTotals]],
-    reports: Path,
-    *,
-    made_from: str,
-) -> Path:
-    """Write the page of the month of `by_day` into the folder `reports`, in place of the one before; its path.
+@dataclass(frozen=True, slots=True)
+class MonthTotals:
+    """The totals of a calendar month in every way that its page shows them.
 
-    Args:
-        by_day: the totals of a calendar month, by day.
+    Attributes:
+        by_day: of the month, by day.
         models: the same by model.
         feeds: the same by feed.
         files: the same by file, with what the ledger knows of it.
-        made_from: what `is_made_from` is asked later.
+    """
+
+    by_day: TotalsResult
+    models: Sequence[GroupTotals]
+    feeds: Sequence[GroupTotals]
+    files: Sequence[tuple[KnownFile, GroupTotals]]
+
+
+def write_month_page(totals: MonthTotals, reports: Path, *, made_from: str) -> Path:
+    """Write the page of a month into the folder `reports`, in place of the one before; its path.
+
+    `made_from`: what `is_made_from` is asked later.
 
     Raises:
         DiskFull: there is no room for the page; the one before stays.
     """
-    first = by_day.first_day
+    first = totals.by_day.first_day
     if first is None:
         raise ValueError("a page is of a month")
-    rows = [_file(known, group, reports) for known, group in files]
-    context = {
+    context = month_context(totals, lambda file: link_to(file, reports)) | {"made_from": made_from}
+    path = reports / month_page_name(first)
+    private_folder(reports)
+    with replaced_file(path) as file:
+        file.writelines(rendered("month.html", context, timezone=totals.by_day.timezone))
+    return path
+
+
+def month_context(totals: MonthTotals, address: Callable[[KnownFile], str | None]) -> dict[str, Any]:
+    """What the template of a month's page needs. `address`: that of a file's page; None where there is none."""
+    by_day = totals.by_day
+    rows = [_file(known, group, address(known)) for known, group in totals.files]
+    return {
         "made_from_name": _MADE_FROM,
-        "made_from": made_from,
+        "made_from": "",
         "document": by_day,
-        "title": period_in_words(Days(first, by_day.last_day)),
+        "title": period_in_words(Days(by_day.first_day, by_day.last_day)),
         "files": files_in_words(by_day),
         "left": _left(by_day, rows),
-        "kinds": list(_kinds(models)),
+        "kinds": list(_kinds(totals.models)),
         "basis": basis_in_words(by_day),
-        "currencies": [_currency(by_day, feeds, each) for each in by_day.currencies],
+        "currencies": [_currency(by_day, totals.feeds, each) for each in by_day.currencies],
         "rows": rows,
         "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "figure_titles": [title for title, _, _ in _figures_of(None)],
@@ -105,11 +120,6 @@ def write_month_page(
         "rest_title": _REST,
         "as_known": AS_KNOWN,
     }
-    path = reports / month_page_name(first)
-    private_folder(reports)
-    with replaced_file(path) as file:
-        file.writelines(rendered("month.html", context, timezone=by_day.timezone))
-    return path
 
 
 def is_made_from(page: Path, made_from: str) -> bool:
@@ -218,14 +228,14 @@ def _paid(groups: Mapping[str, CurrencyTotals]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _file(known: KnownFile, group: GroupTotals, reports: Path) -> Line:
+def _file(known: KnownFile, group: GroupTotals, link: str | None) -> Line:
     """A file with its money by currency, and the way to its report."""
     state = "unfinished" if known.state == "landed" else known.state
     cells = [cell for currency in group.currencies for cell in _cells(currency, _SHORT)]
     is_closed = sum(one.total.records for one in group.currencies) > 0 and not any(
         one.open.records for one in group.currencies
     )
-    return Line(group.name, cells, link_to(known, reports), state, tone=tone(state, is_closed=is_closed))
+    return Line(group.name, cells, link, state, tone=tone(state, is_closed=is_closed))
 
 
 _CHARTED = (("g-loaded", "Loaded", 1), ("o-rejected", "Not loaded", 2), ("g-open", "In doubt or not sent", 3))

@@ -5,7 +5,7 @@ Views are plain functions: what they read is on disk, so each works in a thread 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qs
@@ -20,17 +20,14 @@ from starlette.routing import Route
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
 from pipeline.serve.page.guards import App, Guarded
-from pipeline.serve.page.site import ASSET_TYPES, Site, visitor_of
-from pipeline.serve.page.views import files, overview
+from pipeline.serve.page.site import ASSET_TYPES, Form, Site, visitor_of
+from pipeline.serve.page.views import decisions, files, months, overview, uploads
 from schemas.settings import PageRole
 
 MAX_FORM_BYTES = 65_536
 """Of what a form sends; files are no forms."""
 FOR_GOOD = "private, max-age=31536000, immutable"
 """How long a browser may keep what has a print of its content in its address."""
-
-Form = Mapping[str, str]
-"""The fields of a form by name; of a field that was sent twice, the last."""
 
 log = get_logger()
 
@@ -61,27 +58,47 @@ def _asset(site: Site, request: Request) -> Response:
     return Response(site.assets[name], media_type=ASSET_TYPES[name], headers={"cache-control": FOR_GOOD})
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An address that files are sent to; it reads what is sent as it arrives, and asks for the token itself."""
+
+    path: str
+    method: str
+    receive: Callable[[Site, Request], Awaitable[Response]]
+    role: PageRole
+
+
 SHOWN: tuple[Shown, ...] = (
     Shown("/", overview.overview),
     Shown("/files/", overview.all_files),
     Shown("/files/{key}/", files.file_page),
     Shown("/files/{key}/{name}", files.download),
+    Shown("/files/{key}/preview/{name}", files.preview_download),
+    Shown("/months/{key}/", months.month),
+    Shown("/upload/{key}/", uploads.asking_page, "upload"),
     Shown("/static/{name}", _asset, role=None),
 )
-DONE: tuple[Done, ...] = ()
+DONE: tuple[Done, ...] = (
+    Done("/files/{key}/release", decisions.release, "approve"),
+    Done("/files/{key}/refuse", decisions.refuse, "approve"),
+    Done("/files/{key}/withdraw", decisions.withdraw, "upload"),
+    Done("/upload/{key}/answer", uploads.answer, "upload"),
+)
+STREAMED: tuple[Streamed, ...] = (
+    Streamed("/upload", "PUT", uploads.put_file, "upload"),
+    Streamed("/upload", "POST", uploads.post_files, "upload"),
+)
 
 
 def page_app(site: Site, *, is_local: bool) -> App:
     """The whole application, behind its guards. `is_local`: as `Guarded`."""
+    table: list[tuple[str, str, PageRole | None, Callable[[Site, Request], Awaitable[Response]]]] = [
+        *(("GET", each.path, each.role, partial(_show, each)) for each in SHOWN),
+        *(("POST", each.path, each.role, partial(_do, each)) for each in DONE),
+        *((each.method, each.path, each.role, each.receive) for each in STREAMED),
+    ]
     routes = [
-        *(
-            Route(each.path, _endpoint(site, each.role, partial(_show, each)), methods=["GET"])
-            for each in SHOWN
-        ),
-        *(
-            Route(each.path, _endpoint(site, each.role, partial(_do, each)), methods=["POST"])
-            for each in DONE
-        ),
+        Route(path, _endpoint(site, role, work), methods=[method]) for method, path, role, work in table
     ]
     handlers = {HTTPException: partial(_problem_page, site), Exception: partial(_bug_page, site)}
     app = Starlette(routes=routes, exception_handlers=handlers)
@@ -136,6 +153,7 @@ async def _form(request: Request) -> Form:
 
 
 _TITLES = {
+    400: "That did not work",
     401: "Nobody is signed in",
     403: "Not allowed",
     404: "There is nothing here",

@@ -11,12 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pipeline.edge.config import Config
 from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.errors import FileRefused
+from pipeline.report.html.index_page import KnownFile
 from pipeline.report.html.render import rendered_below, shared_asset
+from pipeline.run.preview import Previews
 from pipeline.run.work_dir import existing_ledger
 from pipeline.serve.page.people import People, Visitor
 from schemas.settings import Page, Settings
@@ -37,6 +43,10 @@ _SHARED = ("page.css", "page.js")
 """Those that reports have inside."""
 
 
+Form = Mapping[str, str]
+"""The fields of a form by name; of a field that was sent twice, the last."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The page of one merchant, for as long as it is served."""
@@ -46,6 +56,7 @@ class Site:
     people: People
     token_key: bytes
     """Of this process: what forms are signed with."""
+    previews: Previews
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +82,21 @@ class Site:
             name: f"/static/{name}?{hashlib.sha256(content).hexdigest()[:_PRINT_DIGITS]}"
             for name, content in self.assets.items()
         }
+
+    @staticmethod
+    def file(ledger: Ledger | None, key: str) -> FileRow:
+        """The file that an address names, by its SHA-256 or as reports link to it.
+
+        Raises HTTPException: there is none, or more than one.
+        """
+        files = Files(ledger) if ledger is not None else None
+        try:
+            row = (files.by_sha256(key) or files.by_short_name(key)) if files else None
+        except FileRefused:  # two files whose first digits are alike
+            row = None
+        if row is None:
+            raise HTTPException(404, "the ledger knows no such file")
+        return row
 
     def form_token(self, visitor: Visitor) -> str:
         """What a form must send back: it was shown to this person by this process."""
@@ -105,3 +131,8 @@ def visitor_of(request: Request) -> Visitor:
     if not isinstance(visitor, Visitor):
         raise TypeError("a request reached a view without passing the guards")
     return visitor
+
+
+def file_address(file: KnownFile) -> str:
+    """Where a file is shown."""
+    return f"/files/{file.sha256}/"

@@ -79,6 +79,16 @@ class Visiting:
         }
         return self.ask("POST", path, urlencode(fields).encode(), sent)
 
+    def put(self, name: str, content: bytes, **query: str) -> Answer:
+        """Drop a file as our script does."""
+        where = urlencode({"name": name, **query})
+        return self.ask("PUT", f"/upload?{where}", content, {"X-Billferry-Token": self.get("/").token})
+
+    def drop(self, files: Mapping[str, bytes], **fields: str) -> Answer:
+        """Drop files as a browser without our script does."""
+        body, content_type = form_of(files, **{"token": self.get("/").token, **fields})
+        return self.ask("POST", "/upload", body, {"Content-Type": content_type})
+
 
 @dataclass(frozen=True)
 class Showing:
@@ -127,3 +137,19 @@ def showing(merchant: Merchant, **page: Any) -> Iterator[Showing]:
 
 BY_PROXY: dict[str, Any] = {"identity": {"header": HEADER, "secret_file": "page.secret"}}
 """A proxy names people."""
+
+
+def form_of(files: Mapping[str, bytes], **fields: str) -> tuple[bytes, str]:
+    """A form with files as a browser sends it, and its content type."""
+    boundary = "----a-boundary"
+    parts = [
+        f'Content-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value.encode()
+        for name, value in fields.items()
+    ]
+    parts += [
+        f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/csv\r\n\r\n'.encode()
+        + content
+        for name, content in files.items()
+    ]
+    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part + b"\r\n" for part in parts)
+    return body + b"--" + boundary.encode() + b"--\r\n", f"multipart/form-data; boundary={boundary}"

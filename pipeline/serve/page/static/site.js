@@ -1,2 +1,94 @@
-// Everything works without this script; with it a page is quicker to use.
+// Everything works without this script; with it, files can be dragged, and a page tells how far they are.
 "use strict";
+(() => {
+  const form = document.getElementById("drop");
+  const list = document.getElementById("dropping");
+  if (!form || !list) return;
+  const area = form.closest("section");
+  const token = document.body.dataset.token;
+  let waiting = Promise.resolve();
+
+  const told = (file) => {
+    const item = list.appendChild(document.createElement("li"));
+    const name = item.appendChild(document.createElement("span"));
+    name.textContent = file.name;
+    const text = item.appendChild(document.createElement("span"));
+    text.className = "meaning";
+    text.textContent = "waits";
+    const bar = item.appendChild(document.createElement("progress"));
+    bar.max = 1;
+    bar.setAttribute("aria-label", `${file.name}: how much is here`);
+    return { item, name, text, bar };
+  };
+
+  const result = (shown, files) => {
+    shown.item.textContent = "";
+    for (const each of files) {
+      const line = shown.item.appendChild(document.createElement("p"));
+      const name = line.appendChild(document.createElement(each.address ? "a" : "span"));
+      name.textContent = each.name;
+      if (each.address) name.href = each.address;
+      const text = line.appendChild(document.createElement("span"));
+      text.className = "meaning";
+      text.textContent = each.text;
+    }
+  };
+
+  const send = (file, shown) => new Promise((done) => {
+    const request = new XMLHttpRequest();
+    const feed = document.getElementById("feed").value;
+    const where = new URLSearchParams({ name: file.name, ...(feed && { feed }) });
+    request.open("PUT", `/upload?${where}`);
+    request.setRequestHeader("X-Billferry-Token", token);
+    request.responseType = "json";
+    shown.text.textContent = "on its way";
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) shown.bar.value = event.loaded / event.total;
+    };
+    const failed = (why) => {
+      shown.bar.remove();
+      shown.text.textContent = `not taken in: ${why}`;
+      done(null);
+    };
+    request.onerror = () => failed("the connection was lost; drop it again");
+    request.onload = () => {
+      const files = request.response && request.response.files;
+      if (!files) return failed("open this page again, then drop it once more");
+      result(shown, files);
+      return done(files);
+    };
+    request.send(file);
+  });
+
+  const take = (files) => {
+    // A control file comes first, so that it is here when its file is checked.
+    const sorted = [...files].sort((a, b) => b.name.endsWith(".ctl") - a.name.endsWith(".ctl"));
+    const shown = sorted.map(told);
+    waiting = sorted.reduce((before, file, number) => before.then(async (all) => {
+      const found = await send(file, shown[number]);
+      return found ? [...all, ...found] : [...all, null];
+    }), waiting.then(() => [])).then((all) => {
+      if (all.length === 1 && all[0] && all[0].address) window.location.href = all[0].address;
+    });
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    take(document.getElementById("files").files);
+    form.reset();
+  });
+  for (const kind of ["dragenter", "dragover"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      area.classList.add("over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) area.classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    area.classList.remove("over");
+    if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+  });
+})();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,12 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.edge.ledger.files import Files
-from pipeline.errors import FileRefused
 from pipeline.monitoring.system_status import state_of
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
-from pipeline.serve.page.site import Site
+from pipeline.serve.page.site import Site, visitor_of
+from pipeline.serve.page.views.decisions import decision_context
 
 MOST_BYTES = 80_000
 """Of a report's sections on the page; of a longer one the single records are left to the report itself."""
@@ -33,17 +33,25 @@ _HEAD_BYTES = 2048
 def file_page(site: Site, request: Request) -> Response:
     """`/files/SHA256/`: a file. Other ways to name one, as reports do in their links, lead there."""
     with site.ledger() as ledger:
-        row = _named(ledger, request.path_params["key"])
+        row = site.file(ledger, request.path_params["key"])
         if row.sha256 != request.path_params["key"]:
             return RedirectResponse(f"/files/{row.sha256}/", 307)
         told = _decisions(site, ledger, row)
-    folder = _report_folder(site, row)
+        decide = decision_context(site, ledger, row, visitor_of(request)) if ledger is not None else None
+    preview = (
+        site.previews.preview_upload(row.sha256) if row.state == "landed" and row.source == "page" else None
+    )
+    folder = preview.folder if preview is not None else _report_folder(site, row)
     context: dict[str, Any] = {
         "file": row,
         "state": state_of(row),
         "told": told,
+        "decide": decide,
         "report": _sections(folder),
         "downloads": _downloads(folder),
+        "preview": preview,
+        "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
+        "link": "preview/" if preview is not None else "",
     }
     return site.show(request, "bill_file.html", context)
 
@@ -52,10 +60,20 @@ def download(site: Site, request: Request) -> Response:
     """`/files/SHA256/NAME`: a file of its report."""
     key, name = request.path_params["key"], request.path_params["name"]
     with site.ledger() as ledger:
-        row = _named(ledger, key)
+        row = site.file(ledger, key)
     if row.sha256 != key:
         return RedirectResponse(f"/files/{row.sha256}/{quote(name)}", 307)
-    folder = _report_folder(site, row)
+    return _part_of(_report_folder(site, row), row, name)
+
+
+def preview_download(site: Site, request: Request) -> Response:
+    """`/files/SHA256/preview/NAME`: a file of its preview."""
+    with site.ledger() as ledger:
+        row = site.file(ledger, request.path_params["key"])
+    return _part_of(site.previews.preview_upload(row.sha256).folder, row, request.path_params["name"])
+
+
+def _part_of(folder: Path | None, row: FileRow, name: str) -> Response:
     if folder is None or name not in DOWNLOADS or not (folder / name).is_file():
         raise HTTPException(404, "that part of the report is not there")
     if DOWNLOADS[name] == "page":
@@ -66,18 +84,6 @@ def download(site: Site, request: Request) -> Response:
         filename=f"{row.name}.{name}",
         content_disposition_type="attachment",
     )
-
-
-def _named(ledger: Ledger | None, key: str) -> FileRow:
-    """The file that an address names. Raises HTTPException: none, or several."""
-    files = Files(ledger) if ledger is not None else None
-    try:
-        row = (files.by_sha256(key) or files.by_short_name(key)) if files else None
-    except FileRefused:  # two files whose first digits are alike
-        row = None
-    if row is None:
-        raise HTTPException(404, "the ledger knows no such file")
-    return row
 
 
 def _report_folder(site: Site, row: FileRow) -> Path | None:

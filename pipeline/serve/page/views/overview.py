@@ -12,9 +12,10 @@ from pipeline.core.how_many import how_many
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.report.folders import month_pages
-from pipeline.report.html.index_page import KnownFile, OverviewFacts, overview_context
+from pipeline.report.html.index_page import OverviewFacts, overview_context
 from pipeline.run.work_dir import overview_facts
-from pipeline.serve.page.site import Site
+from pipeline.serve.page.site import Site, file_address, visitor_of
+from pipeline.serve.page.views.uploads import asked_of
 
 FILES_ON_OVERVIEW = 60
 """All that need somebody come first; the whole list is a page of its own."""
@@ -23,7 +24,11 @@ FILES_ON_PAGE = 50
 
 def overview(site: Site, request: Request) -> Response:
     """`/`: what needs a person, figures, and the newest files."""
-    return site.show(request, "index.html", _overview(site, FILES_ON_OVERVIEW))
+    dropping = {
+        "asked": asked_of(site, visitor_of(request)),
+        "all_feeds": [feed.name for feed in site.settings.feeds],
+    }
+    return site.show(request, "index.html", {**_overview(site, FILES_ON_OVERVIEW), **dropping})
 
 
 def all_files(site: Site, request: Request) -> Response:
@@ -49,11 +54,6 @@ def all_files(site: Site, request: Request) -> Response:
         "newest": f"?search={quote(search)}",
     }
     return site.show(request, "files.html", context)
-
-
-def file_address(file: KnownFile) -> str:
-    """Where a file is shown."""
-    return f"/files/{file.sha256}/"
 
 
 def _overview(site: Site, most: int) -> dict[str, object]:

@@ -1,0 +1,199 @@
+"""Dropped files: taken in while they arrive, and asked about where something is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from pipeline.core.names import SIDECAR_ENDING
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.errors import FileRefused, FileTooLarge
+from pipeline.monitoring.system_status import state_of
+from pipeline.report.html.wording import named
+from pipeline.run.uploads import (
+    AlreadyKnown,
+    Asking,
+    Taken,
+    UploadResult,
+    accept_upload,
+    answer_upload,
+    asked_uploads,
+    control_waiting,
+    withdraw_upload,
+)
+from pipeline.serve.page.people import Visitor
+from pipeline.serve.page.site import Form, Site, visitor_of
+from pipeline.serve.page.streaming import ArrivingBody, FormPart, NotArrived, form_parts
+
+MAX_AT_ONCE = 8
+"""Files that are taken in at the same time; others wait, and so do their senders."""
+MAX_FILES = 200
+"""In one form."""
+TOKEN_HEADER = "x-billferry-token"  # noqa: S105 (a name)
+
+_threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="upload")
+
+
+@dataclass(frozen=True, slots=True)
+class DropResult:
+    """What became of one dropped file, for a person."""
+
+    name: str
+    text: str
+    address: str | None = None
+    """Where it goes on."""
+    is_taken: bool = True
+    """False: it is not here."""
+
+
+async def put_file(site: Site, request: Request) -> Response:
+    """`PUT /upload?name=NAME&feed=FEED`: one file, as it is; what became of it as JSON."""
+    visitor = visitor_of(request)
+    if not site.is_form_token(visitor, request.headers.get(TOKEN_HEADER, "")):
+        raise HTTPException(403, "the page you sent that from is too old; open it again, then try once more")
+    name, feed = request.query_params.get("name", ""), request.query_params.get("feed") or None
+    if not name:
+        raise HTTPException(400, "the file has no name")
+    results = await _in_a_thread(partial(_dropped, site, visitor, name, ArrivingBody(request).blocks(), feed))
+    documents = [
+        {"name": each.name, "text": each.text, "address": each.address, "is_taken": each.is_taken}
+        for each in results
+    ]
+    return JSONResponse({"files": documents}, 200 if all(each.is_taken for each in results) else 422)
+
+
+async def post_files(site: Site, request: Request) -> Response:
+    """`POST /upload`: a form with files, as a browser without our script sends it."""
+    body, visitor = ArrivingBody(request), visitor_of(request)
+    content_type = request.headers.get("content-type", "")
+    results = await _in_a_thread(partial(_form_taken, site, visitor, body.blocks(), content_type))
+    if len(results) == 1 and results[0].address:
+        return RedirectResponse(results[0].address, 303)
+    return await asyncio.to_thread(partial(site.show, request, "dropped.html", {"results": results}))
+
+
+async def _in_a_thread(work: Any) -> Any:
+    """In one of few threads, so that those who only look are answered meanwhile."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads, work)
+    except NotArrived as error:
+        raise HTTPException(400, f"{error}") from error
+
+
+def _form_taken(site: Site, visitor: Visitor, blocks: Iterable[bytes], content_type: str) -> list[DropResult]:
+    """Raises NotArrived, HTTPException: nothing is taken before the token came."""
+    results: list[DropResult] = []
+    is_ours, feed = False, None
+    for number, part in enumerate(form_parts(blocks, content_type)):
+        if number > MAX_FILES:
+            raise HTTPException(400, f"a form may have {MAX_FILES} files")
+        if part.file_name is None:
+            is_ours, feed = _field(site, visitor, part, is_ours=is_ours, feed=feed)
+        elif not is_ours:
+            raise HTTPException(
+                403, "the page you sent that from is too old; open it again, then try once more"
+            )
+        elif part.file_name:
+            results += _dropped(site, visitor, part.file_name, part.blocks(), feed)
+    if not results:
+        raise HTTPException(400, "choose a file first")
+    return results
+
+
+def _field(
+    site: Site, visitor: Visitor, part: FormPart, *, is_ours: bool, feed: str | None
+) -> tuple[bool, str | None]:
+    text = part.text()
+    if part.name == "token":
+        return site.is_form_token(visitor, text), feed
+    return is_ours, (text or None) if part.name == "feed" else feed
+
+
+def _dropped(
+    site: Site, visitor: Visitor, name: str, blocks: Iterator[bytes], feed: str | None
+) -> list[DropResult]:
+    """Take one file in; what is wrong with it is told of it, and the next one goes on."""
+    person = visitor.person
+    try:
+        if awaited := _file_that_awaits(site, visitor, name):
+            return list(results_of(answer_upload(site.config, awaited, by=person, control=b"".join(blocks))))
+        control = control_waiting(site.config, person, name)
+        return list(
+            results_of(accept_upload(site.config, name, blocks, by=person, feed=feed, control=control))
+        )
+    except (FileRefused, FileTooLarge) as error:
+        for _ in blocks:  # the next file of the form comes behind it
+            pass
+        return [DropResult(name, f"{error}", is_taken=False)]
+
+
+def _file_that_awaits(site: Site, visitor: Visitor, name: str) -> str | None:
+    """The token of a file that this person dropped, and that waits for the control file of that name."""
+    if not name.endswith(SIDECAR_ENDING):
+        return None
+    asked = asked_uploads(site.config, visitor.person)
+    return next((token for token, other in asked if other + SIDECAR_ENDING == name), None)
+
+
+def results_of(result: UploadResult) -> Iterator[DropResult]:
+    """What became of what was dropped, of an archive file by file."""
+    match result:
+        case Asking():
+            yield DropResult(result.name, result.reason, f"/upload/{result.token}/")
+        case Taken():
+            for row in result.files:
+                yield DropResult(row.name, "is here, and is checked next", f"/files/{row.sha256}/")
+            yield from map(_known, result.known)
+        case AlreadyKnown():
+            yield from map(_known, result.files)
+
+
+def _known(row: FileRow) -> DropResult:
+    text = f"these bytes were here before, as {row.name}: {named(state_of(row)).lower()}"
+    return DropResult(row.name, text, f"/files/{row.sha256}/")
+
+
+def asking_page(site: Site, request: Request) -> Response:
+    """`/upload/TOKEN/`: what is missing before a file can be taken."""
+    found = [
+        each
+        for each in asked_uploads(site.config, visitor_of(request).person)
+        if each[0] == request.path_params["key"]
+    ]
+    if not found:
+        raise HTTPException(404, "this file is not here any more; drop it again")
+    token, name = found[0]
+    context = {"name": name, "key": token, "feeds": [feed.name for feed in site.settings.feeds]}
+    return site.show(request, "asking.html", context)
+
+
+def answer(site: Site, request: Request, form: Form) -> Response:
+    """`/upload/TOKEN/answer`: go on with the feed that the person chose, or give the file up."""
+    token, person = request.path_params["key"], visitor_of(request).person
+    if form.get("withdraw"):
+        if token in {each for each, _ in asked_uploads(site.config, person)}:
+            withdraw_upload(site.config, token)
+        return RedirectResponse("/", 303)
+    result = answer_upload(site.config, token, by=person, feed=form.get("feed") or None)
+    (first, *more) = results_of(result)
+    if not more and first.address:
+        return RedirectResponse(first.address, 303)
+    return site.show(request, "dropped.html", {"results": [first, *more]})
+
+
+def asked_of(site: Site, visitor: Visitor) -> Sequence[DropResult]:
+    """Files that wait for an answer of this person, for the overview."""
+    if not visitor.may("upload"):
+        return []
+    return [
+        DropResult(name, "waits for an answer", f"/upload/{token}/")
+        for token, name in asked_uploads(site.config, visitor.person)
+    ]
