@@ -107,3 +107,55 @@ def test_an_api_that_is_down_leaves_payments_unmatched_and_fails_no_run(loaded: 
     assert "stay unmatched for now" in said.stderr
     assert found(loaded, "outcome") == [("unmatched",)]
     assert loaded.command("run").requests["GET bills"] == 0, "asked again within minutes"
+
+
+def tied(loaded: Merchant) -> None:
+    """Two of three equal bills of one owner are paid, and a sweep finds that before any event comes."""
+    loaded.load(
+        "customer_reference,account_reference,bill_reference,amount_due\nC7,A7,E1,5.00\nC7,A7,E2,5.00\n"
+        "C7,A7,E3,5.00\n",
+        "three_bills.csv",
+    )
+    pay(loaded, "E1", 400, told=False)
+    pay(loaded, "E2", 400, told=False)
+    loaded.command("payments", "sweep", "--older-than", "0s")
+    loaded.command("run")
+    assert posted(loaded.told()) == 800
+
+
+def event_of(loaded: Merchant, place: int) -> None:
+    payment = loaded.api.payments[place]
+    loaded.receive_body(payment.body, payment.webhook_id)
+
+
+def test_a_tied_payment_is_explained_by_differences_and_never_added(loaded: Merchant) -> None:
+    tied(loaded)
+    event_of(loaded, 0)
+    loaded.command("run")
+    assert found(loaded, "outcome", "codes") == [("unmatched", ["payment.several_bills"])]
+    assert loaded.told()[-1]["kind"] == "explained"
+    assert posted(loaded.told()) == 800
+    pay(loaded, "E3", 400)
+    loaded.command("run")
+    assert found(loaded, "outcome") == [("unmatched",)] * 2
+    assert (loaded.told()[-1]["kind"], posted(loaded.told())) == ("payment", 1200), "more is paid than posted"
+    loaded.command("run")
+    assert posted(loaded.told()) == 1200
+
+
+def test_an_explained_payment_is_posted_once_its_bill_is_known(loaded: Merchant) -> None:
+    """The other one's event names its bill: what is left is clear, and the API is asked without another reason."""
+    tied(loaded)
+    event_of(loaded, 0)
+    loaded.command("run")
+    loaded.receive(9, bill_id=loaded.ids()["E2"], amount=400)
+    assert loaded.command("run").requests["GET bills"] > 0
+    assert found(loaded, "outcome", "bill_reference") == [("applied", "E1"), ("applied", "E2")]
+    assert posted(loaded.told()) == 800
+    assert sorted((row["kind"], row["bill_reference"]) for row in loaded.told()[2:]) == [
+        ("difference", "E1"),
+        ("difference", "E2"),
+        ("explained", ""),
+        ("payment", "E1"),
+        ("payment", "E2"),
+    ]

@@ -1,7 +1,8 @@
 """Payments files for the merchant's own system: one row for each payment, and a control file beside it.
 
-Rows of kind `payment`, `difference` and `refund` are to be posted, and add up to what is paid; `late_match` says what a
-payment of an earlier file was matched to since, and `conflict` contradicts a payment or its bill: neither is posted.
+Rows of kind `payment`, `difference` and `refund` are to be posted, and add up to what is paid. None of the others is:
+`late_match` says what a payment of an earlier file was matched to since, `conflict` contradicts a payment or its bill,
+and `explained` is a payment whose money a difference of an earlier file has.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class RowKind(StrEnum):
     """Paid by the API's own figure, without an event; negative once a later event accounts for it."""
     REFUND = "refund"
     """Given back, by the vendor's report; below zero."""
+    EXPLAINED = "explained"
+    """A payment whose money is posted as a difference already; it is not known of which bill."""
     LATE_MATCH = "late_match"
     CONFLICT = "conflict"
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.inbox.explained import posted_once
 
 _PAYMENT = """
     SELECT payments.seq AS row_seq, event_id, payment_id, obligation_id, paid_at, received_at, source,
@@ -20,11 +21,12 @@ _PAYMENT = """
     FROM payments JOIN deliveries USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
 """
 _FIRST = _PAYMENT.format(
-    kind="iif(coalesce(told_as, outcome) = 'conflict'"
-    " AND (codes = 'payment.amount_differs' OR payments.bill_id NOT NULL), 'conflict', 'payment')"
+    kind="iif(told_as = 'explained', 'explained', iif(coalesce(told_as, outcome) = 'conflict'"
+    " AND (codes = 'payment.amount_differs' OR payments.bill_id NOT NULL), 'conflict', 'payment'))"
 )
 """What contradicts its bill is not posted: what the API shows as paid of that bill is, once a sweep has found it."""
-_LATE = _PAYMENT.format(kind="'late_match'")
+_LATE = _PAYMENT.format(kind="iif(told_as = 'explained' AND outcome != 'conflict', 'payment', 'late_match')")
+"""What is not posted yet is now."""
 _MONEY = "('applied', 'unmatched', 'conflict', 'waiting')"
 _DIFFERENCES = """
     SELECT id AS row_seq, found_at AS received_at, 'sweep' AS source, 'difference' AS kind,
@@ -63,14 +65,14 @@ class PaymentsFileRow(NamedTuple):
 
 
 _ASSIGN = {
-    ("payments", False): "UPDATE payments SET exported_in = :file, told_as = :outcome"
+    ("payments", False): "UPDATE payments SET exported_in = :file, told_as = :told_as"
     " WHERE seq = :row AND exported_in IS NULL",
     ("payments", True): "UPDATE payments SET repeated_in = :file WHERE seq = :row AND repeated_in IS NULL",
     (
         "differences",
         False,
     ): "UPDATE differences SET exported_in = :file WHERE id = :row AND exported_in IS NULL",
-    ("refunds", False): "UPDATE refunds SET exported_in = :file, told_as = :outcome"
+    ("refunds", False): "UPDATE refunds SET exported_in = :file, told_as = :told_as"
     " WHERE id = :row AND exported_in IS NULL",
     ("refunds", True): "UPDATE refunds SET repeated_in = :file WHERE id = :row AND repeated_in IS NULL",
 }
@@ -86,14 +88,19 @@ class Exports:
     def pending_rows(self) -> list[dict[str, Any]]:
         """Rows of the next file: payments, late matches, differences, refunds, each in order."""
         return [
-            *self._rows(f"{_FIRST} WHERE exported_in IS NULL AND outcome IN {_MONEY} ORDER BY seq"),
-            *self._rows(
-                f"{_LATE} WHERE told_as IN ('waiting', 'unmatched') AND repeated_in IS NULL"
-                " AND outcome IN ('applied', 'conflict') ORDER BY seq"
+            *posted_once(
+                self._db,
+                [
+                    *self._rows(f"{_FIRST} WHERE exported_in IS NULL AND outcome IN {_MONEY} ORDER BY seq"),
+                    *self._second(
+                        f"{_LATE} WHERE told_as IN ('waiting', 'unmatched', 'explained') AND repeated_in IS NULL"
+                        " AND (outcome IN ('applied', 'conflict') OR told_as = 'explained') ORDER BY seq"
+                    ),
+                ],
             ),
             *self._rows(f"{_DIFFERENCES} WHERE exported_in IS NULL ORDER BY id"),
             *self._rows(f"{_FIRST_REFUND} WHERE refunds.exported_in IS NULL ORDER BY refunds.id"),
-            *self._rows(
+            *self._second(
                 f"{_LATE_REFUND} WHERE refunds.told_as = 'unmatched' AND refunds.repeated_in IS NULL"
                 " AND refunds.target IS NOT NULL ORDER BY refunds.id"
             ),
@@ -128,8 +135,9 @@ class Exports:
                 ),
             )
             for row in rows:
-                statement = _ASSIGN[row["stored_in"], row["kind"] == "late_match"]
-                values = {"file": file.seq, "row": row["row_seq"], "outcome": row["outcome"]}
+                statement = _ASSIGN[row["stored_in"], row.get("is_second", False)]
+                told_as = row["kind"] if row["kind"] == "explained" else row["outcome"]
+                values = {"file": file.seq, "row": row["row_seq"], "told_as": told_as}
                 if self._db.execute(statement, values).rowcount != 1:
                     raise sqlite3.IntegrityError("a payment is in two files")
 
@@ -157,6 +165,10 @@ class Exports:
         """Store the SHA-256 of a file that was written again."""
         with transaction(self._db):
             self._db.execute("UPDATE exports SET sha256 = ? WHERE seq = ?", (sha256, seq))
+
+    def _second(self, statement: str) -> list[dict[str, Any]]:
+        """Rows of what is in an earlier file."""
+        return [{**row, "is_second": True} for row in self._rows(statement)]
 
     def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         return [dict(row) for row in self._db.execute(statement, values)]

@@ -221,6 +221,11 @@ class PaymentBook:
         if bill is not None and match.target == "bill":
             self._know(bill)
             self._touched[bill.bill_id] = at
+            # What is left of the owner's bills may now explain another payment: the API is to be asked again.
+            self._db.execute(
+                "UPDATE asked_owners SET progress = '' WHERE owner_id = ?",
+                (bill.account_id or bill.customer_id,),
+            )
         if owner is not None and match.outcome not in UNCLEAR:
             self._balance_others(owner.owner_id, at)
 

@@ -175,6 +175,11 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE paid_bills ADD COLUMN fallen_minor INTEGER NOT NULL DEFAULT 0;  -- sum of all falls of shown_minor
     ALTER TABLE paid_bills ADD COLUMN paid_minor INTEGER AS (max(events_minor + differences_minor - refunded_minor, 0));
     """,
+    """
+    DROP INDEX payments_to_repeat;
+    CREATE INDEX payments_to_repeat ON payments (seq)
+        WHERE told_as IN ('waiting', 'unmatched', 'explained') AND repeated_in IS NULL;
+    """,
 )
 """Scripts in order, run as those of the ledger."""
 
