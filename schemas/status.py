@@ -53,6 +53,13 @@ class Decided(Shape):
     by: str
 
 
+class Dropped(Shape):
+    """Who dropped a file on the page."""
+
+    at: Moment
+    by: str
+
+
 class FileStatus(Shape):
     """One file. `open`, `corrected` and `written_off` are of its whole chain, and stand with the original alone."""
 
@@ -60,6 +67,7 @@ class FileStatus(Shape):
     sha256: str
     state: State
     source: str
+    """`sftp`, `drop`, `named` (on the command line) or `page`."""
     feed: str
     landed_at: Moment
     finished_at: Moment | None
@@ -79,6 +87,8 @@ class FileStatus(Shape):
     """Name of the original; null for an original."""
     holds: list[HoldFacts]
     """Why it is held; empty otherwise."""
+    dropped: Dropped | None
+    """null for a file that came another way."""
     decision: str | None
     """What was decided about it, in words; null where nothing was."""
     decided: Decided | None

@@ -283,6 +283,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
     chains = {row.id: chain for chain in current.chains for row in (chain.original, *chain.corrections)}
     for row in current.files:
         chain, summary = chains[row.id], row.summary or {}
+        dropped = current.dropped.get(row.sha256)
         decision, is_original = current.decided.get(row.sha256), chain.original.id == row.id
         opened = chain_part(chain.open).model_dump() if is_original else nothing
         yield {
@@ -305,6 +306,7 @@ def _files(current: SystemStatus, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
             "written_off": chain_part(chain.written_off).model_dump() if is_original else nothing,
             "corrects": None if is_original else chain.original.name,
             "holds": summary.get("holds", []) if row.held else [],
+            "dropped": {"at": dropped.at, "by": str(dropped.by)} if dropped else None,
             "decision": decision.told(zone) if decision else None,
             "decided": {"word": decision.word, "at": decision.at, "by": str(decision.by)}
             if decision
@@ -355,10 +357,11 @@ def _outcomes(file: dict[str, Any]) -> str:
         if file[name]["records"]
     ]
     corrects = [f"corrects {file['corrects']}"] if file["corrects"] else []
+    dropped = [f"dropped by {file['dropped']['by']}"] if file["dropped"] else []
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in records.items())
     if file["comparison"]:
         counts = "; ".join(comparison_lines(ComparisonFacts.model_validate(file["comparison"], strict=False)))
-    return "; ".join([*filter(None, [counts]), *amounts, *closed, *corrects])
+    return "; ".join([*filter(None, [counts]), *amounts, *closed, *corrects, *dropped])
 
 
 def _some(names: list[str], short: Callable[[str], str]) -> str:

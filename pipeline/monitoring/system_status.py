@@ -18,6 +18,7 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import RunRow, Runs
+from pipeline.edge.ledger.uploads import DroppedFile, Uploads
 from pipeline.edge.local import DropFolder
 from pipeline.errors import BillferryError
 from pipeline.monitoring.late_feeds import LateFeed, late_feeds
@@ -44,6 +45,8 @@ class SystemStatus:
     arrivals: Mapping[str, datetime]
     decided: Mapping[str, Decision]
     """SHA-256 → what a person decided about a held file, as far as no run has taken it up."""
+    dropped: Mapping[str, DroppedFile]
+    """SHA-256 → who dropped a file on the page last, and when."""
     chains: Sequence[Chain]
     """Originals with their corrections, oldest first."""
 
@@ -71,7 +74,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
     """
     if ledger is None:
         waiting = _waiting(settings, None)
-        return SystemStatus((), None, None, 0, 0, None, {}, waiting, (), {}, {}, ())
+        return SystemStatus((), None, None, 0, 0, None, {}, waiting, (), {}, {}, {}, ())
     files, runs = Files(ledger), Runs(ledger)
     requests_in_doubt, in_doubt_since = files.unsettled_requests()
     rows = files.all()
@@ -88,6 +91,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         late=late_now(settings, ledger, now),
         arrivals=runs.arrivals(),
         decided=Decisions(ledger).all_pending(),
+        dropped=Uploads(ledger).newest_by_file(),
     )
 
 

@@ -57,6 +57,7 @@ from pipeline.run.other_copies import copies_below, places_elsewhere
 from pipeline.run.process_file import notes_beside
 from pipeline.run.release_gate import as_reported
 from pipeline.run.ui import Ui
+from pipeline.run.uploads import remove_shown_uploads
 from pipeline.run.work_dir import ledger_path
 from schemas.results import Summary
 from schemas.settings import Settings
@@ -378,9 +379,11 @@ class _Forgetting:
         hashes = self._hashes(rows)
         landing = self._settings.work_dir / "landing"
         for folder in landing.glob("*"):
-            is_known = self._files.by_sha256(folder.name) is not None
-            if not is_known and (folder.name in hashes or not self._data.is_archive(folder.name)):
-                remove_tree(folder)
+            with self._files.together():  # a file of the page is entered beside us
+                is_known = self._files.by_sha256(folder.name) is not None
+                if not is_known and (folder.name in hashes or not self._data.is_archive(folder.name)):
+                    remove_tree(folder)
+        remove_shown_uploads(self._settings)
         for path in copies_below(self._settings, hashes):
             remove(path)
 

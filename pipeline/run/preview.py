@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from pipeline.edge.config import Config, same_feed
 from pipeline.edge.disk import private_folder, remove_tree, replaced_file
@@ -41,7 +41,7 @@ class Preview:
 
     state: PreviewState
     stage: str | None = None
-    """`decrypt` or `check`, while it runs."""
+    """`decrypt`, `check` or, without any count, `report`, while it runs."""
     done: int = 0
     total: int = 0
     unit: str = "bytes"
@@ -109,8 +109,7 @@ class Previews:
         """End the children."""
         with self._lock:
             for child in self._children.values():
-                child.process.kill()
-                child.process.wait()
+                _end(child.process)
             self._children.clear()
 
     def _begin(self, sha256: str, folder: Path) -> _Child:
@@ -129,13 +128,10 @@ class Previews:
     def _reap(self) -> None:
         """Children that have ended make room; of one that broke off, say so."""
         for sha256, child in list(self._children.items()):
-            if child.process.poll() is None:
-                if time.monotonic() - child.began_at < MOST_S:
-                    continue
-                child.process.kill()
-                child.process.wait()
+            if child.process.poll() is None and time.monotonic() - child.began_at < MOST_S:
+                continue
+            _end(child.process)
             del self._children[sha256]
-            _close(child.process.stdin)
             folder = _folder(self.config.settings) / sha256
             if not (folder / "result.json").exists() and folder.is_dir():
                 with replaced_file(folder / "result.json", durable=False) as file:
@@ -180,10 +176,11 @@ def _checked(settings: Settings, row: FileRow) -> Preview:
     return Preview("checked", folder=folder if folder.is_dir() else None, summary=row.summary)
 
 
-def _close(pipe: IO[bytes] | None) -> None:
-    if pipe is not None:
-        with suppress(OSError):
-            pipe.close()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # one that has ended already is none
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _read(path: Path) -> dict[str, Any] | None:

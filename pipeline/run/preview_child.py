@@ -78,21 +78,25 @@ class ProgressFile:
         yield progress
 
 
+@dataclass
 class ShowsFirstRequests(SendsNothing):
     """Sends nothing, and keeps what would be sent first."""
 
+    ui: ProgressFile
     requests: tuple[dict[str, Any], ...] = ()
 
     def load(self, work: FileInWork, judged: GatedFile) -> Loaded:
         """While the checked records are there."""
         self.requests = tuple(first_requests(judged.checked, SHOWN_REQUESTS))
-        return super().load(work, judged)
+        with self.ui.stage("report", work.landed.name, judged.checked.totals.total_records, "records"):
+            return super().load(work, judged)
 
 
 def preview_into(config_path: Path, sha256: str, folder: Path) -> None:
     """Check the file into `folder`. Raises BillferryError."""
     settings = load_config(config_path).settings
-    ui, loading = ProgressFile(folder), ShowsFirstRequests()
+    ui = ProgressFile(folder)
+    loading = ShowsFirstRequests(ui)
     with open_preview(settings, ui, folder, loading) as opened:
         row = opened.files.row(sha256)
         if row is None:

@@ -8,7 +8,7 @@ still owed to a source.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,7 @@ class Old:
     """What is older than the config wants it kept, if the clock is right."""
 
     copies: Sequence[Path]
+    copies_before: datetime
     reports: Sequence[Path]
     outcomes: Sequence[int]
     """Files (ids of the ledger) whose outcomes are."""
@@ -63,7 +64,10 @@ class Old:
 
     def forget(self, ledger: Ledger) -> Forgotten:
         """Forget it. Only while the lock is held."""
-        copies = sum(remove_tree(folder) for folder in self.copies)
+        files, copies = Files(ledger), 0
+        for folder in self.copies:
+            with files.together():  # a file of the page may have been entered since
+                copies += _is_old_copy(folder, files, self.copies_before) and remove_tree(folder)
         reports = sum(remove_tree(folder) for folder in self.reports)
         Files(ledger).forget_outcomes(self.outcomes)
         if self.inbox is not None:
@@ -92,8 +96,11 @@ def forget_old(
 def _what_is_old(settings: Settings, ledger: Ledger, inbox: Ledger | None, now: datetime) -> Old:
     """Looks only: nothing is forgotten before the time is confirmed."""
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
+    copies_before = now - timedelta(days=keep.landing_days)
+    landing = work_dir / "landing"
     return Old(
-        copies=list(_old_copies(work_dir / "landing", files, now - timedelta(days=keep.landing_days))),
+        copies=[folder for folder in landing.glob("*") if _is_old_copy(folder, files, copies_before)],
+        copies_before=copies_before,
         reports=_old_reports(work_dir / "reports", files, now - timedelta(days=keep.reports_days)),
         outcomes=files.with_outcomes(finished_before=rfc3339(now - timedelta(days=keep.outcomes_days))),
         inbox=inbox,
@@ -108,18 +115,15 @@ def _old_bodies(settings: Settings, inbox: Ledger | None, now: datetime) -> list
     return DeliveryBodies(inbox).received_before(before)
 
 
-def _old_copies(landing: Path, files: Files, before: datetime) -> Iterator[Path]:
-    """Copies of finished and refused files, and of files that nobody took up. A copy that came again is young."""
-    for folder in landing.glob("*"):
-        row = files.by_sha256(folder.name)
-        open_still = row is not None and row.is_open
-        finished_at = row.finished_at if row is not None else None
-        if (
-            not open_still
-            and (finished_at or "") < rfc3339(before)
-            and _older(kept_folder(folder / "content") or folder / "content", before)
-        ):
-            yield folder
+def _is_old_copy(folder: Path, files: Files, before: datetime) -> bool:
+    """Whether it is of a finished or refused file, or of one that nobody took up. A copy that came again is young."""
+    row = files.by_sha256(folder.name)
+    if row is not None and row.is_open:
+        return False
+    finished_at = row.finished_at if row is not None else None
+    return (finished_at or "") < rfc3339(before) and _older(
+        kept_folder(folder / "content") or folder / "content", before
+    )
 
 
 def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:

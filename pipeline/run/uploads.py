@@ -200,6 +200,13 @@ def sweep_uploads(settings: Settings) -> None:
             remove_tree(waiting)
 
 
+def remove_shown_uploads(settings: Settings) -> None:
+    """Remove files that wait for an answer, and previews: nobody knows whose data is in them."""
+    folder = settings.work_dir / "uploads"
+    for left in (*folder.glob(f"{WAITING}*"), folder / "previews"):
+        remove_tree(left)
+
+
 @dataclass(frozen=True, slots=True)
 class _TakeIn:
     """What somebody dropped, from its whole copy in a scratch folder on."""
@@ -278,7 +285,9 @@ class _TakeIn:
         return Taken(tuple(rows), tuple(known))
 
     def _entered(self, files: KnownFiles, file: LandedFile, dropped: LandedFile, now: datetime) -> FileRow:
-        """As a run enters a file that it takes up, and who dropped it."""
+        """As a run enters a file that it takes up, and who dropped it. Raises DiskFull: its copy was removed."""
+        if not file.path.exists():
+            raise DiskFull(where=file.path, problem="removed meanwhile; drop the file again")
         at, before = rfc3339(now), files.row(file.sha256)
         row = files.remember_landed(file, at, as_of=files.balances.day_of(file, before))
         if file.rejects_of is None:
