@@ -79,10 +79,10 @@ SHOWN: tuple[Shown, ...] = (
     Shown("/static/{name}", _asset, role=None),
 )
 DONE: tuple[Done, ...] = (
-    Done("/files/{key}/release", decisions.release, "approve"),
-    Done("/files/{key}/refuse", decisions.refuse, "approve"),
-    Done("/files/{key}/withdraw", decisions.withdraw, "upload"),
-    Done("/upload/{key}/answer", uploads.answer, "upload"),
+    Done("/files/{key}/release", decisions.release_shown, "approve"),
+    Done("/files/{key}/refuse", decisions.refuse_shown, "approve"),
+    Done("/files/{key}/withdraw", decisions.withdraw_own, "upload"),
+    Done("/upload/{key}/answer", uploads.answer_asked, "upload"),
 )
 STREAMED: tuple[Streamed, ...] = (
     Streamed("/upload", "PUT", uploads.put_file, "upload"),

@@ -30,7 +30,7 @@ MAX_WHY = 500
 MAX_LIMIT = 1_000_000_000
 
 
-def release(site: Site, request: Request, form: Form) -> Response:
+def release_shown(site: Site, request: Request, form: Form) -> Response:
     """`/files/SHA256/release`: the next pass sends the file, or `limit` records of it."""
     limit = form.get("limit", "").strip()
     if limit and not (limit.isascii() and limit.isdigit() and 0 < int(limit[:12]) <= MAX_LIMIT):
@@ -45,12 +45,12 @@ def release(site: Site, request: Request, form: Form) -> Response:
     return _decided(site, request, choice)
 
 
-def refuse(site: Site, request: Request, form: Form) -> Response:
+def refuse_shown(site: Site, request: Request, form: Form) -> Response:
     """`/files/SHA256/refuse`: nothing more of the file is sent."""
     return _decided(site, request, _refusal(visitor_of(request), form))
 
 
-def withdraw(site: Site, request: Request, form: Form) -> Response:
+def withdraw_own(site: Site, request: Request, form: Form) -> Response:
     """`/files/SHA256/withdraw`: the same, by whoever dropped the file."""
     visitor = visitor_of(request)
     with site.ledger() as ledger:

@@ -175,7 +175,7 @@ def asking_page(site: Site, request: Request) -> Response:
     return site.show(request, "asking.html", context)
 
 
-def answer(site: Site, request: Request, form: Form) -> Response:
+def answer_asked(site: Site, request: Request, form: Form) -> Response:
     """`/upload/TOKEN/answer`: go on with the feed that the person chose, or give the file up."""
     token, person = request.path_params["key"], visitor_of(request).person
     if form.get("withdraw"):
