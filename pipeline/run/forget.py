@@ -53,7 +53,7 @@ from pipeline.run.context import Options
 from pipeline.run.forget_payments import CustomerPayments, customer_payments, redact_matches
 from pipeline.run.kept_text import PERSONAL, KeptText
 from pipeline.run.opening import OpenRun, open_run
-from pipeline.run.other_copies import copies_below, places_elsewhere
+from pipeline.run.other_copies import copies_below, places_elsewhere, remove_unclaimed
 from pipeline.run.process_file import notes_beside
 from pipeline.run.release_gate import as_reported
 from pipeline.run.ui import Ui
@@ -377,12 +377,9 @@ class _Forgetting:
     def _remove_copies(self, rows: Sequence[FileRow]) -> None:
         """Other copies below work_dir: archived files, archives that files came in, copies that nobody took up."""
         hashes = self._hashes(rows)
-        landing = self._settings.work_dir / "landing"
-        for folder in landing.glob("*"):
-            with self._files.together():  # a file of the page is entered beside us
-                is_known = self._files.by_sha256(folder.name) is not None
-                if not is_known and (folder.name in hashes or not self._data.is_archive(folder.name)):
-                    remove_tree(folder)
+        remove_unclaimed(
+            self._settings, self._files, lambda sha256: sha256 in hashes or not self._data.is_archive(sha256)
+        )
         remove_shown_uploads(self._settings)
         for path in copies_below(self._settings, hashes):
             remove(path)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.core.names import SHORT_DIGITS, moved_name, raw_name
 from pipeline.edge.config import is_within
+from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger.audit import AuditTrail
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
 from pipeline.report.folders import folder_name
 from schemas.settings import Settings
 
@@ -27,6 +29,16 @@ def copies_below(settings: Settings, hashes: set[str]) -> list[Path]:
             if digits and path.is_file() and _sha256(path) in hashes:
                 found.append(path)
     return found
+
+
+def remove_unclaimed(settings: Settings, files: Files, may_go: Callable[[str], bool]) -> None:
+    """Remove landed copies that nobody took up and that may go, by their SHA-256. A file of the page may be entered
+    beside us, so each is looked up and removed in one step of the ledger.
+    """
+    for folder in (settings.work_dir / "landing").glob("*"):
+        with files.together():
+            if files.by_sha256(folder.name) is None and may_go(folder.name):
+                remove_tree(folder)
 
 
 def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger) -> Iterator[str]:
