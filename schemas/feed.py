@@ -280,8 +280,8 @@ class Feed(Shape):
     unusual: Literal["hold", "load"] = "hold"
     """Whether a file is held or loaded if its amounts differ too much from those of the feed's last loaded files."""
     net_payments: bool = False
-    """Balances: whether payments that the balance does not include are subtracted before it is set; if not, such a
-    balance is a conflict. Needs `payments`, and `payments_included_until` in the file."""
+    """Balances: whether payments that the balance does not include are subtracted before it is set, and refunds added
+    back; if not, such a balance is a conflict. Needs `payments`, and `payments_included_until` in the file."""
     may_be_empty: bool = False
     """Whether a file without records is accepted. If not, it is refused."""
     expect_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None

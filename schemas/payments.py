@@ -93,6 +93,10 @@ class PaymentFacts(Shape):
     bill_status: str | None
     payments_file: Number | None
     """Number of the payments file that it is in; null: none yet."""
+    decided_by: str | None
+    """Who assigned or dismissed it; null: nobody."""
+    why: str | None
+    decided_at: Moment | None
 
 
 class RefundFacts(Shape):

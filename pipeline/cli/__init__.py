@@ -38,6 +38,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.payments import payments
 from pipeline.cli.payments_compare import add_comparisons
+from pipeline.cli.payments_decide import add_decisions
 from pipeline.cli.plain_help import PlainGroup
 from pipeline.cli.printing import (
     command_of,
@@ -273,6 +274,7 @@ def report(
 for command in (release, refuse, write_off, totals, export, audit, forget, serve):
     app.command()(command)
 add_comparisons(payments)
+add_decisions(payments)
 app.add_typer(payments, name="payments")
 
 

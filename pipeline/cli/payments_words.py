@@ -23,14 +23,15 @@ from schemas.payments import (
 
 _MEANING: dict[str, str] = {
     PaymentOutcome.APPLIED: "applied to bills and balances",
-    PaymentOutcome.UNMATCHED: "unmatched: several bills of the payer fit, or none. Find out what was paid, then post"
-    " it by hand: billferry payments list --unmatched",
+    PaymentOutcome.UNMATCHED: "unmatched: several bills of the payer fit, or none. Find out what was paid, then"
+    " billferry payments assign: billferry payments list --unmatched",
     PaymentOutcome.CONFLICT: "in conflict with what is known, such as another currency than the bill's. Compare with"
     " the API's dashboard: billferry payments list --open",
     PaymentOutcome.WAITING: "waiting for their bill: the first run after it was loaded matches them. If they wait for"
     " days, ask for the bill's file: billferry payments list --open",
     PaymentOutcome.UNREADABLE: "unreadable: kept as received. Report them to the API's support: billferry payments"
     " list --open",
+    PaymentOutcome.DISMISSED: "dismissed: settled elsewhere, as somebody has decided",
     PaymentOutcome.DUPLICATE: "received again, and counted once",
     PaymentOutcome.IGNORED: "events of other types; not payments",
 }
@@ -163,7 +164,7 @@ def _row(each: PaymentFacts, zone: ZoneInfo) -> tuple[str, ...]:
         each.outcome,
         (each.bill_status or "").replace("_", " "),
         "" if each.payments_file is None else str(each.payments_file),
-        ", ".join(each.codes),
+        "; ".join([*each.codes, *([f"{each.decided_by}: {each.why}"] if each.decided_by else [])]),
     )
 
 

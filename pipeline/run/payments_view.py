@@ -123,6 +123,7 @@ def _facts(row: dict[str, object]) -> PaymentFacts:
             **row,
             "received_at": _moment(row["received_at"]),
             "paid_at": _moment(row["paid_at"]),
+            "decided_at": _moment(row["decided_at"]),
             "codes": codes.split(";") if codes else [],
             "bill_status": _status(row),
         }

@@ -1,7 +1,7 @@
 """What becomes of each delivery: exactly one outcome, so that per currency all received money is accounted for.
 
-`received = applied + duplicate + unmatched + conflict + unreadable + waiting + ignored`, in deliveries and in minor
-units. What has no readable currency counts under `?`, without an amount.
+`received = applied + duplicate + unmatched + conflict + unreadable + waiting + ignored + dismissed`, in deliveries
+and in minor units. What has no readable currency counts under `?`, without an amount.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class PaymentOutcome(StrEnum):
     """Nothing that it names is known here yet; it is matched once its bill is."""
     IGNORED = "ignored"
     """An event of another type."""
+    DISMISSED = "dismissed"
+    """It was unmatched, waiting, in conflict or unreadable, and a person has settled it elsewhere."""
 
 
 OPEN_IN_WORDS: dict[str, str] = {

@@ -92,6 +92,14 @@ class LoadedBills:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def bill_named(self, reference: str) -> LoadedBill | None:
+        """A bill that was loaded, by its reference; looks at every record."""
+        ids = self._db.execute(
+            "SELECT DISTINCT bill_id FROM outcomes WHERE reference = ? AND bill_id IS NOT NULL", (reference,)
+        ).fetchall()
+        found = self.by_ids([bill_id for (bill_id,) in ids])
+        return next(iter(found.values()), None)
+
     def file_names(self, file_ids: Collection[int]) -> dict[int, str]:
         """Id of a bill file → its name."""
         rows = self._db.execute(

@@ -19,7 +19,7 @@ from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOut
 from pipeline.core.payments.shown_bill import VOIDED, is_over
 from pipeline.core.payments.unposted import KnownPayment
 from pipeline.edge.ledger.database import transaction
-from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
+from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 _EVENT_COLUMNS = (
     *("event_id", "event_type", "payment_id", "obligation_id", "paid_at"),
@@ -107,7 +107,7 @@ class PaymentBook:
 
     def open_payments(self, after: int, most: int) -> list[OpenPayment]:
         """Payments that wait for their bill or were not matched, after one, in order."""
-        return self._open(f"{OPEN_PAYMENTS} AND outcome != 'conflict' AND seq > ?", after, most)
+        return self._open(f"{TO_SETTLE} AND outcome != 'conflict' AND seq > ?", after, most)
 
     def unmatched_of(self, owner_id: str, *, is_account: bool, most: int) -> list[OpenPayment]:
         """The oldest unmatched payments that name an owner and no bill, in order."""
@@ -151,7 +151,8 @@ class PaymentBook:
         """All that was received and settled, by currency and outcome; copies of a delivery are duplicates."""
         tally = PaymentTally()
         settled = self._db.execute(
-            "SELECT coalesce(currency, ?1), outcome, count(*), coalesce(sum(amount_minor), 0), sum(copies),"
+            "SELECT coalesce(currency, ?1), iif(dismissed, 'dismissed', outcome), count(*),"
+            " coalesce(sum(amount_minor), 0), sum(copies),"
             " coalesce(sum(amount_minor * copies), 0) FROM payments JOIN deliveries USING (seq) GROUP BY 1, 2",
             (UNKNOWN_CURRENCY,),
         )
@@ -228,6 +229,21 @@ class PaymentBook:
             )
         if owner is not None and match.outcome not in UNCLEAR:
             self._balance_others(owner.owner_id, at)
+
+    def assign(self, seq: int, match: PaymentMatch, at: datetime) -> None:
+        """Store what a person says that a payment is for: its ids replace those of the event; inside `together`."""
+        owner = match.owner
+        (named,) = self._db.execute(
+            "SELECT coalesce(account_id, customer_id) FROM payments WHERE seq = ?", (seq,)
+        ).fetchone()
+        ids = {owner.kind: owner.owner_id} if owner is not None else {}
+        self._db.execute(
+            "UPDATE payments SET customer_id = ?, account_id = ?, bill_id = NULL, dismissed = 0 WHERE seq = ?",
+            (ids.get("customer"), ids.get("account"), seq),
+        )
+        self.rematch(seq, match, at)
+        if named is not None:
+            self._balance_others(named, at)
 
     def looked_at(self, bill: LoadedBill, paid_minor: int, status: str | None, at: datetime) -> int:
         """Store what the API shows as paid of a bill, and what no event accounts for; inside `together`.

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 from typing import NamedTuple
 
-from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
+from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 
 class DueOwner(NamedTuple):
@@ -35,7 +35,7 @@ class Questions:
         rows = self._db.execute(
             "SELECT coalesce(account_id, customer_id) AS owner, account_id IS NOT NULL, max(seq)"  # noqa: S608 (ours)
             " FROM payments LEFT JOIN asked_owners ON owner_id = coalesce(account_id, customer_id)"
-            f" WHERE {OPEN_PAYMENTS} AND outcome = 'unmatched' AND bill_id IS NULL AND owner > ? GROUP BY owner"
+            f" WHERE {TO_SETTLE} AND outcome = 'unmatched' AND bill_id IS NULL AND owner > ? GROUP BY owner"
             " HAVING asked_at IS NULL OR max(seq) > newest_seq OR progress != ? OR asked_at <= ?"
             " ORDER BY owner LIMIT ?",
             (after, progress, _text(asked_before), most),

@@ -12,6 +12,8 @@ from pipeline.edge.ledger.database import Ledger, open_ledger
 
 OPEN_PAYMENTS = "outcome IN ('waiting', 'unmatched', 'conflict')"
 """As the index of open payments has it: word for word in a query, or SQLite reads every payment instead."""
+TO_SETTLE = f"{OPEN_PAYMENTS} AND dismissed = 0"
+"""Of those, what nobody has dismissed."""
 INBOX_MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE binding (merchant TEXT NOT NULL, environment TEXT NOT NULL);
@@ -179,6 +181,20 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     DROP INDEX payments_to_repeat;
     CREATE INDEX payments_to_repeat ON payments (seq)
         WHERE told_as IN ('waiting', 'unmatched', 'explained') AND repeated_in IS NULL;
+    """,
+    """
+    ALTER TABLE payments ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0;  -- 1: a person has settled it elsewhere
+
+    -- What persons decided of payments that could not be matched; the newest counts.
+    CREATE TABLE payment_decisions (
+        id INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL REFERENCES payments (seq),
+        decision TEXT NOT NULL,             -- assigned or dismissed
+        decided_by TEXT NOT NULL,
+        why TEXT NOT NULL,
+        decided_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX payment_decisions_by_payment ON payment_decisions (seq);
     """,
 )
 """Scripts in order, run as those of the ledger."""

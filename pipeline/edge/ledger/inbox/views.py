@@ -6,16 +6,19 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
+from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 _LISTED = """
-    SELECT seq, received_at, source, copies, coalesce(outcome, 'new') AS outcome, coalesce(codes, '') AS codes,
+    SELECT deliveries.seq, received_at, source, copies,
+        coalesce(iif(dismissed, 'dismissed', outcome), 'new') AS outcome, coalesce(codes, '') AS codes,
         event_id, event_type, payment_id, obligation_id, paid_at, payments.currency, amount_minor,
         payments.customer_reference, payments.account_reference, payments.bill_reference,
         customer_id, account_id, payments.bill_id,
         due_minor AS bill_due_minor, paid_minor AS bill_paid_minor,
-        exported_in AS payments_file
+        exported_in AS payments_file, decided_by, why, decided_at
     FROM deliveries LEFT JOIN payments USING (seq) LEFT JOIN paid_bills ON paid_bills.bill_id = payments.bill_id
+        LEFT JOIN payment_decisions ON payment_decisions.id =
+            (SELECT max(id) FROM payment_decisions WHERE payment_decisions.seq = deliveries.seq)
 """
 _LISTED_REFUNDS = """
     SELECT refunds.id AS number, refunded_at, found_at, reconciliation_id, merchant_reference,
@@ -121,20 +124,22 @@ class InboxViews:
             " (SELECT count(*) FROM exports WHERE handed_over_at IS NULL)"
         ).fetchone()
         rows = self._db.execute(
-            f"SELECT outcome, count(*) FROM payments WHERE {OPEN_PAYMENTS} GROUP BY 1"  # noqa: S608 (ours)
+            f"SELECT outcome, count(*) FROM payments WHERE {TO_SETTLE} GROUP BY 1"  # noqa: S608 (ours)
         )
         return InboxStanding(received, last_at, not_read, dict(tuple(row) for row in rows), pending)
 
     def outcomes(self) -> dict[str, int]:
         """Outcome → deliveries; looks at every one."""
-        rows = self._db.execute("SELECT outcome, count(*) FROM payments GROUP BY outcome")
+        rows = self._db.execute(
+            "SELECT iif(dismissed, 'dismissed', outcome), count(*) FROM payments GROUP BY 1"
+        )
         return dict(tuple(row) for row in rows)
 
     def to_check(self) -> ToCheck:
         """What a person should look at: without payments about which the API is still to be asked."""
         rows = self._db.execute(
             "SELECT outcome, count(*) FROM payments"  # noqa: S608 (ours)
-            f" WHERE {OPEN_PAYMENTS} AND (outcome = 'conflict' OR outcome = 'unmatched' AND"
+            f" WHERE {TO_SETTLE} AND (outcome = 'conflict' OR outcome = 'unmatched' AND"
             " coalesce(account_id, customer_id) IN (SELECT owner_id FROM asked_owners)) GROUP BY 1"
         )
         (newest,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM payments").fetchone()
@@ -165,11 +170,11 @@ class InboxViews:
         """
         marks = ", ".join("?" * len(outcomes))
         conditions = [
-            *([f"coalesce(outcome, 'new') IN ({marks})"] if outcomes else []),
-            *(["payments.bill_reference = ?"] if bill_reference is not None else []),
+            *([f"outcome IN ({marks})"] if outcomes else []),
+            *(["bill_reference = ?"] if bill_reference is not None else []),
             *(["received_at >= ?"] if since is not None else []),
         ]
         values = (*outcomes, *(each for each in (bill_reference, since) if each is not None))
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        for row in self._db.execute(f"{_LISTED} {where} ORDER BY seq", values):
+        for row in self._db.execute(f"SELECT * FROM ({_LISTED}) {where} ORDER BY seq", values):  # noqa: S608 (ours)
             yield dict(row)
