@@ -92,6 +92,52 @@ class Opened:
             if not node.get("ignored")
         ]
 
+    def go(self, address: str, *, wait: bool = True) -> None:
+        """Go to an address, and wait until it has loaded."""
+        self.loaded = False
+        self.tell("Page.navigate", url=address)
+        if wait:
+            self.until_loaded(address)
+
+    def until_loaded(self, what: str) -> None:
+        """Wait for a page that something has begun to load; set `loaded` to false before."""
+        until = time.monotonic() + WAIT_S
+        while not self.loaded:
+            assert time.monotonic() < until, f"{what} does not load"
+            self.tell("Page.getFrameTree")
+
+    def until(self, script: str) -> None:
+        """Wait until an expression is true, whatever page there is by then."""
+        until = time.monotonic() + WAIT_S
+        while True:
+            with contextlib.suppress(AssertionError):  # the page is just being replaced
+                said = self.tell("Runtime.evaluate", expression=script, returnByValue=True)
+                if said["result"].get("value"):
+                    return
+            assert time.monotonic() < until, (script, self.value("document.body.innerText"))
+            time.sleep(0.05)
+
+    def click(self, selector: str) -> None:
+        """As with a mouse, in the middle of what is there, wherever the page was scrolled to."""
+        x, y = self.value(
+            f"(() => {{ const e = document.querySelector({selector!r});"
+            " e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.tell("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """A key, by its name and its virtual code."""
+        self.tell("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, text=text)
+        self.tell("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def choose(self, selector: str, *paths: Path) -> None:
+        """Choose files in a field for files."""
+        found = self.tell("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
+        files = [str(path) for path in paths]
+        self.tell("DOM.setFileInputFiles", files=files, objectId=found["result"]["objectId"])
+
     def look(self, **media: str) -> None:
         """`scheme="dark"`, `media="print"`."""
         features = [{"name": "prefers-color-scheme", "value": media.get("scheme", "light")}]
@@ -144,9 +190,15 @@ class Browser:
         self._pages: dict[str, Opened] = {}
 
     def open(
-        self, path: Path | str, *, scripts: bool = True, scheme: str = "light", wait: bool = True
+        self,
+        path: Path | str,
+        *,
+        scripts: bool = True,
+        scheme: str = "light",
+        wait: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> Opened:
-        """Open a page, and wait until it has loaded."""
+        """Open a page, and wait until it has loaded. `headers`: sent with every request, as a proxy adds them."""
         target = self.tell("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.tell("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = self._pages[session] = Opened(self, session)
@@ -155,13 +207,10 @@ class Browser:
         page.size(1280, 900)
         page.look(scheme=scheme)
         page.tell("Emulation.setScriptExecutionDisabled", value=not scripts)
-        page.loaded = False
+        if headers:
+            page.tell("Network.setExtraHTTPHeaders", headers=dict(headers))
         page.requests.clear()
-        page.tell("Page.navigate", url=path.as_uri() if isinstance(path, Path) else path)
-        until = time.monotonic() + WAIT_S
-        while wait and not page.loaded:
-            assert time.monotonic() < until, f"{path} does not load"
-            page.tell("Page.getFrameTree")
+        page.go(path.as_uri() if isinstance(path, Path) else path, wait=wait)
         return page
 
     def tell(self, method: str, parameters: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from importlib.metadata import files
 from pathlib import Path
 
 import pytest
 
 from pipeline.report.summary import FileReport
-from tests.pages.browser import Browser, Opened
+from tests.pages.axe import violations
+from tests.pages.browser import Browser
 from tests.pages.overview import ODD_NAMES, known, overview
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The script, from the wheel that carries it."""
-    (path,) = (each for each in files("axe-playwright-python") or () if each.name == "axe.min.js")
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith("/*! axe v4.1")
-    return text
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +23,15 @@ def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path) -
     return made.get(request.param) or request.getfixturevalue(request.param)
 
 
-def violations(page: Opened, axe: str) -> list[str]:
-    """What is against the rules: rule, and the first elements."""
-    page.value(f"{axe}; 1")
-    found = page.value(
-        f"axe.run(document, {{runOnly: {json.dumps(TAGS)}, resultTypes: ['violations']}})"
-        ".then(said => said.violations.map(each =>"
-        " each.id + ': ' + each.nodes.slice(0, 3).map(node => node.html).join(' | ')))"
-    )
-    return list(found)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_page_breaks_no_rule(browser: Browser, axe: str, page_path: Path, width: int, scheme: str) -> None:
+def test_a_page_breaks_no_rule(browser: Browser, page_path: Path, width: int, scheme: str) -> None:
     page = browser.open(page_path, scheme=scheme)
     page.size(width, 844)
-    assert violations(page, axe) == []
+    assert violations(page) == []
 
 
-def test_what_cannot_be_read_named_or_hit_is_noticed(browser: Browser, axe: str, index: Path) -> None:
+def test_what_cannot_be_read_named_or_hit_is_noticed(browser: Browser, index: Path) -> None:
     page = browser.open(index)
     page.value(  # the page's policy lets no style in its text apply, but those that a script sets
         "(() => { const add = (name, css, words = '') => {"
@@ -64,5 +41,5 @@ def test_what_cannot_be_read_named_or_hit_is_noticed(browser: Browser, axe: str,
         " for (const label of ['a', 'b'])"
         "  add('button', 'width: 9px; height: 9px; padding: 0').setAttribute('aria-label', label); })()"
     )
-    found = {each.partition(":")[0] for each in violations(page, axe)}
+    found = {each.partition(":")[0] for each in violations(page)}
     assert {"color-contrast", "label", "target-size"} <= found

@@ -1,0 +1,140 @@
+"""The page as people meet it, in a headless Chromium: the whole way of a file, with the script, without, by keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pages.axe import violations
+from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
+from tests.pages.conftest import browser
+from tests.serve.page.browsing import BY_PROXY, HEADER, SECRET, SECRET_HEADER, Showing, showing
+from tests.serve.page.test_from_drop_to_load import FILE, NAME, OTHER
+from tests.stories.files import bills
+from tests.stories.merchant import Merchant
+
+__all__ = ["browser"]
+
+TAB, ENTER = ("Tab", 9), ("Enter", 13, "\r")
+
+
+@pytest.fixture
+def page(merchant: Merchant) -> Iterator[Showing]:
+    with showing(merchant, **BY_PROXY, approvals="second_person") as page:
+        yield page
+
+
+def visit(browser: Browser, page: Showing, name: str, path: str = "/", **how: object) -> Opened:
+    headers = {HEADER: name, SECRET_HEADER: SECRET}
+    return browser.open(f"http://127.0.0.1:{page.port}{path}", headers=headers, **how)  # type: ignore[arg-type]
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def on_file_page(opened: Opened) -> str:
+    """Wait for the page of a file whose preview is there, and return its path."""
+    opened.until(
+        "location.pathname.startsWith('/files/') && document.body.innerText.includes('nothing was sent')"
+    )
+    return str(opened.value("location.pathname"))
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_clerk_drops_a_file_and_a_colleague_has_it_loaded(
+    merchant: Merchant, page: Showing, browser: Browser, tmp_path: Path, scripts: bool
+) -> None:
+    clerk = visit(browser, page, "thandi", scripts=scripts)
+    clerk.choose("#files", written(tmp_path, NAME, FILE))
+    clerk.click("#drop button")
+    path = on_file_page(clerk)
+    assert "ZAR 30.50" in clerk.value("document.body.innerText")
+    assert merchant.run().state == "held"
+
+    chief = visit(browser, page, "sipho", path, scripts=scripts)
+    assert "To send: 2 records, ZAR 30.50" in chief.value("document.body.innerText")
+    chief.loaded = False
+    chief.click("form[action=release] button")
+    chief.until_loaded("what a release leads to")
+    assert "the next run acts on it" in chief.value("document.body.innerText")
+    assert merchant.run().outcomes() == {"created": 2}
+    chief.go(f"http://127.0.0.1:{page.port}{path}")
+    assert "All 2 records are loaded." in chief.value("document.body.innerText")
+    for opened in (clerk, chief):
+        assert opened.complaints == []
+        assert {address.split("/")[2] for address in opened.requests} == {f"127.0.0.1:{page.port}"}
+
+
+def test_files_that_are_dragged_are_taken_in_one_after_another(
+    merchant: Merchant, page: Showing, browser: Browser
+) -> None:
+    opened = visit(browser, page, "thandi")
+    files = json.dumps([[NAME, FILE.decode()], ["za_bills_2026-11-02.csv", OTHER.decode()], ["x.csv", "?"]])
+    opened.value(
+        f"""(() => {{
+            const transfer = new DataTransfer();
+            for (const [name, text] of {files}) transfer.items.add(new File([text], name));
+            const event = new DragEvent("drop", {{ dataTransfer: transfer, bubbles: true, cancelable: true }});
+            document.body.dispatchEvent(event);
+        }})()"""
+    )
+    opened.until("document.querySelectorAll('#dropping a').length === 3")
+    assert opened.value("document.getElementById('dropping').innerText").count("is checked next") == 2
+    assert opened.complaints == []
+    assert len(merchant.run().document["files"]) == 2
+
+
+def test_the_whole_way_can_be_gone_by_keys_alone(merchant: Merchant, page: Showing, browser: Browser) -> None:
+    address = page.visitor("thandi").drop({NAME: FILE}).headers["location"]
+    assert merchant.run().state == "held"
+    opened = visit(browser, page, "sipho", address)
+    opened.press(*TAB)
+    assert opened.value("document.activeElement.textContent") == "Skip to the content"
+    opened.press(*ENTER)
+    opened.press(*TAB)
+    reached = []
+    while opened.value("document.activeElement.textContent") != "Release":
+        reached.append(opened.value("document.activeElement.id"))
+        assert len(reached) < 20, reached
+        assert opened.value("document.activeElement.matches(':focus-visible')")
+        opened.press(*TAB)
+    assert "limit" in reached
+    opened.loaded = False
+    opened.press(*ENTER)
+    opened.until_loaded("what a release leads to")
+    assert "the next run acts on it" in opened.value("document.body.innerText")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_no_page_in_any_state_breaks_a_rule(
+    merchant: Merchant, page: Showing, browser: Browser, width: int, scheme: str
+) -> None:
+    opened = visit(browser, page, "thandi", scheme=scheme)
+    opened.size(width, 844)
+
+    def looked_at(path: str) -> None:
+        opened.go(f"http://127.0.0.1:{page.port}{path}")
+        assert violations(opened) == [], path
+        assert opened.value(HIDDEN_SIDEWAYS) == [], path
+
+    looked_at("/")
+    me = page.visitor("thandi")
+    asked = me.drop({"november.csv": bills("C-9,A-9,B-9,1.00").encode()}).headers["location"]
+    merchant.write("za_bills_2026-11-02.csv", bills("C-1,A-1,B-3,30.00", "C-1,A-1,B-4,ten"), merchant.drop)
+    merchant.run()
+    address = me.drop({NAME: FILE}).headers["location"]
+    visit(browser, page, "thandi", address).until("document.body.innerText.includes('nothing was sent')")
+    for path in ("/", "/files/", asked, address, "/files/?search=none", "/nothing"):
+        looked_at(path)
+    merchant.run()
+    looked_at(address)
+    (with_rejects,) = (
+        file["sha256"] for file in merchant.status()["files"] if file["name"].endswith("02.csv")
+    )
+    looked_at(f"/files/{with_rejects}/")
