@@ -228,7 +228,7 @@ class Browser:
             if said.get("id") == mine:
                 assert "error" not in said, (method, said["error"])
                 return dict(said["result"])
-            if said.get("sessionId") in self._pages:
+            if "method" in said and said.get("sessionId") in self._pages:
                 self._pages[said["sessionId"]].note(said["method"], said["params"])
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Whoever follows every link, and sends every address odd things, finds no error of ours, nothing foreign, no markup."""
+"""Whoever follows every link, and sends odd things to every address, finds no bug, nothing foreign, no markup."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ def test_odd_addresses_are_answered_in_words(merchant: Merchant) -> None:
                     "feed": odd,
                     "accept_changes": odd,
                 }
-                answer = me.post(path, **fields)
+                answer = me.post(path, None, **fields)
                 assert answer.status < 500, (path, answer.status)
