@@ -32,6 +32,7 @@ ALWAYS = "file.release_always"
 LIMITED = "file.limited"
 REFUSED = "file.refused_by_person"
 RESTORED = "file.restored"
+STOPPED = "file.stopped"
 UPLOADED = "file.uploaded"
 """Codes of holds and of a refusal by a person; their words are in the catalogue (`file_rules`)."""
 
@@ -145,6 +146,11 @@ def restored() -> Hold:
         "it was already held in the copy of the ledger that was restored, and may have been refused since;"
         " ask who decides, then release or refuse it",
     )
+
+
+def stopped(by: Person, sent: int, left: int) -> Hold:
+    """A person has stopped the load of the file on the page. `sent` and `left`: records."""
+    return Hold(STOPPED, f"stopped on the page by {by.user_name}: {sent} sent, {left} left")
 
 
 def limited(sent: int, left: int) -> Hold:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from pipeline.core.api.intents import Intent
 from pipeline.core.api.send_order import CustomerQueue, FairQueue, ScheduledRequest
@@ -22,6 +24,8 @@ from pipeline.signals import on_stop
 
 STOP_GRACE_S = 5.0
 """How long requests under way may take to end after a stop."""
+LOOK_EVERY_S = 1.0
+"""How often it is noted how far a load is, and looked whether a person has stopped it."""
 CUSTOMERS_PER_REQUEST = 4
 """Customers at work per request in flight."""
 
@@ -44,8 +48,29 @@ async def _load(job: LoadJob) -> LoadResult:
         loading = _Loading(job, _context(job, client, commits), wake)
         # Not by the loop's own handlers: they lose a signal between its last look and their removal.
         with on_stop(client.halt):
-            await loading.run()
+            async with _looking_beside(job, client, commits):
+                await loading.run()
         return LoadResult(client.counts, client.halt_reason, tuple(loading.notes))
+
+
+@asynccontextmanager
+async def _looking_beside(job: LoadJob, client: RetryingClient, ledger: LedgerWriter) -> AsyncIterator[None]:
+    """While the block lasts: note how far the load is, and stop it once a person asks for that."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if (reason := job.beside.stop()) is not None:
+                client.halt(reason)
+            await ledger.soon(job.beside.note(client.retried))
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
 
 
 def _context(job: LoadJob, client: RetryingClient, ledger: LedgerWriter) -> LoadContext:
@@ -100,6 +125,7 @@ class _Loading:
         Raises what a task raised: a bug, or a ledger that cannot be written.
         """
         await self._settle_open_intents()
+        await asyncio.to_thread(self._job.beside.begin)
         prefetcher = BucketPrefetcher(
             buckets(
                 self._job.checked.records,
@@ -122,7 +148,8 @@ class _Loading:
             await prefetcher.close()
         if self._failure is not None:
             raise self._failure
-        await self._context.ledger.durable(*self._context.id_checks.distrusted(self._job.file_id))
+        noted = self._job.beside.note(self._client.retried)  # its report may take a while
+        await self._context.ledger.durable(*self._context.id_checks.distrusted(self._job.file_id), noted)
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""
@@ -198,6 +225,8 @@ class _Loading:
             in_doubt=settled.outcome in OPEN,
         )
         self._job.progress(1, self._client.retried)
+        if settled.outcome not in OPEN:
+            self._job.beside.settled(scheduled.request)
         if self._queue.done(queue):
             await self._finish(queue)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from pipeline.run.context import RunContext
 from pipeline.run.correction_claims import take
 from pipeline.run.corrections import Correcting
 from pipeline.run.file_repository import FileInWork, FileRepository
+from pipeline.run.load_watch import STOPPED_ON_PAGE, LoadWatch
 from pipeline.run.payments_stage import PaymentsStage
 from pipeline.run.release_gate import GatedFile, GateKeeper
 from pipeline.run.remember_accepted import AcceptedRecords
@@ -143,7 +144,8 @@ class Loader:
         sent = 0
         stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
         guard = self.payments.guard(checked.landed.feed)
-        with self.reader() as reading, guard as payments, stage as progress:
+        with self.reader() as reading, self.reader() as looking, guard as payments, stage as progress:
+            beside = LoadWatch(looking, work.file_id, checked.records, self.context.options.clock)
 
             def advance(count: int, retried: int) -> None:
                 nonlocal sent
@@ -163,6 +165,7 @@ class Loader:
                     pace=self.pace,
                     recency=news,
                     clock=self.context.options.clock,
+                    beside=beside,
                     payments=payments,
                     up_to=0 if checked.holds else judged.up_to,
                     progress=advance,
@@ -170,7 +173,8 @@ class Loader:
             )
             self.clock.heard(sender.date)
         lineage.advance()
-        return result
+        # What a person has stopped is held, and the files behind it are loaded.
+        return replace(result, stopped=None) if result.stopped is STOPPED_ON_PAGE else result
 
 
 def _pressed(retried: int, limit_per_s: float | None) -> str:

@@ -18,6 +18,7 @@ from pipeline.core.rules.earlier_amounts import Past
 from pipeline.edge.ledger.decisions import Decisions, Gate
 from pipeline.edge.ledger.file_rows import FileRow, Handover
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.loads_under_way import StopAsked
 from pipeline.errors import BillferryError, FeedLate
 from pipeline.monitoring.audit_log import NamedFile
 from pipeline.report.results import nothing_sent
@@ -141,8 +142,14 @@ class ReadOnlyDecisions:
         gate = self.decisions.gate(file_id)
         return replace(gate, restored=gate.restored or file_id in self.held_in_copy) if gate else None
 
-    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
+    def set_gate(
+        self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None, stop: StopAsked | None = None
+    ) -> None:
         """Not remembered."""
+
+    def stop_asked(self, file_id: int) -> StopAsked | None:
+        """Who has stopped the load of the file on the page."""
+        return self.decisions.stop_asked(file_id)
 
     def dropped_by(self, sha256: str) -> Person | None:
         """Who dropped the file on the page."""

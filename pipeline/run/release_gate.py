@@ -24,6 +24,7 @@ from pipeline.core.release_decisions import (
     first_of_feed,
     limited,
     restored,
+    stopped,
     totals_text,
     uploaded,
 )
@@ -34,6 +35,7 @@ from pipeline.edge.config import feed_print
 from pipeline.edge.ledger.decisions import Gate
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.loads_under_way import StopAsked
 from pipeline.edge.ledger.sends import Sends
 from pipeline.load.planner import count_to_send, not_sent
 from pipeline.run.file_repository import FileInWork, FileRepository, MetFile, feed_changed
@@ -68,8 +70,16 @@ class DecisionMemory(Protocol):
     def gate(self, file_id: int) -> Gate | None:
         """How far a file may go; None: it was not judged yet."""
 
-    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
-        """Remember that, and in the same step what became of its pending decision (`fate`; None: nothing)."""
+    def set_gate(
+        self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None, stop: StopAsked | None = None
+    ) -> None:
+        """Remember that, and in the same step what became of its pending decision (`fate`; None: nothing).
+
+        `stop`: a stop that a decision has ended.
+        """
+
+    def stop_asked(self, file_id: int) -> StopAsked | None:
+        """Who has stopped the load of a file on the page; None: nobody, or it was released since."""
 
     def dropped_by(self, sha256: str) -> Person | None:
         """Who dropped the file on the page, the last one where several did; None: nobody."""
@@ -106,9 +116,11 @@ class GateKeeper:
         gate = self.decisions.gate(file_id)
         passed = gate is not None and gate.is_open and gate.basis == basis and self._accepted(checked, basis)
         was_restored = gate is not None and gate.restored
+        stop = self.decisions.stop_asked(file_id)
         holds = (
             *(() if passed else self._reasons(checked, file_id)),
             *self._limit_reached(checked, file_id, gate),
+            *self._stop_reached(checked, file_id, stop),
             *([restored()] if was_restored else []),
         )
         new = Gate(basis, passed or not holds, gate.up_to if gate else None, restored=was_restored)
@@ -124,7 +136,8 @@ class GateKeeper:
             fate = "void"
         told = self._told(landed.sha256, decision, fate)
         new = replace(new, last_load=self.decisions.last_load(landed.feed.name))
-        self.decisions.set_gate(file_id, new, sha256=landed.sha256, fate=fate)
+        ended = stop if fate == "taken" else None
+        self.decisions.set_gate(file_id, new, sha256=landed.sha256, fate=fate, stop=ended)
         checked = replace(checked, holds=holds, notes=(*checked.notes, *told))
         if decision and fate == "taken" and decision.word == "refuse":
             return GatedFile(replace(checked, refusal=Refusal(REFUSED, decision.told(self.settings.zone))))
@@ -139,12 +152,16 @@ class GateKeeper:
         return told
 
     def after_load(self, judged: GatedFile, file_id: int) -> CheckedFile:
-        """Hold what a limit has left, once nothing more goes under it and nothing is in doubt."""
+        """Hold what a limit or a person's stop has left, once nothing more goes under it and nothing is in doubt."""
         checked, settled = judged.checked, self._settled(file_id)
         reached = judged.up_to is not None and settled >= judged.up_to
-        if reached and not checked.holds and not self.in_doubt(file_id):
+        if not checked.holds and not self.in_doubt(file_id):
             left = self._left_to_send(checked, file_id)
-            checked = replace(checked, holds=(limited(settled, left),)) if left else checked
+            holds = (
+                *((limited(settled, left),) if reached and left else ()),
+                *self._stop_reached(checked, file_id, self.decisions.stop_asked(file_id)),
+            )
+            checked = replace(checked, holds=holds)
         return self.with_what_is_left(checked, file_id)
 
     def with_what_is_left(self, checked: CheckedFile, file_id: int) -> CheckedFile:
@@ -224,6 +241,11 @@ class GateKeeper:
             return ()
         settled, left = self._settled(file_id), self._left_to_send(checked, file_id)
         return (limited(settled, left),) if left and settled >= gate.up_to else ()
+
+    def _stop_reached(self, checked: CheckedFile, file_id: int, stop: StopAsked | None) -> tuple[Hold, ...]:
+        """The hold of a file that a person has stopped; of one that is settled whole nothing is left to hold."""
+        left = self._left_to_send(checked, file_id) if stop is not None else 0
+        return (stopped(stop.by, self._settled(file_id), left),) if stop is not None and left else ()
 
     def _canary(self, gate: Gate, file_id: int) -> Gate:
         """What `--limit` of the command line allows; it never allows more than an earlier one does."""

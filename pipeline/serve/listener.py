@@ -91,6 +91,8 @@ class Served(NamedTuple):
 
     app: Any
     listener: Listener
+    end: Callable[[], None] = lambda: None
+    """Called, from any thread, when the server is to end: answers that would go on end now."""
 
 
 class _Server(uvicorn.Server):
@@ -181,8 +183,9 @@ async def serve_apps(apps: Sequence[Served], stopping: Stopping) -> Exception | 
         end()
 
     def end() -> None:
-        for server in servers:
+        for server, each in zip(servers, apps, strict=True):
             server.should_exit = True
+            each.end()
 
     async def serve(server: _Server, listener: Listener) -> None:
         try:

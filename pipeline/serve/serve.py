@@ -156,7 +156,7 @@ def _showing(config: Config, page: Page, listener: Listener) -> Iterator[Served]
     sweep_previews(config.settings)
     with closing(Previews(config)) as previews:
         site = Site(config, page, people, secrets.token_bytes(TOKEN_BYTES), previews)
-        yield Served(page_app(site, is_local=page.identity == "local"), listener)
+        yield Served(page_app(site, is_local=page.identity == "local"), listener, site.progress.close)
 
 
 def _shown(listen: str) -> str:

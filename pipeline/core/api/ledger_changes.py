@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.core.api.intents import Entity, Intent
@@ -86,6 +87,26 @@ class UpgradeOutcome:
     record: int
 
 
+@dataclass(frozen=True, slots=True)
+class NoteProgress:
+    """How far the load of a file is, for those who watch it."""
+
+    file_id: int
+    started_at: str
+    """RFC 3339, as `at`, the time of this note."""
+    at: str
+    settled: int
+    """Records with a final outcome, those of earlier loads among them."""
+    total: int
+    per_s: float
+    """Records settled a second, of late."""
+    retried: int
+    """Requests that repeated an earlier one."""
+    settled_minor: Mapping[str, int]
+    """Currency → minor units of the settled records."""
+    total_minor: Mapping[str, int]
+
+
 Change = (
     OpenIntent
     | CloseIntent
@@ -96,4 +117,5 @@ Change = (
     | DistrustEntities
     | StoreOutcome
     | UpgradeOutcome
+    | NoteProgress
 )

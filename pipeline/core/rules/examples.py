@@ -181,6 +181,7 @@ def _held_examples() -> dict[str, Example | Story]:
         "file.out_of_proportion": Story("24000 where files of 240.00 were loaded", history),
         "file.unit_suspicious": Story("20 amounts like 24000 where 240.50 was loaded", history),
         "file.limited": Story("load --limit 1 of a file of three", "tests/stories/test_limit.py"),
+        "file.stopped": Story("the stop button on the page", "tests/serve/page/test_progress.py"),
         "file.restored": Story("held, refused, and then the ledger is restored", _RESTORED),
         "file.references_changed": Story("loaded as B-2, then reference_replace makes it B_2", _RELOADED),
         "file.refused_by_person": Story("refuse bills.csv --why …", held),

@@ -228,6 +228,11 @@ def _held_file_rules() -> Iterator[Rule]:
         "check what was sent, then run billferry release or billferry refuse for the rest",
     )
     yield Rule(
+        "file.stopped",
+        "held: a person stopped its load on the page",
+        "check what was sent, then run billferry release or billferry refuse for the rest",
+    )
+    yield Rule(
         "file.restored",
         "held: it was already held in the copy of the ledger that was restored, and may have been refused since",
         "ask who decides, then run billferry release or billferry refuse",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.release_decisions import Basis, Decision, Fate, Person
 from pipeline.core.rules.earlier_amounts import MOST_COMPARED, Past
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.loads_under_way import LoadsUnderWay, StopAsked
 
 if TYPE_CHECKING:  # status reads decisions, and loads no polars
     from pipeline.core.values.amount_spread import Spread
@@ -128,11 +129,14 @@ class Decisions:
         basis = Basis(row["feed_print"], row["totals"])
         return Gate(basis, bool(row["is_open"]), row["up_to"], row["last_load"], bool(row["restored"]))
 
-    def set_gate(self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None) -> None:
+    def set_gate(
+        self, file_id: int, gate: Gate, *, sha256: str, fate: Fate | None, stop: StopAsked | None = None
+    ) -> None:
         """Let a file go so far, and settle its pending decision in the same step.
 
         Args:
             fate: how that decision is settled; None leaves it pending.
+            stop: a stop that the decision has ended; one that was asked for since stays.
         """
         with transaction(self._db):
             self._db.execute(
@@ -145,6 +149,12 @@ class Decisions:
             )
             if fate is not None:
                 self.settle(sha256, fate)
+            if stop is not None:
+                LoadsUnderWay(self._db).end_stop(stop)
+
+    def stop_asked(self, file_id: int) -> StopAsked | None:
+        """Who has stopped the load of a file on the page, as far as no decision has ended that."""
+        return LoadsUnderWay(self._db).stop_asked(file_id)
 
     def forget_gate(self, file_id: int) -> None:
         """A file starts afresh, and is judged afresh."""

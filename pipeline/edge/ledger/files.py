@@ -274,7 +274,9 @@ class Files:
                 (state, at, summary, file_id, state in FINISHED_STATES),
             )
             memory = Corrections(self._db)
+            self._db.execute("DELETE FROM load_progress WHERE file_id = ?", (file_id,))
             if state in ENDED_STATES:
+                self._db.execute("DELETE FROM stops WHERE file_id = ?", (file_id,))
                 memory.release_claims(file_id)
             memory.count_chains(file_id, refused=state == FileState.REFUSED)
 

@@ -25,5 +25,28 @@ LATER_STEPS: tuple[str, ...] = (
     -- Of a file at most one decision is pending, whoever decides at the same moment.
     CREATE UNIQUE INDEX pending_decisions ON decisions (sha256) WHERE fate = 'pending';
     """,
+    """
+    -- How far the load of a file is; a row for each that is under way, written with its outcomes.
+    CREATE TABLE load_progress (
+        file_id INTEGER PRIMARY KEY REFERENCES files (id),
+        started_at TEXT NOT NULL,
+        at TEXT NOT NULL,
+        settled INTEGER NOT NULL,           -- records with a final outcome, of earlier loads too
+        total INTEGER NOT NULL,
+        per_s REAL NOT NULL,                -- records settled a second, of late
+        retried INTEGER NOT NULL,
+        settled_minor TEXT NOT NULL,        -- JSON: currency to minor units
+        total_minor TEXT NOT NULL
+    ) STRICT;
+
+    -- Files whose load a person has asked to stop: such a file is held until a release that knows of it.
+    CREATE TABLE stops (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        file_id INTEGER NOT NULL UNIQUE REFERENCES files (id),
+        at TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        host TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -20,6 +20,7 @@ from pipeline.core.api.ledger_changes import (
     CloseIntent,
     DistrustEntities,
     ForgetEntity,
+    NoteProgress,
     OpenIntent,
     RenewIntent,
     SpendKey,
@@ -137,6 +138,10 @@ def _execute(connection: sqlite3.Connection, change: Change) -> None:
                 "UPDATE outcomes SET outcome = ? WHERE file_id = ? AND record = ? AND outcome = ?",
                 (Outcome.UPDATED, file_id, record, Outcome.UNCHANGED),
             )
+        case NoteProgress():
+            connection.execute(
+                "INSERT OR REPLACE INTO load_progress VALUES (?,?,?,?,?,?,?,?,?)", _noted(change)
+            )
 
 
 def _as_json(rows: list[Row]) -> str:
@@ -149,6 +154,15 @@ def _row_of_outcome(file_id: int, reference: str, outcome: RecordOutcome) -> Row
     return (
         *(file_id, outcome.record, str(outcome.outcome), reference, ";".join(outcome.codes), outcome.message),
         *(outcome.customer_id, outcome.account_id, outcome.bill_id, outcome.attempts),
+    )
+
+
+def _noted(note: NoteProgress) -> Row:
+    """In the order of the table's columns."""
+    sums = (orjson.dumps(dict(each)).decode() for each in (note.settled_minor, note.total_minor))
+    return (
+        *(note.file_id, note.started_at, note.at, note.settled, note.total, note.per_s, note.retried),
+        *sums,
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
 from pipeline.serve.page.guards import App, Guarded
 from pipeline.serve.page.site import ASSET_TYPES, Form, Site, visitor_of
-from pipeline.serve.page.views import decisions, files, months, overview, uploads
+from pipeline.serve.page.views import decisions, files, months, overview, progress, uploads
 from schemas.settings import PageRole
 
 MAX_FORM_BYTES = 65_536
@@ -60,7 +60,9 @@ def _asset(site: Site, request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """An address that files are sent to; it reads what is sent as it arrives, and asks for the token itself."""
+    """An address whose request or answer goes on for a while. One that files are sent to reads them as they arrive,
+    and asks for the token itself.
+    """
 
     path: str
     method: str
@@ -81,21 +83,23 @@ SHOWN: tuple[Shown, ...] = (
 DONE: tuple[Done, ...] = (
     Done("/files/{key}/release", decisions.release_shown, "approve"),
     Done("/files/{key}/refuse", decisions.refuse_shown, "approve"),
+    Done("/files/{key}/stop", progress.stop_shown, "approve"),
     Done("/files/{key}/withdraw", decisions.withdraw_own, "upload"),
     Done("/upload/{key}/answer", uploads.answer_asked, "upload"),
 )
 STREAMED: tuple[Streamed, ...] = (
     Streamed("/upload", "PUT", uploads.put_file, "upload"),
     Streamed("/upload", "POST", uploads.post_files, "upload"),
+    Streamed("/files/{key}/progress", "GET", progress.watch_file, "read"),
 )
 
 
 def page_app(site: Site, *, is_local: bool) -> App:
     """The whole application, behind its guards. `is_local`: as `Guarded`."""
     table: list[tuple[str, str, PageRole | None, Callable[[Site, Request], Awaitable[Response]]]] = [
+        *((each.method, each.path, each.role, each.receive) for each in STREAMED),
         *(("GET", each.path, each.role, partial(_show, each)) for each in SHOWN),
         *(("POST", each.path, each.role, partial(_do, each)) for each in DONE),
-        *((each.method, each.path, each.role, each.receive) for each in STREAMED),
     ]
     routes = [
         Route(path, _endpoint(site, role, work), methods=[method]) for method, path, role, work in table

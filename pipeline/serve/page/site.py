@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from pipeline.edge.config import Config
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.errors import FileRefused
 from pipeline.report.html.index_page import KnownFile
 from pipeline.report.html.render import rendered_below, shared_asset
 from pipeline.run.preview import Previews
 from pipeline.run.work_dir import existing_ledger
 from pipeline.serve.page.people import People, Visitor
+from pipeline.serve.page.progress import HowFar, ProgressFeed, progress_of
 from schemas.settings import Page, Settings
 
 _FOLDER = Path(__file__).parent
@@ -66,6 +69,18 @@ class Site:
     def ledger(self) -> AbstractContextManager[Ledger | None]:
         """The ledger for reading; None before the first run. Raises as `existing_ledger`."""
         return existing_ledger(self.settings)
+
+    @cached_property
+    def progress(self) -> ProgressFeed:
+        """How far the files are that runs work on."""
+        return ProgressFeed(self.under_way)
+
+    def under_way(self) -> Mapping[str, HowFar]:
+        """SHA-256 → how far that file is, of those that a run works on or will. Raises as `existing_ledger`."""
+        with self.ledger() as ledger:
+            files = LoadsUnderWay(ledger).all() if ledger is not None else []
+        now = datetime.now(UTC)
+        return {file.sha256: progress_of(file, self.settings, now) for file in files}
 
     @cached_property
     def assets(self) -> Mapping[str, bytes]:

@@ -92,3 +92,33 @@
     if (event.dataTransfer.files.length) take(event.dataTransfer.files);
   });
 })();
+
+// A file that a run works on: its figures as they change.
+(() => {
+  for (const area of document.querySelectorAll("[data-progress]")) {
+    const source = new EventSource(area.dataset.progress);
+    const [title, bar, list] = ["h3", "progress", "ul"].map((name) => area.querySelector(name));
+    source.addEventListener("progress", (event) => {
+      const told = JSON.parse(event.data);
+      title.textContent = told.title;
+      if (told.total !== null) {
+        bar.max = told.total;
+        bar.value = told.settled;
+      }
+      list.replaceChildren(...told.lines.map((text) => {
+        const line = document.createElement("li");
+        line.textContent = text;
+        return line;
+      }));
+    });
+    source.addEventListener("end", () => {
+      source.close();
+      title.textContent = "No run works on it any more";
+      const dropping = document.getElementById("dropping");
+      if (!dropping || !dropping.childElementCount) window.location.reload();
+    });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => window.location.reload(), 10000);
+    };
+  }
+})();

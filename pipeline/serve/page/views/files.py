@@ -20,6 +20,7 @@ from pipeline.monitoring.system_status import state_of
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
+from pipeline.serve.page.progress import is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
 from pipeline.serve.page.views.decisions import decision_context
 
@@ -38,9 +39,11 @@ def file_page(site: Site, request: Request) -> Response:
             return RedirectResponse(f"/files/{row.sha256}/", 307)
         told = _decisions(site, ledger, row)
         decide = decision_context(site, ledger, row, visitor_of(request)) if ledger is not None else None
-    preview = (
-        site.previews.preview_upload(row.sha256) if row.state == "landed" and row.source == "page" else None
-    )
+    is_new = row.state == "landed" and not is_worked_on(row)
+    progress = site.under_way().get(row.sha256)
+    if is_new and progress is not None and progress.total is None:
+        progress = None  # its preview tells more
+    preview = site.previews.preview_upload(row.sha256) if is_new and progress is None else None
     folder = preview.folder if preview is not None else _report_folder(site, row)
     context: dict[str, Any] = {
         "file": row,
@@ -50,6 +53,8 @@ def file_page(site: Site, request: Request) -> Response:
         "report": _sections(folder),
         "downloads": _downloads(folder),
         "preview": preview,
+        "progress": progress,
+        "is_worked_on": progress is not None and row.state == "landed",
         "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
         "link": "preview/" if preview is not None else "",
     }

@@ -27,6 +27,7 @@ def overview(site: Site, request: Request) -> Response:
     dropping = {
         "asked": asked_of(site, visitor_of(request)),
         "all_feeds": [feed.name for feed in site.settings.feeds],
+        "under_way": [each for each in site.under_way().values() if each.total is not None],
     }
     return site.show(request, "index.html", {**_overview(site, FILES_ON_OVERVIEW), **dropping})
 
