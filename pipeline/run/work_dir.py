@@ -18,6 +18,7 @@ from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import only_run, remove_abandoned
+from pipeline.errors import LedgerOutdated
 from pipeline.monitoring.payments_standing import paid_as_known, payments_standing
 from pipeline.monitoring.system_status import late_now
 from pipeline.report.folders import OVERVIEW, half_written
@@ -59,12 +60,18 @@ def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
     if not ledger_path(settings).exists():
         yield None
         return
-    opened = open_ledger(
-        ledger_path(settings),
-        merchant=settings.merchant,
-        environment=settings.environment,
-        read_only=True,
-    )
+    try:
+        opened = open_ledger(
+            ledger_path(settings),
+            merchant=settings.merchant,
+            environment=settings.environment,
+            read_only=True,
+        )
+    except LedgerOutdated as error:
+        if error.facts["version"] != 0:
+            raise
+        yield None  # somebody is just making it
+        return
     with closing(opened) as ledger:
         yield ledger
 

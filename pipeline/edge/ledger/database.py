@@ -303,7 +303,22 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int, migration
     if version == 0:
         steps = [(len(migrations), ";".join(migrations))]
     for number, script in steps:
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        with transaction(connection):
+            if connection.execute("PRAGMA user_version").fetchone()[0] >= number:
+                continue  # somebody else has made this step since we looked
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one; those of a trigger have semicolons inside."""
+    begun = ""
+    for piece in script.split(";"):
+        begun += f"{piece};"
+        if sqlite3.complete_statement(begun):
+            yield begun
+            begun = ""
 
 
 def _bind(
@@ -313,6 +328,10 @@ def _bind(
     row = connection.execute("SELECT merchant, environment FROM binding").fetchone()
     if row is None:
         if not read_only:
-            connection.execute("INSERT INTO binding VALUES (?, ?)", (merchant, environment))
+            connection.execute(
+                "INSERT INTO binding SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM binding)",
+                (merchant, environment),
+            )
+            _bind(connection, path, merchant, environment, read_only=True)
     elif tuple(row) != (merchant, environment):
         raise LedgerOfAnother(where=path, bound=f"{row[0]} ({row[1]})", given=f"{merchant} ({environment})")

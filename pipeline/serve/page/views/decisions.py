@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.values.amount_text import grouped
+from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.file_rows import FileRow
@@ -21,13 +22,16 @@ from pipeline.run.decide import (
     people_who_dropped,
     print_of_shown,
 )
+from pipeline.run.uploads_view import feed_history
 from pipeline.serve.page.people import Visitor
 from pipeline.serve.page.site import Form, Site, visitor_of
-from schemas.results import Summary
+from schemas.results import AmountFacts, Summary
 
 MAX_WHY = 500
 """Characters of the reason for a refusal."""
 MAX_LIMIT = 1_000_000_000
+SHOWN_LOADS = 5
+"""Of earlier files of the feed, beside the amounts of this one."""
 
 
 def release_shown(site: Site, request: Request, form: Form) -> Response:
@@ -88,7 +92,7 @@ def decision_context(site: Site, ledger: Ledger, row: FileRow, visitor: Visitor)
     return {
         "shown": print_of_shown(ledger, row),
         "money": [to_send(currency, amounts) for currency, amounts in summary.held_amounts.items()],
-        "records": grouped(summary.records.not_attempted),
+        "amounts": [_amounts(ledger, row, currency, each) for currency, each in summary.held_amounts.items()],
         "changes": [change for hold in summary.holds for change in hold.changes],
         "dropped_by": [str(person) for person in dropped_by],
         "may_release": visitor.may("approve")
@@ -99,3 +103,29 @@ def decision_context(site: Site, ledger: Ledger, row: FileRow, visitor: Visitor)
         and visitor.name in {person.user_name for person in dropped_by},
         "is_own": visitor.name in {person.user_name for person in dropped_by},
     }
+
+
+def _amounts(
+    ledger: Ledger, row: FileRow, currency: str, this: AmountFacts
+) -> tuple[str, list[tuple[str, datetime | None, str, list[str]]]]:
+    """A currency, and how large its amounts are: in this file, then in the last ones of its feed that were loaded.
+
+    Each line has a name, when it was loaded (None: this file), its records, and the smallest, middle and largest
+    amount.
+    """
+
+    def money(*amounts_minor: int) -> list[str]:
+        return [format_amount(currency, minor) for minor in amounts_minor]
+
+    lines: list[tuple[str, datetime | None, str, list[str]]] = [
+        (
+            "This file",
+            None,
+            grouped(this.records),
+            money(this.smallest_minor, this.median_minor, this.largest_minor),
+        )
+    ]
+    for each in feed_history(ledger, row.feed, currency)[:SHOWN_LOADS]:
+        sizes = money(each.smallest_minor, each.median_minor, each.largest_minor)
+        lines.append((each.name, datetime.fromisoformat(each.at), grouped(each.records), sizes))
+    return currency, lines
