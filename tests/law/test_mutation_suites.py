@@ -9,7 +9,14 @@ import pytest
 from tests.mutation.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("pipeline/load", "pipeline/edge/ledger", "pipeline/core/api")
+ROOMS = (
+    "pipeline/load",
+    "pipeline/edge/ledger",
+    "pipeline/core/api",
+    "pipeline/core/payments",
+    "pipeline/payments",
+    "pipeline/serve",
+)
 WITHOUT_LOGIC = {
     "pipeline/load/job.py",
     "pipeline/load/ledger_access.py",

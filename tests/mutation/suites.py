@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 API, LOAD, LEDGER, STORIES = "tests/core/api", "tests/load", "tests/edge/ledger", "tests/stories"
+PAYMENTS, PURE_PAYMENTS = "tests/payments", "tests/core/payments"
 UNCERTAINTY = (f"{LOAD}/test_uncertainty.py", "-k", "not uncertainty or (not B0 and not B11 and not 422)")
 BILLS = (f"{LOAD}/test_bills.py", f"{LOAD}/test_parents_of_a_lost_ledger.py", *UNCERTAINTY)
 BALANCES = (
@@ -10,6 +11,7 @@ BALANCES = (
     f"{STORIES}/test_current_balances.py",
     f"{STORIES}/test_dates_of_balances.py",
 )
+OF_RECEIVER = ("tests/serve/test_receiver.py", "tests/serve/test_slow_requests.py")
 OF_LEDGER = (
     f"{LEDGER}/test_writes.py",
     f"{LEDGER}/test_sends.py",
@@ -96,5 +98,28 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/load/balance.py": BALANCES,
     "pipeline/load/id_checks.py": (f"{STORIES}/test_mixed_up_ids.py",),
     "pipeline/load/update_details.py": (f"{STORIES}/test_details.py",),
+    "pipeline/core/payments/bill_status.py": (f"{PAYMENTS}/test_matching.py", f"{PAYMENTS}/test_sweep.py"),
+    "pipeline/core/payments/compare_report.py": (f"{PAYMENTS}/test_report.py",),
+    "pipeline/core/payments/events.py": (f"{PURE_PAYMENTS}/test_events.py",),
+    "pipeline/core/payments/export_schedule.py": (f"{PURE_PAYMENTS}/test_export_schedule.py",),
+    "pipeline/core/payments/listen_address.py": (f"{PURE_PAYMENTS}/test_listen_address.py",),
+    "pipeline/core/payments/matching.py": (f"{PAYMENTS}/test_matching.py", f"{PAYMENTS}/test_asking.py"),
+    "pipeline/core/payments/payment_outcomes.py": (f"{PAYMENTS}/test_matching.py",),
+    "pipeline/core/payments/payments_file.py": (f"{PAYMENTS}/test_export.py",),
+    "pipeline/core/payments/shown_bill.py": (f"{PAYMENTS}/test_sweep.py", f"{PAYMENTS}/test_asking.py"),
+    "pipeline/core/payments/signatures.py": (f"{PURE_PAYMENTS}/test_signatures.py",),
+    "pipeline/core/payments/stored_delivery.py": (f"{PAYMENTS}/test_replay.py",),
+    "pipeline/core/payments/unposted.py": (f"{PAYMENTS}/test_balances.py",),
+    "pipeline/core/payments/vendor_report.py": (f"{PAYMENTS}/test_report.py",),
+    "pipeline/payments/ask_owners.py": (f"{PAYMENTS}/test_asking.py",),
+    "pipeline/payments/export.py": (f"{PAYMENTS}/test_export.py",),
+    "pipeline/payments/known_payments.py": (f"{PAYMENTS}/test_balances.py",),
+    "pipeline/payments/match_events.py": (f"{PAYMENTS}/test_matching.py",),
+    "pipeline/payments/match_report.py": (f"{PAYMENTS}/test_report.py",),
+    "pipeline/payments/replay.py": (f"{PAYMENTS}/test_replay.py",),
+    "pipeline/payments/sweep.py": (f"{PAYMENTS}/test_sweep.py",),
+    "pipeline/serve/listener.py": OF_RECEIVER,
+    "pipeline/serve/receiver.py": OF_RECEIVER,
+    "pipeline/serve/serve.py": OF_RECEIVER,
 }
 """Module → what pytest is given: test files, run in this order until one fails, and which of their tests."""
