@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from typer.main import get_command
@@ -10,6 +11,7 @@ from docs.tables import table
 from pipeline.cli import app
 
 
+@cache
 def all_commands() -> dict[str, Any]:
     """Words of each command → the command, in the order of the help; `payments list` after `payments`."""
     root: Any = get_command(app)
