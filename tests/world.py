@@ -33,6 +33,7 @@ from pipeline.sandbox.faults import Received
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
 from tests.servers.openssh import OpenSsh
+from tests.warm import Process, Warm
 
 STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.MULTILINE)
 """What lines for people begin with where stderr is no terminal."""
@@ -62,6 +63,8 @@ def schema_named(name: str) -> Any:
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
+READ_AT_IMPORT = {"FORCE_COLOR", "COLUMNS"}
+"""Of the environment: what libraries look at when they are imported, so that a command must be started from cold."""
 SFTP_FOLDERS = ("incoming", "archive", "quarantine", "reports")
 
 
@@ -238,21 +241,25 @@ class World:
         assert said.document["exit_status"] == said.exit_status
         return said
 
-    def start(self, *words: str | Path, code: str = "", under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, code: str = "", late: str = "", under: Sequence[str] = ()) -> Process:
         """A command as a process of its own in the folder.
 
-        `code` runs before the command in its process; `under` is a program that runs it, such as strace.
+        `code` runs in its process before the command is imported, `late` when it has been; `under` is a program that
+        runs it, such as strace.
         """
-        script = f"{code}\nimport sys\nfrom pipeline.cli import main\nmain()"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+            **self.environment,
+        }
+        if not (code or under or READ_AT_IMPORT & environment.keys()):
+            return Warm([*map(str, words)], self.folder, environment, code=late)
+        script = f"{code}\nimport sys\nfrom pipeline.cli import main\n{late}\nmain()"
         return subprocess.Popen(
             [*under, sys.executable, "-c", script, *words],
             cwd=self.folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.folder),
-                "PYTHONPATH": str(ROOT),
-                **self.environment,
-            },
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -260,11 +267,16 @@ class World:
         )
 
     def spawn(
-        self, *words: str | Path, code: str = "", under: Sequence[str] = (), timeout_s: float = 60
+        self,
+        *words: str | Path,
+        code: str = "",
+        late: str = "",
+        under: Sequence[str] = (),
+        timeout_s: float = 60,
     ) -> Said:
         """The same from its start to its end."""
         before = self.asked()
-        with self.start(*words, code=code, under=under) as process:
+        with self.start(*words, code=code, late=late, under=under) as process:
             out, err = process.communicate(timeout=timeout_s)
         return Said(process.returncode, out, err, self.asked() - before)
 

@@ -25,7 +25,7 @@ libc.capset(HEAD, CAPS)
 
 
 def run(desk: Desk) -> Said:
-    return desk.spawn("run", "--json", code=AS_ANYBODY)
+    return desk.spawn("run", "--json", late=AS_ANYBODY)
 
 
 def created(desk: Desk) -> set[str]:
@@ -100,6 +100,6 @@ def test_what_is_finished_may_not_be_moved_to_where_it_is_found_again(desk: Desk
 def test_the_root_of_these_tests_has_no_more_rights_than_anybody(desk: Desk, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o000)
-    tried = desk.spawn("--help", code=f"{AS_ANYBODY}\nimport os\nos.listdir({str(closed)!r})")
+    tried = desk.spawn("--help", late=f"{AS_ANYBODY}\nimport os\nos.listdir({str(closed)!r})")
     closed.chmod(0o700)
     assert "PermissionError" in tried.stderr

@@ -26,16 +26,16 @@ def test_all_of_work_dir_is_private_under_any_mask(desk: Desk, mask: int) -> Non
     masked = f"import os\nos.umask({mask})"
     desk.put("drop/may_bills.csv", MIXED_BILLS)
     desk.put("drop/unknown.bin", "?")
-    assert desk.spawn("run", "--dry-run", code=masked).exit_status == 1
+    assert desk.spawn("run", "--dry-run", late=masked).exit_status == 1
     assert open_to_others(desk.folder / "var") == {}
-    assert desk.spawn("run", code=masked).exit_status == 1
-    with desk.start("watch", code=masked) as watch:
+    assert desk.spawn("run", late=masked).exit_status == 1
+    with desk.start("watch", late=masked) as watch:
         assert watch.stderr is not None
         while "unmatched" not in watch.stderr.readline():
             pass
         watch.terminate()
-    assert desk.spawn("backup", "var/copy.sqlite", code=masked).exit_status == 0
+    assert desk.spawn("backup", "var/copy.sqlite", late=masked).exit_status == 0
     (archived,) = (desk.folder / "archive").iterdir()
-    assert desk.spawn("load", archived, "--feed", "bills", code=masked).exit_status == 0
+    assert desk.spawn("load", archived, "--feed", "bills", late=masked).exit_status == 0
     assert len(list((desk.folder / "var").rglob("*"))) > 8
     assert open_to_others(desk.folder / "var") == {}

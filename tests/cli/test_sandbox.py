@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pipeline.sandbox.webhooks import RetrySchedule, Webhook
 from tests.cli.desk import Desk
 from tests.sandbox.caller import Caller
 from tests.sandbox.receiver import Receiver, receiving
+from tests.warm import Process
 from tests.world import ROOT
 
 
@@ -41,7 +41,7 @@ def shipped(desk: Desk) -> Desk:
 
 
 @contextmanager
-def serving(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+def serving(desk: Desk) -> Iterator[Process]:
     with desk.start("sandbox") as sandbox:
         try:
             assert sandbox.stderr is not None

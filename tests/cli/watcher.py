@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tests.cli.desk import GOOD_BILLS, Desk
+from tests.warm import Process
 
 
 def bill(number: int | str) -> str:
@@ -28,7 +28,7 @@ def until(true: Callable[[], bool], within_s: float = 60) -> float:
 class Watcher:
     """A running `billferry watch`, and what it said so far."""
 
-    def __init__(self, desk: Desk, process: subprocess.Popen[str]) -> None:
+    def __init__(self, desk: Desk, process: Process) -> None:
         self.desk = desk
         self.process = process
         self.said: list[str] = []

@@ -20,6 +20,7 @@ from tests.docs.conftest import ROOT, Ports
 from tests.docs.session import Session, write_program
 from tests.serve.running import free_port
 from tests.stories.version_before import ask_again, put_up
+from tests.warm import write_warm_program
 
 NEW_KEY, LIVE_KEY = "sk_test_new", "sk_live_sandbox"
 """The sandbox takes them as well."""
@@ -32,7 +33,6 @@ class World:
     folder: Path
     api: SandboxApi
     environment: dict[str, str]
-    program: Path
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
     sftp, key_file = settings.sftp, settings.api.key_file
     assert sftp is not None
     assert key_file is not None
-    program = write_program(tmp_path / "bin" / "billferry")
+    program = write_warm_program(tmp_path / "bin" / "billferry")
     environment = {
         **ports.environment(),
         "BILLFERRY_API__MAX_ATTEMPTS": "2",
@@ -59,7 +59,7 @@ def world(tmp_path: Path, ports: Ports) -> Iterator[World]:
             write_private(secret_file, "whsec_c2lnbmluZw==\n")
         write_private(sftp.known_hosts_file, f"{server.known_hosts_line}\n")
         api.put_reports_into(server.root / sftp.incoming.lstrip("/"))
-        yield World(folder, api, environment, program)
+        yield World(folder, api, environment)
 
 
 def live_secrets(world: World) -> None:
@@ -84,7 +84,7 @@ def killed_run(world: World) -> None:
         "customer_reference,account_reference,bill_reference,amount_due\nC-8,A-8,INV-8,220.00\nC-9,A-9,INV-9,330.00\n"
     )
     with subprocess.Popen(
-        [world.program, "load", "night_bills_2026-11-30.csv"],
+        [write_program(world.folder.parent / "cold" / "billferry"), "load", "night_bills_2026-11-30.csv"],
         cwd=world.folder,
         env={**world.environment, "BILLFERRY_API__MAX_IN_FLIGHT": "1"},
         stderr=subprocess.DEVNULL,

@@ -12,8 +12,9 @@ import pytest
 
 from tests.docs.blocks import blocks, fences
 from tests.docs.conftest import ROOT, Ports
-from tests.docs.session import Session, write_program
+from tests.docs.session import Session
 from tests.packaging.cron import as_cron_runs_it, cron_line
+from tests.warm import write_warm_program
 
 PAGE = ROOT / "docs" / "tutorial.md"
 
@@ -26,7 +27,7 @@ def clone(tmp_path: Path) -> Path:
     for name in ("Makefile", "requirements.lock", "tests/pages/requirements.lock", "pyproject.toml"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    write_program(folder / ".venv" / "bin" / "billferry")
+    write_warm_program(folder / ".venv" / "bin" / "billferry")
     ready = folder / ".venv" / ".ready"
     ready.touch()
     os.utime(ready, (time.time() + 60,) * 2)

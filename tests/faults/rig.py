@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from pipeline.sandbox.faults import NoFaults, Received
 from tests.faults import files
 from tests.faults.audit import audit
 from tests.faults.files import BillFile, Model
+from tests.warm import Process
 from tests.world import Row, Said, World, feed
 
 NAMES: dict[Model, str] = {
@@ -90,7 +90,7 @@ class Killer:
     """Runs a client in a process of its own and lets the API kill it: `kill` is for `faults.callback`."""
 
     def __init__(self) -> None:
-        self._client: subprocess.Popen[str] | None = None
+        self._client: Process | None = None
 
     def run(self, rig: Rig) -> int:
         """The exit status of the run, `KILLED` when it was killed."""
@@ -103,7 +103,7 @@ class Killer:
         self._client.wait(10)
 
 
-def finish(client: subprocess.Popen[str]) -> int:
+def finish(client: Process) -> int:
     """Waits for a client's end. Fails when it ends in a way that no run may."""
     _, said = client.communicate(timeout=60)
     assert client.returncode in {KILLED, 0, 1, 3}, said

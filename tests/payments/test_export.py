@@ -105,7 +105,7 @@ def test_a_killed_run_leaves_no_payment_out_and_none_doubled(
     merchant.receive(1, bill_id=ids["B1"], amount=400)
     merchant.command("run")
     merchant.receive(2, bill_id=ids["B1"], amount=300)
-    killed = merchant.spawn("payments", "export", code=KILL.format(module=module, name=name))
+    killed = merchant.spawn("payments", "export", late=KILL.format(module=module, name=name))
     assert killed.exit_status == 9, killed.stderr
     merchant.receive(3, bill_id=ids["B1"], amount=300)
     assert merchant.command("run").exit_status == 0

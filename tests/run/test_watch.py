@@ -271,6 +271,6 @@ setattr(place, name, swallowing)
 @pytest.mark.parametrize("where", SWALLOWED_IN)
 def test_a_signal_that_something_swallows_ends_it_all_the_same(desk: Desk, where: str) -> None:
     desk.configure(metrics_file="metrics.prom")
-    said = desk.spawn("watch", code=f"{SWALLOWED_IN[where]}\n{SWALLOWED}")
+    said = desk.spawn("watch", late=f"{SWALLOWED_IN[where]}\n{SWALLOWED}")
     assert said.exit_status == 143
     assert "stopped by SIGTERM" in said.stderr

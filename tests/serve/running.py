@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.warm import Process, Warm
 from tests.world import feed, merchant_config, write_config, write_key
 
 SECRET = "the signing secret"
@@ -81,21 +83,30 @@ class Serving:
     folder: Path
     port: int
     settings: dict[str, Any] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
     under: tuple[str, ...] = ()
     """A program that runs it, such as strace."""
-    code: str = "from pipeline.cli import main; main()"
-    """Runs the command."""
+    code: str = ""
+    """Runs before the command in its process."""
 
     def start(self) -> None:
         """Returns once it answers."""
         write_config(self.folder, self.settings)
-        self.process = subprocess.Popen(
-            [*self.under, sys.executable, "-c", self.code, "serve"],
-            cwd=self.folder,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        if self.under or self.code:
+            self.process = subprocess.Popen(
+                [
+                    *self.under,
+                    sys.executable,
+                    "-c",
+                    f"{self.code}\nfrom pipeline.cli import main; main()",
+                    "serve",
+                ],
+                cwd=self.folder,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        else:
+            self.process = Warm(["serve"], self.folder, os.environ)
         until = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < until:
             if self.process.poll() is not None:
@@ -155,9 +166,7 @@ def sha256(body: bytes) -> str:
 
 
 @contextmanager
-def serving(
-    folder: Path, *, code: str = "from pipeline.cli import main; main()", **payments: Any
-) -> Iterator[Serving]:
+def serving(folder: Path, *, code: str = "", **payments: Any) -> Iterator[Serving]:
     """A receiver in a new folder; `payments` are further keys of that section."""
     write_key(folder)
     secret = folder / "webhook.secret"

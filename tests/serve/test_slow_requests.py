@@ -24,8 +24,6 @@ FAST = """
 import pipeline.serve.listener as listener, pipeline.serve.receiver as receiver
 listener.HEAD_TIMEOUT_S = receiver.BODY_TIMEOUT_S = 0.5
 listener.MAX_CONNECTIONS = 30
-from pipeline.cli import main
-main()
 """
 """The same limits, shorter."""
 

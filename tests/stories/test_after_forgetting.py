@@ -194,7 +194,7 @@ def test_a_kill_in_the_middle_is_finished_by_the_same_command_again(merchant: Me
     run = merchant.run()
     bills = merchant.held("bills")
     assert (
-        merchant.spawn("forget", "C-17", code=f"{KILLED_AT[moment]}\n{KILL}").exit_status == -signal.SIGKILL
+        merchant.spawn("forget", "C-17", late=f"{KILLED_AT[moment]}\n{KILL}").exit_status == -signal.SIGKILL
     )
     forget(merchant)
     assert found_below(merchant.work_dir) == []

@@ -302,6 +302,7 @@ def test_a_kill_at_any_commit_loses_and_doubles_nothing(merchant: Merchant, when
         assert merchant.names_in("drop") == []
         if ended != KILLED:
             break
+    assert number > every[0], "no run was killed"
     created = merchant.api.snapshot()["bills"]
     assert len(created) == len(set(merchant.held("bills")))
     assert {each["state"] for each in merchant.status()["files"]} == {"loaded"}

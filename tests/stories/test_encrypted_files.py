@@ -281,7 +281,7 @@ AT = {
 
 
 def killed(merchant: Merchant, where: str, sign: signal.Signals, *words: str | Path) -> None:
-    with merchant.start(*words, code=f"import time\n{AT[where]}") as process:
+    with merchant.start(*words, late=f"import time\n{AT[where]}") as process:
         assert process.stdout is not None
         assert "now\n" in process.stdout, "it ended before it could be killed"
         process.send_signal(sign)

@@ -158,7 +158,7 @@ def test_a_kill_leaves_no_half_file_under_the_name_and_the_next_export_takes_its
 ) -> None:
     target = loaded.folder / "out" / "accepted.csv"
     words = ("export", "--accepted", "--config", loaded.config, "-o", target)
-    assert loaded.spawn(*words, code=KILLED).exit_status == -signal.SIGKILL
+    assert loaded.spawn(*words, late=KILLED).exit_status == -signal.SIGKILL
     (half,) = target.parent.glob(".*")
     assert not target.exists()
     said = loaded.spawn(*words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pipeline.serve.page.progress import progress_of
 from tests.serve.page.browsing import BY_PROXY, Showing, Visiting, showing
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
+from tests.warm import Process
 
 COUNT = 120
 NAME = "za_bills_2026-11-01.csv"
@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
 
 
 @contextmanager
-def loading(merchant: Merchant) -> Iterator[subprocess.Popen[str]]:
+def loading(merchant: Merchant) -> Iterator[Process]:
     """A run as a process of its own in the middle of a file; behind it lies another one."""
     rows = [f"C-{n},A-{n},B-{n},{n + 1}.00" for n in range(COUNT)]
     merchant.settings["api"]["max_in_flight"] = 2
