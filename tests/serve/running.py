@@ -88,6 +88,7 @@ class Serving:
     """A program that runs it, such as strace."""
     code: str = ""
     """Runs before the command in its process."""
+    words: tuple[str, ...] = ("serve",)
 
     def start(self) -> None:
         """Returns once it answers."""
@@ -99,14 +100,14 @@ class Serving:
                     sys.executable,
                     "-c",
                     f"{self.code}\nfrom pipeline.cli import main; main()",
-                    "serve",
+                    *self.words,
                 ],
                 cwd=self.folder,
                 stderr=subprocess.PIPE,
                 text=True,
             )
         else:
-            self.process = Warm(["serve"], self.folder, os.environ)
+            self.process = Warm(self.words, self.folder, os.environ)
         until = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < until:
             if self.process.poll() is not None:
@@ -166,7 +167,9 @@ def sha256(body: bytes) -> str:
 
 
 @contextmanager
-def serving(folder: Path, *, code: str = "", **payments: Any) -> Iterator[Serving]:
+def serving(
+    folder: Path, *, code: str = "", words: tuple[str, ...] = ("serve",), **payments: Any
+) -> Iterator[Serving]:
     """A receiver in a new folder; `payments` are further keys of that section."""
     write_key(folder)
     secret = folder / "webhook.secret"
@@ -182,7 +185,7 @@ def serving(folder: Path, *, code: str = "", **payments: Any) -> Iterator[Servin
         "secret_files": ["webhook.secret"],
         **payments,
     }
-    server = Serving(folder, port, settings, code=code)
+    server = Serving(folder, port, settings, code=code, words=words)
     server.start()
     try:
         yield server
