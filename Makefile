@@ -12,7 +12,8 @@ LONG   := tests/check/test_item_lists.py tests/check/test_left_out.py tests/chec
 	 tests/core/api/test_send_order.py tests/core/mapping/test_match_in_time.py \
 	 tests/core/rules/test_first_look.py tests/core/rules/test_sound_records.py \
 	 tests/core/values/test_many_amounts.py tests/edge/reader/test_delimited.py tests/faults tests/fuzz \
-	 tests/hostile tests/load tests/packaging/test_wheel.py tests/payments tests/report/test_balance.py tests/report/test_folders.py \
+	 tests/hostile tests/load tests/packaging/test_wheel.py tests/payments tests/report/test_balance.py \
+	 tests/report/test_folders.py \
 	 tests/run/test_export_memory.py tests/run/test_watch.py tests/serve tests/stories/test_archives_of_several.py \
 	 tests/stories/test_balance_law.py tests/stories/test_corrections_add_up.py \
 	 tests/stories/test_edited_amounts.py tests/stories/test_month.py \
@@ -76,7 +77,7 @@ bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m benchmarks $(ONLY)
 
-mutate: $(MUTATE) ## small bugs planted in loading, the ledger and money, to see tests fail (MINUTES=30, ONLY=balance)
+mutate: $(MUTATE) ## small bugs planted in loading, the ledger, payments and money, to see tests fail (MINUTES=30, ONLY=balance)
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m tests.mutation --minutes $(or $(MINUTES),30) $(ONLY)
 
