@@ -17,7 +17,7 @@ from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger.inbox.deliveries import DeliveryWriter
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.local.operator import invoking_user
-from pipeline.errors import EX_OK, UsageError
+from pipeline.errors import EX_OK, Stopped, UsageError
 from pipeline.run.preview import Previews, sweep_previews
 from pipeline.run.uploads import sweep_uploads
 from pipeline.serve.listener import Listener, Served, Stopping, bound_socket, serve_apps
@@ -87,7 +87,12 @@ def serve_configured(config: Config, say: Callable[[str], None], *, with_watch: 
                     say(line)
                 stopped = await serve_apps(apps, partial(_by_signal_or, ended))
             if stopped is not None:
-                say(f"{stopped}; everything that was acknowledged or taken in is kept")
+                why = (
+                    f"stopped by {stopped.facts['signal_name']}"
+                    if isinstance(stopped, Stopped)
+                    else f"{stopped}"
+                )
+                say(f"{why}; everything that was acknowledged or taken in is kept")
             return getattr(stopped, "exit_status", EX_OK)
 
         return uvloop.run(serve())
