@@ -48,11 +48,21 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_TIMEOUT_S, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and self._head_timer is not None:
-            self.send_400_response("Request head too large.")
+        room = MAX_HEAD_BYTES - self._head_bytes
+        if self._awaits_head() and len(data) > room:
+            # What came together with the end of a head is of its body, and may be large.
+            self._head_bytes, behind = MAX_HEAD_BYTES, data[room:]
+            super().data_received(data[:room])
+            if self._awaits_head():
+                self.send_400_response("Request head too large.")
+            elif not self.transport.is_closing():
+                super().data_received(behind)
             return
+        self._head_bytes += len(data)
         super().data_received(data)
+
+    def _awaits_head(self) -> bool:
+        return self._head_timer is not None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -31,7 +31,7 @@ from schemas.settings import Limits
 DELIMITER = "|"
 """Before each of our columns in a rejects file."""
 _QUOTED = r'"((?:[^"]|"")*)"'
-_OURS = r'(?s)\|"([A-Za-z0-9_.;<>-]*)"\|' + _QUOTED + r'\|"([0-9]*)"\|' + _QUOTED + r"[ \t]*$"
+OURS = r'(?s)\|"([A-Za-z0-9_.;<>-]*)"\|' + _QUOTED + r'\|"([0-9]*)"\|' + _QUOTED + r"[ \t]*$"
 """Our columns at the end of a line, as `report/rejects_csv.py` writes them."""
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _STRAY = patterns(",").control + "|\r"
@@ -75,7 +75,7 @@ class FixedFile:
 
     def _line(self) -> pl.Expr:
         """The text of a record without our columns."""
-        return pl.col("text").str.replace(_OURS, "") if self.is_correction else pl.col("text")
+        return pl.col("text").str.replace(OURS, "") if self.is_correction else pl.col("text")
 
     def _find_records(self, lines: pl.DataFrame, _text: bytes, _final: bool) -> Scan:
         line, text = self._line(), pl.col("text")
@@ -114,7 +114,7 @@ class FixedFile:
                 value = self._line().str.slice(first, length)
             else:
                 group = 1 + REJECT_COLUMNS.index(name)
-                value = pl.col("text").str.extract(_OURS, group).str.replace_all('""', '"', literal=True)
+                value = pl.col("text").str.extract(OURS, group).str.replace_all('""', '"', literal=True)
             read.append(pl.when(whole).then(value).alias(f"field_{position}"))
         fields = batch.select(read)
         columns = {column: printable(names[int(column.removeprefix("field_"))]) for column in fields.columns}

@@ -21,11 +21,12 @@ from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
 from pipeline.serve.page.guards import App, Guarded
 from pipeline.serve.page.site import ASSET_TYPES, Form, Site, visitor_of
-from pipeline.serve.page.views import decisions, files, months, overview, progress, uploads
+from pipeline.serve.page.views import correcting, decisions, files, months, overview, progress, uploads
 from schemas.settings import PageRole
 
 MAX_FORM_BYTES = 65_536
 """Of what a form sends; files are no forms."""
+MAX_FORM_FIELDS = 1_000
 FOR_GOOD = "private, max-age=31536000, immutable"
 """How long a browser may keep what has a print of its content in its address."""
 
@@ -49,6 +50,8 @@ class Done:
     path: str
     action: Callable[[Site, Request, Form], Response]
     role: PageRole
+    max_bytes: int = MAX_FORM_BYTES
+    max_fields: int = MAX_FORM_FIELDS
 
 
 def _asset(site: Site, request: Request) -> Response:
@@ -76,6 +79,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown("/files/{key}/", files.file_page),
     Shown("/files/{key}/{name}", files.download),
     Shown("/files/{key}/preview/{name}", files.preview_download),
+    Shown("/files/{key}/correct/", correcting.rejects_table, "upload"),
     Shown("/months/{key}/", months.month),
     Shown("/upload/{key}/", uploads.asking_page, "upload"),
     Shown("/static/{name}", _asset, role=None),
@@ -85,6 +89,19 @@ DONE: tuple[Done, ...] = (
     Done("/files/{key}/refuse", decisions.refuse_shown, "approve"),
     Done("/files/{key}/stop", progress.stop_shown, "approve"),
     Done("/files/{key}/withdraw", decisions.withdraw_own, "upload"),
+    *(
+        Done(
+            f"/files/{{key}}/correct/{name}",
+            action,
+            "upload",
+            correcting.MAX_FORM_BYTES,
+            correcting.MAX_FORM_FIELDS,
+        )
+        for name, action in (
+            ("check", correcting.check_mended_records),
+            ("save", correcting.save_mended_records),
+        )
+    ),
     Done("/upload/{key}/answer", uploads.answer_asked, "upload"),
 )
 STREAMED: tuple[Streamed, ...] = (
@@ -131,25 +148,25 @@ async def _show(shown: Shown, site: Site, request: Request) -> Response:
 
 
 async def _do(done: Done, site: Site, request: Request) -> Response:
-    form = await _form(request)
+    form = await _form(request, done.max_bytes, done.max_fields)
     if not site.is_form_token(visitor_of(request), form.get("token", "")):
         raise HTTPException(403, "the page you sent that from is too old; open it again, then try once more")
     return await run_in_threadpool(done.action, site, request, form)
 
 
-async def _form(request: Request) -> Form:
+async def _form(request: Request, max_bytes: int, max_fields: int) -> Form:
     """What a form sent, URL-encoded. Raises HTTPException: it is too large, or something else."""
     sent = bytearray()
     try:
         async for chunk in request.stream():
             sent += chunk
-            if len(sent) > MAX_FORM_BYTES:
+            if len(sent) > max_bytes:
                 raise HTTPException(413, "the form is too large")
     except ClientDisconnect:
         raise HTTPException(400, "the form did not arrive whole") from None
     try:
         fields = parse_qs(
-            sent.decode(), keep_blank_values=True, strict_parsing=bool(sent), max_num_fields=1000
+            sent.decode(), keep_blank_values=True, strict_parsing=bool(sent), max_num_fields=max_fields
         )
     except (UnicodeDecodeError, ValueError):
         raise HTTPException(400, "that is no form") from None

@@ -122,3 +122,43 @@
     };
   }
 })();
+
+// A record that is being corrected is checked as one types, by the same form as without this script.
+(() => {
+  const form = document.getElementById("correct");
+  if (!form) return;
+  let timer = 0;
+  let asked = null;
+
+  const check = async () => {
+    if (asked) asked.abort();
+    asked = new AbortController();
+    let page = null;
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", body: new URLSearchParams(new FormData(form)), signal: asked.signal,
+      });
+      if (!answer.ok) return;
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    } catch {
+      return; // typed on, or offline: the next change asks again, and so does the button
+    }
+    for (const told of document.querySelectorAll("#outcome, [id^='told-']")) {
+      const now = page.getElementById(told.id);
+      if (now && now.textContent !== told.textContent) told.replaceChildren(...now.childNodes);
+    }
+    for (const cell of form.querySelectorAll(".mend [id^='c']")) {
+      const now = page.getElementById(cell.id);
+      for (const name of ["aria-invalid", "aria-describedby"]) {
+        const value = now && now.getAttribute(name);
+        if (value) cell.setAttribute(name, value);
+        else cell.removeAttribute(name);
+      }
+    }
+  };
+
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(check, 400);
+  });
+})();

@@ -22,6 +22,7 @@ from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
 from pipeline.serve.page.progress import is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
+from pipeline.serve.page.views.correcting import mend_link
 from pipeline.serve.page.views.decisions import decision_context
 
 MOST_BYTES = 80_000
@@ -39,6 +40,8 @@ def file_page(site: Site, request: Request) -> Response:
             return RedirectResponse(f"/files/{row.sha256}/", 307)
         told = _decisions(site, ledger, row)
         decide = decision_context(site, ledger, row, visitor_of(request)) if ledger is not None else None
+        mends = ledger is not None and visitor_of(request).may("upload")
+        mending = mend_link(site, ledger, row) if ledger is not None and mends else None
     is_new = row.state == "landed" and not is_worked_on(row)
     progress = site.under_way().get(row.sha256)
     if is_new and progress is not None and progress.total is None:
@@ -50,6 +53,7 @@ def file_page(site: Site, request: Request) -> Response:
         "state": state_of(row),
         "told": told,
         "decide": decide,
+        "mending": mending,
         "report": _sections(folder),
         "downloads": _downloads(folder),
         "preview": preview,

@@ -1,0 +1,348 @@
+"""What of a file's rejects may be corrected in place: its rejects file, taken apart into the cells of its records.
+
+It reads alone. A file is read as its own correction would be, so that what a person edits is what the check reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.core.csv_structure import PACKED
+from pipeline.core.file_stages import LandedFile
+from pipeline.core.mapping.file_names import REJECT_COLUMNS
+from pipeline.core.mapping.fit_feed import lay_out
+from pipeline.core.mapping.mended_records import delimited_record, fixed_record, json_record, same_text
+from pipeline.core.openpgp import begins_encrypted
+from pipeline.edge.clock import utc_now
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.rejected_records import Corrections
+from pipeline.edge.reader.corrected_rejects import with_detected_dialect
+from pipeline.edge.reader.open_records import BillFile, open_records
+from pipeline.errors import FileRefused
+from pipeline.report.folders import REPORT_NAMES
+from pipeline.report.html.index_page import report_of
+from pipeline.run.balance_files import balance_files
+from pipeline.run.corrections import Correcting
+from pipeline.run.decide import people_who_dropped
+from pipeline.run.file_repository import KnownFiles
+from schemas.settings import Settings
+
+MAX_REJECTS_BYTES = 16 << 20
+"""Of a rejects file that is taken apart while somebody waits; of a larger one the feed is wrong, not the records."""
+_HEAD_BYTES = 4096
+_CODES, _MESSAGES, _NUMBER, _ = REJECT_COLUMNS
+_CSV_NUMBER = re.compile(r'"([0-9]*)"[^"]{1,8}"[^"]*+(?:""[^"]*+)*+"\s*\Z')
+_JSON_NUMBER = re.compile(r'"reject_record"\s*:\s*"?([0-9]+)')
+_STRAY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What a browser does not send back as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of a record, as the merchant's own column has it."""
+
+    position: int
+    """Of its column in the rejects file, from 0."""
+    column: str
+    text: str
+    is_faulty: bool
+    """Whether a code of its record is about this column."""
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a browser sends it back as it is; else it can be corrected in the file alone."""
+        return _STRAY.search(self.text) is None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that may still be corrected."""
+
+    number: int
+    """Of the record in the first original (`reject_record`)."""
+    codes: tuple[str, ...]
+    message: str
+    cells: tuple[Cell, ...]
+    text: str
+    """As the rejects file has it, a stand-in between its fields where its delimiter is several characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mendable:
+    """The records of a file that corrections may still close."""
+
+    numbers: tuple[int, ...]
+    """Of those that can be edited, in the order of the file."""
+    damaged: tuple[int, ...] = ()
+    """Of those whose line is damaged, so that it has no cells."""
+    on_their_way: Mapping[int, str] = field(default_factory=dict)
+    """Number → the correction that waits to be loaded, and whose it is."""
+    why_not: str | None = None
+    """Why none can be edited here, where there are some; a sentence without its full stop."""
+
+
+@dataclass(frozen=True)
+class OpenedRejects:
+    """The rejects file of a file, open for reading."""
+
+    landed: LandedFile
+    bill: BillFile
+    batches: Sequence[pl.DataFrame]
+    own_names: Mapping[str, tuple[str, ...]]
+    """Field of a code → the file's own columns behind it."""
+
+    @property
+    def name(self) -> str:
+        """`rejects.csv`, `.ndjson` or `.txt`."""
+        return self.landed.path.name
+
+    @cached_property
+    def numbers(self) -> Sequence[tuple[int | None, bool]]:
+        """Number of each record in its first original, if it is known, and whether its line is sound."""
+        return list(self._numbers())
+
+    def _numbers(self) -> Iterator[tuple[int | None, bool]]:
+        place = self._places().get(_NUMBER)
+        for batch in self.batches:
+            if place is None:  # written by an earlier version
+                yield from ((None, False) for _ in range(batch.height))
+                continue
+            fields = self.bill.records.fields(batch, [place]).select(f"field_{place}", "damage")
+            pattern = _JSON_NUMBER if self.bill.text_format == "ndjson" else _CSV_NUMBER
+            for text, (number, damage) in zip(batch["text"], fields.iter_rows(), strict=True):
+                if damage is None and number and number.isascii() and number.isdigit():
+                    yield int(number), True
+                else:
+                    found = pattern.search(text)
+                    yield int(found[1]) if found and found[1] else None, False
+
+    def records(self, wanted: Collection[int]) -> list[RejectedRecord]:
+        """Those of these numbers whose lines are sound, each once, in the order of the file."""
+        numbers = pl.Series([number if sound else None for number, sound in self.numbers], dtype=pl.Int64)
+        found, start = dict[int, RejectedRecord](), 0
+        for batch in self.batches:
+            some = batch.with_columns(number=numbers.slice(start, batch.height))
+            start += batch.height
+            some = some.filter(pl.col("number").is_in(list(wanted)))
+            if not some.is_empty():
+                for record in self._taken_apart(some):
+                    found.setdefault(record.number, record)
+        return list(found.values())
+
+    def _taken_apart(self, batch: pl.DataFrame) -> Iterator[RejectedRecord]:
+        names, places = self.bill.records.names, self._places()
+        fields = self.bill.records.fields(batch.drop("number"), range(len(names)))
+        rows = fields.select(f"field_{place}" for place in range(len(names))).rows()
+        for number, text, row in zip(batch["number"], batch["text"], rows, strict=True):
+            codes = tuple(
+                each for each in (row[places[_CODES]] if _CODES in places else "").split(";") if each
+            )
+            faulty = self.columns_of(codes)
+            yield RejectedRecord(
+                number,
+                codes,
+                (row[places[_MESSAGES]] if _MESSAGES in places else None) or "",
+                tuple(
+                    Cell(place, name, self._shown(row[place]), name.strip() in faulty)
+                    for place, name in enumerate(names)
+                    if name.strip() not in REJECT_COLUMNS
+                ),
+                text,
+            )
+
+    def _shown(self, text: str | None) -> str:
+        """Blanks around a value of fixed width are only its place."""
+        return (text or "").strip(" ") if self.bill.text_format == "txt" else text or ""
+
+    def columns_of(self, codes: Sequence[str]) -> set[str]:
+        """The file's own columns that codes are about."""
+        fields = {code.rpartition(".")[0] for code in codes}
+        return {own.strip() for field in fields for own in self.own_names.get(field, (field,))}
+
+    def _places(self) -> dict[str, int]:
+        names = [name.strip() for name in self.bill.records.names]
+        return {name: names.index(name) for name in REJECT_COLUMNS if name in names}
+
+    def edited(self, record: RejectedRecord, sent: Mapping[int, str]) -> dict[int, str]:
+        """Those of the values that came back (position → text) which are not the record's own."""
+        return {
+            cell.position: sent[cell.position]
+            for cell in record.cells
+            if cell.may_change and cell.position in sent and not same_text(sent[cell.position], cell.text)
+        }
+
+    def mended(self, record: RejectedRecord, edits: Mapping[int, str]) -> str:
+        """The text of a record with these values. Raises DoesNotFit: one does not, in fixed width."""
+        names = self.bill.records.names
+        if self.bill.text_format == "csv":
+            return delimited_record(
+                record.text, edits, separator=self.bill.separator, delimiter=self.bill.delimiter
+            )
+        by_name = {names[position].strip(): value for position, value in edits.items()}
+        if self.bill.text_format == "ndjson":
+            return json_record(record.text, by_name)
+        from pipeline.edge.reader.fixed_width import OURS, FixedFile  # noqa: PLC0415
+
+        lines = self.bill.records
+        if not isinstance(lines, FixedFile):
+            raise TypeError("a file of fixed width is not read as one")
+        return fixed_record(
+            record.text, by_name, columns=lines.columns, length=lines.length, ours=re.compile(OURS)
+        )
+
+    def file_of(self, texts: Sequence[str]) -> bytes:
+        """A rejects file of these records alone: in UTF-8 with its mark, which holds whatever somebody types."""
+        codec = self.bill.text.codec
+        line_end = self.bill.line_end.decode(codec)
+        head = [self.bill.header.decode(codec)] if self.bill.text_format != "ndjson" else []
+        return "".join(f"{line}{line_end}" for line in (*head, *texts)).encode("utf-8-sig")
+
+
+def opened_rejects(settings: Settings, ledger: Ledger, row: FileRow) -> OpenedRejects | None:
+    """The rejects file in the report of a file; None where there is none.
+
+    Raises:
+        FileRefused: it cannot be read, its feed reads it otherwise by now, or it is too large to be edited here.
+        ConfigError: its feed is gone.
+    """
+    path = _rejects_path(settings, row)
+    if path is None:
+        return None
+    landed = replace(_known(settings, ledger).landed_from(row), control=None)
+    size_bytes = path.stat().st_size
+    landed = replace(landed, path=path, size_bytes=size_bytes, rejects_of=landed.short_name)
+    if size_bytes > MAX_REJECTS_BYTES:
+        raise FileRefused(
+            name=row.name,
+            rule="file.too_large",
+            problem="it has too many rejects to be corrected one by one",
+            remedy=f"correct the feed or the file, or {path.name} itself",
+        )
+    if landed.feed.items is not None:
+        raise FileRefused(
+            name=row.name,
+            rule="file.format",
+            problem="its bills are lists of items, which have no table",
+            remedy=f"correct them in {path.name}, and drop that",
+        )
+    return _opened(settings, landed)
+
+
+def _opened(settings: Settings, landed: LandedFile) -> OpenedRejects:
+    """Of plain text, which needs no copy. Raises FileRefused."""
+    landed = with_detected_dialect(landed)
+    bill = open_records(landed, settings.limits, landed.path.parent)
+    layout = lay_out(
+        landed.feed,
+        bill.records.names,
+        landed.name_parts,
+        file_name=landed.name,
+        rejects_of=landed.rejects_of,
+    )
+    return OpenedRejects(landed, bill, list(bill.records.batches()), layout.own_names)
+
+
+def mendable(settings: Settings, ledger: Ledger, row: FileRow, rejects: OpenedRejects | None) -> Mendable:
+    """Which records of a file corrections may still close, by the ledger. `rejects`: of that file."""
+    if rejects is None:
+        return Mendable(())
+    correcting = Correcting.of(ledger, rejects.landed)
+    if correcting is None:
+        return Mendable(())
+    if (refusal := correcting.refusal) is not None:
+        return Mendable((), why_not=refusal.message)
+    states = Corrections(ledger).records(correcting.original.id)
+    waiting = _on_their_way(settings, ledger, row, correcting.original)
+    is_open = {number for number, state in states.items() if state == "open"}
+    all_numbers = list(rejects.numbers)
+    sound = dict.fromkeys(number for number, fits in all_numbers if fits and number in is_open)
+    damaged = dict.fromkeys(
+        number for number, fits in all_numbers if not fits and number in is_open and number not in sound
+    )
+    claimed = {
+        number: "a correction that is being loaded" for number, state in states.items() if state == "claimed"
+    }
+    here = {number for number, _ in all_numbers}
+    taken = {number: who for number, who in {**waiting, **claimed}.items() if number in here}
+    return Mendable(
+        tuple(number for number in sound if number is not None and number not in taken),
+        tuple(number for number in damaged if number is not None and number not in taken),
+        taken,
+    )
+
+
+def count_open(settings: Settings, ledger: Ledger, row: FileRow) -> tuple[int, str | None]:
+    """How many records in the rejects of a file are still open, those that are damaged or on their way among them; and
+    why none can be edited here, where there are some. Of an original the ledger tells it, however many they are.
+
+    Raises as `opened_rejects`.
+    """
+    if _rejects_path(settings, row) is None:
+        return 0, None
+    if row.rejects_of is None:
+        landed = _known(settings, ledger).landed_from(row)
+        correcting = Correcting.of(ledger, replace(landed, rejects_of=landed.short_name))
+        if correcting is not None and correcting.refusal is None:
+            return sum(state == "open" for state in Corrections(ledger).records(row.id).values()), None
+    found = mendable(settings, ledger, row, opened_rejects(settings, ledger, row))
+    return len(found.numbers) + len(found.damaged), found.why_not
+
+
+def _on_their_way(settings: Settings, ledger: Ledger, row: FileRow, original: FileRow) -> dict[int, str]:
+    """Records of an original that a correction contains which is not loaded yet → which, and who dropped it."""
+    files, found = Files(ledger), dict[int, str]()
+    for other in files.unfinished():
+        if other.rejects_of is None or other.sha256 == row.sha256:
+            continue
+        first = files.original_of(other.rejects_of)
+        if first is None or first.id != original.id:
+            continue
+        by = ", ".join(map(str, people_who_dropped(ledger, other)))
+        told = f"{other.name}{f' by {by}' if by else ''}, which is not loaded yet"
+        found |= dict.fromkeys(_contained(settings, ledger, other), told)
+    return found
+
+
+def _contained(settings: Settings, ledger: Ledger, correction: FileRow) -> set[int]:
+    """Records of the original that a waiting correction would load, as far as that is seen at once."""
+    landed = _known(settings, ledger).landed_from(correction)
+    try:
+        with landed.path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        is_plain = not head.startswith(PACKED) and not begins_encrypted(head) and landed.feed.items is None
+        if landed.size_bytes > MAX_REJECTS_BYTES or not is_plain:
+            return set()
+        numbers = {number for number, sound in _opened(settings, landed).numbers if sound}
+        rejects = opened_rejects(settings, ledger, correction)
+        left = {number for number, _ in rejects.numbers} if rejects is not None else set()
+    except (FileRefused, OSError):
+        return set()
+    return {number for number in numbers - left if number is not None}
+
+
+def _known(settings: Settings, ledger: Ledger) -> KnownFiles:
+    reports = settings.work_dir / "reports"
+    return KnownFiles(ledger, settings, reports, balance_files(ledger, settings, utc_now, forced=False))
+
+
+def _rejects_path(settings: Settings, row: FileRow) -> Path | None:
+    reports = settings.work_dir / "reports"
+    found = report_of(row, reports)
+    if found is None or row.summary is None or row.is_report:
+        return None
+    return next(
+        (
+            reports / found[0] / name
+            for name in REPORT_NAMES["rejects"]
+            if (reports / found[0] / name).is_file()
+        ),
+        None,
+    )
