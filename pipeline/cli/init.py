@@ -11,12 +11,10 @@ from pipeline.cli.printing import say
 from pipeline.cli.shipped_config import config_with, write_config, write_new
 from pipeline.cli.terminal_ui import TerminalUi
 from pipeline.core.names import label_of_path
-from pipeline.core.proposal.feed_proposal import Proposal, propose
+from pipeline.core.proposal.feed_proposal import Proposal
 from pipeline.edge.config import proposed_feed
-from pipeline.edge.disk import scratch_folder
-from pipeline.edge.reader.sample import FileSample, sample_of
-from pipeline.errors import FileRefused, UsageError
 from pipeline.report.summary import FileReport
+from pipeline.run.propose_feed import propose_for
 from pipeline.run.ui import Progress, Unit
 from pipeline.run.validate import check_files
 from schemas.settings import Limits
@@ -107,25 +105,6 @@ def write_proposal(path: Path, file: Path) -> Proposal:
         DiskFull: there is no room to unpack the beginning of the file.
     """
     name = label_of_path(file.name)
-    seen = _beginning(file, name)
-    proposal = propose(
-        name, seen.head, whole=seen.whole, workbook=seen.workbook, first_row=seen.first_row, notes=seen.notes
-    )
+    proposal = propose_for(file, name)
     write_new(path, config_with(proposal.yaml, not_ignored=name))
     return proposal
-
-
-def _beginning(file: Path, name: str) -> FileSample:
-    """The first part of a file, unpacked and as text; enough to guess by, however large the file is. Raises
-    UsageError."""
-    try:
-        if file.exists() and not file.is_file():
-            raise UsageError(problem=f"{file} is not a file", remedy="name another")
-        with scratch_folder("billferry-init-") as folder:
-            return sample_of(file, name, Limits(), folder, allow_merged=True)
-    except OSError as error:
-        raise UsageError(problem=f"{file} cannot be read ({error.strerror})", remedy="name another") from None
-    except FileRefused as refused:
-        raise UsageError(
-            problem=f"{name}: {refused.facts['problem']}", remedy=refused.facts["remedy"]
-        ) from None

@@ -173,6 +173,17 @@ def asked_uploads(config: Config, by: Person) -> list[tuple[str, str]]:
     return [(token, name) for _, token, name in sorted(found)]
 
 
+def asked_content(config: Config, token: str, by: Person) -> tuple[Path, str]:
+    """Our copy of a file that was asked about, and its name (a label). Raises UsageError: it is not there any more, or
+    another person dropped it.
+    """
+    waiting = _waiting(config.settings, token)
+    facts = _facts(waiting)
+    if facts is None or not by.is_same_as(Person(facts["user_name"], facts["host"])):
+        raise UsageError(problem="this file is not here any more", remedy="drop it again")
+    return waiting / facts["sha256"] / "content", facts["name"]
+
+
 def control_waiting(config: Config, by: Person, name: str) -> bytes | None:
     """The control file that this person dropped before the file it belongs to, which it then waits for no more.
 
@@ -180,11 +191,9 @@ def control_waiting(config: Config, by: Person, name: str) -> bytes | None:
     """
     wanted = label_of_path(name) + SIDECAR_ENDING
     for token, other in asked_uploads(config, by):
-        facts = _facts(_waiting(config.settings, token))
-        if other == wanted and facts is not None:
-            with suppress(FileNotFoundError):  # somebody answered at the same moment
-                path: Path = _waiting(config.settings, token) / facts["sha256"] / "content"
-                with path.open("rb") as content:
+        if other == wanted:
+            with suppress(FileNotFoundError, UsageError):  # somebody answered at the same moment
+                with asked_content(config, token, by)[0].open("rb") as content:
                     control = content.read(MAX_SIDECAR_BYTES + 1)
                 withdraw_upload(config, token)
                 return control

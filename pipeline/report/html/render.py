@@ -108,6 +108,7 @@ def _environment(first: Path | None = None) -> jinja2.Environment:
     environment.filters |= {
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "shown": safe_text,
+        "plain": printable,
         "message": message_text,
         "reference": reference,
         "named": named,

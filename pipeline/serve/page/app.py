@@ -103,6 +103,7 @@ DONE: tuple[Done, ...] = (
         )
     ),
     Done("/upload/{key}/answer", uploads.answer_asked, "upload"),
+    Done("/upload/{key}/feed", uploads.propose_again, "upload"),
 )
 STREAMED: tuple[Streamed, ...] = (
     Streamed("/upload", "PUT", uploads.put_file, "upload"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
@@ -192,3 +193,34 @@ def test_an_uploader_withdraws_only_an_own_file(merchant: Merchant) -> None:
         assert thandi.post(f"{address}release", shown=shown).status == 403
         assert thandi.post(f"{address}withdraw", shown=shown, why="the wrong month").status == 303
         assert merchant.run().state == "refused"
+
+
+def test_a_feed_is_proposed_looked_at_corrected_and_kept(merchant: Merchant) -> None:
+    rows = b"kunde;rechnung;betrag;faellig\n" + b"".join(
+        f"K-{n};R-{n};{n}0,50;2026-12-{n:02}\n".encode() for n in range(1, 9)
+    )
+    with showing(merchant) as page:
+        me = page.visitor()
+        address = me.drop({"november.txt.csv": rows}).headers["location"]
+        shown = me.get(address)
+        assert "Or a new feed" in shown.said
+        assert "delimiter" in shown.said
+        found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", shown.text, re.DOTALL)
+        assert found is not None
+        yaml = html.unescape(found[1])
+        assert "rechnung" in yaml
+        again = me.post(f"{address}feed", yaml=yaml.replace("rechnung", "no_such_column"))
+        assert "no_such_column" in again.said
+        for odd in (
+            "",
+            "a: b",
+            "- [",
+            "- name: x",
+            "&a [*a]",
+            "- {name: 1, match: 2, model: bill, columns: 3}",
+        ):
+            assert me.post(f"{address}feed", yaml=odd).status == 200
+        kept = me.post(f"{address}feed", yaml=yaml, keep="yes")
+        assert kept.headers["content-disposition"] == 'attachment; filename="feed.yaml"'
+        assert kept.text == yaml
+        assert merchant.run().document["files"] == []

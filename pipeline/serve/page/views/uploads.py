@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.core.names import SIDECAR_ENDING
+from pipeline.core.proposal.feed_proposal import Proposal
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.errors import FileRefused, FileTooLarge
+from pipeline.errors import FileRefused, FileTooLarge, UsageError
 from pipeline.monitoring.system_status import state_of
 from pipeline.report.html.wording import named
+from pipeline.run.propose_feed import preview_of_feed, propose_for
 from pipeline.run.uploads import (
     AlreadyKnown,
     Asking,
@@ -25,6 +27,7 @@ from pipeline.run.uploads import (
     UploadResult,
     accept_upload,
     answer_upload,
+    asked_content,
     asked_uploads,
     control_waiting,
     withdraw_upload,
@@ -162,16 +165,46 @@ def _known(row: FileRow) -> DropResult:
 
 
 def asking_page(site: Site, request: Request) -> Response:
-    """`/upload/TOKEN/`: what is missing before a file can be taken."""
-    found = [
-        each
-        for each in asked_uploads(site.config, visitor_of(request).person)
-        if each[0] == request.path_params["key"]
-    ]
-    if not found:
-        raise HTTPException(404, "this file is not here any more; drop it again")
-    token, name = found[0]
-    context = {"name": name, "key": token, "feeds": [feed.name for feed in site.settings.feeds]}
+    """`/upload/TOKEN/`: what is missing before a file can be taken, and the feed that is proposed for it."""
+    return _asking(site, request, None)
+
+
+def propose_again(site: Site, request: Request, form: Form) -> Response:
+    """`/upload/TOKEN/feed`: the proposed feed as the person has corrected it: looked at again, or as a file to keep.
+
+    It goes into the config by hand: the page never writes that.
+    """
+    yaml = form.get("yaml", "").replace("\r\n", "\n")
+    if form.get("keep"):
+        headers = {"content-disposition": 'attachment; filename="feed.yaml"'}
+        return Response(yaml.encode(), media_type="application/yaml", headers=headers)
+    return _asking(site, request, yaml)
+
+
+def _asking(site: Site, request: Request, yaml: str | None) -> Response:
+    """`yaml`: the feed as a person has it; None: as it is proposed."""
+    token = request.path_params["key"]
+    try:
+        path, name = asked_content(site.config, token, visitor_of(request).person)
+    except UsageError as gone:
+        raise HTTPException(404, f"{gone}") from gone
+    proposal: Proposal | None = None
+    problem = None
+    if yaml is None:
+        try:
+            proposal = propose_for(path, name)
+            yaml = proposal.yaml
+        except UsageError as error:
+            problem = str(error.facts["problem"])
+    context = {
+        "name": name,
+        "key": token,
+        "feeds": [feed.name for feed in site.settings.feeds],
+        "yaml": yaml,
+        "problem": problem,
+        "doubts": proposal.doubts if proposal else (),
+        "preview": preview_of_feed(path, name, yaml) if yaml is not None else None,
+    }
     return site.show(request, "asking.html", context)
 
 
