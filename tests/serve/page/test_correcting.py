@@ -280,6 +280,7 @@ def test_very_many_and_very_wide_rejects_are_leafed_through(
                 break
             after = more[1]
         assert seen == [str(number) for number in range(1, 8)]
+        assert after, "all of them were on one page"
         assert me.get(f"{where}correct/?after=x&after=%00").status == 200
         monkeypatch.setattr(correcting, "MAX_RECORD_BYTES", 2)
         assert "Too large for a table" in me.get(f"{where}correct/").said

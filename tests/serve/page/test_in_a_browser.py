@@ -12,6 +12,7 @@ from tests.pages.axe import violations
 from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
 from tests.pages.conftest import browser
 from tests.serve.page.browsing import BY_PROXY, HEADER, SECRET, SECRET_HEADER, Showing, showing
+from tests.serve.page.test_files import address_of
 from tests.serve.page.test_from_drop_to_load import FILE, NAME, OTHER
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
@@ -138,3 +139,33 @@ def test_no_page_in_any_state_breaks_a_rule(
         file["sha256"] for file in merchant.status()["files"] if file["name"].endswith("02.csv")
     )
     looked_at(f"/files/{with_rejects}/")
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_cell_is_checked_as_one_types(
+    merchant: Merchant, page: Showing, browser: Browser, width: int
+) -> None:
+    merchant.write(NAME, bills("C-1,A-1,B-1,10.00", "C-1,A-1,B-2,ten"), merchant.drop)
+    assert merchant.run().exit_status == 1
+    address = address_of(page.visitor("thandi").get("/files/").text, NAME)
+    opened = visit(browser, page, "thandi", f"{address}correct/")
+    opened.size(width, 844)
+    told = "document.getElementById('told-2').innerText"
+    assert "rejected" in opened.value(told)
+    typed = """(() => {{
+        const cell = document.querySelector("[aria-label='Record 2, amount_due']");
+        cell.value = "{}";
+        cell.dispatchEvent(new Event("input", {{ bubbles: true }}));
+    }})()"""
+    opened.value(typed.format("20.005"))
+    opened.until(f"{told}.includes('still wrong')")
+    opened.value(typed.format("20.00"))
+    opened.until(f"{told}.includes('right now')")
+    assert opened.value("document.querySelectorAll('[aria-invalid]').length") == 0
+    assert violations(opened) == []
+    assert width > 390 or opened.value(HIDDEN_SIDEWAYS) == []
+    opened.loaded = False
+    opened.click("#correct button.main")
+    opened.until_loaded("what saving leads to")
+    assert "corrected-za_bills" in opened.value("document.body.innerText")
+    assert opened.complaints == []
