@@ -26,7 +26,7 @@ def show_payments_status(
 ) -> None:
     """Show what was received, what became of it, and which payments files were written."""
     start(verbose=verbose)
-    from pipeline.cli.payments_words import status_in_words
+    from pipeline.core.payments.status_words import status_in_words
     from pipeline.edge.clock import utc_now
     from pipeline.run.payments_view import payments_status
     from schemas.settings import Payments

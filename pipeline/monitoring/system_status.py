@@ -73,7 +73,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         now: in UTC; decides which feeds are late.
     """
     if ledger is None:
-        waiting = _waiting(settings, None)
+        waiting = waiting_names(settings, None)
         return SystemStatus((), None, None, 0, 0, None, {}, waiting, (), {}, {}, {}, ())
     files, runs = Files(ledger), Runs(ledger)
     requests_in_doubt, in_doubt_since = files.unsettled_requests()
@@ -87,7 +87,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         requests_in_doubt=requests_in_doubt,
         in_doubt_since=in_doubt_since,
         owed={source: len(files.pending_handovers(source)) for source in SOURCES},
-        waiting=_waiting(settings, files),
+        waiting=waiting_names(settings, files),
         late=late_now(settings, ledger, now),
         arrivals=runs.arrivals(),
         decided=Decisions(ledger).all_pending(),
@@ -106,7 +106,7 @@ def state_of(row: FileRow) -> str:
     return FileState.UNFINISHED if row.state == "landed" else row.state
 
 
-def _waiting(settings: Settings, files: Files | None) -> dict[str, list[str]]:
+def waiting_names(settings: Settings, files: Files | None) -> dict[str, list[str]]:
     """Names by source, sorted, without those that are ignored or not whole yet.
 
     The SFTP server is not asked: that needs a log-in, and `status` is to work while the server does not.

@@ -18,6 +18,7 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
 from pipeline.errors import EX_OK
@@ -242,6 +243,8 @@ def _writable(
 ) -> OpenRun:
     """A run that changes things: over the ledger itself, with a load that sends."""
     settings, options = context.settings, context.options
+    if settings.page is not None:
+        RecordSearch(ledger).make_indexes()
     clock = Timekeeper(options.clock, ledger, settings.zone)
     memory = Files(ledger)
     handovers = HandOver(settings, memory)

@@ -95,6 +95,29 @@ def payments_status(settings: Settings, as_of: datetime) -> PaymentsStatus:
         )
 
 
+def newest_payments(
+    settings: Settings, most: int, *, below: int | None, only_to_settle: bool
+) -> list[PaymentFacts]:
+    """The newest payments. Arguments as of `InboxViews.newest`; raises as `existing_inbox`."""
+    with existing_inbox(settings) as inbox:
+        rows = InboxViews(inbox).newest(most, below=below, only_to_settle=only_to_settle)
+        return [_facts(row) for row in rows]
+
+
+def payments_mark(settings: Settings) -> tuple[object, ...]:
+    """Another one whenever a payment has come, or something has become of one. Raises as `existing_inbox`."""
+    with existing_inbox(settings) as inbox:
+        standing, facts = InboxViews(inbox).standing(), InboxViews(inbox).facts()
+        refunds = InboxViews(inbox).refund_sums()
+        return (
+            standing.received,
+            tuple(sorted(standing.open.items())),
+            standing.files_pending,
+            facts,
+            *refunds,
+        )
+
+
 def payments_list(
     settings: Settings,
     as_of: datetime,

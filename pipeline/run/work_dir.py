@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,54 +106,86 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
     """
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
-    facts = overview_facts(settings, ledger, list(chains), now, most=MAX_FILES_ON_PAGE)
+    facts = overview_facts(settings, ledger, overview_sums(list(chains)), now, most=MAX_FILES_ON_PAGE)
     write_overview(facts, settings.work_dir / "reports")
 
 
-def overview_facts(
-    settings: Settings, ledger: Ledger, chains: Sequence[Chain], now: datetime, *, most: int
-) -> OverviewFacts:
-    """What the page over all files tells of, with at most so many of them. `chains` are all of the ledger's."""
-    from pipeline.report.html.index_page import OverviewFacts  # noqa: PLC0415 (an idle run needs none)
+@dataclass(frozen=True, slots=True)
+class OverviewSums:
+    """What the page over all files adds up, and which of them need somebody."""
 
-    files = Files(ledger)
+    to_correct: Mapping[str, int]
+    """SHA-256 of each original that is not closed → its records that nothing has closed."""
+    to_correct_money: Sequence[str]
+    loaded: Mapping[str, Mapping[str, int]]
+    """Model → currency → minor units that the API holds."""
+    billed: Mapping[str, int]
+    """Currency → minor units of all bills that files created."""
+    need_somebody: Sequence[FileRow]
+    """Newest first."""
+
+
+def overview_sums(chains: Sequence[Chain]) -> OverviewSums:
+    """Of all chains of a ledger: the one part that takes longer the more files there are."""
     to_correct = added(each.open for each in chains if each.original.state != FileState.REFUSED)
-    return OverviewFacts(
-        files=_on_page(files.newest(most), chains, most),
-        total=files.count(),
-        merchant=settings.merchant,
-        environment=settings.environment,
-        timezone=settings.timezone,
-        as_of=now,
+    needing = [
+        row
+        for chain in chains
+        for row in (chain.original, *chain.corrections)
+        if row.is_open or (row is chain.original and chain.needs_correction)
+    ]
+    billed = added(
+        chain.by_outcome[Outcome.CREATED]
+        for chain in chains
+        if chain.model == "bill" and Outcome.CREATED in chain.by_outcome
+    )
+    return OverviewSums(
         to_correct={each.original.sha256: each.open.records for each in chains if each.needs_correction},
         to_correct_money=money_of(chain_part(to_correct)),
         loaded={
             model: added(chain.loaded for chain in chains if chain.model == model).amounts_minor
             for model in sorted({chain.model for chain in chains})
         },
+        billed=billed.amounts_minor,
+        need_somebody=sorted(needing, key=lambda row: row.id, reverse=True),
+    )
+
+
+def overview_facts(
+    settings: Settings, ledger: Ledger, sums: OverviewSums, now: datetime, *, most: int
+) -> OverviewFacts:
+    """What the page over all files tells of, with at most so many of them."""
+    from pipeline.report.html.index_page import OverviewFacts  # noqa: PLC0415 (an idle run needs none)
+
+    files = Files(ledger)
+    return OverviewFacts(
+        files=_on_page(files.newest(most), sums.need_somebody, most),
+        total=files.count(),
+        merchant=settings.merchant,
+        environment=settings.environment,
+        timezone=settings.timezone,
+        as_of=now,
+        to_correct=sums.to_correct,
+        to_correct_money=sums.to_correct_money,
+        loaded=sums.loaded,
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"
             for late in late_now(settings, ledger, now)
         ],
-        paid=_paid(settings, chains),
+        paid=_paid(settings, sums.billed),
         payments_to_check=_payments_to_check(settings),
     )
 
 
-def _paid(settings: Settings, chains: Iterable[Chain]) -> list[tuple[str, int, int]]:
+def _paid(settings: Settings, billed: Mapping[str, int]) -> list[tuple[str, int, int]]:
     """Currency, what all bills come to that files created, and what of it is paid; minor units."""
     paid = paid_as_known(settings)
     if paid is None:
         return []
-    billed = added(
-        chain.by_outcome[Outcome.CREATED]
-        for chain in chains
-        if chain.model == "bill" and Outcome.CREATED in chain.by_outcome
-    )
     sums: Counter[str] = Counter()
     for by_currency in paid.values():
         sums.update({currency: each.paid_minor for currency, each in by_currency.items()})
-    return [(currency, minor, sums[currency]) for currency, minor in sorted(billed.amounts_minor.items())]
+    return [(currency, minor, sums[currency]) for currency, minor in sorted(billed.items())]
 
 
 def _payments_to_check(settings: Settings) -> int:
@@ -161,16 +194,10 @@ def _payments_to_check(settings: Settings) -> int:
     return sum(opened.get(each, 0) for each in ("unmatched", "conflict"))
 
 
-def _on_page(newest: Sequence[FileRow], chains: Iterable[Chain], most: int) -> list[FileRow]:
+def _on_page(newest: Sequence[FileRow], need_somebody: Sequence[FileRow], most: int) -> list[FileRow]:
     """The newest files, and older ones that need somebody in place of the oldest of them; newest first."""
     oldest = newest[-1].id if len(newest) == most else 0
-    older = [
-        row
-        for chain in chains
-        for row in (chain.original, *chain.corrections)
-        if row.id < oldest and (row.is_open or (row is chain.original and chain.needs_correction))
-    ]
-    older.sort(key=lambda row: row.id, reverse=True)
+    older = [row for row in need_somebody if row.id < oldest]
     return [*newest[: max(0, most - len(older))], *older[:most]]
 
 

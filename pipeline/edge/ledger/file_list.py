@@ -32,6 +32,26 @@ class FileList:
         )
         return Files(self._db).with_ids([number for (number,) in ids])[::-1]
 
+    def compared(self, most: int) -> Sequence[FileRow]:
+        """The newest reports of payments that were compared, newest first."""
+        ids = self._db.execute(
+            "SELECT id FROM files WHERE state IN ('compared', 'compared_with_differences')"
+            " ORDER BY id DESC LIMIT ?",
+            (most,),
+        )
+        return Files(self._db).with_ids([number for (number,) in ids])[::-1]
+
+    def mark(self) -> tuple[object, ...]:
+        """Another one whenever a file has come, or something has become of one: by indexes alone.
+
+        What becomes of a file, and what people do about one, is in the audit trail in the same step.
+        """
+        states = self._db.execute("SELECT state, count(*) FROM files GROUP BY state ORDER BY state")
+        last = self._db.execute(
+            "SELECT (SELECT max(number) FROM audit), (SELECT max(id) FROM files)"
+        ).fetchone()
+        return (*map(tuple, states), *last)
+
     def count(self, search: str) -> int:
         """How many fit in all."""
         row = self._db.execute(f"SELECT count(*) FROM files WHERE {_FITS}", (search,)).fetchone()  # noqa: S608

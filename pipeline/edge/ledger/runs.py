@@ -65,6 +65,11 @@ class Runs:
         """The run that began last; None when there was none."""
         return _run(self._db.execute(f"{_SELECT} ORDER BY id DESC LIMIT 1").fetchone())
 
+    def newest(self, most: int) -> list[RunRow]:
+        """The last runs, newest first, so many of them."""
+        rows = self._db.execute(f"{_SELECT} ORDER BY id DESC LIMIT ?", (most,)).fetchall()
+        return [found for row in rows if (found := _run(row)) is not None]
+
     def last_finished(self) -> RunRow | None:
         """The last run that came to its end (exit status 0 or 1), also where a person must look at something."""
         return _run(

@@ -21,7 +21,18 @@ from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
 from pipeline.serve.page.guards import App, Guarded
 from pipeline.serve.page.site import ASSET_TYPES, Form, Site, visitor_of
-from pipeline.serve.page.views import correcting, decisions, files, months, overview, progress, uploads
+from pipeline.serve.page.views import (
+    correcting,
+    decisions,
+    files,
+    health,
+    months,
+    overview,
+    payments,
+    progress,
+    search,
+    uploads,
+)
 from schemas.settings import PageRole
 
 MAX_FORM_BYTES = 65_536
@@ -81,6 +92,9 @@ SHOWN: tuple[Shown, ...] = (
     Shown("/files/{key}/preview/{name}", files.preview_download),
     Shown("/files/{key}/correct/", correcting.rejects_table, "upload"),
     Shown("/months/{key}/", months.month),
+    Shown("/search/", search.search_page),
+    Shown("/payments/", payments.payments_page),
+    Shown("/health/", health.health_page),
     Shown("/upload/{key}/", uploads.asking_page, "upload"),
     Shown("/static/{name}", _asset, role=None),
 )
@@ -124,7 +138,7 @@ def page_app(site: Site, *, is_local: bool) -> App:
     ]
     handlers = {HTTPException: partial(_problem_page, site), Exception: partial(_bug_page, site)}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return Guarded(app, site.people, is_local=is_local)
+    return Guarded(app, site.people, is_local=is_local, is_well=site.is_well)
 
 
 def _endpoint(

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 
 from pipeline.serve.page.people import Headers, NotIdentified, People
 
+HEALTH_PATH = "/healthz"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -44,9 +46,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Guarded:
     """An application behind the guards: it sees only requests of people who are known, sent from its own pages."""
 
-    def __init__(self, app: App, people: People, *, is_local: bool) -> None:
-        """`is_local`: the page listens on this machine alone, and is asked for under no other name."""
+    def __init__(
+        self, app: App, people: People, *, is_local: bool, is_well: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Of an application.
+
+        Args:
+            is_local: the page listens on this machine alone, and is asked for under no other name.
+            is_well: whether what it shows can be read; told to whoever asks, for monitors have no name.
+        """
         self._app = app
+        self._is_well = is_well
         self._people = people
         self._is_local = is_local
 
@@ -63,11 +73,15 @@ class Guarded:
         headers: Headers = scope["headers"]
         try:
             if (problem := self._problem(scope["method"], headers)) is not None:
-                await _refuse(with_headers, 403, problem)
+                await _say(with_headers, 403, problem)
+                return
+            if scope["path"] == HEALTH_PATH and scope["method"] in SAFE_METHODS:
+                well = await run_in_threadpool(self._is_well)
+                await _say(with_headers, *((200, "ok") if well else (503, "the ledger cannot be read")))
                 return
             scope["visitor"] = self._people.visitor(headers)
         except NotIdentified as error:
-            await _refuse(with_headers, 401, f"{error}")
+            await _say(with_headers, 401, f"{error}")
             return
         await self._app(scope, receive, with_headers)
 
@@ -103,8 +117,8 @@ def _names_this_machine(host: bytes) -> bool:
         return False
 
 
-async def _refuse(send: Send, status: int, why: str) -> None:
-    """One line of plain text: whoever gets it has no page yet."""
+async def _say(send: Send, status: int, why: str) -> None:
+    """One line of plain text: whoever gets it has no page."""
     body = f"{why}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pipeline.edge.config import Config
+from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
-from pipeline.errors import FileRefused
+from pipeline.errors import BillferryError, FileRefused
 from pipeline.report.html.index_page import KnownFile
 from pipeline.report.html.render import rendered_below, shared_asset
 from pipeline.run.preview import Previews
-from pipeline.run.work_dir import existing_ledger
+from pipeline.run.work_dir import OverviewSums, existing_ledger, overview_sums
 from pipeline.serve.page.people import People, Visitor
 from pipeline.serve.page.progress import HowFar, ProgressFeed, progress_of
+from schemas.payments import PaymentsStatus
 from schemas.settings import Page, Settings
 
+T = TypeVar("T")
 _FOLDER = Path(__file__).parent
 TEMPLATES = _FOLDER / "templates"
 _STATIC = _FOLDER / "static"
@@ -44,6 +49,21 @@ ASSET_TYPES = {
 """Name of each file that pages load, and its type."""
 _SHARED = ("page.css", "page.js")
 """Those that reports have inside."""
+
+
+class Kept(Generic[T]):
+    """A value that takes long to make, kept until its mark is another one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: tuple[object, T] | None = None
+
+    def get(self, mark: object, make: Callable[[], T]) -> T:
+        """The value of that mark; several who ask at once wait for the first."""
+        with self._lock:
+            if self._kept is None or self._kept[0] != mark:
+                self._kept = mark, make()
+            return self._kept[1]
 
 
 Form = Mapping[str, str]
@@ -61,6 +81,19 @@ class Site:
     """Of this process: what forms are signed with."""
     previews: Previews
 
+    chains: Kept[Sequence[Chain]] = field(default_factory=Kept)
+    sums: Kept[OverviewSums] = field(default_factory=Kept)
+    payments: Kept[PaymentsStatus] = field(default_factory=Kept)
+    month: Kept[dict[str, Any]] = field(default_factory=Kept)
+
+    def all_chains(self, ledger: Ledger) -> Sequence[Chain]:
+        """Every chain of the ledger, made again once something has become of a file."""
+        return self.chains.get(FileList(ledger).mark(), Chains(ledger).all)
+
+    def overview_sums(self, ledger: Ledger) -> OverviewSums:
+        """What the page over all files adds up, likewise."""
+        return self.sums.get(FileList(ledger).mark(), lambda: overview_sums(self.all_chains(ledger)))
+
     @property
     def settings(self) -> Settings:
         """The config as values."""
@@ -69,6 +102,14 @@ class Site:
     def ledger(self) -> AbstractContextManager[Ledger | None]:
         """The ledger for reading; None before the first run. Raises as `existing_ledger`."""
         return existing_ledger(self.settings)
+
+    def is_well(self) -> bool:
+        """Whether the ledger can be read; before the first run there is none to be read."""
+        try:
+            with self.ledger():
+                return True
+        except BillferryError:
+            return False
 
     @cached_property
     def progress(self) -> ProgressFeed:
@@ -127,6 +168,18 @@ class Site:
         """A page of the site from one of its templates."""
         return HTMLResponse(b"".join(self._pieces(request, template, context)), status_code=status)
 
+    @cached_property
+    def _sections(self) -> Sequence[tuple[str, str]]:
+        """Address and name of what the navigation leads to."""
+        payments = [("/payments/", "Payments")] if self.settings.payments is not None else []
+        return [
+            ("/", "Overview"),
+            ("/files/", "Files"),
+            ("/search/", "Search"),
+            *payments,
+            ("/health/", "Health"),
+        ]
+
     def _pieces(self, request: Request, template: str, context: Mapping[str, Any]) -> Iterator[bytes]:
         visitor = visitor_of(request)
         known = {
@@ -136,6 +189,7 @@ class Site:
             "token": self.form_token(visitor),
             "assets": self.asset_links,
             "path": request.url.path,
+            "sections": self._sections,
         }
         return rendered_below(TEMPLATES, template, {**known, **context}, timezone=self.settings.timezone)
 

@@ -16,7 +16,7 @@ from pipeline.edge.config import load_config
 from pipeline.errors import Stopped
 from pipeline.serve.listener import free_socket
 from pipeline.serve.serve import show_on
-from tests.stories.merchant import Merchant
+from tests.world import World
 
 HEADER, SECRET_HEADER, SECRET = "X-Remote-User", "X-Billferry-Secret", "between proxy and page"
 STARTS_WITHIN_S = 30
@@ -104,7 +104,7 @@ class Showing:
 
 
 @contextmanager
-def showing(merchant: Merchant, **page: Any) -> Iterator[Showing]:
+def showing(merchant: World, **page: Any) -> Iterator[Showing]:
     """Serve the page of a merchant's work_dir; `page` are keys of that section besides `listen`."""
     secret = merchant.folder / "page.secret"
     secret.touch(mode=0o600)

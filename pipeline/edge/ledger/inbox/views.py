@@ -154,6 +154,25 @@ class InboxViews:
         more = {outcome: count - before.open.get(outcome, 0) for outcome, count in now.open.items()}
         return {outcome: count for outcome, count in (more | {"unreadable": unreadable}).items() if count > 0}
 
+    def newest(self, most: int, *, below: int | None, only_to_settle: bool) -> list[dict[str, Any]]:
+        """The newest payments, as `payments` has them: so many, however many there are.
+
+        Args:
+            below: the place in the inbox of the last one of the page before; None: the first page.
+            only_to_settle: only those that are waiting, unmatched or in conflict, and not dismissed.
+        """
+        table, which = ("payments", f"{TO_SETTLE} AND") if only_to_settle else ("deliveries", "")
+        seqs = self._db.execute(
+            f"SELECT seq FROM {table} WHERE {which} (?1 IS NULL OR seq < ?1) ORDER BY seq DESC LIMIT ?2",  # noqa: S608 (ours)
+            (below, most),
+        ).fetchall()
+        marks = ", ".join("?" * len(seqs))
+        rows = self._db.execute(
+            f"{_LISTED} WHERE deliveries.seq IN ({marks}) ORDER BY deliveries.seq DESC",
+            [seq for (seq,) in seqs],
+        )
+        return [dict(row) for row in rows]
+
     def payments(
         self,
         *,

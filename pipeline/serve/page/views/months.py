@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.days import month_named
-from pipeline.edge.ledger.chains import Chains
+from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.file_list import FileList
+from pipeline.edge.ledger.inbox.schema import inbox_path
 from pipeline.monitoring.payments_standing import paid_as_known
 from pipeline.report.html.month_page import month_context
 from pipeline.run.month_pages import month_totals
+from pipeline.run.payments_view import payments_mark
 from pipeline.serve.page.site import Site, file_address
+from schemas.settings import Settings
+
+MOST_FILES = 100
+"""Of the month that are listed: those that need somebody, and the first."""
 
 
 def month(site: Site, request: Request) -> Response:
@@ -22,7 +30,23 @@ def month(site: Site, request: Request) -> Response:
     with site.ledger() as ledger:
         if days is None or days.first is None or ledger is None:
             raise HTTPException(404, "there is no such month")
-        totals = month_totals(
-            site.settings, Chains(ledger).all(), days.first, datetime.now(UTC), paid_as_known(site.settings)
-        )
-    return site.show(request, "month.html", month_context(totals, file_address))
+        first, mark = days.first, (days.first, FileList(ledger).mark(), _payments_mark(site.settings))
+        context = site.month.get(mark, lambda: _context(site, ledger, first))
+    document = context["document"].model_copy(update={"as_of": datetime.now(UTC)})
+    return site.show(request, "month.html", {**context, "document": document})
+
+
+def _context(site: Site, ledger: Ledger, first: date) -> dict[str, Any]:
+    """All that the page shows, as things stand."""
+    paid = paid_as_known(site.settings)
+    totals = month_totals(site.settings, site.all_chains(ledger), first, datetime.now(UTC), paid)
+    context = month_context(totals, file_address)
+    rows = sorted(context["rows"], key=lambda row: row.tone == "good")[:MOST_FILES]
+    if len(rows) == len(context["rows"]):
+        return context
+    return {**context, "rows": rows, "files_left_out": len(context["rows"]) - len(rows)}
+
+
+def _payments_mark(settings: Settings) -> tuple[object, ...] | None:
+    is_there = settings.payments is not None and inbox_path(settings.work_dir).exists()
+    return payments_mark(settings) if is_there else None

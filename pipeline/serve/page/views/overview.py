@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.how_many import how_many
-from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.report.folders import month_pages
 from pipeline.report.html.index_page import OverviewFacts, overview_context
@@ -67,7 +66,7 @@ def _overview(site: Site, most: int) -> dict[str, object]:
         if ledger is None:
             facts = OverviewFacts((), 0, settings.merchant, settings.environment, settings.timezone, _now())
         else:
-            facts = overview_facts(settings, ledger, Chains(ledger).all(), _now(), most=most)
+            facts = overview_facts(settings, ledger, site.overview_sums(ledger), _now(), most=most)
     return overview_context(facts, months, file_address)
 
 

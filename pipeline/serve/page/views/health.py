@@ -1,0 +1,74 @@
+"""How the whole stands: runs, sources, what waits, what is owed, and the time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipeline.core.file_stages import SOURCES
+from pipeline.core.how_many import how_many
+from pipeline.core.values.timestamps import local_time
+from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.inbox.deliveries import size_bytes
+from pipeline.edge.ledger.runs import RunRow, Runs
+from pipeline.errors import EX_OK, EX_RECORDS, EXIT_STATUSES, SIGNAL_BASE
+from pipeline.monitoring.payments_standing import inbox_to_read
+from pipeline.monitoring.system_status import late_now, waiting_names
+from pipeline.run.clock_check import Timekeeper
+from pipeline.serve.page.site import Site
+from schemas.settings import Settings
+
+SHOWN_RUNS = 10
+SHOWN_NAMES = 20
+LONGEST_RUN_WITHOUT_END = "has not ended: it is at work, or was killed"
+
+
+def health_page(site: Site, request: Request) -> Response:
+    """`/health/`: as `billferry status` and its metrics know it; nothing is asked over a network."""
+    settings, now = site.settings, datetime.now(UTC)
+    with site.ledger() as ledger:
+        files = Files(ledger) if ledger is not None else None
+        runs = Runs(ledger).newest(SHOWN_RUNS) if ledger is not None else []
+        requests, since = files.unsettled_requests() if files is not None else (0, None)
+        trouble = Timekeeper(lambda: now, ledger, settings.zone).trouble() if ledger is not None else None
+        facts = {
+            "late": late_now(settings, ledger, now) if ledger is not None else [],
+            "owed": {s: n for s in SOURCES if files and (n := len(files.pending_handovers(s)))},
+        }
+        waiting = waiting_names(settings, files)
+    context = {
+        **facts,
+        "as_of": now,
+        "runs": [_run(run, settings) for run in runs],
+        "waiting": [(source, len(names), names[:SHOWN_NAMES]) for source, names in waiting.items()],
+        "in_doubt": _in_doubt(requests, since, settings),
+        "clock": str(trouble) if trouble is not None else None,
+        "inbox_bytes": _inbox_bytes(settings),
+    }
+    return site.show(request, "health.html", context)
+
+
+def _run(run: RunRow, settings: Settings) -> tuple[str, str, str, str]:
+    """When it began, how it ended, what became of its files, and the tone of that."""
+    began = local_time(run.started_at, settings.zone)
+    files = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in run.states.items())
+    if run.exit_status is None:
+        return began, LONGEST_RUN_WITHOUT_END, files, "attention"
+    status = run.exit_status
+    meaning = EXIT_STATUSES[SIGNAL_BASE if status > SIGNAL_BASE else status]
+    tone = "good" if status == EX_OK else "attention" if status == EX_RECORDS else "stop"
+    return began, f"{status}: {meaning}", files or "no files", tone
+
+
+def _in_doubt(requests: int, since: str | None, settings: Settings) -> str | None:
+    if not requests:
+        return None
+    told = f" since {local_time(since, settings.zone)}" if since else ""
+    return f"{how_many(requests, 'request')} in doubt{told}; the next pass settles them first"
+
+
+def _inbox_bytes(settings: Settings) -> int | None:
+    with inbox_to_read(settings) as inbox:
+        return size_bytes(inbox) if inbox is not None else None
