@@ -12,6 +12,7 @@ from docs.shapes import FormatShape, format_shapes, readings
 from schemas.feed import Feed
 
 ELSEWHERE = {
+    "kind",
     "net_payments",
     *(
         "name",
