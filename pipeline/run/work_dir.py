@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.outcomes import AT_API, FileState, Outcome
 from pipeline.edge.disk import private_folder, remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import added
@@ -127,26 +127,32 @@ class OverviewSums:
 
 def overview_sums(chains: Sequence[Chain]) -> OverviewSums:
     """Of all chains of a ledger: the one part that takes longer the more files there are."""
-    to_correct = added(each.open for each in chains if each.original.state != FileState.REFUSED)
-    needing = [
-        row
-        for chain in chains
-        for row in (chain.original, *chain.corrections)
-        if row.is_open or (row is chain.original and chain.needs_correction)
-    ]
-    billed = added(
-        chain.by_outcome[Outcome.CREATED]
-        for chain in chains
-        if chain.model == "bill" and Outcome.CREATED in chain.by_outcome
+    to_correct = added(
+        each.open for each in chains if each.open.records and each.original.state != FileState.REFUSED
     )
+    needing: list[FileRow] = []
+    loaded: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    to_correct_of: dict[str, int] = {}
+    billed: Counter[str] = Counter()
+    for chain in chains:
+        if needs_correction := chain.needs_correction:
+            to_correct_of[chain.original.sha256] = chain.open.records
+        if needs_correction or chain.original.is_open:
+            needing.append(chain.original)
+        needing += [row for row in chain.corrections if row.is_open]
+        model = chain.model
+        of_model = loaded[model]
+        for outcome, counted in chain.by_outcome.items():
+            if outcome in AT_API:
+                for currency, minor in counted.amounts_minor.items():
+                    of_model[currency] += minor
+                    if outcome == Outcome.CREATED and model == "bill":
+                        billed[currency] += minor
     return OverviewSums(
-        to_correct={each.original.sha256: each.open.records for each in chains if each.needs_correction},
+        to_correct=to_correct_of,
         to_correct_money=money_of(chain_part(to_correct)),
-        loaded={
-            model: added(chain.loaded for chain in chains if chain.model == model).amounts_minor
-            for model in sorted({chain.model for chain in chains})
-        },
-        billed=billed.amounts_minor,
+        loaded={model: loaded[model] for model in sorted(loaded)},
+        billed=billed,
         need_somebody=sorted(needing, key=lambda row: row.id, reverse=True),
     )
 

@@ -54,6 +54,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/kept_references.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/file_list.py": ("tests/serve/page/test_files.py",),
     "pipeline/edge/ledger/record_search.py": ("tests/serve/page/test_sections.py",),
+    "pipeline/core/payments/status_words.py": ("tests/payments/test_words.py",),
     "pipeline/edge/ledger/loads_under_way.py": ("tests/serve/page/test_progress.py",),
     "pipeline/edge/ledger/earlier_loads.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/uploads.py": (f"{STORIES}/test_uploads.py",),

@@ -109,11 +109,17 @@ class Chain:
         return added(self.closed_by(row) for row in self.corrections)
 
 
+KeptChains = dict[int, tuple[tuple[object, ...], Chain]]
+"""Id of an original → what its chain was made of, and the chain."""
+
+
 class Chains:
     """The ledger's chains over one connection: a fixed number of statements, however many files there are."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, kept: KeptChains | None = None) -> None:
+        """`kept`: chains of an earlier look, which are not made again where nothing they are made of has changed."""
         self._db = connection
+        self._kept: KeptChains = {} if kept is None else kept
 
     def all(self, files: Sequence[FileRow] | None = None) -> list[Chain]:
         """Every chain, in the landing order of their originals. `files`: all of the ledger's, if they are at hand."""
@@ -177,18 +183,30 @@ class Chains:
                 followers.setdefault(roots[row.id], []).append(row)
         for row in rows:
             if roots[row.id] == row.id:
-                yield _chain(
-                    row,
-                    tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id)),
-                    sums.get(row.id, ()),
-                    whole=row.id in whole and row.id != reopened,
-                    is_refused_by_person=row.id in by_people,
-                    superseded_by=superseded.get(row.id),
-                    write_offs=[
-                        WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
-                        for off in offs.get(row.id, ())
-                    ],
+                corrections = tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id))
+                mine, superseded_by = sums.get(row.id, ()), superseded.get(row.id)
+                is_whole, by_person = row.id in whole and row.id != reopened, row.id in by_people
+                write_offs = [
+                    WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
+                    for off in offs.get(row.id, ())
+                ]
+                made_of = (
+                    *(row, corrections, superseded_by, is_whole, by_person, write_offs),
+                    [tuple(each) for each in mine],
                 )
+                kept = self._kept.get(row.id)
+                if kept is None or kept[0] != made_of:
+                    chain = _chain(
+                        row,
+                        corrections,
+                        mine,
+                        whole=is_whole,
+                        is_refused_by_person=by_person,
+                        superseded_by=superseded_by,
+                        write_offs=write_offs,
+                    )
+                    kept = self._kept[row.id] = made_of, chain
+                yield kept[1]
 
     def _refused_by_people(self) -> set[int]:
         """Ids of files that somebody refused: whoever did that closed them."""

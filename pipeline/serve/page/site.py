@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pipeline.edge.config import Config
-from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.chains import Chain, Chains, KeptChains
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.file_rows import FileRow
@@ -81,6 +81,8 @@ class Site:
     """Of this process: what forms are signed with."""
     previews: Previews
 
+    kept_files: dict[int, tuple[tuple[object, ...], FileRow]] = field(default_factory=dict)
+    kept_chains: KeptChains = field(default_factory=dict)
     chains: Kept[Sequence[Chain]] = field(default_factory=Kept)
     sums: Kept[OverviewSums] = field(default_factory=Kept)
     payments: Kept[PaymentsStatus] = field(default_factory=Kept)
@@ -88,7 +90,11 @@ class Site:
 
     def all_chains(self, ledger: Ledger) -> Sequence[Chain]:
         """Every chain of the ledger, made again once something has become of a file."""
-        return self.chains.get(FileList(ledger).mark(), Chains(ledger).all)
+
+        def made() -> Sequence[Chain]:
+            return Chains(ledger, self.kept_chains).all(FileList(ledger).all_again(self.kept_files))
+
+        return self.chains.get(FileList(ledger).mark(), made)
 
     def overview_sums(self, ledger: Ledger) -> OverviewSums:
         """What the page over all files adds up, likewise."""

@@ -147,9 +147,16 @@ def test_a_stopped_load_stays_stopped_until_it_is_released(merchant: Merchant) -
         assert (again.exit_status, again.requests.total()) == (1, 0)
         assert me.post(f"{address}stop").status == 409
 
-        shown = me.get(address).text
-        print_of = shown[shown.index('name="shown" value="') + 20 :][:64]
-        assert me.post(f"{address}release", shown=print_of).status == 303
+        def release(limit: str = "") -> None:
+            shown = me.get(address).text
+            print_of = shown[shown.index('name="shown" value="') + 20 :][:64]
+            assert me.post(f"{address}release", shown=print_of, limit=limit).status == 303
+
+        release("1")
+        more = merchant.run()
+        assert [hold["code"] for hold in more.file["holds"]] == ["file.limited"]
+        assert more.file["records"]["created"] == sent + 1
+        release()
         rest = merchant.run()
         assert (rest.exit_status, rest.outcomes()) == (0, {"created": COUNT})
         assert len(merchant.held("bills")) == COUNT + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.monitoring.late_feeds import LateFeed
 from pipeline.sandbox.serve import SandboxApi
@@ -136,9 +137,9 @@ def test_what_is_added_up_is_kept_until_something_becomes_of_a_file(
     asked = list[int]()
     every = Chains.all
 
-    def counted(chains: Chains) -> object:
+    def counted(chains: Chains, files: Sequence[FileRow] | None = None) -> object:
         asked.append(1)
-        return every(chains)
+        return every(chains, files)
 
     monkeypatch.setattr(Chains, "all", counted)
     with showing(searched) as page:
