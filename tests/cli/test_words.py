@@ -19,7 +19,7 @@ EVERY = [command for command in command_words() if command]
 
 METAVARS = (
     r"FILE…?|FOLDER|SECONDS|N|FEED|MODEL|REASON|RECORDS|STATE|SHA256:…|DAY|MONTH|REF|GROUP|KIND"
-    r"|NUMBER:HASH|REFERENCE|AMOUNT|TIME"
+    r"|NUMBER:HASH|REFERENCE|AMOUNT|TIME|PAYMENT"
 )
 """What help shows for a value."""
 
