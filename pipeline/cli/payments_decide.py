@@ -28,7 +28,7 @@ def add_decisions(payments: typer.Typer) -> None:
 
 def assign(
     payment: _Payment,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="How it is known, for the list.")],
+    why: Annotated[str, typer.Option("--why", metavar="REASON", help="How it is known, for the list.")],
     bill: Annotated[str | None, typer.Option("--bill", metavar="REF", help="The bill that was paid.")] = None,
     account: Annotated[
         str | None, typer.Option("--account", metavar="REF", help="The account that was paid.")
@@ -63,7 +63,7 @@ def assign(
 
 def dismiss(
     payment: _Payment,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="How it is settled, for the list.")],
+    why: Annotated[str, typer.Option("--why", metavar="REASON", help="How it is settled, for the list.")],
     config: ConfigPath = DEFAULT_CONFIG,
     wait: Wait = 0.0,
     verbose: Verbose = False,
