@@ -25,6 +25,7 @@ FLAGS = (
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
+    "--process-per-site",
     "--disable-dev-shm-usage",
     "--no-first-run",
     "--remote-debugging-port=0",
@@ -188,6 +189,7 @@ class Browser:
         self._socket = loop.run_until_complete(self._client.ws_connect(address, max_msg_size=0))
         self._count = 0
         self._pages: dict[str, Opened] = {}
+        self._targets: dict[str, str] = {}
 
     def open(
         self,
@@ -202,7 +204,8 @@ class Browser:
         target = self.tell("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.tell("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = self._pages[session] = Opened(self, session)
-        for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
+        self._targets[session] = target
+        for domain in ("Page", "Runtime", "Network", "Log"):
             page.tell(f"{domain}.enable")
         page.size(1280, 900)
         page.look(scheme=scheme)
@@ -212,6 +215,12 @@ class Browser:
         page.requests.clear()
         page.go(path.as_uri() if isinstance(path, Path) else path, wait=wait)
         return page
+
+    def close_pages(self) -> None:
+        """Each that is open has a process of its own, which goes on working."""
+        while self._pages:
+            session, _ = self._pages.popitem()
+            self.tell("Target.closeTarget", {"targetId": self._targets.pop(session)})
 
     def tell(self, method: str, parameters: Mapping[str, Any], session: str | None = None) -> dict[str, Any]:
         return self._loop.run_until_complete(
@@ -271,3 +280,16 @@ def _address(profile: Path, process: subprocess.Popen[bytes]) -> str:
         time.sleep(0.05)
     port, path = told.read_text().splitlines()
     return f"ws://127.0.0.1:{port}{path}"
+
+
+@pytest.fixture(scope="session")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with started(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(one_browser: Browser) -> Iterator[Browser]:
+    """One browser for all tests, whose pages are closed with the test that opened them."""
+    yield one_browser
+    one_browser.close_pages()

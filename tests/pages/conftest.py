@@ -1,23 +1,15 @@
-"""One browser for all tests of pages."""
+"""Pages that several tests look at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.report.summary import FileReport
-from tests.pages.browser import Browser, started
 from tests.pages.comparison import comparison_page
 from tests.pages.example import every_outcome
 from tests.pages.month import month_page
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with started(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,11 @@ import pytest
 
 from tests.pages.axe import violations
 from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
-from tests.pages.conftest import browser
 from tests.serve.page.browsing import BY_PROXY, HEADER, SECRET, SECRET_HEADER, Showing, showing
 from tests.serve.page.test_files import address_of
 from tests.serve.page.test_from_drop_to_load import FILE, NAME, OTHER
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
-
-__all__ = ["browser"]
 
 TAB, ENTER = ("Tab", 9), ("Enter", 13, "\r")
 
