@@ -40,7 +40,7 @@ def test_every_acknowledged_event_is_kept_once_and_told_once(merchant: Merchant)
         )
     )
     storm = Storm(
-        chance.randrange(10**6), payments=cases(600, soak=4000), spread_s=cases(4, soak=60), late=0.02
+        chance.randrange(10**6), payments=cases(800, soak=4000), spread_s=cases(4, soak=60), late=0.02
     )
     paid = storm.rise(merchant.api, list(merchant.held("bills")))
     with _beside(merchant):
