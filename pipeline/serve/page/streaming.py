@@ -19,6 +19,8 @@ IDLE_S = 30.0
 """So long nothing may come of a body before it is given up."""
 WHOLE_S = 3_600.0
 """So long a whole body may take."""
+MAX_PASSED_OVER_BYTES = 16_777_216
+"""Of a file that is refused, in a form with others behind it."""
 MAX_FIELD_BYTES = 65_536
 """Of a form's field that is no file."""
 
@@ -118,9 +120,14 @@ class _Parts:
         )
 
     def each(self) -> Iterator[FormPart]:
-        """The parts; what nobody took of the one before is passed over."""
+        """The parts; what nobody took of the one before is passed over, unless it is very much."""
+        passed_over = 0
         while (told := self._next())[0] != "whole":
+            passed_over += len(told[1])
+            if passed_over > MAX_PASSED_OVER_BYTES:
+                raise NotArrived("a file before it is too large")
             if told[0] == "begin":
+                passed_over = 0
                 _, options = parse_options_header(told[1])
                 file_name = options.get(b"filename")
                 yield FormPart(

@@ -88,3 +88,19 @@ def test_what_is_refused_says_why_and_what_to_do(merchant: Merchant) -> None:
         [file] = json.loads(told.body)["files"]
         assert not file["is_taken"]
         assert "larger than" in file["text"]
+
+
+def test_a_refused_file_of_a_form_does_not_take_the_others_along(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant.settings["limits"] |= {"max_file_bytes": 1000}
+    good = bills("C-1,A-1,B-1,10.00").encode()
+    with showing(merchant) as page:
+        me = page.visitor()
+        files = {"a_bills_2026-11-01.csv": b"x" * 900_000, "b_bills_2026-11-01.csv": good}
+        told = me.drop(files).said
+        assert "larger than" in told
+        assert "is here, and is checked next" in told
+        monkeypatch.setattr("pipeline.serve.page.streaming.MAX_PASSED_OVER_BYTES", 1000)
+        told = me.drop({"a_bills_2026-11-01.csv": b"x" * 900_000, "c_bills_2026-11-02.csv": good}).said
+        assert "a file before it is too large" in told

@@ -70,7 +70,10 @@ async def put_file(site: Site, request: Request) -> Response:
         {"name": each.name, "text": each.text, "address": each.address, "is_taken": each.is_taken}
         for each in results
     ]
-    return JSONResponse({"files": documents}, 200 if all(each.is_taken for each in results) else 422)
+    if all(each.is_taken for each in results):
+        return JSONResponse({"files": documents})
+    # What is left of the file is not read: it may have no end.
+    return JSONResponse({"files": documents}, 422, headers={"connection": "close"})
 
 
 async def post_files(site: Site, request: Request) -> Response:
@@ -95,17 +98,22 @@ def _form_taken(site: Site, visitor: Visitor, blocks: Iterable[bytes], content_t
     """Raises NotArrived, HTTPException: nothing is taken before the token came."""
     results: list[DropResult] = []
     is_ours, feed = False, None
-    for number, part in enumerate(form_parts(blocks, content_type)):
-        if number > MAX_FILES:
-            raise HTTPException(400, f"a form may have {MAX_FILES} files")
-        if part.file_name is None:
-            is_ours, feed = _field(site, visitor, part, is_ours=is_ours, feed=feed)
-        elif not is_ours:
-            raise HTTPException(
-                403, "the page you sent that from is too old; open it again, then try once more"
-            )
-        elif part.file_name:
-            results += _dropped(site, visitor, part.file_name, part.blocks(), feed)
+    try:
+        for number, part in enumerate(form_parts(blocks, content_type)):
+            if number > MAX_FILES:
+                raise HTTPException(400, f"a form may have {MAX_FILES} files")
+            if part.file_name is None:
+                is_ours, feed = _field(site, visitor, part, is_ours=is_ours, feed=feed)
+            elif not is_ours:
+                raise HTTPException(
+                    403, "the page you sent that from is too old; open it again, then try once more"
+                )
+            elif part.file_name:
+                results += _dropped(site, visitor, part.file_name, part.blocks(), feed)
+    except NotArrived as error:
+        if not results:
+            raise
+        results.append(DropResult("What came behind it", f"was not taken in: {error}", is_taken=False))
     if not results:
         raise HTTPException(400, "choose a file first")
     return results
@@ -133,8 +141,6 @@ def _dropped(
             results_of(accept_upload(site.config, name, blocks, by=person, feed=feed, control=control))
         )
     except (FileRefused, FileTooLarge) as error:
-        for _ in blocks:  # the next file of the form comes behind it
-            pass
         return [DropResult(name, f"{error}", is_taken=False)]
 
 
