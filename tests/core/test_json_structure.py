@@ -154,7 +154,8 @@ HOSTILE = {
 def test_whatever_an_array_is_made_of_its_time_grows_with_its_length_alone(kind: str) -> None:
     started = time.process_time()
     scanned(HOSTILE[kind][:MIB], 64_000, 64_000)
-    assert time.process_time() - started < 5
+    # Half a million elements: 2 to 5 s by the machine, minutes where each one looks at all behind it.
+    assert time.process_time() - started < 15
 
 
 @pytest.mark.parametrize(

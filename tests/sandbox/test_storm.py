@@ -98,7 +98,9 @@ def test_a_storm_outlives_its_receiver(api: SandboxApi, caller: Caller) -> None:
     references = filled(api, caller, first)
     storm = Storm(8, payments=150, spread_s=0.4, late=0.0, forged=0.0, duplicates=0.0, second_events=0.0)
     storm.rise(api, references)
-    time.sleep(0.15)
+    until = time.monotonic() + 30
+    while not first.came and time.monotonic() < until:
+        time.sleep(0.01)
     first.stop()
     time.sleep(0.15)
     second = Receiver(port=first.port)
