@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.api.ledger_changes import NoteProgress
+from pipeline.core.api.ledger_changes import LoadUnderWay, NoteProgress
 from pipeline.core.api.requests import BillRequest
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.ledger.database import Ledger
@@ -68,8 +68,7 @@ class LoadWatch:
         """How far the load is now."""
         self._pace.append((time.monotonic(), self._settled))
         (began, before), (now, after) = self._pace[0], self._pace[-1]
-        return NoteProgress(
-            file_id=self._file_id,
+        load = LoadUnderWay(
             started_at=self._started_at,
             at=rfc3339(self._clock()),
             settled=self._settled,
@@ -79,6 +78,7 @@ class LoadWatch:
             settled_minor={currency: self._settled_minor[currency] for currency in self._total_minor},
             total_minor=dict(self._total_minor),
         )
+        return NoteProgress(self._file_id, load)
 
     def stop(self) -> BillferryError | None:
         """A look into the ledger by its index, so that it may come between two requests."""

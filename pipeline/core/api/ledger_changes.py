@@ -88,12 +88,11 @@ class UpgradeOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteProgress:
-    """How far the load of a file is, for those who watch it."""
+class LoadUnderWay:
+    """How far the load of a file was at a moment."""
 
-    file_id: int
     started_at: str
-    """RFC 3339, as `at`, the time of this note."""
+    """RFC 3339, as `at`."""
     at: str
     settled: int
     """Records with a final outcome, those of earlier loads among them."""
@@ -105,6 +104,14 @@ class NoteProgress:
     settled_minor: Mapping[str, int]
     """Currency → minor units of the settled records."""
     total_minor: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteProgress:
+    """How far the load of a file is, for those who watch it."""
+
+    file_id: int
+    load: LoadUnderWay
 
 
 Change = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.core.api.ledger_changes import LoadUnderWay
 from pipeline.core.release_decisions import Person
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.file_rows import OPEN_STATES
@@ -21,25 +21,6 @@ class StopAsked:
     at: str
     """RFC 3339."""
     by: Person
-
-
-@dataclass(frozen=True, slots=True)
-class LoadUnderWay:
-    """How far the load of a file was at a moment."""
-
-    started_at: str
-    """RFC 3339, as `at`."""
-    at: str
-    settled: int
-    """Records with a final outcome, those of earlier loads among them."""
-    total: int
-    per_s: float
-    """Records settled a second, of late."""
-    retried: int
-    """Requests that repeated an earlier one."""
-    settled_minor: Mapping[str, int]
-    """Currency → minor units of the settled records."""
-    total_minor: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,9 +159,10 @@ def _row_of_outcome(file_id: int, reference: str, outcome: RecordOutcome) -> Row
 
 def _noted(note: NoteProgress) -> Row:
     """In the order of the table's columns."""
-    sums = (orjson.dumps(dict(each)).decode() for each in (note.settled_minor, note.total_minor))
+    load = note.load
+    sums = (orjson.dumps(dict(each)).decode() for each in (load.settled_minor, load.total_minor))
     return (
-        *(note.file_id, note.started_at, note.at, note.settled, note.total, note.per_s, note.retried),
+        *(note.file_id, load.started_at, load.at, load.settled, load.total, load.per_s, load.retried),
         *sums,
     )
 

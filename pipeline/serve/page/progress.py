@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 import orjson
 from starlette.concurrency import run_in_threadpool
 
+from pipeline.core.api.ledger_changes import LoadUnderWay
 from pipeline.core.how_many import how_many
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.edge.ledger.loads_under_way import FileUnderWay, LoadUnderWay
+from pipeline.edge.ledger.loads_under_way import FileUnderWay
 from pipeline.errors import BillferryError
 from schemas.settings import Settings
 

@@ -7,16 +7,17 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
 
-from pipeline.core.api.ledger_changes import NoteProgress
+from pipeline.core.api.ledger_changes import LoadUnderWay, NoteProgress
 from pipeline.core.release_decisions import Person
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.database import transaction
-from pipeline.edge.ledger.loads_under_way import FileUnderWay, LoadUnderWay
+from pipeline.edge.ledger.loads_under_way import FileUnderWay
 from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import UsageError
 from pipeline.run.stop_load import stop_load
@@ -207,24 +208,25 @@ def test_a_finished_file_cannot_be_stopped(merchant: Merchant) -> None:
         stop_load(config, row["sha256"], row["name"], Person("sipho", "the page"))
 
 
+LOAD = LoadUnderWay(
+    started_at="2026-11-01T07:59:00Z",
+    at="2026-11-01T08:00:00Z",
+    settled=10,
+    total=100,
+    per_s=3.0,
+    retried=0,
+    settled_minor={"ZAR": 100},
+    total_minor={"ZAR": 1000},
+)
+
+
 def note(merchant: Merchant, **changes: object) -> str:
     """As if a run were at work on the only file, and has told this; its SHA-256."""
-    facts = {
-        "file_id": 1,
-        "started_at": "2026-11-01T07:59:00Z",
-        "at": "2026-11-01T08:00:00Z",
-        "settled": 10,
-        "total": 100,
-        "per_s": 3.0,
-        "retried": 0,
-        "settled_minor": {"ZAR": 100},
-        "total_minor": {"ZAR": 1000},
-        **changes,
-    }
+    load = replace(LOAD, **changes)  # type: ignore[arg-type]
     with ledger_to_write(load_config(merchant.config).settings) as ledger:
         ledger.execute("UPDATE files SET state = 'landed'")
         with transaction(ledger):
-            Sends(ledger).write(NoteProgress(**facts))  # type: ignore[arg-type]
+            Sends(ledger).write(NoteProgress(1, load))
         return str(ledger.execute("SELECT sha256 FROM files").fetchone()[0])
 
 
@@ -275,17 +277,7 @@ def test_so_many_watch_and_a_place_is_free_once_one_has_gone(
     ],
 )
 def test_what_is_said_of_a_load(merchant: Merchant, changes: dict[str, object], line: str) -> None:
-    facts = {
-        "started_at": "2026-11-01T07:59:00Z",
-        "at": "2026-11-01T08:00:00Z",
-        "settled": 10,
-        "total": 100,
-        "per_s": 3.0,
-        "retried": 0,
-        "settled_minor": {"ZAR": 100},
-        "total_minor": {"ZAR": 1000},
-    }
-    load = LoadUnderWay(**{**facts, **changes})  # type: ignore[arg-type]
+    load = replace(LOAD, **changes)  # type: ignore[arg-type]
     merchant.settings["timezone"] = "Africa/Johannesburg"
     merchant.write_config()
     settings = load_config(merchant.config).settings
