@@ -164,8 +164,7 @@ async def _show(shown: Shown, site: Site, request: Request) -> Response:
 
 async def _do(done: Done, site: Site, request: Request) -> Response:
     form = await _form(request, done.max_bytes, done.max_fields)
-    if not site.is_form_token(visitor_of(request), form.get("token", "")):
-        raise HTTPException(403, "the page you sent that from is too old; open it again, then try once more")
+    site.require_form_token(visitor_of(request), form.get("token", ""))
     return await run_in_threadpool(done.action, site, request, form)
 
 

@@ -7,7 +7,6 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
 from pipeline.edge.ledger.chains import Chain, Chains, KeptChains
 from pipeline.edge.ledger.database import Ledger
@@ -39,6 +39,8 @@ _FOLDER = Path(__file__).parent
 TEMPLATES = _FOLDER / "templates"
 _STATIC = _FOLDER / "static"
 _PRINT_DIGITS = 12
+MAX_DIGITS = 19
+"""A number in an address has fewer: SQLite counts in 64 bits."""
 ASSET_TYPES = {
     "page.css": "text/css; charset=utf-8",
     "site.css": "text/css; charset=utf-8",
@@ -126,7 +128,7 @@ class Site:
         """SHA-256 → how far that file is, of those that a run works on or will. Raises as `existing_ledger`."""
         with self.ledger() as ledger:
             files = LoadsUnderWay(ledger).all() if ledger is not None else []
-        now = datetime.now(UTC)
+        now = utc_now()
         return {file.sha256: progress_of(file, self.settings, now) for file in files}
 
     @cached_property
@@ -164,9 +166,12 @@ class Site:
         """What a form must send back: it was shown to this person by this process."""
         return hmac.digest(self.token_key, visitor.name.encode(), "sha256").hex()
 
-    def is_form_token(self, visitor: Visitor, token: str) -> bool:
-        """Whether it is that, in constant time."""
-        return hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
+    def require_form_token(self, visitor: Visitor, token: str) -> None:
+        """Compares in constant time. Raises HTTPException: it is not that."""
+        if not hmac.compare_digest(self.form_token(visitor).encode(), token.encode()):
+            raise HTTPException(
+                403, "the page you sent that from is too old; open it again, then try once more"
+            )
 
     def show(
         self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200
@@ -206,6 +211,12 @@ def visitor_of(request: Request) -> Visitor:
     if not isinstance(visitor, Visitor):
         raise TypeError("a request reached a view without passing the guards")
     return visitor
+
+
+def number_asked(request: Request, name: str) -> int | None:
+    """A whole number in the address, such as the last row of the page before; None: there is none."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else None
 
 
 def file_address(file: KnownFile) -> str:

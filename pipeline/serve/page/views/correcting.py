@@ -17,7 +17,7 @@ from pipeline.errors import BillferryError, FileRefused
 from pipeline.report.html.wording import records
 from pipeline.run.mend import Mending, SentRecord, checked_mending, open_for_mending, save_mending
 from pipeline.run.mendable import Cell, Mendable, RejectedRecord, count_open
-from pipeline.serve.page.site import Form, Site, visitor_of
+from pipeline.serve.page.site import Form, Site, number_asked, visitor_of
 from pipeline.serve.page.views.uploads import results_of
 
 RECORDS_ON_PAGE = 25
@@ -73,8 +73,7 @@ def mend_link(site: Site, ledger: Ledger, row: FileRow) -> Mapping[str, Any] | N
 
 def rejects_table(site: Site, request: Request) -> Response:
     """`/files/SHA256/correct/?after=NUMBER`: the records behind that one, as many as fit."""
-    after = request.query_params.get("after", "")
-    begin = int(after) if _NUMBERS.fullmatch(after) and after.isdigit() else 0
+    begin = number_asked(request, "after") or 0
     with site.ledger() as known:
         row, ledger = _file(site, known, request)
         rejects, found = open_for_mending(site.config, ledger, row)

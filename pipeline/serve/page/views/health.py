@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.file_stages import SOURCES
 from pipeline.core.how_many import how_many
 from pipeline.core.values.timestamps import local_time
+from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.deliveries import size_bytes
 from pipeline.edge.ledger.runs import RunRow, Runs
@@ -27,7 +26,7 @@ LONGEST_RUN_WITHOUT_END = "has not ended: it is at work, or was killed"
 
 def health_page(site: Site, request: Request) -> Response:
     """`/health/`: as `billferry status` and its metrics know it; nothing is asked over a network."""
-    settings, now = site.settings, datetime.now(UTC)
+    settings, now = site.settings, utc_now()
     with site.ledger() as ledger:
         files = Files(ledger) if ledger is not None else None
         runs = Runs(ledger).newest(SHOWN_RUNS) if ledger is not None else []

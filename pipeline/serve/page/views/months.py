@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.days import month_named
+from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.inbox.schema import inbox_path
@@ -32,14 +33,14 @@ def month(site: Site, request: Request) -> Response:
             raise HTTPException(404, "there is no such month")
         first, mark = days.first, (days.first, FileList(ledger).mark(), _payments_mark(site.settings))
         context = site.month.get(mark, lambda: _context(site, ledger, first))
-    document = context["document"].model_copy(update={"as_of": datetime.now(UTC)})
+    document = context["document"].model_copy(update={"as_of": utc_now()})
     return site.show(request, "month.html", {**context, "document": document})
 
 
 def _context(site: Site, ledger: Ledger, first: date) -> dict[str, Any]:
     """All that the page shows, as things stand."""
     paid = paid_as_known(site.settings)
-    totals = month_totals(site.settings, site.all_chains(ledger), first, datetime.now(UTC), paid)
+    totals = month_totals(site.settings, site.all_chains(ledger), first, utc_now(), paid)
     context = month_context(totals, file_address)
     rows = sorted(context["rows"], key=lambda row: row.tone == "good")[:MOST_FILES]
     if len(rows) == len(context["rows"]):

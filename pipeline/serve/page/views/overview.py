@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.how_many import how_many
+from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.report.folders import month_pages
 from pipeline.report.html.index_page import OverviewFacts, overview_context
 from pipeline.run.work_dir import overview_facts
-from pipeline.serve.page.site import Site, file_address, visitor_of
+from pipeline.serve.page.site import Site, file_address, number_asked, visitor_of
 from pipeline.serve.page.views.uploads import asked_of
 
 FILES_ON_OVERVIEW = 60
@@ -34,15 +34,14 @@ def overview(site: Site, request: Request) -> Response:
 def all_files(site: Site, request: Request) -> Response:
     """`/files/?before=N&search=TEXT`: every file, newest first, so many on a page."""
     search = request.query_params.get("search", "").strip()
-    before = request.query_params.get("before", "")
-    below = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    below = number_asked(request, "before")
     with site.ledger() as ledger:
         files = FileList(ledger) if ledger is not None else None
         rows = files.page(search, below=below, most=FILES_ON_PAGE + 1) if files else ()
         found = files.count(search) if files else 0
     shown, has_more = rows[:FILES_ON_PAGE], len(rows) > FILES_ON_PAGE
     facts = OverviewFacts(
-        shown, found, site.settings.merchant, site.settings.environment, site.settings.timezone, _now()
+        shown, found, site.settings.merchant, site.settings.environment, site.settings.timezone, utc_now()
     )
     context = overview_context(facts, [], file_address)
     context["rows"] = sorted(context["rows"], key=lambda row: row.at, reverse=True)
@@ -64,11 +63,9 @@ def _overview(site: Site, most: int) -> dict[str, object]:
     ]
     with site.ledger() as ledger:
         if ledger is None:
-            facts = OverviewFacts((), 0, settings.merchant, settings.environment, settings.timezone, _now())
+            facts = OverviewFacts(
+                (), 0, settings.merchant, settings.environment, settings.timezone, utc_now()
+            )
         else:
-            facts = overview_facts(settings, ledger, site.overview_sums(ledger), _now(), most=most)
+            facts = overview_facts(settings, ledger, site.overview_sums(ledger), utc_now(), most=most)
     return overview_context(facts, months, file_address)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.payments.status_words import PAYMENT_HEADINGS, payment_cells, status_in_words
+from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.inbox.schema import inbox_path
 from pipeline.run.payments_view import newest_payments, payments_mark, payments_status
-from pipeline.serve.page.site import Site
+from pipeline.serve.page.site import Site, number_asked
 from schemas.results import ComparisonFacts
 
 PAYMENTS_ON_PAGE = 50
@@ -26,13 +25,10 @@ def payments_page(site: Site, request: Request) -> Response:
     if settings.payments is None:
         raise HTTPException(404, "payments are not configured")
     only_open = request.query_params.get("show") == "open"
-    before = request.query_params.get("before", "")
-    below = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    below = number_asked(request, "before")
     lines, found = ["No payments have been received yet."], []
     if inbox_path(settings.work_dir).exists():
-        status = site.payments.get(
-            payments_mark(settings), lambda: payments_status(settings, datetime.now(UTC))
-        )
+        status = site.payments.get(payments_mark(settings), lambda: payments_status(settings, utc_now()))
         lines = list(status_in_words(status, settings.zone, settings.payments.export))
         found = newest_payments(settings, PAYMENTS_ON_PAGE + 1, below=below, only_to_settle=only_open)
     shown = found[:PAYMENTS_ON_PAGE]

@@ -34,7 +34,7 @@ from pipeline.run.uploads import (
 )
 from pipeline.serve.page.people import Visitor
 from pipeline.serve.page.site import Form, Site, visitor_of
-from pipeline.serve.page.streaming import ArrivingBody, FormPart, NotArrived, form_parts
+from pipeline.serve.page.streaming import ArrivingBody, NotArrived, form_parts
 
 MAX_AT_ONCE = 8
 """Files that are taken in at the same time; others wait, and so do their senders."""
@@ -60,8 +60,7 @@ class DropResult:
 async def put_file(site: Site, request: Request) -> Response:
     """`PUT /upload?name=NAME&feed=FEED`: one file, as it is; what became of it as JSON."""
     visitor = visitor_of(request)
-    if not site.is_form_token(visitor, request.headers.get(TOKEN_HEADER, "")):
-        raise HTTPException(403, "the page you sent that from is too old; open it again, then try once more")
+    site.require_form_token(visitor, request.headers.get(TOKEN_HEADER, ""))
     name, feed = request.query_params.get("name", ""), request.query_params.get("feed") or None
     if not name:
         raise HTTPException(400, "the file has no name")
@@ -97,18 +96,18 @@ async def _in_a_thread(work: Any) -> Any:
 def _form_taken(site: Site, visitor: Visitor, blocks: Iterable[bytes], content_type: str) -> list[DropResult]:
     """Raises NotArrived, HTTPException: nothing is taken before the token came."""
     results: list[DropResult] = []
-    is_ours, feed = False, None
+    token, feed = "", None
     try:
         for number, part in enumerate(form_parts(blocks, content_type)):
             if number > MAX_FILES:
                 raise HTTPException(400, f"a form may have {MAX_FILES} files")
             if part.file_name is None:
-                is_ours, feed = _field(site, visitor, part, is_ours=is_ours, feed=feed)
-            elif not is_ours:
-                raise HTTPException(
-                    403, "the page you sent that from is too old; open it again, then try once more"
-                )
-            elif part.file_name:
+                text = part.text()
+                token = text if part.name == "token" else token
+                feed = (text or None) if part.name == "feed" else feed
+                continue
+            site.require_form_token(visitor, token)
+            if part.file_name:
                 results += _dropped(site, visitor, part.file_name, part.blocks(), feed)
     except NotArrived as error:
         if not results:
@@ -117,15 +116,6 @@ def _form_taken(site: Site, visitor: Visitor, blocks: Iterable[bytes], content_t
     if not results:
         raise HTTPException(400, "choose a file first")
     return results
-
-
-def _field(
-    site: Site, visitor: Visitor, part: FormPart, *, is_ours: bool, feed: str | None
-) -> tuple[bool, str | None]:
-    text = part.text()
-    if part.name == "token":
-        return site.is_form_token(visitor, text), feed
-    return is_ours, (text or None) if part.name == "feed" else feed
 
 
 def _dropped(
