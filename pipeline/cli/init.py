@@ -14,13 +14,10 @@ from pipeline.core.names import label_of_path
 from pipeline.core.proposal.feed_proposal import Proposal
 from pipeline.edge.config import proposed_feed
 from pipeline.report.summary import FileReport
-from pipeline.run.propose_feed import propose_for
+from pipeline.run.propose_feed import SHOWN_RECORDS, propose_for
 from pipeline.run.ui import Progress, Unit
 from pipeline.run.validate import check_files
 from schemas.settings import Limits
-
-SHOWN_RECORDS = 5
-"""Of a preview."""
 
 
 def write_config_as_asked(path: Path, file: Path | None) -> None:

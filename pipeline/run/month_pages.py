@@ -113,9 +113,9 @@ def _write(
     from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
 
     portions = selected(chains, Selection(month_of(month)), settings.zone)
-    mine = {portion.chain.original.id: portion.chain for portion in portions}
+    mine = list({portion.chain.original.id: portion.chain for portion in portions}.values())
     return write_month_page(
-        month_totals(settings, chains, month, as_of, paid),
+        month_totals(settings, mine, month, as_of, paid),
         settings.work_dir / "reports",
-        made_from=_print_of(list(mine.values()), paid),
+        made_from=_print_of(mine, paid),
     )

@@ -138,10 +138,7 @@ def answer_upload(
     """Go on with a file that `accept_upload` asked about. Raises as that does, and UsageError: it is not there any
     more, or another person dropped it; then it has to be dropped again.
     """
-    waiting = _waiting(config.settings, token)
-    facts = _facts(waiting)
-    if facts is None or not by.is_same_as(Person(facts["user_name"], facts["host"])):
-        raise UsageError(problem="this file is not here any more", remedy="drop it again")
+    waiting, facts = _asked(config.settings, token, by)
     chosen = config.feed(feed) if feed is not None else None
     with held_scratch_folder(STREAMED, _folder(config.settings)) as scratch:
         folder = scratch / facts["sha256"]
@@ -168,7 +165,7 @@ def asked_uploads(config: Config, by: Person) -> list[tuple[str, str]]:
     found = []
     for folder in _folder(config.settings).glob(f"{WAITING}*"):
         facts = _facts(folder)
-        if facts is not None and by.is_same_as(Person(facts["user_name"], facts["host"])):
+        if facts is not None and _is_of(facts, by):
             found.append((facts["at"], folder.name.removeprefix(WAITING), facts["name"]))
     return [(token, name) for _, token, name in sorted(found)]
 
@@ -177,10 +174,7 @@ def asked_content(config: Config, token: str, by: Person) -> tuple[Path, str]:
     """Our copy of a file that was asked about, and its name (a label). Raises UsageError: it is not there any more, or
     another person dropped it.
     """
-    waiting = _waiting(config.settings, token)
-    facts = _facts(waiting)
-    if facts is None or not by.is_same_as(Person(facts["user_name"], facts["host"])):
-        raise UsageError(problem="this file is not here any more", remedy="drop it again")
+    waiting, facts = _asked(config.settings, token, by)
     return waiting / facts["sha256"] / "content", facts["name"]
 
 
@@ -354,6 +348,21 @@ def _waiting(settings: Settings, token: str) -> Path:
     if not _TOKEN.fullmatch(token):
         raise UsageError(problem="this file is not here any more", remedy="drop it again")
     return _folder(settings) / f"{WAITING}{token}"
+
+
+def _asked(settings: Settings, token: str, by: Person) -> tuple[Path, dict[str, Any]]:
+    """The folder of a file that was asked about, and what is known of it. Raises UsageError: it is gone, or of another
+    person.
+    """
+    waiting = _waiting(settings, token)
+    facts = _facts(waiting)
+    if facts is None or not _is_of(facts, by):
+        raise UsageError(problem="this file is not here any more", remedy="drop it again")
+    return waiting, facts
+
+
+def _is_of(facts: dict[str, Any], by: Person) -> bool:
+    return by.is_same_as(Person(facts["user_name"], facts["host"]))
 
 
 def _facts(waiting: Path) -> dict[str, Any] | None:

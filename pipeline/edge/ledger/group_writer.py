@@ -6,6 +6,7 @@ What arrives while one commit is under way goes into the next, together.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -16,7 +17,7 @@ T = TypeVar("T")
 Waiter = asyncio.Future[None]
 
 
-class GroupWriter(Generic[T]):
+class GroupWriter(ABC, Generic[T]):
     """An async context manager; the thread ends with the block, after everything that was submitted is written.
 
     Whoever inherits says how a group is written (`commit`).
@@ -40,13 +41,13 @@ class GroupWriter(Generic[T]):
         await self._stopped
         self._thread.join()
 
+    @abstractmethod
     def commit(self, group: Sequence[T], *, all_wait: bool) -> Exception | None:
         """In the thread: make a group durable; what went wrong, or None.
 
         Args:
             all_wait: whether somebody waits for each of it.
         """
-        raise NotImplementedError
 
     async def submit(self, submission: T) -> None:
         """Return when it, and all that was submitted before, is on disk. Raises what `commit` returned.

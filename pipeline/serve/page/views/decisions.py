@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.core.release_decisions import is_first_person
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
@@ -59,9 +60,7 @@ def withdraw_own(site: Site, request: Request, form: Form) -> Response:
     visitor = visitor_of(request)
     with site.ledger() as ledger:
         row = site.file(ledger, request.path_params["key"])
-        is_own = ledger is not None and visitor.person.user_name in {
-            person.user_name for person in people_who_dropped(ledger, row)
-        }
+        is_own = ledger is not None and is_first_person(visitor.person, people_who_dropped(ledger, row))
     if not is_own:
         raise HTTPException(403, "only who dropped a file can withdraw it")
     return _decided(site, request, _refusal(visitor, form))
@@ -89,6 +88,7 @@ def decision_context(site: Site, ledger: Ledger, row: FileRow, visitor: Visitor)
         return None
     summary = Summary.model_validate(row.summary, strict=False)
     dropped_by = people_who_dropped(ledger, row)
+    is_own = is_first_person(visitor.person, dropped_by)
     return {
         "shown": print_of_shown(ledger, row),
         "money": [to_send(currency, amounts) for currency, amounts in summary.held_amounts.items()],
@@ -98,10 +98,8 @@ def decision_context(site: Site, ledger: Ledger, row: FileRow, visitor: Visitor)
         "may_release": visitor.may("approve")
         and not needs_second_person(site.settings, ledger, row, visitor.person),
         "may_refuse": visitor.may("approve"),
-        "may_withdraw": visitor.may("upload")
-        and not visitor.may("approve")
-        and visitor.name in {person.user_name for person in dropped_by},
-        "is_own": visitor.name in {person.user_name for person in dropped_by},
+        "may_withdraw": visitor.may("upload") and not visitor.may("approve") and is_own,
+        "is_own": is_own,
     }
 
 
