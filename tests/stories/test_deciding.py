@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.core.release_decisions import Person
+from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import UsageError
 from pipeline.run.decide import HeldFileChoice, decide, print_of_shown
 from pipeline.run.uploads import Taken
-from pipeline.run.uploads_view import decisions_of
 from tests.cli.watcher import until
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
@@ -69,7 +69,7 @@ def test_the_first_person_counts_and_the_second_is_told_whose_it_was(held: Merch
     assert late.value.facts["why_not"] == "decided"
     decided(held, sha256, "refuse", Person("ben", "billing1"), why="on second thoughts")
     with ledger_of(held) as ledger:
-        assert [fate for _, fate in decisions_of(ledger, sha256)] == ["replaced", "pending"]
+        assert [fate for _, fate in Decisions(ledger).every(sha256)] == ["replaced", "pending"]
     assert (held.run().state, held.held("bills")) == ("refused", {})
 
 
@@ -128,7 +128,7 @@ def test_a_release_that_no_run_takes_up_in_time_is_void(held: Merchant) -> None:
     decide(config_of(held), sha256, HeldFileChoice("release", BEN), clock=lambda: long_ago)
     decided(held, sha256, "release", CARO)
     with ledger_of(held) as ledger:
-        fates = [(each.by, fate) for each, fate in decisions_of(ledger, sha256)]
+        fates = [(each.by, fate) for each, fate in Decisions(ledger).every(sha256)]
     assert fates == [(BEN, "expired"), (BEN, "expired"), (CARO, "pending")]
     assert held.run().state == "loaded"
 

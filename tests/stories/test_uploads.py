@@ -16,7 +16,9 @@ import pytest
 from pipeline.core.release_decisions import Person
 from pipeline.edge.config import Config, load_config
 from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.uploads import Uploads
 from pipeline.errors import FileRefused, FileTooLarge, UsageError
 from pipeline.run.decide import DecisionMade, HeldFileChoice, decide
 from pipeline.run.uploads import (
@@ -29,7 +31,6 @@ from pipeline.run.uploads import (
     asked_uploads,
     sweep_uploads,
 )
-from pipeline.run.uploads_view import decisions_of, uploader_of, waiting_uploads
 from pipeline.run.work_dir import existing_ledger
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
@@ -88,8 +89,9 @@ def test_a_dropped_file_is_checked_held_released_by_a_second_person_and_loaded_o
     sha256 = sha_of(taken)
     assert left_in(desk) == []
     with ledger_of(desk) as ledger:
-        (waiting,) = waiting_uploads(ledger)
-        assert (waiting.row.state, waiting.row.source, waiting.upload.by) == ("landed", "page", ANNA)
+        (waiting,) = Files(ledger).unfinished()
+        (upload,) = Uploads(ledger).of(sha256)
+        assert (waiting.state, waiting.source, upload.by) == ("landed", "page", ANNA)
     said = desk.run()
     assert (said.state, said.requests.total()) == ("held", 0)
     assert [hold["code"] for hold in said.file["holds"]] == ["file.uploaded"]
@@ -103,11 +105,11 @@ def test_a_dropped_file_is_checked_held_released_by_a_second_person_and_loaded_o
     assert any("by Ben on the page" in note for note in loaded.file["notes"])
     assert desk.run().files == []
     with ledger_of(desk) as ledger:
-        assert uploader_of(ledger, sha256) == ANNA
-        assert [(each.by, fate) for each, fate in decisions_of(ledger, sha256)] == [(BEN, "taken")]
-        assert waiting_uploads(ledger) == []
-    (upload,) = desk.ledger("SELECT entry FROM audit WHERE json_extract(entry, '$.command') = 'upload'")
-    assert '"anna"' in upload[0]
+        assert Decisions(ledger).dropped_by(sha256) == ANNA
+        assert [(each.by, fate) for each, fate in Decisions(ledger).every(sha256)] == [(BEN, "taken")]
+        assert Files(ledger).unfinished() == []
+    (entry,) = desk.ledger("SELECT entry FROM audit WHERE json_extract(entry, '$.command') = 'upload'")
+    assert '"anna"' in entry[0]
 
 
 def test_same_bytes_are_told_and_not_kept(desk: Merchant) -> None:

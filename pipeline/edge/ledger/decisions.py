@@ -93,6 +93,13 @@ class Decisions:
         )
         return [(_decision(row), row["fate"]) for row in rows]
 
+    def every(self, sha256: str) -> list[tuple[Decision, Fate]]:
+        """All of them, oldest first, each with what became of it; one that is pending comes last."""
+        found = self.settled(sha256)
+        if (pending := self.pending(sha256)) is not None:
+            found.append((pending, "pending"))
+        return found
+
     def releases(self, sha256: str) -> list[Decision]:
         """All that were taken up: what a person has accepted stays accepted, whatever was decided after it."""
         rows = self._db.execute(

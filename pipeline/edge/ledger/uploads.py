@@ -61,15 +61,6 @@ class Uploads:
         rows = self._db.execute("SELECT * FROM uploads ORDER BY id")
         return {row["sha256"]: _upload(row) for row in rows}
 
-    def open_files(self) -> list[tuple[int, DroppedFile]]:
-        """Ids of the files that came by the page and are not finished, each with its last upload; oldest first."""
-        rows = self._db.execute(
-            "SELECT files.id AS file_id, uploads.* FROM files JOIN uploads ON uploads.id ="
-            " (SELECT max(id) FROM uploads AS every WHERE every.sha256 = files.sha256)"
-            " WHERE files.state IN ('landed', 'unfinished', 'held') ORDER BY uploads.id"
-        )
-        return [(row["file_id"], _upload(row)) for row in rows]
-
 
 def _upload(row: sqlite3.Row) -> DroppedFile:
     return DroppedFile(

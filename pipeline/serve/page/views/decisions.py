@@ -23,7 +23,6 @@ from pipeline.run.decide import (
     people_who_dropped,
     print_of_shown,
 )
-from pipeline.run.uploads_view import feed_history
 from pipeline.serve.page.people import Visitor
 from pipeline.serve.page.site import Form, Site, visitor_of
 from schemas.results import AmountFacts, Summary
@@ -123,7 +122,7 @@ def _amounts(
             money(this.smallest_minor, this.median_minor, this.largest_minor),
         )
     ]
-    for each in feed_history(ledger, row.feed, currency)[:SHOWN_LOADS]:
+    for each in Decisions(ledger).loaded_amounts(row.feed, currency)[:SHOWN_LOADS]:
         sizes = money(each.smallest_minor, each.median_minor, each.largest_minor)
         lines.append((each.name, datetime.fromisoformat(each.at), grouped(each.records), sizes))
     return currency, lines

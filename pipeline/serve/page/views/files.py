@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.monitoring.system_status import state_of
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
-from pipeline.run.uploads_view import decisions_of
 from pipeline.serve.page.progress import is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
 from pipeline.serve.page.views.correcting import mend_link
@@ -121,7 +121,7 @@ def _decisions(site: Site, ledger: Ledger | None, row: FileRow) -> list[str]:
     zone = site.settings.zone
     return [
         decision.told(zone, fate) + ("; the next run acts on it" if fate == "pending" else "")
-        for decision, fate in decisions_of(ledger, row.sha256)
+        for decision, fate in Decisions(ledger).every(row.sha256)
     ]
 
 
