@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, get_args
 
-from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.file_stages import LandedFile, Refusal, RemoteFile, SourceName
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
@@ -23,8 +22,7 @@ from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.lookup_by_name import single_file_named
-from pipeline.edge.local.landing import land_control, landed_control, staging
-from pipeline.edge.reader.corrected_rejects import sheet_as_text
+from pipeline.edge.local.landing import land_control, landed_control
 from pipeline.edge.reader.kept_records import discard_kept, is_at_hand, kept_folder
 from pipeline.errors import ConfigError, LandedCopyForgotten, ReportGone
 from pipeline.monitoring.audit_log import AuditLog
@@ -332,18 +330,6 @@ class LedgerFiles(KnownFiles):
             return replace(landed, control=landed_control(landed.path) or landed.control)
         land_control(landed.path, landed.control)
         return landed
-
-
-def matching_of_run(settings: Settings, files: FileRepository | KnownFiles, scratch: Path) -> Matching:
-    """How bill files are recognised: by the config, and for corrected rejects by what the ledger knows. `scratch`: a
-    folder of ours for what is opened meanwhile.
-    """
-
-    def as_text(content: bytes) -> bytes | None:
-        with staging(scratch) as folder:
-            return sheet_as_text(content, folder)
-
-    return Matching(settings.feeds, settings.ignore, files.feed_of_rejects, as_text)
 
 
 def feed_changed(landed: LandedFile, row: FileRow) -> bool:

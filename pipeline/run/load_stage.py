@@ -139,11 +139,12 @@ class Loader:
         settings, checked, news = self.context.settings, judged.checked, work.news
         settled = Sends(self.files.ledger).settled_records(work.file_id).len()
         to_send = count_to_send(checked.records) - settled
+        guard = self.payments.guard(checked.landed.feed)
+        sender = BillingApi(settings.api, self.api_key())
         lineage = Lineage(self.files.ledger, settings.work_dir)
         lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
         sent = 0
         stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
-        guard = self.payments.guard(checked.landed.feed)
         with self.reader() as reading, self.reader() as looking, guard as payments, stage as progress:
             beside = LoadWatch(looking, work.file_id, checked.records, self.context.options.clock)
 
@@ -152,7 +153,6 @@ class Loader:
                 sent += count
                 progress(sent, lambda: _pressed(retried, self.pace.limit_per_s))
 
-            sender = BillingApi(settings.api, self.api_key())
             moving = lineage if news.watermark else None
             result = load_file(
                 LoadJob(

@@ -31,8 +31,9 @@ from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.collect_stage import Collecting
 from pipeline.run.context import Options, RunContext
+from pipeline.run.feed_matching import matching_of_run
 from pipeline.run.file_reports import FileReports
-from pipeline.run.file_repository import FileRepository, LedgerFiles, matching_of_run
+from pipeline.run.file_repository import FileRepository, LedgerFiles
 from pipeline.run.handover import HandOver
 from pipeline.run.load_stage import Loader, Loading
 from pipeline.run.payments_stage import InboxPayments, NoPayments, PaymentsStage

@@ -41,7 +41,8 @@ from pipeline.edge.log import get_logger
 from pipeline.errors import DiskFull, FileRefused, UsageError
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.run.balance_files import balance_files
-from pipeline.run.file_repository import KnownFiles, matching_of_run
+from pipeline.run.feed_matching import matching_of_run
+from pipeline.run.file_repository import KnownFiles
 from pipeline.run.work_dir import ledger_to_write
 from schemas.feed import Feed
 from schemas.settings import Settings
