@@ -7,6 +7,7 @@ that is mounted twice, a file system without capitals).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from os import path as os_path
 from os import stat_result
 from pathlib import Path
@@ -74,7 +75,7 @@ def path_mistakes(
 
 def own_place(path: Path, work_dir: Path) -> str | None:
     """Which part of a work_dir a path is or lies in, as a message calls it; None when in none of them."""
-    return next((what for what, own in _own_places(work_dir) if is_within(path, own)), None)
+    return _Look().own_place(path, work_dir)
 
 
 def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
@@ -86,18 +87,33 @@ def _own_places(work_dir: Path) -> Iterator[tuple[str, Path]]:
 
 def is_within(inner: Path, outer: Path) -> bool:
     """Whether a place is another one or lies below it."""
-    real, other = Path(os_path.realpath(inner)), Path(os_path.realpath(outer))
-    place = _stat_or_none(other)
-    if place is None:
-        # What does not exist yet may turn out to be there, where capitals make no difference.
-        return _casefolded(real.parts[: len(other.parts)]) == _casefolded(other.parts)
-    for each in (*reversed(real.parents), real):
-        found = _stat_or_none(each)
-        if found is None:
-            return real.is_relative_to(other)
-        if os_path.samestat(found, place):
-            return True
-    return False
+    return _Look().is_within(inner, outer)
+
+
+class _Look:
+    """One look at places, each of which is compared with many: the system is asked about a path once."""
+
+    def __init__(self) -> None:
+        self._real = cache(lambda path: Path(os_path.realpath(path)))
+        self._above = cache(lambda real: (*reversed(real.parents), real))
+        self._status = cache(_stat_or_none)
+
+    def own_place(self, path: Path, work_dir: Path) -> str | None:
+        return next((what for what, own in _own_places(work_dir) if self.is_within(path, own)), None)
+
+    def is_within(self, inner: Path, outer: Path) -> bool:
+        real, other = self._real(inner), self._real(outer)
+        place = self._status(other)
+        if place is None:
+            # What does not exist yet may turn out to be there, where capitals make no difference.
+            return _casefolded(real.parts[: len(other.parts)]) == _casefolded(other.parts)
+        for each in self._above(real):
+            found = self._status(each)
+            if found is None:
+                return real.is_relative_to(other)
+            if os_path.samestat(found, place):
+                return True
+        return False
 
 
 def _stat_or_none(path: Path) -> stat_result | None:
@@ -116,35 +132,39 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
     """Folders of bill files that share their place with our own files, with each other, or with a file that is
     named.
     """
-    work_dir = paths.get("work_dir")
+    look, work_dir = _Look(), paths.get("work_dir")
     for key in DROP_FOLDERS:
         folder = paths.get(key)
         if folder is None or work_dir is None:
             continue
-        if is_within(work_dir, folder):
-            itself = is_within(folder, work_dir)
+        if look.is_within(work_dir, folder):
+            itself = look.is_within(folder, work_dir)
             what = "work_dir itself" if itself else "a folder that work_dir lies in"
             yield ConfigError(
                 where=key, problem=f"this is {what}", remedy="give bill files a folder of their own"
             )
             continue
         shared = {
-            what for what, own in _own_places(work_dir) if is_within(folder, own) or is_within(own, folder)
+            what
+            for what, own in _own_places(work_dir)
+            if look.is_within(folder, own) or look.is_within(own, folder)
         }
         if shared:
             problem = f"it shares its place with {' and '.join(sorted(shared))}"
             yield ConfigError(where=key, problem=problem, remedy="name another folder, such as work_dir/drop")
     drop = paths.get("drop.folder")
     for key in DROP_FOLDERS[1:]:
-        if drop is not None and key in paths and is_within(paths[key], drop) and is_within(drop, paths[key]):
+        if drop is None or key not in paths:
+            continue
+        if look.is_within(paths[key], drop) and look.is_within(drop, paths[key]):
             problem = "archive and quarantine must be other folders than folder, or null: files stay"
             yield ConfigError(where=f"{config}: drop", problem=problem, remedy="correct it")
     named = (each for each in paths.items() if each[0].endswith(FILES) or each[0].startswith(SECRETS_LISTED))
     for key, file in (*named, (str(config), config)):
-        if drop is not None and is_within(file, drop):
+        if drop is not None and look.is_within(file, drop):
             problem = "this file lies in drop.folder and would be taken for a bill file"
             yield ConfigError(where=key, problem=problem, remedy="put it elsewhere")
-        elif work_dir is not None and (owner := own_place(file, work_dir)) is not None:
+        elif work_dir is not None and (owner := look.own_place(file, work_dir)) is not None:
             yield ConfigError(where=key, problem=f"this path belongs to {owner}", remedy="name another file")
 
 
