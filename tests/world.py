@@ -114,7 +114,7 @@ def merchant_config(url: str, feeds: Sequence[Json], *, api: Mapping[str, Any] |
 
 def write_config(folder: Path, settings: Mapping[str, Any]) -> Path:
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(dict(settings)))
+    path.write_text(yaml.dump(dict(settings), Dumper=yaml.CSafeDumper))
     return path
 
 
