@@ -1,6 +1,6 @@
 """What `make quick` leaves to `make test`: tests marked `slow`, one by one or here by folder and file.
 
-Also the desk at which every command is tried, an OpenSSH server and a browser, which tests of several rooms ask for.
+Also the desk at which every command is tried, an OpenSSH server, a browser and impatience, which several rooms ask for.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import pytest
 from tests.cli.desk import desk
 from tests.keyring import Keyring, new_keyring
 from tests.pages.browser import browser, one_browser
+from tests.patience import impatient
 from tests.servers.places import openssh, openssh_place
 
-__all__ = ["browser", "desk", "one_browser", "openssh", "openssh_place"]
+__all__ = ["browser", "desk", "impatient", "one_browser", "openssh", "openssh_place"]
 
 SLOW = (
     # whole processes, killed, starved, attacked or driven by hand

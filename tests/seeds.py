@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any, TypeVar
+
+Case = TypeVar("Case")
 
 SOAK = bool(os.environ.get("SOAK"))
 """Whether the long tests run with all their cases: `make soak`."""
@@ -17,6 +22,21 @@ FIXED = 20261128
 def cases(usual: int, *, soak: int) -> int:
     """How many cases a test draws: enough to meet each kind, or as many as a long test is given."""
     return soak if SOAK else usual
+
+
+def some(every: Iterable[Case], usual: int) -> list[Case]:
+    """So many of a long row of like cases, strewn over it with its first and its last; all of them under SOAK."""
+    row = list(every)
+    if SOAK or usual >= len(row):
+        return row
+    return [row[round(place * (len(row) - 1) / max(usual - 1, 1))] for place in range(usual)]
+
+
+def each_once(*axes: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Cases in which each value of each axis is met, for `parametrize`; under SOAK each with each of the others."""
+    if SOAK:
+        return list(product(*axes))
+    return [tuple(axis[place % len(axis)] for axis in axes) for place in range(max(map(len, axes)))]
 
 
 def drawn() -> random.Random:

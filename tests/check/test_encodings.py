@@ -22,6 +22,7 @@ from schemas.settings import Limits
 from schemas.text_encoding import DOUBLE_BYTE, Encoding, has_ascii, known_encoding
 from tests.check.landing import codes, feed, land, records
 from tests.check.short_bills import ANY, SHORT, refused, short, sound, text_of
+from tests.seeds import SOAK, each_once
 
 NAMES = {
     "cp1250": "Žluťoučký",
@@ -46,6 +47,8 @@ NAMES = {
     "johab": "한글",
 }
 """Encoding → text of it; those of two bytes have bytes of ASCII within characters."""
+CORRECTED = [*NAMES] if SOAK else ["cp1250", "cp037", "utf-16-le", "shift_jis", "gb18030", "johab"]
+"""Those whose rejects are corrected as well: of one byte, of EBCDIC, of two bytes each, and of one or more."""
 FACTS: dict[str, Any] = SHORT | {"columns": SHORT["columns"] | {"customer_name": "n"}, "delimiter": "|"}
 
 
@@ -78,6 +81,8 @@ def test_records_are_read_to_the_byte_wherever_the_file_is_cut_and_rejects_come_
         ]
         assert [raw[start:end].decode(encoding) for start, end in spans] == rows, block_bytes
 
+    if encoding not in CORRECTED:
+        return
     path = tmp_path / "rejects.csv"
     assert rejects_of_check(file, path)
     source = file.landed.short_name
@@ -99,9 +104,13 @@ def test_records_are_read_to_the_byte_wherever_the_file_is_cut_and_rejects_come_
     assert [record["customer_name"] for record in records(back)] == [f"{name}|{name}"]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\x85"])
-@pytest.mark.parametrize("encoding", ["cp037", "cp500", "cp1250", "utf-8"])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+@pytest.mark.parametrize(
+    ("encoding", "end", "pack"),
+    [
+        *each_once(["cp037", "cp1250", "utf-8"], ["\n", "\r\n", "\x85"], [bytes]),
+        *each_once(["cp500", "cp1250", "utf-8"], ["\x85", "\n", "\r\n"], [gzip.compress]),
+    ],
+)
 def test_a_named_file_longer_than_a_record_may_be_is_read_whatever_its_line_ends_are(
     tmp_path: Path, encoding: str, end: str, pack: Callable[[bytes], bytes]
 ) -> None:

@@ -18,7 +18,7 @@ from pipeline.run.validate import first_requests
 from tests.check.landing import checked, codes, feed, land, records, verdicts
 from tests.seeds import cases, drawn
 
-FILES = cases(40, soak=1_000)
+FILES = cases(16, soak=1_000)
 HEADER = "customer_reference,bill_reference,currency,amount_due,customer_name,due_date,item"
 FACTS: dict[str, Any] = {"line_items": "sum", "date_formats": ["%d/%m/%Y"], "max_reject_ratio": 1.0}
 BOTH: dict[str, Any] = FACTS | {"line_items": {"sum": True, "identical": "sum"}}

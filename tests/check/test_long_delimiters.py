@@ -16,6 +16,7 @@ from pipeline.report.rejects import rejects_of_check
 from tests.check.landing import codes, feed, land, records
 from tests.check.short_bills import ANY, SHORT, amounts, short, sound
 from tests.check.workbooks import row, sheet, workbook
+from tests.seeds import each_once
 
 FACTS: dict[str, Any] = SHORT | {"columns": SHORT["columns"] | {"customer_name": "n"}}
 MARKS = ("||", "~|~", "::", "|~", " | ", "<>", "^|^|^")
@@ -35,8 +36,7 @@ def rows_of(mark: str) -> list[tuple[str, ...]]:
     ]
 
 
-@pytest.mark.parametrize("mark", MARKS)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252", "shift_jis"])
+@pytest.mark.parametrize(("mark", "encoding"), each_once(MARKS, ["utf-8", "utf-16", "cp1252", "shift_jis"]))
 def test_records_are_read_to_the_byte_and_rejects_come_back_with_their_delimiter(
     tmp_path: Path, mark: str, encoding: str
 ) -> None:

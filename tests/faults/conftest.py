@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.load import create, retrying_client
 from pipeline.sandbox.faults import Faults
 from pipeline.sandbox.serve import SandboxApi
 from pipeline.sandbox.switches import Switches
@@ -32,13 +31,3 @@ def open_rig(tmp_path: Path) -> Iterator[Open]:
     yield open_
     for api in opened:
         api.stop()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of the waiting, and as many attempts."""
-    monkeypatch.setattr(retrying_client, "FIRST_BACKOFF_S", retrying_client.FIRST_BACKOFF_S / 10)
-    monkeypatch.setattr(create, "LAG_PAUSES_S", tuple(pause / 10 for pause in create.LAG_PAUSES_S))
-    monkeypatch.setattr(
-        create, "IN_FLIGHT_PAUSES_S", tuple(pause / 10 for pause in create.IN_FLIGHT_PAUSES_S)
-    )

@@ -13,7 +13,7 @@ from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.rig import Rig
-from tests.faults.test_seeds import SEEDS
+from tests.seeds import cases, each_once
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -46,10 +46,10 @@ class Paying(Seeded):
                 self._rig.api.pay(reference, PAID)
 
 
-@pytest.mark.parametrize(
-    "defences", [Switches(), Switches(ignore_idempotency_keys=True)], ids=["both", "references"]
-)
-@pytest.mark.parametrize("seed", SEEDS[::2])
+BOTH, REFERENCES = Switches(), Switches(ignore_idempotency_keys=True)
+
+
+@pytest.mark.parametrize(("seed", "defences"), each_once(range(0, cases(8, soak=200), 2), [BOTH, REFERENCES]))
 def test_no_payment_is_undone_by_the_file_it_follows(open_rig: Open, seed: int, defences: Switches) -> None:
     rig = open_rig(defences)
     for number, day in enumerate(DAYS):

@@ -15,7 +15,7 @@ from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.files import rows
 from tests.faults.rig import KILLED, Killer, Rig, finish
-from tests.faults.test_seeds import SOAK
+from tests.seeds import SOAK, cases
 from tests.world import first, posts
 
 WINDOWS = [
@@ -81,11 +81,11 @@ def kill_until_done(rig: Rig, random: Random, kills: int, records: int) -> int:
 def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
     open_rig: Open, defences: str
 ) -> None:
-    """1 000 bills, 10 % faults, 10 kills (with SOAK 500 among 50 000 bills)."""
+    """600 bills, 10 % faults, 6 kills (with SOAK 500 among 50 000 bills)."""
     mix = seeded.HONEST if defences == "keys alone" else seeded.PASSING
     chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
     rig = open_rig(SWITCHES[defences], chosen, max_in_flight=32, max_retry_s=20)
-    files, kills, records = (25, 20, 2000) if SOAK else (1, 10, 1000)
+    files, kills, records = (25, 20, 2000) if SOAK else (1, 6, 600)
     killed = 0
     for number in range(files):
         file = rig.drop_rows("bill", rows("bill", records, SEED + number, prefix=f"f{number}-"), str(number))
@@ -93,22 +93,23 @@ def test_killed_at_random_moments_among_mixed_faults_nothing_is_lost_or_doubled(
         rig.run_until_done()
         assert set(rig.outcomes(file)) == {"created"}, chosen
     assert rig.audit() == [], (killed, chosen)
-    assert killed >= (400 if SOAK else 7), f"the runs were too fast to be killed: {killed}"
+    assert killed >= (400 if SOAK else 4), f"the runs were too fast to be killed: {killed}"
 
 
-def test_1500_bills_among_faults_and_stray_429s_are_done_within_a_minute_though_killed_five_times(
+def test_bills_among_faults_and_stray_429s_are_done_within_a_minute_though_killed_five_times(
     open_rig: Open,
 ) -> None:
     """10 % of the requests meet a fault, a fifth of those is a 429 for no reason. The time is that of all runs."""
+    count = cases(800, soak=1500)
     mix = (*seeded.PASSING, *["429"] * (len(seeded.PASSING) // 4))
     chosen = Seeded(SEED, 0.1, mix, slow_s=0.5)
     rig = open_rig(None, chosen, max_in_flight=32, max_retry_s=20)
-    file = rig.drop_rows("bill", rows("bill", 1500, SEED))
+    file = rig.drop_rows("bill", rows("bill", count, SEED))
     began = time.monotonic()
-    killed = kill_until_done(rig, Random(SEED), 5, 1500)  # noqa: S311 - nothing secret
+    killed = kill_until_done(rig, Random(SEED), 5, count)  # noqa: S311 - nothing secret
     rig.run_until_done()
     took_s = time.monotonic() - began
     assert set(rig.outcomes(file)) == {"created"}, chosen
     assert rig.audit() == [], (killed, chosen)
-    assert (killed, chosen.struck["429"] >= 15) == (5, True), chosen.struck
+    assert (killed, chosen.struck["429"] >= count / 100) == (5, True), chosen.struck
     assert took_s < 60

@@ -9,13 +9,17 @@ from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.faults.conftest import Open
 from tests.faults.files import MODELS, Model
-from tests.faults.test_seeds import SEEDS
+from tests.seeds import cases, each_once
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 KEYS_ALONE = Switches(allow_duplicate_references=True)
 REFERENCES_ALONE = Switches(ignore_idempotency_keys=True)
 NEITHER = Switches(ignore_idempotency_keys=True, allow_duplicate_references=True)
+
+
+SEEDS = range(0, cases(8, soak=200), 2)
+LOST = (0.3, seeded.LOST_REPLIES)
 
 
 def audited(open_rig: Open, switches: Switches, faults: Seeded, model: Model = "bill") -> list[str]:
@@ -25,10 +29,7 @@ def audited(open_rig: Open, switches: Switches, faults: Seeded, model: Model = "
     return rig.audit()
 
 
-@pytest.mark.parametrize(
-    "share_and_mix", [(0.3, seeded.LOST_REPLIES), (0.1, seeded.HONEST)], ids=["lost", "mixed"]
-)
-@pytest.mark.parametrize("seed", SEEDS[::2])
+@pytest.mark.parametrize(("seed", "share_and_mix"), each_once(SEEDS, [LOST, (0.1, seeded.HONEST)]))
 def test_stored_keys_alone_are_enough(
     open_rig: Open, seed: int, share_and_mix: tuple[float, tuple[str, ...]]
 ) -> None:
@@ -36,10 +37,7 @@ def test_stored_keys_alone_are_enough(
     assert audited(open_rig, KEYS_ALONE, faults, MODELS[seed % 3]) == [], faults
 
 
-@pytest.mark.parametrize(
-    "share_and_mix", [(0.3, seeded.LOST_REPLIES), (0.1, seeded.PASSING)], ids=["lost", "mixed"]
-)
-@pytest.mark.parametrize("seed", SEEDS[::2])
+@pytest.mark.parametrize(("seed", "share_and_mix"), each_once(SEEDS, [LOST, (0.1, seeded.PASSING)]))
 def test_unique_references_alone_are_enough(
     open_rig: Open, seed: int, share_and_mix: tuple[float, tuple[str, ...]]
 ) -> None:

@@ -17,7 +17,7 @@ from tests.fuzz.configs import KEY, PLANTED, ConfigCase, case
 from tests.seeds import SOAK, cases
 from tests.world import ROOT
 
-CONFIGS = cases(600, soak=100_000)
+CONFIGS = cases(320, soak=100_000)
 SHARES = 4
 EVERY_COMMAND = 25
 """So often a config is given to a whole command as well."""

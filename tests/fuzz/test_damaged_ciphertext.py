@@ -15,7 +15,7 @@ from schemas.settings import Limits
 from tests.check.silence import Silence
 from tests.keyring import THEIRS, Keyring
 
-FILES = 2_000 if os.environ.get("SOAK") else 100
+FILES = 2_000 if os.environ.get("SOAK") else 40
 MOST_S = 30
 """Of one file, however busy the machine is; one takes 0.1 s."""
 RECORDS = 300

@@ -17,7 +17,7 @@ from tests.fuzz.mutations import case
 from tests.fuzz.oracle import DAMAGED, lines_of_records
 from tests.keyring import THEIRS, Keyring
 
-FILES = 2_000 if os.environ.get("SOAK") else 40
+FILES = 2_000 if os.environ.get("SOAK") else 16
 
 
 def summary_of(path: Path, content: bytes, of_feed: Feed) -> Summary:

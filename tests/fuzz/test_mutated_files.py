@@ -24,7 +24,7 @@ from tests.fuzz.mutations import BILLS, Case, case
 from tests.fuzz.oracle import DAMAGED, lines_of_records
 from tests.seeds import cases
 
-FILES = cases(240, soak=10_000)
+FILES = cases(120, soak=10_000)
 SHARES = 8
 SMALL_BLOCKS = {4: 129, 5: 300, 6: 501, 7: 700}
 """Shares whose files are read in blocks of so many bytes."""

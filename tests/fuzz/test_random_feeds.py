@@ -19,7 +19,7 @@ from tests.fuzz.feeds import random_feed, random_file, sometimes
 from tests.keyring import THEIRS, Keyring
 from tests.seeds import SOAK
 
-PAIRS = int(os.environ.get("FUZZ_PAIRS") or (100_000 if SOAK else 320))
+PAIRS = int(os.environ.get("FUZZ_PAIRS") or (100_000 if SOAK else 128))
 SHARES = 8
 EVERY_ENCRYPTED = 50
 """So often a feed is one of encrypted files: GnuPG takes processes of its own."""

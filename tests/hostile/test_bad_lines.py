@@ -23,6 +23,7 @@ from pipeline.errors import SourceInterrupted
 from schemas.settings import Sftp
 from tests.collect.conftest import BILLS
 from tests.hostile.conftest import BESIDE, Enemy
+from tests.seeds import some
 from tests.servers.places import Place, openssh, openssh_place
 from tests.servers.proxy import SpoilingProxy
 from tests.servers.raw import ATTRS, HANDLE, LSTAT, OPEN, READ, Answer, attributes, number, packet, text
@@ -50,7 +51,7 @@ def the_file(source: SftpSource) -> Found:
 
 
 @pytest.mark.parametrize("fault", ["cut", "freeze"])
-@pytest.mark.parametrize("share", [n / 10 for n in range(1, 10)])
+@pytest.mark.parametrize("share", some([n / 10 for n in range(1, 10)], 3))
 def test_a_line_that_breaks_anywhere_in_a_file_costs_one_more_try(
     openssh_place: Place, tmp_path: Path, fault: Literal["cut", "freeze"], share: float
 ) -> None:

@@ -106,7 +106,7 @@ def test_what_became_of_strewn_lines_costs_the_same_for_each_line_of_any_number(
 ) -> None:
     """In windows that are a quarter of the usual ones, so that few lines fill many."""
     monkeypatch.setattr(results, "WINDOW_RECORDS", 8_192)
-    few, many = 25_000, 100_000
+    few, many = (25_000, 100_000) if LINES > 1_000_000 else (16_384, 49_152)
     rows, steps = reported(strewn(tmp_path / "few", few), tmp_path / "few")
     rows_of_many, steps_of_many = reported(strewn(tmp_path / "many", many), tmp_path / "many")
     assert rows_of_many <= 1.25 * rows * many / few

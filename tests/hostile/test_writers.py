@@ -1,6 +1,6 @@
 """Somebody writes while we fetch, on OpenSSH: only complete versions are believed, and the files beside are fetched.
 
-10 seeded rounds here, 100 with SOAK=1.
+5 seeded rounds here, 100 with SOAK=1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.servers.places import Place, openssh, openssh_place
 
 __all__ = ["openssh", "openssh_place"]
 
-ROUNDS = 100 if os.environ.get("SOAK") else 10
+ROUNDS = 100 if os.environ.get("SOAK") else 5
 SIZE_BYTES = 12_000_000
 """More than is in flight at a time, so that some of it is always still at the server."""
 LONG_AGO_S = 1_700_000_000

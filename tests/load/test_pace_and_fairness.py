@@ -19,7 +19,7 @@ from pipeline.sandbox.faults import Scripted
 from pipeline.sandbox.seeded import Seeded
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
-from tests.seeds import SOAK
+from tests.seeds import SOAK, cases
 from tests.world import first, posts
 
 Open = Callable[..., Merchant]
@@ -32,7 +32,7 @@ LARGE, OTHERS = (20_000, 1000) if SOAK else (1500, 300)
 
 def test_a_limit_of_the_api_is_kept_with_few_refusals_and_no_loss(open_merchant: Open) -> None:
     """More of it on a simulated clock, in tests/core/api/test_rate_limiter.py, and by `make bench ONLY=pace`."""
-    limit, count = 150, 1500
+    limit, count = 150, cases(900, soak=1500)
     merchant = open_merchant(Switches(requests_per_second=limit, retry_after="none"), max_in_flight=16)
     rows = [f"C{n},A{n},B{n},1.00" for n in range(count)]
     bills = merchant.bills(rows)
@@ -51,7 +51,7 @@ def test_429s_at_random_leave_most_of_the_rate_on_the_wire(
 ) -> None:
     """Of the rate of loads without them, in turn with them. The last refused one waits at the end."""
     took_s: dict[float, list[float]] = {0.0: [], share: []}
-    for turn in range(2):
+    for turn in range(cases(1, soak=2)):
         for each, times in took_s.items():
             merchant = open_merchant(faults=Seeded(turn, each, ("429",)), max_in_flight=16)
             merchant.lose_ledger()  # it is another API

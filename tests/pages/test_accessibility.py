@@ -10,6 +10,7 @@ from pipeline.report.summary import FileReport
 from tests.pages.axe import violations
 from tests.pages.browser import Browser
 from tests.pages.overview import ODD_NAMES, known, overview
+from tests.seeds import SOAK
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,16 @@ def page_path(request: pytest.FixtureRequest, report: FileReport, index: Path) -
     return made.get(request.param) or request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_page_breaks_no_rule(browser: Browser, page_path: Path, width: int, scheme: str) -> None:
-    page = browser.open(page_path, scheme=scheme)
-    page.size(width, 844)
-    assert violations(page) == []
+LOOKS = [(390, "dark"), (1280, "light"), *([(390, "light"), (1280, "dark")] if SOAK else [])]
+"""Width of the window, and scheme."""
+
+
+def test_a_page_breaks_no_rule(browser: Browser, page_path: Path) -> None:
+    page = browser.open(page_path)
+    for width, scheme in LOOKS:
+        page.size(width, 844)
+        page.look(scheme=scheme)
+        assert violations(page) == [], (width, scheme)
 
 
 def test_what_cannot_be_read_named_or_hit_is_noticed(browser: Browser, index: Path) -> None:

@@ -106,9 +106,11 @@ def picked(page: Opened, outcome: str) -> None:
 # -- nothing leaves the page --
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_opens_without_an_error_or_a_request(browser: Browser, page: Path, scheme: str) -> None:
-    assert_quiet(browser.open(page, scheme=scheme), page)
+def test_a_page_opens_without_an_error_or_a_request(browser: Browser, page: Path) -> None:
+    opened = browser.open(page)
+    assert_quiet(opened, page)
+    opened.look(scheme="dark")
+    assert_quiet(opened, page)
 
 
 def test_a_planted_remote_image_is_noticed(browser: Browser, report: FileReport, tmp_path: Path) -> None:
@@ -279,13 +281,15 @@ def test_a_screen_reader_finds_its_way(browser: Browser, page: Path) -> None:
     assert opened.value("[...document.querySelectorAll('th')].every(th => ['row', 'col'].includes(th.scope))")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everything_written_can_be_read(browser: Browser, page: Path, scheme: str) -> None:
-    found = browser.open(page, scheme=scheme).value(CONTRASTS)
+def test_everything_written_can_be_read(browser: Browser, page: Path) -> None:
+    opened = browser.open(page)
     least = {("text", False): AA, ("text", True): AA_LARGE, ("shape", False): AA_SHAPES}
-    pale = {(what, round(ratio, 2)) for kind, big, ratio, what in found if ratio < least[kind, big]}
-    assert len(found) > 50
-    assert pale == set()
+    for scheme in ("light", "dark"):
+        opened.look(scheme=scheme)
+        found = opened.value(CONTRASTS)
+        pale = {(what, round(ratio, 2)) for kind, big, ratio, what in found if ratio < least[kind, big]}
+        assert len(found) > 50
+        assert pale == set(), scheme
 
 
 def test_the_colours_follow_the_scheme_and_paper_is_white(browser: Browser, report: FileReport) -> None:
@@ -302,16 +306,13 @@ def test_the_colours_follow_the_scheme_and_paper_is_white(browser: Browser, repo
     assert page.texts("form.filter") == []
 
 
-def test_it_prints_on_a4(browser: Browser, page: Path, tmp_path: Path) -> None:
+def test_it_prints_on_a4_and_nothing_is_cut(browser: Browser, page: Path, tmp_path: Path) -> None:
     pdf = tmp_path / "page.pdf"
-    browser.open(page).printed(pdf)
+    opened = browser.open(page)
+    opened.printed(pdf)
     boxes = set(re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes()))
     [(width, height)] = boxes
     assert (round(float(width) / 72 * 25.4), round(float(height) / 72 * 25.4)) == (210, 297)
-
-
-def test_on_paper_nothing_is_cut(browser: Browser, page: Path) -> None:
-    opened = browser.open(page)
     opened.look(media="print")
     opened.size(round(A4_TEXT_MM / 25.4 * 96), 1000)
     assert opened.value(HIDDEN_SIDEWAYS) == []
@@ -321,16 +322,11 @@ def brightness(colour: str) -> int:
     return sum(map(int, re.findall(r"\d+", colour)))
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_only_tables_scroll_sideways(browser: Browser, page: Path, width: int) -> None:
+def test_only_tables_scroll_sideways_and_nothing_does_on_a_phone(browser: Browser, page: Path) -> None:
     opened = browser.open(page)
-    opened.size(width, 844)
-    assert opened.value("document.documentElement.scrollWidth") <= width
-
-
-def test_on_a_phone_nothing_is_cut_or_scrolls_sideways(browser: Browser, page: Path) -> None:
-    opened = browser.open(page)
-    opened.size(390, 844)
+    for width in (1280, 390):
+        opened.size(width, 844)
+        assert opened.value("document.documentElement.scrollWidth") <= width
     assert opened.value(HIDDEN_SIDEWAYS) == []
 
 

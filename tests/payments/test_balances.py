@@ -15,7 +15,7 @@ from pipeline.payments.match_events import EventMatcher
 from pipeline.sandbox.faults import Scripted, Window, callback, drop
 from pipeline.sandbox.serve import SandboxApi
 from tests.payments.merchant import BOUND, Merchant, opened_ledger
-from tests.seeds import cases
+from tests.seeds import cases, each_once
 
 HEADER = "customer_reference,customer_name,account_reference,balance,payments_included_until\n"
 
@@ -116,8 +116,10 @@ def test_what_counts_is_what_was_posted_and_not_when_it_was_paid(
     assert held(merchant) == 7000
 
 
-@pytest.mark.parametrize("net", [True, False])
-@pytest.mark.parametrize("included", ["2", "999999", "2099-01-01 18:00", "2099-01-01T18:00:00+02:00"])
+@pytest.mark.parametrize(
+    ("included", "net"),
+    each_once(["2", "999999", "2099-01-01 18:00", "2099-01-01T18:00:00+02:00"], [True, False]),
+)
 def test_a_file_cannot_include_what_has_not_come_yet(
     merchant: Merchant, falls: bool, included: str, net: bool
 ) -> None:

@@ -17,10 +17,11 @@ import pytest
 from pipeline.edge.local.folder_changes import DEBOUNCE_MS, SIGNAL_LATENCY_S
 from tests.cli.desk import GOOD_BILLS, Desk
 from tests.cli.watcher import bill, until, watching
+from tests.seeds import cases
 from tests.servers.openssh import OpenSsh, require_sshd
 from tests.world import ROOT
 
-WATCH_S = 100.0 if os.environ.get("SOAK") else 20.0
+WATCH_S = cases(12, soak=100)
 SETTLE_S = 1.0
 
 
@@ -108,11 +109,11 @@ def test_a_file_that_is_written_slowly_is_taken_whole_and_holds_nothing_up(desk:
 def test_files_dropped_every_second_through_an_outage_and_a_restart_are_all_loaded_once(
     desk: Desk, server: OpenSsh, tmp_path: Path
 ) -> None:
-    """On both doors; the API is away for 5 s and the SFTP server is started anew."""
+    """On both doors; the API is away for longer than a file waits for it, and the SFTP server is started anew."""
     expected: set[str] = set()
     with watching(desk) as watcher:
         began, number = time.monotonic(), 0
-        events = [(4.0, desk.api.stop), (9.0, desk.api.start), (12.0, server.stop), (14.0, server.start)]
+        events = [(2.0, desk.api.stop), (6.0, desk.api.start), (8.0, server.stop), (10.0, server.start)]
         while (elapsed_s := time.monotonic() - began) < WATCH_S:
             if events and elapsed_s >= events[0][0]:
                 events.pop(0)[1]()

@@ -12,7 +12,7 @@ from tests.stories.merchant import Merchant
 
 
 @pytest.fixture
-def merchant(tmp_path: Path) -> Iterator[Merchant]:
+def merchant(tmp_path: Path, impatient: None) -> Iterator[Merchant]:
     """A merchant with a drop folder and an empty Billing API."""
     with SandboxApi() as api:
         yield Merchant(tmp_path, api)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.sandbox.faults import Scripted, status
+from tests.seeds import each_once
 from tests.stories.files import TODAY
 from tests.stories.merchant import Json, Merchant, Row, Said
 from tests.stories.test_trouble_with_the_api import refused_for
@@ -334,9 +335,12 @@ def test_balances_are_corrected_once_too(
     assert codes(merchant, changed) == ["correction.repeated"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "quoting"),
+    each_once(
+        ["utf-8", "utf-8-sig", "cp1252", "utf-16"], [",", ";", "\t"], [csv.QUOTE_MINIMAL, csv.QUOTE_ALL]
+    ),
+)
 def test_a_correction_is_read_however_a_spreadsheet_has_saved_it(
     merchant: Merchant, encoding: str, delimiter: str, quoting: int
 ) -> None:

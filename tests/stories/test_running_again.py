@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.seeds import each_once
 from tests.stories.files import MODELS, TODAY, TOMORROW, Sample, bills, held_by, said_by
 from tests.stories.merchant import Merchant
 
@@ -77,16 +78,17 @@ def test_a_forced_load_of_the_same_file_changes_nothing(merchant: Merchant, samp
     assert held_by(merchant.api.snapshot()) == said_by(sample)
 
 
-@every_model
+ANSWERS: list[dict[str, object]] = [
+    {},
+    {"duplicate_status": 422},
+    {"nested_existing": "attached"},
+    {"duplicate_status": 422, "owners_by_reference": True, "metadata_patch": "replace"},
+]
+
+
 @pytest.mark.parametrize(
-    "switches",
-    [
-        {},
-        {"duplicate_status": 422},
-        {"nested_existing": "attached"},
-        {"duplicate_status": 422, "owners_by_reference": True, "metadata_patch": "replace"},
-    ],
-    ids=lambda switches: " ".join(map(str, switches.values())) or "as usual",
+    ("switches", "sample"),
+    [*each_once(ANSWERS, [MODELS["bill"]]), *each_once(ANSWERS[::3], [*MODELS.values()][1:])],
 )
 def test_a_lost_ledger_costs_look_ups_but_doubles_nothing(
     merchant: Merchant, sample: Sample, switches: dict[str, object]
@@ -105,9 +107,8 @@ def test_a_lost_ledger_costs_look_ups_but_doubles_nothing(
         assert held_by(merchant.api.snapshot()) == said_by(sample)
 
 
-@pytest.mark.parametrize("status", [409, 422])
 @pytest.mark.parametrize("nested", ["refused", "attached"])
-@pytest.mark.parametrize("patch", ["merge", "replace"])
+@pytest.mark.parametrize(("status", "patch"), each_once([409, 422], ["merge", "replace"]))
 def test_new_bills_of_customers_of_a_lost_ledger_are_created_once(
     merchant: Merchant, status: int, nested: str, patch: str
 ) -> None:
