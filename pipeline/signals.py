@@ -9,6 +9,7 @@ signals are that program's, and runs may be at work in any thread.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -78,6 +79,21 @@ def stoppable() -> Iterator[Callable[[], None]]:
     with on_stop(stop):
         yield check
     check()
+
+
+def when_parent_ends(then: Callable[[], None]) -> None:
+    """Call `then` once standard input ends: the process that started this one has the other end of it, and is gone.
+
+    In a thread of its own. Not through `sys.stdin`, whose lock such a thread would still have at the exit, where
+    Python aborts because of it.
+    """
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        then()
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def interruptible(work: Callable[[Callable[[], None]], T]) -> T:

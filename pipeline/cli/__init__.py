@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -60,7 +61,7 @@ from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 from pipeline.load.interpreter_tuning import YOUNG_OBJECTS
-from pipeline.signals import answered
+from pipeline.signals import answered, when_parent_ends
 
 app = typer.Typer(
     name="billferry",
@@ -127,9 +128,20 @@ def run(
 
 
 @app.command()
-def watch(config: ConfigPath = DEFAULT_CONFIG, verbose: Verbose = False) -> None:
+def watch(
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Verbose = False,
+    with_parent: Annotated[
+        bool,
+        typer.Option(
+            "--with-parent", help="Stop, too, when standard input ends: the program that started it is gone."
+        ),
+    ] = False,
+) -> None:
     """Run continuously until stopped. Dropped files are taken within seconds, the SFTP server is polled."""
     start(verbose=verbose, stamped=True)
+    if with_parent:
+        when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     from pipeline.cli.terminal_ui import TerminalUi
     from pipeline.run.watch import watch_sources as watch_all
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from pipeline.run.read_only import SendsNothing
 from pipeline.run.release_gate import GatedFile
 from pipeline.run.ui import Progress, Unit
 from pipeline.run.validate import first_requests
+from pipeline.signals import when_parent_ends
 
 log = get_logger()
 
@@ -129,16 +129,11 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         file.write(orjson.dumps(document))
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
-
-
 def main(config_path: str, sha256: str, folder: str) -> int:
     """The exit status; what went wrong is in `result.json`."""
     os.umask(0o077)
     os.nice(NICE)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    when_parent_ends(lambda: os._exit(1))
     try:
         preview_into(Path(config_path), sha256, Path(folder))
     except BillferryError as error:

@@ -14,18 +14,18 @@ from pathlib import Path
 
 END_S = 120.0
 """After a stop signal, so long the watch may take: it ends the requests that are under way."""
-COMMAND = (sys.executable, "-m", "pipeline", "watch", "--config")
+COMMAND = (sys.executable, "-m", "pipeline", "watch", "--with-parent", "--config")
 
 
 @asynccontextmanager
 async def watch_beside(config: Path, ended: Callable[[int], None]) -> AsyncIterator[None]:
-    """While the block lasts, a watch runs; its lines go where ours go.
+    """While the block lasts, a watch runs; its lines go where ours go. It ends, too, where this process is killed.
 
     Args:
         config: path of the config file.
         ended: called with its exit status where it ends by itself.
     """
-    process = await asyncio.create_subprocess_exec(*COMMAND, str(config))
+    process = await asyncio.create_subprocess_exec(*COMMAND, str(config), stdin=asyncio.subprocess.PIPE)
 
     async def until_it_ends() -> None:
         ended(_status(await process.wait()))

@@ -110,6 +110,13 @@ def test_a_killed_server_takes_its_previews_along(desk: Merchant) -> None:
         time.sleep(0.05)
 
 
+def test_the_process_of_a_preview_that_is_made_ends_well(desk: Merchant, previews: Previews) -> None:
+    """One that Python aborts at its exit leaves its memory, and what the file says, in a core dump."""
+    previews.preview_upload(sha_of(dropped(desk)))
+    (child,) = previews._children.values()
+    assert child.process.wait(60) == 0
+
+
 def test_a_preview_that_breaks_off_says_so_and_may_be_made_again(desk: Merchant, previews: Previews) -> None:
     sha256 = sha_of(dropped(desk))
     previews.preview_upload(sha256)

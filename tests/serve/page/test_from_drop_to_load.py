@@ -83,6 +83,15 @@ def test_a_dropped_file_is_loaded_once_another_person_released_it(
     assert len(merchant.api.snapshot()["bills"]) == 2
 
 
+def test_the_preview_of_a_file_that_a_pass_refuses_says_so(merchant: Merchant) -> None:
+    with showing(merchant) as page:
+        me = page.visitor()
+        said = previewed(me, address_in(me.drop({NAME: b"a,b\n1,2\n"}))).said
+        assert "The next pass refuses it, for the reason below." in said
+        assert "column customer_reference is not in the header" in said
+        assert merchant.run().state == "refused"
+
+
 def test_a_refusal_needs_a_reason_and_ends_the_file(merchant: Merchant) -> None:
     with showing(merchant) as page:
         me = page.visitor()

@@ -123,6 +123,27 @@
   }
 })();
 
+// A page that waits for a preview or a run: asked for again, and opened again once that has come.
+(() => {
+  const waiting = document.querySelector("[data-again]");
+  if (!waiting) return;
+  const again = async () => {
+    try {
+      const answer = document.hidden ? null : await fetch(window.location.href);
+      if (answer && answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const now = page.querySelector("[data-again]");
+        if (!now || now.dataset.again !== waiting.dataset.again) return window.location.reload();
+        if (now.textContent !== waiting.textContent) waiting.replaceChildren(...now.childNodes);
+      }
+    } catch {
+      // offline, or the server starts again: the next time may do
+    }
+    return setTimeout(again, waiting.dataset.again * 1000);
+  };
+  setTimeout(again, waiting.dataset.again * 1000);
+})();
+
 // A record that is being corrected is checked as one types, by the same form as without this script.
 (() => {
   const form = document.getElementById("correct");

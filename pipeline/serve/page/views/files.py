@@ -20,6 +20,7 @@ from pipeline.monitoring.system_status import state_of
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
+from pipeline.run.preview import Preview
 from pipeline.serve.page.progress import is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
 from pipeline.serve.page.views.correcting import mend_link
@@ -27,6 +28,10 @@ from pipeline.serve.page.views.decisions import decision_context
 
 MOST_BYTES = 80_000
 """Of a report's sections on the page; of a longer one the single records are left to the report itself."""
+PREVIEW_AGAIN_S, WAITING_AGAIN_S = 1, 3
+"""Seconds after which a page is asked for again: while its preview is made; while a run works on it, or has to."""
+SHOWN_PREVIEWS = {"ready", "checked", "failed"}
+"""There is something to read, so that without our script the page is left alone."""
 DOWNLOADS = {name: kind for kind, names in REPORT_NAMES.items() for name in names}
 _OWN_POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"\n]{1,500})"')
 _HEAD_BYTES = 2048
@@ -38,7 +43,7 @@ def file_page(site: Site, request: Request) -> Response:
         row = site.file(ledger, request.path_params["key"])
         if row.sha256 != request.path_params["key"]:
             return RedirectResponse(f"/files/{row.sha256}/", 307)
-        told = _decisions(site, ledger, row)
+        told, is_decided = _decisions(site, ledger, row)
         decide = decision_context(site, ledger, row, visitor_of(request)) if ledger is not None else None
         mends = ledger is not None and visitor_of(request).may("upload")
         mending = mend_link(site, ledger, row) if ledger is not None and mends else None
@@ -48,17 +53,22 @@ def file_page(site: Site, request: Request) -> Response:
         progress = None  # its preview tells more
     preview = site.previews.preview_upload(row.sha256) if is_new and progress is None else None
     folder = preview.folder if preview is not None else _report_folder(site, row)
+    is_at_work = progress is not None and row.state == "landed"
+    again_s = _again_s(preview, is_waiting=is_decided or is_at_work)
     context: dict[str, Any] = {
         "file": row,
         "state": state_of(row),
         "told": told,
+        "is_decided": is_decided,
         "decide": decide,
         "mending": mending,
         "report": _sections(folder),
         "downloads": _downloads(folder),
         "preview": preview,
         "progress": progress,
-        "is_worked_on": progress is not None and row.state == "landed",
+        "is_worked_on": is_at_work,
+        "again_s": again_s,
+        "is_refreshed": again_s is not None and (preview is None or preview.state not in SHOWN_PREVIEWS),
         "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
         "link": "preview/" if preview is not None else "",
     }
@@ -114,15 +124,23 @@ def _downloads(folder: Path | None) -> list[str]:
     return [name for name in DOWNLOADS if folder is not None and (folder / name).is_file()]
 
 
-def _decisions(site: Site, ledger: Ledger | None, row: FileRow) -> list[str]:
-    """What people decided about a file, in words, oldest first."""
+def _decisions(site: Site, ledger: Ledger | None, row: FileRow) -> tuple[list[str], bool]:
+    """What people decided about a file, in words, oldest first; and whether the next run has to act on some of it."""
     if ledger is None:
-        return []
-    zone = site.settings.zone
-    return [
-        decision.told(zone, fate) + ("; the next run acts on it" if fate == "pending" else "")
-        for decision, fate in Decisions(ledger).every(row.sha256)
+        return [], False
+    every = Decisions(ledger).every(row.sha256)
+    told = [
+        decision.told(site.settings.zone, fate) + ("; the next run acts on it" if fate == "pending" else "")
+        for decision, fate in every
     ]
+    return told, any(fate == "pending" for _, fate in every)
+
+
+def _again_s(preview: Preview | None, *, is_waiting: bool) -> int | None:
+    """After so many seconds the page is asked for again, for something is about to come of it; None: not at all."""
+    if preview is not None:
+        return WAITING_AGAIN_S if preview.state in SHOWN_PREVIEWS else PREVIEW_AGAIN_S
+    return WAITING_AGAIN_S if is_waiting else None
 
 
 def _whole_report(path: Path) -> Response:
