@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -56,12 +55,13 @@ from pipeline.cli.sandbox_commands import sandbox
 from pipeline.cli.serve import serve
 from pipeline.cli.show_status import status
 from pipeline.cli.totals import totals
+from pipeline.cli.watch import watch
 from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
 from pipeline.errors import EX_BUG, EX_USAGE, BillferryError, Stopped, UsageError
 from pipeline.load.interpreter_tuning import YOUNG_OBJECTS
-from pipeline.signals import answered, when_parent_ends
+from pipeline.signals import answered
 
 app = typer.Typer(
     name="billferry",
@@ -127,25 +127,7 @@ def run(
     finish(run_everything(config_at(config), TerminalUi(), options), as_json=as_json)
 
 
-@app.command()
-def watch(
-    config: ConfigPath = DEFAULT_CONFIG,
-    verbose: Verbose = False,
-    with_parent: Annotated[
-        bool,
-        typer.Option(
-            "--with-parent", help="Stop, too, when standard input ends: the program that started it is gone."
-        ),
-    ] = False,
-) -> None:
-    """Run continuously until stopped. Dropped files are taken within seconds, the SFTP server is polled."""
-    start(verbose=verbose, stamped=True)
-    if with_parent:
-        when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
-    from pipeline.cli.terminal_ui import TerminalUi
-    from pipeline.run.watch import watch_sources as watch_all
-
-    raise typer.Exit(watch_all(config_at(config), TerminalUi()))
+app.command()(watch)
 
 
 @app.command()
