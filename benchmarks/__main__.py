@@ -6,7 +6,19 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks import fetch, fetch_ahead, load, pace, planning, receive, requests, resume, startup, validate
+from benchmarks import (
+    fetch,
+    fetch_ahead,
+    load,
+    pace,
+    page,
+    planning,
+    receive,
+    requests,
+    resume,
+    startup,
+    validate,
+)
 
 COMPARISONS = {
     "fetch": fetch.measure,
@@ -20,6 +32,7 @@ COMPARISONS = {
     "requests": requests.measure,
     "pace": pace.measure,
     "receive": receive.measure,
+    "page": page.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"

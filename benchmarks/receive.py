@@ -37,7 +37,7 @@ def measure() -> str:
         merchant = Merchant(Path(place), url)
         port = _configured(merchant)
         with _running(merchant, "watch"), _running(merchant, "serve") as serve:
-            _wait_for(port)
+            wait_for_listener(port)
             time.sleep(STARTED_S)
             offered = uvloop.run(_offered(port, ASKED_PER_S, OFFERED_S))
             memory = [_anonymous_mib(serve.pid)]
@@ -98,7 +98,8 @@ def _running(merchant: Merchant, command: str) -> Iterator[subprocess.Popen[byte
             process.wait(timeout=60)
 
 
-def _wait_for(port: int) -> None:
+def wait_for_listener(port: int) -> None:
+    """Until something takes connections at that port of this machine."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with socket.socket() as probe:

@@ -8,26 +8,21 @@ on the correction's. Both ways every record counts once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
 
 from pipeline.core.days import Days, day_in
-from pipeline.core.outcomes import Outcome
-from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.amount_parts import part_of
-from pipeline.core.values.amount_text import plain
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.counted import Counted
 from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile, PaidSum
+from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile
 from pipeline.errors import UsageError
+from pipeline.monitoring.portion_sums import CurrencySums, Portion, counts_more
 from schemas.settings import Settings
-from schemas.totals import CurrencyTotals, DayKind, Grouping, GroupTotals, PaidTotals, Part, TotalsResult
-
-TOTAL, OPEN, WRITTEN_OFF = "total", "open", "written_off"
+from schemas.totals import DayKind, Grouping, GroupTotals, TotalsResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +33,6 @@ class Selection:
     date: DayKind = "landed"
     feeds: frozenset[str] = frozenset()
     """Empty: all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """Records of a chain that one of its files loaded, or that none did; they count on one day."""
-
-    chain: Chain
-    row: FileRow
-    """Of the original: also what nothing loaded."""
-    listed: FileRow
-    """The file that they are listed under."""
-    day: date
-    by_outcome: Mapping[str, Counted]
-    open: Counted = field(default_factory=Counted)
-    written_off: Counted = field(default_factory=Counted)
 
 
 def counting_day(row: FileRow, kind: DayKind, zone: tzinfo) -> date:
@@ -111,7 +91,7 @@ def period_totals(
 
 
 def totals_of(
-    portions: list[Portion],
+    portions: Iterable[Portion],
     settings: Settings,
     which: Selection,
     by: Grouping | None,
@@ -124,32 +104,76 @@ def totals_of(
     Args:
         paid: what is paid of each file's bills; None: payments are not configured.
     """
-    whole, groups = _Sums(paid), dict[tuple[str, ...], _Sums]()
+    sums = PeriodSums(() if by is None else (by,))
     for portion in portions:
-        whole.add(portion)
-        if by is not None and by != "currency":
-            groups.setdefault(_KEYS[by](portion), _Sums(paid)).add(portion)
-    currencies = whole.currencies()
-    made = [sums.group(key) for key, sums in sorted(groups.items())]
-    if by == "currency":
-        made = [
-            GroupTotals(name=each.currency or "", files=whole.files_in(each.currency), currencies=[each])
-            for each in currencies
-        ]
-    listed = {portion.listed.id: portion.listed for portion in portions}
-    originals = {portion.chain.original.id for portion in portions}
-    corrections = {row.id for portion in portions for row in portion.chain.corrections}
-    return TotalsResult(
-        **selection_facts(settings, which, as_of),
-        by=by,
-        files=len(originals),
-        corrections=len(corrections),
-        unread=[row.name for row in listed.values() if row.summary is None],
-        currencies=currencies,
-        groups=made,
-        page=None,
-        exit_status=0,
-    )
+        sums.count(portion)
+    return sums.result(settings, which, by, as_of=as_of, paid=paid)
+
+
+class PeriodSums:
+    """What portions add up to, whole and by group; one that is counted may be taken away again."""
+
+    def __init__(self, groupings: Iterable[Grouping]) -> None:
+        """`groupings`: what groups may be asked for."""
+        self._whole = CurrencySums()
+        self._groups: dict[Grouping, dict[tuple[str, ...], CurrencySums]] = {
+            by: {} for by in groupings if by != "currency"
+        }
+        self._originals: Counter[int] = Counter()
+        self._corrections: Counter[int] = Counter()
+        self._unread: dict[int, str] = {}
+
+    def count(self, portion: Portion, *, times: int = 1) -> None:
+        """Count one portion; `times` -1: take it away again, as it was."""
+        self._whole.count(portion, times)
+        for by, groups in self._groups.items():
+            key = _KEYS[by](portion)
+            if key not in groups:
+                groups[key] = CurrencySums()
+            groups[key].count(portion, times)
+            if groups[key].is_empty:
+                del groups[key]
+        counts_more(self._originals, portion.chain.original.id, times)
+        for row in portion.chain.corrections:
+            counts_more(self._corrections, row.id, times)
+        if portion.listed.summary is None:
+            if self._whole.lists(portion.listed):
+                self._unread[portion.listed.id] = portion.listed.name
+            else:
+                self._unread.pop(portion.listed.id, None)
+
+    def groups(self, by: Grouping, paid: PaidByFile | None) -> list[GroupTotals]:
+        """The groups by their keys; `paid` as of `totals_of`."""
+        if by == "currency":
+            return [
+                GroupTotals(
+                    name=each.currency or "", files=self._whole.files_in(each.currency), currencies=[each]
+                )
+                for each in self._whole.currencies(paid)
+            ]
+        return [sums.group(key, paid) for key, sums in sorted(self._groups[by].items())]
+
+    def result(
+        self,
+        settings: Settings,
+        which: Selection,
+        by: Grouping | None,
+        *,
+        as_of: datetime,
+        paid: PaidByFile | None,
+    ) -> TotalsResult:
+        """As a document. Arguments as of `totals_of`."""
+        return TotalsResult(
+            **selection_facts(settings, which, as_of),
+            by=by,
+            files=len(self._originals),
+            corrections=len(self._corrections),
+            unread=[self._unread[each] for each in sorted(self._unread)],
+            currencies=self._whole.currencies(paid),
+            groups=[] if by is None else self.groups(by, paid),
+            page=None,
+            exit_status=0,
+        )
 
 
 def selection_facts(settings: Settings, which: Selection, as_of: datetime) -> dict[str, Any]:
@@ -181,109 +205,3 @@ _KEYS: dict[Grouping, Callable[[Portion], tuple[str, ...]]] = {
     "model": lambda portion: (portion.chain.model,),
     "file": lambda portion: (portion.listed.name, portion.listed.sha256, portion.listed.state),
 }
-
-
-@dataclass(slots=True)
-class _Sum:
-    records: int = 0
-    amount_minor: int = 0
-    unreadable: int = 0
-
-    def part(self, currency: str | None) -> Part:
-        """As JSON has it."""
-        return part_of(currency, self.records, self.amount_minor, self.unreadable)
-
-
-class _Sums:
-    """Sums by currency and outcome, with `total`, `open` and `written_off` beside the outcomes."""
-
-    def __init__(self, paid: PaidByFile | None) -> None:
-        self._paid = paid
-        self._billed: Counter[str] = Counter()
-        self._paid_sums: dict[str, PaidSum] = {}
-        self._sums: dict[str | None, dict[str, _Sum]] = {}
-        self._files: dict[str | None, set[int]] = {}
-        self._listed: set[int] = set()
-
-    def add(self, portion: Portion) -> None:
-        """Count one portion."""
-        self._listed.add(portion.listed.id)
-        for name, counted in portion.by_outcome.items():
-            self._count(name, counted, portion)
-            self._count(TOTAL, counted, portion)
-        self._count(OPEN, portion.open, portion)
-        self._count(WRITTEN_OFF, portion.written_off, portion)
-        if self._paid is not None and portion.chain.model == "bill":
-            self._billed.update(portion.by_outcome.get(Outcome.CREATED, Counted()).amounts_minor)
-            for currency, more in self._paid.get(portion.row.id, {}).items():
-                before = self._paid_sums.get(currency, PaidSum(0, 0, 0))
-                self._paid_sums[currency] = PaidSum(*(a + b for a, b in zip(before, more, strict=True)))
-
-    def _payments(self, currency: str | None) -> PaidTotals | None:
-        """Of bills alone: what of a balance is paid, the next balance says."""
-        if currency is None or currency not in self._billed:
-            return None
-        billed_minor, paid = self._billed[currency], self._paid_sums.get(currency, PaidSum(0, 0, 0))
-        open_minor = max(billed_minor - paid.paid_minor + paid.overpaid_minor, 0)
-        return PaidTotals(
-            billed_minor=billed_minor,
-            billed=plain(currency, billed_minor),
-            bills_paid=paid.bills,
-            paid_minor=paid.paid_minor,
-            paid=plain(currency, paid.paid_minor),
-            open_minor=open_minor,
-            open=plain(currency, open_minor),
-        )
-
-    def _count(self, name: str, counted: Counted, portion: Portion) -> None:
-        for currency in counted.records_in.keys() | counted.amounts_minor.keys():
-            parts = (counted.records_in, counted.amounts_minor, counted.unreadable_in)
-            self._plus(currency, name, portion, tuple(part.get(currency, 0) for part in parts))
-        apart = counted.records - sum(counted.records_in.values())
-        unreadable = counted.unreadable - sum(counted.unreadable_in.values())
-        if apart or unreadable:
-            self._plus(None, name, portion, (apart, 0, unreadable))
-
-    def _plus(self, currency: str | None, name: str, portion: Portion, figures: tuple[int, ...]) -> None:
-        """`figures`: records, minor units, records whose amount is unknown."""
-        if not any(figures):
-            return
-        self._files.setdefault(currency, set()).add(portion.listed.id)
-        one = self._sums.setdefault(currency, {}).setdefault(name, _Sum())
-        records, amount_minor, unreadable = figures
-        one.records += records
-        one.amount_minor += amount_minor
-        one.unreadable += unreadable
-
-    def files_in(self, currency: str | None) -> int:
-        """How many files have records of a currency."""
-        return len(self._files.get(currency, ()))
-
-    def group(self, key: tuple[str, ...]) -> GroupTotals:
-        """A group by its key: its name and, of a file, SHA-256 and state."""
-        name, sha256, state = (*key, None, None)[:3]
-        return GroupTotals(
-            name=name or "", sha256=sha256, state=state, files=len(self._listed), currencies=self.currencies()
-        )
-
-    def currencies(self) -> list[CurrencyTotals]:
-        """By code, what is unknown last; outcomes in their own order."""
-        return [
-            CurrencyTotals(
-                currency=currency,
-                total=sums.get(TOTAL, _Sum()).part(currency),
-                outcomes={
-                    outcome.value: sums[outcome].part(currency) for outcome in Outcome if outcome in sums
-                },
-                open=sums.get(OPEN, _Sum()).part(currency),
-                written_off=sums.get(WRITTEN_OFF, _Sum()).part(currency),
-                payments=self._payments(currency),
-            )
-            for currency, sums in sorted(self._sums.items(), key=lambda each: _unknown_last(each[0]))
-        ]
-
-
-def _unknown_last(currency: str | None) -> tuple[int, str]:
-    if currency is None:
-        return 2, ""
-    return int(currency == UNREADABLE_CURRENCY), currency

@@ -24,7 +24,8 @@ from pipeline.edge.ledger.database import Ledger, snapshot
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.paid_by_file import paid_of_bills
 from pipeline.monitoring.payments_standing import inbox_to_read
-from pipeline.monitoring.period_totals import Portion, Selection, require_feeds, selected, selection_facts
+from pipeline.monitoring.period_totals import Selection, require_feeds, selected, selection_facts
+from pipeline.monitoring.portion_sums import Portion
 from pipeline.report.accepted_file import (
     Format,
     PaidOf,

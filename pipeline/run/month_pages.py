@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.days import month_of
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile
 from pipeline.edge.local.lock import only_run
 from pipeline.errors import AnotherRun
 from pipeline.monitoring.payments_standing import paid_as_known
-from pipeline.monitoring.period_totals import (
-    Selection,
-    counting_day,
-    period_totals,
-    selected,
-    totals_of,
-)
+from pipeline.monitoring.period_totals import Selection, period_totals
 from pipeline.report.folders import month_page_name
+from pipeline.run.month_sums import MonthSums, month_counted_in
 from pipeline.run.work_dir import existing_ledger, refresh_overview
 from schemas.settings import Settings
 from schemas.totals import Grouping, TotalsResult
@@ -67,10 +61,8 @@ def refresh_month_pages(settings: Settings, all_chains: Sequence[Chain]) -> None
 
     by_month: dict[date, list[Chain]] = {}
     for chain in all_chains:
-        if chain.original.is_report:
-            continue
-        day = counting_day(chain.original, "landed", settings.zone)
-        by_month.setdefault(day.replace(day=1), []).append(chain)
+        if (month := month_counted_in(chain, settings.zone)) is not None:
+            by_month.setdefault(month, []).append(chain)
     now, paid = utc_now(), paid_as_known(settings)
     for month, chains in by_month.items():
         page = settings.work_dir / "reports" / month_page_name(month)
@@ -90,20 +82,14 @@ def _print_of(chains: Sequence[Chain], paid: PaidByFile | None) -> str:
 
 
 def month_totals(
-    settings: Settings, chains: Sequence[Chain], month: date, as_of: datetime, paid: PaidByFile | None
+    settings: Settings, chains: Iterable[Chain], month: date, as_of: datetime, paid: PaidByFile | None
 ) -> MonthTotals:
     """The totals of a month. `chains`: of the month, and perhaps of others; `month` is its first day."""
-    from pipeline.report.html.month_page import MonthTotals  # noqa: PLC0415 (an idle run needs no templates)
-
-    which = Selection(month_of(month))
-    portions = list(selected(chains, which, settings.zone))
-    listed = {portion.listed.sha256: portion.listed for portion in portions}
-
-    def by(grouping: Grouping) -> TotalsResult:
-        return totals_of(portions, settings, which, grouping, as_of=as_of, paid=paid)
-
-    files = [(listed[group.sha256], group) for group in by("file").groups if group.sha256]
-    return MonthTotals(by("day"), by("model").groups, by("feed").groups, files)
+    sums = MonthSums(month)
+    for chain in chains:
+        if month_counted_in(chain, settings.zone) == month:
+            sums.count(chain, settings.zone)
+    return sums.totals(settings, as_of=as_of, paid=paid)
 
 
 def _write(
@@ -112,8 +98,7 @@ def _write(
     """`chains`: as of `month_totals`."""
     from pipeline.report.html.month_page import write_month_page  # noqa: PLC0415 (an idle run needs no templates)
 
-    portions = selected(chains, Selection(month_of(month)), settings.zone)
-    mine = list({portion.chain.original.id: portion.chain for portion in portions}.values())
+    mine = [chain for chain in chains if month_counted_in(chain, settings.zone) == month]
     return write_month_page(
         month_totals(settings, mine, month, as_of, paid),
         settings.work_dir / "reports",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.outcomes import AT_API, FileState, Outcome
 from pipeline.edge.disk import private_folder, remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
-from pipeline.edge.ledger.counted import added
 from pipeline.edge.ledger.database import Ledger, open_ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
@@ -23,8 +20,7 @@ from pipeline.errors import LedgerOutdated
 from pipeline.monitoring.payments_standing import paid_as_known, payments_standing
 from pipeline.monitoring.system_status import late_now
 from pipeline.report.folders import OVERVIEW, half_written
-from pipeline.report.summary_text import money_of
-from pipeline.run.chain_part import chain_part
+from pipeline.run.overview_sums import OverviewSums, overview_sums
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,55 +102,8 @@ def refresh_overview(settings: Settings, ledger: Ledger, chains: Iterable[Chain]
     """
     from pipeline.report.html.index_page import MAX_FILES_ON_PAGE, write_overview  # noqa: PLC0415 (an idle run needs none)
 
-    facts = overview_facts(settings, ledger, overview_sums(list(chains)), now, most=MAX_FILES_ON_PAGE)
+    facts = overview_facts(settings, ledger, overview_sums(chains), now, most=MAX_FILES_ON_PAGE)
     write_overview(facts, settings.work_dir / "reports")
-
-
-@dataclass(frozen=True, slots=True)
-class OverviewSums:
-    """What the page over all files adds up, and which of them need somebody."""
-
-    to_correct: Mapping[str, int]
-    """SHA-256 of each original that is not closed → its records that nothing has closed."""
-    to_correct_money: Sequence[str]
-    loaded: Mapping[str, Mapping[str, int]]
-    """Model → currency → minor units that the API holds."""
-    billed: Mapping[str, int]
-    """Currency → minor units of all bills that files created."""
-    need_somebody: Sequence[FileRow]
-    """Newest first."""
-
-
-def overview_sums(chains: Sequence[Chain]) -> OverviewSums:
-    """Of all chains of a ledger: the one part that takes longer the more files there are."""
-    to_correct = added(
-        each.open for each in chains if each.open.records and each.original.state != FileState.REFUSED
-    )
-    needing: list[FileRow] = []
-    loaded: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    to_correct_of: dict[str, int] = {}
-    billed: Counter[str] = Counter()
-    for chain in chains:
-        if needs_correction := chain.needs_correction:
-            to_correct_of[chain.original.sha256] = chain.open.records
-        if needs_correction or chain.original.is_open:
-            needing.append(chain.original)
-        needing += [row for row in chain.corrections if row.is_open]
-        model = chain.model
-        of_model = loaded[model]
-        for outcome, counted in chain.by_outcome.items():
-            if outcome in AT_API:
-                for currency, minor in counted.amounts_minor.items():
-                    of_model[currency] += minor
-                    if outcome == Outcome.CREATED and model == "bill":
-                        billed[currency] += minor
-    return OverviewSums(
-        to_correct=to_correct_of,
-        to_correct_money=money_of(chain_part(to_correct)),
-        loaded={model: loaded[model] for model in sorted(loaded)},
-        billed=billed,
-        need_somebody=sorted(needing, key=lambda row: row.id, reverse=True),
-    )
 
 
 def overview_facts(

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
+from threading import Thread
 
 import uvloop
 
@@ -161,7 +162,10 @@ def _showing(config: Config, page: Page, listener: Listener) -> Iterator[Served]
     sweep_previews(config.settings)
     with closing(Previews(config)) as previews:
         site = Site(config, page, people, secrets.token_bytes(TOKEN_BYTES), previews)
+        ahead = Thread(target=site.look_ahead, name="look_ahead", daemon=True)
+        ahead.start()
         yield Served(page_app(site, is_local=page.identity == "local"), listener, site.progress.close)
+        ahead.join()
 
 
 def _shown(listen: str) -> str:

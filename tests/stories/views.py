@@ -21,6 +21,7 @@ from pipeline.core.outcomes import AT_API
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.counted import added
 from pipeline.edge.ledger.database import open_ledger
+from tests.run.kept_sums import assert_kept_sums_are_right
 from tests.stories.merchant import Merchant
 from tests.world import Json
 
@@ -59,7 +60,8 @@ def views(merchant: Merchant, *, with_reports: bool = True) -> dict[str, View]:
 
 
 def agreed(merchant: Merchant, *, with_reports: bool = True) -> View:
-    """What all views say; fails where one says something else than `totals`."""
+    """What all views say; fails where one says something else than `totals`, or where sums that were kept are wrong."""
+    assert_kept_sums_are_right(merchant.config)
     found = views(merchant, with_reports=with_reports)
     whole = found["totals"]
     for name, view in found.items():

@@ -6,7 +6,8 @@ Nothing here decides what an outcome means, and nothing outside may see a table 
 
 - `database` opens, binds to merchant and environment, migrates behind a backup (`migrations`, `later_migrations`)
 - `chains` originals with their corrections: what became of each record; `chain_sums` what that is read from;
-  `counted` records and their money
+  `counted` records and their money; `chain_roots` which original a correction leads to
+- `known_chains` the chains for somebody who looks again and again, by `file_changes`: which files have changed since
 - `write_offs` what people closed
 - `accepted` loaded records, for `export`
 - `renewals` originals whose report is owed

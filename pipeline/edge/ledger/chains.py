@@ -22,15 +22,17 @@ every backup.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.outcomes import AT_API, REJECTS, FileState, Outcome
+from pipeline.edge.ledger.chain_roots import named_roots, roots_of
 from pipeline.edge.ledger.chain_sums import SPLIT
 from pipeline.edge.ledger.counted import Counted, added
-from pipeline.edge.ledger.file_rows import ALL_DIGITS, FINISHED_STATES, FileRow
+from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 
 UNKNOWN_MODEL = "?"
@@ -109,23 +111,27 @@ class Chain:
         return added(self.closed_by(row) for row in self.corrections)
 
 
-KeptChains = dict[int, tuple[tuple[object, ...], Chain]]
-"""Id of an original → what its chain was made of, and the chain."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Id of an original → what of its chain is not in its files."""
+
+    sums: Mapping[int, Sequence[sqlite3.Row]]
+    write_offs: Mapping[int, Sequence[sqlite3.Row]]
+    whole: Collection[int]
+    """All that is open of them is written off."""
+    refused_by_people: Collection[int]
 
 
 class Chains:
     """The ledger's chains over one connection: a fixed number of statements, however many files there are."""
 
-    def __init__(self, connection: sqlite3.Connection, kept: KeptChains | None = None) -> None:
-        """`kept`: chains of an earlier look, which are not made again where nothing they are made of has changed."""
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._kept: KeptChains = {} if kept is None else kept
 
     def all(self, files: Sequence[FileRow] | None = None) -> list[Chain]:
         """Every chain, in the landing order of their originals. `files`: all of the ledger's, if they are at hand."""
         rows = Files(self._db).all() if files is None else files
-        roots = _roots((row.id, row.sha256, row.name, row.rejects_of) for row in rows)
-        return list(self._made(rows, roots, None))
+        return list(self._made(rows, roots_of(rows), None))
 
     def of(
         self, file_id: int, *, summary: Mapping[str, Any] | None = None, afresh: bool = False
@@ -137,7 +143,7 @@ class Chains:
             afresh: it tells of a new state; where that is not `refused`, what was written off of the file as a whole
                 counts no more, as `Corrections.count_chains` will have it.
         """
-        roots = _roots(
+        roots = named_roots(
             tuple(row) for row in self._db.execute("SELECT id, sha256, name, rejects_of FROM files")
         )
         if file_id not in roots:
@@ -151,69 +157,76 @@ class Chains:
         mine = {row.id for row in rows}
         others = [row for row in superseding if row.id not in mine]
         reopened = afresh and summary is not None and summary["state"] != FileState.REFUSED
-        made = self._made(
-            [*rows, *others],
-            {row.id: roots[row.id] for row in [*rows, *others]},
-            root,
-            reopened=file_id if reopened else None,
-        )
-        return next((chain for chain in made if chain.original.id == root), None)
+        return next(self._made([*rows, *others], roots, {root}, reopened=file_id if reopened else None), None)
+
+    def with_originals(
+        self, originals: Collection[int], rows: Sequence[FileRow], roots: Mapping[int, int]
+    ) -> list[Chain]:
+        """The chains of these originals.
+
+        Args:
+            rows: at least all files of these chains, and all that have the name of one of these originals.
+            roots: of at least these rows, as `roots_of`.
+        """
+        return list(self._made(rows, roots, originals))
 
     def _made(
         self,
         rows: Sequence[FileRow],
         roots: Mapping[int, int],
-        only: int | None,
+        only: Collection[int] | None,
         *,
         reopened: int | None = None,
     ) -> Iterator[Chain]:
-        """The chains of `rows`, read with the sums of all originals or of `only` one; `reopened` is one of which
-        nothing is written off as a whole any more.
+        """The chains of `rows`: all, or `only` those of these originals; `reopened` is one of which nothing is written
+        off as a whole any more.
         """
-        which, asked = ("", ()) if only is None else (" WHERE file_id = ?", (only,))
-        sums = _grouped(self._db.execute(f"SELECT * FROM chain_sums{which}", asked))  # noqa: S608 (ours)
-        offs = _grouped(self._db.execute(f"SELECT * FROM write_offs{which} ORDER BY id", asked))  # noqa: S608
-        whole = {
-            file_id for (file_id,) in self._db.execute("SELECT file_id FROM written_off WHERE record = 0")
-        }
-        by_people, superseded = self._refused_by_people(), _superseded(rows)
+        read = self._read(only)
+        superseded = _superseded(rows)
         followers: dict[int, list[FileRow]] = {}
         for row in rows:
             if roots[row.id] != row.id:
                 followers.setdefault(roots[row.id], []).append(row)
         for row in rows:
-            if roots[row.id] == row.id:
-                corrections = tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id))
-                mine, superseded_by = sums.get(row.id, ()), superseded.get(row.id)
-                is_whole, by_person = row.id in whole and row.id != reopened, row.id in by_people
-                write_offs = [
-                    WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
-                    for off in offs.get(row.id, ())
-                ]
-                made_of = (
-                    *(row, corrections, superseded_by, is_whole, by_person, write_offs),
-                    [tuple(each) for each in mine],
+            if roots[row.id] == row.id and (only is None or row.id in only):
+                yield _chain(
+                    row,
+                    tuple(sorted(followers.get(row.id, ()), key=lambda each: each.id)),
+                    read.sums.get(row.id, ()),
+                    whole=row.id in read.whole and row.id != reopened,
+                    is_refused_by_person=row.id in read.refused_by_people,
+                    superseded_by=superseded.get(row.id),
+                    write_offs=[
+                        WriteOff(off["at"], off["user_name"], off["host"], off["why"], off["records"])
+                        for off in read.write_offs.get(row.id, ())
+                    ],
                 )
-                kept = self._kept.get(row.id)
-                if kept is None or kept[0] != made_of:
-                    chain = _chain(
-                        row,
-                        corrections,
-                        mine,
-                        whole=is_whole,
-                        is_refused_by_person=by_person,
-                        superseded_by=superseded_by,
-                        write_offs=write_offs,
-                    )
-                    kept = self._kept[row.id] = made_of, chain
-                yield kept[1]
 
-    def _refused_by_people(self) -> set[int]:
-        """Ids of files that somebody refused: whoever did that closed them."""
-        rows = self._db.execute(
-            "SELECT files.id FROM decisions JOIN files USING (sha256) WHERE word = 'refuse' AND fate = 'taken'"
+    def _read(self, only: Collection[int] | None) -> _Read:
+        """What chains are made of beside files: of all originals, or `only` of these."""
+        # Two conditions, for with both in one no index would be used.
+        asked, which = None, "?1 IS NULL"
+        if only is not None:
+            asked, which = json.dumps(list(only)), "files.id IN (SELECT value FROM json_each(?1))"
+
+        def rows(what: str) -> sqlite3.Cursor:
+            return self._db.execute(f"SELECT {what} AND {which} ORDER BY 1", (asked,))
+
+        whole = rows(
+            "id FROM files WHERE EXISTS (SELECT 1 FROM written_off WHERE file_id = files.id AND record = 0)"
         )
-        return {file_id for (file_id,) in rows}
+        # Whoever refused a file closed it.
+        by_people = rows(
+            "files.id FROM files JOIN decisions USING (sha256) WHERE word = 'refuse' AND fate = 'taken'"
+        )
+        return _Read(
+            sums=_grouped(rows("chain_sums.* FROM chain_sums JOIN files ON files.id = file_id WHERE true")),
+            write_offs=_grouped(
+                rows("write_offs.* FROM write_offs JOIN files ON files.id = file_id WHERE true")
+            ),
+            whole={file_id for (file_id,) in whole},
+            refused_by_people={file_id for (file_id,) in by_people},
+        )
 
 
 def _chain(
@@ -354,33 +367,3 @@ def _grouped(rows: Iterable[sqlite3.Row]) -> dict[int, list[sqlite3.Row]]:
     for row in rows:
         found.setdefault(row["file_id"], []).append(row)
     return found
-
-
-def _roots(files: Iterable[tuple[int, str, str, str | None]]) -> dict[int, int]:
-    """Id of a file → id of its first original, its own where it corrects none that is known.
-
-    As `Files.original_of`, for all at once. `files`: id, sha256, name, rejects_of.
-    """
-    known = list(files)
-    by_digits: dict[str, list[tuple[int, str]]] = {}
-    for file_id, sha256, name, _ in known:
-        for digits in (sha256[:8], sha256):
-            by_digits.setdefault(digits, []).append((file_id, name))
-    parent = {file_id: _parent(rejects_of, by_digits) for file_id, _, _, rejects_of in known}
-    roots = {}
-    for file_id in parent:
-        top, seen = file_id, {file_id}
-        while (above := parent[top]) is not None and above not in seen:
-            seen.add(above)
-            top = above
-        roots[file_id] = top
-    return roots
-
-
-def _parent(rejects_of: str | None, by_digits: Mapping[str, Sequence[tuple[int, str]]]) -> int | None:
-    """The file that a `reject_source` names; the digits count, and the name where several have them."""
-    name, _, digits = (rejects_of or "").rpartition(".")
-    found = by_digits.get(digits, ()) if len(digits) in {8, ALL_DIGITS} else ()
-    if len(found) > 1:
-        found = [one for one in found if one[1] == name]
-    return found[0][0] if len(found) == 1 else None

@@ -41,35 +41,6 @@ class FileList:
         )
         return Files(self._db).with_ids([number for (number,) in ids])[::-1]
 
-    def mark(self) -> tuple[object, ...]:
-        """Another one whenever a file has come, or something has become of one: by indexes alone.
-
-        What becomes of a file, and what people do about one, is in the audit trail in the same step.
-        """
-        states = self._db.execute("SELECT state, count(*) FROM files GROUP BY state ORDER BY state")
-        last = self._db.execute(
-            "SELECT (SELECT max(number) FROM audit), (SELECT max(id) FROM files)"
-        ).fetchone()
-        return (*map(tuple, states), *last)
-
-    def all_again(self, kept: dict[int, tuple[tuple[object, ...], FileRow]]) -> list[FileRow]:
-        """Every file, in landing order; those that are as they were when they were kept are not read again.
-
-        Args:
-            kept: id → what tells whether a file has changed, and the file; brought up to date.
-        """
-        marks = {
-            row[0]: tuple(row)
-            for row in self._db.execute(
-                "SELECT id, state, finished_at, landed_at, landing, name, source, feed, feed_print, rejects_of,"
-                " length(summary) FROM files ORDER BY id"
-            )
-        }
-        changed = [each for each, mark in marks.items() if each not in kept or kept[each][0] != mark]
-        for row in Files(self._db).with_ids(changed) if changed else ():
-            kept[row.id] = marks[row.id], row
-        return [kept[each][1] for each in marks]
-
     def count(self, search: str) -> int:
         """How many fit in all."""
         row = self._db.execute(f"SELECT count(*) FROM files WHERE {_FITS}", (search,)).fetchone()  # noqa: S608

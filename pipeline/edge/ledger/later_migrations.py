@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+
+def _noted(name: str, event: str, file: str) -> str:
+    """A trigger that numbers a change of a file; `file`: the query of its id, if it has one.
+
+    Two statements: where an outer one says OR IGNORE, REPLACE would ignore, too.
+    Source: sqlite.org/lang_createtrigger.html.
+    """
+    return (
+        f"CREATE TRIGGER {name} AFTER {event} BEGIN DELETE FROM changes WHERE file_id IN ({file});"  # noqa: S608 (ours)
+        f" INSERT INTO changes (file_id) {file}; END;"
+    )
+
+
+_DECIDED = "SELECT id FROM files WHERE sha256 = new.sha256"
+
 LATER_STEPS: tuple[str, ...] = (
     """
     CREATE TABLE expectations (feed TEXT PRIMARY KEY, hours TEXT NOT NULL, since TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -48,5 +63,24 @@ LATER_STEPS: tuple[str, ...] = (
         host TEXT NOT NULL
     ) STRICT;
     """,
+    f"""
+    -- Files, each under the number of the last change of what its chain is made of: whoever keeps sums of all files
+    -- reads those again that have a higher number than the last one seen.
+    CREATE TABLE changes (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice
+        file_id INTEGER NOT NULL UNIQUE
+    ) STRICT;
+    INSERT INTO changes (file_id) SELECT id FROM files ORDER BY id;
+    {_noted("change_of_new_file", "INSERT ON files", "SELECT new.id")}
+    {_noted("change_of_file", "UPDATE ON files", "SELECT new.id")}
+    {_noted("change_of_sums", "INSERT ON chain_sums", "SELECT new.file_id")}
+    {_noted("change_of_old_sums", "DELETE ON chain_sums", "SELECT old.file_id")}
+    {_noted("change_of_write_offs", "INSERT ON write_offs", "SELECT new.file_id")}
+    {_noted("change_of_reasons", "UPDATE ON write_offs", "SELECT new.file_id")}
+    {_noted("change_of_whole", "INSERT ON written_off WHEN new.record = 0", "SELECT new.file_id")}
+    {_noted("change_of_old_whole", "DELETE ON written_off WHEN old.record = 0", "SELECT old.file_id")}
+    {_noted("change_of_new_decision", "INSERT ON decisions", _DECIDED)}
+    {_noted("change_of_decision", "UPDATE ON decisions", _DECIDED)}
+    """,  # noqa: S608 (ours)
 )
 """In order; the first of them is the step after those in `migrations`."""

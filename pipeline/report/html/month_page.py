@@ -72,12 +72,14 @@ class MonthTotals:
         models: the same by model.
         feeds: the same by feed.
         files: the same by file, with what the ledger knows of it.
+        files_left_out: files that are in the totals, and not among these.
     """
 
     by_day: TotalsResult
     models: Sequence[GroupTotals]
     feeds: Sequence[GroupTotals]
     files: Sequence[tuple[KnownFile, GroupTotals]]
+    files_left_out: int = 0
 
 
 def write_month_page(totals: MonthTotals, reports: Path, *, made_from: str) -> Path:
@@ -119,6 +121,7 @@ def month_context(totals: MonthTotals, address: Callable[[KnownFile], str | None
         "short_titles": _SHORT,
         "rest_title": _REST,
         "as_known": AS_KNOWN,
+        "files_left_out": totals.files_left_out,
     }
 
 

@@ -30,7 +30,7 @@ ENDED = (FileState.LOADED_WITH_REJECTS, FileState.REFUSED)
 """States of files of which something may be left to correct."""
 NEVER_SENT = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
 _REFUSED_WITH_FILE = "not sent: the file was refused"
-_TONES: dict[FileState, Tone] = {
+_TONES: dict[str, Tone] = {
     FileState.LOADED: "good",
     FileState.ALREADY_LOADED: "good",
     FileState.VALIDATED: "good",
@@ -71,10 +71,9 @@ def tone(state: str, *, is_closed: bool = False) -> Tone:
     """How a state is to be taken; `attention` for a state that this version does not know. `is_closed`: of what the
     file did not load, nothing is left to do.
     """
-    known = state in set(FileState)
     if is_closed and state in ENDED:
         return "good"
-    return _TONES.get(FileState(state), "attention") if known else "attention"
+    return _TONES.get(state, "attention")
 
 
 def records(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,17 +18,16 @@ from starlette.responses import HTMLResponse
 
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
-from pipeline.edge.ledger.chains import Chain, Chains, KeptChains
 from pipeline.edge.ledger.database import Ledger
-from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.errors import BillferryError, FileRefused
 from pipeline.report.html.index_page import KnownFile
 from pipeline.report.html.render import rendered_below, shared_asset
+from pipeline.run.ledger_sums import LedgerSums
 from pipeline.run.preview import Previews
-from pipeline.run.work_dir import OverviewSums, existing_ledger, overview_sums
+from pipeline.run.work_dir import existing_ledger
 from pipeline.serve.page.people import People, Visitor
 from pipeline.serve.page.progress import HowFar, ProgressFeed, progress_of
 from schemas.payments import PaymentsStatus
@@ -83,24 +82,19 @@ class Site:
     """Of this process: what forms are signed with."""
     previews: Previews
 
-    kept_files: dict[int, tuple[tuple[object, ...], FileRow]] = field(default_factory=dict)
-    kept_chains: KeptChains = field(default_factory=dict)
-    chains: Kept[Sequence[Chain]] = field(default_factory=Kept)
-    sums: Kept[OverviewSums] = field(default_factory=Kept)
     payments: Kept[PaymentsStatus] = field(default_factory=Kept)
     month: Kept[dict[str, Any]] = field(default_factory=Kept)
 
-    def all_chains(self, ledger: Ledger) -> Sequence[Chain]:
-        """Every chain of the ledger, made again once something has become of a file."""
+    @cached_property
+    def sums(self) -> LedgerSums:
+        """What is added up over all files."""
+        return LedgerSums(self.settings)
 
-        def made() -> Sequence[Chain]:
-            return Chains(ledger, self.kept_chains).all(FileList(ledger).all_again(self.kept_files))
-
-        return self.chains.get(FileList(ledger).mark(), made)
-
-    def overview_sums(self, ledger: Ledger) -> OverviewSums:
-        """What the page over all files adds up, likewise."""
-        return self.sums.get(FileList(ledger).mark(), lambda: overview_sums(self.all_chains(ledger)))
+    def look_ahead(self) -> None:
+        """Add up what is there, so that the first visitor does not wait for it; what is wrong, visitors will see."""
+        with suppress(BillferryError), self.ledger() as ledger:
+            if ledger is not None:
+                self.sums.mark(ledger)
 
     @property
     def settings(self) -> Settings:

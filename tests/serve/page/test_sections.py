@@ -1,18 +1,16 @@
-"""Search, payments and health; what monitors may ask; and that views keep what takes long to add up."""
+"""Search, payments and health; what monitors may ask."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.database import open_ledger
-from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.monitoring.late_feeds import LateFeed
 from pipeline.sandbox.serve import SandboxApi
@@ -129,33 +127,6 @@ def test_a_monitor_without_a_name_hears_whether_the_ledger_can_be_read(searched:
         ill = nobody.get("/healthz")
         assert (ill.status, ill.body) == (503, b"the ledger cannot be read\n")
         ledger.write_bytes(content)
-
-
-def test_what_is_added_up_is_kept_until_something_becomes_of_a_file(
-    searched: Merchant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = list[int]()
-    every = Chains.all
-
-    def counted(chains: Chains, files: Sequence[FileRow] | None = None) -> object:
-        asked.append(1)
-        return every(chains, files)
-
-    monkeypatch.setattr(Chains, "all", counted)
-    with showing(searched) as page:
-        me = page.visitor()
-        for path in ("/", "/", "/months/2026-11/", "/"):
-            me.get(path)
-        assert "Correct or write off 1 record of 1 file" in me.get("/").said
-        assert len(asked) == 1
-        asked.clear()
-        assert (
-            searched.command("write-off", SECOND, "--records", "all", "--why", "settled by hand").exit_status
-            == 0
-        )
-        asked.clear()
-        assert "Correct or write off" not in me.get("/").said
-        assert len(asked) == 1
 
 
 @pytest.fixture

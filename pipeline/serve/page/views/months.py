@@ -12,11 +12,9 @@ from starlette.responses import Response
 from pipeline.core.days import month_named
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.database import Ledger
-from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.inbox.schema import inbox_path
 from pipeline.monitoring.payments_standing import paid_as_known
 from pipeline.report.html.month_page import month_context
-from pipeline.run.month_pages import month_totals
 from pipeline.run.payments_view import payments_mark
 from pipeline.serve.page.site import Site, file_address
 from schemas.settings import Settings
@@ -31,7 +29,7 @@ def month(site: Site, request: Request) -> Response:
     with site.ledger() as ledger:
         if days is None or days.first is None or ledger is None:
             raise HTTPException(404, "there is no such month")
-        first, mark = days.first, (days.first, FileList(ledger).mark(), _payments_mark(site.settings))
+        first, mark = days.first, (days.first, site.sums.mark(ledger), _payments_mark(site.settings))
         context = site.month.get(mark, lambda: _context(site, ledger, first))
     document = context["document"].model_copy(update={"as_of": utc_now()})
     return site.show(request, "month.html", {**context, "document": document})
@@ -40,12 +38,9 @@ def month(site: Site, request: Request) -> Response:
 def _context(site: Site, ledger: Ledger, first: date) -> dict[str, Any]:
     """All that the page shows, as things stand."""
     paid = paid_as_known(site.settings)
-    totals = month_totals(site.settings, site.all_chains(ledger), first, utc_now(), paid)
+    totals = site.sums.month(ledger, first, as_of=utc_now(), paid=paid, most=MOST_FILES)
     context = month_context(totals, file_address)
-    rows = sorted(context["rows"], key=lambda row: row.tone == "good")[:MOST_FILES]
-    if len(rows) == len(context["rows"]):
-        return context
-    return {**context, "rows": rows, "files_left_out": len(context["rows"]) - len(rows)}
+    return {**context, "rows": sorted(context["rows"], key=lambda row: row.tone == "good")}
 
 
 def _payments_mark(settings: Settings) -> tuple[object, ...] | None:

@@ -67,5 +67,5 @@ def _overview(site: Site, most: int) -> dict[str, object]:
                 (), 0, settings.merchant, settings.environment, settings.timezone, utc_now()
             )
         else:
-            facts = overview_facts(settings, ledger, site.overview_sums(ledger), utc_now(), most=most)
+            facts = overview_facts(settings, ledger, site.sums.overview(ledger), utc_now(), most=most)
     return overview_context(facts, months, file_address)
