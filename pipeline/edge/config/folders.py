@@ -170,13 +170,14 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
 
 def folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[ConfigError]:
     """Folders below work_dir are made when needed; any other must be there, or at least the folder it goes into."""
+    exists = True
     try:
-        if folder.is_dir():
+        try:
+            folder.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            exists = False
+        if folder.is_dir():  # asked last: another command may make it at any moment
             return
-        folder.lstat()
-        exists = True
-    except (FileNotFoundError, NotADirectoryError):
-        exists = False
     except OSError as error:
         yield unreadable(folder, key, error)
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.edge.config import load_config
+from pipeline.edge.config.folders import folder_mistake
 from pipeline.edge.ledger.database import open_ledger
 from pipeline.edge.operator_files import MAX_SECRET_BYTES, read_secret
 from pipeline.errors import ConfigError
@@ -304,6 +307,28 @@ def test_known_hosts_that_is_no_file_is_told_and_not_waited_for(place: Place, ki
         sftp=SFTP | {"host": "127.0.0.1", "password_file": "password", "known_hosts_file": str(path)}
     )
     assert place.says("run").startswith(f"sftp.known_hosts_file: {path} cannot be read")
+
+
+MAKES_FOLDERS = """
+import os, sys, time
+for number in range(int(sys.argv[1])):
+    time.sleep(0.0002)
+    os.mkdir(str(number))
+"""
+
+
+def test_a_work_dir_that_another_command_makes_just_now_is_no_mistake(tmp_path: Path) -> None:
+    count = 300
+    words = [sys.executable, "-c", MAKES_FOLDERS, str(count)]
+    with subprocess.Popen(words, cwd=tmp_path) as other:
+        for number in range(count):
+            folder = tmp_path / str(number)
+            while True:
+                assert list(folder_mistake("work_dir", folder, folder)) == []
+                if folder.exists():
+                    break
+                assert other.poll() in {None, 0}
+    assert other.returncode == 0
 
 
 def test_the_ledger_is_where_it_was(place: Place) -> None:
