@@ -12,13 +12,14 @@ LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tes
 	 tests/check/test_old_workbooks.py tests/cli/test_terminal.py tests/core/api/test_rate_limiter.py \
 	 tests/core/api/test_send_order.py tests/core/mapping/test_match_in_time.py \
 	 tests/core/rules/test_first_look.py tests/core/rules/test_sound_records.py \
-	 tests/core/values/test_many_amounts.py tests/edge/reader/test_delimited.py tests/faults tests/fuzz \
+	 tests/core/values/test_many_amounts.py tests/core/values/test_undeclared_notations.py \
+	 tests/edge/local/test_moves_interrupted.py tests/edge/reader/test_delimited.py tests/faults tests/fuzz \
 	 tests/hostile tests/load tests/packaging/test_wheel.py tests/pages/test_accessibility.py tests/payments tests/report/test_balance.py \
 	 tests/report/test_folders.py \
 	 tests/run/test_export_memory.py tests/run/test_watch.py tests/serve tests/stories/test_archives_of_several.py \
 	 tests/stories/test_balance_law.py tests/stories/test_corrections_add_up.py \
 	 tests/stories/test_corrections_stand_for_originals.py \
-	 tests/stories/test_edited_amounts.py tests/stories/test_month.py \
+	 tests/stories/test_edited_amounts.py tests/stories/test_month.py tests/stories/test_openssh.py \
 	 tests/stories/test_rejects_of_every_format.py tests/stories/test_running_again.py
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip

@@ -153,7 +153,7 @@ def test_json_is_one_document_after_a_mistake_too(desk: Desk, words: list[str], 
 
 
 def test_a_bug_is_status_70_with_its_trace_on_stderr_and_json_on_stdout(desk: Desk) -> None:
-    said = desk.spawn("run", "--json", code=A_BUG)
+    said = desk.spawn("run", "--json", late=A_BUG)
     assert said.exit_status == 70
     assert document(said)["errors"][0]["code"] == "bug"
     assert "Traceback" in said.stderr
@@ -196,7 +196,7 @@ def test_validate_with_a_model_needs_no_config_no_key_and_no_network(desk: Desk)
         .replace("0\n", "0,ZAR\n")
         .replace("5\n", "5,ZAR\n"),
     )
-    said = desk.spawn("validate", path, "--model", "bill", code=NO_OUTSIDE)
+    said = desk.spawn("validate", path, "--model", "bill", late=NO_OUTSIDE)
     assert said.exit_status == 1, said.stderr
     assert "any.csv: validated with rejects" in said.stderr
     assert "amount_due.too_precise: 1 record, line 3" in said.stderr
@@ -204,14 +204,14 @@ def test_validate_with_a_model_needs_no_config_no_key_and_no_network(desk: Desk)
 
 
 def test_validate_with_a_config_looks_neither_at_network_nor_ledger_nor_key(desk: Desk) -> None:
-    said = desk.spawn("validate", desk.put("may_bills.csv"), "--json", code=NO_OUTSIDE)
+    said = desk.spawn("validate", desk.put("may_bills.csv"), "--json", late=NO_OUTSIDE)
     assert document(said)["files"][0]["state"] == "validated"
     assert not (desk.folder / "var").exists()
 
 
 def test_the_proof_of_no_network_would_see_one(desk: Desk) -> None:
     desk.put("drop/may_bills.csv")
-    assert desk.spawn("run", code=NO_OUTSIDE).exit_status == 99
+    assert desk.spawn("run", late=NO_OUTSIDE).exit_status == 99
 
 
 def test_validate_shows_records_before_and_after_mapping_side_by_side(desk: Desk) -> None:
@@ -244,7 +244,7 @@ def test_validate_shows_the_first_requests_on_stdout(desk: Desk) -> None:
 
 def test_validate_writes_the_rejects_of_each_file_where_they_are_wanted(desk: Desk) -> None:
     mixed, sound = desk.put("may_bills.csv", MIXED_BILLS), desk.put("june_bills.csv")
-    said = desk.spawn("validate", mixed, sound, "--rejects", "mend", "--json", code=NO_OUTSIDE)
+    said = desk.spawn("validate", mixed, sound, "--rejects", "mend", "--json", late=NO_OUTSIDE)
     of_mixed, of_sound = document(said)["files"]
     assert (of_mixed["reports"], of_sound["reports"]) == (["rejects.csv"], [])
     [written] = [path for path in (desk.folder / "mend").rglob("*") if path.is_file()]

@@ -51,6 +51,8 @@ PLAIN = """
 import functools, pipeline.edge.log
 pipeline.edge.log.start_logging = functools.partial(pipeline.edge.log.start_logging, json_lines=False)
 """
+FORMS = {"json": ("", ""), "plain": (PLAIN, ""), "every level": ("", EVERY_LEVEL)}
+"""What runs before the command is imported, and after."""
 A_BUG = f"""
 import pipeline.report.write
 def finding(*_, **__):
@@ -135,22 +137,22 @@ def leaks(desk: Desk, *said: Said) -> dict[str, list[str]]:
     return {name: values for name, values in found.items() if values}
 
 
-@pytest.mark.parametrize("form", ["", PLAIN, EVERY_LEVEL], ids=["json", "plain", "every level"])
+@pytest.mark.parametrize(("code", "late"), FORMS.values(), ids=FORMS)
 def test_a_run_with_good_and_bad_rows_and_a_talkative_api_shows_none_of_them(
-    desk: Desk, server: SandboxSftp, monitor: Monitor, form: str
+    desk: Desk, server: SandboxSftp, monitor: Monitor, code: str, late: str
 ) -> None:
     desk.api.faults = Scripted({is_refused: echo(422)})
-    said = desk.spawn("run", "--verbose", "--json", code=form)
+    said = desk.spawn("run", "--verbose", "--json", code=code, late=late)
     assert said.exit_status == 1, said.stderr
     (summary,) = json.loads(said.stdout)["files"]
     assert summary["records"]["created"] >= 1
     assert summary["records"]["rejected"] >= 3
     assert summary["records"]["refused"] == 1
-    again = desk.spawn("run", "--verbose", code=form)
+    again = desk.spawn("run", "--verbose", code=code, late=late)
     shown = desk.command("status", "--json")
     assert leaks(desk, said, again, shown) == {}
     assert monitor.asked == ["/start", "/fail", "/start", ""]
-    if not form:
+    if not code + late:
         logged = [line for line in said.stderr.splitlines() if line.startswith("{")]
         assert {"pinged", "metrics.written", "run.ended"} <= {json.loads(line)["event"] for line in logged}
     pages = [*desk.folder.glob("var/reports/**/*.html"), *desk.folder.glob("server/reports/*/*.html")]
@@ -171,23 +173,23 @@ def test_an_api_that_repeats_everything_in_its_errors_is_not_repeated_here(
     desk: Desk, server: SandboxSftp, code: int
 ) -> None:
     desk.api.faults = Scripted({lambda _: True: echo(code)})
-    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    said = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert said.exit_status in {1, 3}, said.stderr
     assert leaks(desk, said, desk.command("status")) == {}
 
 
 def test_an_api_that_is_down_leaves_no_trace_of_the_records(desk: Desk, server: SandboxSftp) -> None:
     desk.api.faults = Scripted({lambda _: True: status(503)})
-    assert leaks(desk, desk.spawn("run", "--verbose", code=EVERY_LEVEL)) == {}
+    assert leaks(desk, desk.spawn("run", "--verbose", late=EVERY_LEVEL)) == {}
     desk.api.stop()
-    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    said = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert said.exit_status == 3
     assert leaks(desk, said) == {}
 
 
 def test_a_wrong_password_is_told_without_it(desk: Desk, server: SandboxSftp) -> None:
     desk.put("password", "wrong-" + PASSWORD + "\n").chmod(0o600)
-    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    said = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert said.exit_status == 3
     assert "login refused for citypower" in said.stderr
     assert leaks(desk, said) == {}
@@ -195,14 +197,14 @@ def test_a_wrong_password_is_told_without_it(desk: Desk, server: SandboxSftp) ->
 
 def test_an_unknown_host_key_is_told_without_a_secret(desk: Desk, server: SandboxSftp) -> None:
     desk.put("known_hosts", "")
-    said = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    said = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert said.exit_status == 5
     assert leaks(desk, said) == {}
 
 
-@pytest.mark.parametrize("form", ["", PLAIN], ids=["json", "plain"])
-def test_the_trace_of_a_bug_shows_no_value(desk: Desk, server: SandboxSftp, form: str) -> None:
-    said = desk.spawn("run", "--verbose", "--json", code=form + A_BUG)
+@pytest.mark.parametrize("code", ["", PLAIN], ids=["json", "plain"])
+def test_the_trace_of_a_bug_shows_no_value(desk: Desk, server: SandboxSftp, code: str) -> None:
+    said = desk.spawn("run", "--verbose", "--json", code=code, late=A_BUG)
     assert said.exit_status == 70
     assert "LookupError" in said.stderr
     assert leaks(desk, said) == {}
@@ -226,13 +228,13 @@ def test_a_monitor_that_is_away_is_told_without_its_address(
     desk: Desk, server: SandboxSftp, monitor: Monitor
 ) -> None:
     monitor.answers = 301
-    failed = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    failed = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert "the ping of start failed (it answers 301)" in failed.stderr
     desk.put("ping.url", f"http://127.0.0.1:9/{PING_SECRET}\n")
-    away = desk.spawn("run", "--verbose", code=EVERY_LEVEL)
+    away = desk.spawn("run", "--verbose", late=EVERY_LEVEL)
     assert "the ping of start failed (it cannot be reached)" in away.stderr
     desk.put("ping.url", f"http://127.0.0.1:port/{PING_SECRET}\n")
-    wrong = desk.spawn("run", "--verbose", "--json", code=EVERY_LEVEL)
+    wrong = desk.spawn("run", "--verbose", "--json", late=EVERY_LEVEL)
     assert wrong.exit_status == 2
     assert leaks(desk, failed, away, wrong) == {}
 

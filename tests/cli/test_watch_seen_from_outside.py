@@ -48,7 +48,7 @@ def loaded(watcher: Watcher, name: str) -> bool:
 
 
 def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, monitor: Monitor) -> None:
-    with watching(desk, code=OFTEN) as watcher:
+    with watching(desk, late=OFTEN) as watcher:
         until(lambda: len(monitor.asked) >= 3)
         assert set(monitor.asked) == {""}, "signs of life, and no start"
         desk.put("drop/mixed_bills.csv", MIXED_BILLS)
@@ -62,7 +62,7 @@ def test_a_monitor_is_told_now_and_then_and_when_something_changes(desk: Desk, m
 
 
 def test_a_watch_with_nothing_to_look_at_for_long_gives_signs_of_life(desk: Desk, monitor: Monitor) -> None:
-    with watching(desk, code="import pipeline.run.watch; pipeline.run.watch.PING_S = 0.3") as watcher:
+    with watching(desk, late="import pipeline.run.watch; pipeline.run.watch.PING_S = 0.3") as watcher:
         until(lambda: len(monitor.asked) >= 5)
         assert watcher.stop()[0] == 143
     assert set(monitor.asked) == {""}
@@ -73,7 +73,7 @@ def test_a_late_feed_is_told_once_fails_until_its_file_comes_and_then_is_good(
 ) -> None:
     desk.configure(ping={"url_file": "ping.url"}, metrics_file="m.prom", feeds=FEEDS)
     desk.expect_for_long("daily")
-    with watching(desk, code=OFTEN) as watcher:
+    with watching(desk, late=OFTEN) as watcher:
         for number in range(3):
             desk.put(f"drop/{number}_bills.csv", bill(number))
             until(lambda number=number: loaded(watcher, f"{number}_bills.csv"))  # type: ignore[misc]
@@ -112,7 +112,7 @@ def test_a_server_that_is_away_is_trouble_also_while_the_drop_folder_works(
         }
         desk.put("known_hosts", "")
         desk.configure(ping={"url_file": "ping.url"}, metrics_file="m.prom", feeds=FEEDS[:1], sftp=sftp)
-        with watching(desk, code=OFTEN) as watcher:
+        with watching(desk, late=OFTEN) as watcher:
             until(lambda: "/fail" in monitor.asked)
             before = monitor.asked.index("/fail")
             for number in range(3):
@@ -129,7 +129,7 @@ def test_what_was_said_is_not_said_again_because_another_command_held_the_lock(
     desk: Desk, monitor: Monitor
 ) -> None:
     desk.put("drop/unknown.bin", "?")
-    with watching(desk, code=OFTEN) as watcher:
+    with watching(desk, late=OFTEN) as watcher:
         until(lambda: "unknown.bin: unmatched" in watcher.text)
         for number in range(2):
             assert (

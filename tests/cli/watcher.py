@@ -56,9 +56,9 @@ class Watcher:
 
 
 @contextmanager
-def watching(desk: Desk, *words: str, code: str = "") -> Iterator[Watcher]:
-    """A watch while the block lasts; `code` runs before it in its process."""
-    with desk.start("watch", *words, code=code) as process:
+def watching(desk: Desk, *words: str, late: str = "") -> Iterator[Watcher]:
+    """A watch while the block lasts; `late` runs in its process before the command."""
+    with desk.start("watch", *words, late=late) as process:
         watcher = Watcher(desk, process)
         try:
             until(lambda: "watching" in watcher.text, 60)

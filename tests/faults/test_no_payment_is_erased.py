@@ -42,8 +42,8 @@ from tests.seeds import SOAK
 pytestmark = pytest.mark.usefixtures("impatient")
 
 DAYS = 30
-TELLING_SEEDS = (3, 4, 10)
-"""Of the first twenty, those in which most balances are set, held back, forced and corrected."""
+TELLING_SEEDS = (10,)
+"""Of the first twenty, the one in which balances are set, held back, forced and corrected, most of all forced."""
 CUSTOMERS = [f"C{number}" for number in range(4)]
 START = datetime.now(UTC)
 HEADER = "customer_reference,currency,balance"

@@ -14,6 +14,7 @@ from pipeline.sandbox.serve import TEST_KEY
 from tests.faults.conftest import Open
 from tests.faults.files import rows
 from tests.faults.rig import Rig
+from tests.seeds import each_once
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -93,9 +94,9 @@ def test_a_redirect_is_not_followed_and_is_no_success(open_rig: Open, code: int)
     assert rig.audit() == []
 
 
-@pytest.mark.parametrize("begin", [1, 100])
 @pytest.mark.parametrize(
-    "refusal", [faults.status(401, stored=False), faults.status(403, stored=False), None]
+    ("refusal", "begin"),
+    each_once([faults.status(401, stored=False), faults.status(403, stored=False), None], [100, 1]),
 )
 def test_a_refused_api_key_stops_the_run_with_one_line(
     open_rig: Open, begin: int, refusal: Fault | None

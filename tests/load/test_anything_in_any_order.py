@@ -258,7 +258,7 @@ class Anything(RuleBasedStateMachine):
 
 
 Anything.TestCase.settings = settings(
-    max_examples=200 if SOAK else 4,
+    max_examples=200 if SOAK else 3,
     stateful_step_count=20 if SOAK else 8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -13,6 +13,7 @@ from pipeline.sandbox.faults import NoFaults, Scripted, drop_before
 from pipeline.sandbox.serve import TEST_KEY
 from pipeline.sandbox.switches import Switches
 from tests.load.conftest import Merchant
+from tests.seeds import each_once
 
 Open = Callable[..., Merchant]
 
@@ -62,15 +63,15 @@ def test_a_known_bill_with_the_same_content_is_unchanged_after_one_look(merchant
     assert len(merchant.requests()) == 3
 
 
+DIFFERS = [("C1,A1,B1,1.01", "amount_due"), ("C1,A2,B1,1.00", "owner"), ("C2,A3,B1,1.00", "owner")]
+
+
 @pytest.mark.parametrize("ledger_lost", [False, True])
-@pytest.mark.parametrize("keys_forgotten", [False, True])
-@pytest.mark.parametrize(
-    ("row", "named"),
-    [("C1,A1,B1,1.01", "amount_due"), ("C1,A2,B1,1.00", "owner"), ("C2,A3,B1,1.00", "owner")],
-)
+@pytest.mark.parametrize(("differs", "keys_forgotten"), each_once(DIFFERS, [True, False]))
 def test_a_bill_that_exists_with_other_content_is_a_conflict(
-    merchant: Merchant, ledger_lost: bool, keys_forgotten: bool, row: str, named: str
+    merchant: Merchant, ledger_lost: bool, keys_forgotten: bool, differs: tuple[str, str]
 ) -> None:
+    row, named = differs
     merchant.load(merchant.bills(["C1,A1,B1,1.00"]))
     if ledger_lost:
         merchant.lose_ledger()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.load.conftest import Merchant
+from tests.seeds import some
 
 ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(400)]
 SIZES_KIB = [100, 130, 160, 200, 260, 340, 440, 580]
@@ -38,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[..., None]]:
 INODES = [3, 6, 9, 12, 14, 16]
 
 
-@pytest.mark.parametrize("inodes", INODES)
+@pytest.mark.parametrize("inodes", some(INODES, 3))
 def test_a_disk_without_inodes_is_told_in_one_line_and_the_run_goes_on_when_there_are_some(
     merchant: Merchant, small_disk: Callable[..., None], inodes: int
 ) -> None:
@@ -71,7 +72,7 @@ def test_a_disk_that_became_read_only_is_told_in_one_line(
     assert said.exit_status == (0 if words == ["status"] and not said.stderr else 3), said.stderr
 
 
-@pytest.mark.parametrize("size_kib", SIZES_KIB)
+@pytest.mark.parametrize("size_kib", some(SIZES_KIB, 4))
 def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_when_there_is_room(
     merchant: Merchant, small_disk: Callable[..., None], size_kib: int
 ) -> None:

@@ -159,7 +159,7 @@ def test_a_killed_run_hands_a_refund_over_once(merchant: Merchant, name: str) ->
     merchant.command("run")
     merchant.api.refund(merchant.api.payments[0].id)
     report(merchant)
-    killed = merchant.spawn("payments", "export", code=KILL.format(module="payments.export", name=name))
+    killed = merchant.spawn("payments", "export", late=KILL.format(module="payments.export", name=name))
     assert killed.exit_status == 9, killed.stderr
     assert merchant.command("run").exit_status == 0
     assert merchant.command("run").exit_status == 0

@@ -69,7 +69,7 @@ def test_what_is_dropped_is_loaded_within_a_second_of_standing_still(desk: Desk)
     """By what it chose to wait for: how long the machine takes to do its work is not ours to say."""
     desk.configure(drop={"folder": "drop", "settle_s": SETTLE_S, "archive": "archive"})
     took_s = []
-    with watching(desk, code=TELLS_ITS_WAITS) as watcher:
+    with watching(desk, late=TELLS_ITS_WAITS) as watcher:
         for number in (1, 2, 3):
             until(lambda number=number: watcher.text.count("_bills.csv: loaded") == number - 1)  # type: ignore[misc]
             desk.put("whole", bill(number)).rename(desk.folder / "drop" / f"{number}_bills.csv")
@@ -178,7 +178,7 @@ def test_a_command_that_holds_the_lock_is_waited_for(desk: Desk) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         desk.put("drop/1_bills.csv", bill(1))
-        with watching(desk, code=TELLS_THAT_IT_MET_ANOTHER) as watcher:
+        with watching(desk, late=TELLS_THAT_IT_MET_ANOTHER) as watcher:
             until(lambda: watcher.text.count("met the lock") >= 2)
             assert watcher.created() == set()
             holder.communicate("\n")

@@ -17,6 +17,7 @@ from pipeline.edge.sftp.source import SftpSource
 from pipeline.errors import SourceError
 from pipeline.report.run_lines import NOTHING_WAITED
 from schemas.settings import Sftp
+from tests.seeds import each_once
 from tests.servers.accounts import PASSWORD, AccountSsh, as_an_admin_would, require_accounts, uploaded
 from tests.servers.openssh import OpenSsh, require_sshd
 from tests.stories.files import BILLS, MODELS, Sample, bills
@@ -84,8 +85,7 @@ DOORS = [by_key, by_password, chrooted, without_posix_rename]
 all_doors = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__.replace("_", " "))
 
 
-@pytest.mark.parametrize("sample", MODELS.values(), ids=MODELS)
-@pytest.mark.parametrize("door", [by_key, chrooted], ids=["by key", "chrooted"])
+@pytest.mark.parametrize(("sample", "door"), each_once([*MODELS.values()], [by_key, chrooted]))
 def test_a_file_of_every_model_is_loaded_archived_and_reported_there(
     merchant: Merchant, door: Door, sample: Sample
 ) -> None:

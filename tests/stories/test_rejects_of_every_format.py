@@ -162,6 +162,7 @@ WAYS = [
         Way(name, encoding, mark, line_end, next(DELIMITERS))
         for number, (encoding, mark) in enumerate(ENCODINGS)
         for place, name in enumerate((".csv", ".ndjson"))
+        if SOAK or place in {0, number % 2}
         for line_end in (LINE_ENDS if SOAK else [LINE_ENDS[(number + place) % 3]])
     ),
     Way(".csv.gz", pack=gzip_of),
