@@ -71,9 +71,10 @@ class Server:
         return View(took * 1e3, (self._cpu_ns() - cpu) / 1e6, len(answer.body))
 
     def _cpu_ns(self) -> int:
-        """Processor time of all its threads. Source: Documentation/scheduler/sched-stats.rst (schedstat)."""
-        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks)
+        """Processor time of all its threads, those that have ended, too. Source: clock_getcpuclockid(3), whose clock
+        of another process is its inverted number and CPUCLOCK_SCHED.
+        """
+        return time.clock_gettime_ns((~self.pid << 3) | 2)
 
 
 def measure() -> str:

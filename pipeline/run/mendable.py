@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -33,10 +33,12 @@ from pipeline.run.balance_files import balance_files
 from pipeline.run.corrections import Correcting
 from pipeline.run.decide import people_who_dropped
 from pipeline.run.file_repository import KnownFiles
-from schemas.settings import Settings
+from schemas.settings import Limits, Settings
 
 MAX_REJECTS_BYTES = 16 << 20
 """Of a rejects file that is taken apart while somebody waits; of a larger one the feed is wrong, not the records."""
+MOST_KEPT = 4
+"""Files that were read last; each is as large as MAX_REJECTS_BYTES at most."""
 _HEAD_BYTES = 4096
 _CODES, _MESSAGES, _NUMBER, _ = REJECT_COLUMNS
 _CSV_NUMBER = re.compile(r'"([0-9]*)"[^"]{1,8}"[^"]*+(?:""[^"]*+)*+"\s*\Z')
@@ -236,10 +238,31 @@ def opened_rejects(settings: Settings, ledger: Ledger, row: FileRow) -> OpenedRe
     return _opened(settings, landed)
 
 
+@dataclass(frozen=True, slots=True)
+class _AsItIs:
+    """A file, and all by which it would be read otherwise."""
+
+    mark: tuple[object, ...]
+    landed: LandedFile = field(compare=False)
+    limits: Limits = field(compare=False)
+
+
 def _opened(settings: Settings, landed: LandedFile) -> OpenedRejects:
     """Of plain text, which needs no copy. Raises FileRefused."""
-    landed = with_detected_dialect(landed)
-    bill = open_records(landed, settings.limits, landed.path.parent)
+    found = landed.path.stat()
+    mark = (
+        *(landed.path, found.st_ino, found.st_mtime_ns, found.st_size),
+        *(landed.name, landed.rejects_of, tuple(sorted(landed.name_parts.items()))),
+        *(landed.feed.model_dump_json(), settings.limits.model_dump_json()),
+    )
+    return _read(_AsItIs(mark, landed, settings.limits))
+
+
+@lru_cache(MOST_KEPT)
+def _read(file: _AsItIs) -> OpenedRejects:
+    """The next page of its table, and each check of what somebody types, take the file as it was read for the first."""
+    landed = with_detected_dialect(file.landed)
+    bill = open_records(landed, file.limits, landed.path.parent)
     layout = lay_out(
         landed.feed,
         bill.records.names,

@@ -12,7 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from pipeline.core.file_stages import LandedFile
+from pipeline.edge.reader.open_records import BillFile, open_records
+from pipeline.run import mendable
 from pipeline.serve.page.views import correcting
+from schemas.settings import Limits
 from tests.serve.page.browsing import BY_PROXY, Answer, Visiting, showing
 from tests.serve.page.test_files import address_of
 from tests.serve.page.test_from_drop_to_load import address_in, shown_in
@@ -287,6 +291,36 @@ def test_very_many_and_very_wide_rejects_are_leafed_through(
 
 
 @pytest.mark.timeout(120)
+def test_the_rejects_are_read_once_and_again_only_when_they_are_written_again(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded(merchant)
+    opened = list[str]()
+
+    def counted(landed: LandedFile, limits: Limits, folder: Path) -> BillFile:
+        opened.append(landed.path.name)
+        return open_records(landed, limits, folder)
+
+    monkeypatch.setattr(mendable, "open_records", counted)
+    with showing(merchant) as page:
+        me = page.visitor()
+        where = address(me)
+        table = me.get(f"{where}correct/")
+        sent_with(me, where, table, "check", Record_2_amount_due="20.00")
+        me.get(f"{where}correct/?after=2")
+        assert opened == ["rejects.csv"]
+        (rejects,) = merchant.work_dir.glob("reports/*/rejects.csv")
+        content = rejects.read_text()
+        beside = rejects.with_name("new")
+        beside.write_text(content.replace("ten", "two"))
+        beside.replace(rejects)
+        assert 'value="two"' in me.get(f"{where}correct/").text
+        assert opened == ["rejects.csv"] * 2
+        merchant.settings["limits"]["max_columns"] = 3
+    with showing(merchant) as page:
+        assert "at most 3 are read" in page.visitor().get(f"{where}correct/").said
+
+
 def test_forms_that_are_not_ours_and_rejects_that_are_gone_change_nothing(merchant: Merchant) -> None:
     loaded(merchant)
     with showing(merchant) as page:
