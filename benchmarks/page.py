@@ -19,7 +19,15 @@ from statistics import median
 from urllib.parse import quote
 
 from benchmarks.merchant import Merchant, stub_api
-from benchmarks.page_ledger import MANY, MANY_REJECTS, SOUND, load_first_files, repeat_files
+from benchmarks.page_ledger import (
+    MANY,
+    MANY_REJECTS,
+    SOUND,
+    fill_inbox,
+    load_first_files,
+    receive_another,
+    repeat_files,
+)
 from benchmarks.receive import wait_for_listener
 from benchmarks.surroundings import surroundings
 from pipeline.core.release_decisions import Person
@@ -33,7 +41,7 @@ from schemas.results import Summary
 from tests.serve.page.browsing import Answer, Visiting
 from tests.serve.running import free_port
 
-FILES = 5_000
+FILES, PAYMENTS = 5_000, 1_000_000
 MOST_MS = 100.0
 TIMES = 7
 """Warm views, and views after a change, of each address."""
@@ -83,9 +91,11 @@ def measure() -> str:
         merchant = Merchant(Path(place), url)
         load_first_files(merchant)
         records = repeat_files(_ledger(merchant), FILES)
+        fill_inbox(merchant.folder / "var", PAYMENTS)
         port = free_port()
         merchant.write_config(
             page={"listen": f"127.0.0.1:{port}", "identity": "local"},
+            payments={"listen": None},
             limits={"max_reject_ratio": 1},
         )
         began = time.perf_counter()
@@ -96,8 +106,8 @@ def measure() -> str:
         [
             "## The page in the browser",
             "",
-            f"`billferry serve` over a ledger of {FILES} files and {records} records, all of one month, and a"
-            f" file of {MANY} rejects;",
+            f"`billferry serve` over a ledger of {FILES} files and {records} records, all of one month,"
+            f" {PAYMENTS} payments, and a file of {MANY} rejects;",
             "one request at a time on a new connection. The first is the time of a visitor, the second the"
             " processor time of the",
             f"server, in ms: medians of {TIMES}. After a start: the first request of a server, which waits for what"
@@ -151,10 +161,11 @@ def _asked(merchant: Merchant) -> dict[str, Prepare]:
         "/search/": [
             f"/search/?q={quote(each)}" for each in ("B-00000007", "C-00000007", "B-00100000-2525", "none")
         ],
+        "/payments/": ["/payments/", "/payments/?show=open"],
         "/health/": ["/health/"],
         "/static/{name}": ["/static/site.css"],
     }
-    elsewhere = {"/files/{key}/preview/{name}", "/upload/{key}/", "/payments/"}
+    elsewhere = {"/files/{key}/preview/{name}", "/upload/{key}/"}
     if missing := {each.path for each in SHOWN} - addresses.keys() - elsewhere:
         raise SystemExit(f"not measured: {missing}")
     shown = {each: _get(each) for some in addresses.values() for each in some}
@@ -189,6 +200,7 @@ def _after_changes(merchant: Merchant, server: Server, ask: Prepare) -> list[Vie
     views = []
     for _ in range(TIMES):
         finish_a_file(merchant)
+        receive_another(merchant.folder / "var")
         views.append(server.view(ask))
     return views
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import Merchant
 from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 
 SOUND, SOME_REJECTS, MANY_REJECTS = (
     "a_bills_2026-11-01.csv",
@@ -21,6 +22,8 @@ SOME, MANY = 20, 10_000
 """Rejected records."""
 REJECTS_EVERY = 25
 """One file of so many has rejects."""
+UNMATCHED_EVERY = 10_000
+"""One payment of so many is not matched."""
 
 
 def load_first_files(merchant: Merchant) -> None:
@@ -99,3 +102,49 @@ def _repeat(ledger: sqlite3.Connection, table: str, key: str, changed: dict[str,
         f" SELECT {values} FROM repeated"
         f" CROSS JOIN {table} ON {table}.{key} = repeated.of ORDER BY repeated.id"
     )
+
+
+def fill_inbox(work_dir: Path, payments: int) -> None:
+    """So many payments, each of a bill of the repeated files, matched and written into a file for the merchant."""
+    at = "'2026-11-20T06:00:00Z'"
+    with closing(open_inbox(inbox_path(work_dir), merchant="citypower", environment="test")) as inbox:
+        inbox.execute("PRAGMA synchronous = OFF")
+        inbox.execute("BEGIN")
+        inbox.execute("CREATE TEMP TABLE numbers (n INTEGER PRIMARY KEY)")
+        inbox.executemany("INSERT INTO numbers VALUES (?)", ((number,) for number in range(1, payments + 1)))
+        inbox.execute(
+            "INSERT INTO exports (seq, name, made_at, records, amounts, sha256, handed_over_at)"  # noqa: S608 (ours)
+            f" VALUES (1, 'payments.csv', {at}, {payments}, '{{}}', '', {at})"
+        )
+        inbox.execute(
+            "INSERT INTO deliveries (seq, webhook_id, digest, received_at, signed_at, source)"  # noqa: S608 (ours)
+            f" SELECT n, 'msg_' || n, randomblob(32), {at}, 0, 'webhook' FROM numbers"
+        )
+        inbox.execute(
+            "INSERT INTO payments (seq, outcome, payment_id, paid_at, currency, amount_minor, bill_id, target,"  # noqa: S608 (ours)
+            " bill_reference, matched_at, exported_in, told_as)"
+            f" SELECT n, iif(n % {UNMATCHED_EVERY}, 'applied', 'unmatched'), 'pay_' || n, {at}, 'ZAR', 1000,"
+            f" 'bill_' || n, 'bill', 'B-' || n, {at}, 1, 'applied' FROM numbers"
+        )
+        inbox.execute(
+            "INSERT INTO paid_bills (bill_id, bill_reference, currency, due_minor, file_id, record, events_minor)"  # noqa: S608 (ours)
+            f" SELECT 'bill_' || n, 'B-' || n, 'ZAR', 2000, 4 + n / {RECORDS}, 1 + n % {RECORDS}, 1000 FROM numbers"
+        )
+        inbox.execute("COMMIT")
+
+
+def receive_another(work_dir: Path) -> None:
+    """One more delivery, matched to the bill of the first."""
+    with closing(open_inbox(inbox_path(work_dir), merchant="citypower", environment="test")) as inbox:
+        inbox.execute("BEGIN")
+        (seq,) = inbox.execute(
+            "INSERT INTO deliveries (webhook_id, digest, received_at, signed_at, source)"
+            " VALUES (hex(randomblob(8)), randomblob(32), '2026-11-21T06:00:00Z', 0, 'webhook') RETURNING seq"
+        ).fetchone()
+        inbox.execute(
+            "INSERT INTO payments (seq, outcome, currency, amount_minor, bill_id, target, matched_at)"
+            " VALUES (?, 'applied', 'ZAR', 1, 'bill_1', 'bill', '2026-11-21T06:00:00Z')",
+            (seq,),
+        )
+        inbox.execute("UPDATE paid_bills SET events_minor = events_minor + 1 WHERE bill_id = 'bill_1'")
+        inbox.execute("COMMIT")

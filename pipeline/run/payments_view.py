@@ -42,14 +42,18 @@ def existing_inbox(settings: Settings) -> Iterator[Ledger]:
         yield inbox
 
 
-def payments_status(settings: Settings, as_of: datetime) -> PaymentsStatus:
+def payments_status(settings: Settings, as_of: datetime, *, as_kept: bool = False) -> PaymentsStatus:
     """How far receiving, matching and handing over have come.
+
+    Args:
+        as_kept: by the sums that the inbox keeps; else every payment is counted again.
 
     Raises:
         UnbalancedReport: what was received is not what outcomes add up to. And as `existing_inbox`.
     """
     with existing_inbox(settings) as inbox:
-        facts, tally = InboxViews(inbox).facts(), PaymentBook(inbox).tally()
+        facts, book = InboxViews(inbox).facts(), PaymentBook(inbox)
+        tally = book.kept_tally() if as_kept else book.tally()
         tally.check()
         return PaymentsStatus(
             exit_status=0,

@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.edge.ledger.database import open_ledger
 from pipeline.edge.ledger.inbox.deliveries import WebhookDelivery, store_deliveries
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
+from tests.payments.kept_sums import assert_kept_sums_are_right
 from tests.serve.running import payment_body
 from tests.world import Json, Row, Said, World, feed, rows_of
 
@@ -43,7 +44,11 @@ class Merchant(World):
     def command(self, *words: str | Path) -> Said:
         """With the config as the settings are now."""
         self.write_config()
-        return super().command(*words)
+        said = super().command(*words)
+        if inbox_path(self.work_dir).exists():
+            with closing(open_inbox(inbox_path(self.work_dir), **BOUND)) as inbox:  # type: ignore[arg-type]
+                assert_kept_sums_are_right(inbox)
+        return said
 
     def load(self, text: str = BILLS, name: str = "may_bills.csv") -> None:
         path = self.folder / name

@@ -19,6 +19,7 @@ from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.schema import open_inbox
 from pipeline.payments.match_events import EventMatcher
 from pipeline.sandbox.serve import SandboxApi
+from tests.payments.kept_sums import assert_kept_sums_are_right
 from tests.payments.merchant import BALANCES, BOUND, Merchant, opened_ledger
 from tests.seeds import cases
 from tests.serve.running import payment_body
@@ -164,6 +165,7 @@ def test_what_is_paid_is_what_an_oracle_says(
         book = PaymentBook(inbox)
         tally = book.tally()
         tally.check()
+        assert_kept_sums_are_right(inbox)
         paid = book.paid_of(ids.values())
     first: dict[tuple[str, int], int] = {}
     for each in sequence:

@@ -30,7 +30,6 @@ from pipeline.run.preview import Previews
 from pipeline.run.work_dir import existing_ledger
 from pipeline.serve.page.people import People, Visitor
 from pipeline.serve.page.progress import HowFar, ProgressFeed, progress_of
-from schemas.payments import PaymentsStatus
 from schemas.settings import Page, Settings
 
 T = TypeVar("T")
@@ -82,7 +81,6 @@ class Site:
     """Of this process: what forms are signed with."""
     previews: Previews
 
-    payments: Kept[PaymentsStatus] = field(default_factory=Kept)
     month: Kept[dict[str, Any]] = field(default_factory=Kept)
 
     @cached_property

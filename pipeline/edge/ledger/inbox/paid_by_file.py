@@ -1,4 +1,4 @@
-"""What is paid, less refunds, of the bills of each file, added up by the inbox: many files cost one statement."""
+"""What is paid, less refunds, of the bills of each file, as the inbox keeps it added up."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ PaidByFile = Mapping[int, Mapping[str, PaidSum]]
 def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
     """What is paid, as far as known, of the bills that each file created."""
     rows = inbox.execute(
-        "SELECT file_id, currency, count(*), sum(paid_minor),"
-        " sum(max(paid_minor - coalesce(due_minor, paid_minor), 0))"
-        " FROM paid_bills WHERE file_id IS NOT NULL AND paid_minor > 0 GROUP BY file_id, currency"
+        "SELECT file_id, currency, bills, paid_minor, overpaid_minor FROM paid_sums WHERE bills > 0"
     )
     found: dict[int, dict[str, PaidSum]] = {}
     for file_id, currency, bills, paid_minor, overpaid_minor in rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.inbox.kept_sums_schema import KEPT_SUMS
 
 OPEN_PAYMENTS = "outcome IN ('waiting', 'unmatched', 'conflict')"
 """As the index of open payments has it: word for word in a query, or SQLite reads every payment instead."""
@@ -196,6 +197,7 @@ INBOX_MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX payment_decisions_by_payment ON payment_decisions (seq);
     """,
+    KEPT_SUMS,
 )
 """Scripts in order, run as those of the ledger."""
 

@@ -19,7 +19,7 @@ from pipeline.run.payments_view import payments_mark
 from pipeline.serve.page.site import Site, file_address
 from schemas.settings import Settings
 
-MOST_FILES = 100
+MOST_FILES = 60
 """Of the month that are listed: those that need somebody, and the first."""
 
 

@@ -11,7 +11,7 @@ from pipeline.core.payments.status_words import PAYMENT_HEADINGS, payment_cells,
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.inbox.schema import inbox_path
-from pipeline.run.payments_view import newest_payments, payments_mark, payments_status
+from pipeline.run.payments_view import newest_payments, payments_status
 from pipeline.serve.page.site import Site, number_asked
 from schemas.results import ComparisonFacts
 
@@ -28,7 +28,7 @@ def payments_page(site: Site, request: Request) -> Response:
     below = number_asked(request, "before")
     lines, found = ["No payments have been received yet."], []
     if inbox_path(settings.work_dir).exists():
-        status = site.payments.get(payments_mark(settings), lambda: payments_status(settings, utc_now()))
+        status = payments_status(settings, utc_now(), as_kept=True)
         lines = list(status_in_words(status, settings.zone, settings.payments.export))
         found = newest_payments(settings, PAYMENTS_ON_PAGE + 1, below=below, only_to_settle=only_open)
     shown = found[:PAYMENTS_ON_PAGE]
