@@ -47,6 +47,8 @@ SLOW = (
     "load/test_uncertainty.py",
     "monitoring/test_heartbeat.py",
     "run/test_watch.py",
+    "serve/page/test_accessibility.py",
+    "serve/page/test_attacks.py",
     "serve/page/test_every_model.py",
     "serve/page/test_killed.py",
     "serve/page/test_large_files.py",

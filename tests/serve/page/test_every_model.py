@@ -16,7 +16,7 @@ from tests.payments.test_collected_reports import REPORTS, receive, report
 from tests.serve.page.browsing import BY_PROXY, Answer, Visiting, showing
 from tests.serve.page.test_correcting import fields_of, sent_with
 from tests.serve.page.test_from_drop_to_load import address_in, previewed, shown_in
-from tests.serve.page.test_in_a_browser import on_file_page, visit, written
+from tests.serve.page.test_in_a_browser import on_file_page, until_previewed, visit, written
 from tests.stories.files import MODELS, Sample, held_by, said_by
 from tests.stories.merchant import Merchant
 
@@ -114,7 +114,7 @@ def test_a_file_goes_the_whole_way_in_a_browser(
         clerk.loaded = False
         clerk.click("#correct button.main")
         clerk.until_loaded("what saving leads to")
-        clerk.until("document.body.innerText.includes('nothing was sent')")
+        until_previewed(clerk)
         assert merchant.run().state == "held"
         chief.go(f"http://127.0.0.1:{page.port}{clerk.value('location.pathname')}")
         released(chief)

@@ -32,7 +32,7 @@ def previewed(me: Visiting, address: str) -> Answer:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         shown = me.get(address)
-        if 'http-equiv="refresh"' not in shown.text:
+        if 'data-again="1"' not in shown.text:
             return shown
         time.sleep(0.1)
     raise AssertionError(shown.said)

@@ -6,6 +6,8 @@ import pytest
 
 from pipeline.serve.page import app
 from tests.serve.page.browsing import BY_PROXY, HEADER, SECRET, SECRET_HEADER, Visiting, showing
+from tests.serve.page.test_from_drop_to_load import address_in, previewed
+from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 
 ROLES = {"read": ["reader"], "upload": ["clerk"], "approve": ["chief"]}
@@ -72,6 +74,23 @@ def test_every_route_asks_for_its_role(merchant: Merchant) -> None:
                 is_refused = role is not None and role not in roles
                 by_role = "it needs the role" in answer.said if answer.status == 403 else False
                 assert by_role == is_refused, (method, path, name, answer.status)
+
+
+def test_whole_records_are_for_those_who_correct_or_decide(merchant: Merchant) -> None:
+    rejects = bills("C-1,A-1,B-1,10.00", "C-1,A-1,B-2,ten").encode()
+    with showing(merchant, **BY_PROXY, roles=ROLES) as page:
+        people = {name: page.visitor(name) for name in ("reader", "clerk", "chief")}
+        address = address_in(people["clerk"].put("za_bills_2026-11-01.csv", rejects))
+        previewed(people["clerk"], address)
+        for where in (f"{address}preview/", address):
+            for name, me in people.items():
+                answer = me.get(f"{where}rejects.csv")
+                assert answer.status == (403 if name == "reader" else 200), (where, name)
+                assert (b"B-2" in answer.body) == (name != "reader")
+                is_listed = ">rejects.csv</a></li>" in me.get(address).text
+                assert is_listed == (name != "reader"), (where, name)
+                assert me.get(f"{where}results.csv").status == 200
+            merchant.run()
 
 
 def test_a_form_from_elsewhere_does_nothing(merchant: Merchant) -> None:

@@ -111,7 +111,7 @@ def test_a_load_is_told_as_it_goes_and_its_end_ends_the_stream(merchant: Merchan
         assert "left" in lines
         shown = me.get(address)
         assert "Being loaded" in shown.said
-        assert '<noscript><meta http-equiv="refresh" content="3">' in shown.text
+        assert '<noscript><p class="pages"><a href="">Look again' in shown.text
         assert "Being loaded" in me.get("/").said
         merchant.switch()
         while (kind := stream.event()[0]) == "progress":
