@@ -95,7 +95,7 @@ def attribute_docstrings(shape: type[BaseModel]) -> dict[str, str]:
 def _default(field: FieldInfo, section: type[BaseModel] | None) -> str:
     if field.is_required():
         return "**required**"
-    if section is not None:
+    if section is not None and not isinstance(field.default, str):
         return "" if field.default is not None else "absent"
     value = str(field.default) if isinstance(field.default, Path) else field.default
     return f"`{json.dumps(value, ensure_ascii=False)}`"

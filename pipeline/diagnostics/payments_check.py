@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ def payments_checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]
     if payments.listen is not None:
         yield "payments.listen", partial(_listen, payments.listen)
         yield "payments.secret_files", partial(_secrets, settings)
-        yield "payments.serve", _served
+        yield "payments.serve", partial(needs_packages, SERVED_BY, "payments.listen")
     yield "payments.inbox", partial(_inbox, settings, payments)
 
 
@@ -77,11 +77,12 @@ def _secrets(settings: Settings) -> str:
     return "1 signing secret is read" if count == 1 else f"{count} signing secrets are read, each is valid"
 
 
-def _served() -> str:
-    missing = [name for name in SERVED_BY if find_spec(name) is None]
+def needs_packages(packages: Sequence[str], where: str) -> str:
+    """Whether what `serve` needs is installed; `where`: the key that asks for it. Raises ConfigError."""
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            where="payments.listen",
+            where=where,
             problem=f"billferry serve needs {' and '.join(missing)}",
             remedy='install "billferry[serve]"',
         )

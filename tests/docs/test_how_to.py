@@ -108,7 +108,6 @@ def payments_told(world: World) -> None:
     world.api.put_reports_into(world.folder / "var" / "sandbox" / "sftp" / "incoming")
     port = free_port()
     world.environment["BILLFERRY_PAYMENTS__LISTEN"] = f"127.0.0.1:{port}"
-    world.environment["BILLFERRY_PAGE__LISTEN"] = f"127.0.0.1:{free_port()}"
     settings = load_config(world.folder / "config.yaml").settings
     assert settings.payments is not None
     payments = settings.payments.model_copy(update={"listen": f"127.0.0.1:{port}"})

@@ -40,6 +40,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "socket": (
         "pipeline/edge/sftp/*",
         "pipeline/edge/billing/*",
+        "pipeline/edge/local/listening.py",
         "pipeline/serve/listener.py",
         "pipeline/sandbox/*",
     ),

@@ -130,6 +130,6 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/serve/listener.py": OF_RECEIVER,
     "pipeline/serve/receiver.py": OF_RECEIVER,
     "pipeline/serve/serve.py": OF_RECEIVER,
-    "pipeline/serve/watch_process.py": ("tests/serve/test_with_watch.py",),
+    "pipeline/serve/watch_process.py": ("tests/serve/test_with_watch.py", "tests/serve/page/test_killed.py"),
 }
 """Module → what pytest is given: test files, run in this order until one fails, and which of their tests."""

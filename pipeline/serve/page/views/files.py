@@ -21,6 +21,7 @@ from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
 from pipeline.run.preview import Preview
+from pipeline.serve.page.people import Visitor
 from pipeline.serve.page.progress import is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
 from pipeline.serve.page.views.correcting import mend_link
@@ -31,7 +32,7 @@ MOST_BYTES = 80_000
 PREVIEW_AGAIN_S, WAITING_AGAIN_S = 1, 3
 """Seconds after which a page is asked for again: while its preview is made; while a run works on it, or has to."""
 SHOWN_PREVIEWS = {"ready", "checked", "failed"}
-"""There is something to read, so that without our script the page is left alone."""
+"""There is something to read."""
 DOWNLOADS = {name: kind for kind, names in REPORT_NAMES.items() for name in names}
 _OWN_POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"\n]{1,500})"')
 _HEAD_BYTES = 2048
@@ -63,12 +64,12 @@ def file_page(site: Site, request: Request) -> Response:
         "decide": decide,
         "mending": mending,
         "report": _sections(folder),
-        "downloads": _downloads(folder),
+        "downloads": _downloads(folder, visitor_of(request)),
         "preview": preview,
         "progress": progress,
         "is_worked_on": is_at_work,
         "again_s": again_s,
-        "is_refreshed": again_s is not None and (preview is None or preview.state not in SHOWN_PREVIEWS),
+        "is_awaited": again_s is not None and (preview is None or preview.state not in SHOWN_PREVIEWS),
         "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
         "link": "preview/" if preview is not None else "",
     }
@@ -82,17 +83,20 @@ def download(site: Site, request: Request) -> Response:
         row = site.file(ledger, key)
     if row.sha256 != key:
         return RedirectResponse(f"/files/{row.sha256}/{quote(name)}", 307)
-    return _part_of(_report_folder(site, row), row, name)
+    return _part_of(_report_folder(site, row), row, name, visitor_of(request))
 
 
 def preview_download(site: Site, request: Request) -> Response:
     """`/files/SHA256/preview/NAME`: a file of its preview."""
     with site.ledger() as ledger:
         row = site.file(ledger, request.path_params["key"])
-    return _part_of(site.previews.preview_upload(row.sha256).folder, row, request.path_params["name"])
+    folder = site.previews.preview_upload(row.sha256).folder
+    return _part_of(folder, row, request.path_params["name"], visitor_of(request))
 
 
-def _part_of(folder: Path | None, row: FileRow, name: str) -> Response:
+def _part_of(folder: Path | None, row: FileRow, name: str, visitor: Visitor) -> Response:
+    if not _may_have(visitor, name):
+        raise HTTPException(403, "you may not do that here: it needs the role upload or approve")
     if folder is None or name not in DOWNLOADS or not (folder / name).is_file():
         raise HTTPException(404, "that part of the report is not there")
     if DOWNLOADS[name] == "page":
@@ -120,8 +124,15 @@ def _sections(folder: Path | None) -> Markup | None:
     return None if sections is None else Markup(sections)  # noqa: S704 (written by us, from escaped texts)
 
 
-def _downloads(folder: Path | None) -> list[str]:
-    return [name for name in DOWNLOADS if folder is not None and (folder / name).is_file()]
+def _downloads(folder: Path | None, visitor: Visitor) -> list[str]:
+    if folder is None:
+        return []
+    return [name for name in DOWNLOADS if (folder / name).is_file() and _may_have(visitor, name)]
+
+
+def _may_have(visitor: Visitor, name: str) -> bool:
+    """Rejects repeat whole records, with names and addresses of people: for those who correct them or decide."""
+    return DOWNLOADS.get(name) != "rejects" or visitor.may("upload") or visitor.may("approve")
 
 
 def _decisions(site: Site, ledger: Ledger | None, row: FileRow) -> tuple[list[str], bool]:
