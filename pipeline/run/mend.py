@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,15 +129,19 @@ def checked_mending(
     return mending
 
 
+class _Found(Exception):
+    """What is asked for is known, and nobody wants a report of it."""
+
+
 class _KeepsFindings(SendsNothing):
-    """Sends nothing, and keeps what was found while the checked records are there."""
+    """Sends nothing, and keeps what was found while the checked records are there. Then it is over: raises `_Found`."""
 
     judged: GatedFile | None = None
 
     def __init__(self) -> None:
         self.found: dict[int, tuple[tuple[str, ...], str]] = {}
 
-    def load(self, work: FileInWork, judged: GatedFile) -> Loaded:
+    def load(self, work: FileInWork, judged: GatedFile) -> Loaded:  # noqa: ARG002
         """As it was judged."""
         self.judged = judged
         for part in parts_of(judged.checked.records):
@@ -144,7 +149,7 @@ class _KeepsFindings(SendsNothing):
             for number, verdict, codes, message in rows.iter_rows():
                 if verdict not in _LOADABLE:
                     self.found[number] = tuple(codes or ()), message or verdict
-        return super().load(work, judged)
+        raise _Found
 
 
 def _check(config: Config, row: FileRow, mending: Mending, mended: Sequence[MendedRecord]) -> None:
@@ -161,7 +166,8 @@ def _check(config: Config, row: FileRow, mending: Mending, mended: Sequence[Mend
         except FileRefused as refused:
             mending.refusal = refused.reason
             return
-        opened.processor.work_on(landed, ())
+        with suppress(_Found):
+            opened.processor.work_on(landed, ())
     if loading.judged is None:
         mending.refusal = "the very same correction was made before"
         return
