@@ -13,7 +13,12 @@ from pipeline.signals import interruptible
 
 
 def check_interruptibly(
-    landed: LandedFile, opened: OpenedFile, ui: Ui, *, originals: Originals | None = None
+    landed: LandedFile,
+    opened: OpenedFile,
+    ui: Ui,
+    *,
+    originals: Originals | None = None,
+    told: Callable[[int], None] | None = None,
 ) -> CheckedFile:
     """The check stage with progress, in a thread of its own: a signal is answered while polars works.
 
@@ -21,6 +26,7 @@ def check_interruptibly(
         landed: the file as it is known by now.
         opened: the same file, and what can be read of it; what was decrypted is removed.
         originals: what a correction is compared with.
+        told: called in that thread with the bytes that are done, beside the progress of `ui`.
 
     Raises:
         Stopped: a stop signal came (in the command line); DiskFull, FileRefused: as `check`.
@@ -35,6 +41,8 @@ def check_interruptibly(
             def advance(done_bytes: int) -> None:
                 checkpoint()
                 progress(done_bytes)
+                if told is not None:
+                    told(done_bytes)
 
             return check(readable, workspace, limits=limits, originals=originals, progress=advance)
 

@@ -59,6 +59,8 @@ class RunContext:
     in_place: Callable[[], bool]
     """Whether work_dir is still the folder that the run began with."""
     started_at: datetime
+    note_check: Callable[[str, int, int], None] | None = None
+    """Told of the check of a file: SHA-256, its bytes, and those that are done. None: nobody is, as in a dry run."""
     audit_head: Callable[[], str | None] = lambda: None
     """The newest entry of the audit trail; none in a dry run."""
     run_id: str = field(default_factory=lambda: str(uuid4()))

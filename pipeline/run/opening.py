@@ -28,6 +28,7 @@ from pipeline.report.folders import DRY_RUNS
 from pipeline.run.api_look_ups import BillLookUps
 from pipeline.run.balance_files import balance_files, recognised
 from pipeline.run.chain_reports import ReportRenewer
+from pipeline.run.check_notes import CheckNotes
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.collect_stage import Collecting
 from pipeline.run.context import Options, RunContext
@@ -151,6 +152,8 @@ def _locked(
         key = api_key(settings) if needs_key else None
         sweep_leftovers(work_dir)
         context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
+        if settings.page is not None and settings.page.listen is not None:
+            context.note_check = CheckNotes(settings, options.clock).note
         pace = Pace(settings.api.requests_per_second)
         look_up = None if key is None else BillLookUps(settings.api, key, pace)
         with closing(_ledger(settings, path)) as ledger, _payments(context, ledger, look_up) as payments:

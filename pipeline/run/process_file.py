@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import tomorrow
@@ -147,7 +148,9 @@ class FileProcessor:
             self.loading.prepare(correcting)
             refusal = correcting.refusal
             originals = None if refusal else correcting.originals(missed)
-        checked = check_interruptibly(landed, file, self.context.ui, originals=originals)
+        note = self.context.note_check
+        told = partial(note, landed.sha256, landed.size_bytes) if note is not None else None
+        checked = check_interruptibly(landed, file, self.context.ui, originals=originals, told=told)
         checked = self._within_its_rejects(replace(checked, refusal=refusal) if refusal else checked)
         checked = replace(checked, refusal=checked.refusal or dated_ahead)
         checked = compared_with_earlier_loads(checked, ledger, row, missed)

@@ -21,6 +21,7 @@ from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.loads_under_way import FileUnderWay
 from pipeline.errors import BillferryError
+from pipeline.run.check_notes import CheckUnderWay
 from schemas.settings import Settings
 
 MAX_WATCHING = 100
@@ -43,31 +44,47 @@ class HowFar:
     name: str
     title: str
     lines: tuple[str, ...]
-    settled: int | None
-    """Records of `total`; both None before the first request."""
+    done: int | None
+    """Records of `total` that are settled, or bytes that are checked; both None where neither is known."""
     total: int | None
+    is_sent: bool
+    """Its load has begun."""
     may_be_stopped: bool
 
 
-def progress_of(file: FileUnderWay, settings: Settings, now: datetime) -> HowFar:
-    """What the page says of a file that a run works on, or will; `now` in UTC."""
+def progress_of(
+    file: FileUnderWay, settings: Settings, now: datetime, check: CheckUnderWay | None = None
+) -> HowFar:
+    """What the page says of a file that a run works on, or will; `now` in UTC. `check`: the newest note of one."""
     lines = [] if file.load is None else list(_load_lines(file.load, settings, now))
+    is_checked = (
+        check is not None
+        and (file.load, file.state, file.sha256) == (None, "landed", check.sha256)
+        and now - datetime.fromisoformat(check.at) < NO_NEWS
+    )
     if file.stop is not None:
         lines.append(f"Stops after what is under way, as {file.stop.by.user_name} asked; then it is held.")
     if file.load is not None:
         title = "Being loaded"
+    elif check is not None and is_checked:
+        title = "Being checked"
+        lines.insert(0, f"{grouped(check.done_bytes)} of {how_many(check.total_bytes, 'byte')}")
     elif file.state == "landed":
         title = "Being checked, or about to be"
     else:
         title = "The next pass goes on with it"
     load = file.load if file.load is not None and file.load.total else None
+    done, total = (load.settled, load.total) if load is not None else (None, None)
+    if check is not None and is_checked:
+        done, total = check.done_bytes, check.total_bytes
     return HowFar(
         sha256=file.sha256,
         name=file.name,
         title=title,
         lines=tuple(lines),
-        settled=load.settled if load else None,
-        total=load.total if load else None,
+        done=done,
+        total=total,
+        is_sent=load is not None,
         may_be_stopped=file.stop is None,
     )
 
@@ -163,7 +180,7 @@ def _shown(progress: HowFar) -> dict[str, object]:
     return {
         "title": progress.title,
         "lines": progress.lines,
-        "settled": progress.settled,
+        "done": progress.done,
         "total": progress.total,
         "may_be_stopped": progress.may_be_stopped,
     }

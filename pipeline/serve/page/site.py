@@ -25,6 +25,7 @@ from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.errors import BillferryError, FileRefused
 from pipeline.report.html.index_page import KnownFile
 from pipeline.report.html.render import rendered_below, shared_asset
+from pipeline.run.check_notes import check_under_way
 from pipeline.run.ledger_sums import LedgerSums
 from pipeline.run.preview import Previews
 from pipeline.run.work_dir import existing_ledger
@@ -120,8 +121,8 @@ class Site:
         """SHA-256 → how far that file is, of those that a run works on or will. Raises as `existing_ledger`."""
         with self.ledger() as ledger:
             files = LoadsUnderWay(ledger).all() if ledger is not None else []
-        now = utc_now()
-        return {file.sha256: progress_of(file, self.settings, now) for file in files}
+        now, check = utc_now(), check_under_way(self.settings) if files else None
+        return {file.sha256: progress_of(file, self.settings, now, check) for file in files}
 
     @cached_property
     def assets(self) -> Mapping[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.loads_under_way import FileUnderWay
 from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import UsageError
+from pipeline.run.check_notes import CheckUnderWay
 from pipeline.run.stop_load import stop_load
 from pipeline.run.work_dir import ledger_to_write
 from pipeline.serve.page.progress import progress_of
@@ -105,7 +107,7 @@ def test_a_load_is_told_as_it_goes_and_its_end_ends_the_stream(merchant: Merchan
             if kind == "progress" and event["total"] is not None:
                 told.append(event)
         assert [each["total"] for each in told] == [COUNT, COUNT]
-        assert 0 < told[0]["settled"] < told[1]["settled"] < COUNT  # type: ignore[operator]
+        assert 0 < told[0]["done"] < told[1]["done"] < COUNT  # type: ignore[operator]
         lines = " ".join(map(str, told[1]["lines"]))  # type: ignore[call-overload]
         assert "of ZAR 7 260.00" in lines
         assert "left" in lines
@@ -121,6 +123,34 @@ def test_a_load_is_told_as_it_goes_and_its_end_ends_the_stream(merchant: Merchan
         ended = me.get(f"{address}progress")
         assert (ended.status, ended.body) == (204, b"")
         assert "Being loaded" not in me.get(address).said
+
+
+@pytest.mark.timeout(120)
+def test_a_check_is_told_in_bytes(merchant: Merchant) -> None:
+    rows = (f"C-{n},A-{n},B-{n},ten" for n in range(400_000))
+    size_bytes = merchant.write(NAME, bills(*rows), merchant.drop).stat().st_size
+    with showing(merchant) as page:
+        me = page.visitor()
+        run = merchant.start("run", "--config", str(merchant.config))
+        until, told = time.monotonic() + 60, ""
+        while "Being checked" not in told and time.monotonic() < until:
+            told = me.get("/").said
+        kind, event = Stream(page, address_of(me)).event()
+        run.kill()
+        run.communicate()
+    assert f"of{size_bytes}bytes" in re.sub(r"\W", "", told)
+    assert (kind, event["title"], event["total"]) == ("progress", "Being checked", size_bytes)
+    assert 0 <= event["done"] <= size_bytes  # type: ignore[operator]
+    assert not merchant.asked()
+
+
+def test_a_dry_run_tells_nobody_of_its_check(merchant: Merchant) -> None:
+    merchant.settings["page"] = {"listen": "127.0.0.1:1"}
+    path = merchant.write(NAME, bills("C-1,A-1,B-1,1.00"))
+    merchant.load(path, "--dry-run")
+    assert not (merchant.work_dir / "uploads").exists()
+    merchant.load(path)
+    assert (merchant.work_dir / "uploads" / "checking.json").stat().st_mode & 0o077 == 0
 
 
 def test_a_stopped_load_stays_stopped_until_it_is_released(merchant: Merchant) -> None:
@@ -260,6 +290,25 @@ def test_so_many_watch_and_a_place_is_free_once_one_has_gone(
                 break
             time.sleep(0.2)
         assert third.answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({}, "Being checked"),
+        ({"sha256": "cd"}, "Being checked, or about to be"),
+        ({"at": "2026-11-01T07:59:30Z"}, "Being checked, or about to be"),
+    ],
+)
+def test_what_is_said_of_a_check(merchant: Merchant, changes: dict[str, str], title: str) -> None:
+    merchant.write_config()
+    settings = load_config(merchant.config).settings
+    check = replace(CheckUnderWay("ab", 1500, 20_000, "2026-11-01T07:59:59Z"), **changes)  # type: ignore[arg-type]
+    told = progress_of(FileUnderWay("ab", NAME, "landed", None, None), settings, NOW, check)
+    assert told.title == title
+    assert (told.done, told.total) == ((1500, 20_000) if not changes else (None, None))
+    loading = progress_of(FileUnderWay("ab", NAME, "landed", LOAD, None), settings, NOW, check)
+    assert (loading.title, loading.done, loading.total) == ("Being loaded", 10, 100)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@
       title.textContent = told.title;
       if (told.total !== null) {
         bar.max = told.total;
-        bar.value = told.settled;
+        bar.value = told.done;
       }
       list.replaceChildren(...told.lines.map((text) => {
         const line = document.createElement("li");

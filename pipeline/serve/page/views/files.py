@@ -50,7 +50,7 @@ def file_page(site: Site, request: Request) -> Response:
         mending = mend_link(site, ledger, row) if ledger is not None and mends else None
     is_new = row.state == "landed" and not is_worked_on(row)
     progress = site.under_way().get(row.sha256)
-    if is_new and progress is not None and progress.total is None:
+    if is_new and progress is not None and not progress.is_sent:
         progress = None  # its preview tells more
     preview = site.previews.preview_upload(row.sha256) if is_new and progress is None else None
     folder = preview.folder if preview is not None else _report_folder(site, row)
