@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,25 @@ def test_a_file_that_stands_still_is_given_up(merchant: Merchant, monkeypatch: p
         assert b"400 Bad Request" in answer
         assert leftovers(merchant) == []
         assert merchant.run().document["files"] == []
+
+
+def test_a_file_that_drips_is_given_up_all_the_same(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.serve.page.streaming.WHOLE_S", 0.5)
+    with showing(merchant) as page:
+        token = page.visitor().get("/").token
+        with socket.create_connection(("127.0.0.1", page.port), timeout=0.05) as connection:
+            connection.sendall(put_head(page.port, token, "za_bills_2026-11-01.csv", 1000))
+            answer = b""
+            for _ in range(200):
+                with contextlib.suppress(TimeoutError):
+                    answer = connection.recv(65_536)
+                if answer:
+                    break
+                connection.sendall(b"x")
+        assert b"400 Bad Request" in answer
+        assert leftovers(merchant) == []
 
 
 def test_a_file_without_an_end_is_cut_off_at_its_limit(merchant: Merchant) -> None:
