@@ -6,13 +6,13 @@ original. One that only repeats what another file loaded is not.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 import polars as pl
 
 from pipeline.core.outcomes import AT_API
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 _MARKS = ",".join("?" * len(AT_API))
 ACCEPTED = {
@@ -45,7 +45,7 @@ BATCH = 20_000
 class Accepted:
     """Loaded records over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def remember(self, file_id: int, rows: pl.DataFrame, *, at: int) -> None:
@@ -61,7 +61,7 @@ class Accepted:
         with transaction(self._db):
             self._db.executemany(
                 f"INSERT INTO accepted (file_id, {', '.join(_KEPT)}, loaded_at) VALUES ({values})"  # noqa: S608 (ours)
-                f" ON CONFLICT DO UPDATE SET {updates} WHERE {changed}",
+                f" ON CONFLICT (file_id, record) DO UPDATE SET {updates} WHERE {changed}",
                 ((file_id, *row, at) for row in rows.select(_KEPT).iter_rows()),
             )
 
@@ -76,7 +76,7 @@ class Accepted:
             ""
             if of_original is None
             else " AND EXISTS (SELECT 1 FROM corrected AS taken WHERE taken.file_id = ? AND taken.record = corrects"
-            " AND taken.by_file = accepted.file_id AND taken.settled)"
+            " AND taken.by_file = accepted.file_id AND taken.settled = 1)"
         )
         # CROSS JOIN: in the order of the first table, so that nothing is sorted. Source: sqlite.org/optoverview.html.
         rows = self._db.execute(

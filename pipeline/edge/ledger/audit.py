@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from pipeline.core.audit_chain import EMPTY, AuditEntry, AuditHead, ChainedEntry, next_entry
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 _TRIGGERS = ("audit_is_never_changed", "audit_is_never_shortened")
 
@@ -16,7 +16,7 @@ _TRIGGERS = ("audit_is_never_changed", "audit_is_never_shortened")
 class AuditTrail:
     """Over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def append(self, entry: AuditEntry) -> AuditHead:
@@ -50,8 +50,5 @@ class AuditTrail:
 
     def missing_guards(self) -> list[str]:
         """Triggers of the table that are not there any more."""
-        rows = self._db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
-        )
-        there = {name for (name,) in rows}
+        there = self._db.names_of("trigger")
         return [name for name in _TRIGGERS if name not in there]

@@ -23,7 +23,6 @@ every backup.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,6 +31,7 @@ from pipeline.core.outcomes import AT_API, REJECTS, FileState, Outcome
 from pipeline.edge.ledger.chain_roots import named_roots, roots_of
 from pipeline.edge.ledger.chain_sums import SPLIT
 from pipeline.edge.ledger.counted import Counted, added
+from pipeline.edge.ledger.door import Ledger, LedgerRow, LedgerRows
 from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 
@@ -115,8 +115,8 @@ class Chain:
 class _Read:
     """Id of an original → what of its chain is not in its files."""
 
-    sums: Mapping[int, Sequence[sqlite3.Row]]
-    write_offs: Mapping[int, Sequence[sqlite3.Row]]
+    sums: Mapping[int, Sequence[LedgerRow]]
+    write_offs: Mapping[int, Sequence[LedgerRow]]
     whole: Collection[int]
     """All that is open of them is written off."""
     refused_by_people: Collection[int]
@@ -125,7 +125,7 @@ class _Read:
 class Chains:
     """The ledger's chains over one connection: a fixed number of statements, however many files there are."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def all(self, files: Sequence[FileRow] | None = None) -> list[Chain]:
@@ -209,7 +209,7 @@ class Chains:
         if only is not None:
             asked, which = json.dumps(list(only)), "files.id IN (SELECT value FROM json_each(?1))"
 
-        def rows(what: str) -> sqlite3.Cursor:
+        def rows(what: str) -> LedgerRows:
             return self._db.execute(f"SELECT {what} AND {which} ORDER BY 1", (asked,))
 
         whole = rows(
@@ -232,7 +232,7 @@ class Chains:
 def _chain(
     row: FileRow,
     corrections: Sequence[FileRow],
-    sums: Sequence[sqlite3.Row],
+    sums: Sequence[LedgerRow],
     *,
     whole: bool,
     is_refused_by_person: bool,
@@ -281,7 +281,7 @@ def _chain(
     )
 
 
-def _reported(summary: Mapping[str, Any], sums: Sequence[sqlite3.Row]) -> dict[str, Counted]:
+def _reported(summary: Mapping[str, Any], sums: Sequence[LedgerRow]) -> dict[str, Counted]:
     """The original alone, by outcome, with its currencies as far as its summary counts them apart."""
     records: Mapping[str, int] = summary.get("records") or {}
     found = {name: Counted(number) for name, number in records.items() if number and name != "total"}
@@ -303,7 +303,7 @@ def _reported(summary: Mapping[str, Any], sums: Sequence[sqlite3.Row]) -> dict[s
 
 
 def _count_as_earlier(
-    found: Mapping[str, Counted], currencies: Sequence[str], unreadable: int, sums: Sequence[sqlite3.Row]
+    found: Mapping[str, Counted], currencies: Sequence[str], unreadable: int, sums: Sequence[LedgerRow]
 ) -> None:
     """Fill in what summaries of earlier versions do not say. Rejected records are counted by currency where they are
     remembered; whose amount cannot be read is taken for rejected else, as far as there are any.
@@ -326,7 +326,7 @@ def _count_as_earlier(
             counted.unreadable_in = {currencies[0]: counted.unreadable}
 
 
-def _agree(by_outcome: Mapping[str, Counted], sums: Sequence[sqlite3.Row]) -> bool:
+def _agree(by_outcome: Mapping[str, Counted], sums: Sequence[LedgerRow]) -> bool:
     """Whether the rejected records that are remembered are those of the last report."""
     remembered: dict[str, int] = {}
     for each in sums:
@@ -362,8 +362,8 @@ def _superseded(rows: Iterable[FileRow]) -> dict[int, FileRow]:
     }
 
 
-def _grouped(rows: Iterable[sqlite3.Row]) -> dict[int, list[sqlite3.Row]]:
-    found: dict[int, list[sqlite3.Row]] = {}
+def _grouped(rows: Iterable[LedgerRow]) -> dict[int, list[LedgerRow]]:
+    found: dict[int, list[LedgerRow]] = {}
     for row in rows:
         found.setdefault(row["file_id"], []).append(row)
     return found

@@ -10,11 +10,13 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pipeline.edge.disk import new_file, put_in_place, remove, sync_file
+from pipeline.edge.ledger.at_once import SETUP
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.errors import (
     BillferryError,
@@ -38,14 +40,11 @@ _OF_THE_DISK = frozenset(
 COPIED = -1
 """Sequence of a copy (see `lineage`)."""
 
-Ledger = sqlite3.Connection
-"""An open ledger, for those who only hand it on."""
-
 
 class _Cursor(sqlite3.Cursor):
     """A statement may fail when it begins, and at each row that is fetched."""
 
-    connection: _Connection
+    connection: SqliteLedger
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         with self.connection.translated_errors():
@@ -68,14 +67,18 @@ class _Cursor(sqlite3.Cursor):
             yield from iter(super().fetchone, None)
 
 
-class _Connection(sqlite3.Connection):
-    """Whoever uses it gets errors of ours for a disk that is full, a lock that is held, and a damaged file."""
+class SqliteLedger(sqlite3.Connection):
+    """An open ledger, or inbox. Whoever uses it gets errors of ours for a full disk, a held
+    lock and a damaged file."""
 
     where: Path
     """Path of the ledger, for messages."""
     read_only: bool
     file: tuple[int, int] | None = None
     """Device and inode of the ledger that a writer opened."""
+
+    is_shared = False
+    """Its file is in the work_dir that one run at a time works in."""
 
     def cursor(self, factory: Any = None, /) -> Any:
         return super().cursor(factory or _Cursor)
@@ -88,6 +91,45 @@ class _Connection(sqlite3.Connection):
         cursor: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
         return cursor
 
+    def hold(self, wait_s: float, /) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Nothing: whoever has the lock of the work_dir, where the file is, has the ledger."""
+        return nullcontext()
+
+    def names_of(self, kind: Literal["index", "trigger"], /) -> set[str]:
+        """Names of the indexes or triggers of the database."""
+        return {name for (name,) in self.execute("SELECT name FROM sqlite_schema WHERE type = ?", (kind,))}
+
+    def prepare_rows(self) -> None:
+        """Make the view of `at_once`, of this connection alone.
+
+        Within a transaction, it ends with that one if it is rolled back.
+        """
+        for statement in SETUP:
+            self.execute(statement)
+
+    def erase(self) -> None:
+        """What is deleted is overwritten. Source: sqlite.org/pragma.html#pragma_secure_delete."""
+        self.execute("PRAGMA secure_delete = ON")
+
+    def overwrite(self) -> None:
+        """Write the database anew without free pages, empty its log, and remove copies of earlier versions.
+
+        Raises:
+            LedgerBusy: another program reads it, so that its log cannot be emptied.
+            DiskFull: there is no room for a second copy of it.
+        """
+        self.erase()
+        self.execute("VACUUM")
+        (busy, *_) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerBusy(where=self.where, problem="its log could not be emptied")
+        for copy in copies_of_earlier_versions(self.where):
+            remove(copy)
+
+    def health(self) -> str:
+        """`ok`, or what SQLite finds wrong."""
+        return str(self.execute("PRAGMA quick_check").fetchone()[0])
+
     def translated_errors(self) -> AbstractContextManager[None]:
         """For statements: what SQLite raises as errors of ours, with the path of this ledger."""
         return ledger_errors(self.where, read_only=self.read_only)
@@ -98,32 +140,27 @@ class _Connection(sqlite3.Connection):
             raise WorkDirGone(where=self.where)
 
 
-def open_ledger(
+def open_sqlite_ledger(
+    path: Path, *, merchant: str, environment: str, read_only: bool = False
+) -> SqliteLedger:
+    """A connection to the ledger in SQLite at `path`. Arguments and errors as of `open_ledger`."""
+    return open_database(
+        path, merchant=merchant, environment=environment, read_only=read_only, migrations=MIGRATIONS
+    )
+
+
+def open_database(
     path: Path,
     *,
     merchant: str,
     environment: str,
     read_only: bool = False,
-    migrations: Sequence[str] | None = None,
-) -> sqlite3.Connection:
-    """A connection to the ledger at `path`, made if it is not there.
+    migrations: Sequence[str],
+) -> SqliteLedger:
+    """A connection to the SQLite database at `path`, a ledger or an inbox, as `migrations` lead to its tables.
 
-    Transactions are explicit (see `transaction`); rows are `sqlite3.Row`. It may be handed from one thread to another,
-    but not be used by two at once.
-
-    Args:
-        merchant, environment: what the ledger is bound to, at its first opening for good.
-        read_only: never creates, migrates or writes; for commands that only show.
-        migrations: the steps that lead to its tables; those of the inbox make an inbox. None: the ledger's.
-
-    Raises:
-        LedgerOfAnother: it is bound to another merchant or environment.
-        LedgerDamaged: it is no ledger, or one of a newer version.
-        LedgerOutdated: it is of an older version and may not be migrated, since it is only read.
-        LedgerBusy: another process holds its lock for longer than BUSY_TIMEOUT_S.
-        DiskFull: it cannot be written.
+    Other arguments and errors as of `open_ledger`.
     """
-    migrations = MIGRATIONS if migrations is None else migrations
     with ledger_errors(path):
         connection = _connect(path, read_only=read_only)
         try:
@@ -134,7 +171,7 @@ def open_ledger(
                 raise LedgerOutdated(where=path, version=version, newest=len(migrations))
             if not read_only:
                 _migrate(connection, path, version, migrations)
-            _bind(connection, path, merchant, environment, read_only=read_only)
+            require_merchant(connection, path, merchant, environment, read_only=read_only)
         except BaseException:
             connection.close()
             raise
@@ -190,6 +227,11 @@ def copy_database(
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def copies_of_earlier_versions(where: Path) -> list[Path]:
+    """Copies of a ledger or an inbox beside it that an upgrade has left: all that was known then is in them."""
+    return sorted(where.parent.glob(f"{where.name}.before-v*"))
+
+
 @contextmanager
 def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None]:
     """What SQLite raises as errors of ours: a full disk or a lock is the operator's matter, damage a bug's.
@@ -217,7 +259,7 @@ def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: Ledger) -> Iterator[None]:
     """All or nothing, durable when the block ends; inside another transaction, a part of that one.
 
     Any exception rolls back. BEGIN IMMEDIATE takes the write lock at once: a later upgrade from reading to writing
@@ -230,7 +272,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     if inside_another:
         yield
         return
-    if isinstance(connection, _Connection):
+    if isinstance(connection, SqliteLedger):
         connection.require_in_place()
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -243,7 +285,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+def snapshot(connection: Ledger) -> Iterator[None]:
     """Within the block everything that is read is of one moment, whatever a run writes meanwhile."""
     connection.execute("BEGIN")
     try:
@@ -252,20 +294,20 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("COMMIT")
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path, *, read_only: bool) -> SqliteLedger:
     """A connection with our settings; the database file is private from its first byte."""
     if not read_only:
         # SQLite gives its WAL and shared-memory files the mode of the database file.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
-    connection = sqlite3.connect(
+    connection: SqliteLedger = sqlite3.connect(
         uri,
         uri=True,
         isolation_level=None,
         timeout=BUSY_TIMEOUT_S,
         check_same_thread=False,
-        factory=_Connection,
+        factory=SqliteLedger,
     )
     connection.where, connection.read_only = path, read_only
     if not read_only:
@@ -287,7 +329,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, version: int, migrations: Sequence[str]) -> None:
+def _migrate(connection: SqliteLedger, path: Path, version: int, migrations: Sequence[str]) -> None:
     """Bring the tables up to date, each step in a transaction of its own, after a backup beside the ledger.
 
     A new ledger has nothing to keep, and is made in one transaction: a disk is waited for once and not at each step.
@@ -321,17 +363,20 @@ def _statements(script: str) -> Iterator[str]:
             begun = ""
 
 
-def _bind(
-    connection: sqlite3.Connection, path: Path, merchant: str, environment: str, *, read_only: bool
+def require_merchant(
+    ledger: Ledger, where: Path | str, merchant: str, environment: str, *, read_only: bool
 ) -> None:
-    """Bind a new ledger to merchant and environment. Raises LedgerOfAnother for one that is bound to others."""
-    row = connection.execute("SELECT merchant, environment FROM binding").fetchone()
+    """Bind a new ledger to merchant and environment, unless it is only read.
+
+    Raises LedgerOfAnother for one that is bound to others.
+    """
+    row = ledger.execute("SELECT merchant, environment FROM binding").fetchone()
     if row is None:
         if not read_only:
-            connection.execute(
+            ledger.execute(
                 "INSERT INTO binding SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM binding)",
                 (merchant, environment),
             )
-            _bind(connection, path, merchant, environment, read_only=True)
+            require_merchant(ledger, where, merchant, environment, read_only=True)
     elif tuple(row) != (merchant, environment):
-        raise LedgerOfAnother(where=path, bound=f"{row[0]} ({row[1]})", given=f"{merchant} ({environment})")
+        raise LedgerOfAnother(where=where, bound=f"{row[0]} ({row[1]})", given=f"{merchant} ({environment})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,14 @@ from typing import TYPE_CHECKING
 from pipeline.core.release_decisions import Basis, Decision, Fate, Person
 from pipeline.core.rules.earlier_amounts import MOST_COMPARED, Past
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 from pipeline.edge.ledger.loads_under_way import LoadsUnderWay, StopAsked
 
 if TYPE_CHECKING:  # status reads decisions, and loads no polars
     from pipeline.core.values.amount_spread import Spread
+
+_SPREAD = ("records", "smallest_minor", "median_minor", "largest_minor", "usual_twice_minor", "with_decimals")
+"""Columns of what is remembered of the amounts of one currency, in the order of `Spread`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class LoadedAmounts:
 class Decisions:
     """Over one connection. Every method is one durable step."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     # -- what people decided --
@@ -147,8 +150,10 @@ class Decisions:
         """
         with transaction(self._db):
             self._db.execute(
-                "INSERT OR REPLACE INTO gates (file_id, feed_print, totals, is_open, up_to, last_load, restored)"
-                " VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO gates (file_id, feed_print, totals, is_open, up_to, last_load, restored)"
+                " VALUES (?,?,?,?,?,?,?) ON CONFLICT (file_id) DO UPDATE SET feed_print = excluded.feed_print,"
+                " totals = excluded.totals, is_open = excluded.is_open, up_to = excluded.up_to,"
+                " last_load = excluded.last_load, restored = excluded.restored",
                 (
                     *(file_id, gate.basis.feed_print, gate.basis.totals),
                     *(int(gate.is_open), gate.up_to, gate.last_load, int(gate.restored)),
@@ -183,8 +188,9 @@ class Decisions:
                 (file_id, feed, at),
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO spreads (file_id, currency, records, smallest_minor, median_minor,"
-                " largest_minor, usual_twice_minor, with_decimals) VALUES (?,?,?,?,?,?,?,?)",
+                f"INSERT INTO spreads (file_id, currency, {', '.join(_SPREAD)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 (ours)
+                f" ON CONFLICT (file_id, currency) DO UPDATE SET"
+                f" {', '.join(f'{name} = excluded.{name}' for name in _SPREAD)}",
                 [(file_id, *astuple(spread)) for spread in spreads],
             )
 
@@ -221,7 +227,7 @@ class Decisions:
         return [LoadedAmounts(*row) for row in rows]
 
 
-def _decision(row: sqlite3.Row) -> Decision:
+def _decision(row: LedgerRow) -> Decision:
     return Decision(
         sha256=row["sha256"],
         word=row["word"],

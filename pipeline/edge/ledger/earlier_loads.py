@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 import polars as pl
 
 from pipeline.core.api.requests import Kind
 from pipeline.core.rules.changed_references import BEFORE
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.kept_references import HELD
 
@@ -18,7 +18,7 @@ _GIVEN = "(SELECT value FROM json_each(?2))"
 class EarlierLoads:
     """Of one file, over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection, file: FileRow) -> None:
+    def __init__(self, connection: Ledger, file: FileRow) -> None:
         """A finished file, which only a dry run looks at, has not started afresh: it has its outcomes still."""
         self._db = connection
         self._file = file

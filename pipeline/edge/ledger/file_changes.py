@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
+from pipeline.edge.ledger.door import Ledger
 
 
 class FileChanges:
     """Over one connection; reads only."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def last(self) -> tuple[str, int]:

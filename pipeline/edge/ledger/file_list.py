@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 
-_FITS = "(?1 = '' OR instr(lower(name), lower(?1)) OR (length(?1) >= 8 AND substr(sha256, 1, length(?1)) = lower(?1)))"
+_FITS = (
+    "(?1 = '' OR instr(lower(name), lower(?1)) > 0"
+    " OR (length(?1) >= 8 AND substr(sha256, 1, length(?1)) = lower(?1)))"
+)
 """A name contains the text, or a SHA-256 begins with it."""
 
 
 class FileList:
     """Over one connection; reads only."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def page(self, search: str, *, below: int | None, most: int) -> Sequence[FileRow]:

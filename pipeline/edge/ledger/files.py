@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from pipeline.core.names import SHORT_DIGITS, label_typed
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 from pipeline.edge.ledger.file_rows import (
     ALL_DIGITS,
     ENDED_STATES,
@@ -37,7 +37,7 @@ _SELECT = (
 class Files:
     """The ledger's files. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def land(
@@ -89,7 +89,7 @@ class Files:
             )
         row = self.by_sha256(sha256)
         if row is None:
-            raise sqlite3.DatabaseError("a row just written is not there")
+            raise RuntimeError("a row just written is not there")
         return row
 
     def start_afresh(self, file_id: int, *, at: str, came_back: bool, feed_changed: bool) -> None:
@@ -270,7 +270,7 @@ class Files:
         with transaction(self._db):
             self._db.execute(
                 "UPDATE files SET state = ?1, finished_at = ?2, summary = ?3,"
-                " copied_print = CASE WHEN ?5 THEN NULL ELSE copied_print END WHERE id = ?4",
+                " copied_print = CASE WHEN ?5 = 1 THEN NULL ELSE copied_print END WHERE id = ?4",
                 (state, at, summary, file_id, state in FINISHED_STATES),
             )
             memory = Corrections(self._db)
@@ -287,7 +287,7 @@ class Files:
         """
         rows = self._db.execute(
             "SELECT seen.name, seen.size_bytes, seen.modified_at, seen.first_seen_at, files.state,"
-            " coalesce(files.sha256, (SELECT archive FROM archive_members WHERE archive = seen.sha256)) AS sha256"
+            " coalesce(files.sha256, (SELECT min(archive) FROM archive_members WHERE archive = seen.sha256)) AS sha256"
             " FROM sightings AS seen LEFT JOIN files ON files.sha256 = seen.sha256 WHERE seen.source = ?",
             (source,),
         ).fetchall()
@@ -360,7 +360,7 @@ class Files:
             "INSERT INTO handovers (sha256, source, name, size_bytes, modified_at, place, report)"
             " VALUES (?,?,?,?,?,?,?) ON CONFLICT (source, name, sha256) DO UPDATE SET"
             " size_bytes = excluded.size_bytes, modified_at = excluded.modified_at, place = excluded.place,"
-            " report = coalesce(excluded.report, report)",
+            " report = coalesce(excluded.report, handovers.report)",
             (sha256, source, name, size_bytes, modified_at, place, report),
         )
 
@@ -391,7 +391,7 @@ def _has_prefix(digits: str) -> str:
     return f"files.sha256 >= {digits} AND files.sha256 < {digits} || 'g'"
 
 
-def _file(row: sqlite3.Row) -> FileRow:
+def _file(row: LedgerRow) -> FileRow:
     """A row of `_SELECT` as FileRow; JSON columns are decoded."""
     values = dict(row)
     values["digits"] = ALL_DIGITS if values["digits"] else SHORT_DIGITS

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 from typing import Self
 
 from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.edge.ledger.lineage import Lineage
-from pipeline.edge.ledger.writes import prepare, write
+from pipeline.edge.ledger.writes import write
 
 MAX_GROUP = 4096
 """Submissions of one transaction, and the most that may wait in the queue before `soon` waits too."""
@@ -23,7 +23,7 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
     The thread ends with the block, after everything that was submitted is written.
     """
 
-    def __init__(self, connection: sqlite3.Connection, where: str, lineage: Lineage | None = None) -> None:
+    def __init__(self, connection: Ledger, where: str, lineage: Lineage | None = None) -> None:
         """Args:
         connection: used by nobody else until the block ends.
         where: path of the ledger, for messages.
@@ -38,7 +38,7 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
 
     async def __aenter__(self) -> Self:
         with ledger_errors(self._where):
-            prepare(self._db)
+            self._db.prepare_rows()
         return await super().__aenter__()
 
     async def durable(self, *changes: Change) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from pipeline.core.outcomes import FileState
 from pipeline.edge.ledger.chain_roots import roots_of
 from pipeline.edge.ledger.chains import Chain, Chains
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_changes import FileChanges
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
@@ -24,7 +24,7 @@ class KnownChains:
     _roots: dict[int, int] = field(default_factory=dict)
     _chains: dict[int, Chain] = field(default_factory=dict)
 
-    def look(self, connection: sqlite3.Connection) -> Iterator[tuple[Chain | None, Chain | None]]:
+    def look(self, connection: Ledger) -> Iterator[tuple[Chain | None, Chain | None]]:
         """Every chain that has changed since the last look, as it was then, and as it is; None: there is none.
 
         All of one moment, if that is within a `snapshot`.
@@ -44,7 +44,7 @@ class KnownChains:
                     self._chains[each] = made[each]
                 yield before, made.get(each)
 
-    def _read(self, connection: sqlite3.Connection, changed: Collection[int]) -> set[int]:
+    def _read(self, connection: Ledger, changed: Collection[int]) -> set[int]:
         """Read these files again; the originals whose chains that may concern."""
         before = [self._rows[each] for each in changed if each in self._rows]
         after = Files(connection).with_ids(changed)
@@ -59,7 +59,7 @@ class KnownChains:
         refused = (row for row in self._rows.values() if row.state == FileState.REFUSED)
         return originals | {self._roots[row.id] for row in refused if (row.feed, row.name) in named}
 
-    def _made(self, connection: sqlite3.Connection, originals: Collection[int]) -> list[Chain]:
+    def _made(self, connection: Ledger, originals: Collection[int]) -> list[Chain]:
         names = {self._rows[each].name for each in originals}
         rows = [row for row in self._rows.values() if self._roots[row.id] in originals or row.name in names]
         return Chains(connection).with_originals(originals, rows, self._roots)

@@ -9,7 +9,6 @@ another identity, means that the ledger may be behind: restored from a copy, los
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipeline.core.api.watermarks import Doubts
 from pipeline.core.rules.missed_corrections import Missed
 from pipeline.edge.disk import replaced_file
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import OPEN_STATES
 
 NAME = "lineage.json"
@@ -65,7 +65,7 @@ class _Row(NamedTuple):
 class Lineage:
     """The identity of one ledger and what is kept of it beside. Only while the run's lock is held, but for `look`."""
 
-    def __init__(self, connection: sqlite3.Connection, work_dir: Path) -> None:
+    def __init__(self, connection: Ledger, work_dir: Path) -> None:
         self._db = connection
         self._beside = work_dir / NAME
 
@@ -75,7 +75,8 @@ class Lineage:
         if row.begins_after is None:
             return LedgerOrigin.NEW if mark is None else LedgerOrigin.LOST
         if mark is None:
-            return LedgerOrigin.SAME if row.sequence == 0 else LedgerOrigin.BEHIND
+            # A host that has never worked with a shared ledger knows nothing against it.
+            return LedgerOrigin.SAME if row.sequence == 0 or self._db.is_shared else LedgerOrigin.BEHIND
         same = mark.identity == row.identity and row.sequence >= mark.sequence
         return LedgerOrigin.SAME if same else LedgerOrigin.BEHIND
 

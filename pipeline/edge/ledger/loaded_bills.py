@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pipeline.core.payments.matching import LoadedBill, Owner
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import OPEN_STATES
 
 _INDEXES = (
@@ -42,14 +42,14 @@ START = BillPlace(0, 0, "")
 class LoadedBills:
     """Bills and owners over one connection of the ledger. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
         self._has_lines: dict[int, bool] = {}
 
     def make_indexes(self) -> None:
         """Make the indexes that the look-ups need, once for a ledger; while the run's lock is held."""
-        names = {row[0] for row in self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
-        if not {"outcomes_by_bill", "outcomes_by_account", "outcomes_by_customer"} <= names:
+        wanted = {"outcomes_by_bill", "outcomes_by_account", "outcomes_by_customer"}
+        if not wanted <= self._db.names_of("index"):
             with transaction(self._db):
                 for statement in _INDEXES:
                     self._db.execute(statement)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from pipeline.core.api.ledger_changes import LoadUnderWay
 from pipeline.core.release_decisions import Person
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 from pipeline.edge.ledger.file_rows import OPEN_STATES
 
 
@@ -38,7 +38,7 @@ class FileUnderWay:
 class LoadsUnderWay:
     """Over one connection. Every method is one durable step."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def all(self) -> list[FileUnderWay]:
@@ -86,7 +86,7 @@ class LoadsUnderWay:
         self._db.execute("DELETE FROM stops WHERE id = ?", (stop.id,))
 
 
-def _load(row: sqlite3.Row) -> LoadUnderWay | None:
+def _load(row: LedgerRow) -> LoadUnderWay | None:
     if row["file_id"] is None:
         return None
     return LoadUnderWay(
@@ -96,7 +96,7 @@ def _load(row: sqlite3.Row) -> LoadUnderWay | None:
     )
 
 
-def _stop(row: sqlite3.Row) -> StopAsked | None:
+def _stop(row: LedgerRow) -> StopAsked | None:
     if row["stop_id"] is None:
         return None
     return StopAsked(row["stop_id"], row["stop_at"], Person(row["user_name"], row["host"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,17 +11,19 @@ import polars as pl
 from pipeline.core.api.requests import Kind
 from pipeline.core.rules.compared_columns import COMPARED
 from pipeline.core.rules.correction_limits import LOADED, ORIGINALS, TAKEN
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.rejected_records import RELEASED
 
 CHUNK_RECORDS = 100_000
 """Rows that are read at once."""
+_GIVEN = "(SELECT value FROM json_each(?2))"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerOriginals:
     """What the ledger knows of the original of one corrected rejects file (`corrections.Originals`)."""
 
-    connection: sqlite3.Connection
+    connection: Ledger
     original_id: int
     by_file: int | None
     """The corrected file itself, if it is known: its own claims do not keep it from claiming."""
@@ -74,10 +75,9 @@ class LedgerOriginals:
     def incomplete(self, records: pl.Series) -> pl.Series:
         """Those of these records whose bill has more rejected lines in the original than are among them."""
         rows = self.connection.execute(
-            "WITH given AS MATERIALIZED (SELECT value AS record FROM json_each(?2))"
-            " SELECT record FROM rejected WHERE file_id = ?1 AND record IN given AND bill_reference IN"
+            f"SELECT record FROM rejected WHERE file_id = ?1 AND record IN {_GIVEN} AND bill_reference IN"  # noqa: S608 (ours)
             " (SELECT bill_reference FROM rejected WHERE file_id = ?1 GROUP BY bill_reference"
-            " HAVING count(*) > sum(record IN given))",
+            f" HAVING count(*) > count(*) FILTER (WHERE record IN {_GIVEN}))",
             (self.original_id, json.dumps(records.drop_nulls().unique().to_list())),
         )
         return pl.Series("record", [row[0] for row in rows], dtype=pl.Int64)

@@ -8,15 +8,12 @@ overwritten as well. Source: sqlite.org/pragma.html#pragma_secure_delete, sqlite
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.core.personal_texts import REPLACED, without_texts
-from pipeline.edge.disk import remove
 from pipeline.edge.ledger.database import transaction
-from pipeline.errors import LedgerBusy
+from pipeline.edge.ledger.door import Ledger
 
 REMOVED = "removed by billferry forget"
 """In the place of a message that may quote what was removed."""
@@ -28,11 +25,9 @@ _OWNED = "(kind = 'customer' AND reference = ?1) OR owner = ?1"
 class PersonalData:
     """Of the customer with that reference, over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection, where: Path, reference: str) -> None:
-        """`where`: path of the ledger."""
-        connection.execute("PRAGMA secure_delete = ON")
+    def __init__(self, connection: Ledger, reference: str) -> None:
+        connection.erase()
         self._db = connection
-        self._where = where
         self._reference = reference
 
     def is_unsettled(self) -> bool:
@@ -59,7 +54,7 @@ class PersonalData:
     def of_nobody_else(self, texts: Iterable[str]) -> list[str]:
         """Those of these texts that no other customer has: a family may share a phone."""
         shared = (
-            "SELECT EXISTS (SELECT 1 FROM entities WHERE instr(details, ?2) AND coalesce(owner, '') != ?1"
+            "SELECT EXISTS (SELECT 1 FROM entities WHERE instr(details, ?2) > 0 AND coalesce(owner, '') != ?1"
             " AND NOT (kind = 'customer' AND reference = ?1))"
         )
         return [
@@ -115,7 +110,7 @@ class PersonalData:
             for text in texts:
                 for table, column in _QUOTING:
                     self._db.execute(
-                        f"UPDATE {table} SET {column} = replace({column}, ?1, ?2) WHERE instr({column}, ?1)",  # noqa: S608
+                        f"UPDATE {table} SET {column} = replace({column}, ?1, ?2) WHERE instr({column}, ?1) > 0",  # noqa: S608
                         (text, REPLACED),
                     )
             rows = self._db.execute("SELECT id, summary FROM files WHERE summary IS NOT NULL").fetchall()
@@ -140,29 +135,5 @@ class PersonalData:
         return {each for (each,) in rows}
 
     def overwrite(self) -> None:
-        """Write the ledger anew without free pages, empty its log, and remove copies of earlier versions.
-
-        Raises as `overwrite_database`.
-        """
-        overwrite_database(self._db, self._where)
-
-
-def overwrite_database(connection: sqlite3.Connection, where: Path) -> None:
-    """Write a ledger or an inbox anew without free pages, empty its log, and remove copies of earlier versions.
-
-    Raises:
-        LedgerBusy: another program reads it, so that its log cannot be emptied.
-        DiskFull: there is no room for a second copy of it.
-    """
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("VACUUM")
-    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise LedgerBusy(where=where, problem="its log could not be emptied")
-    for copy in copies_of_earlier_versions(where):
-        remove(copy)
-
-
-def copies_of_earlier_versions(where: Path) -> list[Path]:
-    """Copies of a ledger or an inbox beside it that an upgrade has left: all that was known then is in them."""
-    return sorted(where.parent.glob(f"{where.name}.before-v*"))
+        """Write the ledger anew, without what was removed. Raises LedgerBusy, DiskFull."""
+        self._db.overwrite()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 _INDEXES = {
     "outcomes_by_reference": "outcomes (reference)",
@@ -40,7 +40,7 @@ class FoundRecord:
 class RecordSearch:
     """Over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def make_indexes(self) -> None:
@@ -52,8 +52,7 @@ class RecordSearch:
 
     def is_ready(self) -> bool:
         """Whether they are there: without them every record would be looked at."""
-        names = {name for (name,) in self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
-        return names >= _INDEXES.keys()
+        return self._db.names_of("index") >= _INDEXES.keys()
 
     def find(self, reference: str, most: int) -> list[FoundRecord]:
         """Records with exactly that reference, of the newest files first; of each kind at most so many."""

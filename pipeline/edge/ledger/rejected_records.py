@@ -6,7 +6,6 @@ Both are kept for good: a correction may come when the landed copy and the outco
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from statistics import median_low
 from typing import TYPE_CHECKING
@@ -18,7 +17,8 @@ from pipeline.core.rules.earlier_amounts import MOST_COMPARED
 from pipeline.core.rules.uniqueness import UNIQUENESS, Uniqueness
 from pipeline.edge.ledger.chain_sums import originals_corrected_by, refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
-from pipeline.edge.ledger.writes import prepare, write
+from pipeline.edge.ledger.door import Ledger, LedgerRow
+from pipeline.edge.ledger.writes import write
 from schemas.feed import Model
 
 if TYPE_CHECKING:  # status and totals read what is here, and load no polars
@@ -31,7 +31,7 @@ RELEASED = (Outcome.CONFLICT, Outcome.REFUSED)
 class Corrections:
     """Rejected records and their corrections over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     # -- originals --
@@ -46,10 +46,12 @@ class Corrections:
         """
         names = ("record", *COMPARED, "concerned", "outcome", "counted")
         marks = ",".join("?" * (len(names) + 1))
+        updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
         rows = ((file_id, *row) for row in records.select(names).iter_rows())
         with transaction(self._db):
             self._db.executemany(
-                f"INSERT OR REPLACE INTO rejected (file_id, {','.join(names)}) VALUES ({marks})",  # noqa: S608
+                f"INSERT INTO rejected (file_id, {','.join(names)}) VALUES ({marks})"  # noqa: S608
+                f" ON CONFLICT (file_id, record) DO UPDATE SET {updates}",
                 rows,
             )
 
@@ -58,8 +60,9 @@ class Corrections:
         `written_off`.
         """
         rows = self._db.execute(
-            "SELECT was.record, CASE WHEN aside.record OR settled THEN 'corrected' WHEN taken.record THEN 'claimed'"
-            " WHEN gone.record THEN 'written_off' ELSE 'open' END FROM rejected AS was"
+            "SELECT was.record, CASE WHEN aside.record IS NOT NULL OR settled = 1 THEN 'corrected'"
+            " WHEN taken.record IS NOT NULL THEN 'claimed' WHEN gone.record IS NOT NULL THEN 'written_off'"
+            " ELSE 'open' END FROM rejected AS was"
             " LEFT JOIN corrected AS taken ON taken.file_id = was.file_id AND taken.record = was.record"
             " LEFT JOIN left_out AS aside ON aside.file_id = was.file_id AND aside.record = was.record"
             " LEFT JOIN written_off AS gone ON gone.file_id = was.file_id AND gone.record = was.record"
@@ -80,11 +83,14 @@ class Corrections:
                 self._db.execute("DELETE FROM written_off WHERE file_id = ? AND record = 0", (file_id,))
             originals = originals_corrected_by(self._db, file_id)
             refresh_chain_sums(self._db, [file_id, *originals])
-            self._db.executemany("INSERT OR IGNORE INTO renewals VALUES (?)", [(each,) for each in originals])
+            self._db.executemany(
+                "INSERT INTO renewals VALUES (?) ON CONFLICT DO NOTHING", [(each,) for each in originals]
+            )
             self._db.execute(
-                "INSERT OR IGNORE INTO renewals SELECT earlier.id FROM files AS earlier JOIN files AS this"
+                "INSERT INTO renewals SELECT earlier.id FROM files AS earlier JOIN files AS this"
                 " ON this.id = ?1 AND earlier.name = this.name AND earlier.feed = this.feed"
-                " WHERE earlier.id < ?1 AND earlier.state = 'refused' AND this.rejects_of IS NULL",
+                " WHERE earlier.id < ?1 AND earlier.state = 'refused' AND this.rejects_of IS NULL"
+                " ON CONFLICT DO NOTHING",
                 (file_id,),
             )
 
@@ -98,7 +104,7 @@ class Corrections:
 
     def _mark_contradictions(self, file_id: int, rule: Uniqueness) -> None:
         """The same for one rule: records that share its key, and between them differ in a column."""
-        key, has_code = rule.key, f"instr(concerned, ';{rule.code};')"
+        key, has_code = rule.key, f"instr(concerned, ';{rule.code};') > 0"
         if not self._db.execute(
             f"SELECT EXISTS (SELECT 1 FROM rejected WHERE file_id = ? AND {has_code})",  # noqa: S608
             (file_id,),
@@ -135,7 +141,7 @@ class Corrections:
         rows = self._db.execute(
             "SELECT currency, usual_twice_minor / 2 FROM (SELECT currency, usual_twice_minor, row_number() OVER"
             " (PARTITION BY currency ORDER BY loads.id DESC) AS age FROM loads JOIN spreads USING (file_id)"
-            " WHERE feed = ? AND usual_twice_minor > 1) WHERE age <= ?",
+            " WHERE feed = ? AND usual_twice_minor > 1) AS newest WHERE age <= ?",
             (feed, MOST_COMPARED),
         )
         found: dict[str, list[int]] = {}
@@ -160,14 +166,14 @@ class Corrections:
         with transaction(self._db):
             if file_id != original_id:
                 self._db.executemany(
-                    "INSERT OR IGNORE INTO corrected (file_id, record, by_file, by_record, reference, content,"
-                    " currency, amount_minor) VALUES (?,?,?,?,?,?,?,?)",
+                    "INSERT INTO corrected (file_id, record, by_file, by_record, reference, content,"
+                    " currency, amount_minor) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
                     (
                         (original_id, number, file_id, record, *values)
                         for record, number, *values in rows.iter_rows()
                     ),
                 )
-            prepare(self._db)
+            self._db.prepare_rows()
             write(self._db, self._repeated(original_id, file_id, rows))
 
     def _repeated(self, original_id: int, file_id: int, rows: pl.DataFrame) -> Iterator[StoreOutcome]:
@@ -206,7 +212,7 @@ class Corrections:
             if afresh:
                 self._db.execute("DELETE FROM left_out WHERE by_file = ?", (file_id,))
             self._db.executemany(
-                "INSERT OR IGNORE INTO left_out VALUES (?,?,?,?)",
+                "INSERT INTO left_out VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
                 ((original_id, record, file_id, outcome) for record, outcome in rows.iter_rows()),
             )
 
@@ -222,25 +228,25 @@ class Corrections:
         with transaction(self._db):
             settle(self._db, file_id)
             self._db.execute(
-                "DELETE FROM corrected WHERE by_file = ?1 AND NOT settled AND by_record NOT IN"
+                "DELETE FROM corrected WHERE by_file = ?1 AND settled = 0 AND by_record NOT IN"
                 " (SELECT record FROM outcomes WHERE file_id = ?1 AND outcome NOT IN (?2, ?3))"
                 " AND by_record NOT IN (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id, *RELEASED),
             )
 
 
-def settle(connection: sqlite3.Connection, file_id: int) -> None:
+def settle(connection: Ledger, file_id: int) -> None:
     """Remember which corrections of a file the API holds, and as what, for its outcomes may be forgotten."""
     connection.execute(
         "UPDATE corrected SET settled = 1, outcome = known.outcome FROM outcomes AS known"
-        " WHERE by_file = ?1 AND NOT settled AND known.file_id = ?1 AND known.record = by_record"
+        " WHERE by_file = ?1 AND settled = 0 AND known.file_id = ?1 AND known.record = by_record"
         " AND known.outcome IN (?2, ?3, ?4)",
         (file_id, *AT_API),
     )
     refresh_chain_sums(connection, originals_corrected_by(connection, file_id))
 
 
-def _repeats(record: int, content: str, taken: sqlite3.Row) -> RecordOutcome:
+def _repeats(record: int, content: str, taken: LedgerRow) -> RecordOutcome:
     """The outcome of a record whose original was claimed before, by the row `taken`."""
     is_held = bool(taken["settled"]) or taken["outcome"] in AT_API
     where = f"record {taken['by_record']} of {taken['name']}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from pipeline.edge.ledger.chain_sums import refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 
@@ -13,7 +12,7 @@ from pipeline.edge.ledger.files import Files
 class Renewals:
     """Over one connection. Every method is one durable step."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def recount(self, file_id: int) -> None:

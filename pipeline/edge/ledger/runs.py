@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 
 KEPT_RUNS = 1000
 """A watch looks every few seconds; nobody asks for more than the last ones."""
@@ -30,7 +30,7 @@ class RunRow:
 class Runs:
     """The ledger's runs. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def begin(self, run_id: str, *, at: str) -> int:
@@ -45,10 +45,10 @@ class Runs:
         """
         with transaction(self._db):
             number = self._db.execute(
-                "INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, at)
-            ).lastrowid
-            self._db.execute("DELETE FROM runs WHERE id <= ?", ((number or 0) - KEPT_RUNS,))
-        return number or 0
+                "INSERT INTO runs (run_id, started_at) VALUES (?, ?) RETURNING id", (run_id, at)
+            ).fetchone()[0]
+            self._db.execute("DELETE FROM runs WHERE id <= ?", (number - KEPT_RUNS,))
+        return int(number)
 
     def end(self, number: int, *, at: str, exit_status: int, states: Mapping[str, int]) -> None:
         """Note how a run ended.
@@ -78,7 +78,9 @@ class Runs:
 
     def arrived(self, feed: str, *, at: str) -> None:
         """Note that a feed got a file, at that time (RFC 3339)."""
-        self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?)", (feed, at))
+        self._db.execute(
+            "INSERT INTO arrivals VALUES (?, ?) ON CONFLICT (feed) DO UPDATE SET at = excluded.at", (feed, at)
+        )
 
     def expect(self, hours: Mapping[str, str], *, at: str) -> None:
         """Note by when each feed expects its files (feed → its hours, as text), and since when: `at` where that is new
@@ -115,5 +117,5 @@ class Runs:
         }
 
 
-def _run(row: sqlite3.Row | None) -> RunRow | None:
+def _run(row: LedgerRow | None) -> RunRow | None:
     return RunRow(**{**dict(row), "states": json.loads(row["states"])}) if row else None

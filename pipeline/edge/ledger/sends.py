@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +12,8 @@ from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.api.requests import Kind
 from pipeline.core.outcomes import OPEN, Outcome
-from pipeline.edge.ledger.writes import prepare, write
+from pipeline.edge.ledger.door import Ledger
+from pipeline.edge.ledger.writes import write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
 """Outcomes that a later run may still change."""
@@ -36,7 +36,7 @@ OUTCOME_SCHEMA = {
 class Sends:
     """Intents, ids and outcomes over one connection. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     # -- reading --
@@ -66,14 +66,14 @@ class Sends:
 
     def count_parents(self, up_to: int) -> int:
         """How many customers and accounts are known, from the index alone; no more than `up_to` are counted."""
-        rows = self._db.execute(f"SELECT count(*) FROM (SELECT 1 {_PARENTS} LIMIT ?)", (up_to,))  # noqa: S608 (fixed text)
+        rows = self._db.execute(f"SELECT count(*) FROM (SELECT 1 {_PARENTS} LIMIT ?) AS counted", (up_to,))  # noqa: S608 (fixed text)
         return int(rows.fetchone()[0])
 
     def parent_ids(self) -> Iterator[tuple[Kind, str]]:
         """(kind, id) of every known customer and account, from the index alone."""
         rows = self._db.execute(f"SELECT kind, id {_PARENTS}")
         rows.row_factory = None  # plain tuples
-        return rows
+        return iter(rows)
 
     def generations(self, kind: Kind, references: Iterable[str]) -> dict[tuple[str, str], int]:
         """(reference, content) → generation, where keys are spent."""
@@ -124,5 +124,5 @@ class Sends:
 
     def write(self, *changes: Change) -> None:
         """Execute changes; the caller groups them into one transaction (`GroupCommit` while loading)."""
-        prepare(self._db)
+        self._db.prepare_rows()
         write(self._db, changes)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 
 class ConfirmedTime:
     """The ledger's idea of the time. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def confirmed(self) -> datetime | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.core.release_decisions import Person
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class DroppedFile:
 class Uploads:
     """Over one connection. Every method is one durable step."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def add(self, uploads: Iterable[DroppedFile]) -> None:
@@ -62,7 +62,7 @@ class Uploads:
         return {row["sha256"]: _upload(row) for row in rows}
 
 
-def _upload(row: sqlite3.Row) -> DroppedFile:
+def _upload(row: LedgerRow) -> DroppedFile:
     return DroppedFile(
         sha256=row["sha256"],
         dropped=row["dropped"],

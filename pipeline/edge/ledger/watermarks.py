@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 
 from pipeline.core.api.requests import Kind
 from pipeline.core.api.watermarks import day_of
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import NEXT_LANDING
 
 
 class BalanceOrder:
     """The ledger's watermarks. Not for several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def is_overtaken(self, file_id: int, kind: Kind, *, after: str, before: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from pipeline.core.release_decisions import Person
 from pipeline.edge.ledger.chain_sums import refresh_chain_sums
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 WHOLE = 0
 """In the place of a record: all of a file whose records are not remembered, or that was refused."""
@@ -16,7 +16,7 @@ WHOLE = 0
 class WriteOffs:
     """Over one connection. Every method is one durable step."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
 
     def add(self, file_id: int, records: Sequence[int], *, count: int, by: Person, at: str, why: str) -> None:
@@ -30,11 +30,11 @@ class WriteOffs:
         """
         with transaction(self._db):
             number = self._db.execute(
-                "INSERT INTO write_offs (file_id, at, user_name, host, why, records) VALUES (?,?,?,?,?,?)",
+                "INSERT INTO write_offs (file_id, at, user_name, host, why, records) VALUES (?,?,?,?,?,?) RETURNING id",
                 (file_id, at, by.user_name, by.host, why, count),
-            ).lastrowid
+            ).fetchone()[0]
             self._db.executemany(
                 "INSERT INTO written_off VALUES (?,?,?)", ((file_id, record, number) for record in records)
             )
             refresh_chain_sums(self._db, [file_id])
-            self._db.execute("INSERT OR IGNORE INTO renewals VALUES (?)", (file_id,))
+            self._db.execute("INSERT INTO renewals VALUES (?) ON CONFLICT DO NOTHING", (file_id,))

@@ -7,7 +7,6 @@ before the transaction ends.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
@@ -29,30 +28,30 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger.at_once import INSERT, INTENT_COLUMNS, SETUP
+from pipeline.edge.ledger.at_once import INSERT, INTENT_COLUMNS
+from pipeline.edge.ledger.door import Ledger
 
 MAX_ROWS = 1024
 """Rows of one statement: a megabyte of JSON or so."""
 _row_of_intent = attrgetter(*INTENT_COLUMNS)
-_GENERATION = "INSERT INTO generations VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET generation ="
+_GENERATION = (
+    "INSERT INTO generations VALUES (?,?,?,?)"
+    " ON CONFLICT (kind, reference, content) DO UPDATE SET generation ="
+)
 """Beginning of the statement that raises the generation of a key; its end says how."""
+_NOTED = ("started_at", "at", "settled", "total", "per_s", "retried", "settled_minor", "total_minor")
+_NOTE = (
+    f"INSERT INTO load_progress (file_id, {', '.join(_NOTED)}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 (ours)
+    f" ON CONFLICT (file_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NOTED)}"
+)
 
-Row = tuple[Any, ...]
+Values = tuple[Any, ...]
 """Values of one row, in the order of its table's columns."""
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Make `write` possible over a connection; where it is so already, nothing happens.
-
-    Within a transaction, it ends with that one if it is rolled back.
-    """
-    for statement in SETUP:
-        connection.execute(statement)
-
-
-def write(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+def write(connection: Ledger, changes: Iterable[Change]) -> None:
     """Execute changes, in their order, inside the caller's transaction: a synced commit each would be the
-    bottleneck. `prepare` comes before it.
+    bottleneck. `prepare_rows` of the ledger comes before it.
     """
     pending = _PendingRows(connection)
     for change in changes:
@@ -63,14 +62,14 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
 class _PendingRows:
     """Rows that wait to be written, by table; the order between tables does not matter."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Ledger) -> None:
         self._db = connection
-        self._closed: list[Row] = []
-        self._opened: list[Row] = []
-        self._open_keys: set[Row] = set()
+        self._closed: list[Values] = []
+        self._opened: list[Values] = []
+        self._open_keys: set[Values] = set()
         """Business keys of `_opened`."""
-        self._entities: list[Row] = []
-        self._outcomes: list[Row] = []
+        self._entities: list[Values] = []
+        self._outcomes: list[Values] = []
         self._waiting = 0
 
     def take(self, change: Change) -> None:
@@ -90,7 +89,9 @@ class _PendingRows:
                 self._db.execute(f"{_GENERATION} excluded.generation", _generation(intent, 0))
             case SpendKey(intent):
                 self._db.execute(
-                    f"{_GENERATION} max(generation + 1, excluded.generation)", _generation(intent, 1)
+                    f"{_GENERATION} CASE WHEN excluded.generation > generations.generation THEN excluded.generation"
+                    " ELSE generations.generation + 1 END",
+                    _generation(intent, 1),
                 )
             case _:
                 self.write_all()
@@ -121,7 +122,7 @@ class _PendingRows:
         self._closed.append(intent.business_key)
 
 
-def _execute(connection: sqlite3.Connection, change: Change) -> None:
+def _execute(connection: Ledger, change: Change) -> None:
     """Changes that are rare, and depend on what was written before them."""
     match change:
         case ForgetEntity(kind, reference):
@@ -130,7 +131,7 @@ def _execute(connection: sqlite3.Connection, change: Change) -> None:
             for kind in ("customer", "account"):
                 connection.execute(
                     "DELETE FROM entities WHERE kind = ?1 AND watermark IS NULL AND id IN (SELECT"
-                    " iif(?1 = 'customer', customer_id, account_id) FROM outcomes WHERE file_id = ?2)",
+                    " CASE ?1 WHEN 'customer' THEN customer_id ELSE account_id END FROM outcomes WHERE file_id = ?2)",
                     (kind, file_id),
                 )
         case UpgradeOutcome(file_id, record):
@@ -139,17 +140,15 @@ def _execute(connection: sqlite3.Connection, change: Change) -> None:
                 (Outcome.UPDATED, file_id, record, Outcome.UNCHANGED),
             )
         case NoteProgress():
-            connection.execute(
-                "INSERT OR REPLACE INTO load_progress VALUES (?,?,?,?,?,?,?,?,?)", _noted(change)
-            )
+            connection.execute(_NOTE, _noted(change))
 
 
-def _as_json(rows: list[Row]) -> str:
+def _as_json(rows: list[Values]) -> str:
     """Rows as SQLite takes them; bodies are JSON, and so text."""
     return orjson.dumps(rows, default=bytes.decode, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _row_of_outcome(file_id: int, reference: str, outcome: RecordOutcome) -> Row:
+def _row_of_outcome(file_id: int, reference: str, outcome: RecordOutcome) -> Values:
     """In the order of OUTCOME_COLUMNS; codes joined by semicolons."""
     return (
         *(file_id, outcome.record, str(outcome.outcome), reference, ";".join(outcome.codes), outcome.message),
@@ -157,7 +156,7 @@ def _row_of_outcome(file_id: int, reference: str, outcome: RecordOutcome) -> Row
     )
 
 
-def _noted(note: NoteProgress) -> Row:
+def _noted(note: NoteProgress) -> Values:
     """In the order of the table's columns."""
     load = note.load
     sums = (orjson.dumps(dict(each)).decode() for each in (load.settled_minor, load.total_minor))
@@ -167,6 +166,6 @@ def _noted(note: NoteProgress) -> Row:
     )
 
 
-def _generation(intent: Intent, later: int) -> Row:
+def _generation(intent: Intent, later: int) -> Values:
     """Key and generation of a request; `later` is 1 when its key is spent."""
     return (intent.kind, intent.reference, intent.content, intent.generation + later)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 _SETTLED = "('applied', 'duplicate', 'ignored', 'unreadable')"
 """Outcomes about which nobody has to look at the event itself any more."""
@@ -18,7 +18,7 @@ GROUP = 1000
 class DeliveryBodies:
     """Over one connection of the inbox. Not for several threads at once."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def received_before(self, before: datetime) -> list[int]:

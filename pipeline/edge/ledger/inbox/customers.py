@@ -6,11 +6,10 @@ Bodies and references go; ids, hashes, amounts and outcomes stay, so that no pay
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.database import SqliteLedger, transaction
 from pipeline.edge.ledger.inbox.refunds import hidden_identity
 
 _IDS = "(SELECT value FROM json_each(:ids))"
@@ -37,7 +36,7 @@ class FileWithCustomer(NamedTuple):
 class InboxCustomer:
     """The customer with that reference and those ids at the API, over one connection of the inbox."""
 
-    def __init__(self, inbox: sqlite3.Connection, reference: str, ids: Collection[str]) -> None:
+    def __init__(self, inbox: SqliteLedger, reference: str, ids: Collection[str]) -> None:
         inbox.execute("PRAGMA secure_delete = ON")
         self._db = inbox
         self._values = {"reference": reference, "ids": json.dumps(sorted(ids))}

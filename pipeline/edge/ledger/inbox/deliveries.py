@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from pipeline.edge.ledger.database import Ledger, transaction
+from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.errors import DiskFull
 

@@ -7,11 +7,11 @@ is not known, but all that the API shows as paid is posted: the event must not b
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.schema import OPEN_PAYMENTS
 
 _OWNER = "coalesce(account_id, customer_id)"
@@ -47,7 +47,7 @@ class _Money:
         return True
 
 
-def posted_once(inbox: sqlite3.Connection, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def posted_once(inbox: Ledger, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows of the next file so that no payment is posted whose money is posted already.
 
     Args:
@@ -73,7 +73,7 @@ def _owner(row: Mapping[str, Any]) -> str | None:
     return owner if row["outcome"] == "unmatched" and row["bill_id"] is None else None
 
 
-def _money(inbox: sqlite3.Connection, owners: Collection[str]) -> dict[tuple[str | None, str], _Money]:
+def _money(inbox: Ledger, owners: Collection[str]) -> dict[tuple[str | None, str], _Money]:
     found: dict[tuple[str | None, str], _Money] = {}
     if not owners:
         return found

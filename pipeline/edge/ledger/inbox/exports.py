@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.explained import posted_once
 
 _PAYMENT = """
@@ -82,7 +83,7 @@ _ASSIGN = {
 class Exports:
     """Payments files over one connection of the inbox. Not for several threads at once."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def pending_rows(self) -> list[dict[str, Any]]:

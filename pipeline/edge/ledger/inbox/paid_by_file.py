@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
+
+from pipeline.edge.ledger.door import Ledger
 
 
 class PaidSum(NamedTuple):
@@ -21,7 +22,7 @@ PaidByFile = Mapping[int, Mapping[str, PaidSum]]
 """Id of a file in the ledger → currency → what is paid of its bills."""
 
 
-def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
+def paid_by_file(inbox: Ledger) -> PaidByFile:
     """What is paid, as far as known, of the bills that each file created."""
     rows = inbox.execute(
         "SELECT file_id, currency, bills, paid_minor, overpaid_minor FROM paid_sums WHERE bills > 0"
@@ -32,7 +33,7 @@ def paid_by_file(inbox: sqlite3.Connection) -> PaidByFile:
     return found
 
 
-def paid_of_bills(inbox: sqlite3.Connection, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
+def paid_of_bills(inbox: Ledger, bill_ids: Collection[str]) -> dict[str, tuple[int, int | None]]:
     """Bill id → what is paid and, where known, what was due, in minor units; of bills that are known here."""
     rows = inbox.execute(
         "SELECT bill_id, paid_minor, due_minor FROM paid_bills WHERE bill_id IN (SELECT value FROM json_each(?))",

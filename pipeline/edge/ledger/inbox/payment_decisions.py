@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pipeline.core.payments.payment_outcomes import PaymentOutcome
+from pipeline.edge.ledger.door import Ledger
 
 
 class SettledPayment(NamedTuple):
@@ -21,7 +21,7 @@ class SettledPayment(NamedTuple):
 class PaymentDecisions:
     """Over one connection of the inbox. Written only while the run's lock is held."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def named(self, name: str) -> list[SettledPayment]:

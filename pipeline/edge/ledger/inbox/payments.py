@@ -6,7 +6,6 @@ Deliveries are settled in their order and without a gap, so the newest settled o
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY, PaymentOut
 from pipeline.core.payments.shown_bill import VOIDED, is_over
 from pipeline.core.payments.unposted import KnownPayment
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger, LedgerRow
 from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 _EVENT_COLUMNS = (
@@ -73,7 +73,7 @@ class PaidBill(NamedTuple):
 class PaymentBook:
     """The settled payments over one connection of the inbox. Not for several threads at once."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
         self._touched: dict[str, datetime] = {}
         """Bills whose sums are made at the end of a step: once for all of its payments, for a bill may have many."""
@@ -328,9 +328,7 @@ class PaymentBook:
         return found
 
 
-def applied_to(
-    inbox: sqlite3.Connection, kind: str, owner_ids: Sequence[str]
-) -> dict[str, list[KnownPayment]]:
+def applied_to(inbox: Ledger, kind: str, owner_ids: Sequence[str]) -> dict[str, list[KnownPayment]]:
     """Owner id → its applied payments in order, then its refunds.
 
     Args:
@@ -351,7 +349,7 @@ def applied_to(
     return found
 
 
-def _by_outcome(rows: Iterable[sqlite3.Row]) -> dict[str, dict[PaymentOutcome, tuple[int, int]]]:
+def _by_outcome(rows: Iterable[LedgerRow]) -> dict[str, dict[PaymentOutcome, tuple[int, int]]]:
     """Currency → outcome → deliveries, minor units.
 
     `rows`: currency, outcome, payments, their minor units, copies of their deliveries, and minor units of those.

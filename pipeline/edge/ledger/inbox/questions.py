@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import NamedTuple
 
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 
@@ -21,7 +21,7 @@ class DueOwner(NamedTuple):
 class Questions:
     """Over one connection of the inbox. Written only while the run's lock is held."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def due_owners(self, progress: str, asked_before: datetime, after: str, most: int) -> list[DueOwner]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -14,6 +13,7 @@ from pipeline.core.payments.compare_report import OurPayment
 from pipeline.core.payments.refund_target import RefundCandidate, RefundTarget
 from pipeline.core.payments.vendor_report import ReportRow
 from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import Ledger
 
 _EVENTS = """
     SELECT payments.seq, payment_id, bill_reference, account_reference, customer_reference, currency, amount_minor,
@@ -76,7 +76,7 @@ def hidden_identity(identity: str) -> str:
 class Refunds:
     """Over one connection of the inbox."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def payments_between(self, begins: datetime, ends: datetime) -> Iterator[OurPayment]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import SqliteLedger, open_database
 from pipeline.edge.ledger.inbox.kept_sums_schema import KEPT_SUMS
 
 OPEN_PAYMENTS = "outcome IN ('waiting', 'unmatched', 'conflict')"
@@ -207,8 +207,8 @@ def inbox_path(work_dir: Path) -> Path:
     return work_dir / "inbox.sqlite"
 
 
-def open_inbox(path: Path, *, merchant: str, environment: str, read_only: bool = False) -> Ledger:
+def open_inbox(path: Path, *, merchant: str, environment: str, read_only: bool = False) -> SqliteLedger:
     """A connection to the inbox at `path`, made if it is not there. Arguments and errors as of `open_ledger`."""
-    return open_ledger(
+    return open_database(
         path, merchant=merchant, environment=environment, read_only=read_only, migrations=INBOX_MIGRATIONS
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.schema import TO_SETTLE
 
 _LISTED = """
@@ -77,7 +77,7 @@ class ToCheck(NamedTuple):
 class InboxViews:
     """Over one connection, which may be read-only."""
 
-    def __init__(self, inbox: sqlite3.Connection) -> None:
+    def __init__(self, inbox: Ledger) -> None:
         self._db = inbox
 
     def facts(self) -> InboxFacts:
