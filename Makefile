@@ -75,6 +75,7 @@ coverage: setup  ## which lines `make quick` reaches; `make check` tells the fig
 
 soak: setup      ## the long tests: every kill point, hundreds of kills, many seeds (an hour or two)
 	SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) $(LONG)
+	TEST_LEDGER=postgres $(BIN)/python -m pytest -n $(WORKERS) tests/stories tests/faults tests/load tests/cli
 
 bench: $(PEERS)  ## side by side with peers; figures go to benchmarks/RESULTS.md (one alone: make bench ONLY=pace)
 	@mkdir -p $(TMPDIR)

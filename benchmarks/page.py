@@ -37,7 +37,8 @@ from benchmarks.surroundings import surroundings
 from pipeline.core.release_decisions import Person
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import load_config
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.serve.page.app import SHOWN
@@ -295,4 +296,4 @@ def _ledger(merchant: Merchant) -> Path:
 
 
 def _opened(merchant: Merchant) -> Ledger:
-    return open_ledger(_ledger(merchant), merchant="citypower", environment="test")
+    return open_sqlite_ledger(_ledger(merchant), merchant="citypower", environment="test")

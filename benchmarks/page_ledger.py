@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import Merchant
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import SqliteLedger, open_sqlite_ledger
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 
 SOUND, SOME_REJECTS, MANY_REJECTS = (
@@ -43,7 +42,7 @@ def load_first_files(merchant: Merchant) -> None:
 
 def repeat_files(path: Path, files: int) -> int:
     """Make it so many files of one month; how many records the ledger then has."""
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as ledger:
         ledger.execute("PRAGMA synchronous = OFF")
         ledger.execute("PRAGMA cache_size = -262144")
         ledger.execute("BEGIN")
@@ -64,7 +63,7 @@ def repeat_files(path: Path, files: int) -> int:
         return int(records)
 
 
-def _repeat_rows(ledger: Ledger, files: int) -> None:
+def _repeat_rows(ledger: SqliteLedger, files: int) -> None:
     at = f"strftime('%Y-%m-%dT%H:%M:%SZ', '2026-11-01', format('+%d seconds', repeated.id * 2592000 / {files + 1}))"
     name = "format('n%d_bills_2026-11-%02d.csv', repeated.id, 1 + repeated.id % 28)"
     sha256 = "lower(hex(randomblob(32)))"
@@ -93,7 +92,7 @@ def _repeat_rows(ledger: Ledger, files: int) -> None:
     _repeat(ledger, "chain_sums", "file_id", {"file_id": "repeated.id"})
 
 
-def _repeat(ledger: sqlite3.Connection, table: str, key: str, changed: dict[str, str]) -> None:
+def _repeat(ledger: SqliteLedger, table: str, key: str, changed: dict[str, str]) -> None:
     """Rows of the file that is repeated once more for each that repeats it, with some columns changed."""
     names = [row["name"] for row in ledger.execute(f"PRAGMA table_info({table})")]
     values = ", ".join(changed.get(name, f"{table}.{name}") for name in names)

@@ -18,7 +18,7 @@ from benchmarks.process import Finished, run
 from benchmarks.surroundings import surroundings
 from pipeline.check.check import check
 from pipeline.core.file_stages import LandedFile
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.sends import Sends
 from pipeline.load.planner import BucketPrefetcher, buckets
 from schemas.feed import AmountFormat, Feed
@@ -73,7 +73,9 @@ def check_file(folder: Path) -> None:
 
 
 async def plan_all(folder: Path, records: int) -> None:
-    with closing(open_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
+    with closing(
+        open_sqlite_ledger(folder / "ledger.sqlite", merchant="citypower", environment="test")
+    ) as ledger:
         supply = BucketPrefetcher(buckets(folder / "records", "bill", Sends(ledger), 1))
         planned = 0
         while (part := await supply.next_customer(lambda _: None)) is not None:

@@ -16,7 +16,7 @@ from benchmarks.surroundings import surroundings
 from pipeline.core.api.intents import Entity
 from pipeline.core.api.ledger_changes import Change, StoreOutcome, UpsertEntity
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.sends import Sends
 
 RECORDS = 1_000_000
@@ -71,7 +71,7 @@ def _nobody() -> str:
 
 def settle_all(ledger: Path) -> None:
     """Remember every record as created, with its customer and account, as a load that was killed at its end would."""
-    connection = open_ledger(ledger, merchant="citypower", environment="test")
+    connection = open_sqlite_ledger(ledger, merchant="citypower", environment="test")
     try:
         connection.execute("BEGIN IMMEDIATE")
         Sends(connection).write(*_changes(1, RECORDS))

@@ -317,9 +317,7 @@ class AnotherRun(BillferryError):
 class DiskFull(BillferryError):
     """{where}: cannot write ({problem}); free some disk space, correct the permissions or repair the disk, then run again"""
 
-    code = "disk_full"
-    exit_status = EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "disk_full", EX_UNFINISHED, True
 
 
 class WorkDirGone(BillferryError):
@@ -366,15 +364,19 @@ class LedgerDamaged(BillferryError):
 class LedgerBusy(BillferryError):
     """{where}: another program has kept the ledger locked ({problem}); nothing is lost. End that program, then run again"""
 
-    code, exit_status = "ledger.busy", EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "ledger.busy", EX_UNFINISHED, True
+
+
+class LedgerUnreachable(BillferryError):
+    """{where}: the ledger cannot be reached ({problem}); nothing more was sent. Look whether its server runs, then run again"""
+
+    code, exit_status, retryable = "ledger.unreachable", EX_UNFINISHED, True
 
 
 class LedgerOutdated(BillferryError):
     """{where}: the ledger has version {version} and this program needs version {newest}; the next billferry run upgrades it and keeps a copy"""
 
-    code, exit_status = "ledger.outdated", EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "ledger.outdated", EX_UNFINISHED, True
 
 
 class UnbalancedReport(BillferryError):
@@ -393,5 +395,5 @@ class Stopped(BillferryError):
         self.exit_status = SIGNAL_BASE + signal_number
 
 
-ENDS_THE_RUN = (Stopped, DiskFull, WorkDirGone, LedgerBusy, LedgerDamaged)
+ENDS_THE_RUN = (Stopped, DiskFull, WorkDirGone, LedgerBusy, LedgerUnreachable, LedgerDamaged)
 """Errors after which no other file can be worked on: whoever goes on after one file's trouble lets them pass."""

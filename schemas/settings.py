@@ -304,6 +304,11 @@ class Settings(Shape):
     """The merchant's time zone, for `expect_by`, messages, notes and pages. Stored times are UTC."""
     work_dir: LocalPath = Path("var")
     """Ledger, landing, reports and lock; private to its owner. Never delete it: it records what was sent."""
+    ledger: Annotated[str, Field(pattern=r"^(sqlite|postgresql://\S+)$")] = "sqlite"
+    """`sqlite`: a file below work_dir; or `postgresql://…`, a database of this merchant alone (needs
+    `billferry[postgres]`). A password is not part of the address."""
+    ledger_password_file: LocalPath | None = None
+    """File with the password of the PostgreSQL ledger, readable only by its owner."""
     api: Api
     """The Billing API."""
     sftp: Sftp | None = None

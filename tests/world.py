@@ -12,12 +12,10 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,11 +25,10 @@ import jsonschema_rs
 import yaml
 
 from pipeline.cli import run_command
-from pipeline.edge.ledger.database import open_ledger
-from pipeline.edge.ledger.runs import Runs
 from pipeline.sandbox.faults import Received
 from pipeline.sandbox.serve import TEST_KEY, SandboxApi
 from pipeline.sandbox.sftp import SandboxSftp, write_key_pair
+from tests.ledger_of_world import LedgerOfWorld
 from tests.servers.openssh import OpenSsh
 from tests.warm import Process, Warm
 
@@ -183,7 +180,7 @@ class Said:
 
 
 @dataclass
-class World:
+class World(LedgerOfWorld):
     """A folder with a config, a key and a drop folder, and a Billing API.
 
     Settings may be changed before a run: `write_config` writes them down.
@@ -202,6 +199,7 @@ class World:
         for name in folders:
             (self.folder / name).mkdir()
         self.settings = merchant_config(self.api.url, feeds, api=api)
+        self.begin_ledger()
 
     @property
     def config(self) -> Path:
@@ -210,10 +208,6 @@ class World:
     @property
     def drop(self) -> Path:
         return self.folder / "drop"
-
-    @property
-    def work_dir(self) -> Path:
-        return self.folder / "var"
 
     def write_config(self) -> None:
         write_config(self.folder, self.settings)
@@ -295,25 +289,6 @@ class World:
         by_reference = {entity["external_reference"]: entity for entity in held}
         assert len(by_reference) == len(held), f"a reference is held twice among {kind}"
         return by_reference
-
-    def ledger(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.work_dir / "ledger.sqlite")) as connection:
-            return connection.execute(sql).fetchall()
-
-    def change_ledger(self, sql: str) -> None:
-        with closing(sqlite3.connect(self.work_dir / "ledger.sqlite")) as connection, connection:
-            connection.execute(sql)
-
-    def expect_for_long(self, *feeds: str) -> None:
-        """As if the hours of these feeds had been in the config for years, so that they are late on their first day."""
-        self.work_dir.mkdir(mode=0o700, exist_ok=True)
-        bound = {name: str(self.settings[name]) for name in ("merchant", "environment")}
-        with closing(open_ledger(self.work_dir / "ledger.sqlite", **bound)) as ledger:  # type: ignore[arg-type]
-            Runs(ledger).expect(dict.fromkeys(feeds, ""), at="2020-01-01T00:00:00Z")
-
-    def lose_ledger(self) -> None:
-        for path in self.work_dir.glob("ledger*"):
-            path.unlink()
 
     def reported(self, name: str, report: str = "results.csv") -> list[Row]:
         """The rows of a report of the only landed file of that name."""

@@ -20,6 +20,7 @@ from pipeline.cli.audit import audit
 from pipeline.cli.export import export
 from pipeline.cli.forget import forget
 from pipeline.cli.kept_pages import KEPT_PAGES
+from pipeline.cli.ledger import ledger
 from pipeline.cli.options import (
     DEFAULT_CONFIG,
     MOST,
@@ -270,6 +271,7 @@ for command in (release, refuse, write_off, totals, export, audit, forget, serve
 add_comparisons(payments)
 add_decisions(payments)
 app.add_typer(payments, name="payments")
+app.add_typer(ledger, name="ledger")
 
 
 @app.command()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pipeline.edge.config import Config, is_within, own_place
 from pipeline.edge.disk import remove
-from pipeline.edge.ledger.database import copy_database, copy_ledger, open_ledger
+from pipeline.edge.ledger.database import copy_database, copy_ledger, open_sqlite_ledger
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
+from pipeline.edge.ledger.place import ledger_place
 from pipeline.errors import UsageError
 from pipeline.run.audited_command import audited_command
-from pipeline.run.work_dir import ledger_path
 from schemas.settings import Settings
 
 INBOX_SUFFIX = ".inbox"
@@ -38,7 +38,12 @@ def back_up(config: Config, path: Path) -> str:
         DiskFull, LedgerDamaged: as opening and copying a ledger do. No copy is left then.
     """
     settings = config.settings
-    source = ledger_path(settings)
+    source = ledger_place(settings)
+    if not isinstance(source, Path):
+        raise UsageError(
+            problem="the ledger is in PostgreSQL",
+            remedy="back it up with the server's own tools (see docs/how-to/use-postgresql.md)",
+        )
     owner = own_place(path, settings.work_dir)
     if owner is None and settings.drop is not None and is_within(path, settings.drop.folder):
         owner = "the folder where files are dropped"
@@ -57,7 +62,9 @@ def _copies(settings: Settings, source: Path, path: Path) -> Copies:
     merchant, environment, inbox = settings.merchant, settings.environment, inbox_path(settings.work_dir)
     beside = path.with_name(path.name + INBOX_SUFFIX)
     copies: Copies = []
-    with closing(open_ledger(source, merchant=merchant, environment=environment, read_only=True)) as ledger:
+    with closing(
+        open_sqlite_ledger(source, merchant=merchant, environment=environment, read_only=True)
+    ) as ledger:
         if inbox.exists():
             with closing(
                 open_inbox(inbox, merchant=merchant, environment=environment, read_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.core.audit_chain import AuditFindings, AuditHead, NotedHead, head_of, verified
 from pipeline.edge.ledger.audit import AuditTrail
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.report.folders import report_folders
 from schemas.settings import Settings
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,9 @@ from pipeline.diagnostics.page_check import is_page_exposed, page_checks
 from pipeline.diagnostics.payments_check import deliveries_in_time, is_exposed, payments_checks
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, folder_mistake, ping_url
-from pipeline.edge.ledger.database import open_ledger
 from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.place import ledger_place
 from pipeline.errors import (
     EX_OK,
     ApiUnauthorised,
@@ -31,7 +30,7 @@ from pipeline.errors import (
 )
 from pipeline.run.balance_files import LEDGER_MAY_BE_BEHIND, undated
 from pipeline.run.clock_check import Timekeeper, ask_for_nothing
-from pipeline.run.work_dir import existing_ledger, ledger_path
+from pipeline.run.work_dir import existing_ledger
 from schemas.pgp import Pgp
 from schemas.settings import Settings, Sftp
 
@@ -80,7 +79,7 @@ def examine(config: Config) -> Iterator[Finding]:
     settings = config.settings
     yield Finding("config", EX_OK, f"{config.path} is read: {settings.merchant} ({settings.environment})")
     yield _found("work_dir", lambda: _work_dir(settings.work_dir))
-    yield _found("ledger", lambda: _ledger(settings))
+    yield _ledger(settings)
     yield _feeds(settings)
     for feed in filter(undated, settings.feeds):
         yield Finding(f"feeds.{feed.name}", EX_OK, UNDATED, warning=True)
@@ -134,18 +133,19 @@ def _work_dir(folder: Path) -> str:
     return f"{folder} is private and writable, {free_bytes // 2**20} MiB free"
 
 
-def _ledger(settings: Settings) -> str:
-    """Whole, of this merchant, and the one that worked here last. Raises as `open_ledger`."""
-    path = ledger_path(settings)
-    if not path.exists():
-        return "not there yet; the first run creates it"
-    with closing(
-        open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
-    ) as ledger:
-        problem = ledger.execute("PRAGMA quick_check").fetchone()[0]
-        whence = Lineage(ledger, settings.work_dir).look()
+def _ledger(settings: Settings) -> Finding:
+    """Whole, of this merchant, and the one that worked here last."""
+    try:
+        with existing_ledger(settings) as ledger:
+            if ledger is None:
+                return Finding("ledger", EX_OK, "not there yet; the first run creates it")
+            health = ledger.health()
+            whence = Lineage(ledger, settings.work_dir).look()
+    except BillferryError as error:
+        return Finding("ledger", error.exit_status, str(error))
     told = LEDGER_MAY_BE_BEHIND.get(whence)
-    return f"{path}: {problem}" + (f"; {told}" if told else "")
+    text = f"{ledger_place(settings)}: {health}" + (f"; {told}" if told else "")
+    return Finding("ledger", EX_OK, text, warning=health != "ok")
 
 
 def _feeds(settings: Settings) -> Finding:

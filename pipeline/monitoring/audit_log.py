@@ -17,7 +17,7 @@ from pipeline.core.release_decisions import Person
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import config_parts, config_print
 from pipeline.edge.ledger.audit import AuditTrail
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from schemas.results import Summary
 from schemas.settings import Settings
 

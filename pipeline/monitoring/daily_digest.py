@@ -14,7 +14,8 @@ from pipeline.core.values.amount_text import format_amount
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.ledger.chains import Chain
 from pipeline.edge.ledger.counted import Counted, added
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.door import Ledger
+from pipeline.edge.ledger.place import ledger_place, may_be_there, open_merchants_ledger
 from pipeline.monitoring.period_totals import portions_of
 from pipeline.monitoring.system_status import system_status
 from schemas.settings import Settings
@@ -49,11 +50,9 @@ def digest(settings: Settings, since: datetime, now: datetime) -> dict[str, Any]
     Raises:
         LedgerDamaged, LedgerOfAnother, LedgerOutdated: as opening the ledger for reading does.
     """
-    path = settings.work_dir / "ledger.sqlite"
-    if not path.exists():
+    if not may_be_there(ledger_place(settings)):
         return None
-    opened = open_ledger(path, merchant=settings.merchant, environment=settings.environment, read_only=True)
-    with closing(opened) as ledger:
+    with closing(open_merchants_ledger(settings, read_only=True)) as ledger:
         return _digest(settings, ledger, since, now)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from pipeline.edge.ledger.database import Ledger, snapshot
+from pipeline.edge.ledger.database import snapshot
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile, paid_by_file
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.inbox.views import InboxStanding, InboxViews

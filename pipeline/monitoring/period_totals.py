@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.core.days import Days, day_in
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.counted import Counted
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile
 from pipeline.errors import UsageError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.runs import Runs
 from pipeline.edge.log import get_logger
 from pipeline.errors import EX_OK, BillferryError, FeedLate, Stopped, severity

@@ -13,8 +13,8 @@ from pipeline.core.names import is_unfinished
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import Decision
 from pipeline.edge.ledger.chains import Chain, Chains
-from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import RunRow, Runs

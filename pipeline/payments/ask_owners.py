@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pipeline.core.payments.matching import BillPayments, LoadedBill, Owner, match_payment
 from pipeline.core.payments.payment_outcomes import PaymentOutcome
 from pipeline.core.payments.shown_bill import ShownBill, shown_bill
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.payments import OpenPayment, PaidBill, PaymentBook
 from pipeline.edge.ledger.inbox.questions import DueOwner, Questions
 from pipeline.edge.ledger.loaded_bills import LoadedBills

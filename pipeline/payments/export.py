@@ -21,7 +21,7 @@ from pipeline.core.payments.payments_file import (
     posted_amounts,
 )
 from pipeline.edge.disk import new_file, private_folder, put_in_place, remove, replaced_file, sync_folder
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports, PaymentsFileRow
 from pipeline.edge.ledger.loaded_bills import LoadedBills
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pipeline.core.payments.unposted import KnownPayment
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.payments import PaymentBook, applied_to
 from pipeline.payments.match_events import EventMatcher
 

@@ -19,7 +19,7 @@ from pipeline.core.payments.matching import (
     match_payment,
 )
 from pipeline.core.payments.payment_outcomes import PaymentOutcome
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.questions import Questions
 from pipeline.edge.ledger.loaded_bills import LoadedBills

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pipeline.core.payments.refund_target import refund_target
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.refunds import Refunds
 

@@ -13,7 +13,7 @@ from pipeline.core.payments.compare_report import (
 )
 from pipeline.core.payments.comparison_facts import comparison_facts
 from pipeline.core.payments.vendor_report import ReportText
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.refunds import Refunds
 from schemas.results import ComparisonFacts
 

@@ -15,7 +15,7 @@ from pipeline.core.payments.stored_delivery import (
     read_stored,
     require_signature,
 )
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.deliveries import WebhookDelivery, size_bytes, store_counted
 from pipeline.errors import DiskFull
 

@@ -16,7 +16,7 @@ from pipeline.core.payments.matching import LoadedBill
 from pipeline.core.payments.payment_outcomes import UNKNOWN_CURRENCY
 from pipeline.core.payments.shown_bill import VOIDED, BillTrouble, ShownBill, shown_bill
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.payments import PaidBill, PaymentBook
 from pipeline.edge.ledger.inbox.questions import Questions
 from pipeline.edge.ledger.loaded_bills import START, BillPlace, LoadedBills

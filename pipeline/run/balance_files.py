@@ -20,7 +20,7 @@ from pipeline.core.api.watermarks import (
     watermark,
 )
 from pipeline.core.file_stages import LandedFile, Refusal
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.lineage import LedgerOrigin, Lineage

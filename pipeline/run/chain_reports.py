@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.edge.ledger.chains import Chain, Chains
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.renewals import Renewals

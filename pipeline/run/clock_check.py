@@ -12,7 +12,7 @@ from pipeline.core.api.requests import PATH_OF
 from pipeline.core.api.responses import Answer, Failure
 from pipeline.core.clock_trust import Belief, belief, by_how_much, http_date
 from pipeline.core.values.timestamps import local_time, rfc3339
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.times import ConfirmedTime
 from pipeline.errors import ClockOff, ClockUnconfirmed

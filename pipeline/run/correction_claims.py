@@ -13,7 +13,7 @@ from pipeline.core.api.requests import LEAF_OF
 from pipeline.core.file_stages import CheckedFile
 from pipeline.core.rules import correction_limits
 from pipeline.core.rules.line_items import KEY
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.rejected_records import Corrections
 from pipeline.edge.ledger.sends import Sends

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.core.file_stages import LandedFile, Refusal
 from pipeline.core.outcomes import REJECTS
 from pipeline.core.rules.missed_corrections import Missed
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.originals import LedgerOriginals

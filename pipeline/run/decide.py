@@ -18,8 +18,8 @@ from pipeline.core.release_decisions import Basis, Decision, Person, Word, is_fi
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, same_feed
-from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.sends import Sends

@@ -20,7 +20,8 @@ from pipeline.core.values.amount_parts import part_of
 from pipeline.edge.ledger.accepted import Accepted
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.counted import Counted
-from pipeline.edge.ledger.database import Ledger, snapshot
+from pipeline.edge.ledger.database import snapshot
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.paid_by_file import paid_of_bills
 from pipeline.monitoring.payments_standing import inbox_to_read

@@ -16,8 +16,8 @@ from pipeline.core.file_stages import LandedFile, Refusal, RemoteFile, SourceNam
 from pipeline.core.outcomes import REJECTS, FileState, Outcome
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import feed_print, same_feed
-from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FINISHED_STATES, FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.lineage import Lineage

@@ -58,7 +58,6 @@ from pipeline.run.process_file import notes_beside
 from pipeline.run.release_gate import as_reported
 from pipeline.run.ui import Ui
 from pipeline.run.uploads import remove_shown_uploads
-from pipeline.run.work_dir import ledger_path
 from schemas.results import Summary
 from schemas.settings import Settings
 
@@ -107,7 +106,7 @@ def forget_customer(
     with open_run(config, ui, options, "forget", needs_key=False) as opened:
         if not only_look:
             opened.payments.settle()  # a delivery that nobody has read yet may be about the customer
-        data = PersonalData(opened.files.ledger, ledger_path(config.settings), reference)
+        data = PersonalData(opened.files.ledger, reference)
         with customer_payments(config.settings, reference, data.ids()) as payments:
             forgetting = _Forgetting(opened, config.settings, reference, data, payments)
             affected = forgetting.look()

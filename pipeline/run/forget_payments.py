@@ -16,11 +16,10 @@ from pathlib import Path
 
 from pipeline.core.payments.payments_file import ALL_COLUMNS, control_file
 from pipeline.edge.disk import remove, replaced_file
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.customers import FileWithCustomer, InboxCustomer
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
-from pipeline.edge.ledger.personal_data import overwrite_database
 from pipeline.errors import CustomerUnsettled
 from pipeline.payments.export import CONTROL
 from pipeline.report.redaction import redact_comparison
@@ -57,7 +56,7 @@ class CustomerPayments:
         for file in self.files():
             self._redact(file)
         self.customer.remove(texts)
-        overwrite_database(self.inbox, inbox_path(self.settings.work_dir))
+        self.inbox.overwrite()
 
     @property
     def _folder(self) -> Path:

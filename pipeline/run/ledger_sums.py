@@ -7,7 +7,8 @@ from datetime import date, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pipeline.edge.ledger.database import Ledger, snapshot
+from pipeline.edge.ledger.database import snapshot
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile
 from pipeline.edge.ledger.known_chains import KnownChains
 from pipeline.run.month_sums import MonthSums, month_counted_in

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.watermarks import day_of
 from pipeline.core.file_stages import CheckedFile
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.sends import Sends
@@ -78,7 +77,8 @@ class Loader:
     files: FileRepository
     gate: GateKeeper
     clock: Timekeeper
-    ledger_path: Path
+    where: str
+    """Where the ledger is, for messages."""
     reader: Callable[[], AbstractContextManager[Ledger]]
     """A second connection, for reading while the load writes."""
     api_key: Callable[[], str]
@@ -160,7 +160,7 @@ class Loader:
                     file_id=work.file_id,
                     settings=settings,
                     sender=sender,
-                    commits=GroupCommit(self.files.ledger, str(self.ledger_path), moving),
+                    commits=GroupCommit(self.files.ledger, self.where, moving),
                     reader=Sends(reading),
                     pace=self.pace,
                     recency=news,

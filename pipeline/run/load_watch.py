@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.core.api.ledger_changes import LoadUnderWay, NoteProgress
 from pipeline.core.api.requests import BillRequest
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.reader.checked_parts import parts_of, sent_amounts

@@ -19,7 +19,7 @@ from pipeline.core.names import label_of_path, raw_name
 from pipeline.core.release_decisions import Person
 from pipeline.edge.config import Config
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.local.landing import land_blocks
 from pipeline.edge.local.lock import held_scratch_folder

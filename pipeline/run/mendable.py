@@ -20,7 +20,7 @@ from pipeline.core.mapping.fit_feed import lay_out
 from pipeline.core.mapping.mended_records import delimited_record, fixed_record, json_record, same_text
 from pipeline.core.openpgp import begins_encrypted
 from pipeline.edge.clock import utc_now
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.rejected_records import Corrections

@@ -13,15 +13,16 @@ from pathlib import Path
 from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.config import Config, api_key
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger.database import Ledger, open_ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.place import ledger_place, may_be_there, open_ledger, open_merchants_ledger
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
-from pipeline.errors import EX_OK
+from pipeline.errors import EX_OK, LedgerOutdated
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
 from pipeline.report.folders import DRY_RUNS
@@ -52,7 +53,7 @@ from pipeline.run.report_files import ReportFiles
 from pipeline.run.sources import SourceRegistry
 from pipeline.run.ui import Ui
 from pipeline.run.upkeep import Upkeep, WorkDirUpkeep
-from pipeline.run.work_dir import DRY_RUN, ledger_path, sweep_leftovers
+from pipeline.run.work_dir import DRY_RUN, sweep_leftovers
 from schemas.settings import Settings
 
 
@@ -146,7 +147,7 @@ def _locked(
     settings: Settings, ui: Ui, options: Options, command: str, *, needs_key: bool, elsewhere: int
 ) -> Iterator[OpenRun]:
     """With the lock held, killed runs swept away and the ledger recognised."""
-    work_dir, path = settings.work_dir, ledger_path(settings)
+    work_dir, place = settings.work_dir, ledger_place(settings)
     landing, reports = work_dir / "landing", work_dir / "reports"
     with only_run(work_dir / "lock", wait_s=options.wait_s) as in_place:
         key = api_key(settings) if needs_key else None
@@ -156,17 +157,20 @@ def _locked(
             context.note_check = CheckNotes(settings, options.clock).note
         pace = Pace(settings.api.requests_per_second)
         look_up = None if key is None else BillLookUps(settings.api, key, pace)
-        with closing(_ledger(settings, path)) as ledger, _payments(context, ledger, look_up) as payments:
+        with (
+            closing(open_merchants_ledger(settings)) as ledger,
+            ledger.hold(options.wait_s),
+            _payments(context, ledger, look_up) as payments,
+        ):
             audit = _audit(context, ledger, command)
             if Lineage(ledger, work_dir).may_be_behind():  # noted first: a kill in between notes it twice
                 audit.restored()
             if (behind := recognised(Lineage(ledger, work_dir), settings, context.started_at)) is not None:
-                ui.warn(f"{path}: {behind}")
+                ui.warn(f"{place}: {behind}")
             yield _writable(
                 context,
                 ledger,
                 audit,
-                path,
                 key=lambda: key or api_key(settings),
                 pace=pace,
                 payments=payments,
@@ -192,25 +196,23 @@ def _payments(context: RunContext, ledger: Ledger, look_up: BillLookUps | None) 
             ledger,
             context.options.clock,
             context.ui.line,
-            lambda: closing(_ledger(settings, ledger_path(settings), read_only=True)),
+            lambda: closing(open_merchants_ledger(settings, read_only=True)),
             context.ui.warn,
             look_up,
         )
 
 
-def _ledger(settings: Settings, path: Path, *, read_only: bool = False) -> Ledger:
-    """Open the merchant's ledger at `path`. Raises LedgerOfAnother, LedgerDamaged, LedgerOutdated, DiskFull."""
-    return open_ledger(
-        path, merchant=settings.merchant, environment=settings.environment, read_only=read_only
-    )
-
-
 def _ledger_to_read(settings: Settings, scratch: Path) -> Ledger:
     """The merchant's ledger, or before the first run an empty one that is thrown away."""
-    path = ledger_path(settings)
-    if path.exists():
-        return _ledger(settings, path, read_only=True)
-    return _ledger(settings, scratch / "ledger.sqlite")
+    try:
+        if may_be_there(ledger_place(settings)):
+            return open_merchants_ledger(settings, read_only=True)
+    except LedgerOutdated as error:
+        if error.facts["version"] != 0:
+            raise
+    return open_ledger(
+        scratch / "ledger.sqlite", merchant=settings.merchant, environment=settings.environment
+    )
 
 
 def _audit(context: RunContext, ledger: Ledger, command: str) -> AuditLog:
@@ -238,7 +240,6 @@ def _writable(
     context: RunContext,
     ledger: Ledger,
     audit: AuditLog,
-    path: Path,
     *,
     key: Callable[[], str],
     pace: Pace,
@@ -275,8 +276,8 @@ def _writable(
             files=files,
             gate=gate,
             clock=clock,
-            ledger_path=path,
-            reader=lambda: closing(_ledger(settings, path, read_only=True)),
+            where=str(ledger_place(settings)),
+            reader=lambda: closing(open_merchants_ledger(settings, read_only=True)),
             api_key=key,
             pace=pace,
             payments=payments,

@@ -11,7 +11,7 @@ from pipeline.core.names import SHORT_DIGITS, moved_name, raw_name
 from pipeline.edge.config import is_within
 from pipeline.edge.disk import remove_tree
 from pipeline.edge.ledger.audit import AuditTrail
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.report.folders import folder_name

@@ -17,7 +17,7 @@ from pipeline.core.how_many import how_many
 from pipeline.core.payments.export_schedule import is_export_due
 from pipeline.core.payments.payment_outcomes import OPEN_IN_WORDS
 from pipeline.core.payments.vendor_report import ReportText
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.views import InboxViews, ToCheck

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 
 from pipeline.core.payments.bill_status import bill_status
-from pipeline.edge.ledger.database import Ledger, snapshot
+from pipeline.edge.ledger.database import snapshot
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.deliveries import size_bytes
 from pipeline.edge.ledger.inbox.exports import Exports
 from pipeline.edge.ledger.inbox.payments import PaymentBook

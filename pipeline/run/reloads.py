@@ -13,7 +13,7 @@ from pipeline.core.rules import changed_references
 from pipeline.core.rules.missed_corrections import Missed, perhaps_made
 from pipeline.core.rules.shown_changes import ShownChanges
 from pipeline.edge.config import same_feed
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.earlier_loads import EarlierLoads
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.reader.checked_parts import accepted, parts_of

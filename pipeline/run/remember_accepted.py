@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.core.outcomes import AT_API
 from pipeline.edge.ledger.accepted import Accepted
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 
 

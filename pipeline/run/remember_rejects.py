@@ -12,7 +12,7 @@ from pipeline.core.file_stages import CheckedFile
 from pipeline.core.outcomes import AT_API, REJECTS, Outcome
 from pipeline.core.rules import correction_limits
 from pipeline.core.rules.compared_columns import COMPARED
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.rejected_records import Corrections

@@ -18,7 +18,7 @@ from pipeline.core.file_stages import SOURCES
 from pipeline.core.how_many import how_many
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.bodies import DeliveryBodies
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox

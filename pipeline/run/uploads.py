@@ -29,7 +29,7 @@ from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
 from pipeline.edge.disk import new_file, private_folder, put_in_place, remove_tree, sync_folder
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import Runs

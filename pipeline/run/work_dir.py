@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.edge.disk import private_folder, remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.place import ledger_place, may_be_there, open_merchants_ledger
 from pipeline.edge.local.landing import remove_half_landed
 from pipeline.edge.local.lock import only_run, remove_abandoned
 from pipeline.errors import LedgerOutdated
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 DRY_RUN = "dry-run-"
 MAKING_WAIT_S = 30.0
 """How long another run may take to make the ledger that is not there yet."""
-
-
-def ledger_path(settings: Settings) -> Path:
-    """Where a merchant's ledger stands."""
-    return settings.work_dir / "ledger.sqlite"
 
 
 def sweep_leftovers(work_dir: Path) -> None:
@@ -54,16 +50,11 @@ def sweep_leftovers(work_dir: Path) -> None:
 def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
     """The merchant's ledger for reading, None before the first run. Raises LedgerOfAnother, LedgerDamaged, and
     LedgerOutdated where an earlier version wrote it."""
-    if not ledger_path(settings).exists():
+    if not may_be_there(ledger_place(settings)):
         yield None
         return
     try:
-        opened = open_ledger(
-            ledger_path(settings),
-            merchant=settings.merchant,
-            environment=settings.environment,
-            read_only=True,
-        )
+        opened = open_merchants_ledger(settings, read_only=True)
     except LedgerOutdated as error:
         if error.facts["version"] != 0:
             raise
@@ -81,11 +72,10 @@ def ledger_to_write(settings: Settings) -> Iterator[Ledger]:
         DiskFull, LedgerBusy, LedgerOfAnother, LedgerDamaged: before the block begins; AnotherRun: while there is no
             ledger yet, another run makes one.
     """
-    path = ledger_path(settings)
     private_folder(settings.work_dir, close=True)
-    lock = nullcontext() if path.exists() else only_run(settings.work_dir / "lock", wait_s=MAKING_WAIT_S)
-    with lock:
-        opened = open_ledger(path, merchant=settings.merchant, environment=settings.environment)
+    is_there = may_be_there(ledger_place(settings))
+    with nullcontext() if is_there else only_run(settings.work_dir / "lock", wait_s=MAKING_WAIT_S):
+        opened = open_merchants_ledger(settings)
     with closing(opened) as ledger:
         yield ledger
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.core.outcomes import Outcome
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import Runs
 from tests.cli.desk import Desk
@@ -43,7 +43,7 @@ def summary(number: int, rejected: int, state: str) -> str:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger of 2 000 files over 400 days: every tenth has 3 rejects, of which a correction loads 2."""
     path = tmp_path_factory.mktemp("made") / "ledger.sqlite"
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as ledger:
         files = Files(ledger)
         with files.together():
             for number in range(FILES):

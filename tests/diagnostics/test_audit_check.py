@@ -15,7 +15,8 @@ from pipeline.core.release_decisions import Person
 from pipeline.diagnostics.audit_check import audit_check
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.audit import AuditTrail
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
+from pipeline.edge.ledger.door import Ledger
 from schemas.settings import Settings
 from tests.world import feed, merchant_config, write_config
 
@@ -34,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
     with closing(
-        open_ledger(settings.work_dir / "ledger.sqlite", merchant="citypower", environment="test")
+        open_sqlite_ledger(settings.work_dir / "ledger.sqlite", merchant="citypower", environment="test")
     ) as opened:
         trail = AuditTrail(opened)
         for number in range(COUNT):

@@ -8,10 +8,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +24,14 @@ LOADED = frozenset({"created", "updated", "unchanged"})
 FAILED = frozenset({"refused", "conflict"})
 ENTITY = {"customer": "customers", "account": "accounts", "bill": "bills"}
 
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
 
 def audit(
     given: Iterable[BillFile],
     state: Json,
     work_dir: Path,
+    ask: Ask,
     *,
     may_end_in: Collection[str] = (),
     paid: Mapping[str, int] | None = None,
@@ -45,10 +46,10 @@ def audit(
     problems = list(books.doubles())
     reports = [_Report.of(file, work_dir) for file in given]
     for report in reports:
-        problems += report.problems(books, work_dir, frozenset(may_end_in))
+        problems += report.problems(books, ask, frozenset(may_end_in))
     problems += _against_state(reports, books, paid or {})
     problems += _created_twice(reports)
-    problems += _ledger(work_dir, books)
+    problems += _ledger(ask, books)
     return problems
 
 
@@ -90,12 +91,12 @@ class _Report:
             rows = list(csv.DictReader(lines))
         return cls(file, list(file.lines()), rows, json.loads((folder / "summary.json").read_text()))
 
-    def problems(self, books: _Books, work_dir: Path, may_end_in: frozenset[str]) -> Iterator[str]:
+    def problems(self, books: _Books, ask: Ask, may_end_in: frozenset[str]) -> Iterator[str]:
         yield from self._rows_of_lines()
         yield from self._outcomes(may_end_in)
         yield from self._ids(books)
         yield from self._balance()
-        yield from self._as_in_ledger(work_dir)
+        yield from self._as_in_ledger(ask)
 
     def _rows_of_lines(self) -> Iterator[str]:
         if len(self.rows) != len(self.lines):
@@ -146,10 +147,9 @@ class _Report:
         if {line.currency for line in self.lines} != set(self.summary["amounts_minor"]):
             yield f"law 1: {self.file.name} has other currencies than its summary"
 
-    def _as_in_ledger(self, work_dir: Path) -> Iterator[str]:
+    def _as_in_ledger(self, ask: Ask) -> Iterator[str]:
         columns = ("record", "outcome", "customer_id", "account_id", "bill_id", "attempts")
-        known = _query(
-            work_dir,
+        known = ask(
             f"SELECT {', '.join(f'o.{column}' for column in columns)} FROM outcomes o JOIN files f"  # noqa: S608
             f" ON f.id = o.file_id WHERE f.sha256 = '{self.summary['file']['sha256']}' ORDER BY record",
         )
@@ -208,18 +208,13 @@ def _created_twice(reports: list[_Report]) -> Iterator[str]:
             yield f"created: {reference} is told created {count} times"
 
 
-def _ledger(work_dir: Path, books: _Books) -> Iterator[str]:
-    for kind, reference in _query(work_dir, "SELECT kind, reference FROM intents"):
+def _ledger(ask: Ask, books: _Books) -> Iterator[str]:
+    for kind, reference in ask("SELECT kind, reference FROM intents"):
         yield f"ledger: the intent of {kind} {reference} is open"
-    for name, state in _query(work_dir, "SELECT name, state FROM files"):
+    for name, state in ask("SELECT name, state FROM files"):
         if state not in {"loaded", "loaded_with_rejects"}:
             yield f"ledger: {name} is {state}"
-    for kind, reference, id_ in _query(work_dir, "SELECT kind, reference, id FROM entities"):
+    for kind, reference, id_ in ask("SELECT kind, reference, id FROM entities"):
         entity = books.by_id.get(id_)
         if entity is None or entity["external_reference"] != reference:
             yield f"ledger: the id of {kind} {reference} is not the API's"
-
-
-def _query(work_dir: Path, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(work_dir / "ledger.sqlite")) as connection:
-        return connection.execute(sql).fetchall()

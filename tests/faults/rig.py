@@ -73,7 +73,7 @@ class Rig(World):
     # -- what came of it --
 
     def audit(self, **allowed: Any) -> list[str]:
-        return audit(self.given, self.api.snapshot(), self.work_dir, **allowed)
+        return audit(self.given, self.api.snapshot(), self.work_dir, self.ledger, **allowed)
 
     def calm(self) -> None:
         """No more faults."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from random import Random
 
 import pytest
 
-from pipeline.edge.ledger.database import copy_ledger, open_ledger
+from pipeline.edge.ledger.place import LedgerPlace
 from pipeline.sandbox import faults
 from pipeline.sandbox.faults import NoFaults, Received, Scripted
 from tests.clocked import Told, load_at
@@ -87,7 +86,7 @@ class World:
     landed: dict[Path, int] = field(default_factory=dict)
     """File → its place in the order of landing."""
     landings: Iterator[int] = field(default_factory=count)
-    copies: list[Path] = field(default_factory=list)
+    copies: list[LedgerPlace] = field(default_factory=list)
     due: list[tuple[int, Written]] = field(default_factory=list)
     corrections: list[tuple[int, Written, Path]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -123,21 +122,13 @@ class World:
     # -- what befalls the ledger --
 
     def copy(self) -> None:
-        ledger, copy = self.rig.work_dir / "ledger.sqlite", self.rig.folder / f"copy{len(self.copies)}.sqlite"
-        if not ledger.exists():
-            return
-        if self.random.random() < 0.5:
-            shutil.copy(ledger, copy)  # nothing runs, so the file is whole
-        else:
-            connection = open_ledger(ledger, merchant="citypower", environment="test", read_only=True)
-            copy_ledger(connection, copy)
-            connection.close()
-        self.copies.append(copy)
+        if self.rig.has_ledger():
+            marked = self.random.random() < 0.5
+            self.copies.append(self.rig.copied_ledger(f"copy{len(self.copies)}", marked=marked))
 
     def restore(self) -> None:
         if self.copies:
-            self.rig.lose_ledger()
-            shutil.copy(self.random.choice(self.copies), self.rig.work_dir / "ledger.sqlite")
+            self.rig.put_back(self.random.choice(self.copies))
 
     # -- what the judge sees --
 

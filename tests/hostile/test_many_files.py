@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from pipeline.edge.disk import private_folder
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.files import Files
 from tests.hostile.conftest import Enemy
 from tests.seeds import cases
@@ -22,7 +22,9 @@ def remember_as_loaded(enemy: Enemy, names: list[str], size_bytes: int) -> None:
     work_dir = enemy.merchant.folder / "var"
     private_folder(work_dir)
     seen_at = datetime.fromtimestamp(MODIFIED_S, UTC).isoformat()
-    with closing(open_ledger(work_dir / "ledger.sqlite", merchant="citypower", environment="test")) as ledger:
+    with closing(
+        open_sqlite_ledger(work_dir / "ledger.sqlite", merchant="citypower", environment="test")
+    ) as ledger:
         ledger.execute("BEGIN")
         ledger.executemany(
             "INSERT INTO files (sha256, name, source, feed, feed_print, name_parts, rejects_of, size_bytes, state,"

@@ -62,6 +62,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvicorn": ("pipeline/serve/listener.py",),
     "python_multipart": ("pipeline/serve/page/streaming.py",),
     "xlsxwriter": ("pipeline/report/totals_workbook.py",),
+    "psycopg": ("pipeline/edge/ledger/postgres/*",),
     "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(
         ("http.server", "httpx", "requests", "urllib3", "ftplib", "smtplib"),

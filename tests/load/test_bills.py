@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import urllib.request
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 
@@ -218,8 +216,7 @@ def test_of_bills_that_are_attached_at_the_same_time_to_one_strangers_accounts_o
 
 
 def with_account_forgotten(merchant: Merchant) -> None:
-    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as connection, connection:
-        connection.execute("DELETE FROM entities WHERE kind = 'account'")
+    merchant.change_ledger("DELETE FROM entities WHERE kind = 'account'")
 
 
 def test_parents_that_a_bill_in_doubt_nests_are_not_nested_by_the_next_file(open_merchant: Open) -> None:

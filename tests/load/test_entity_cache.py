@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from pipeline.core.api.intents import Entity
 from pipeline.core.api.ledger_changes import Change, UpsertEntity
 from pipeline.core.api.requests import Kind
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import SqliteLedger, open_sqlite_ledger
 from pipeline.edge.ledger.sends import Sends
 from pipeline.load.entity_cache import EntityCache
 from pipeline.load.known_ids import KnownIds
@@ -26,7 +25,7 @@ KINDS: tuple[Kind, ...] = ("customer", "account")
 class Ledger(Sends):
     """A real one, which counts how often it is asked and may be damaged; changes wait until they must be on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SqliteLedger) -> None:
         super().__init__(connection)
         self.asked = 0
         self.problem: Exception | None = None
@@ -49,7 +48,9 @@ class Ledger(Sends):
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")) as connection:
+    with closing(
+        open_sqlite_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")
+    ) as connection:
         ledger = Ledger(connection)
         ledger.write(UpsertEntity(Entity("customer", "C-1", "bcus_1")))
         yield ledger

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledger_of_world import sqlite_alone
 from tests.load.conftest import Merchant
 from tests.seeds import some
+
+pytestmark = sqlite_alone
 
 ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(400)]
 SIZES_KIB = [100, 130, 160, 200, 260, 340, 440, 580]

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledger_of_world import sqlite_alone
 from tests.load.conftest import Merchant
+
+pytestmark = sqlite_alone
 
 ROWS = [f"C{n // 4},A{n // 2},B{n},{n + 1}.00" for n in range(6)]
 CALLS = {

@@ -17,6 +17,7 @@ from pipeline.edge.ledger import database
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.edge.local.lock import only_run
 from pipeline.sandbox.faults import Fault, Received
+from tests.ledger_of_world import sqlite_alone
 from tests.load.conftest import Merchant
 from tests.world import Said
 
@@ -72,6 +73,7 @@ def locked(ledger: Path, *, for_readers: bool = False) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("impatient")
+@sqlite_alone
 def test_a_locked_ledger_is_one_line_and_the_next_run_goes_on(merchant: Merchant) -> None:
     path = merchant.bills(ROWS)
     merchant.load(merchant.bills(["D,E,F,1.00"], "first_bills.csv"))
@@ -84,6 +86,7 @@ def test_a_locked_ledger_is_one_line_and_the_next_run_goes_on(merchant: Merchant
 
 
 @pytest.mark.usefixtures("impatient")
+@sqlite_alone
 def test_a_ledger_that_is_locked_in_the_middle_ends_the_run_in_one_line(merchant: Merchant) -> None:
     path = merchant.bills(ROWS)
     other = sqlite3.connect(
@@ -110,6 +113,7 @@ def test_a_ledger_that_is_locked_in_the_middle_ends_the_run_in_one_line(merchant
 @pytest.mark.parametrize(
     "words", [["status"], ["backup", "{}/copy"], ["run", "--dry-run"], ["doctor"]], ids=str
 )
+@sqlite_alone
 def test_commands_that_read_a_ledger_that_nobody_may_read_say_so_in_one_line(
     merchant: Merchant, words: list[str]
 ) -> None:
@@ -125,6 +129,7 @@ def test_commands_that_read_a_ledger_that_nobody_may_read_say_so_in_one_line(
 
 
 @pytest.mark.usefixtures("impatient")
+@sqlite_alone
 def test_a_migration_that_finds_the_ledger_locked_is_one_line_and_made_up_for(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +172,7 @@ def without_ledger(var: Path) -> None:
 
 
 @pytest.mark.parametrize("happens", [shutil.rmtree, moved_away, replaced, without_ledger])
+@sqlite_alone
 def test_a_work_dir_that_is_removed_ends_the_run_in_one_line(
     merchant: Merchant, happens: Callable[[Path], Any]
 ) -> None:

@@ -17,7 +17,7 @@ from pipeline.core.api.ledger_changes import SpendKey, StoreOutcome, UpsertEntit
 from pipeline.core.api.requests import BillRequest
 from pipeline.core.api.send_order import CustomerQueue
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.reader import hash_buckets
@@ -56,7 +56,7 @@ def bill(customer: str, account: str | None, reference: str, **more: Any) -> dic
 
 @pytest.fixture
 def sends(tmp_path: Path) -> Iterator[Sends]:
-    with closing(open_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")) as ledger:
         Files(ledger).land(
             sha256="a" * 64,
             name="n",

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from pipeline.sandbox.faults import NoFaults, Scripted, drop_before, status
+from tests.ledger_of_world import sqlite_alone
 from tests.load.conftest import Loaded, Merchant
 from tests.world import posts
 
@@ -73,6 +74,7 @@ def test_day_one_in_doubt_and_day_two_loaded_leaves_day_two(open_merchant: Open)
     }
 
 
+@sqlite_alone
 def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(open_merchant: Open) -> None:
     merchant = open_merchant()
     copy = merchant.folder / "copy.sqlite"
@@ -87,6 +89,7 @@ def test_a_backup_is_a_whole_ledger_and_overwrites_nothing(open_merchant: Open) 
     assert merchant.command("backup", copy).exit_status == 2
 
 
+@sqlite_alone
 def test_a_restored_backup_doubles_nothing(open_merchant: Open) -> None:
     merchant = open_merchant()
     merchant.load(merchant.bills(ROWS[:1]))

@@ -36,6 +36,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/group.py": (f"{LEDGER}/test_group.py",),
     "pipeline/edge/ledger/group_writer.py": (f"{LEDGER}/test_group.py",),
     "pipeline/edge/ledger/at_once.py": OF_LEDGER,
+    "pipeline/edge/ledger/place.py": (f"{STORIES}/test_ledger_move.py",),
     "pipeline/edge/ledger/writes.py": OF_LEDGER,
     "pipeline/edge/ledger/sends.py": OF_LEDGER,
     "pipeline/edge/ledger/files.py": OF_LEDGER,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.paid_by_file import PaidSum, paid_by_file
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.inbox.deliveries import WebhookDelivery, store_deliveries
 from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from tests.payments.kept_sums import assert_kept_sums_are_right
@@ -90,7 +90,7 @@ class Merchant(World):
 
 
 def opened_ledger(work_dir: Path) -> Any:
-    return closing(open_ledger(work_dir / "ledger.sqlite", **BOUND))  # type: ignore[arg-type]
+    return closing(open_sqlite_ledger(work_dir / "ledger.sqlite", **BOUND))  # type: ignore[arg-type]
 
 
 def fields_of(path: Path) -> list[str]:

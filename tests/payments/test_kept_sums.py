@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import open_database
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.paid_by_file import paid_by_file
 from pipeline.edge.ledger.inbox.payments import PaymentBook
 from pipeline.edge.ledger.inbox.schema import INBOX_MIGRATIONS, open_inbox
@@ -38,7 +39,7 @@ def fill(inbox: Ledger, payments: int) -> None:
 
 def test_what_an_earlier_version_received_is_added_up(tmp_path: Path) -> None:
     path = tmp_path / "inbox.sqlite"
-    with closing(open_ledger(path, **BOUND, migrations=INBOX_MIGRATIONS[:-1])) as before:  # type: ignore[arg-type]
+    with closing(open_database(path, **BOUND, migrations=INBOX_MIGRATIONS[:-1])) as before:  # type: ignore[arg-type]
         fill(before, FEW)
     with closing(open_inbox(path, **BOUND)) as inbox:  # type: ignore[arg-type]
         assert_kept_sums_are_right(inbox)

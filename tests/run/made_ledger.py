@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.core.outcomes import Outcome
 from pipeline.core.values.timestamps import rfc3339
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 
 AMOUNT_MINOR = 12_345
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ def make_ledger(path: Path, *, files: int, records: int, one_by_one: bool = Fals
     """
     parts = dict.fromkeys(Outcome, 0) | {"total": records, "created": records}
     money = dict.fromkeys(Outcome, 0) | {"total": records * AMOUNT_MINOR, "created": records * AMOUNT_MINOR}
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as ledger:
         ledger.execute("BEGIN")
         for number in range(1, files + 1):
             at = rfc3339(FIRST + timedelta(days=30 * (number - 1) / files))

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.collect.collect import Source
 from pipeline.core.file_stages import RemoteFile
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local import DropFolder
 from pipeline.edge.sftp.source import SftpSource
@@ -83,7 +83,7 @@ class Handover:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Iterator[Files]:
-    with closing(open_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(tmp_path / "ledger.sqlite", merchant="m", environment="test")) as ledger:
         yield Files(ledger)
 
 

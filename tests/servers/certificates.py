@@ -26,17 +26,24 @@ class Authority:
         self, host: str = "localhost", *, days: tuple[int, int] = (-1, 1), self_signed: bool = False
     ) -> ssl.SSLContext:
         """A server's, whose certificate is for `host` and valid from and until so many days from now."""
+        path = self.key_pair(host, self._folder, days=days, self_signed=self_signed)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def key_pair(
+        self, host: str, folder: Path, *, days: tuple[int, int] = (-1, 1), self_signed: bool = False
+    ) -> Path:
+        """A private key and its certificate, in one file below `folder`."""
         key = ec.generate_private_key(ec.SECP256R1())
         signed = self._signed(host, key, days=days, signer=key if self_signed else self._key)
         self._serial += 1
-        path = self._folder / f"{self._serial}.pem"
+        path = folder / f"{self._serial}.pem"
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         path.write_bytes(private + _pem(signed))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
     def _signed(
         self,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from pathlib import Path
 
 from pipeline.cli import run_command
+from pipeline.edge.ledger.place import LedgerPlace
 from tests.stories.files import balances
 from tests.stories.merchant import Merchant, Said
 
@@ -38,20 +38,22 @@ def config(merchant: Merchant) -> Path:
     return merchant.folder / "config.yaml"
 
 
-def backed_up(merchant: Merchant) -> Path:
+def backed_up(merchant: Merchant) -> LedgerPlace:
+    """By the command; of PostgreSQL's own, which is marked as the documentation says."""
     copy = merchant.folder / "copy.sqlite"
+    if not isinstance(merchant.ledger_place, Path):
+        return merchant.copied_ledger(marked=True)
     assert run_command(["backup", str(copy), "--config", str(config(merchant))]) == 0
     return copy
 
 
-def copied_file(merchant: Merchant) -> Path:
+def copied_file(merchant: Merchant) -> LedgerPlace:
     """The ledger as `cp` copies it while nothing runs."""
-    return Path(shutil.copy(merchant.folder / "var" / "ledger.sqlite", merchant.folder / "copy.sqlite"))
+    return merchant.copied_ledger()
 
 
-def restore(merchant: Merchant, copy: Path) -> None:
-    merchant.lose_ledger()
-    shutil.copy(copy, merchant.folder / "var" / "ledger.sqlite")
+def restore(merchant: Merchant, copy: LedgerPlace) -> None:
+    merchant.put_back(copy)
 
 
 def mended(merchant: Merchant, rows: list[dict[str, str]], name: str, **changes: str) -> Said:

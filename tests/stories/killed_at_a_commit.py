@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.edge.ledger.door import Ledger
 from tests.warm import Warm
 
 KILLED = -signal.SIGKILL
@@ -30,7 +30,7 @@ def kill_at(number: int, when: str) -> None:
     whole, begun = database.transaction, 0
 
     @contextmanager
-    def deadly(connection: sqlite3.Connection) -> Iterator[None]:
+    def deadly(connection: Ledger) -> Iterator[None]:
         nonlocal begun
         begun += not connection.in_transaction
         is_last = begun == number

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -21,9 +19,8 @@ def loaded(merchant: Merchant) -> Json:
     """A file that finished, with what an earlier version kept of it: its print of the feed, and no rejected records."""
     merchant.settings["feeds"] = [dict(BILLS)]
     said = merchant.load(merchant.write(NAME, original(BAD_EMAIL)))
-    with closing(sqlite3.connect(next((merchant.folder / "var").glob("ledger*")))) as ledger, ledger:
-        ledger.execute("UPDATE files SET feed_print = ?", (EARLIER[0][1],))
-        ledger.execute("DELETE FROM rejected")
+    merchant.change_ledger(f"UPDATE files SET feed_print = '{EARLIER[0][1]}'")  # noqa: S608
+    merchant.change_ledger("DELETE FROM rejected")
     return said.file
 
 

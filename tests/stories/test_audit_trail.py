@@ -23,6 +23,7 @@ from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.run.context import Options
 from pipeline.run.run_pass import pass_over
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, callback
+from tests.ledger_of_world import sqlite_alone
 from tests.stories.merchant import Json, Merchant
 from tests.world import ROOT
 
@@ -194,6 +195,7 @@ def test_no_secret_is_in_the_print_of_a_config(merchant: Merchant, monkeypatch: 
     assert len([each for each in entries(merchant) if each["event"] == "config"]) == 1
 
 
+@sqlite_alone
 def test_a_backup_is_told_with_its_hash(merchant: Merchant) -> None:
     merchant.run()
     copy = merchant.folder / "ledger.copy"
@@ -237,6 +239,7 @@ def test_a_killed_run_has_a_beginning_and_no_end(merchant: Merchant) -> None:
     assert list(sound(merchant)["without_end"].values()) == [2], "what was killed stays told"
 
 
+@sqlite_alone
 def test_a_restored_ledger_says_so_and_explains_what_is_missing(merchant: Merchant) -> None:
     merchant.write("june_bills_2026-06-01.csv", ROWS, merchant.drop)
     merchant.run()
@@ -261,6 +264,7 @@ def test_a_lost_ledger_says_so(merchant: Merchant) -> None:
     assert told(merchant)[0] == "run restored"
 
 
+@sqlite_alone
 def test_a_ledger_of_before_begins_its_trail_with_the_next_run(merchant: Merchant) -> None:
     before = next(number for number, step in enumerate(MIGRATIONS) if "CREATE TABLE audit (" in step)
     merchant.work_dir.mkdir(mode=0o700)
@@ -302,6 +306,7 @@ def test_a_wrong_option_is_one_line(merchant: Merchant, words: tuple[str, ...], 
     assert len(answer.stderr.splitlines()) == 1
 
 
+@sqlite_alone
 def test_the_program_in_the_documentation_checks_a_ledger_without_billferry(merchant: Merchant) -> None:
     merchant.run()
     page = (ROOT / "docs" / "audit-trail.md").read_text(encoding="utf-8")
@@ -321,6 +326,7 @@ def test_since_leaves_earlier_days_out(merchant: Merchant) -> None:
     assert entries(merchant, "--since", "2999-01-01") == []
 
 
+@sqlite_alone
 def test_before_the_first_run_there_are_no_entries(merchant: Merchant) -> None:
     assert entries(merchant) == []
     assert sound(merchant)["entries"] == 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.counted import Counted
-from pipeline.edge.ledger.database import open_ledger
 from tests.stories.merchant import Json, Merchant, Row, Said
 from tests.stories.test_corrected_rejects import written
 
@@ -61,9 +59,9 @@ def correct(merchant: Merchant, said: Said, *bills: str, name: str = "mended.csv
     return merchant.load(merchant.write(name, corrected(merchant.rejects(said), *bills)))
 
 
-def chains_at(path: Path) -> list[Chain]:
-    """Every chain, as a ledger has it; the same whether each is asked for alone or with all."""
-    with closing(open_ledger(path, merchant="citypower", environment="test", read_only=True)) as ledger:
+def chains_of(merchant: Merchant) -> list[Chain]:
+    """Every chain, as the ledger has it; the same whether each is asked for alone or with all."""
+    with closing(merchant.opened_ledger()) as ledger:
         chains = Chains(ledger).all()
         assert [Chains(ledger).of(chain.original.id) for chain in chains] == chains
         return chains
@@ -71,7 +69,7 @@ def chains_at(path: Path) -> list[Chain]:
 
 def chain_of(merchant: Merchant) -> Chain:
     """The only chain."""
-    (chain,) = chains_at(merchant.work_dir / "ledger.sqlite")
+    (chain,) = chains_of(merchant)
     return chain
 
 

@@ -269,10 +269,7 @@ def forget_copies(merchant: Merchant) -> None:
 
 def forget_rejected(merchant: Merchant) -> None:
     """As a ledger of an earlier version."""
-    import sqlite3
-
-    with sqlite3.connect(next((merchant.folder / "var").glob("ledger*"))) as ledger:
-        ledger.execute("DELETE FROM rejected")
+    merchant.change_ledger("DELETE FROM rejected")
 
 
 def test_corrections_are_compared_also_when_the_landed_copy_is_gone(merchant: Merchant) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -225,8 +223,7 @@ def test_a_kill_between_the_ledger_and_what_is_beside_it_is_no_alarm(merchant: M
 
 def test_an_update_of_the_program_is_no_alarm(merchant: Merchant) -> None:
     load(merchant, YESTERDAY, "C-1,100.00")
-    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("UPDATE lineage SET sequence = 0, begins_after = ''")  # as the migration leaves it
+    merchant.change_ledger("UPDATE lineage SET sequence = 0, begins_after = ''")  # as the migration leaves it
     (merchant.folder / "var" / "lineage.json").unlink()
     assert load(merchant, TODAY, "C-1,200.00").requests == {"PATCH customers": 1}
 

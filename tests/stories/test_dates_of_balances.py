@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -43,8 +41,7 @@ def test_corrected_rejects_of_a_file_dated_ahead_are_refused_like_it(merchant: M
 def test_a_balance_from_the_future_is_mended_by_force(merchant: Merchant) -> None:
     """As an earlier version left it."""
     load(merchant, YESTERDAY, "C-1,100.00")
-    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("UPDATE entities SET watermark = '2062-11-28#000000000001'")
+    merchant.change_ledger("UPDATE entities SET watermark = '2062-11-28#000000000001'")
     assert codes(merchant, load(merchant, TODAY, "C-1,200.00")) == "balance.superseded"
     assert load(merchant, TODAY, "C-1,200.00", words=("--force",)).outcomes() == {"updated": 1}
     assert load(merchant, TOMORROW, "C-1,300.00").outcomes() == {"updated": 1}

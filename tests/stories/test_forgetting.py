@@ -13,6 +13,7 @@ import pytest
 from pipeline.sandbox.faults import NoFaults, Scripted, Window, drop
 from tests.check.workbooks import row, sheet, text, workbook
 from tests.keyring import THEIRS, Keyring
+from tests.ledger_of_world import sqlite_alone
 from tests.stories.forgetting import (
     HEADER,
     JUNE,
@@ -34,6 +35,7 @@ def merchant(merchant: Merchant) -> Merchant:
     return keeping_archive_below_work_dir(merchant)
 
 
+@sqlite_alone
 def test_the_planted_data_is_everywhere_before_so_that_the_search_is_worth_something(
     merchant: Merchant,
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_customer_of_several_feeds_is_forgotten_in_all_of_them(merchant: Merch
     assert merchant.ledger("SELECT balance FROM entities WHERE reference = 'C-17'") == [(500,)]
 
 
+@sqlite_alone
 def test_a_copy_of_the_ledger_that_an_upgrade_left_goes_as_well(merchant: Merchant) -> None:
     dropped(merchant)
     merchant.run()
@@ -142,6 +145,7 @@ def test_a_copy_of_the_ledger_that_an_upgrade_left_goes_as_well(merchant: Mercha
     assert found_below(merchant.work_dir) == []
 
 
+@sqlite_alone
 def test_what_is_elsewhere_is_listed_and_not_touched(merchant: Merchant) -> None:
     merchant.settings["drop"]["archive"] = "archive"
     dropped(merchant)

@@ -22,9 +22,9 @@ import pytest
 from pipeline.core.days import Days
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.chains import Chains
-from pipeline.edge.ledger.database import open_ledger
 from pipeline.monitoring.period_totals import Selection, selected, totals_of
 from schemas.totals import DayKind, Grouping
+from tests.ledger_of_world import sqlite_alone
 from tests.seeds import drawn
 from tests.stories.merchant import Merchant
 from tests.stories.month import (
@@ -136,9 +136,8 @@ def test_all_views_are_what_the_files_and_the_api_come_to(month: Month, reckoned
 def test_groups_add_up_to_the_whole_by_whichever_day(month: Month) -> None:
     """The first files landed at 22:30 UTC on the first, which is the second in Johannesburg."""
     settings = load_config(month.merchant.config).settings
-    path, as_of = settings.work_dir / "ledger.sqlite", datetime.now(UTC)
-    bound = {"merchant": settings.merchant, "environment": settings.environment}
-    with closing(open_ledger(path, **bound, read_only=True)) as ledger:
+    as_of = datetime.now(UTC)
+    with closing(month.merchant.opened_ledger()) as ledger:
         chains = Chains(ledger).all()
     whole = totals(month.merchant)
     for by, kind in product(get_args(Grouping), get_args(DayKind)):
@@ -191,6 +190,7 @@ def amounts_in(line: str) -> set[Decimal]:
     return {Decimal(text) for text in line.split(",") if re.fullmatch(r"-?[0-9.]*[0-9]", text)}
 
 
+@sqlite_alone
 def test_all_agrees_when_copies_and_outcomes_are_gone_and_after_a_restored_backup(
     month: Month, reckoned: Reckoned, tmp_path: Path
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,8 +140,7 @@ def test_a_file_that_no_run_has_seen_or_reported_on_has_none(
     merchant: Merchant, loaded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert again(merchant, "nothing.csv", capsys)[0] == 2
-    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as db, db:
-        db.execute("UPDATE files SET state = 'landed', summary = NULL")  # as a killed run leaves it
+    merchant.change_ledger("UPDATE files SET state = 'landed', summary = NULL")  # as a killed run leaves it
     ended, said = again(merchant, NAME, capsys)
     assert ended == 1
     assert "it has no report yet; the next run continues with it" in said

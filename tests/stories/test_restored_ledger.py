@@ -16,6 +16,7 @@ import yaml
 import pipeline.edge.clock
 from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, Window, callback
+from tests.ledger_of_world import sqlite_alone
 from tests.stories.balance_files import UNDATED, backed_up, held, load, restore
 from tests.stories.files import TODAY, YESTERDAY, balances, bills
 from tests.stories.merchant import Merchant, Row, Said
@@ -227,6 +228,7 @@ def test_an_undated_balance_released_a_day_after_it_landed_replaces_no_payment(
 # -- a copy made in the middle of a load ---------------------------------------------------------------------------
 
 
+@sqlite_alone
 def test_a_plain_copy_made_in_the_middle_of_a_load_that_was_killed_is_noticed(merchant: Merchant) -> None:
     """What the copy has not seen sent was set and paid since, so that the balance is what it was before."""
     customers = [f"C-{number}" for number in range(40)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,17 +22,16 @@ def let_pass(merchant: Merchant, days: float) -> None:
     for path in [*var.glob("landing/*/content"), *var.glob("reports/*"), *var.glob("reports/dry-run/*")]:
         then = path.stat().st_mtime - days * DAY_S
         os.utime(path, (then, then))
-    with closing(sqlite3.connect(var / "ledger.sqlite")) as db, db:
-        for file_id, finished_at in db.execute("SELECT id, finished_at FROM files").fetchall():
-            if finished_at:
-                then_at = datetime.fromisoformat(finished_at) - timedelta(days=days)
-                text = then_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-                db.execute("UPDATE files SET finished_at = ? WHERE id = ?", (text, file_id))
+    for file_id, finished_at in merchant.ledger("SELECT id, finished_at FROM files"):
+        if finished_at:
+            then_at = datetime.fromisoformat(finished_at) - timedelta(days=days)
+            text = then_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            merchant.change_ledger(f"UPDATE files SET finished_at = '{text}' WHERE id = {file_id}")  # noqa: S608
 
 
 def count(merchant: Merchant, table: str) -> int:
-    with closing(sqlite3.connect(merchant.folder / "var" / "ledger.sqlite")) as db:
-        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of ours
+    ((found,),) = merchant.ledger(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of ours
+    return int(found)
 
 
 def copies(merchant: Merchant) -> int:

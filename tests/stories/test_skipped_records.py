@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.faults import NoFaults, Scripted, status
+from tests.ledger_of_world import sqlite_alone
 from tests.stories.merchant import Merchant, Row
 from tests.stories.test_corrected_rejects import written
 
@@ -220,6 +221,7 @@ def test_objects_and_their_rejects_keep_what_decides_over_them(shop: Merchant, t
     assert set(shop.held("bills")) == {"B-1", "B-3"}
 
 
+@sqlite_alone
 def test_what_an_earlier_version_reported_has_nothing_skipped(shop: Merchant) -> None:
     shop.write(NAME, file(ROWS[0]), shop.drop)
     shop.run()

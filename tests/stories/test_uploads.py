@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.core.release_decisions import Person
 from pipeline.edge.config import Config, load_config
-from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.uploads import Uploads
 from pipeline.errors import FileRefused, FileTooLarge, UsageError

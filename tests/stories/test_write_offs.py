@@ -10,7 +10,7 @@ from tests.stories.test_chains import (
     NAME,
     ORIGINAL,
     chain_of,
-    chains_at,
+    chains_of,
     correct,
     load_original,
     money,
@@ -131,8 +131,7 @@ def test_a_refused_file_is_closed_by_a_later_file_of_the_same_dated_name(world: 
     load_original(world)
     head, good, *_ = ORIGINAL.splitlines(keepends=True)
     world.load(world.write(NAME, head + good))
-    path = world.work_dir / "ledger.sqlite"
-    assert [(chain.open.records, chain.original.state) for chain in chains_at(path)] == [
+    assert [(chain.open.records, chain.original.state) for chain in chains_of(world)] == [
         (0, "refused"),
         (0, "loaded"),
     ]

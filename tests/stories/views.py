@@ -20,7 +20,6 @@ from pathlib import Path
 from pipeline.core.outcomes import AT_API
 from pipeline.edge.ledger.chains import Chains
 from pipeline.edge.ledger.counted import added
-from pipeline.edge.ledger.database import open_ledger
 from tests.run.kept_sums import assert_kept_sums_are_right
 from tests.stories.merchant import Merchant
 from tests.world import Json
@@ -75,8 +74,7 @@ def agreed(merchant: Merchant, *, with_reports: bool = True) -> View:
 
 
 def _chains(merchant: Merchant) -> View:
-    path = merchant.work_dir / "ledger.sqlite"
-    with closing(open_ledger(path, merchant="citypower", environment="test", read_only=True)) as ledger:
+    with closing(merchant.opened_ledger()) as ledger:
         chains = Chains(ledger).all()
     whole = added(chain.open for chain in chains)
     loaded = added(chain.by_outcome[name] for chain in chains for name in AT_API if name in chain.by_outcome)

@@ -24,6 +24,7 @@ SECRETS = (
     "sftp.passphrase_file",
     "sftp.password_file",
     "page.identity.secret_file",
+    "ledger_password_file",
 )
 """Keys of files that only their owner may read."""
 SECRETS_OF_FEEDS = (".pgp.key_file", ".pgp.passphrase_file")

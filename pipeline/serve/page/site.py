@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.loads_under_way import LoadsUnderWay

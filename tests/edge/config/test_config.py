@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.cli import run_command
 from pipeline.edge.config import api_key, load_config
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.operator_files import read_secret
 from pipeline.errors import ConfigError
 from tests.edge.config.config_place import (
@@ -240,7 +240,7 @@ def test_a_missing_folder_is_named(place: Place, changes: dict[str, Any], key: s
 def test_the_ledger_of_another_merchant_or_environment_is_left_alone(place: Place) -> None:
     (place.folder / "var").mkdir()
     ledger = place.folder / "var" / "ledger.sqlite"
-    open_ledger(ledger, merchant="joburgwater", environment="test").close()
+    open_sqlite_ledger(ledger, merchant="joburgwater", environment="test").close()
     for words in (["run"], ["run", "--dry-run"], ["status"]):
         assert place.says(*words) == (
             f"{ledger}: the ledger belongs to joburgwater (test) and config.yaml says citypower (test);"

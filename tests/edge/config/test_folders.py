@@ -13,7 +13,7 @@ import pytest
 from pipeline.cli import run_command
 from pipeline.edge.config import load_config
 from pipeline.edge.config.folders import folder_mistake
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.operator_files import MAX_SECRET_BYTES, read_secret
 from pipeline.errors import ConfigError
 from tests.edge.config.config_place import PASSWORD, SFTP, TEST_KEY, Place
@@ -332,4 +332,4 @@ def test_a_work_dir_that_another_command_makes_just_now_is_no_mistake(tmp_path: 
 
 
 def test_the_ledger_is_where_it_was(place: Place) -> None:
-    open_ledger(place.folder / "var/ledger.sqlite", merchant="citypower", environment="test").close()
+    open_sqlite_ledger(place.folder / "var/ledger.sqlite", merchant="citypower", environment="test").close()

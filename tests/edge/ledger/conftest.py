@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from pipeline.core.api.intents import Intent
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import SqliteLedger, open_sqlite_ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.postgres.address import PostgresAddress
+from pipeline.edge.ledger.postgres.opening import open_postgres_ledger
 from pipeline.edge.ledger.sends import Sends
+from tests.servers.postgres import shared_server
 
+INTEGRITY = (sqlite3.IntegrityError, psycopg.IntegrityError)
+"""What a statement raises that breaks a rule of its table: a bug."""
 AT = "2026-11-20T06:00:00Z"
 
 
-def opened(path: Path, **changes: Any) -> Ledger:
+def opened(path: Path, **changes: Any) -> SqliteLedger:
     facts: dict[str, Any] = {"merchant": "citypower", "environment": "test"}
-    return open_ledger(path, **facts | changes)
+    return open_sqlite_ledger(path, **facts | changes)
 
 
 def land(files: Files, sha256: str = "a" * 64, **changes: Any) -> FileRow:
@@ -67,9 +75,22 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.sqlite"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Over both databases, but for tests of SQLite's file: these ask for its `path`, or for a `SqliteLedger`."""
+    if "ledger" in metafunc.fixturenames:
+        is_of_file = metafunc.function.__annotations__.get("ledger") == "SqliteLedger"
+        alone = is_of_file or "path" in metafunc.function.__annotations__
+        metafunc.parametrize("ledger", ["sqlite"] if alone else ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    with closing(opened(path)) as connection:
+def ledger(request: pytest.FixtureRequest, path: Path) -> Iterator[Ledger]:
+    if request.param == "postgres":
+        address = PostgresAddress(shared_server().new_ledger())
+        opening: Ledger = open_postgres_ledger(address, merchant="citypower", environment="test")
+    else:
+        opening = opened(path)
+    with closing(opening) as connection:
         yield connection
 
 

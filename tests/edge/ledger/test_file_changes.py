@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_changes import FileChanges
 from tests.edge.ledger.conftest import opened
 

@@ -43,7 +43,7 @@ def test_a_file_is_known_by_its_bytes_under_any_name(files: Files) -> None:
         {"date": "2026-11-20"},
     )
     assert len(files.all()) == 1
-    assert land(files, "b" * 64).id == first.id + 1
+    assert land(files, "b" * 64).id > first.id
 
 
 def test_landing_a_finished_file_takes_it_up_again(files: Files) -> None:

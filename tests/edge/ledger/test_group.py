@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.core.api.ledger_changes import ForgetEntity, OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.database import SqliteLedger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.sends import Sends
@@ -27,7 +27,7 @@ def concluding(record: int) -> StoreOutcome:
     return StoreOutcome(1, f"B{record}", RecordOutcome(record, Outcome.CREATED))
 
 
-def commits_of(ledger: Ledger) -> list[str]:
+def commits_of(ledger: SqliteLedger) -> list[str]:
     said: list[str] = []
     ledger.set_trace_callback(lambda sql: said.append(sql) if sql == "COMMIT" else None)
     return said
@@ -48,7 +48,9 @@ async def while_busy(
     return tasks
 
 
-def test_changes_that_arrive_during_a_commit_go_together(path: Path, ledger: Ledger, sends: Sends) -> None:
+def test_changes_that_arrive_during_a_commit_go_together(
+    path: Path, ledger: SqliteLedger, sends: Sends
+) -> None:
     async def main() -> int:
         async with GroupCommit(ledger, "here") as group:
             said = commits_of(ledger)
@@ -64,7 +66,7 @@ def test_changes_that_arrive_during_a_commit_go_together(path: Path, ledger: Led
 
 
 def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
-    path: Path, ledger: Ledger, sends: Sends
+    path: Path, ledger: SqliteLedger, sends: Sends
 ) -> None:
     bad = OpenIntent(intent(file_id=99))  # there is no such file
 
@@ -86,7 +88,7 @@ def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
 
 
 def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
-    ledger: Ledger, sends: Sends
+    ledger: SqliteLedger, sends: Sends
 ) -> None:
     """What comes later may build on them: an intent on the id that they taught, say."""
     bad = OpenIntent(intent(file_id=99))  # there is no such file
@@ -104,7 +106,7 @@ def test_nothing_is_written_after_changes_that_nobody_waited_for_were_lost(
 
 
 def test_a_change_that_nobody_waited_for_is_lost_with_a_failed_group_of_others(
-    path: Path, ledger: Ledger, sends: Sends
+    path: Path, ledger: SqliteLedger, sends: Sends
 ) -> None:
     """One of a group was waited for and is told; the other's loss must keep out what comes later all the same."""
     bad = OpenIntent(intent(file_id=99))  # there is no such file
@@ -126,7 +128,7 @@ def test_a_change_that_nobody_waited_for_is_lost_with_a_failed_group_of_others(
     assert sends.settled_records(1).is_empty()
 
 
-def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, sends: Sends) -> None:
+def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: SqliteLedger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
             await group.durable(OpenIntent(intent()))
@@ -137,7 +139,7 @@ def test_a_second_intent_for_one_key_fails_and_leaves_the_first(ledger: Ledger, 
     assert [one.record for one in sends.open_intents()] == [1]
 
 
-def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None:
+def test_a_full_disk_reaches_whoever_waits(ledger: SqliteLedger, sends: Sends) -> None:
     ledger.execute(f"PRAGMA max_page_count = {ledger.execute('PRAGMA page_count').fetchone()[0]}")
 
     much = [StoreOutcome(1, "B" * 200, RecordOutcome(record, Outcome.CREATED)) for record in range(2000)]
@@ -151,7 +153,7 @@ def test_a_full_disk_reaches_whoever_waits(ledger: Ledger, sends: Sends) -> None
     assert sends.settled_records(1).is_empty()
 
 
-def test_leaving_waits_for_what_was_asked(ledger: Ledger, sends: Sends) -> None:
+def test_leaving_waits_for_what_was_asked(ledger: SqliteLedger, sends: Sends) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
             tasks = [asyncio.create_task(group.durable(concluding(n))) for n in range(20)]
@@ -163,7 +165,7 @@ def test_leaving_waits_for_what_was_asked(ledger: Ledger, sends: Sends) -> None:
 
 
 def test_a_waiter_that_is_cancelled_does_not_take_its_change_back(
-    path: Path, ledger: Ledger, sends: Sends
+    path: Path, ledger: SqliteLedger, sends: Sends
 ) -> None:
     async def main() -> None:
         async with GroupCommit(ledger, "here") as group:
@@ -184,11 +186,11 @@ import asyncio, sys
 from pathlib import Path
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.api.ledger_changes import StoreOutcome
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.group import GroupCommit
 
 async def main():
-    ledger = open_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")
+    ledger = open_sqlite_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")
     async with GroupCommit(ledger, sys.argv[1]) as group:
         async def worker(number):
             while True:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.edge.ledger.chains import Chain, Chains
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.known_chains import KnownChains
 from pipeline.edge.ledger.renewals import Renewals

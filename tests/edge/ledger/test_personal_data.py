@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.personal_data import PersonalData
 from pipeline.errors import LedgerBusy
 
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as opened:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as opened:
         opened.execute("PRAGMA secure_delete = OFF")
         for number in range(20):
             opened.execute(
@@ -43,14 +44,14 @@ def test_free_pages_that_an_earlier_version_left_are_overwritten(ledger: Ledger,
     ledger.execute("DELETE FROM entities")
     ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert on_disk(path), "what is deleted stays on the disk"
-    PersonalData(ledger, path, "C-17").overwrite()
+    PersonalData(ledger, "C-17").overwrite()
     assert not on_disk(path)
 
 
 def test_the_log_is_emptied_even_while_somebody_has_the_ledger_open(ledger: Ledger, path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("SELECT count(*) FROM entities").fetchone()
-        data = PersonalData(ledger, path, "C-17")
+        data = PersonalData(ledger, "C-17")
         data.remove()
         assert on_disk(path)
         data.overwrite()
@@ -64,7 +65,7 @@ def test_a_program_that_reads_at_the_same_time_is_told_of(ledger: Ledger, path: 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM entities").fetchone()
-        data = PersonalData(ledger, path, "C-17")
+        data = PersonalData(ledger, "C-17")
         data.remove()
         with pytest.raises(LedgerBusy):
             data.overwrite()
@@ -77,5 +78,5 @@ def test_others_keep_their_details(ledger: Ledger, path: Path) -> None:
     ledger.execute(
         "INSERT INTO entities (kind, reference, id, details) VALUES ('customer', 'C-1', 'c', '{\"a\": 1}')"
     )
-    PersonalData(ledger, path, "C-17").remove()
+    PersonalData(ledger, "C-17").remove()
     assert ledger.execute("SELECT details FROM entities WHERE reference = 'C-1'").fetchone()[0] == '{"a": 1}'

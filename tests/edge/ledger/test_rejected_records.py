@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
 from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
 from pipeline.core.rules.compared_columns import COMPARED
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.originals import LedgerOriginals

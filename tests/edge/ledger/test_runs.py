@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.runs import KEPT_RUNS, Runs
 from tests.edge.ledger.conftest import AT
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import polars as pl
@@ -20,9 +19,10 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.sends import OUTCOME_SCHEMA, Sends
-from tests.edge.ledger.conftest import intent, land
+from tests.edge.ledger.conftest import INTEGRITY, intent, land
 
 
 def test_an_intent_comes_back_byte_for_byte(sends: Sends) -> None:
@@ -39,14 +39,14 @@ def test_an_intent_comes_back_byte_for_byte(sends: Sends) -> None:
 
 def test_there_is_one_unsettled_intent_per_business_key(sends: Sends) -> None:
     sends.write(OpenIntent(intent()))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(INTEGRITY):
         sends.write(OpenIntent(intent(record=2, key="other")))
     sends.write(OpenIntent(intent(kind="account")))
     assert len(sends.open_intents()) == 2
 
 
 def test_an_intent_belongs_to_a_file_that_is_known(sends: Sends) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(INTEGRITY):
         sends.write(OpenIntent(intent(file_id=99)))
 
 
@@ -108,13 +108,13 @@ def test_an_entity_comes_back_whole(sends: Sends) -> None:
     assert sends.references("account", ["bcus_1"]) == {}
 
 
-def test_ids_and_references_are_one_to_one(sends: Sends, ledger: sqlite3.Connection) -> None:
+def test_ids_and_references_are_one_to_one(sends: Sends, ledger: Ledger) -> None:
     sends.write(UpsertEntity(Entity("customer", "C1", "bcus_1")))
     sends.write(UpsertEntity(Entity("customer", "C2", "bcus_2")))
     sends.write(UpsertEntity(Entity("customer", "C2", "bcus_1")))
     assert sends.entities("customer", ["C1", "C2"]) == {"C2": Entity("customer", "C2", "bcus_1")}
     assert sends.references("customer", ["bcus_2"]) == {}
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(INTEGRITY):
         ledger.execute("INSERT INTO entities (kind, reference, id) VALUES ('customer', 'C9', 'bcus_1')")
 
 

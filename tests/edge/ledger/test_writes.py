@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 
 import polars as pl
@@ -19,10 +18,10 @@ from pipeline.core.api.ledger_changes import (
     UpsertEntity,
 )
 from pipeline.core.outcomes import Outcome, RecordOutcome
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.database import SqliteLedger
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.ledger.writes import MAX_ROWS, write
-from tests.edge.ledger.conftest import intent
+from tests.edge.ledger.conftest import INTEGRITY, intent
 
 
 def test_an_intent_that_is_opened_and_closed_in_one_group_is_gone(sends: Sends) -> None:
@@ -44,7 +43,7 @@ def test_what_was_written_already_is_not_written_again_with_the_rest_of_its_grou
 
 
 def test_a_key_opened_twice_in_one_group_fails_all_of_it(sends: Sends) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(INTEGRITY):
         sends.write(OpenIntent(intent()), OpenIntent(intent(record=2)))
     assert sends.open_intents() == []
 
@@ -98,7 +97,7 @@ def test_groups_of_any_size_are_written_whole(sends: Sends, count: int) -> None:
     assert sends.open_intents() == []
 
 
-def test_what_a_load_does_with_its_records_is_one_statement(ledger: Ledger, sends: Sends) -> None:
+def test_what_a_load_does_with_its_records_is_one_statement(ledger: SqliteLedger, sends: Sends) -> None:
     sends.write(*(OpenIntent(intent(f"old{n}")) for n in range(64)))
     statements: list[str] = []
     ledger.set_trace_callback(statements.append)

@@ -12,7 +12,8 @@ from threading import Event
 import pytest
 
 from pipeline.edge.ledger.chains import Chains
-from pipeline.edge.ledger.database import Ledger, open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.known_chains import KnownChains
 from pipeline.run import work_dir
@@ -36,7 +37,7 @@ class Steps:
         monkeypatch.setattr(work_dir, "open_ledger", self.opened)
 
     def opened(self, path: Path, *, merchant: str, environment: str, read_only: bool = False) -> Ledger:
-        ledger = open_ledger(path, merchant=merchant, environment=environment, read_only=read_only)
+        ledger = open_sqlite_ledger(path, merchant=merchant, environment=environment, read_only=read_only)
         ledger.set_progress_handler(self.step, 1)
         return ledger
 
@@ -52,7 +53,7 @@ class Steps:
 def finish_another(path: Path, number: int) -> None:
     """One more file of that month is loaded."""
     name = f"later{number}.csv"
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as ledger:
         files = Files(ledger)
         summary = files.newest(1)[0].summary
         row = files.land(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edge.ledger.database import open_ledger
+from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.monitoring.late_feeds import LateFeed
 from pipeline.sandbox.serve import SandboxApi
@@ -61,7 +61,7 @@ def test_a_reference_leads_to_every_record_that_has_it(searched: Merchant) -> No
 def test_search_looks_at_no_record_that_it_does_not_show(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     make_ledger(path, files=3, records=50, one_by_one=True)
-    with closing(open_ledger(path, merchant="citypower", environment="test")) as ledger:
+    with closing(open_sqlite_ledger(path, merchant="citypower", environment="test")) as ledger:
         search = RecordSearch(ledger)
         assert not search.is_ready()
         search.make_indexes()

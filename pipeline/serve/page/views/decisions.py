@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.release_decisions import is_first_person
 from pipeline.core.values.amount_text import format_amount, grouped
-from pipeline.edge.ledger.database import Ledger
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.report.summary_text import to_send
 from pipeline.run.decide import (

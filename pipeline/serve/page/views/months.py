@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pipeline.core.days import month_named
 from pipeline.edge.clock import utc_now
-from pipeline.edge.ledger.database import Ledger
+from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.inbox.schema import inbox_path
 from pipeline.monitoring.payments_standing import paid_as_known
 from pipeline.report.html.month_page import month_context

@@ -1,0 +1,100 @@
+"""Statements of the ledger as PostgreSQL takes them.
+
+They are written in SQLite's spelling and use what both databases have. What is spelled otherwise:
+
+- placeholders: `?`, `?1` and `:name` are `%s`, each with its value in its place;
+- a list of values, given as JSON, is an array: `IN (SELECT value FROM json_each(?))` is `= ANY (…)`;
+- `IS NOT value` is `IS DISTINCT FROM value`;
+- `CROSS JOIN … ON`, which in SQLite also sets the order of the tables, is a plain `JOIN`.
+
+Functions that SQLite has and PostgreSQL has not (`instr`, `json_extract`) are defined in `tables`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pipeline.edge.ledger.at_once import INSERT
+
+_MARK = re.compile(
+    r"(?P<text>'(?:[^']|'')*')|IN \(SELECT value FROM json_each\((?P<list>\?\d*)\)\)"
+    r"|(?P<mark>\?\d*|:[a-z][a-z_0-9]*)|(?P<percent>%)"
+)
+_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The escape of a NUL, not what looks like it behind an escaped backslash."""
+_IS_NOT = re.compile(r"\bIS NOT (?!NULL\b)")
+_ROW_OF_MARKS = re.compile(r"VALUES (\((?:%s, ?)*%s\))")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement in PostgreSQL's spelling."""
+
+    text: str
+    """With `%s` in the place of each value."""
+    order: tuple[int | str, ...]
+    """Which value comes where: its place among those that are given, from 0, or its name."""
+    lists: frozenset[int]
+    """Places in `order` of values that are lists, as JSON."""
+
+    is_json: bool
+    """Whether the values are JSON that is taken apart (see `at_once`)."""
+
+    def values(self, given: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the marks; truth is a number, as in SQLite, and text has no NUL."""
+        found: list[Any] = [given[at] for at in self.order]  # type: ignore[index]  # one or the other
+        for at, value in enumerate(found):
+            if at in self.lists:
+                found[at] = array_of(json.loads(value))
+            elif isinstance(value, bool):
+                found[at] = int(value)
+            elif isinstance(value, str) and "\0" in value:
+                found[at] = value.replace("\0", "\ufffd")
+            elif self.is_json and "\\u0000" in value:
+                found[at] = _NUL_IN_JSON.sub(r"\1\\ufffd", value)
+        return found
+
+    def many(self, rows: int) -> str | None:
+        """The text with so many rows of values at once; None where it adds no rows."""
+        if (found := _ROW_OF_MARKS.search(self.text)) is None:
+            return None
+        return f"{self.text[: found.start(1)]}{', '.join([found[1]] * rows)}{self.text[found.end(1) :]}"
+
+
+@lru_cache(maxsize=1024)
+def spelled(sql: str) -> Statement:
+    """The statement `sql` in PostgreSQL's spelling."""
+    order: list[int | str] = []
+    lists: set[int] = set()
+
+    def mark(found: re.Match[str]) -> str:
+        if found["percent"] or found["text"]:
+            return found[0].replace("%", "%%")
+        name = found["list"] or found["mark"]
+        if found["list"]:
+            lists.add(len(order))
+        if name.startswith(":"):
+            order.append(name[1:])
+        else:
+            order.append(int(name[1:]) - 1 if name[1:] else len(order))
+        return "= ANY (%s)" if found["list"] else "%s"
+
+    text = _MARK.sub(mark, _IS_NOT.sub("IS DISTINCT FROM ", sql.replace("CROSS JOIN", "JOIN")))
+    return Statement(text, tuple(order), frozenset(lists), is_json=sql == INSERT)
+
+
+def array_of(values: Sequence[Any]) -> str:
+    """An array as text, whose type is that of what it is compared with. Source: PostgreSQL's manual, 8.15.6."""
+    return f"{{{','.join(_element(value) for value in values)}}}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    escaped = str(value).replace("\0", "\ufffd").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
