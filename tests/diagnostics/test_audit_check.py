@@ -57,7 +57,12 @@ def rows_of(ledger: Ledger) -> list[Row]:
 
 def tampered(ledger: Ledger, rows: list[Row], *, guards: bool = True) -> None:
     """What somebody with a SQLite browser does: the guards are taken away, rows replaced, the guards put back."""
-    triggers = [row[0] for row in ledger.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")]
+    triggers = [
+        row[0]
+        for row in ledger.execute(
+            "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+        )
+    ]
     for name in ("audit_is_never_changed", "audit_is_never_shortened"):
         ledger.execute(f"DROP TRIGGER {name}")
     ledger.execute("DELETE FROM audit")
