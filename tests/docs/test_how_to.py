@@ -19,6 +19,7 @@ from tests.docs.blocks import blocks
 from tests.docs.conftest import ROOT, Ports
 from tests.docs.session import Session, write_program
 from tests.serve.running import free_port
+from tests.servers.postgres import shared_server
 from tests.stories.version_before import ask_again, put_up
 from tests.warm import write_warm_program
 
@@ -114,6 +115,18 @@ def payments_told(world: World) -> None:
     tell_payments(settings.model_copy(update={"payments": payments}), world.api)
 
 
+def database_named(world: World) -> None:
+    """The ledger is in its file, with a file that was loaded, and the config names a database."""
+    program = shutil.which("billferry", path=world.environment["PATH"])
+    assert program is not None
+    bills = world.folder / "night_bills_2026-11-30.csv"
+    bills.write_text("customer_reference,account_reference,bill_reference,amount_due\nC-8,A-8,INV-8,220.00\n")
+    words, environment = [program, "load", bills.name], world.environment
+    subprocess.run(words, cwd=world.folder, env=environment, check=True, capture_output=True)
+    config = world.folder / "config.yaml"
+    config.write_text(f"{config.read_text()}\nledger: {shared_server().new_database()}\n")
+
+
 def nothing(_world: World) -> None:
     """The page needs nothing but a folder and the sandbox."""
 
@@ -130,6 +143,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/receive-payments.md": payments_told,
     "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
+    "how-to/use-postgresql.md": database_named,
     "money.md": nothing,
     "when-the-api-is-down.md": nothing,
 }
