@@ -353,7 +353,7 @@ def _with_damage(records: pl.DataFrame, damaged: dict[int, int], dialect: CsvDia
     outside = pl.when(quoted).then(text.str.replace_all('(?s)"(?:[^"]|"")*"', "")).otherwise(text)
     blank = (text.str.strip_chars(" ") == "") | (_is_short(dialect) & _is_empty(dialect))
     mark = re.escape(dialect.delimiter)
-    nothing = _is_short(dialect) & text.str.contains(f'^(?:""[{mark} ]|""$|[{mark} ])*$')
+    nothing = _is_short(dialect) & text.str.contains(f'^(?:" *"[{mark} ]|" *"$|[{mark} ])*$')
     stray_end = outside.str.contains(dialect.stray_end, literal=True)
     width = outside.str.count_matches(dialect.delimiter, literal=True) + 1
     damage = (

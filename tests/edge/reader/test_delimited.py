@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.csv_structure import CONTROL
@@ -50,6 +50,16 @@ def written(rows: list[list[str]], delimiter: str, end: str, *, quote_all: bool)
 
 @pytest.mark.slow
 @settings(max_examples=cases(60, soak=1_000), deadline=None)
+@example(
+    rows=[["a"] * WIDTH, ["", " ", "", "  "]],
+    dialect=(",", "\n"),
+    quote_all=True,
+    codec="utf-8",
+    block_bytes=64,
+)
+@example(
+    rows=[["", "", "", " "], ["a"] * WIDTH], dialect=(",", "\n"), quote_all=True, codec="utf-8", block_bytes=5
+)
 @given(
     rows=ROWS,
     dialect=st.tuples(st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n", "\r"])),
