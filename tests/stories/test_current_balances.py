@@ -268,7 +268,7 @@ def test_an_old_balance_proves_nothing_for_a_request_of_an_earlier_run(merchant:
     assert load(merchant, TOMORROW, "C-1,50.00").outcomes() == {"updated": 1}, "news is news"
 
 
-@pytest.mark.parametrize(("bound_s", "outcome"), [(balance.RESEND_WITHIN_S, "updated"), (0.1, "conflict")])
+@pytest.mark.parametrize(("bound_s", "outcome"), [(balance.RESEND_WITHIN_S, "updated"), (0.0, "conflict")])
 def test_within_a_run_the_old_balance_is_proof_for_seconds_alone(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch, bound_s: float, outcome: str
 ) -> None:

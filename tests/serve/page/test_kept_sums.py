@@ -16,7 +16,9 @@ from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.known_chains import KnownChains
+from pipeline.edge.ledger.place import sqlite_path
 from pipeline.run import work_dir
+from schemas.settings import Settings
 from tests.run.kept_sums import assert_kept_sums_are_right
 from tests.run.made_ledger import make_ledger
 from tests.serve.page.browsing import STARTS_WITHIN_S, Visiting, showing
@@ -34,10 +36,11 @@ class Steps:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done = 0
-        monkeypatch.setattr(work_dir, "open_ledger", self.opened)
+        monkeypatch.setattr(work_dir, "open_merchants_ledger", self.opened)
 
-    def opened(self, path: Path, *, merchant: str, environment: str, read_only: bool = False) -> Ledger:
-        ledger = open_sqlite_ledger(path, merchant=merchant, environment=environment, read_only=read_only)
+    def opened(self, settings: Settings, *, read_only: bool = False) -> Ledger:
+        bound = {"merchant": settings.merchant, "environment": settings.environment}
+        ledger = open_sqlite_ledger(sqlite_path(settings), **bound, read_only=read_only)
         ledger.set_progress_handler(self.step, 1)
         return ledger
 
