@@ -1,7 +1,7 @@
 # Needs git, make and Python >= 3.11. Everything stays inside this folder: environment, caches, temporary files.
 PYTHON ?= python3
-# Twice the two cores: many tests wait for a clock or a disk. Those of `make quick` hardly do: there it is one a core.
-WORKERS ?= 4
+# More than twice the two cores: many tests wait for a clock or a disk. Those of `make quick` hardly do: there it is one a core.
+WORKERS ?= 5
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -13,14 +13,11 @@ LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tes
 	 tests/core/api/test_send_order.py tests/core/mapping/test_match_in_time.py \
 	 tests/core/rules/test_first_look.py tests/core/rules/test_sound_records.py \
 	 tests/core/values/test_many_amounts.py tests/core/values/test_undeclared_notations.py \
-	 tests/edge/local/test_moves_interrupted.py tests/edge/reader/test_delimited.py tests/faults tests/fuzz \
-	 tests/hostile tests/load tests/packaging/test_wheel.py tests/pages/test_accessibility.py tests/payments tests/report/test_balance.py \
-	 tests/report/test_folders.py \
-	 tests/run/test_export_memory.py tests/run/test_watch.py tests/serve tests/stories/test_archives_of_several.py \
-	 tests/stories/test_balance_law.py tests/stories/test_corrections_add_up.py \
-	 tests/stories/test_corrections_stand_for_originals.py \
-	 tests/stories/test_edited_amounts.py tests/stories/test_month.py tests/stories/test_openssh.py \
-	 tests/stories/test_rejects_of_every_format.py tests/stories/test_running_again.py
+	 tests/edge/ledger/postgres tests/edge/local/test_folder_changes.py tests/edge/local/test_moves_interrupted.py \
+	 tests/edge/reader/test_delimited.py tests/edge/sftp/test_faults.py tests/faults tests/fuzz tests/hostile tests/load \
+	 tests/monitoring/test_notifications.py tests/packaging/test_wheel.py tests/pages tests/payments \
+	 tests/report/test_balance.py tests/report/test_folders.py tests/run/test_export_memory.py tests/run/test_watch.py \
+	 tests/serve tests/stories
 COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp

@@ -5,7 +5,7 @@ Also the desk at which every command is tried, an OpenSSH server, a browser and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tests.cli.desk import desk
 from tests.keyring import Keyring, new_keyring
 from tests.pages.browser import browser, one_browser
 from tests.patience import impatient
+from tests.seeds import SOAK
 from tests.servers.places import openssh, openssh_place
 
 __all__ = ["browser", "desk", "impatient", "one_browser", "openssh", "openssh_place"]
@@ -102,6 +103,20 @@ SLOW = (
 QUICK = ("cli/test_words.py", "stories/test_every_model_through_every_door.py", "stories/test_upgrade.py")
 """Of the slow folders: the words, whole runs of every kind, and what an upgrade must not break."""
 TESTS = Path(__file__).parent
+CASES_IN_SOAK = (
+    *("cli/test_terminal.py", "faults", "fuzz", "hostile", "load", "pages", "payments", "serve", "stories"),
+    *("check/test_encodings.py", "check/test_long_delimiters.py", "check/test_blank_beginnings.py"),
+    *("monitoring/test_notifications.py", "edge/sftp/test_faults.py", "edge/local/test_folder_changes.py"),
+)
+"""Where a case takes long, `make test` tries one of each test, and `make soak` all of them."""
+EVERY_CASE = {
+    TESTS / name
+    for name in (
+        *("stories/test_inputs_that_failed.py", "stories/test_every_model_through_every_door.py"),
+        *("serve/page/test_guards.py", "serve/page/test_attacks.py"),
+    )
+}
+"""Where each case is a thing of its own."""
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +139,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+    if not SOAK and not any("::" in word for word in config.args):
+        left_out = beyond_the_first_case(items)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
+
+
+def beyond_the_first_case(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Cases of tests in CASES_IN_SOAK that are left to `make soak`."""
+    met: set[tuple[str, bool]] = set()
+    left_out = set()
+    folders = {TESTS / each for each in CASES_IN_SOAK}
+    for item in items:
+        if item.path in EVERY_CASE or folders.isdisjoint((item.path, *item.path.parents)):
+            continue
+        name, _, case = item.nodeid.partition("[")
+        test = name, "postgres" in case  # each ledger is a thing of its own
+        if test in met:
+            left_out.add(item)
+        met.add(test)
+    return left_out

@@ -112,7 +112,8 @@ def test_on_a_server_that_can_show_any_name(deep: Merchant, tmp_path: Path) -> N
         assert [file["file"]["name"] for file in again.files if file["state"] != "unmatched"] == []
 
 
-@pytest.mark.timeout(400)  # a hundred files in one test, each loaded and moved
+@pytest.mark.skipif(not SOAK, reason="with SOAK: a hundred files in one test, each loaded and moved")
+@pytest.mark.timeout(400)
 def test_on_openssh_with_archive_and_reports(deep: Merchant, tmp_path: Path) -> None:
     require_sshd()
     files = deep.make_sftp_folders()

@@ -11,7 +11,7 @@ from pipeline.sandbox.serve import SandboxApi
 from tests import ledger_of_world
 from tests.stories.merchant import Merchant
 
-BOTH_LEDGERS = {"test_killed", "test_corrected_rejects", "test_balances_over_days", "test_held_files"}
+BOTH_LEDGERS = {"test_killed", "test_running_again"}
 """Stories that are told over both ledgers each time; all of them are by `make soak`, or with TEST_LEDGER=postgres."""
 
 
