@@ -33,5 +33,5 @@ def test_of_each_test_a_case_is_run_and_of_each_ledger_one() -> None:
     cases = [Case(name, "stories/test_killed.py") for name in names]
     alone = [Case(name, "stories/test_inputs_that_failed.py") for name in names]
     quick = [Case(name, "core/test_redact.py") for name in names]
-    left_out = beyond_the_first_case([*cases, *alone, *quick])  # type: ignore[list-item]
+    left_out: set[object] = {*beyond_the_first_case([*cases, *alone, *quick])}  # type: ignore[list-item]
     assert left_out == {cases[1], cases[4]}

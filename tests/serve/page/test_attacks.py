@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from urllib.parse import quote, quote_from_bytes
@@ -127,7 +127,7 @@ def test_a_page_of_somebody_else_in_the_same_browser_gets_nowhere(
 
             def log_message(self, *_: object) -> None: ...
 
-        with HTTPServer(("127.0.0.1", 0), Evil) as server:
+        with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as server:
             Thread(target=server.serve_forever, daemon=True).start()
             opened = browser.open(f"http://localhost:{server.server_port}/", wait=False)
             opened.until("window.done === 1")

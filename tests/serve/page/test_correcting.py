@@ -75,7 +75,7 @@ def sent_with(me: Visiting, where: str, page: Answer, done: str, **changes: str)
     return me.post(f"{where}correct/{done}", None, **{**fields_of(page), **changed})
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_mended_records_are_released_by_another_person_and_close_what_was_open(merchant: Merchant) -> None:
     loaded(merchant)
     roles = {"upload": ["thandi"], "approve": ["sipho", "thandi"], "read": ["rea"]}
@@ -128,7 +128,7 @@ def test_mended_records_are_released_by_another_person_and_close_what_was_open(m
         assert "thandi" in json.dumps(uploads)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_what_nobody_edited_goes_back_as_the_merchant_wrote_it(merchant: Merchant) -> None:
     header = 'customer_reference,customer_name,account_reference,bill_reference,"amount_due",note\r\n'
     hostile = '"\'><script>alert(1)</script>"'
@@ -168,7 +168,7 @@ def test_what_nobody_edited_goes_back_as_the_merchant_wrote_it(merchant: Merchan
             assert {**old, "amount_due": ""} == {**new, "amount_due": ""}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_two_people_who_mend_the_same_record_are_told(merchant: Merchant) -> None:
     loaded(merchant)
     with showing(merchant, **BY_PROXY) as page:
@@ -197,7 +197,7 @@ def test_two_people_who_mend_the_same_record_are_told(merchant: Merchant) -> Non
         assert len(merchant.run().document["files"]) == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_records_of_ndjson_are_mended_as_json(merchant: Merchant) -> None:
     merchant.settings["feeds"].append(feed("lines", "bill", "*_lines_{date:%Y-%m-%d}.ndjson", currency="ZAR"))
     rows = [
@@ -227,7 +227,7 @@ def test_records_of_ndjson_are_mended_as_json(merchant: Merchant) -> None:
         assert merchant.run().outcomes() == {"created": 2}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_records_of_fixed_width_keep_their_places(merchant: Merchant) -> None:
     columns = {"customer_reference": [1, 6], "bill_reference": [7, 6], "amount_due": [13, 8]}
     merchant.settings["feeds"].append(
@@ -253,7 +253,7 @@ def test_records_of_fixed_width_keep_their_places(merchant: Merchant) -> None:
         assert merchant.run().outcomes() == {"created": 1}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_value_that_was_right_is_changed_only_with_a_persons_consent(merchant: Merchant) -> None:
     loaded(merchant)
     with showing(merchant) as page:
@@ -267,7 +267,7 @@ def test_a_value_that_was_right_is_changed_only_with_a_persons_consent(merchant:
         assert "customer_reference" in told.said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_very_many_and_very_wide_rejects_are_leafed_through(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,7 +290,7 @@ def test_very_many_and_very_wide_rejects_are_leafed_through(
         assert "Too large for a table" in me.get(f"{where}correct/").said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_rejects_are_read_once_and_again_only_when_they_are_written_again(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,7 +348,7 @@ def test_forms_that_are_not_ours_and_rejects_that_are_gone_change_nothing(mercha
         assert merchant.run().document["files"] == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_file_that_is_held_tells_when_its_rejects_can_be_mended(merchant: Merchant) -> None:
     with showing(merchant) as page:
         me = page.visitor()

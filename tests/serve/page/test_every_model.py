@@ -47,7 +47,7 @@ def release(who: Visiting, address: str) -> Answer:
 
 
 @every_model
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_file_goes_the_whole_way_without_a_script(merchant: Merchant, sample: Sample) -> None:
     count, last = len(sample.rows()), len(sample.rows())
     with showing(merchant, **BY_PROXY, approvals="second_person") as page:
@@ -88,7 +88,7 @@ def test_a_file_goes_the_whole_way_without_a_script(merchant: Merchant, sample: 
 
 
 @pytest.mark.parametrize(("model", "scripts"), [("account_balance", True), ("customer_balance", False)])
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_file_goes_the_whole_way_in_a_browser(
     merchant: Merchant, browser: Browser, tmp_path: Path, model: str, scripts: bool
 ) -> None:

@@ -64,7 +64,7 @@ def assert_loaded_once(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize("moment", ["after the drop", "in the preview", "after the release"])
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_server_that_is_killed_between_two_steps_goes_on_where_it_was(
     merchant: Merchant, moment: str
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_load_that_is_killed_with_its_server_goes_on_with_the_next_and_loads_o
     assert merchant.run().requests.total() == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_server_that_is_killed_takes_its_watch_along(merchant: Merchant) -> None:
     """And what that was sending is loaded once all the same, by the watch of the next."""
     merchant.settings["api"]["max_in_flight"] = 4
@@ -139,7 +139,7 @@ def test_a_server_that_is_killed_takes_its_watch_along(merchant: Merchant) -> No
         assert_loaded_once(merchant)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_closed_tabs_and_a_killed_run_change_nothing(merchant: Merchant) -> None:
     merchant.settings["api"]["max_in_flight"] = 4
     merchant.switch(latency_s=0.05)
@@ -185,7 +185,7 @@ def test_a_tab_that_is_closed_while_it_sends_leaves_nothing(merchant: Merchant) 
         assert address_in(me.put(NAME, FILE)).startswith("/files/")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_browser_that_is_closed_leaves_no_upload_and_ends_no_load(
     merchant: Merchant, browser: Browser, tmp_path: Path
 ) -> None:

@@ -125,7 +125,7 @@ def test_a_load_is_told_as_it_goes_and_its_end_ends_the_stream(merchant: Merchan
         assert "Being loaded" not in me.get(address).said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_check_is_told_in_bytes(merchant: Merchant) -> None:
     rows = (f"C-{n},A-{n},B-{n},ten" for n in range(400_000))
     size_bytes = merchant.write(NAME, bills(*rows), merchant.drop).stat().st_size

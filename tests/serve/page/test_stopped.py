@@ -27,7 +27,7 @@ LESS_GRACE = "" if SOAK else "import pipeline.serve.listener as listener; listen
 OTHER = "za_bills_2026-11-02.csv"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_open_streams_and_uploads_do_not_hold_up_the_end(merchant: Merchant, number: signal.Signals) -> None:
     merchant.settings["api"]["max_in_flight"] = 2
@@ -73,7 +73,7 @@ def test_open_streams_and_uploads_do_not_hold_up_the_end(merchant: Merchant, num
     assert_loaded_once(merchant)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_streams_alone_end_at_once(merchant: Merchant) -> None:
     with served(merchant) as server:
         address = address_in(server.me.put(NAME, FILE))
