@@ -97,7 +97,7 @@ format: setup    ## put the code in form
 docs: setup      ## write the generated parts of docs/ again
 	$(BIN)/python -m docs.generate
 
-pictures: setup  ## take the pictures in docs/ again, of a demo (needs Chromium)
+pictures: setup  ## take the pictures in docs/ again, of a demo and of the page (needs Chromium)
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m tests.pages.pictures
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.pages.browser import Browser
-from tests.pages.pictures import DOCS, MOST_BYTES, PICTURES, Picture, names_of_this_machine, taken
+from tests.pages.pictures import (
+    DOCS,
+    MOST_BYTES,
+    PICTURES,
+    Picture,
+    all_places,
+    names_of_this_machine,
+    taken,
+)
 
 
 def size_of(picture: Path) -> tuple[int, int]:
@@ -19,11 +27,13 @@ def size_of(picture: Path) -> tuple[int, int]:
 
 
 def test_every_picture_in_the_docs_is_taken_by_the_command_and_shown_on_a_page() -> None:
-    names = {picture.name for picture in PICTURES}
+    commanded = {DOCS / picture.name for picture in PICTURES}
     shown = {
-        name for page in DOCS.rglob("*.md") for name in re.findall(r"\]\((\S+\.png)\)", page.read_text())
+        (page.parent / name).resolve()
+        for page in DOCS.rglob("*.md")
+        for name in re.findall(r"\]\((\S+\.png)\)", page.read_text())
     }
-    assert {path.name for path in DOCS.rglob("*.png")} == names == shown
+    assert set(DOCS.rglob("*.png")) == commanded == shown
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
@@ -48,3 +58,17 @@ def test_a_page_that_names_this_machine_is_not_taken(browser: Browser, month: Pa
         with pytest.raises(ValueError, match=r"overview-dark\.png shows "):
             taken(PICTURES[0], browser.open(page), tmp_path / "picture.png")
     assert not (tmp_path / "picture.png").exists()
+
+
+def test_pictures_of_the_page_show_what_they_are_named_after(browser: Browser, tmp_path: Path) -> None:
+    shown = {
+        "page-preview.png": ("A preview: nothing was sent", "2 are not ready to load"),
+        "page-release.png": ("Held", "Dropped by thandi on the page.", "To send: 6 records", "Refuse"),
+        "page-mend.png": ("4 records", "right now", "no such date"),
+        "page-phone.png": ("Drop files", "Look at 1 held file"),
+    }
+    with all_places(tmp_path / "page", tmp_path) as places:
+        for picture in PICTURES:
+            for text in shown.pop(picture.name, ()):
+                assert text in picture.opened(browser, places).value("document.body.innerText"), picture.name
+    assert not shown
