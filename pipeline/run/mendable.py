@@ -19,6 +19,7 @@ from pipeline.core.mapping.file_names import REJECT_COLUMNS
 from pipeline.core.mapping.fit_feed import lay_out
 from pipeline.core.mapping.mended_records import delimited_record, fixed_record, json_record, same_text
 from pipeline.core.openpgp import begins_encrypted
+from pipeline.core.outcomes import FileState
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
@@ -281,7 +282,7 @@ def mendable(settings: Settings, ledger: Ledger, row: FileRow, rejects: OpenedRe
     if correcting is None:
         return Mendable(())
     if (refusal := correcting.refusal) is not None:
-        return Mendable((), why_not=refusal.message)
+        return Mendable((), why_not=_in_the_way(row, correcting.original) or refusal.message)
     states = Corrections(ledger).records(correcting.original.id)
     waiting = _on_their_way(settings, ledger, row, correcting.original)
     is_open = {number for number, state in states.items() if state == "open"}
@@ -317,6 +318,16 @@ def count_open(settings: Settings, ledger: Ledger, row: FileRow) -> tuple[int, s
             return sum(state == "open" for state in Corrections(ledger).records(row.id).values()), None
     found = mendable(settings, ledger, row, opened_rejects(settings, ledger, row))
     return len(found.numbers) + len(found.damaged), found.why_not
+
+
+def _in_the_way(row: FileRow, original: FileRow) -> str | None:
+    """Why nothing of a file that is shown can be corrected now, as its own page says it; None: for another reason."""
+    if original.is_open:
+        which = "it" if original.id == row.id else "its original"
+        return f"its rejects can be corrected once {which} is loaded"
+    if original.state == FileState.REFUSED:
+        return "nothing of a refused file is loaded, so its rejects are corrected in the file itself"
+    return None
 
 
 def _on_their_way(settings: Settings, ledger: Ledger, row: FileRow, original: FileRow) -> dict[int, str]:

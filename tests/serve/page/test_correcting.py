@@ -354,9 +354,10 @@ def test_a_file_that_is_held_tells_when_its_rejects_can_be_mended(merchant: Merc
         me = page.visitor()
         where = address_in(me.drop({NAME: FILE.encode()}))
         assert merchant.run().state == "held"
-        assert "its rejects can be corrected once it is loaded" in me.get(where).said
+        assert "ts rejects can be corrected once it is loaded" in me.get(where).said
+        assert "send this one again" not in me.get(where).said, "this is the file itself"
         table = me.get(f"{where}correct/")
-        assert "its rejects can be corrected once it is loaded" in table.said
+        assert "ts rejects can be corrected once it is loaded" in table.said
         assert "<form" not in table.text
         sent = urlencode({"token": me.get("/").token, "records": "2", "c2-3": "20.00"}).encode()
         answer = me.ask(
