@@ -155,7 +155,8 @@ def test_a_source_that_breaks_at_each_file_is_given_up_soon_and_taken_up_by_the_
     said = enemy.merchant.run()
     assert said.exit_status == 3
     assert "the connection broke again and again" in said.stderr
-    assert len(server.opened) <= 14 + 1 + MAX_BREAKS
+    # Where a line is slow there are two connections, and one may be at a file while the other is given up.
+    assert len(server.opened) <= 14 + 2 + MAX_BREAKS
     assert set(enemy.merchant.held("bills")) == {"B-100", "B-9"}
     assert said.named(BESIDE)["state"] == "loaded"
     server.answer = lambda *_: iter(())
