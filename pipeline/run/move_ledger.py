@@ -28,7 +28,7 @@ def move_to_database(config: Config) -> str:
     Raises:
         UsageError: the config names no database, there is no ledger in SQLite, or the database holds one already.
         AnotherRun: a run is at work.
-        LedgerDamaged: the copy differs, or its audit trail does; nothing is changed.
+        LedgerDamaged: the copy differs, or its audit trail does; the file still counts.
         And as `open_ledger`.
     """
     settings = config.settings

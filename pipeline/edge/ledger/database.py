@@ -68,8 +68,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class SqliteLedger(sqlite3.Connection):
-    """An open ledger, or inbox. Whoever uses it gets errors of ours for a full disk, a held
-    lock and a damaged file."""
+    """An open ledger, or inbox. Whoever uses it gets errors of ours for a full disk, a held lock and a damaged file."""
 
     where: Path
     """Path of the ledger, for messages."""

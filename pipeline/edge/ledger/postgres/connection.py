@@ -17,7 +17,7 @@ from psycopg import ClientCursor, errors
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 
-from pipeline.edge.ledger.postgres.dialect import Statement, spelled
+from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
 from pipeline.errors import AnotherRun, DiskFull, LedgerBusy, LedgerDamaged, LedgerUnreachable
 
 WRITERS = 0x62696C6C
@@ -62,9 +62,8 @@ class PostgresRow:
 class PostgresRows:
     """What a statement answers."""
 
-    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]], where: str) -> None:
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
         self._cursor = cursor
-        self._where = where
         self._names = {column.name: at for at, column in enumerate(cursor.description or ())}
         self.row_factory: Any = PostgresRow
 
@@ -99,11 +98,10 @@ class PostgresLedger:
     is_shared = True
     """Runs of other hosts work with it, one after another."""
 
-    def __init__(self, connection: psycopg.Connection[Any], where: str, *, read_only: bool) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], where: str) -> None:
         """`where`: the address without its password, for messages."""
         self._connection = connection
         self.where = where
-        self.read_only = read_only
 
     @property
     def in_transaction(self) -> bool:
@@ -129,7 +127,7 @@ class PostgresLedger:
         """Many rows of a table as one stream, within the caller's transaction; what is given writes one row."""
         into = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with self._connection.cursor() as cursor, cursor.copy(into.encode()) as copy:
-            yield lambda row: copy.write_row([_without_nul(value) for value in row])
+            yield lambda row: copy.write_row([storable(value) for value in row])
 
     def script(self, sql: str) -> None:
         """Statements in PostgreSQL's own spelling, without values. Raises as `execute`."""
@@ -157,12 +155,12 @@ class PostgresLedger:
     def names_of(self, kind: Literal["index", "trigger"]) -> set[str]:
         """Names of the indexes or triggers of the ledger; a trigger that is switched off is none."""
         if kind == "index":
-            rows = self._run("SELECT indexname FROM pg_indexes WHERE schemaname = %s", [SCHEMA])
+            rows = self.execute("SELECT indexname FROM pg_indexes WHERE schemaname = ?", (SCHEMA,))
         else:
-            rows = self._run(
+            rows = self.execute(
                 "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
-                " WHERE relnamespace = to_regnamespace(%s) AND NOT tgisinternal AND tgenabled IN ('O', 'A')",
-                [SCHEMA],
+                " WHERE relnamespace = to_regnamespace(?) AND NOT tgisinternal AND tgenabled IN ('O', 'A')",
+                (SCHEMA,),
             )
         return {name for (name,) in rows}
 
@@ -185,7 +183,7 @@ class PostgresLedger:
         return f"the server has {off[0]} = off, so that a power cut may damage the ledger" if off else "ok"
 
     def _setting(self, name: str) -> str:
-        return str(self._run("SELECT current_setting(%s)", [name]).fetchone()[0])
+        return str(self.execute("SELECT current_setting(?)", (name,)).fetchone()[0])
 
     def close(self) -> None:
         """End the connection; an open transaction is rolled back."""
@@ -225,10 +223,10 @@ class PostgresLedger:
     def _run(self, text: str, values: Sequence[Any]) -> PostgresRows:
         cursor = ClientCursor(self._connection)
         cursor.execute(text.encode(), values)
-        return PostgresRows(cursor, self.where)
+        return PostgresRows(cursor)
 
     def _many(self, statement: Statement, rows: Iterator[Any]) -> PostgresRows:
-        last = PostgresRows(ClientCursor(self._connection), self.where)
+        last = PostgresRows(ClientCursor(self._connection))
         while some := list(islice(rows, ROWS_AT_ONCE)):
             if (text := statement.many(len(some))) is not None:
                 last = self._run(text, [value for row in some for value in statement.values(row)])
@@ -244,10 +242,6 @@ class WholeNumbers(Loader):
     def load(self, data: Any) -> int:
         """The number."""
         return int(bytes(data))
-
-
-def _without_nul(value: Any) -> Any:
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 @contextmanager

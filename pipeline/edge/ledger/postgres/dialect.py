@@ -46,17 +46,15 @@ class Statement:
     """Whether the values are JSON that is taken apart (see `at_once`)."""
 
     def values(self, given: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the marks; truth is a number, as in SQLite, and text has no NUL."""
+        """The values in the order of the marks, as PostgreSQL takes them."""
         found: list[Any] = [given[at] for at in self.order]  # type: ignore[index]  # one or the other
         for at, value in enumerate(found):
             if at in self.lists:
                 found[at] = array_of(json.loads(value))
-            elif isinstance(value, bool):
-                found[at] = int(value)
-            elif isinstance(value, str) and "\0" in value:
-                found[at] = value.replace("\0", "\ufffd")
             elif self.is_json and "\\u0000" in value:
                 found[at] = _NUL_IN_JSON.sub(r"\1\\ufffd", value)
+            else:
+                found[at] = storable(value)
         return found
 
     def many(self, rows: int) -> str | None:
@@ -88,6 +86,13 @@ def spelled(sql: str) -> Statement:
     return Statement(text, tuple(order), frozenset(lists), is_json=sql == INSERT)
 
 
+def storable(value: Any) -> Any:
+    """A value as PostgreSQL takes it: truth is a number, as in SQLite, and text has no NUL."""
+    if isinstance(value, bool):
+        return int(value)
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+
+
 def array_of(values: Sequence[Any]) -> str:
     """An array as text, whose type is that of what it is compared with. Source: PostgreSQL's manual, 8.15.6."""
     return f"{{{','.join(_element(value) for value in values)}}}"
@@ -96,5 +101,5 @@ def array_of(values: Sequence[Any]) -> str:
 def _element(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
-    escaped = str(value).replace("\0", "\ufffd").replace("\\", "\\\\").replace('"', '\\"')
+    escaped = storable(str(value)).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -44,7 +44,7 @@ def open_postgres_ledger(
         LedgerUnreachable: the server is away or refuses us.
     """
     with postgres_errors(str(address)):
-        ledger = PostgresLedger(_connect(address), str(address), read_only=read_only)
+        ledger = PostgresLedger(_connect(address), str(address))
         try:
             _bring_up_to_date(ledger, address, read_only=read_only)
             if read_only:
