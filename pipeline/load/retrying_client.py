@@ -80,7 +80,8 @@ class RetryingClient:
         self._when_aside = when_aside
         self._clock = clock or asyncio.get_running_loop().time
         self._sleep = sleep
-        self._last_good_at = NEVER
+        self._answered = 0
+        """Usable answers so far: whether one came since is not left to a clock that may stand still between two."""
         self._hopeless = 0
         self._gate = asyncio.Lock()
         self._aside = 0
@@ -157,7 +158,7 @@ class RetryingClient:
         if reading.message:
             reading = reading._replace(message=redact(reading.message))
         if reading.meaning not in UNANSWERED:
-            self._last_good_at = self._clock()
+            self._answered += 1
             # Look-ups do not count: an API that can show and cannot create is of no use to a load.
             self._hopeless = self._hopeless if method == "GET" else 0
         if reading.meaning is Meaning.UNAUTHORISED:
@@ -190,7 +191,7 @@ class RetryingClient:
         down: the load stops. One object that the API chokes on must not stop the others; many of them in a row do.
         Raises Halted.
         """
-        began = self._clock()
+        began, answered_before = self._clock(), self._answered
         first = [await once()]
         if first[0].meaning not in UNANSWERED:
             return first[0]  # nearly always: the machinery of retries is made for the others alone
@@ -216,7 +217,7 @@ class RetryingClient:
         if reading.meaning in UNANSWERED:
             self._hopeless += 1
             if self._hopeless >= HOPELESS_IN_A_ROW or (
-                self._last_good_at < began and not await self._is_up()
+                self._answered == answered_before and not await self._is_up()
             ):
                 self.halt(self._unanswered(reading))
         return reading

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,9 +245,7 @@ def previews(look: Looking, merchant: Merchant) -> None:
     address = address_in(look.page.visitor("anna").put("za_bills_2026-11-06.csv", bills(*rows).encode()))
     look.page.visitor("anna").get(address)
     child = until(lambda: preview_child(address.split("/")[2]), "there is no preview")
-    progress = merchant.work_dir / "uploads" / "previews" / address.split("/")[2] / "progress.json"
-    until(progress.exists, "it does not begin")
-    os.kill(child, signal.SIGSTOP)
+    halt_once_it_exists(child, merchant.work_dir / "uploads/previews" / address.split("/")[2] / "progress.json")
     opened = look.at("anna", address)
     assert "Being checked" in opened.value("document.body.innerText")
     os.kill(child, signal.SIGKILL)
@@ -258,6 +257,17 @@ def previews(look: Looking, merchant: Merchant) -> None:
     previewed(look.page.visitor("anna"), address)
     look.at("anna", address)
     look.at("anna", f"{address}preview/report.html")
+
+
+def halt_once_it_exists(child: int, written: Path) -> None:
+    """Stop a process soon after it wrote a file: on a busy machine it might be at its end before we run again."""
+    for _ in range(2000):
+        os.kill(child, signal.SIGSTOP)
+        if written.exists():
+            return
+        os.kill(child, signal.SIGCONT)
+        time.sleep(0.005)
+    raise AssertionError(f"{written.name} is not written")
 
 
 def preview_child(sha256: str) -> int | None:
