@@ -6,6 +6,7 @@ taken in like one that somebody dropped. So it is held for a person, audited, an
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,13 +22,15 @@ from pipeline.edge.config import Config
 from pipeline.edge.disk import private_folder
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import land_blocks
 from pipeline.edge.local.lock import held_scratch_folder
 from pipeline.edge.reader.checked_parts import findings_of, parts_of
 from pipeline.errors import FileRefused
 from pipeline.run.file_repository import FileInWork
 from pipeline.run.load_stage import Loaded
-from pipeline.run.mendable import Mendable, OpenedRejects, RejectedRecord, mendable, opened_rejects
+from pipeline.run.mendable import Mendable, is_given_up, mendable
+from pipeline.run.opened_rejects import OpenedRejects, RejectedRecord, opened_rejects
 from pipeline.run.opening import open_preview
 from pipeline.run.preview_child import ProgressFile
 from pipeline.run.read_only import SendsNothing
@@ -111,8 +114,9 @@ def checked_mending(
     mending = Mending(rejects, rejects.records([number for number in sent if number in possible]))
     for record in rejects.records([number for number in sent if number not in possible]):
         if rejects.edited(record, sent[record.number].cells) or sent[record.number].as_it_is:
-            why = found.on_their_way.get(record.number)
-            mending.too_late[record.number] = f"it is corrected in {why}" if why else "it is closed meanwhile"
+            other = found.on_their_way.get(record.number)
+            why = f"it is corrected in {other}" if other else "it is closed meanwhile"
+            mending.too_late[record.number] = why
     texts = []
     for record in mending.shown:
         edits = rejects.edited(record, sent[record.number].cells)
@@ -124,9 +128,19 @@ def checked_mending(
         except DoesNotFit as error:
             mended.problem = f"{error}"
     if texts:
-        mending.content = rejects.file_of([text for _, text in texts])
+        mending.content = _as_new(ledger, rejects.file_of([text for _, text in texts]), rejects.line_end)
         _check(config, row, mending, [mended for mended, _ in texts])
     return mending
+
+
+def _as_new(ledger: Ledger, content: bytes, line_end: str) -> bytes:
+    """A correction that is no file which a person ended: that one stays ended, but its records may be corrected again,
+    with the same values, too. Blank lines at the end of a file are no records.
+    """
+    files = Files(ledger)
+    while (row := files.by_sha256(hashlib.sha256(content).hexdigest())) and is_given_up(ledger, row):
+        content += line_end.encode()
+    return content
 
 
 class _Found(Exception):

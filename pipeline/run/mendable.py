@@ -1,323 +1,171 @@
-"""What of a file's rejects may be corrected in place: its rejects file, taken apart into the cells of its records.
+"""Which of a file's rejected records may be corrected in place now, which a correction has already, and why none may.
 
-It reads alone. A file is read as its own correction would be, so that what a person edits is what the check reads.
+It reads alone.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from pathlib import Path
-
-import polars as pl
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.core.file_stages import LandedFile
-from pipeline.core.mapping.file_names import REJECT_COLUMNS
-from pipeline.core.mapping.fit_feed import lay_out
-from pipeline.core.mapping.mended_records import delimited_record, fixed_record, json_record, same_text
+from pipeline.core.how_many import how_many
 from pipeline.core.openpgp import begins_encrypted
-from pipeline.core.outcomes import FileState
-from pipeline.edge.clock import utc_now
+from pipeline.core.outcomes import REJECTS, FileState
+from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.rejected_records import Corrections
-from pipeline.edge.reader.corrected_rejects import with_detected_dialect
-from pipeline.edge.reader.open_records import BillFile, open_records
-from pipeline.errors import FileRefused
-from pipeline.report.folders import REPORT_NAMES
-from pipeline.report.html.index_page import report_of
-from pipeline.run.balance_files import balance_files
+from pipeline.errors import ConfigError, FileRefused
 from pipeline.run.corrections import Correcting
 from pipeline.run.decide import people_who_dropped
-from pipeline.run.file_repository import KnownFiles
-from schemas.settings import Limits, Settings
+from pipeline.run.opened_rejects import (
+    MAX_REJECTS_BYTES,
+    OpenedRejects,
+    landed_before,
+    landed_rejects,
+    opened_as_it_is,
+    opened_rejects,
+    sound_numbers,
+)
+from schemas.settings import Settings
 
-MAX_REJECTS_BYTES = 16 << 20
-"""Of a rejects file that is taken apart while somebody waits; of a larger one the feed is wrong, not the records."""
-MOST_KEPT = 4
-"""Files that were read last; each is as large as MAX_REJECTS_BYTES at most."""
 _HEAD_BYTES = 4096
-_CODES, _MESSAGES, _NUMBER, _ = REJECT_COLUMNS
-_CSV_NUMBER = re.compile(r'"([0-9]*)"[^"]{1,8}"[^"]*+(?:""[^"]*+)*+"\s*\Z')
-_JSON_NUMBER = re.compile(r'"reject_record"\s*:\s*"?([0-9]+)')
-_STRAY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-"""What a browser does not send back as it was."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One value of a record, as the merchant's own column has it."""
+class CorrectionUnderWay:
+    """A correction that closes records once it is loaded."""
 
-    position: int
-    """Of its column in the rejects file, from 0."""
-    column: str
-    text: str
-    is_faulty: bool
-    """Whether a code of its record is about this column."""
+    sha256: str
+    name: str
+    by: str
+    """Who dropped it, and where; empty where it came another way."""
+    is_being_loaded: bool
 
-    @property
-    def may_change(self) -> bool:
-        """Whether a browser sends it back as it is; else it can be corrected in the file alone."""
-        return _STRAY.search(self.text) is None
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRecord:
-    """A record that may still be corrected."""
-
-    number: int
-    """Of the record in the first original (`reject_record`)."""
-    codes: tuple[str, ...]
-    message: str
-    cells: tuple[Cell, ...]
-    text: str
-    """As the rejects file has it, a stand-in between its fields where its delimiter is several characters."""
+    def __str__(self) -> str:
+        """`corrected-bills.csv by thandi on the page, which is not loaded yet`."""
+        by = f" by {self.by}" if self.by else ""
+        return f"{self.name}{by}, which is {'being loaded' if self.is_being_loaded else 'not loaded yet'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Mendable:
-    """The records of a file that corrections may still close."""
+    """The rejected records of a file that nothing has closed."""
 
     numbers: tuple[int, ...]
     """Of those that can be edited, in the order of the file."""
     damaged: tuple[int, ...] = ()
     """Of those whose line is damaged, so that it has no cells."""
-    on_their_way: Mapping[int, str] = field(default_factory=dict)
-    """Number → the correction that waits to be loaded, and whose it is."""
+    on_their_way: Mapping[int, CorrectionUnderWay] = field(default_factory=dict)
+    """Number → the correction that has it already."""
     why_not: str | None = None
     """Why none can be edited here, where there are some; a sentence without its full stop."""
-
-
-@dataclass(frozen=True)
-class OpenedRejects:
-    """The rejects file of a file, open for reading."""
-
-    landed: LandedFile
-    bill: BillFile
-    batches: Sequence[pl.DataFrame]
-    own_names: Mapping[str, tuple[str, ...]]
-    """Field of a code → the file's own columns behind it."""
+    none_left: str | None = None
+    """Why there are none; the same."""
 
     @property
-    def name(self) -> str:
-        """`rejects.csv`, `.ndjson` or `.txt`."""
-        return self.landed.path.name
-
-    @cached_property
-    def numbers(self) -> Sequence[tuple[int | None, bool]]:
-        """Number of each record in its first original, if it is known, and whether its line is sound."""
-        return list(self._numbers())
-
-    def _numbers(self) -> Iterator[tuple[int | None, bool]]:
-        place = self._places().get(_NUMBER)
-        for batch in self.batches:
-            if place is None:  # written by an earlier version
-                yield from ((None, False) for _ in range(batch.height))
-                continue
-            fields = self.bill.records.fields(batch, [place]).select(f"field_{place}", "damage")
-            pattern = _JSON_NUMBER if self.bill.text_format == "ndjson" else _CSV_NUMBER
-            for text, (number, damage) in zip(batch["text"], fields.iter_rows(), strict=True):
-                if damage is None and number and number.isascii() and number.isdigit():
-                    yield int(number), True
-                else:
-                    found = pattern.search(text)
-                    yield int(found[1]) if found and found[1] else None, False
-
-    def records(self, wanted: Collection[int]) -> list[RejectedRecord]:
-        """Those of these numbers whose lines are sound, each once, in the order of the file."""
-        numbers = pl.Series([number if sound else None for number, sound in self.numbers], dtype=pl.Int64)
-        found, start = dict[int, RejectedRecord](), 0
-        for batch in self.batches:
-            some = batch.with_columns(number=numbers.slice(start, batch.height))
-            start += batch.height
-            some = some.filter(pl.col("number").is_in(list(wanted)))
-            if not some.is_empty():
-                for record in self._taken_apart(some):
-                    found.setdefault(record.number, record)
-        return list(found.values())
-
-    def _taken_apart(self, batch: pl.DataFrame) -> Iterator[RejectedRecord]:
-        names, places = self.bill.records.names, self._places()
-        fields = self.bill.records.fields(batch.drop("number"), range(len(names)))
-        rows = fields.select(f"field_{place}" for place in range(len(names))).rows()
-        for number, text, row in zip(batch["number"], batch["text"], rows, strict=True):
-            codes = tuple(
-                each for each in (row[places[_CODES]] if _CODES in places else "").split(";") if each
-            )
-            faulty = self.columns_of(codes)
-            yield RejectedRecord(
-                number,
-                codes,
-                (row[places[_MESSAGES]] if _MESSAGES in places else None) or "",
-                tuple(
-                    Cell(place, name, self._shown(row[place]), name.strip() in faulty)
-                    for place, name in enumerate(names)
-                    if name.strip() not in REJECT_COLUMNS
-                ),
-                text,
-            )
-
-    def _shown(self, text: str | None) -> str:
-        """Blanks around a value of fixed width are only its place."""
-        return (text or "").strip(" ") if self.bill.text_format == "txt" else text or ""
-
-    def columns_of(self, codes: Sequence[str]) -> set[str]:
-        """The file's own columns that codes are about."""
-        fields = {code.rpartition(".")[0] for code in codes}
-        return {own.strip() for field in fields for own in self.own_names.get(field, (field,))}
-
-    def _places(self) -> dict[str, int]:
-        names = [name.strip() for name in self.bill.records.names]
-        return {name: names.index(name) for name in REJECT_COLUMNS if name in names}
-
-    def edited(self, record: RejectedRecord, sent: Mapping[int, str]) -> dict[int, str]:
-        """Those of the values that came back (position → text) which are not the record's own."""
-        return {
-            cell.position: sent[cell.position]
-            for cell in record.cells
-            if cell.may_change and cell.position in sent and not same_text(sent[cell.position], cell.text)
-        }
-
-    def mended(self, record: RejectedRecord, edits: Mapping[int, str]) -> str:
-        """The text of a record with these values. Raises DoesNotFit: one does not, in fixed width."""
-        names = self.bill.records.names
-        if self.bill.text_format == "csv":
-            return delimited_record(
-                record.text, edits, separator=self.bill.separator, delimiter=self.bill.delimiter
-            )
-        by_name = {names[position].strip(): value for position, value in edits.items()}
-        if self.bill.text_format == "ndjson":
-            return json_record(record.text, by_name)
-        from pipeline.edge.reader.fixed_width import OURS, FixedFile  # noqa: PLC0415
-
-        lines = self.bill.records
-        if not isinstance(lines, FixedFile):
-            raise TypeError("a file of fixed width is not read as one")
-        return fixed_record(
-            record.text, by_name, columns=lines.columns, length=lines.length, ours=re.compile(OURS)
-        )
-
-    def file_of(self, texts: Sequence[str]) -> bytes:
-        """A rejects file of these records alone: in UTF-8 with its mark, which holds whatever somebody types."""
-        codec = self.bill.text.codec
-        line_end = self.bill.line_end.decode(codec)
-        head = [self.bill.header.decode(codec)] if self.bill.text_format != "ndjson" else []
-        return "".join(f"{line}{line_end}" for line in (*head, *texts)).encode("utf-8-sig")
-
-
-def opened_rejects(settings: Settings, ledger: Ledger, row: FileRow) -> OpenedRejects | None:
-    """The rejects file in the report of a file; None where there is none.
-
-    Raises:
-        FileRefused: it cannot be read, its feed reads it otherwise by now, or it is too large to be edited here.
-        ConfigError: its feed is gone.
-    """
-    path = _rejects_path(settings, row)
-    if path is None:
-        return None
-    landed = replace(_known(settings, ledger).landed_from(row), control=None)
-    size_bytes = path.stat().st_size
-    landed = replace(landed, path=path, size_bytes=size_bytes, rejects_of=landed.short_name)
-    if size_bytes > MAX_REJECTS_BYTES:
-        raise FileRefused(
-            name=row.name,
-            rule="file.too_large",
-            problem="it has too many rejects to be corrected one by one",
-            remedy=f"correct the feed or the file, or {path.name} itself",
-        )
-    if landed.feed.items is not None:
-        raise FileRefused(
-            name=row.name,
-            rule="file.format",
-            problem="its bills are lists of items, which have no table",
-            remedy=f"correct them in {path.name}, and drop that",
-        )
-    return _opened(settings, landed)
-
-
-@dataclass(frozen=True, slots=True)
-class _AsItIs:
-    """A file, and all by which it would be read otherwise."""
-
-    mark: tuple[object, ...]
-    landed: LandedFile = field(compare=False)
-    limits: Limits = field(compare=False)
-
-
-def _opened(settings: Settings, landed: LandedFile) -> OpenedRejects:
-    """Of plain text, which needs no copy. Raises FileRefused."""
-    found = landed.path.stat()
-    mark = (
-        *(landed.path, found.st_ino, found.st_mtime_ns, found.st_size),
-        *(landed.name, landed.rejects_of, tuple(sorted(landed.name_parts.items()))),
-        *(landed.feed.model_dump_json(), settings.limits.model_dump_json()),
-    )
-    return _read(_AsItIs(mark, landed, settings.limits))
-
-
-@lru_cache(MOST_KEPT)
-def _read(file: _AsItIs) -> OpenedRejects:
-    """The next page of its table, and each check of what somebody types, take the file as it was read for the first."""
-    landed = with_detected_dialect(file.landed)
-    bill = open_records(landed, file.limits, landed.path.parent)
-    layout = lay_out(
-        landed.feed,
-        bill.records.names,
-        landed.name_parts,
-        file_name=landed.name,
-        rejects_of=landed.rejects_of,
-    )
-    return OpenedRejects(landed, bill, list(bill.records.batches()), layout.own_names)
+    def waiting(self) -> Mapping[CorrectionUnderWay, int]:
+        """How many records each of these corrections has."""
+        return Counter(self.on_their_way.values())
 
 
 def mendable(settings: Settings, ledger: Ledger, row: FileRow, rejects: OpenedRejects | None) -> Mendable:
     """Which records of a file corrections may still close, by the ledger. `rejects`: of that file."""
     if rejects is None:
-        return Mendable(())
+        return Mendable((), none_left=_no_rejects(row))
     correcting = Correcting.of(ledger, rejects.landed)
     if correcting is None:
-        return Mendable(())
+        return Mendable((), why_not="its original is not known here")
     if (refusal := correcting.refusal) is not None:
         return Mendable((), why_not=_in_the_way(row, correcting.original) or refusal.message)
-    states = Corrections(ledger).records(correcting.original.id)
-    waiting = _on_their_way(settings, ledger, row, correcting.original)
-    is_open = {number for number, state in states.items() if state == "open"}
-    all_numbers = list(rejects.numbers)
-    sound = dict.fromkeys(number for number, fits in all_numbers if fits and number in is_open)
-    damaged = dict.fromkeys(
-        number for number, fits in all_numbers if not fits and number in is_open and number not in sound
-    )
-    claimed = {
-        number: "a correction that is being loaded" for number, state in states.items() if state == "claimed"
-    }
-    here = {number for number, _ in all_numbers}
-    taken = {number: who for number, who in {**waiting, **claimed}.items() if number in here}
-    return Mendable(
-        tuple(number for number in sound if number is not None and number not in taken),
-        tuple(number for number in damaged if number is not None and number not in taken),
-        taken,
+    all_numbers = [(number, fits) for number, fits in rejects.numbers if number is not None]
+    if not all_numbers and rejects.numbers:
+        problem = "an earlier version wrote its file of rejects, without the column reject_record"
+        return Mendable((), why_not=f"{problem}; billferry report {row.sha256[:8]} writes it again")
+    # A control character can be read, but a browser does not send it back.
+    damaged = Corrections(ledger).damaged(row.id)
+    return _Open(settings, ledger, row, correcting.original).of(
+        [number for number, fits in all_numbers if fits and number not in damaged],
+        [number for number, fits in all_numbers if not fits or number in damaged],
     )
 
 
-def count_open(settings: Settings, ledger: Ledger, row: FileRow) -> tuple[int, str | None]:
-    """How many records in the rejects of a file are still open, those that are damaged or on their way among them; and
-    why none can be edited here, where there are some. Of an original the ledger tells it, however many they are.
+def mendable_at_a_glance(settings: Settings, ledger: Ledger, row: FileRow) -> Mendable:
+    """The same, quickly: what is rejected of an original the ledger tells, however many records that are.
 
     Raises as `opened_rejects`.
     """
-    if _rejects_path(settings, row) is None:
-        return 0, None
-    if row.rejects_of is None:
-        landed = _known(settings, ledger).landed_from(row)
-        correcting = Correcting.of(ledger, replace(landed, rejects_of=landed.short_name))
-        if correcting is not None and correcting.refusal is None:
-            return sum(state == "open" for state in Corrections(ledger).records(row.id).values()), None
-    found = mendable(settings, ledger, row, opened_rejects(settings, ledger, row))
-    return len(found.numbers) + len(found.damaged), found.why_not
+    landed = landed_rejects(settings, ledger, row)
+    correcting = Correcting.of(ledger, landed) if landed is not None else None
+    if row.rejects_of is not None or correcting is None or correcting.refusal is not None:
+        return mendable(settings, ledger, row, opened_rejects(settings, ledger, row))
+    memory = Corrections(ledger)
+    damaged = memory.damaged(row.id)
+    sound = [number for number in memory.records(row.id) if number not in damaged]
+    return _Open(settings, ledger, row, row).of(sound, sorted(damaged))
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The records of an original that are open, for the page of `row`: of itself, or of a correction of it."""
+
+    settings: Settings
+    ledger: Ledger
+    row: FileRow
+    original: FileRow
+
+    def of(self, sound: Collection[int], damaged: Collection[int]) -> Mendable:
+        """Those among records of these numbers."""
+        states = Corrections(self.ledger).records(self.original.id)
+        here = {*sound, *damaged}
+        taken = {
+            number: who
+            for number, who in self._taken().items()
+            if number in here and states.get(number) in {"open", "claimed"}
+        }
+
+        def left(numbers: Iterable[int]) -> tuple[int, ...]:
+            return tuple(
+                dict.fromkeys(each for each in numbers if states.get(each) == "open" and each not in taken)
+            )
+
+        numbers = left(sound)
+        found = Mendable(numbers, left(set(damaged) - set(sound)), taken)
+        is_any = numbers or found.damaged or taken
+        return (
+            found
+            if is_any
+            else replace(found, none_left=_all_closed(states[each] for each in here & states.keys()))
+        )
+
+    def _taken(self) -> dict[int, CorrectionUnderWay]:
+        """Records that a correction has claimed, or contains while it is not loaded and nobody has given it up."""
+        files, found = Files(self.ledger), dict[int, CorrectionUnderWay]()
+        claims = Corrections(self.ledger).claims(self.original.id)
+        claiming = {row.id: row for row in files.with_ids(set(claims.values()))} if claims else {}
+        for row in files.unfinished():
+            if row.rejects_of is None or row.sha256 == self.row.sha256:
+                continue
+            first = files.original_of(row.rejects_of)
+            if first is not None and first.id == self.original.id and not is_given_up(self.ledger, row):
+                under_way = self._under_way(row, is_begun=row.id in claiming)
+                found |= dict.fromkeys(_contained(self.settings, self.ledger, row), under_way)
+        begun = {each: self._under_way(row, is_begun=True) for each, row in claiming.items()}
+        return found | {number: begun[by_file] for number, by_file in claims.items() if by_file in begun}
+
+    def _under_way(self, row: FileRow, *, is_begun: bool) -> CorrectionUnderWay:
+        by = ", ".join(map(str, people_who_dropped(self.ledger, row)))
+        return CorrectionUnderWay(row.sha256, row.name, by, is_begun and row.state == "landed")
+
+
+def is_given_up(ledger: Ledger, row: FileRow) -> bool:
+    """Whether a person has ended a file, or the next run will, because one has asked for it."""
+    pending = Decisions(ledger).pending(row.sha256) if row.held else None
+    return row.was_refused_by_person or (pending is not None and pending.word == "refuse")
 
 
 def _in_the_way(row: FileRow, original: FileRow) -> str | None:
@@ -330,53 +178,43 @@ def _in_the_way(row: FileRow, original: FileRow) -> str | None:
     return None
 
 
-def _on_their_way(settings: Settings, ledger: Ledger, row: FileRow, original: FileRow) -> dict[int, str]:
-    """Records of an original that a correction contains which is not loaded yet → which, and who dropped it."""
-    files, found = Files(ledger), dict[int, str]()
-    for other in files.unfinished():
-        if other.rejects_of is None or other.sha256 == row.sha256:
-            continue
-        first = files.original_of(other.rejects_of)
-        if first is None or first.id != original.id:
-            continue
-        by = ", ".join(map(str, people_who_dropped(ledger, other)))
-        told = f"{other.name}{f' by {by}' if by else ''}, which is not loaded yet"
-        found |= dict.fromkeys(_contained(settings, ledger, other), told)
-    return found
-
-
-def _contained(settings: Settings, ledger: Ledger, correction: FileRow) -> set[int]:
-    """Records of the original that a waiting correction would load, as far as that is seen at once."""
-    landed = _known(settings, ledger).landed_from(correction)
-    try:
-        with landed.path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-        is_plain = not head.startswith(PACKED) and not begins_encrypted(head) and landed.feed.items is None
-        if landed.size_bytes > MAX_REJECTS_BYTES or not is_plain:
-            return set()
-        numbers = {number for number, sound in _opened(settings, landed).numbers if sound}
-        rejects = opened_rejects(settings, ledger, correction)
-        left = {number for number, _ in rejects.numbers} if rejects is not None else set()
-    except (FileRefused, OSError):
-        return set()
-    return {number for number in numbers - left if number is not None}
-
-
-def _known(settings: Settings, ledger: Ledger) -> KnownFiles:
-    reports = settings.work_dir / "reports"
-    return KnownFiles(ledger, settings, reports, balance_files(ledger, settings, utc_now, forced=False))
-
-
-def _rejects_path(settings: Settings, row: FileRow) -> Path | None:
-    reports = settings.work_dir / "reports"
-    found = report_of(row, reports)
-    if found is None or row.summary is None or row.is_report:
-        return None
-    return next(
-        (
-            reports / found[0] / name
-            for name in REPORT_NAMES["rejects"]
-            if (reports / found[0] / name).is_file()
-        ),
-        None,
+def _no_rejects(row: FileRow) -> str:
+    """Why there is no file of rejects."""
+    if row.summary is None:
+        return "no run has checked this file yet"
+    rejected = sum((row.summary.get("records") or {}).get(each, 0) for each in REJECTS)
+    return (
+        "the rejects of this file are not kept any more"
+        if rejected
+        else "no record of this file was rejected"
     )
+
+
+def _all_closed(states: Iterable[str]) -> str:
+    """What became of rejected records none of which is open."""
+    counted = Counter(states)
+    told = [
+        f"{how_many(counted[state], 'record')} {words}"
+        for state, words in (("corrected", "corrected"), ("written_off", "written off"))
+        if counted[state]
+    ]
+    return f"nothing is left to correct: {', '.join(told)}" if told else "nothing is left to correct"
+
+
+def _contained(settings: Settings, ledger: Ledger, correction: FileRow) -> frozenset[int]:
+    """Records of the original that a waiting correction would load, as far as that is seen at once."""
+    try:
+        landed = landed_before(settings, ledger, correction)
+        if landed.size_bytes > MAX_REJECTS_BYTES or not _is_plain(landed):
+            return frozenset()
+        rejects = landed_rejects(settings, ledger, correction)
+        left = {number for number, _ in opened_as_it_is(settings, rejects).numbers} if rejects else set()
+        return sound_numbers(settings, landed) - left
+    except (ConfigError, FileRefused, OSError):  # a run will say what is wrong with it
+        return frozenset()
+
+
+def _is_plain(landed: LandedFile) -> bool:
+    with landed.path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return not head.startswith(PACKED) and not begins_encrypted(head) and landed.feed.items is None

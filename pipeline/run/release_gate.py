@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.core.file_stages import CheckedFile, Hold, Refusal
-from pipeline.core.outcomes import FileState, Outcome
+from pipeline.core.outcomes import Outcome
 from pipeline.core.release_decisions import (
     FIRST,
     REFUSED,
@@ -192,8 +192,7 @@ class GateKeeper:
             return False
         if row.held:
             return self.files.keeps_waiting(row) and self._still_holds(row, landed.feed.name)
-        by_person = (row.summary.get("refusal") or {}).get("code") == REFUSED
-        return row.state == FileState.REFUSED and by_person and not self.force
+        return row.was_refused_by_person and not self.force
 
     def _still_holds(self, row: FileRow, feed: str) -> bool:
         """Whether no person has decided since, and no other file has done away with the reasons."""

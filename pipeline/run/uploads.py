@@ -23,7 +23,7 @@ from pipeline.collect.named_files import of_its_feed, within_limits
 from pipeline.core.file_stages import LandedFile
 from pipeline.core.names import SIDECAR_ENDING, label_of_path, shown_name
 from pipeline.core.outcomes import FileState
-from pipeline.core.release_decisions import REFUSED, Person
+from pipeline.core.release_decisions import Person
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
@@ -312,11 +312,7 @@ def _known_files(ledger: Ledger, sha256: str) -> list[FileRow]:
 
 def _may_come_again(row: FileRow | None) -> bool:
     """Whether bytes are new, or were refused by a rule alone: the config may have been corrected since."""
-    if row is None:
-        return True
-    return (
-        row.state == FileState.REFUSED and ((row.summary or {}).get("refusal") or {}).get("code") != REFUSED
-    )
+    return row is None or (row.state == FileState.REFUSED and not row.was_refused_by_person)
 
 
 def _lacks_control(file: LandedFile) -> bool:

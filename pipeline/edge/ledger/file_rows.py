@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.release_decisions import REFUSED
+
 OPEN_STATES = ("landed", "unfinished", "held")
 """States of files that a run takes up again."""
 FINISHED_STATES = ("loaded", "loaded_with_rejects", "compared", "compared_with_differences")
@@ -64,6 +66,11 @@ class FileRow:
     def is_open(self) -> bool:
         """Whether it is being loaded, or waits for it."""
         return self.state in OPEN_STATES
+
+    @property
+    def was_refused_by_person(self) -> bool:
+        """Whether a person ended it. What a rule refused is checked afresh when its bytes come again; this is not."""
+        return self.state == "refused" and ((self.summary or {}).get("refusal") or {}).get("code") == REFUSED
 
     @property
     def held(self) -> bool:

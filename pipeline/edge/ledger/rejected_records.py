@@ -71,6 +71,20 @@ class Corrections:
         )
         return dict(tuple(row) for row in rows)
 
+    def damaged(self, file_id: int) -> set[int]:
+        """Remembered records of an original whose line is damaged, so that nothing in it can be told apart."""
+        rows = self._db.execute(
+            "SELECT record FROM rejected WHERE file_id = ? AND instr(concerned, ';*;') > 0", (file_id,)
+        )
+        return {record for (record,) in rows}
+
+    def claims(self, file_id: int) -> dict[int, int]:
+        """Records of an original that a correction has claimed and not loaded yet → id of that correction."""
+        rows = self._db.execute(
+            "SELECT record, by_file FROM corrected WHERE file_id = ? AND settled = 0", (file_id,)
+        )
+        return dict(tuple(row) for row in rows)
+
     def count_chains(self, file_id: int, *, refused: bool) -> None:
         """Once a file has its report: bring the sums of its chain up to date, and owe new reports to its original and
         to refused files of the same name, which it may have superseded.

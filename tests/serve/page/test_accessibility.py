@@ -245,7 +245,9 @@ def previews(look: Looking, merchant: Merchant) -> None:
     address = address_in(look.page.visitor("anna").put("za_bills_2026-11-06.csv", bills(*rows).encode()))
     look.page.visitor("anna").get(address)
     child = until(lambda: preview_child(address.split("/")[2]), "there is no preview")
-    halt_once_it_exists(child, merchant.work_dir / "uploads/previews" / address.split("/")[2] / "progress.json")
+    halt_once_it_exists(
+        child, merchant.work_dir / "uploads/previews" / address.split("/")[2] / "progress.json"
+    )
     opened = look.at("anna", address)
     assert "Being checked" in opened.value("document.body.innerText")
     os.kill(child, signal.SIGKILL)

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.core.file_stages import LandedFile
 from pipeline.edge.reader.open_records import BillFile, open_records
-from pipeline.run import mendable, process_file
+from pipeline.run import opened_rejects, process_file
 from pipeline.serve.page.views import correcting
 from schemas.settings import Limits
 from tests.serve.page.browsing import BY_PROXY, Answer, Visiting, showing
@@ -301,7 +301,7 @@ def test_the_rejects_are_read_once_and_again_only_when_they_are_written_again(
         opened.append(landed.path.name)
         return open_records(landed, limits, folder)
 
-    monkeypatch.setattr(mendable, "open_records", counted)
+    monkeypatch.setattr(opened_rejects, "open_records", counted)
     with showing(merchant) as page:
         me = page.visitor()
         where = address(me)

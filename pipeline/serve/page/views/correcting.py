@@ -16,7 +16,8 @@ from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.errors import BillferryError, FileRefused
 from pipeline.report.html.wording import records
 from pipeline.run.mend import Mending, SentRecord, checked_mending, open_for_mending, save_mending
-from pipeline.run.mendable import Cell, Mendable, RejectedRecord, count_open
+from pipeline.run.mendable import Mendable, mendable_at_a_glance
+from pipeline.run.opened_rejects import Cell, RejectedRecord
 from pipeline.serve.page.site import Form, Site, number_asked, visitor_of
 from pipeline.serve.page.views.uploads import results_of
 
@@ -60,15 +61,15 @@ class MendRow:
     cells: Sequence[MendCell]
 
 
-def mend_link(site: Site, ledger: Ledger, row: FileRow) -> Mapping[str, Any] | None:
-    """What the page of a file says of correcting its rejects; None: nothing."""
+def mend_link(site: Site, ledger: Ledger, row: FileRow) -> Mendable | None:
+    """What the page of a file says of correcting its rejects; None: there is nothing to say."""
     try:
-        count, why_not = count_open(site.settings, ledger, row)
+        found = mendable_at_a_glance(site.settings, ledger, row)
     except FileRefused as refused:
-        count, why_not = 0, refused.reason
+        return Mendable((), why_not=refused.reason)
     except BillferryError:  # its feed is gone from the config
         return None
-    return {"count": count, "why_not": why_not} if count or why_not else None
+    return found if found.none_left is None else None
 
 
 def rejects_table(site: Site, request: Request) -> Response:
