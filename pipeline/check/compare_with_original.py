@@ -27,6 +27,8 @@ from schemas.feed import Model
 
 SHOWN_AMOUNTS = 5
 """Amounts out of proportion that are spelled out in the reason of a hold."""
+FEW_RECORDS = 1_000
+"""Of a correction: the ledger can be asked about so many references at once."""
 _HASH_SEED = 0
 """Any will do: equal hashes are compared exactly afterwards."""
 
@@ -118,17 +120,19 @@ class Review:
     def _loaded_elsewhere(self) -> pl.DataFrame:
         """References of this file that the original or another correction loaded (columns: LOADED).
 
-        Hashes choose them, since the original may have loaded millions and this file corrects a few.
+        The original may have loaded millions. Where this file corrects a few of it, the ledger is asked about those;
+        else their hashes choose them.
         """
-        leaf = f"{self._kind}_reference"
-        hashes = [
-            scan_parts(path).select(pl.col(leaf).drop_nulls().hash(_HASH_SEED)).collect().to_series()
-            for path in self.parts.paths()
-        ]
-        mine = pl.concat(hashes).unique().sort() if hashes else pl.Series(dtype=pl.UInt64)
-        found = [pl.DataFrame(schema=correction_limits.LOADED)]
-        for some in self.originals.loaded():
-            found.append(some.filter(cross_record_rules.is_among(some["reference"].hash(_HASH_SEED), mine)))
+        reference = pl.col(f"{self._kind}_reference").drop_nulls()
+        paths, found = self.parts.paths(), [pl.DataFrame(schema=correction_limits.LOADED)]
+        if all(last <= FEW_RECORDS for _, last in self.parts.bounds()):
+            few = [scan_parts(path).select(reference).collect().to_series() for path in paths]
+            mine = pl.concat(few).unique().to_list() if few else []
+            return pl.concat([*found, *self.originals.loaded(mine)])
+        hashes = [scan_parts(path).select(reference.hash(_HASH_SEED)).collect().to_series() for path in paths]
+        among = pl.concat(hashes).unique().sort()
+        for some in self.originals.loaded(None):
+            found.append(some.filter(cross_record_rules.is_among(some["reference"].hash(_HASH_SEED), among)))
         return pl.concat(found)
 
     def _part(self, part: int, loaded: pl.DataFrame) -> Iterable[cross_record_rules.RecordFindings]:

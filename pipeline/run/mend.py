@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,13 +89,15 @@ class Mending:
         )
 
 
-def open_for_mending(config: Config, ledger: Ledger, row: FileRow) -> tuple[OpenedRejects | None, Mendable]:
-    """The rejects file of a file, and which of its records can be corrected in place. Raises as `opened_rejects`,
-    but says of one that cannot be read why not.
+def open_for_mending(
+    config: Config, ledger: Ledger, row: FileRow, *, only: Collection[int] | None = None
+) -> tuple[OpenedRejects | None, Mendable]:
+    """The rejects file of a file, and which of its records, or `only` of these, can be corrected in place. Raises as
+    `opened_rejects`, but says of one that cannot be read why not.
     """
     try:
         rejects = opened_rejects(config.settings, ledger, row)
-        return rejects, mendable(config.settings, ledger, row, rejects)
+        return rejects, mendable(config.settings, ledger, row, rejects, only=only)
     except FileRefused as refused:
         return None, Mendable((), why_not=refused.reason)
 
@@ -107,12 +109,14 @@ def checked_mending(
 
     None: the rejects of the file are not here any more. Raises as `open_preview`.
     """
-    rejects, found = open_for_mending(config, ledger, row)
+    rejects, found = open_for_mending(config, ledger, row, only=list(sent))
     if rejects is None:
         return None
-    possible = set(found.numbers)
-    mending = Mending(rejects, rejects.records([number for number in sent if number in possible]))
-    for record in rejects.records([number for number in sent if number not in possible]):
+    possible, known = set(found.numbers), rejects.records(list(sent))
+    mending = Mending(rejects, [record for record in known if record.number in possible])
+    for record in known:
+        if record.number in possible:
+            continue
         if rejects.edited(record, sent[record.number].cells) or sent[record.number].as_it_is:
             other = found.on_their_way.get(record.number)
             why = f"it is corrected in {other}" if other else "it is closed meanwhile"

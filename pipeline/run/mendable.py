@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.core.file_stages import LandedFile
@@ -73,8 +73,20 @@ class Mendable:
         return Counter(self.on_their_way.values())
 
 
-def mendable(settings: Settings, ledger: Ledger, row: FileRow, rejects: OpenedRejects | None) -> Mendable:
-    """Which records of a file corrections may still close, by the ledger. `rejects`: of that file."""
+def mendable(
+    settings: Settings,
+    ledger: Ledger,
+    row: FileRow,
+    rejects: OpenedRejects | None,
+    *,
+    only: Collection[int] | None = None,
+) -> Mendable:
+    """Which records of a file corrections may still close, by the ledger.
+
+    Args:
+        rejects: of that file.
+        only: nothing but these is asked about; None: all.
+    """
     if rejects is None:
         return Mendable((), none_left=_no_rejects(row))
     correcting = Correcting.of(ledger, rejects.landed)
@@ -82,16 +94,14 @@ def mendable(settings: Settings, ledger: Ledger, row: FileRow, rejects: OpenedRe
         return Mendable((), why_not="its original is not known here")
     if (refusal := correcting.refusal) is not None:
         return Mendable((), why_not=_in_the_way(row, correcting.original) or refusal.message)
-    all_numbers = [(number, fits) for number, fits in rejects.numbers if number is not None]
-    if not all_numbers and rejects.numbers:
+    if not rejects.lines and rejects.numbers:
         problem = "an earlier version wrote its file of rejects, without the column reject_record"
         return Mendable((), why_not=f"{problem}; billferry report {row.sha256[:8]} writes it again")
+    some = rejects.lines.keys() if only is None else [each for each in only if each in rejects.lines]
     # A control character can be read, but a browser does not send it back.
-    damaged = Corrections(ledger).damaged(row.id)
-    return _Open(settings, ledger, row, correcting.original).of(
-        [number for number, fits in all_numbers if fits and number not in damaged],
-        [number for number, fits in all_numbers if not fits or number in damaged],
-    )
+    damaged = Corrections(ledger).damaged(row.id, only)
+    damaged |= {each for each in some if not rejects.lines[each]}
+    return _Open(settings, ledger, row, correcting.original).of(some, damaged, only)
 
 
 def mendable_at_a_glance(settings: Settings, ledger: Ledger, row: FileRow) -> Mendable:
@@ -103,10 +113,7 @@ def mendable_at_a_glance(settings: Settings, ledger: Ledger, row: FileRow) -> Me
     correcting = Correcting.of(ledger, landed) if landed is not None else None
     if row.rejects_of is not None or correcting is None or correcting.refusal is not None:
         return mendable(settings, ledger, row, opened_rejects(settings, ledger, row))
-    memory = Corrections(ledger)
-    damaged = memory.damaged(row.id)
-    sound = [number for number in memory.records(row.id) if number not in damaged]
-    return _Open(settings, ledger, row, row).of(sound, sorted(damaged))
+    return _Open(settings, ledger, row, row).of(None, Corrections(ledger).damaged(row.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +125,22 @@ class _Open:
     row: FileRow
     original: FileRow
 
-    def of(self, sound: Collection[int], damaged: Collection[int]) -> Mendable:
-        """Those among records of these numbers."""
-        states = Corrections(self.ledger).records(self.original.id)
-        here = {*sound, *damaged}
+    def of(
+        self, some: Collection[int] | None, damaged: Collection[int], only: Collection[int] | None = None
+    ) -> Mendable:
+        """Those among `some` records; None: all that were rejected. `only`: as of `mendable`."""
+        states = Corrections(self.ledger).records(self.original.id, only)
+        here = {each: states[each] for each in (states if some is None else some) if each in states}
         taken = {
-            number: who
-            for number, who in self._taken().items()
-            if number in here and states.get(number) in {"open", "claimed"}
+            number: who for number, who in self._taken().items() if here.get(number) in {"open", "claimed"}
         }
-
-        def left(numbers: Iterable[int]) -> tuple[int, ...]:
-            return tuple(
-                dict.fromkeys(each for each in numbers if states.get(each) == "open" and each not in taken)
-            )
-
-        numbers = left(sound)
-        found = Mendable(numbers, left(set(damaged) - set(sound)), taken)
-        is_any = numbers or found.damaged or taken
-        return (
-            found
-            if is_any
-            else replace(found, none_left=_all_closed(states[each] for each in here & states.keys()))
+        left = [number for number, state in here.items() if state == "open" and number not in taken]
+        is_any = left or taken
+        return Mendable(
+            tuple(number for number in left if number not in damaged),
+            tuple(number for number in left if number in damaged),
+            taken,
+            none_left=None if is_any else _all_closed(here.values()),
         )
 
     def _taken(self) -> dict[int, CorrectionUnderWay]:

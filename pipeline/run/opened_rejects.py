@@ -107,12 +107,25 @@ class OpenedRejects:
                     found = pattern.search(text)
                     yield int(found[1]) if found and found[1] else None, False
 
+    @cached_property
+    def lines(self) -> Mapping[int, bool]:
+        """Number of each record → whether a line of it is sound, in the order of the file."""
+        found = dict[int, bool]()
+        for number, sound in self.numbers:
+            if number is not None:
+                found[number] = sound or found.get(number, False)
+        return found
+
+    @cached_property
+    def _sound(self) -> pl.Series:
+        """Number of each record whose line is sound; null for another one."""
+        return pl.Series([number if sound else None for number, sound in self.numbers], dtype=pl.Int64)
+
     def records(self, wanted: Collection[int]) -> list[RejectedRecord]:
         """Those of these numbers whose lines are sound, each once, in the order of the file."""
-        numbers = pl.Series([number if sound else None for number, sound in self.numbers], dtype=pl.Int64)
         found, start = dict[int, RejectedRecord](), 0
         for batch in self.batches:
-            some = batch.with_columns(number=numbers.slice(start, batch.height))
+            some = batch.with_columns(number=self._sound.slice(start, batch.height))
             start += batch.height
             some = some.filter(pl.col("number").is_in(list(wanted)))
             if not some.is_empty():

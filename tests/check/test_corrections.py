@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipeline.check import compare_with_original
 from pipeline.check.check import check
 from pipeline.core.api.requests import Kind
 from pipeline.core.file_stages import CheckedFile
@@ -31,6 +32,7 @@ class Made:
     source: str = "bills.csv"
     already: tuple[tuple[int, str], ...] = ()
     """Records and references that were loaded."""
+    asked_among: set[str] | None = None
 
     def rejected(self, records: pl.Series) -> pl.DataFrame:
         rows = [
@@ -57,8 +59,10 @@ class Made:
     def incomplete(self, records: pl.Series) -> pl.Series:
         return records.clear()
 
-    def loaded(self) -> Iterator[pl.DataFrame]:
-        yield pl.DataFrame(self.already, schema=LOADED, orient="row")
+    def loaded(self, among: Collection[str] | None) -> Iterator[pl.DataFrame]:
+        self.asked_among = among if among is None else set(among)
+        asked = [each for each in self.already if among is None or each[1] in among]
+        yield pl.DataFrame(asked, schema=LOADED, orient="row")
         yield pl.DataFrame(schema=LOADED)
 
 
@@ -117,10 +121,18 @@ def test_what_is_corrected_already_is_not_asked_about_again(tmp_path: Path) -> N
     assert (codes(file), file.holds) == ([[]], ())
 
 
-def test_a_reference_loaded_for_another_record_is_none_for_this_one(tmp_path: Path) -> None:
-    original = Made({2: {"concerned": ";bill_reference;"}, 3: {}}, already=((1, "B-1"), (3, "B-3")))
+@pytest.mark.parametrize(("few", "among"), [(2, {"B-1", "B-3"}), (1, None)])
+def test_a_reference_loaded_for_another_record_is_none_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int, among: set[str] | None
+) -> None:
+    """Whether the original is asked about a few references, or for all that it has."""
+    monkeypatch.setattr(compare_with_original, "FEW_RECORDS", few)
+    original = Made(
+        {2: {"concerned": ";bill_reference;"}, 3: {}}, already=((1, "B-1"), (3, "B-3"), (4, "B-4"))
+    )
     file = corrected(tmp_path, original, "C-1,A-1,B-1,ZAR,310.00,2", "C-1,A-1,B-3,ZAR,310.00,3")
     assert codes(file) == [["record.not_rejected_there"], []]
+    assert original.asked_among == among
 
 
 @pytest.mark.parametrize(

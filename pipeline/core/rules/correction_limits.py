@@ -7,7 +7,7 @@ that very column. Where it does not stay, the corrected file is held until a per
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import Protocol
@@ -74,8 +74,11 @@ class Originals(Protocol):
     def incomplete(self, records: pl.Series) -> pl.Series:
         """Those of these records of the original whose bill had more lines that were rejected."""
 
-    def loaded(self) -> Iterator[pl.DataFrame]:
-        """References that the original and its other corrections loaded, and for which record (columns: LOADED)."""
+    def loaded(self, among: Collection[str] | None) -> Iterator[pl.DataFrame]:
+        """References that the original and its other corrections loaded, and for which record (columns: LOADED).
+
+        `among`: none but these is asked about; None: all.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -82,12 +82,18 @@ class LedgerOriginals:
         )
         return pl.Series("record", [row[0] for row in rows], dtype=pl.Int64)
 
-    def loaded(self) -> Iterator[pl.DataFrame]:
-        """References that the original and its other corrections loaded, and for which of its records: LOADED."""
+    def loaded(self, among: Collection[str] | None) -> Iterator[pl.DataFrame]:
+        """References that the original and its other corrections loaded, and for which of its records: LOADED.
+
+        `among`: none but these is asked about; None: all.
+        """
+        which, asked = "", list[str]()
+        if among is not None:
+            which, asked = " AND reference IN (SELECT value FROM json_each(?))", [json.dumps(list(among))]
         rows = self.connection.execute(
-            "SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?)"
-            " UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?",
-            (self.original_id, *RELEASED, self.original_id, self.by_file or 0),
+            f"SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?){which}"  # noqa: S608
+            f" UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?{which}",
+            (self.original_id, *RELEASED, *asked, self.original_id, self.by_file or 0, *asked),
         )
         rows.row_factory = None
         while some := rows.fetchmany(CHUNK_RECORDS):

@@ -6,7 +6,7 @@ Both are kept for good: a correction may come when the landed copy and the outco
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from statistics import median_low
 from typing import TYPE_CHECKING
 
@@ -55,26 +55,31 @@ class Corrections:
                 rows,
             )
 
-    def records(self, file_id: int) -> dict[int, str]:
-        """Remembered records of an original → `open`, `corrected`, `claimed` (a correction is under way) or
-        `written_off`.
+    def records(self, file_id: int, only: Collection[int] | None = None) -> dict[int, str]:
+        """Remembered records of an original, all or `only` these → `open`, `corrected`, `claimed` (a correction is
+        under way) or `written_off`.
         """
+        which, asked = _among("was.record", only)
         rows = self._db.execute(
-            "SELECT was.record, CASE WHEN aside.record IS NOT NULL OR settled = 1 THEN 'corrected'"
+            "SELECT was.record, CASE WHEN aside.record IS NOT NULL OR settled = 1 THEN 'corrected'"  # noqa: S608
             " WHEN taken.record IS NOT NULL THEN 'claimed' WHEN gone.record IS NOT NULL THEN 'written_off'"
             " ELSE 'open' END FROM rejected AS was"
             " LEFT JOIN corrected AS taken ON taken.file_id = was.file_id AND taken.record = was.record"
             " LEFT JOIN left_out AS aside ON aside.file_id = was.file_id AND aside.record = was.record"
             " LEFT JOIN written_off AS gone ON gone.file_id = was.file_id AND gone.record = was.record"
-            " WHERE was.file_id = ? ORDER BY was.record",
-            (file_id,),
+            f" WHERE was.file_id = ?{which} ORDER BY was.record",
+            (file_id, *asked),
         )
         return dict(tuple(row) for row in rows)
 
-    def damaged(self, file_id: int) -> set[int]:
-        """Remembered records of an original whose line is damaged, so that nothing in it can be told apart."""
+    def damaged(self, file_id: int, only: Collection[int] | None = None) -> set[int]:
+        """Remembered records of an original, all or `only` of these, whose line is damaged, so that nothing in it can
+        be told apart.
+        """
+        which, asked = _among("record", only)
         rows = self._db.execute(
-            "SELECT record FROM rejected WHERE file_id = ? AND instr(concerned, ';*;') > 0", (file_id,)
+            f"SELECT record FROM rejected WHERE file_id = ? AND instr(concerned, ';*;') > 0{which}",  # noqa: S608
+            (file_id, *asked),
         )
         return {record for (record,) in rows}
 
@@ -247,6 +252,13 @@ class Corrections:
                 " AND by_record NOT IN (SELECT record FROM intents WHERE file_id = ?1)",
                 (file_id, *RELEASED),
             )
+
+
+def _among(column: str, only: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
+    """A condition that a record is one of these, and its value; neither for None."""
+    if only is None:
+        return "", ()
+    return f" AND {column} IN (SELECT value FROM json_each(?))", (json.dumps(list(only)),)  # noqa: S608
 
 
 def settle(connection: Ledger, file_id: int) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from pipeline.core.file_stages import LandedFile
+from pipeline.edge.ledger.rejected_records import Corrections
 from pipeline.edge.reader.open_records import BillFile, open_records
 from pipeline.run import opened_rejects, process_file
 from pipeline.serve.page.views import correcting
@@ -306,9 +307,17 @@ def test_the_rejects_are_read_once_and_again_only_when_they_are_written_again(
         me = page.visitor()
         where = address(me)
         table = me.get(f"{where}correct/")
+        asked, records = list[object](), Corrections.records
+
+        def told(corrections: Corrections, file_id: int, only: list[int]) -> dict[int, str]:
+            asked.append(only)
+            return records(corrections, file_id, only)
+
         with monkeypatch.context() as patched:
             patched.setattr(process_file, "write_report", None)  # nobody looks at one
+            patched.setattr(Corrections, "records", told)
             checked = sent_with(me, where, table, "check", Record_2_amount_due="20.00")
+        assert asked == [[2, 3]], "the state of others, there may be thousands, says nothing here"
         assert "1 record edited: nothing is wrong with what was edited" in checked.said
         me.get(f"{where}correct/?after=2")
         assert opened == ["rejects.csv"]
