@@ -100,14 +100,19 @@ def _load_lines(load: LoadUnderWay, settings: Settings, now: datetime) -> list[s
     left = load.total - load.settled
     if not left:
         return [*lines, "Its report is being written"]
-    pace = [
-        f"{load.per_s:.0f} records a second" if load.per_s >= 1 else f"{load.per_s * 60:.0f} records a minute"
-    ]
-    if load.per_s > 0:
-        pace.append(f"about {_duration(left / load.per_s)} left")
+    pace = _pace(load.per_s, left)
     if load.retried:
         pace.append(f"{grouped(load.retried)} {'retry' if load.retried == 1 else 'retries'}")
-    return [*lines, ", ".join(pace)]
+    return [*lines, ", ".join(pace)] if pace else lines
+
+
+def _pace(per_s: float, left: int) -> list[str]:
+    """How fast a load is, and how long `left` records take; nothing while no record was settled since it is watched."""
+    if per_s <= 0:
+        return []
+    number, of = (per_s, "second") if per_s >= 1 else (per_s * 60, "minute")
+    pace = f"{how_many(round(number), 'record')} a {of}" if number >= 1 else "less than 1 record a minute"
+    return [pace, f"about {_duration(left / per_s)} left"]
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,8 @@ import pytest
 
 from pipeline.core.api.ledger_changes import LoadUnderWay, NoteProgress
 from pipeline.core.release_decisions import Person
+from pipeline.core.values.timestamps import rfc3339
+from pipeline.edge.clock import utc_now
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.database import transaction
 from pipeline.edge.ledger.loads_under_way import FileUnderWay
@@ -260,6 +262,23 @@ def note(merchant: Merchant, **changes: object) -> str:
         return str(ledger.execute("SELECT sha256 FROM files").fetchone()[0])
 
 
+def test_a_released_file_that_is_being_loaded_is_not_called_held(merchant: Merchant) -> None:
+    path = merchant.write(NAME, bills("C-1,A-1,B-1,1.00", "C-2,A-2,B-2,1.00"))
+    assert merchant.load(path, "--limit", "1").state == "held"
+    with showing(merchant) as page:
+        me, address = page.visitor(), address_of(page.visitor())
+        before = me.get(address)
+        assert "The file is held" in before.said
+        assert 'href="report.html"' in before.text
+        note(merchant, at=rfc3339(utc_now()), per_s=0.0)
+        shown = me.get(address)
+    assert "Being loaded" in shown.said
+    assert "What its last report said is out of date" in shown.said
+    assert "eld" not in re.sub("The file is held then[.]", "", shown.said), "but for what a stop would do"
+    assert 'href="report.html"' not in shown.text, "it says so, too"
+    assert "records a" not in shown.said
+
+
 def test_a_server_that_ends_does_not_wait_for_those_who_watch(merchant: Merchant) -> None:
     merchant.load(merchant.write(NAME, bills("C-1,A-1,B-1,1.00")))
     sha256 = note(merchant)
@@ -316,7 +335,10 @@ def test_what_is_said_of_a_check(merchant: Merchant, changes: dict[str, str], ti
     [
         ({}, "3 records a second, about 30 s left"),
         ({"per_s": 0.05}, "3 records a minute, about 30 min left"),
-        ({"per_s": 0.0}, "0 records a minute"),
+        ({"per_s": 0.0}, "ZAR 1.00 of ZAR 10.00"),  # nothing is known of a pace before there is one
+        ({"per_s": 0.0, "retried": 1}, "1 retry"),
+        ({"per_s": 1.2}, "1 record a second, about 1 min left"),
+        ({"per_s": 0.005}, "less than 1 record a minute, about 5 h 0 min left"),
         ({"retried": 2}, "3 records a second, about 30 s left, 2 retries"),
         ({"settled": 100}, "Its report is being written"),
         (

@@ -16,13 +16,13 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.monitoring.system_status import state_of
 from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.report.html.top import main_of
+from pipeline.report.html.wording import named
 from pipeline.run.preview import Preview
 from pipeline.serve.page.people import Visitor
-from pipeline.serve.page.progress import is_worked_on
+from pipeline.serve.page.progress import HowFar, is_worked_on
 from pipeline.serve.page.site import Site, visitor_of
 from pipeline.serve.page.views.correcting import mend_link
 from pipeline.serve.page.views.decisions import decision_context
@@ -53,12 +53,13 @@ def file_page(site: Site, request: Request) -> Response:
     if is_new and progress is not None and not progress.is_sent:
         progress = None  # its preview tells more
     preview = site.previews.preview_upload(row.sha256) if is_new and progress is None else None
-    folder = preview.folder if preview is not None else _report_folder(site, row)
     is_at_work = progress is not None and row.state == "landed"
+    is_outdated = row.summary is not None and row.summary["state"] != row.state
+    folder = preview.folder if preview is not None else None if is_outdated else _report_folder(site, row)
     again_s = _again_s(preview, is_waiting=is_decided or is_at_work)
     context: dict[str, Any] = {
         "file": row,
-        "state": state_of(row),
+        "state": _state(row, progress),
         "told": told,
         "is_decided": is_decided,
         "decide": decide,
@@ -68,6 +69,7 @@ def file_page(site: Site, request: Request) -> Response:
         "preview": preview,
         "progress": progress,
         "is_worked_on": is_at_work,
+        "is_outdated": is_outdated,
         "again_s": again_s,
         "is_awaited": again_s is not None and (preview is None or preview.state not in SHOWN_PREVIEWS),
         "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
@@ -107,6 +109,13 @@ def _part_of(folder: Path | None, row: FileRow, name: str, visitor: Visitor) -> 
         filename=f"{row.name}.{name}",
         content_disposition_type="attachment",
     )
+
+
+def _state(row: FileRow, progress: HowFar | None) -> str:
+    """What becomes of a file just now, or has: what its last report said may be over."""
+    if row.state != "landed":
+        return named(row.state)
+    return progress.title if progress is not None else "Waits for the next pass"
 
 
 def _report_folder(site: Site, row: FileRow) -> Path | None:
