@@ -284,14 +284,14 @@ class _Check:
                 name=self.landed.name,
                 rule="file.no_records",
                 problem="it has a header and no records",
-                remedy="export it again, or set feed.may_be_empty if empty files are normal",
+                remedy="export it again, or ask whoever maintains the config to accept empty files (feed.may_be_empty)",
             )
         raise FileRefused(
             name=self.landed.name,
             rule="file.all_skipped",
             problem=f"all of its records are {' or '.join(self.left_out)}",
-            remedy="compare the values in the feed with those in the file, upper and lower case included, or set"
-            " feed.may_be_empty if such files are normal",
+            remedy="compare the values in the feed with those in the file, upper and lower case included, or ask"
+            " whoever maintains the config to accept such files (feed.may_be_empty)",
         )
 
     def _refuse_for_rejects(self) -> None:

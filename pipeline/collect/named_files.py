@@ -77,7 +77,8 @@ def of_its_feed(
             name=shown_name(name),
             rule="file.unmatched",
             problem="file name matches no feed",
-            remedy="use --feed NAME, or add a feed" + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
+            remedy="choose its feed (--feed NAME), or have a feed added for such files"
+            + (f"; {SAVE_AS_CSV}" if head.startswith(PACKED) else ""),
         )
     return LandedFile(
         sha256=copy.sha256,

@@ -8,6 +8,7 @@ can be told from such: UUIDs, SHA-256, and ISO dates with their times.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 _KEY = r"(?<![A-Za-z0-9])[sp]k(?:_[A-Za-z0-9_-]{4,}|(?:test|live)[A-Za-z0-9_-]+)"
 """Also without its underscores, as whoever reads a number drops them."""
@@ -25,9 +26,22 @@ _SECRETS = re.compile(
 _MASKS = {"key": "[key]", "bearer": "Bearer [key]", "email": "[e-mail]", "number": "[number]"}
 
 
+EXAMPLE_DAY = datetime(2026, 11, 30)  # noqa: DTZ001 (a day of no place)
+"""Shows in messages how a date is written; its day cannot be taken for a month."""
+_EXAMPLES = frozenset(f"{EXAMPLE_DAY:{each}}" for each in ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%Y%d%m"))
+
+
 def redact(text: str) -> str:
-    """The text with keys, e-mails and numbers of eight digits or more masked."""
-    return _SECRETS.sub(lambda match: _MASKS.get(match.lastgroup or "", match[0]), text)
+    """The text with keys, e-mails and numbers of eight digits or more masked, but for EXAMPLE_DAY however it is
+    written.
+    """
+    return _SECRETS.sub(_masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    if match.lastgroup == "number" and re.sub(r"[^0-9]", "", match[0]) in _EXAMPLES:
+        return match[0]
+    return _MASKS.get(match.lastgroup or "", match[0])
 
 
 def redact_keys(text: str) -> str:

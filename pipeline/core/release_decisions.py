@@ -137,7 +137,7 @@ def first_of_feed(feed: str) -> Hold:
 
 def always() -> Hold:
     """A feed with `release: always`."""
-    return Hold(ALWAYS, "feed.release is always: each file waits for a person")
+    return Hold(ALWAYS, "each file of this feed waits for a person (feed.release: always)")
 
 
 def restored() -> Hold:
@@ -155,4 +155,4 @@ def stopped(by: Person, sent: int, left: int) -> Hold:
 
 def limited(sent: int, left: int) -> Hold:
     """`--limit` has stopped the file. `sent` and `left`: records."""
-    return Hold(LIMITED, f"stopped by --limit: {sent} sent, {left} left")
+    return Hold(LIMITED, f"only so many records were to be sent (--limit): {sent} sent, {left} left")

@@ -114,7 +114,7 @@ def _found(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, EX_OK, look())
     except BillferryError as error:
-        return Finding(check, error.exit_status, str(error))
+        return Finding(check, error.exit_status, str(error).removeprefix(f"{check}: "))
 
 
 def _work_dir(folder: Path) -> str:

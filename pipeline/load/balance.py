@@ -207,14 +207,14 @@ class BalanceSettler(CreateSettler):
             entity,
             "balance.not_ours",
             f"the API holds {there} and the file says {target}; the API's may be newer, so it stays unchanged."
-            " If the file is current, run billferry load --force",
+            " If the file is current, have it loaded all the same (billferry load --force)",
         )
 
     def _what_was_replaced(self, shown: int | None, body: Json) -> str | None:
         """The message where --force replaced a balance that was not known to be ours."""
         if not self._recency.forced or shown in {None, body["balance"]}:
             return None
-        return f"{format_amount(body['currency'], shown or 0)} was replaced because of --force"
+        return f"{format_amount(body['currency'], shown or 0)} was replaced, as somebody wanted (--force)"
 
     async def _patch(self, intent: Intent) -> RecordOutcome:
         """Send a PATCH until settled, looking first each time that an earlier one may have worked.
@@ -347,7 +347,8 @@ class BalanceSettler(CreateSettler):
             entity,
             "balance.moved",
             "an earlier request was not answered, and a payment may have come since; the balance stays unchanged"
-            f"{_both(entity, intent.stated)}. The next file sets it, or billferry load --force",
+            f"{_both(entity, intent.stated)}. The next file sets it, or a load of this one by force (billferry"
+            " load --force)",
         )
 
     def _paid_since(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # what reads frames is loaded by those who make a report
     from pipeline.report.summary import FileReport
 
 SHOWN_REJECTS = 5
+FEW_AMOUNTS = 3
+"""Fewer have no median that tells anything."""
 SHOWN_CHANGES = 20
 """Of a correction that is held; summary.json has all of them."""
 RELEASE_FIRST = (
@@ -102,17 +104,21 @@ def _held(summary: Summary) -> Iterator[str]:
 
 
 def to_send(currency: str, amounts: AmountFacts) -> str:
-    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`.
+    """`3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)`; of two records without the
+    median, of one without sizes.
 
     Args:
         amounts: in minor units of `currency` (ISO 4217); how many decimals it has is `format_amount`'s to know.
     """
-    sizes = (
-        f"smallest {format_amount(currency, amounts.smallest_minor)},"
-        f" median {format_amount(currency, amounts.median_minor)},"
-        f" largest {format_amount(currency, amounts.largest_minor)}"
-    )
-    return f"{how_many(amounts.records, 'record')}, {format_amount(currency, amounts.total_minor)} ({sizes})"
+    told = f"{how_many(amounts.records, 'record')}, {format_amount(currency, amounts.total_minor)}"
+    sizes = [
+        f"smallest {format_amount(currency, amounts.smallest_minor)}",
+        f"median {format_amount(currency, amounts.median_minor)}",
+        f"largest {format_amount(currency, amounts.largest_minor)}",
+    ]
+    if amounts.records < FEW_AMOUNTS:
+        del sizes[1]
+    return f"{told} ({', '.join(sizes)})" if amounts.records > 1 else told
 
 
 def money_of(part: ChainPart) -> list[str]:

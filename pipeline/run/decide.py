@@ -140,7 +140,7 @@ class _Judge:
         if choice.word == "release" and needs_second_person(self.settings, self.ledger, row, choice.by):
             raise _why_not(
                 "second_person",
-                f"{row.name} was dropped by {choice.by.user_name}, and page.approvals is second_person",
+                f"{row.name} was dropped by {choice.by.user_name}, who cannot release it too (page.approvals)",
                 "let another person release it",
             )
         summary = Summary.model_validate(row.summary, strict=False)

@@ -68,6 +68,7 @@ class Mending:
     rejects: OpenedRejects
     shown: list[RejectedRecord]
     """The records that came back and can still be corrected."""
+    found: Mendable
     mended: dict[int, MendedRecord] = field(default_factory=dict)
     """Number → those among them that somebody edited, or says to be right as they are."""
     too_late: dict[int, str] = field(default_factory=dict)
@@ -113,7 +114,7 @@ def checked_mending(
     if rejects is None:
         return None
     possible, known = set(found.numbers), rejects.records(list(sent))
-    mending = Mending(rejects, [record for record in known if record.number in possible])
+    mending = Mending(rejects, [record for record in known if record.number in possible], found)
     for record in known:
         if record.number in possible:
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.core.csv_structure import PACKED
 from pipeline.core.file_stages import LandedFile
@@ -66,6 +66,15 @@ class Mendable:
     """Why none can be edited here, where there are some; a sentence without its full stop."""
     none_left: str | None = None
     """Why there are none; the same."""
+    lines: Mapping[int, int] = field(default_factory=dict)
+    """Number → the record's line in the first original, where that is known."""
+    original: str | None = None
+    """Name of the first original, where that is another file than the one that is shown."""
+
+    def called(self, number: int) -> str:
+        """What a person is told of a record: its line, as reports have it, or else its number."""
+        line = self.lines.get(number)
+        return f"record {number}" if line is None else f"line {line}"
 
     @property
     def waiting(self) -> Mapping[CorrectionUnderWay, int]:
@@ -96,12 +105,17 @@ def mendable(
         return Mendable((), why_not=_in_the_way(row, correcting.original) or refusal.message)
     if not rejects.lines and rejects.numbers:
         problem = "an earlier version wrote its file of rejects, without the column reject_record"
-        return Mendable((), why_not=f"{problem}; billferry report {row.sha256[:8]} writes it again")
+        return Mendable((), why_not=f"{problem}; have it written again (billferry report {row.sha256[:8]})")
     some = rejects.lines.keys() if only is None else [each for each in only if each in rejects.lines]
     # A control character can be read, but a browser does not send it back.
     damaged = Corrections(ledger).damaged(row.id, only)
     damaged |= {each for each in some if not rejects.lines[each]}
-    return _Open(settings, ledger, row, correcting.original).of(some, damaged, only)
+    original = correcting.original
+    return replace(
+        _Open(settings, ledger, row, original).of(some, damaged, only),
+        lines=Corrections(ledger).lines(original.id, only),
+        original=original.name if original.id != row.id else None,
+    )
 
 
 def mendable_at_a_glance(settings: Settings, ledger: Ledger, row: FileRow) -> Mendable:

@@ -183,7 +183,10 @@ class FileProcessor:
             ConfigError: its feed is gone.
         """
         if row.is_report:
-            problem = "it is a report of payments; billferry load --force FILE compares it again"
+            problem = (
+                "it is a report of payments; load it again to have it compared again (billferry load"
+                " --force FILE)"
+            )
             raise ReportGone(name=row.name, problem=problem)
         landed = self.files.named_apart(self.files.landed_from(row))
         then = Summary.model_validate(row.summary, strict=False) if row.summary else None
@@ -252,11 +255,11 @@ class FileProcessor:
         finished = local_time(row.finished_at or row.landed_at, self.context.settings.zone)
         notes = [f"this file was already loaded on {finished} as {row.name}; nothing was sent"]
         if row.is_report:
-            again = "billferry payments match compares it with what is known by now"
+            again = "it can be compared with what is known by now (billferry payments match)"
             notes = [f"this report was already compared on {finished} as {row.name}; {again}"]
         elif feed_changed(landed, row):
             notes.append(
-                "the feed has changed since then; billferry load --force sends the file under the new one"
+                "the feed has changed since then; the file can be sent under the new one (billferry load --force)"
             )
         run = self.context.facts()
         self.reports.say(without_report(file_facts(landed), FileState.ALREADY_LOADED, run=run, notes=notes))

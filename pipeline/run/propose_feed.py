@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.core.mapping.fit_feed import COLUMNS_IGNORED
 from pipeline.core.proposal.feed_proposal import Proposal, propose
 from pipeline.edge.config import proposed_feed
 from pipeline.edge.disk import scratch_folder
@@ -30,6 +31,8 @@ class FeedPreview:
 
     assumed: Sequence[str] = ()
     """What is open, and was assumed, each as `key: value`."""
+    unread: Sequence[str] = ()
+    """Columns of the file that the feed does not read."""
     lines: Sequence[str] = ()
     """What became of the file, and its first records before and after mapping."""
     problem: str | None = None
@@ -73,11 +76,13 @@ def preview_of_feed(file: Path, name: str, yaml: str) -> FeedPreview:
         yaml: the feed as it would stand below `feeds:`, from anybody.
     """
     if file.stat().st_size > MOST_BYTES:
-        return FeedPreview(problem="the file is too large for a preview here; billferry init --from has one")
+        return FeedPreview(problem="the file is too large for a preview here (billferry init --from has one)")
     try:
         found = proposed_feed(yaml)
     except Exception:  # noqa: BLE001 (somebody's text: whatever is wrong with it, it is no feed)
-        return FeedPreview(problem="that is no feed as the config has it; compare it with docs/config.md")
+        return FeedPreview(
+            problem="that is not a valid feed; ask the people who run Billferry, or compare it with docs/config.md"
+        )
     if found is None:
         return FeedPreview(problem="set what is open about the amounts and the encoding first")
     feed, assumed = found
@@ -86,6 +91,7 @@ def preview_of_feed(file: Path, name: str, yaml: str) -> FeedPreview:
     called = f"{file.name}: "  # our copy has a name of its own
     return FeedPreview(
         assumed,
+        said.unread,
         [f"{name}: {line.removeprefix(called)}" if line.startswith(called) else line for line in said.lines],
     )
 
@@ -95,6 +101,7 @@ class _Said:
     """A `run.ui.Ui` that keeps what is said."""
 
     lines: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def line(self, text: str) -> None:
         """Kept."""
@@ -103,7 +110,13 @@ class _Said:
     log_line = warn = line
 
     def file(self, report: FileReport, *, shown_rejects: int = SHOWN_REJECTS) -> None:
-        """Kept as the command would print it."""
+        """Kept as the command would print it; columns that are not read apart from the rest."""
+        self.unread += [
+            name
+            for note in report.summary.notes
+            if note.startswith(COLUMNS_IGNORED)
+            for name in note.removeprefix(COLUMNS_IGNORED).split(", ")
+        ]
         self.lines += describe(report, shown_rejects=shown_rejects)
 
     @contextmanager

@@ -48,7 +48,7 @@ def side_by_side(checked: CheckedFile, limits: Limits, count: int) -> Iterator[s
         read = {name for names in checked.own_names.values() for name in names}
         rest = "; ".join(f"{name}: {text}" for name, text in written.items() if name and name not in read)
         if rest:
-            yield f"  not mapped: {rest}"
+            yield f"  not read by the feed: {rest}"
 
 
 def _as_written(checked: CheckedFile, limits: Limits, count: int) -> Iterator[dict[str, str]]:

@@ -65,6 +65,7 @@ class Remembering:
         codes = pl.when(outcome=Outcome.REJECTED.value).then("codes")
         return rejects.select(
             "record",
+            "line",
             *COMPARED,
             correction_limits.concerned(codes, self.checked.own_names),
             "outcome",

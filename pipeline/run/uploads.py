@@ -21,7 +21,9 @@ from typing import Any, Literal
 from pipeline.collect.archives import bill_files_of
 from pipeline.collect.named_files import of_its_feed, within_limits
 from pipeline.core.file_stages import LandedFile
+from pipeline.core.foreign_formats import TELLING_BYTES, foreign_format
 from pipeline.core.names import SIDECAR_ENDING, label_of_path, shown_name
+from pipeline.core.openpgp import begins_encrypted
 from pipeline.core.outcomes import FileState
 from pipeline.core.release_decisions import Person
 from pipeline.core.rules.control_totals import MAX_SIDECAR_BYTES
@@ -114,8 +116,9 @@ def accept_upload(
         control: content of its control file.
 
     Raises:
-        FileTooLarge: more than `limits.max_file_bytes`. FileRefused: an endless line; or two feeds fit its name; or it
-            is a rejects file of no file that is known here. ConfigError: there is no such feed.
+        FileTooLarge: more than `limits.max_file_bytes`. FileRefused: an endless line; or two feeds fit its name; or no
+            feed does, and it is plainly no file of bills; or it is a rejects file of no file that is known here.
+        ConfigError: there is no such feed.
         DiskFull: no room. LedgerBusy, LedgerDamaged, LedgerOfAnother, AnotherRun: as `ledger_to_write`.
     """
     settings, label = config.settings, label_of_path(name)
@@ -241,6 +244,7 @@ class _TakeIn:
             except FileRefused as refused:
                 if refused.rule != "file.unmatched":
                     raise
+                _refuse_foreign(copy, name)
                 return self._ask(copy, name, "feed", refused.reason)
             if any(map(_lacks_control, members)):
                 return self._ask(copy, name, "control", "its feed requires a control file with its totals")
@@ -319,6 +323,21 @@ def _lacks_control(file: LandedFile) -> bool:
     control = file.feed.control
     is_asked_for = control is not None and control.kind == "sidecar" and control.required
     return is_asked_for and file.control is None and file.rejects_of is None
+
+
+def _refuse_foreign(copy: LandedCopy, name: str) -> None:
+    """Raises FileRefused: whatever its feed, it is plainly no file of bills, such as a picture."""
+    with copy.path.open("rb") as content:
+        head = content.read(TELLING_BYTES)
+    found = None if begins_encrypted(head) else foreign_format(head)
+    if found is not None:
+        kind, remedy = found
+        raise FileRefused(
+            name=shown_name(name),
+            rule="file.format",
+            problem=f"it is {kind}, and not a file of bills",
+            remedy=f"nothing was taken in; {remedy}",
+        )
 
 
 def _placed(file: LandedFile, landing: Path) -> LandedFile:

@@ -283,7 +283,7 @@ def test_records_are_shown_beside_what_they_become(tmp_path: Path) -> None:
     shown = list(side_by_side(file, Limits(), 2))
     assert shown[0] == "record 1, line 1: ready to load"
     assert any(line.split() == ["lines.a:", "10.1", "amount_due:", "ZAR", "10.10"] for line in shown)
-    assert "  not mapped: lines.sku: Anél" in [line.partition(";")[0] for line in shown]
+    assert "  not read by the feed: lines.sku: Anél" in [line.partition(";")[0] for line in shown]
 
 
 def test_filters_and_checks_may_name_fields_of_items(tmp_path: Path) -> None:

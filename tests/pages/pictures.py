@@ -57,7 +57,7 @@ CP-1009,INV-11-009,587.90,2026-12-32
 """
 TYPED = """
 (() => {
-  const cell = document.querySelector("[aria-label='Record 7, amount_due']");
+  const cell = document.querySelector("[aria-label='Line 8, amount_due']");
   cell.value = "1204.50";
   cell.dispatchEvent(new Event("input", { bubbles: true }));
 })()

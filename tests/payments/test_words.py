@@ -33,14 +33,14 @@ def test_status_says_what_each_outcome_means_and_what_to_do(mixed: Merchant) -> 
     assert re.fullmatch(r"Last payment event received: \d{4}-\d\d-\d\d \d\d:\d\d, time in UTC", said[0])
     assert said[1:-1] == [
         "1 event without a readable amount:",
-        "  1 unreadable: kept as received. Report them to the API's support: billferry payments list --open",
+        "  1 unreadable: kept as received. Report them to the API's support (billferry payments list --open)",
         "USD 1.00 in 1 payment event:",
         "  1 (USD 1.00) in conflict with what is known, such as another currency than the bill's. Compare with"
-        " the API's dashboard: billferry payments list --open",
+        " the API's dashboard (billferry payments list --open)",
         "ZAR 10.57 in 3 payment events:",
         "  2 (ZAR 10.50) applied to bills and balances",
         "  1 (ZAR 0.07) waiting for their bill: the first run after it was loaded matches them. If they wait for"
-        " days, ask for the bill's file: billferry payments list --open",
+        " days, ask for the bill's file (billferry payments list --open)",
         "Payments files, the newest last:",
     ]
     assert "4 rows, ZAR 10.57 to post, handed over " in said[-1]

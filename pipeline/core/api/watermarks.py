@@ -73,7 +73,8 @@ def dated_ahead(landed: LandedFile, today: str) -> Refusal | None:
     return Refusal(
         "file.dated_ahead",
         f"its name is dated {day}, and today is {today}: it would keep out every balance until then;"
-        " correct the date in its name, or say billferry load --force if its balances are those of today",
+        " correct the date in its name, or have it loaded all the same if its balances are those of today"
+        " (billferry load --force)",
     )
 
 

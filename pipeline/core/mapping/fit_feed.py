@@ -28,6 +28,9 @@ from pipeline.errors import FileRefused
 from schemas.column_sources import ColumnSource, Const, DaysAfter, DebitCredit, SignedValue
 from schemas.feed import Check, Feed
 
+COLUMNS_IGNORED = "columns ignored: "
+"""How the note begins that names columns which nothing reads."""
+
 
 def lay_out(
     feed: Feed,
@@ -157,7 +160,7 @@ class _Fitting:
         otherwise = {self.positions.get(name) for name in self._read_otherwise()}
         unmapped = [name for name in unmapped if self.positions[name] not in otherwise]
         if unmapped:
-            notes.append("columns ignored: " + ", ".join(printable(name) or "(no name)" for name in unmapped))
+            notes.append(COLUMNS_IGNORED + ", ".join(printable(name) or "(no name)" for name in unmapped))
         return sources, notes
 
     def _read_otherwise(self) -> set[str]:

@@ -14,13 +14,13 @@ from schemas.payments import PaymentCounts, PaymentFacts, PaymentsFileFacts, Pay
 _MEANING: dict[str, str] = {
     PaymentOutcome.APPLIED: "applied to bills and balances",
     PaymentOutcome.UNMATCHED: "unmatched: several bills of the payer fit, or none. Find out what was paid, then"
-    " billferry payments assign: billferry payments list --unmatched",
+    " have it assigned (billferry payments list --unmatched, billferry payments assign)",
     PaymentOutcome.CONFLICT: "in conflict with what is known, such as another currency than the bill's. Compare with"
-    " the API's dashboard: billferry payments list --open",
+    " the API's dashboard (billferry payments list --open)",
     PaymentOutcome.WAITING: "waiting for their bill: the first run after it was loaded matches them. If they wait for"
-    " days, ask for the bill's file: billferry payments list --open",
-    PaymentOutcome.UNREADABLE: "unreadable: kept as received. Report them to the API's support: billferry payments"
-    " list --open",
+    " days, ask for the bill's file (billferry payments list --open)",
+    PaymentOutcome.UNREADABLE: "unreadable: kept as received. Report them to the API's support"
+    " (billferry payments list --open)",
     PaymentOutcome.DISMISSED: "dismissed: settled elsewhere, as somebody has decided",
     PaymentOutcome.DUPLICATE: "received again, and counted once",
     PaymentOutcome.IGNORED: "events of other types; not payments",
@@ -30,8 +30,8 @@ PAYMENT_HEADINGS = ("no.", "received", "amount", "for", "outcome", "bill", "in f
 REFUND_HEADINGS = ("no.", "refunded", "amount", "for", "outcome", "bill", "in file")
 _REFUNDED: dict[str, str] = {
     "applied": "refunded, and taken off what is paid",
-    "unmatched": "refunded of payments that are not known here. Compare with the API's dashboard: billferry payments"
-    " list --unmatched",
+    "unmatched": "refunded of payments that are not known here. Compare with the API's dashboard"
+    " (billferry payments list --unmatched)",
 }
 
 
@@ -49,7 +49,7 @@ def status_in_words(shown: PaymentsStatus, zone: ZoneInfo, schedule: str) -> Ite
     else:
         yield f"Last payment event received: {_local(shown.last_received_at, zone)}, time in {zone.key}"
     if shown.not_read:
-        yield f"{how_many(shown.not_read, 'event')} not read yet; the next billferry run reads them"
+        yield f"{how_many(shown.not_read, 'event')} not read yet; the next run reads them"
     for each in shown.currencies:
         yield from _currency(each)
     if shown.refunds:
@@ -61,8 +61,8 @@ def status_in_words(shown: PaymentsStatus, zone: ZoneInfo, schedule: str) -> Ite
         )
     if shown.not_exported:
         yield (
-            f"{how_many(shown.not_exported, 'payment')} not in a payments file yet ({_schedule(schedule)};"
-            " billferry payments export writes one now)"
+            f"{how_many(shown.not_exported, 'payment')} not in a payments file yet: {_schedule(schedule)}"
+            " (billferry payments export writes one now)"
         )
     if shown.files:
         yield "Payments files, the newest last:"

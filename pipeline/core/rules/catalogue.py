@@ -24,7 +24,7 @@ def _record_rules() -> Iterator[Rule]:
     yield Rule(
         "record.blank",
         "a blank line between records",
-        "remove it, or ask whoever maintains the config to set feed.blank_records: skip",
+        "remove it, or ask whoever maintains the config to skip such lines (feed.blank_records: skip)",
     )
     yield Rule("record.too_few_fields", "fewer fields than the header", "complete the record")
     yield Rule(
@@ -34,8 +34,8 @@ def _record_rules() -> Iterator[Rule]:
     yield Rule("record.stray_quote", "a quote inside or after a field", "double quotes and quote the field")
     yield Rule(
         "record.undecodable",
-        "bytes that are not valid in feed.encoding",
-        "export it again, or ask whoever maintains the config to correct feed.encoding",
+        "bytes that are not valid in the feed's encoding (feed.encoding)",
+        "export it again, or ask whoever maintains the config to correct the encoding (feed.encoding)",
     )
     yield Rule("record.control_characters", "NUL or control characters", "remove them")
     yield Rule("record.json", "not a JSON object", "correct its syntax")
@@ -53,7 +53,8 @@ def _record_rules() -> Iterator[Rule]:
     yield Rule(
         "record.line_length",
         "a fixed-width line that is longer or shorter than the others, so that its columns may have moved",
-        "put each column where the others have it, or ask whoever maintains the config about feed.short_lines",
+        "put each column where the others have it, or ask whoever maintains the config about short lines"
+        " (feed.short_lines)",
     )
 
 
@@ -61,18 +62,20 @@ def _cross_record_rules() -> Iterator[Rule]:
     """Records that contradict or repeat each other (`cross_record_rules`, `line_items`)."""
     yield Rule(
         "bill_reference.contradiction",
-        "appears more than once with different values; lines of one bill are added up only under feed.line_items: sum",
-        "keep the right record only, or have feed.line_items set",
+        "appears more than once with different values; lines of one bill are added up only where the feed says so"
+        " (feed.line_items: sum)",
+        "keep the right record only, or ask whoever maintains the config to have such lines added up (feed.line_items)",
     )
     yield Rule(
         "line_items.differ",
         "lines of this bill differ in a mapped column other than the amount",
-        "correct them, or stop mapping that column",
+        "correct them, or ask whoever maintains the config to map that column no more",
     )
     yield Rule(
         "line_items.identical",
         "lines of this bill are equal in every column",
-        "remove the repeated line, or have feed.line_items set to {sum: true, identical: sum}",
+        "remove the repeated line, or ask whoever maintains the config to have such lines added up"
+        " (feed.line_items: {sum: true, identical: sum})",
     )
     yield Rule(
         "line_items.incomplete",
@@ -87,7 +90,8 @@ def _cross_record_rules() -> Iterator[Rule]:
     for field in ("customer_reference", "account_reference", "bill_reference"):
         yield Rule(
             f"{field}.collision",
-            "two references in the file become identical after feed.reference_replace or a template",
+            "two references in the file become identical after characters are replaced (feed.reference_replace) or a"
+            " template is filled in",
             "ask whoever maintains the config to choose replacements or a template that keep them apart",
         )
     yield Rule(
@@ -127,17 +131,18 @@ def _loading_rules() -> Iterator[Rule]:
     yield Rule(
         "balance.superseded",
         "a newer file has set this balance",
-        "nothing; or, if this file is current, billferry load --force",
+        "nothing; or, if this file is current, have it loaded all the same (billferry load --force)",
     )
     yield Rule(
         "balance.not_ours",
         "the API holds a balance that this ledger did not set, and it may be newer",
-        "compare it there; if the file is current, billferry load --force",
+        "compare it there; if the file is current, have it loaded all the same (billferry load --force)",
     )
     yield Rule(
         "balance.paid_since",
         "payments have come that this balance does not include: setting it would make the customer owe them again",
-        "post them and export the balance again; or ask whoever maintains the config about feed.net_payments",
+        "post them and export the balance again; or ask whoever maintains the config whether payments are to be"
+        " deducted (feed.net_payments)",
     )
     yield Rule(
         "balance.moved",
@@ -149,7 +154,7 @@ def _loading_rules() -> Iterator[Rule]:
 def _api_rules() -> Iterator[Rule]:
     """Requests without an answer that settles anything; the next run asks again."""
     yield Rule("api.never_connected", "the API could not be reached", "run again")
-    yield Rule("api.timed_out", "the API did not answer within api.timeout_s", "run again")
+    yield Rule("api.timed_out", "the API did not answer in time (api.timeout_s)", "run again")
     yield Rule("api.cut", "the connection broke before the answer was whole", "run again")
     yield Rule("api.uncertain", "the API did not say whether it holds this record already", "run again")
     yield Rule(

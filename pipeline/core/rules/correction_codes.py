@@ -22,24 +22,25 @@ def _of_files() -> Iterator[Rule]:
     yield Rule(
         "correction.changed",
         "a corrected rejects file changes references, currency, amount or dates that were valid in the original",
-        "put them back, or, if the original was wrong, billferry release FILE --accept-changes",
+        "put them back, or, if the original was wrong, release the file with its changes"
+        " (billferry release FILE --accept-changes)",
     )
     yield Rule(
         "correction.perhaps_made",
         "records whose reference was wrong when they were rejected come again, and a ledger that was restored or lost"
         " may not know that they were corrected before, under another reference",
-        "look for them at the API and in the reports of earlier corrections: billferry refuse the file if they are"
-        " there, else release FILE --accept-changes",
+        "look for them at the API and in the reports of earlier corrections: refuse the file if they are there, else"
+        " release it with its changes (billferry release FILE --accept-changes)",
     )
     yield Rule(
         "correction.written_off",
         "a corrected rejects file corrects records that were written off",
-        "billferry release FILE loads them after all; else refuse it",
+        "release it to load them after all (billferry release FILE), else refuse it",
     )
     yield Rule(
         "correction.out_of_proportion",
         "amounts that could not be read before are more than 20 times, or less than a twentieth of, what is usual",
-        "look at them; billferry release FILE if they are right",
+        "look at them, and release the file if they are right (billferry release FILE)",
     )
     yield Rule(
         "file.original_not_loaded",
@@ -54,7 +55,7 @@ def _of_files() -> Iterator[Rule]:
     yield Rule(
         "file.rejects_unnumbered",
         "rejects of an earlier version, without reject_record, whose records cannot be identified by their reference",
-        "write them again with billferry report, and correct those",
+        "have the rejects written again (billferry report), and correct those",
     )
     yield Rule(
         "file.rejects_unknown",

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.core.csv_structure import CONTROL, DAMAGE, ITEMS
-from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns, is_stated_by_us
+from pipeline.core.mapping.layout import AMOUNT, DATES, Layout, TwoColumns
 from pipeline.core.mapping.normalise import metadata_json
 from pipeline.core.rules.catalogue import rule_message
+from pipeline.core.rules.expected_forms import date_formats_of
 from pipeline.core.rules.field_rules import field_rules_of, first_look
 from pipeline.core.rules.left_out import (
     VERDICT,
@@ -28,7 +29,6 @@ from pipeline.core.rules.left_out import (
 from pipeline.core.rules.text_marks import without_text_marks
 from pipeline.core.values import dates, money, phones, two_columns
 from pipeline.core.values.amount_text import exponents
-from pipeline.core.values.date_formats import ISO
 
 VALUES: dict[str, pl.DataType] = {
     "record": pl.Int64(),
@@ -140,7 +140,7 @@ def _read(records: pl.DataFrame, layout: Layout) -> Iterator[pl.Series]:
     column = AMOUNT[layout.feed.model]
     read = {column: _amounts(records, column, layout)}
     for name in DATES[layout.feed.model]:
-        formats = _date_formats(layout, name)
+        formats = date_formats_of(layout, name)
         read[name] = dates.parse_dates(records[name], formats, layout.feed.date_language)
     if layout.days_due is not None:
         read["due_date"] = dates.days_after(read["bill_date"], layout.days_due)
@@ -157,13 +157,6 @@ def _amounts(records: pl.DataFrame, column: str, layout: Layout) -> pl.DataFrame
     if source.signs is None:
         return two_columns.debits_less_credits(first, second, currencies, style)
     return two_columns.with_sign_column(first, second, currencies, style, source.signs)
-
-
-def _date_formats(layout: Layout, name: str) -> list[str]:
-    """The formats of one date column."""
-    source = layout.sources.get(name)
-    # A date from the file's name or the config is ISO already, however the records write theirs.
-    return [ISO] if source is not None and is_stated_by_us(source) else list(layout.feed.date_formats)
 
 
 # Expressions are made once for a file: for each of its batches that would take longer than a look at the few records
@@ -216,9 +209,16 @@ def _faults(layout: Layout) -> tuple[list[pl.Expr], list[_Fault]]:
     whole = pl.col("damage").is_null()
     rules = field_rules_of(layout)
     found = [
-        (f"rule_{i}", rule.code, rule.detail, broken & whole) for i, (rule, broken) in enumerate(rules)
+        (f"rule_{i}", rule.code, rule.detail, rule.like and rule.like(layout), broken & whole)
+        for i, (rule, broken) in enumerate(rules)
     ] + [
-        (f"damage_{i}", code, "damaged_column" if i in (CONTROL, ITEMS) else None, pl.col("damage") == i)
+        (
+            f"damage_{i}",
+            code,
+            "damaged_column" if i in (CONTROL, ITEMS) else None,
+            None,
+            pl.col("damage") == i,
+        )
         for i, code in enumerate(DAMAGE)
     ]
     faults = [
@@ -226,11 +226,11 @@ def _faults(layout: Layout) -> tuple[list[pl.Expr], list[_Fault]]:
             name,
             broken.fill_null(value=False).alias(name),
             pl.when(pl.col(name)).then(pl.lit(code)),
-            pl.when(pl.col(name)).then(_message(code, detail, layout)),
+            pl.when(pl.col(name)).then(_message(code, detail, like, layout)),
         )
-        for name, code, detail, broken in found
+        for name, code, detail, like, broken in found
     ]
-    details = {detail for *_, detail, _ in found if detail is not None}
+    details = {detail for _, _, detail, _, _ in found if detail is not None}
     return [pl.col("record"), pl.col("line"), *map(pl.col, sorted(details))], faults
 
 
@@ -264,11 +264,11 @@ def _left_out(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _message(code: str, detail: str | None, layout: Layout) -> pl.Expr:
+def _message(code: str, detail: str | None, like: str | None, layout: Layout) -> pl.Expr:
     """What is said of a code; the same for all records but for `detail`, which adds what is known of one, never its
-    value.
+    value. `like`: an example of what is expected.
     """
-    message = pl.lit(rule_message(code, layout.own_names))
+    message = pl.lit(rule_message(code, layout.own_names) + (f" (expected: {like})" if like else ""))
     return message if detail is None else message + pl.coalesce(pl.lit(": ") + pl.col(detail), pl.lit(""))
 
 

@@ -23,6 +23,7 @@ from pipeline.core.rules.api_limits import (
     MAX_REFERENCE_CHARACTERS,
     MIN_AMOUNT_DUE_MINOR,
 )
+from pipeline.core.rules.expected_forms import amount_like, date_like
 from pipeline.core.rules.metadata_rules import metadata_rules, metadata_without_account
 from pipeline.core.rules.named_checks import CHECKS
 from pipeline.core.rules.rule import MANGLED_CELL, BadValues, Broken, FieldRule, detail_rule
@@ -92,7 +93,8 @@ def _reference_rules(field: str) -> Iterator[FieldRule]:
     yield FieldRule(
         f"{field}.characters",
         "characters other than A-Z, a-z, 0-9, _ and -",
-        "use only these characters, or ask whoever maintains the config to set feed.reference_replace",
+        "use only these characters, or ask whoever maintains the config to have others replaced"
+        " (feed.reference_replace)",
         _stated(field, ~text.str.contains(_REFERENCE) & ~mangled),
         quick=_stated(field, ~text.str.contains(_REFERENCE)),
     )
@@ -142,8 +144,8 @@ def _contact_rules() -> Iterator[FieldRule]:
     )
     yield detail_rule(
         "customer_phone.invalid",
-        "not a valid phone number, or a national number that feed.phone_region does not cover",
-        "write it as +27…, leave it empty, or ask whoever maintains the config to set feed.phone_region",
+        "not a valid phone number, or a national number of another country than the feed's (feed.phone_region)",
+        "write it as +27…, leave it empty, or ask whoever maintains the config to set the country (feed.phone_region)",
         _bad("customer_phone", phone.is_not_null() & pl.col("phone_e164").is_null()),
     )
 
@@ -154,7 +156,7 @@ def _currency_rules() -> Iterator[FieldRule]:
     yield FieldRule(
         "currency.missing",
         "no currency",
-        "fill it in, or ask whoever maintains the config to set feed.currency",
+        "fill it in, or ask whoever maintains the config to set the feed's currency (feed.currency)",
         _stated("currency", currency.is_null()),
     )
     yield FieldRule(
@@ -169,7 +171,9 @@ def _as_read(field: str, problem: str, meaning: str, remedy: str) -> FieldRule:
     """A problem that `money` or `dates` found when it read the column."""
     detail = f"{field}:notation" if problem in ("format", "ambiguous", "too_precise") else None
     broken = _stated(field, pl.col(f"{field}:{problem}"))
-    return FieldRule(f"{field}.{problem}", meaning, remedy, broken, detail)
+    like = amount_like if field in AMOUNT.values() else date_like(field)
+    has_form = problem == "format" or (problem == "ambiguous" and field in AMOUNT.values())
+    return FieldRule(f"{field}.{problem}", meaning, remedy, broken, detail, like=like if has_form else None)
 
 
 def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
@@ -184,7 +188,7 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
         "ambiguous",
         "can be read in two ways",
         "find out which amount is meant and write it in the feed's format, or ask whoever maintains the config to"
-        " correct feed.amount",
+        " correct that format (feed.amount)",
     )
     yield _as_read(
         field, "spreadsheet", "damaged by a spreadsheet", "export it again with this column formatted as text"
@@ -204,15 +208,16 @@ def _amount_rules(field: str, *, allowed: str) -> Iterator[FieldRule]:
     sign = pl.col(f"{field}:sign")
     yield FieldRule(
         f"{field}.sign",
-        "a sign that feed.columns does not list, or a minus in a column of debits, credits or unsigned values",
-        "correct it, or have the sign listed in feed.columns",
+        "a sign that the feed does not list (feed.columns), or a minus in a column of debits, credits or"
+        " unsigned values",
+        "correct it, or ask whoever maintains the config to list the sign (feed.columns)",
         lambda layout: sign if isinstance(layout.sources.get(field), TwoColumns) else None,
     )
     yield from _nothing_to_bill() if field == "amount_due" else ()
     yield FieldRule(
         f"{field}.out_of_range",
         f"not within {allowed}",
-        "check the amount and feed.amount.unit",
+        "check the amount, and whether it is written in the feed's unit, such as cents (feed.amount.unit)",
         lambda layout: _out_of_range(field, layout),
     )
 
@@ -262,7 +267,7 @@ def _date_rules(field: str) -> Iterator[FieldRule]:
         field,
         "format",
         "date is not in the expected format",
-        "write it in that format, or ask whoever maintains the config to add this one to feed.date_formats",
+        "write it in that format, or ask whoever maintains the config to add this one (feed.date_formats)",
     )
     yield _as_read(field, "impossible", "no such date", "correct the date")
     yield _as_read(
@@ -290,7 +295,8 @@ def _bill_rules() -> Iterator[FieldRule]:
     yield FieldRule(
         "due_date.before_bill_date",
         "before bill_date",
-        "correct one of the dates, or ask whoever maintains the config to set feed.due_before_bill_date: note",
+        "correct one of the dates, or ask whoever maintains the config to accept such dates"
+        " (feed.due_before_bill_date: note)",
         lambda layout: (
             pl.col("due_date:day") < pl.col("bill_date:day")
             if layout.feed.model == "bill" and layout.feed.due_before_bill_date == "reject"
@@ -316,7 +322,7 @@ def _check_rule(check: Check, meaning: str) -> FieldRule:
             pl.any_horizontal(text.is_not_null() & ~CHECKS[check](text) for text in texts) if texts else None
         )
 
-    remedy = "correct it, or ask whoever maintains the config to take the column out of feed.checks"
+    remedy = "correct it, or ask whoever maintains the config to check this column no more (feed.checks)"
     return FieldRule(f"column.{check}", meaning, remedy, broken)
 
 

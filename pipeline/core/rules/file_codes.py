@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from pipeline.core.rules.rule import Rule
 
+_SPLIT = "split it, or ask whoever maintains the config to raise the limit"
+
 
 def file_rules() -> Iterator[Rule]:
     """In the order of the documentation."""
@@ -22,8 +24,8 @@ def _content_rules() -> Iterator[Rule]:
     """Packed files and workbooks (`edge/reader`)."""
     yield Rule(
         "file.format",
-        "the content is in another format than feed.format, or in one that Billferry cannot read",
-        "export it as CSV, XLSX or NDJSON, or correct feed.format",
+        "the content is in another format than the feed says (feed.format), or in one that Billferry cannot read",
+        "export it as CSV, XLSX or NDJSON, or ask whoever maintains the config to correct the format (feed.format)",
     )
     yield Rule(
         "file.archive_damaged",
@@ -39,9 +41,9 @@ def _content_rules() -> Iterator[Rule]:
     yield Rule("file.archive_encrypted", "an archive with a password", "send it without")
     yield Rule(
         "file.archive_too_large",
-        "unpacks to more than limits.max_decompressed_bytes or limits.max_decompression_ratio allow, or takes too much"
-        " memory",
-        "send it unpacked or raise the limit",
+        "unpacks to more than is allowed (limits.max_decompressed_bytes, limits.max_decompression_ratio), or takes too"
+        " much memory",
+        "send it unpacked, or ask whoever maintains the config to raise the limit",
     )
     yield Rule("file.workbook", "a workbook that cannot be read for certain", "save it again")
     yield Rule(
@@ -56,11 +58,15 @@ def _content_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.items_too_large",
-        "objects whose fields, repeated beside each of their items, make more than limits.max_decompressed_bytes or"
-        " limits.max_decompression_ratio allow",
-        "export one record for each item, or raise the limit",
+        "objects whose fields, repeated beside each of their items, make more than is allowed"
+        " (limits.max_decompressed_bytes, limits.max_decompression_ratio)",
+        "export one record for each item, or ask whoever maintains the config to raise the limit",
     )
-    yield Rule("file.sheet", "no such sheet in the workbook", "add it, or correct feed.sheet")
+    yield Rule(
+        "file.sheet",
+        "no such sheet in the workbook",
+        "add it, or ask whoever maintains the config to correct its name (feed.sheet)",
+    )
     yield Rule(
         "file.merged_cells",
         "merged cells in the header or among the records",
@@ -71,8 +77,8 @@ def _content_rules() -> Iterator[Rule]:
 def _encryption_rules() -> Iterator[Rule]:
     """Feeds with `pgp` (`core/openpgp`, `edge/pgp`)."""
     encrypted = "have it encrypted to your public key and sent again"
-    yield Rule("file.not_encrypted", "not encrypted, in a feed with pgp", encrypted)
-    yield Rule("file.pgp_other_key", "encrypted to other keys than pgp.key_file", encrypted)
+    yield Rule("file.not_encrypted", "not encrypted, in a feed whose files are", encrypted)
+    yield Rule("file.pgp_other_key", "encrypted to other keys than yours (pgp.key_file)", encrypted)
     yield Rule("file.pgp_password", "encrypted with a password, not to a key", encrypted)
     yield Rule("file.pgp_cut_off", "an encrypted file that does not reach to its end", "send it again")
     yield Rule(
@@ -92,57 +98,67 @@ def _encryption_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.pgp_signer",
-        "signed by a key that is not in pgp.signers_file",
-        "confirm the key's fingerprint with the sender another way, then add it there",
+        "signed by a key that is not known here (pgp.signers_file)",
+        "confirm the key's fingerprint with the sender another way, then have it added (pgp.signers_file)",
     )
     yield Rule(
         "file.pgp_expired",
         "the signature, or the key that signed, has expired or was revoked",
-        "have it signed by a valid key; put that key into pgp.signers_file if it is new",
+        "have it signed by a valid key, and that key added if it is new (pgp.signers_file)",
     )
 
 
 def _unreadable_file_rules() -> Iterator[Rule]:
     """No records can be read for certain."""
     yield Rule("file.empty", "the file is empty: it does not even have a header", "export again")
-    yield Rule("file.too_large", "larger than limits.max_file_bytes", "split it or raise the limit")
-    yield Rule("file.too_many_records", "more records than limits.max_records", "split it or raise the limit")
+    yield Rule("file.too_large", "larger than is allowed (limits.max_file_bytes)", _SPLIT)
+    yield Rule("file.too_many_records", "more records than are allowed (limits.max_records)", _SPLIT)
     yield Rule(
         "file.record_too_long",
-        "a line longer than limits.max_record_bytes",
-        "export again or raise the limit",
+        "a line longer than is allowed (limits.max_record_bytes)",
+        "export again, or ask whoever maintains the config to raise the limit",
     )
-    yield Rule("file.too_many_columns", "more columns than limits.max_columns", "check feed.delimiter")
+    yield Rule(
+        "file.too_many_columns",
+        "more columns than are allowed (limits.max_columns)",
+        "check what parts its columns, and ask whoever maintains the config (feed.delimiter)",
+    )
     yield from _content_rules()
     yield from _encryption_rules()
     yield Rule(
         "file.not_a_report",
-        "not a report of payments, in a feed with kind: reconciliation",
-        "use the file as the vendor wrote it, or correct feed.match",
+        "not a report of payments, in a feed of such reports (feed.kind: reconciliation)",
+        "use the file as the vendor wrote it, or ask whoever maintains the config to correct the feed (feed.match)",
     )
     yield Rule(
         "file.encoding",
-        "not in feed.encoding",
-        "export it again, or ask whoever maintains the config to correct feed.encoding",
+        "not in the feed's encoding (feed.encoding)",
+        "export it again, or ask whoever maintains the config to correct the encoding (feed.encoding)",
     )
     yield Rule(
         "file.header",
-        "a header that cannot be read, or is not where feed.header says",
-        "export again, or ask whoever maintains the config to correct feed.header",
+        "a header that cannot be read, or is not where the feed says (feed.header)",
+        "export again, or ask whoever maintains the config to correct that (feed.header)",
     )
     yield Rule(
         "file.duplicate_column",
         "a column name that the feed uses appears twice in the header",
         "give each column a name of its own",
     )
-    yield Rule("file.missing_column", "a required column is not in the header", "add it or map it")
+    yield Rule(
+        "file.missing_column",
+        "a required column is not in the header",
+        "add it, or ask whoever maintains the config to map it",
+    )
     yield Rule(
         "file.unmatched",
         "the file name matches no feed and no ignore pattern",
-        "rename it, add a feed, or use --feed",
+        "rename it, choose its feed (--feed NAME), or have a feed added for such files",
     )
     yield Rule(
-        "file.two_feeds", "the file name matches two feeds", "make the match patterns of these feeds differ"
+        "file.two_feeds",
+        "the file name matches two feeds",
+        "choose its feed (--feed NAME), or ask whoever maintains the config to make the patterns of these feeds differ",
     )
 
 
@@ -151,12 +167,13 @@ def _unfit_file_rules() -> Iterator[Rule]:
     yield Rule(
         "file.no_records",
         "the file has a header but no records",
-        "export it again, or set feed.may_be_empty if empty files are normal",
+        "export it again, or ask whoever maintains the config to accept empty files (feed.may_be_empty)",
     )
     yield Rule(
         "file.all_skipped",
         "the feed leaves out every record of the file",
-        "correct feed.where, or set feed.may_be_empty if such files are normal",
+        "ask whoever maintains the config to correct what is left out (feed.where), or to accept such files"
+        " (feed.may_be_empty)",
     )
     yield Rule(
         "file.too_many_rejects",
@@ -165,23 +182,24 @@ def _unfit_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.rejects_not_allowed",
-        "rejected records in a feed with on_reject: refuse_file",
+        "rejected records in a feed that takes none (limits.on_reject: refuse_file)",
         "correct them",
     )
     yield Rule(
         "file.dated_ahead",
         "balances dated later than tomorrow",
-        "correct the date in its name, or billferry load --force if they are those of today",
+        "correct the date in its name, or have it loaded all the same if they are those of today (billferry"
+        " load --force)",
     )
     yield Rule(
         "file.control_missing",
-        "no control totals, and feed.control.required is true",
+        "no control totals, and the feed requires them (feed.control.required)",
         "export it again whole, with its trailer or control file",
     )
     yield Rule(
         "file.control_unreadable",
-        "control totals are not in the form that feed.control declares",
-        "correct feed.control or the export",
+        "control totals are not in the form that the feed declares (feed.control)",
+        "correct the export, or ask whoever maintains the config to correct that form (feed.control)",
     )
     yield Rule(
         "file.control_mismatch",
@@ -195,23 +213,28 @@ def _unfit_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.unexpected_records",
-        "fewer or more records than feed.expect.records",
-        "look at the export, then correct feed.expect if the file is right",
+        "fewer or more records than the feed expects (feed.expect.records)",
+        "look at the export; if the file is right, ask whoever maintains the config to correct what is expected"
+        " (feed.expect)",
     )
     yield Rule(
         "file.unexpected_amounts",
-        "amounts whose median is not within feed.expect.amount_median",
-        "check feed.amount.unit against the file",
+        "amounts whose median is not within what the feed expects (feed.expect.amount_median)",
+        "compare the unit of the amounts in the file, such as cents, with the feed's (feed.amount.unit)",
     )
 
 
 def _held_file_rules() -> Iterator[Rule]:
-    """Nothing is wrong for certain: a person decides with `billferry release` or `refuse`."""
-    look = "compare its records and sums with the merchant's figures, then run billferry release or billferry refuse"
-    check = "check feed.amount.unit and the export, then run billferry release or billferry refuse"
-    yield Rule("file.first_of_feed", "held: the first file of a feed with release: first", look)
+    """Nothing is wrong for certain: a person decides."""
+    decide = "release or refuse it (billferry release, billferry refuse)"
+    look = f"compare its records and sums with the merchant's figures, then {decide}"
+    check = f"check the export and the unit of its amounts (feed.amount.unit), then {decide}"
+    rest = "check what was sent, then release or refuse the rest (billferry release, billferry refuse)"
+    yield Rule("file.first_of_feed", "held: the first file of a feed (feed.release: first)", look)
     yield Rule("file.uploaded", "held: dropped on the page in the browser", look)
-    yield Rule("file.release_always", "held: the feed says release: always", look)
+    yield Rule(
+        "file.release_always", "held: each file of this feed waits for a person (feed.release: always)", look
+    )
     yield Rule(
         "file.out_of_proportion",
         "held: the median amount is more than 20 times that of the feed's last ten loaded files, or less than 1/20",
@@ -224,23 +247,26 @@ def _held_file_rules() -> Iterator[Rule]:
     )
     yield Rule(
         "file.limited",
-        "held: the records that --limit left",
-        "check what was sent, then run billferry release or billferry refuse for the rest",
+        "held: only so many records of it were to be sent (--limit), and these are left",
+        rest,
     )
     yield Rule(
         "file.stopped",
         "held: a person stopped its load on the page",
-        "check what was sent, then run billferry release or billferry refuse for the rest",
+        rest,
     )
     yield Rule(
         "file.restored",
         "held: it was already held in the copy of the ledger that was restored, and may have been refused since",
-        "ask who decides, then run billferry release or billferry refuse",
+        f"ask who decides, then {decide}",
     )
     yield Rule(
         "file.references_changed",
         "held: the feed has changed since records of this file were loaded, and under their new references they would"
         " be billed again",
-        "put the feed back; billferry release FILE --accept-changes only if none of those bills is at the API",
+        "have the feed put back; release the file with its changes only if none of those bills is at the API"
+        " (billferry release FILE --accept-changes)",
     )
-    yield Rule("file.refused_by_person", "refused with billferry refuse", "see the reason that was given")
+    yield Rule(
+        "file.refused_by_person", "refused by a person (billferry refuse)", "see the reason that was given"
+    )

@@ -35,8 +35,9 @@ def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: E
         raise FileRefused(
             name=name,
             rule="file.unexpected_records",
-            problem=f"{records} records, and feed.expect.records is {low} to {high}",
-            remedy="look at the export, then correct feed.expect if the file is right; nothing was sent",
+            problem=f"{records} records, and {low} to {high} are expected (feed.expect.records)",
+            remedy="look at the export; if the file is right, ask whoever maintains the config to correct what is"
+            " expected (feed.expect); nothing was sent",
         )
     if expect.amount_median is None or parts is None:
         return
@@ -47,8 +48,9 @@ def refuse_out_of_proportion(parts: pl.LazyFrame | None, records: int, expect: E
             raise FileRefused(
                 name=name,
                 rule="file.unexpected_amounts",
-                problem=f"of {count} amounts in {currency} {side}; feed.expect.amount_median is {lowest} to {highest}",
-                remedy="check feed.amount.unit against the file; nothing was sent",
+                problem=f"of {count} amounts in {currency} {side}; {lowest} to {highest} is expected"
+                " (feed.expect.amount_median)",
+                remedy="compare the unit of the amounts with the feed's (feed.amount.unit); nothing was sent",
             )
 
 
@@ -103,7 +105,7 @@ def unlike_before(spread: Spread, past: Sequence[Past], unit: Unit) -> Iterator[
         yield Hold(
             UNIT_SUSPICIOUS,
             f"all {spread.records} amounts in {spread.currency} are whole numbers, and amounts that the feed loaded"
-            " before had decimals: feed.amount.unit is major, and these may be minor units",
+            " before had decimals: these may be in the smallest unit, such as cents (feed.amount.unit is major)",
         )
 
 

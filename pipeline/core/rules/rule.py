@@ -42,6 +42,8 @@ class FieldRule(Rule):
     quick: Broken | None = None
     """What tells as much in the first look at all records, and costs less: true where this rule is broken, and else
     only where another rule of its column is. None: `broken` itself."""
+    like: Callable[[Layout], str] | None = None
+    """An example of what is expected, for the message (`expected_forms`)."""
     bad_values: BadValues | None = None
     """For a rule over optional details: which values of a record break it, so that `feed.bad_details` may leave those
     out."""

@@ -129,8 +129,8 @@ def _notation(formats: tuple[str, ...], language: DateLanguage) -> pl.Expr:
     for other in reversed(LANGUAGES if named else ()):
         fits = pl.any_horizontal(_read(text, each, other)["day"].is_not_null() for each in named)
         text_of_notation = (
-            "the name of the month is in another language."
-            f" Ask whoever maintains the config to set feed.date_language: {other}"
+            "the name of the month is in another language"
+            f" (whoever maintains the config can set feed.date_language: {other})"
         )
         notation = (
             pl.when(fits & pl.lit(other != language)).then(pl.lit(text_of_notation)).otherwise(notation)

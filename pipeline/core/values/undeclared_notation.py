@@ -39,8 +39,10 @@ _THOUSANDS = {
     "\u2019": "apostrophes (U+2019)",
 }
 """Separator of thousands → what to call it in a message."""
-_ASK = ". Ask whoever maintains the config to set "
-FLOAT_NOISE = f"digits that a program's arithmetic left behind the 15th{_ASK}feed.amount.float_noise: true"
+_ASK, _END = " (whoever maintains the config can set ", ")"
+FLOAT_NOISE = (
+    f"digits that a program's arithmetic left behind the 15th{_ASK}feed.amount.float_noise: true{_END}"
+)
 """What an amount is that `float_noise` would read."""
 
 
@@ -56,8 +58,8 @@ def notation(texts: pl.Series, style: AmountFormat) -> pl.Series:
     """What each text is (String), and the keys to set; null where it is not a number in any usual notation.
 
     `texts`: those that `money.parse_amounts` found `format` or `ambiguous`. The kind of text is described, never
-    quoted, so that a message shows no value: `a decimal comma. Ask whoever maintains the config to set
-    feed.amount.decimal: ','`.
+    quoted, so that a message shows no value: `a decimal comma (whoever maintains the
+    config can set feed.amount.decimal: ',')`.
     """
     parts, seen, text = _steps(style)
     read = pl.DataFrame({"text": texts}).lazy().with_columns(parts).with_columns(seen)
@@ -76,7 +78,7 @@ def _steps(style: AmountFormat) -> tuple[list[pl.Expr], list[pl.Expr], pl.Expr]:
     is_number = pl.col("number").is_not_null() & (pl.col("traits_seen").list.len() > 0)
     advice = (
         pl.when(pl.col("keys_to_set").list.len() > 0)
-        .then(pl.lit(_ASK) + pl.col("keys_to_set").list.join(" and "))
+        .then(pl.lit(_ASK) + pl.col("keys_to_set").list.join(" and ") + pl.lit(_END))
         .otherwise(pl.lit(""))
     )
     return (

@@ -21,6 +21,7 @@ from pipeline.edge.ledger.file_rows import (
     Handover,
 )
 from pipeline.edge.ledger.kept_references import keep_references
+from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.edge.ledger.rejected_records import Corrections, settle
 from pipeline.errors import FileRefused
 
@@ -263,9 +264,7 @@ class Files:
     def finish(self, file_id: int, *, state: str, at: str, summary: str) -> None:
         """Remember what became of a file, once its outcomes and reports are durable.
 
-        Args:
-            at: the time, RFC 3339.
-            summary: JSON, as in summary.json.
+        `at`: RFC 3339. `summary`: JSON, as in summary.json.
         """
         with transaction(self._db):
             self._db.execute(
@@ -276,7 +275,7 @@ class Files:
             memory = Corrections(self._db)
             self._db.execute("DELETE FROM load_progress WHERE file_id = ?", (file_id,))
             if state in ENDED_STATES:
-                self._db.execute("DELETE FROM stops WHERE file_id = ?", (file_id,))
+                LoadsUnderWay(self._db).end_stop_of(file_id)
                 memory.release_claims(file_id)
             memory.count_chains(file_id, refused=state == FileState.REFUSED)
 

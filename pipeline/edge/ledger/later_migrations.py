@@ -82,5 +82,19 @@ LATER_STEPS: tuple[str, ...] = (
     {_noted("change_of_new_decision", "INSERT ON decisions", _DECIDED)}
     {_noted("change_of_decision", "UPDATE ON decisions", _DECIDED)}
     """,  # noqa: S608 (ours)
+    """
+    -- The line of each rejected record in the file that it was rejected in; null: remembered by an earlier version.
+    ALTER TABLE rejected ADD COLUMN line INTEGER;
+
+    -- Stops that persons asked for, once they count no more: who stopped a file stays known.
+    CREATE TABLE ended_stops (
+        id INTEGER PRIMARY KEY,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        at TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        host TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX ended_stops_by_file ON ended_stops (file_id);
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -81,9 +81,31 @@ class LoadsUnderWay:
             )
         return True
 
+    def every_stop(self, file_id: int) -> list[StopAsked]:
+        """Each time that a person has asked for the stop of a file's load, oldest first."""
+        rows = self._db.execute(
+            "SELECT id AS stop_id, at AS stop_at, user_name, host FROM ended_stops WHERE file_id = ?1"
+            " UNION ALL SELECT id, at, user_name, host FROM stops WHERE file_id = ?1 ORDER BY stop_at",
+            (file_id,),
+        )
+        return [stop for row in rows if (stop := _stop(row)) is not None]
+
     def end_stop(self, stop: StopAsked) -> None:
         """It was followed, and a person has decided how the file goes on."""
-        self._db.execute("DELETE FROM stops WHERE id = ?", (stop.id,))
+        self._end_stops("id = ?", stop.id)
+
+    def end_stop_of(self, file_id: int) -> None:
+        """The file has ended, whether or not somebody had asked for its stop."""
+        self._end_stops("file_id = ?", file_id)
+
+    def _end_stops(self, which: str, number: int) -> None:
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO ended_stops (file_id, at, user_name, host)"  # noqa: S608 (ours)
+                f" SELECT file_id, at, user_name, host FROM stops WHERE {which}",
+                (number,),
+            )
+            self._db.execute(f"DELETE FROM stops WHERE {which}", (number,))  # noqa: S608 (ours)
 
 
 def _load(row: LedgerRow) -> LoadUnderWay | None:

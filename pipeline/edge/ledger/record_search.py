@@ -17,6 +17,16 @@ _INDEXES = {
     "rejected_by_customer_name": "rejected (customer_reference) WHERE customer_reference IS NOT NULL",
 }
 """Not among the ledger's migrations: they cost each record some microseconds, and only the page needs them."""
+_FATE = (
+    "CASE WHEN aside.record IS NOT NULL OR taken.settled = 1 THEN 'corrected' WHEN taken.record IS NOT NULL"
+    " THEN 'claimed' WHEN gone.record IS NOT NULL THEN 'written_off' END, coalesce(taken.by_file, aside.by_file)"
+)
+_CLOSED_BY = (
+    " LEFT JOIN corrected AS taken ON taken.file_id = place.file_id AND taken.record = place.record"
+    " LEFT JOIN left_out AS aside ON aside.file_id = place.file_id AND aside.record = place.record"
+    " LEFT JOIN written_off AS gone ON gone.file_id = place.file_id AND gone.record = place.record"
+)
+"""What became of a rejected record since, as `Corrections.records` tells it, and the correction that did."""
 _NEWEST = "ORDER BY file_id DESC, record DESC LIMIT ?2"
 
 
@@ -35,6 +45,10 @@ class FoundRecord:
     currency: str | None
     amount_minor: int | None
     bill_id: str | None
+    since: str | None
+    """Of a record that was not loaded: `corrected`, `claimed` (a correction is under way) or `written_off`."""
+    by_file: int | None
+    """The correction that did."""
 
 
 class RecordSearch:
@@ -71,10 +85,13 @@ class RecordSearch:
         ]
         for places in (own, *owners):
             rows = self._db.execute(
-                "SELECT DISTINCT place.file_id, place.record, line, outcome, codes, currency, amount_minor, bill_id"  # noqa: S608 (ours)
-                f" FROM ({places}) AS place"
+                "SELECT DISTINCT place.file_id, place.record, coalesce(accepted.line, was.line), outcomes.outcome,"  # noqa: S608 (ours)
+                " codes, coalesce(accepted.currency, was.currency), coalesce(accepted.amount_minor, was.amount_minor),"
+                f" bill_id, {_FATE} FROM ({places}) AS place"
                 " JOIN outcomes ON outcomes.file_id = place.file_id AND outcomes.record = place.record"
-                " LEFT JOIN accepted ON accepted.file_id = place.file_id AND accepted.record = place.record",
+                " LEFT JOIN accepted ON accepted.file_id = place.file_id AND accepted.record = place.record"
+                " LEFT JOIN rejected AS was ON was.file_id = place.file_id AND was.record = place.record"
+                f"{_CLOSED_BY}",
                 (reference, most),
             )
             yield from (FoundRecord(*row) for row in rows)
@@ -83,8 +100,8 @@ class RecordSearch:
         """Those that were rejected, as they are remembered for their corrections."""
         for name in ("bill_reference", "account_reference", "customer_reference"):
             rows = self._db.execute(
-                f"SELECT file_id, record, currency, amount_minor, outcome FROM rejected WHERE {name} = ?1 {_NEWEST}",  # noqa: S608 (ours)
+                "SELECT place.file_id, place.record, line, place.outcome, '', place.currency, place.amount_minor,"  # noqa: S608 (ours)
+                f" NULL, {_FATE} FROM (SELECT * FROM rejected WHERE {name} = ?1 {_NEWEST}) AS place{_CLOSED_BY}",
                 (reference, most),
             )
-            for file_id, record, currency, amount_minor, outcome in rows:
-                yield FoundRecord(file_id, record, None, outcome, "", currency, amount_minor, None)
+            yield from (FoundRecord(*row) for row in rows)

@@ -41,10 +41,10 @@ class Corrections:
         self._db.execute("DELETE FROM rejected WHERE file_id = ?", (file_id,))
 
     def remember(self, file_id: int, records: pl.DataFrame) -> None:
-        """Remember rejected records of an original: `record`, COMPARED, `concerned`, and what they count as: `outcome`
-        and `counted`, the name of their currency in totals.
+        """Remember rejected records of an original: `record`, `line`, COMPARED, `concerned`, and what they count as:
+        `outcome` and `counted`, the name of their currency in totals.
         """
-        names = ("record", *COMPARED, "concerned", "outcome", "counted")
+        names = ("record", "line", *COMPARED, "concerned", "outcome", "counted")
         marks = ",".join("?" * (len(names) + 1))
         updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
         rows = ((file_id, *row) for row in records.select(names).iter_rows())
@@ -87,6 +87,15 @@ class Corrections:
         """Records of an original that a correction has claimed and not loaded yet → id of that correction."""
         rows = self._db.execute(
             "SELECT record, by_file FROM corrected WHERE file_id = ? AND settled = 0", (file_id,)
+        )
+        return dict(tuple(row) for row in rows)
+
+    def lines(self, file_id: int, only: Collection[int] | None = None) -> dict[int, int]:
+        """Remembered records of an original, all or `only` these → the line of each in it, where that is known."""
+        which, asked = _among("record", only)
+        rows = self._db.execute(
+            f"SELECT record, line FROM rejected WHERE file_id = ? AND line IS NOT NULL{which}",  # noqa: S608
+            (file_id, *asked),
         )
         return dict(tuple(row) for row in rows)
 

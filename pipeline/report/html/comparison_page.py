@@ -29,8 +29,8 @@ WHAT_TO_DO: dict[MatchResult, tuple[str, str]] = {
     ),
     MatchResult.ONLY_THERE: (
         "The report has it, and nothing is known of it here.",
-        "Run billferry payments sweep: if the bill was loaded here, the payment comes into the next payments file. If"
-        " it was loaded by other means, post the payment by hand.",
+        "Have missed payments fetched (billferry payments sweep): if the bill was loaded here, the payment comes into"
+        " the next payments file. If it was loaded by other means, post the payment by hand.",
     ),
     MatchResult.ONLY_HERE: (
         "It was paid within the report's time, and is not in the report.",

@@ -132,19 +132,28 @@ def write_overview(facts: OverviewFacts, reports: Path) -> Path:
 
 
 def overview_context(
-    facts: OverviewFacts, months: Sequence[tuple[str, str]], address: Callable[[KnownFile], str | None]
+    facts: OverviewFacts,
+    months: Sequence[tuple[str, str]],
+    address: Callable[[KnownFile], str | None],
+    *,
+    is_on_page: bool = False,
 ) -> dict[str, Any]:
     """What the template of the overview needs.
 
     Args:
         months: the address of each month's page, and the month in words.
         address: that of a file's page; None where there is none.
+        is_on_page: it is shown on the page in the browser, to people without a shell.
     """
     rows = [_row(file, address(file), facts.to_correct) for file in facts.files]
     rows.sort(key=lambda row: not row.needs_somebody)
     return {
         "as_of": facts.as_of,
-        "to_do": [*_to_do(rows, facts.late), *_payments_to_do(facts.payments_to_check)],
+        "to_do": [
+            *_to_do(rows, facts.late, is_on_page=is_on_page),
+            *_payments_to_do(facts.payments_to_check, is_on_page=is_on_page),
+        ],
+        "payments_to_check": facts.payments_to_check,
         "paid": [
             f"{format_amount(currency, paid_minor)} of {format_amount(currency, billed_minor)}"
             for currency, billed_minor, paid_minor in facts.paid
@@ -171,26 +180,32 @@ def _loaded(loaded: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[str, list
             yield KINDS.get(model, "Records"), money
 
 
-def _to_do(rows: Sequence[Row], late: Sequence[str]) -> Iterable[str]:
+def _to_do(rows: Sequence[Row], late: Sequence[str], *, is_on_page: bool) -> Iterable[str]:
     """What a person has to do, the most urgent first; what the next run does by itself is not among it. What the
     records to correct are worth follows on the page."""
     for text in late:
         yield f"Find out why a file is late: {text}."
     held = sum(row.state == FileState.HELD for row in rows)
     if held:
-        yield f"Look at {how_many(held, 'held file')}, then release or refuse: each report has the commands."
+        where = "select it below" if held == 1 else "select each below"
+        yield f"Look at {how_many(held, 'held file')}, then release or refuse: " + (
+            f"{where}." if is_on_page else "each report has the commands."
+        )
     refused = sum(row.state == FileState.REFUSED and row.needs_somebody for row in rows)
     if refused:
         yield f"Have {how_many(refused, 'refused file')} put right and sent again; each report says why."
     rejects = [row.rejects for row in rows if row.rejects and row.state != FileState.REFUSED]
     if rejects:
         where = how_many(len(rejects), "file")
-        yield f"Correct or write off {how_many(sum(rejects), 'record')} of {where}, listed first below."
+        what = "Correct" if is_on_page else "Correct or write off"
+        yield f"{what} {how_many(sum(rejects), 'record')} of {where}, listed first below."
 
 
-def _payments_to_do(count: int) -> Iterable[str]:
+def _payments_to_do(count: int, *, is_on_page: bool) -> Iterable[str]:
     if count:
-        yield f"Look at {how_many(count, 'payment')}: billferry payments list --open says why."
+        yield f"Look at {how_many(count, 'payment')}: " + (
+            "“Payments” says why." if is_on_page else "billferry payments list --open says why."
+        )
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:

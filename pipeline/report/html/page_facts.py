@@ -30,6 +30,10 @@ MANY_MONTHS = 36
 """Up to so many different days (months) a page tells due dates by day (month); a longer table is not read."""
 EARLIER, LATER = "earlier", "later"
 """Where years go that are surely mistakes, so that no file has more than a hundred of them."""
+UNREADABLE = "unreadable"
+"""The period of due dates that are there and cannot be read."""
+_NOT_READ = r"(?:^|;)(?:due_date\.(?:format|impossible|ambiguous)|record\.)"
+"""Codes of records whose due date cannot be read, those of damaged lines among them."""
 
 Unit = Literal["day", "month", "year"]
 Group = Literal["loaded", "duplicate", "skipped", "open", "rejects"]
@@ -94,7 +98,7 @@ class PageFacts:
     """By outcome and code; `""` for records without a code."""
     codes_left_out: bool = False
     due: dict[str, dict[str | None, dict[Group, Sum]]] = field(default_factory=dict)
-    """By currency, due date (None: no date that can be read) and group of outcomes."""
+    """By currency, due date (None: there is none) and group of outcomes."""
     records: list[ShownRecord] = field(default_factory=list)
     _room: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys((outcome.value for outcome in NEEDS_A_PERSON), SHOWN_RECORDS)
@@ -122,7 +126,9 @@ class PageFacts:
         group = pl.col("outcome").replace_strict(
             {outcome.value: group for outcome, group in _GROUPS.items()}, return_dtype=pl.String
         )
-        sums = rows.group_by("currency_counted", _period(unit), group.alias("group")).agg(
+        is_unread = pl.col("due_date").is_null() & pl.col("codes").str.contains(_NOT_READ)
+        period = pl.when(is_unread).then(pl.lit(UNREADABLE)).otherwise(_period(unit)).alias("due_date")
+        sums = rows.group_by("currency_counted", period, group.alias("group")).agg(
             pl.len(), pl.col("amount_minor").cast(pl.Int128).sum()
         )
         for currency, period, name, records, amount_minor in sums.iter_rows():

@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup
 
+from pipeline.core.how_many import size_text
 from pipeline.core.names import printable
+from pipeline.core.plain_text import without_commands
 from pipeline.core.redact import is_reference, masked_reference, redact
 from pipeline.core.values.amount_text import grouped
 from pipeline.report.formulas import defused
@@ -87,6 +89,11 @@ def message_text(text: str, most: int = MAX_SHOWN) -> str:
     return safe_text(redact(text), most)
 
 
+def _message_on_page(text: str, most: int = MAX_SHOWN) -> str:
+    """The same for people without a shell."""
+    return message_text(without_commands(text), most)
+
+
 def reference(text: str | None) -> str:
     """A reference, or a dash where there is none. One that breaks the rules may be anything, so it is cut early."""
     if not text:
@@ -114,8 +121,11 @@ def _environment(first: Path | None = None) -> jinja2.Environment:
         "named": named,
         "tone": tone,
         "grouped": grouped,
+        "size": size_text,
         "records": records,
     }
+    if first is not None:
+        environment.filters["message"] = _message_on_page
     environment.globals["served"] = first is not None
     return environment
 

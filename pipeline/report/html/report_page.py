@@ -20,10 +20,10 @@ from pipeline.core.rules.catalogue import RULES
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns
-from pipeline.report.html.page_facts import EARLIER, LATER, Group, PageFacts, Reason, Sum
+from pipeline.report.html.page_facts import EARLIER, LATER, UNREADABLE, Group, PageFacts, Reason, Sum
 from pipeline.report.html.render import rendered
 from pipeline.report.html.top import REFUSED_WITH_FILE, top_context
-from pipeline.report.html.wording import count, named
+from pipeline.report.html.wording import CHECKED_ONLY, count, named
 from pipeline.report.results import Tally
 from schemas.results import ControlTotals, Summary
 
@@ -123,7 +123,7 @@ def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes]
         "refused": [one for one in reasons if one.outcome == Outcome.REFUSED],
         "in_doubt": [one for one in reasons if one.outcome == Outcome.IN_DOUBT],
         "codes_left_out": facts.codes_left_out,
-        "due": list(_due_dates(facts, refused=FileState(summary.state) is FileState.REFUSED)),
+        "due": list(_due_dates(facts, state=summary.state)),
         "currencies_left_out": max(0, len(_with_due_dates(facts)) - SHOWN_CURRENCIES),
         "unit": facts.unit,
         "records": sorted(facts.records, key=lambda record: record.line),
@@ -158,7 +158,11 @@ def _all_records(summary: Summary, tally: Tally) -> ControlTable:
     declared = stated.records if stated else None
     return ControlTable(
         title="All records",
-        parts=[ControlLine(named(name), f"o-{name}", number, "") for name, number in parts.items() if number],
+        parts=[
+            ControlLine(named(name, summary.state), f"o-{name}", number, "")
+            for name, number in parts.items()
+            if number
+        ],
         outcomes=ControlLine("Sum of outcomes", "", sum(parts.values()), ""),
         counted=ControlLine("In the file", "", counted, ""),
         balances=sum(parts.values()) == counted,
@@ -173,7 +177,7 @@ def _of_currency(currency: str, summary: Summary, tally: Tally, *, alone: bool) 
     by_outcome, amounts = tally.totals.records[currency], tally.totals.amounts_minor[currency]
     parts = [
         ControlLine(
-            named(outcome),
+            named(outcome, summary.state),
             f"o-{outcome}",
             by_outcome[outcome],
             amount_text(currency, amounts.get(outcome, 0)),
@@ -246,12 +250,14 @@ def _lines(reason: Reason) -> str:
 # -- due dates --
 
 
-def _due_dates(facts: PageFacts, *, refused: bool) -> Iterator[DueDates]:
+def _due_dates(facts: PageFacts, *, state: str) -> Iterator[DueDates]:
     """Of the currencies with most records. Amounts of no known currency are not added up.
 
     What is open in a refused file was refused with it, and is not charted.
     """
-    titles = {"open": REFUSED_WITH_FILE} if refused else {}
+    refused = FileState(state) is FileState.REFUSED
+    open_title = REFUSED_WITH_FILE if refused else named(Outcome.NOT_ATTEMPTED, state)
+    titles = {"open": open_title} if refused or state in CHECKED_ONLY else {}
     titled_groups = [(name, titles.get(name, title)) for name, title in _GROUPS]
     for currency in _with_due_dates(facts)[:SHOWN_CURRENCIES]:
         dated = dict(sorted(facts.due[currency].items(), key=lambda item: _in_time(item[0])))
@@ -302,7 +308,9 @@ def _due_chart(
     periods = [
         period
         for period, found in dated.items()
-        if period is not None and any(found.get(name, Sum()).amount_minor for name, _ in charted)
+        if period is not None
+        and period != UNREADABLE
+        and any(found.get(name, Sum()).amount_minor for name, _ in charted)
     ]
     if len(periods) < FEWEST_COLUMNS:
         return None
@@ -329,9 +337,9 @@ def _due_chart(
 
 def _in_time(period: str | None) -> tuple[int, str]:
     """Sort key of a period: earlier years, then dates as text, then later years, then records without a date."""
-    rank = {EARLIER: 0, LATER: 2, None: 3}.get(period, 1)
+    rank = {EARLIER: 0, LATER: 2, UNREADABLE: 3, None: 4}.get(period, 1)
     return rank, period or ""
 
 
 def _period_text(period: str | None) -> str:
-    return "no due date" if period is None else period
+    return {None: "no due date", UNREADABLE: "cannot be read"}.get(period, period or "")

@@ -6,7 +6,8 @@ that it was made from are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,16 +15,18 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome, still_open
+from pipeline.core.plain_text import without_commands
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.folders import REPORT_NAMES, folder_name
 from pipeline.report.html.charts import Caption, Series, stacked_bar
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import LOADED, count, meanings, named, records, verdict
+from pipeline.report.html.wording import CHECKED_ONLY, LOADED, count, meanings, named, records, verdict
 from pipeline.report.summary_text import amounts_unknown, money_of
 from schemas.results import ChainFacts, ChainPart, Summary
 
 REFUSED_WITH_FILE = "Refused with the file"
+_OTHER_FILES = re.compile(r"<div><dt>(?:Other files of this report|Each payment)</dt>.*?</div>\n?")
 _BEGIN, _END = b"<!--top-->\n", b"<!--/top-->\n"
 _RECORDS, _FILE_AND_RUN = (
     b'<section aria-labelledby="records-heading">',
@@ -47,20 +50,19 @@ def with_top_of(summary: Summary, page: bytes, *, timezone: str) -> bytes | None
 
     `timezone`: an IANA name.
     """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        return None
-    top = rendered("report_top.html", top_context(summary), timezone=timezone)
-    return b"".join([before, begin, *top, end, after])
+    return _with_top(page, rendered("report_top.html", top_context(summary), timezone=timezone))
 
 
-def main_of(page: bytes, *, most: int) -> str | None:
-    """The sections of a report's page, for a page around them; None where it has none.
+def main_of(page: bytes, *, most: int, top: Iterable[bytes] | None = None) -> str | None:
+    """The sections of a report's page, for a page in the browser around them: without what is for people with a shell,
+    and without the links to its other files, which that page has itself. None where it has none.
 
     Args:
         most: of more bytes, the table of single records is left out.
+        top: what takes the place of its top, where that can be replaced; None: as it is.
     """
+    if top is not None:
+        page = _with_top(page, top) or page
     _, begin, rest = page.partition(b"<main>\n")
     sections, end, _ = rest.rpartition(b"</main>")
     if not begin or not end:
@@ -69,15 +71,41 @@ def main_of(page: bytes, *, most: int) -> str | None:
     if records and len(sections) > most:
         _, file_and_run, rest = after.partition(_FILE_AND_RUN)
         sections = before + file_and_run + rest
-    return sections.decode()
+    return without_commands(_OTHER_FILES.sub("", sections.decode()))
 
 
-def top_context(summary: Summary) -> dict[str, Any]:
-    """What the template of the top needs."""
+def _with_top(page: bytes, top: Iterable[bytes]) -> bytes | None:
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return b"".join([before, begin, *top, end, after]) if begin and end else None
+
+
+def top_on_page(
+    summary: Summary, dropped: Mapping[str, str], *, may_have_rejects: bool, beside: str
+) -> dict[str, Any]:
+    """What the same template needs on the page in the browser.
+
+    Args:
+        dropped: SHA-256 of corrections that came by the page → when, and by whom.
+        may_have_rejects: whether the person may read the file of rejects.
+        beside: the way to the other files of the report.
+    """
+    return {
+        **top_context(summary, dropped),
+        "verdict": verdict(summary, is_on_page=True),
+        "may_have_rejects": may_have_rejects,
+        "beside": beside,
+    }
+
+
+def top_context(summary: Summary, dropped: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the template of the top needs. `dropped`: as of `top_on_page`."""
     return {
         "summary": summary,
         "verdict": verdict(summary),
-        "chain": _chain(summary.chain) if summary.chain else None,
+        "may_have_rejects": True,
+        "beside": "",
+        "chain": _chain(summary.chain, dropped or {}) if summary.chain else None,
         "outcomes": [(Outcome(name), number) for name, number in summary.records.parts().items() if number],
         "meanings": meanings(summary.state),
         "bar": _outcome_bar(summary),
@@ -85,7 +113,7 @@ def top_context(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _chain(chain: ChainFacts) -> dict[str, Any] | None:
+def _chain(chain: ChainFacts, dropped: Mapping[str, str]) -> dict[str, Any] | None:
     """The section on corrections and write-offs, or the other file that this one belongs to; None without any."""
     for title, lead, other in (
         ("Correction", "This file corrects records of", chain.original),
@@ -101,11 +129,12 @@ def _chain(chain: ChainFacts) -> dict[str, Any] | None:
         Closing(
             each.name,
             _link(each.report) if each.report else None,
-            f"correction, {named(each.state).lower()}",
+            f"correction {number}, {named(each.state).lower()}"
+            + (f"; dropped {dropped[each.sha256]}" if each.sha256 in dropped else ""),
             each.closed.records,
             money_of(each.closed),
         )
-        for each in chain.corrections
+        for number, each in enumerate(chain.corrections, start=1)
     ]
     if chain.write_offs:
         rows.append(_written_off(chain))
@@ -156,7 +185,7 @@ def _outcome_bar(summary: Summary) -> Markup | None:
     parts = {name: number for name, number in found.items() if number}
     if not parts:
         return None
-    labels = {name: f"{named(name)}: {records(number)}" for name, number in parts.items()}
+    labels = {name: f"{named(name, summary.state)}: {records(number)}" for name, number in parts.items()}
     series = [Series(f"o-{name}", [number], [labels[name]]) for name, number in parts.items()]
     description = f"{records(total)}. " + ". ".join(labels.values()) + "."
     return stacked_bar(series, Caption("outcome-bar", "Records by outcome", description))
@@ -172,7 +201,11 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str, list[str], str]]:
         ("skipped", "Left out", (Outcome.SKIPPED,)),
         ("rejects", "Not loaded", tuple(REJECTS)),
         ("rejects", REFUSED_WITH_FILE, tuple(OPEN - still_open(summary.state))),
-        ("open", "Still to load", tuple(still_open(summary.state))),
+        (
+            "open",
+            "Ready to load" if summary.state in CHECKED_ONLY else "Still to load",
+            tuple(still_open(summary.state)),
+        ),
     )
     for css, title, outcomes in groups:
         number = count(found, *outcomes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.core.outcomes import OPEN, REJECTS, FileState, Outcome, still_open
+from pipeline.core.plain_text import command_in, without_commands
 from pipeline.core.redact import redact
 from pipeline.core.values.amount_text import grouped
 from pipeline.report.summary_text import RELEASE_FIRST, SHOWN_CHANGES, to_send
@@ -26,6 +27,8 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.IN_DOUBT: "sent, but no answer said whether it arrived",
     Outcome.NOT_ATTEMPTED: "not sent yet",
 }
+CHECKED_ONLY = (FileState.VALIDATED, FileState.VALIDATED_WITH_REJECTS)
+"""States of files of which nothing was to be sent."""
 ENDED = (FileState.LOADED_WITH_REJECTS, FileState.REFUSED)
 """States of files of which something may be left to correct."""
 NEVER_SENT = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
@@ -37,15 +40,46 @@ _TONES: dict[str, Tone] = {
     FileState.COMPARED: "good",
     FileState.REFUSED: "stop",
 }
-_RETRY = "Once the cause of a refusal is fixed, billferry retry sends the refused records again."
-_DECIDE = (
-    "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send the"
-    " file, or billferry refuse to end it."
+
+
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """What a reader is told to do."""
+
+    decide: tuple[str, ...]
+    """About a held file."""
+    release_first: str
+    """About the rejects of a held file."""
+    resume: str
+    retry: str
+    checked: tuple[str, ...]
+    checked_with_rejects: tuple[str, ...]
+
+
+_AT_A_SHELL = _Advice(
+    decide=(
+        "Compare the number, the sum and the amounts with the merchant's figures. Then run billferry release to send"
+        " the file, or billferry refuse to end it.",
+    ),
+    release_first=f"{RELEASE_FIRST.capitalize()}.",
+    resume="Run billferry again: it resumes where this run stopped, and nothing is created twice. Until then, do not"
+    " send these records any other way.",
+    retry="Once the cause of a refusal is fixed, billferry retry sends the refused records again.",
+    checked=("This was a dry run: nothing was sent. Load the file now.",),
+    checked_with_rejects=(
+        "This was a dry run: nothing was sent. Correct the records listed below, then load the file.",
+    ),
 )
-_RESUME = (
-    "Run billferry again: it resumes where this run stopped, and nothing is created twice. Until then, do not send"
-    " these records any other way."
+_ON_PAGE = _Advice(
+    decide=(),  # beside the buttons
+    release_first="Its rejected records can be corrected here once the file is released and loaded.",
+    resume="The next run resumes where this one stopped, and nothing is created twice. Until then, do not send these"
+    " records any other way. If the file stays unfinished, ask the people who run Billferry.",
+    retry="Once the cause of a refusal is fixed, ask the people who run Billferry to send the refused records again.",
+    checked=(),  # above the preview
+    checked_with_rejects=(),
 )
+_CORRECT_ON_PAGE = "What to correct is listed below."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +91,12 @@ class Verdict:
     steps: tuple[str, ...]
 
 
-def named(outcome_or_state: str) -> str:
-    """`in_doubt` → `In doubt`."""
+def named(outcome_or_state: str, state: str = "") -> str:
+    """`in_doubt` → `In doubt`. `state`: of the file that the outcome is in; of one that was only checked, records that
+    were not attempted are ready to load.
+    """
+    if outcome_or_state == Outcome.NOT_ATTEMPTED:
+        return "Ready to load" if state in CHECKED_ONLY else "Not sent"
     return outcome_or_state.replace("_", " ").capitalize()
 
 
@@ -87,9 +125,12 @@ def count(breakdown: Breakdown, *outcomes: Outcome) -> int:
     return sum(parts[outcome] for outcome in outcomes)
 
 
-def verdict(summary: Summary) -> Verdict:
-    """What a person needs to know first: the state in one sentence, then the steps that it asks for."""
-    sentence, *steps = _sentences(summary)
+def verdict(summary: Summary, *, is_on_page: bool = False) -> Verdict:
+    """What a person needs to know first: the state in one sentence, then the steps that it asks for.
+
+    `is_on_page`: it is shown on the page in the browser, to people without a shell.
+    """
+    sentence, *steps = _sentences(summary, is_on_page=is_on_page)
     return Verdict(tone(summary.state, is_closed=is_settled(summary)), sentence, tuple(steps))
 
 
@@ -101,36 +142,54 @@ def is_settled(summary: Summary) -> bool:
     return summary.state in ENDED and chain is not None and chain.original is None and not chain.open.records
 
 
-def _sentences(summary: Summary) -> list[str]:
-    found = summary.records
-    rejects = count(found, *REJECTS)
-    correct = [_correct(summary)] if rejects else []
-    why = [redact(summary.refusal.message)] if summary.refusal else []
+def on_page(text: str, code: str | None = None) -> str:
+    """What is said of a code, for somebody who has the page in the browser alone. Where it names a command, an option
+    or a key of the config, the catalogue's remedy for everybody takes the place of what is to be done.
+    """
+    from pipeline.core.rules.catalogue import RULES  # noqa: PLC0415 (rules load polars, which totals do without)
+
+    plain = without_commands(text)
+    if command_in(plain) is None or code not in RULES:
+        return plain
+    problem, rule = plain.partition("; ")[0], RULES[code]
+    happened = problem if command_in(problem) is None else without_commands(rule.meaning)
+    return f"{happened}; {without_commands(rule.remedy)}"
+
+
+def _sentences(summary: Summary, *, is_on_page: bool) -> list[str]:
     if is_settled(summary):
-        return _settled(summary, why)
+        return _settled(summary, _why_refused(summary, is_on_page=is_on_page))
+    found, advice = summary.records, _ON_PAGE if is_on_page else _AT_A_SHELL
+    rejects = count(found, *REJECTS)
+    correct = [_CORRECT_ON_PAGE if is_on_page else _correct(summary)] if rejects else []
     match FileState(summary.state):
         case FileState.REFUSED:
-            return [_refused(found), *why]
+            return [_refused(found), *_why_refused(summary, is_on_page=is_on_page)]
         case FileState.HELD:
-            held = [_held_sentence(found), *_reasons(summary), _DECIDE]
-            return [*held, *([f"{RELEASE_FIRST.capitalize()}."] if rejects else []), *correct]
+            held = [_held_sentence(found), *_reasons(summary, is_on_page=is_on_page), *advice.decide]
+            return [*held, *([advice.release_first] if rejects else []), *correct]
         case FileState.UNFINISHED:
-            return [_open(found), _RESUME, *correct]
+            return [_open(found), advice.resume, *correct]
         case FileState.VALIDATED:
-            return [
-                _all(found, "ready to load"),
-                "This was a dry run: nothing was sent. Load the file now.",
-            ]
+            return [_all(found, "ready to load"), *advice.checked]
         case FileState.VALIDATED_WITH_REJECTS:
-            dry = (
-                "This was a dry run: nothing was sent. Correct the records listed below, then load the file."
-            )
-            return [_some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"), dry]
+            return [
+                _some(found, (Outcome.NOT_ATTEMPTED,), "ready to load"),
+                *advice.checked_with_rejects,
+            ]
         case FileState.LOADED_WITH_REJECTS:
-            retry = [_RETRY] if found.refused else []
+            retry = [advice.retry] if found.refused else []
             return [_some(found, LOADED, "loaded"), *correct, *retry]
         case _:
             return [_all(found, "loaded"), "There is nothing to do."]
+
+
+def _why_refused(summary: Summary, *, is_on_page: bool) -> list[str]:
+    """Why a file was refused, if it was."""
+    if summary.refusal is None:
+        return []
+    told = summary.refusal.message
+    return [redact(on_page(told, summary.refusal.code) if is_on_page else told)]
 
 
 def _settled(summary: Summary, why: list[str]) -> list[str]:
@@ -173,7 +232,7 @@ def _held_sentence(found: Breakdown) -> str:
     return f"The file is held: {grouped(left)} of {records(found.total)} {_is(left)} not sent until a person decides."
 
 
-def _reasons(summary: Summary) -> list[str]:
+def _reasons(summary: Summary, *, is_on_page: bool) -> list[str]:
     """Each reason with what it changes, and the figures to judge it by.
 
     Amounts and dates are shown whole, for they are what a person must compare; references are masked as elsewhere.
@@ -183,7 +242,8 @@ def _reasons(summary: Summary) -> list[str]:
         changes = [redact(each) if "_reference" in each else each for each in hold.changes[:SHOWN_CHANGES]]
         if (more := len(hold.changes) - SHOWN_CHANGES) > 0:
             changes.append(f"and {grouped(more)} more")
-        sentences.append(": ".join([hold.message, *(["; ".join(changes)] if changes else [])]))
+        message = on_page(hold.message, hold.code) if is_on_page else hold.message
+        sentences.append(": ".join([message, *(["; ".join(changes)] if changes else [])]))
     return [*sentences, *(f"To send: {to_send(*each)}." for each in summary.held_amounts.items())]
 
 

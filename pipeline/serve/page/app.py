@@ -5,6 +5,7 @@ Views are plain functions: what they read is on disk, so each works in a thread 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +18,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline.edge.ledger.files import Files
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
 from pipeline.serve.page.guards import App, Guarded
+from pipeline.serve.page.people import not_allowed
+from pipeline.serve.page.problems import told_on_page
 from pipeline.serve.page.site import ASSET_TYPES, Form, Site, visitor_of
 from pipeline.serve.page.views import (
     correcting,
@@ -148,12 +152,12 @@ def _endpoint(
 
     async def endpoint(request: Request) -> Response:
         if role is not None and not visitor_of(request).may(role):
-            raise HTTPException(403, f"you may not do that here: it needs the role {role}")
+            raise HTTPException(403, not_allowed(role))
         try:
             return await answered(site, request)
         except BillferryError as error:
             status = 409 if error.exit_status == EX_USAGE else 503
-            raise HTTPException(status, f"{error}") from error
+            raise HTTPException(status, told_on_page(error)) from error
 
     return endpoint
 
@@ -187,6 +191,7 @@ async def _form(request: Request, max_bytes: int, max_fields: int) -> Form:
     return {name: values[-1] for name, values in fields.items()}
 
 
+_OF_A_FILE = re.compile(r"/files/([0-9a-f]{64})/", re.ASCII)
 _TITLES = {
     400: "That did not work",
     401: "Nobody is signed in",
@@ -204,8 +209,26 @@ async def _problem_page(site: Site, request: Request, error: Exception) -> Respo
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     is_told = status in _TITLES and detail and detail != _standard(status)
-    context = {"title": _TITLES.get(status, "That did not work"), "text": detail if is_told else ""}
+    context = {
+        "title": _TITLES.get(status, "That did not work"),
+        "text": detail if is_told else "",
+        "back": await run_in_threadpool(_file_asked, site, request),
+    }
     return await run_in_threadpool(partial(site.show, request, "problem.html", context, status=status))
+
+
+def _file_asked(site: Site, request: Request) -> str | None:
+    """Where the file is shown that the request was about; None: it was about none, or that is not known here."""
+    found = _OF_A_FILE.match(request.url.path)
+    address = f"/files/{found[1]}/" if found else None
+    if address is None or (request.method == "GET" and request.url.path == address):
+        return None
+    try:
+        with site.ledger() as ledger:
+            is_known = ledger is not None and Files(ledger).by_sha256(found[1] if found else "") is not None
+    except BillferryError:
+        return None
+    return address if is_known else None
 
 
 def _standard(status: int) -> str:
@@ -218,6 +241,7 @@ async def _bug_page(site: Site, request: Request, error: Exception) -> Response:
     log.error("page.error", path=request.url.path, trace=masked_trace(error))
     context = {
         "title": "A bug in Billferry",
-        "text": "Nothing was changed by it. Its trace is in the log of billferry serve; please report it.",
+        "back": None,
+        "text": "Nothing was changed by it. Please tell it to the people who run Billferry: its trace is in their log.",
     }
     return await run_in_threadpool(partial(site.show, request, "problem.html", context, status=500))

@@ -79,6 +79,14 @@ class People:
         return name
 
 
+def not_allowed(*roles: PageRole) -> str:
+    """What somebody is told who has none of these roles."""
+    return (
+        f"you may not do that here: it needs the role {' or '.join(roles)}, which the people who run Billferry can"
+        " give you"
+    )
+
+
 def roles_of(name: str, roles: Mapping[PageRole, Iterable[str]]) -> frozenset[PageRole]:
     """What a person may do. Without any role in the config everybody may do everything."""
     if not roles:

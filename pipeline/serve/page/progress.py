@@ -15,7 +15,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.core.api.ledger_changes import LoadUnderWay
-from pipeline.core.how_many import how_many
+from pipeline.core.how_many import how_many, size_text
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger.file_rows import FileRow
@@ -68,7 +68,7 @@ def progress_of(
         title = "Being loaded"
     elif check is not None and is_checked:
         title = "Being checked"
-        lines.insert(0, f"{grouped(check.done_bytes)} of {how_many(check.total_bytes, 'byte')}")
+        lines.insert(0, f"{size_text(check.done_bytes)} of {size_text(check.total_bytes)}")
     elif file.state == "landed":
         title = "Being checked, or about to be"
     else:

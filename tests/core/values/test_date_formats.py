@@ -188,7 +188,7 @@ def test_no_name_is_two_months_of_one_language() -> None:
 def test_a_month_in_another_language_is_told_with_the_key_to_set() -> None:
     frame = dates.parse_dates(pl.Series(["29-DEZ-15", "29-XYZ-15"]), ["%d-%b-%y"])
     assert frame["notation"].to_list() == [
-        "the name of the month is in another language. Ask whoever maintains the config to set feed.date_language: de",
+        "the name of the month is in another language (whoever maintains the config can set feed.date_language: de)",
         None,
     ]
 

@@ -32,6 +32,7 @@ def original(files: Files, ledger: Ledger) -> FileRow:
         "concerned": "",
         "outcome": "rejected",
         "counted": "?",
+        "line": 2,
     }
     Corrections(ledger).remember(row.id, pl.DataFrame([{"record": 7, **values}, {"record": 8, **values}]))
     return row

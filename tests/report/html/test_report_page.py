@@ -242,7 +242,9 @@ def test_due_dates_are_told_by_day_month_or_year_and_add_up(
     facts = PageFacts.of(checked)
     assert facts.unit == unit
     for part in sorted(checked.records.glob("*.parquet")):
-        rows_ = pl.read_parquet(part).with_columns(currency_counted=pl.lit("ZAR"), outcome=pl.lit("created"))
+        rows_ = pl.read_parquet(part).with_columns(
+            currency_counted=pl.lit("ZAR"), outcome=pl.lit("created"), codes=pl.lit(None, pl.String)
+        )
         facts.read(rows_)
     by_period = facts.due.get("ZAR", {})
     assert (

@@ -231,7 +231,7 @@ def corrections(look: Looking, merchant: Merchant) -> None:
     mixed = address_of(look, "11-02")
     opened = look.at("thandi", f"{mixed}correct/", scripts=False)
     for value, button in (("1.005", ":not(.main)"), ("still not", ".main"), ("30000.00", ".main")):
-        opened.value(f'document.querySelector("[aria-label=\'Record 2, amount_due\']").value = "{value}"')
+        opened.value(f'document.querySelector("[aria-label=\'Line 3, amount_due\']").value = "{value}"')
         path = look.clicked(opened, f"#correct button{button}")
     assert path != mixed
     look.at("thandi", f"{mixed}correct/")

@@ -55,7 +55,7 @@ def fields_of(page: Answer) -> dict[str, str]:
 
 
 def labels_of(page: Answer) -> dict[str, str]:
-    """`Record 2, amount_due` → the name of its input."""
+    """`Line 3, amount_due` → the name of its input."""
     return {
         html.unescape(label): name
         for name, label in re.findall(
@@ -88,22 +88,22 @@ def test_mended_records_are_released_by_another_person_and_close_what_was_open(m
         assert page.visitor("rea").get(f"{where}correct/").status == 403
 
         table = thandi.get(f"{where}correct/")
-        assert faulty(table) == {"Record 2, amount_due", "Record 3, amount_due"}
+        assert faulty(table) == {"Line 3, amount_due", "Line 4, amount_due"}
         assert set(fields_of(table)) >= {"records", "token"}
 
         still = sent_with(
-            thandi, where, table, "check", Record_2_amount_due="20.0000", Record_3_amount_due="30.12"
+            thandi, where, table, "check", Line_3_amount_due="20.0000", Line_4_amount_due="30.12"
         )
         assert still.status == 200
         assert "2 records edited: 1 record still wrong" in still.said
-        assert faulty(still) == {"Record 2, amount_due"}
+        assert faulty(still) == {"Line 3, amount_due"}
         assert 'value="30.12"' in still.text
 
         refused = sent_with(thandi, where, still, "save")
         assert refused.status == 422
         assert "Nothing was saved" in refused.said
 
-        saved = sent_with(thandi, where, still, "save", Record_2_amount_due="20.00")
+        saved = sent_with(thandi, where, still, "save", Line_3_amount_due="20.00")
         assert saved.status == 303, saved.said
         correction = address_in(saved)
         assert correction != where
@@ -114,7 +114,7 @@ def test_mended_records_are_released_by_another_person_and_close_what_was_open(m
 
         assert merchant.run().state == "held"
         own = thandi.post(f"{correction}release", shown=shown_in(thandi.get(correction)))
-        assert (own.status, "second_person" in own.said) == (409, True)
+        assert (own.status, "another person has to release it" in own.said) == (409, True)
         assert sipho.post(f"{correction}release", shown=shown_in(sipho.get(correction))).status == 303
         assert merchant.run().outcomes() == {"created": 2}
         amounts = {
@@ -146,14 +146,14 @@ def test_what_nobody_edited_goes_back_as_the_merchant_wrote_it(merchant: Merchan
         table = me.get(f"{where}correct/")
         assert "<script>alert" not in table.text
         assert "1 record with a damaged line" in table.said
-        assert "(record 4)" in table.said
+        assert "(line 6)" in table.said
         cells = fields_of(table)
         names = labels_of(table)
-        assert cells[names["Record 1, note"]] == "=1+1"
-        assert cells[names["Record 1, customer_name"]] == "'><script>alert(1)</script>"
-        assert cells[names["Record 2, customer_name"]] == ' Zoë "Z", \r\nin two lines '
+        assert cells[names["Line 2, note"]] == "=1+1"
+        assert cells[names["Line 2, customer_name"]] == "'><script>alert(1)</script>"
+        assert cells[names["Line 3, customer_name"]] == ' Zoë "Z", \r\nin two lines '
 
-        saved = sent_with(me, where, table, "save", Record_1_amount_due="10.00", Record_2_amount_due="11.00")
+        saved = sent_with(me, where, table, "save", Line_2_amount_due="10.00", Line_3_amount_due="11.00")
         assert saved.status == 303, saved.said
         [content] = (merchant.work_dir / "landing").glob(f"{saved.headers['location'].split('/')[2]}/content")
         text = content.read_bytes().decode("utf-8-sig")
@@ -177,14 +177,14 @@ def test_two_people_who_mend_the_same_record_are_told(merchant: Merchant) -> Non
         where = address(thandi)
         table = thandi.get(f"{where}correct/")
         seen_by_sipho = sipho.get(f"{where}correct/")
-        first = sent_with(thandi, where, table, "save", Record_2_amount_due="20.00")
+        first = sent_with(thandi, where, table, "save", Line_3_amount_due="20.00")
         assert first.status == 303, first.said
 
-        second = sent_with(sipho, where, seen_by_sipho, "save", Record_2_amount_due="21.00")
+        second = sent_with(sipho, where, seen_by_sipho, "save", Line_3_amount_due="21.00")
         assert second.status == 422
-        assert "Record 2: it is corrected in corrected-za_bills_2026-11-01.csv by thandi" in second.said
+        assert "Line 3: it is corrected in corrected-za_bills_2026-11-01.csv by thandi" in second.said
         assert "A record is corrected once" in second.said
-        other = sent_with(sipho, where, second, "save", Record_3_amount_due="30.12")
+        other = sent_with(sipho, where, second, "save", Line_4_amount_due="30.12")
         assert other.status == 303, other.said
 
         merchant.run()
@@ -193,8 +193,8 @@ def test_two_people_who_mend_the_same_record_are_told(merchant: Merchant) -> Non
             assert sipho.post(f"{at}release", shown=shown_in(sipho.get(at))).status == 303
         merchant.run()
         assert len(merchant.api.snapshot()["bills"]) == 4
-        late = sent_with(sipho, where, seen_by_sipho, "save", Record_2_amount_due="22.00")
-        assert "Record 2: it is closed meanwhile" in late.said
+        late = sent_with(sipho, where, seen_by_sipho, "save", Line_3_amount_due="22.00")
+        assert "Line 3: it is closed meanwhile" in late.said
         assert len(merchant.run().document["files"]) == 0
 
 
@@ -214,9 +214,9 @@ def test_records_of_ndjson_are_mended_as_json(merchant: Merchant) -> None:
         where = address(me, name)
         table = me.get(f"{where}correct/")
         assert "2 records" in table.said
-        saved = sent_with(me, where, table, "save", Record_2_amount_due="1.01", Record_3_amount_due='"')
+        saved = sent_with(me, where, table, "save", Line_2_amount_due="1.01", Line_3_amount_due='"')
         assert saved.status == 422
-        saved = sent_with(me, where, saved, "save", Record_3_amount_due="30")
+        saved = sent_with(me, where, saved, "save", Line_3_amount_due="30")
         assert saved.status == 303, saved.said
         content = merchant.work_dir / "landing" / saved.headers["location"].split("/")[2] / "content"
         lines = content.read_bytes().decode("utf-8-sig").splitlines()
@@ -240,11 +240,11 @@ def test_records_of_fixed_width_keep_their_places(merchant: Merchant) -> None:
         me = page.visitor()
         where = address(me, name)
         table = me.get(f"{where}correct/")
-        assert fields_of(table)[labels_of(table)["Record 2, amount_due"]] == "1.005"
-        long = sent_with(me, where, table, "save", Record_2_amount_due="123456789")
+        assert fields_of(table)[labels_of(table)["Line 2, amount_due"]] == "1.005"
+        long = sent_with(me, where, table, "save", Line_2_amount_due="123456789")
         assert long.status == 422
         assert "at most 8 characters fit here" in long.said
-        saved = sent_with(me, where, table, "save", Record_2_amount_due="1.01")
+        saved = sent_with(me, where, table, "save", Line_2_amount_due="1.01")
         assert saved.status == 303, saved.said
         content = merchant.work_dir / "landing" / saved.headers["location"].split("/")[2] / "content"
         assert "C-2   B-2       1.01|" in content.read_text("utf-8-sig")
@@ -262,7 +262,7 @@ def test_a_value_that_was_right_is_changed_only_with_a_persons_consent(merchant:
         where = address(me)
         table = me.get(f"{where}correct/")
         told = sent_with(
-            me, where, table, "check", Record_2_amount_due="20.00", Record_2_customer_reference="C-9"
+            me, where, table, "check", Line_3_amount_due="20.00", Line_3_customer_reference="C-9"
         )
         assert "It would be held" in told.said
         assert "customer_reference" in told.said
@@ -316,7 +316,7 @@ def test_the_rejects_are_read_once_and_again_only_when_they_are_written_again(
         with monkeypatch.context() as patched:
             patched.setattr(process_file, "write_report", None)  # nobody looks at one
             patched.setattr(Corrections, "records", told)
-            checked = sent_with(me, where, table, "check", Record_2_amount_due="20.00")
+            checked = sent_with(me, where, table, "check", Line_3_amount_due="20.00")
         assert asked == [[2, 3]], "the state of others, there may be thousands, says nothing here"
         assert "1 record edited: nothing is wrong with what was edited" in checked.said
         me.get(f"{where}correct/?after=2")

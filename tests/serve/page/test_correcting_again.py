@@ -33,11 +33,11 @@ def test_a_correction_that_a_person_ended_may_be_made_again_with_the_same_values
         table = me.get(f"{where}correct/")
         made = list[str]()
         for _ in range(3):
-            saved = sent_with(me, where, table, "save", Record_2_amount_due="20.00")
+            saved = sent_with(me, where, table, "save", Line_3_amount_due="20.00")
             assert saved.status == 303, saved.said
             made.append(address_in(saved))
-            told = sent_with(me, where, table, "check", Record_2_amount_due="20.00")
-            assert "Record 2: it is corrected in corrected-za_bills_2026-11-01.csv" in told.said
+            told = sent_with(me, where, table, "check", Line_3_amount_due="20.00")
+            assert "Line 3: it is corrected in corrected-za_bills_2026-11-01.csv" in told.said
             merchant.run()
             if len(made) < 3:
                 decided(me, made[-1], "refuse")  # counts at once, also before the next pass
@@ -46,20 +46,20 @@ def test_a_correction_that_a_person_ended_may_be_made_again_with_the_same_values
         decided(me, made[-1], "release")
         said = merchant.run()
         assert said.outcomes() == {"created": 1}, said.stderr
-        late = sent_with(me, where, table, "check", Record_2_amount_due="20.00")
-        assert "Record 2: it is closed meanwhile" in late.said
+        late = sent_with(me, where, table, "check", Line_3_amount_due="20.00")
+        assert "Line 3: it is closed meanwhile" in late.said
         states = merchant.status()["states"]
         assert (states["refused"], states["loaded"], states["loaded_with_rejects"]) == (2, 1, 1)
 
         customer = merchant.post("customers", {"external_reference": "S-1"})["id"]
         bill = {"external_reference": "B-3", "customer": customer, "currency": "ZAR", "amount_due": 1}
         merchant.post("bills", bill)
-        other = address_in(sent_with(me, where, table, "save", Record_3_amount_due="30.12"))
+        other = address_in(sent_with(me, where, table, "save", Line_4_amount_due="30.12"))
         merchant.run()
         decided(me, other, "release")
         assert merchant.run().outcomes() == {"conflict": 1}
         assert "Correct 1 record here" in me.get(where).said, "the API did not take it"
-        same = sent_with(me, where, table, "save", Record_3_amount_due="30.12")
+        same = sent_with(me, where, table, "save", Line_4_amount_due="30.12")
         assert (same.status, "the very same correction was made before" in same.said) == (422, True)
 
 
@@ -77,14 +77,14 @@ def test_what_can_be_corrected_is_counted_without_what_waits_and_at_its_end_the_
             assert "1 record with a damaged line" in said
         assert "Correct 3 records here" in me.get(where).said
         table = me.get(f"{where}correct/")
-        first = address_in(sent_with(me, where, table, "save", Record_2_amount_due="20.00"))
+        first = address_in(sent_with(me, where, table, "save", Line_3_amount_due="20.00"))
         for shown in (me.get(where), me.get(f"{where}correct/")):
             assert "1 record corrected already in corrected-za_bills_2026-11-01.csv" in shown.said
             assert links(shown) == {first}
         assert "Correct 2 records here" in me.get(where).said
         table = me.get(f"{where}correct/")
         assert fields_of(table)["records"] == "3,5"
-        changes = {"Record_3_amount_due": "30.12", "Record_5_amount_due": "50.00"}
+        changes = {"Line_4_amount_due": "30.12", "Line_6_amount_due": "50.00"}
         second = address_in(sent_with(me, where, table, "save", **changes))
         for shown in (me.get(where), me.get(f"{where}correct/")):
             assert links(shown) == {first, second}

@@ -39,7 +39,7 @@ def test_before_the_first_run_there_is_a_page_already(merchant: Merchant) -> Non
 def test_the_overview_names_what_needs_somebody_first(loaded: Merchant) -> None:
     with showing(loaded) as page:
         said = page.visitor().get("/").said
-    assert "Correct or write off 1 record of 1 file, listed first below." in said
+    assert "Correct 1 record of 1 file, listed first below." in said
     assert said.index("za_bills_2026-11-02.csv") < said.index("za_bills_2026-11-01.csv")
 
 

@@ -61,10 +61,10 @@ def test_a_dropped_file_is_loaded_once_another_person_released_it(
         assert merchant.run().state == "held"
 
         own = thandi.get(address)
-        assert "You dropped this file, so another person has to release it." in own.said
+        assert "You dropped this file, so another person has to release it: anybody else" in own.said
         refused = thandi.post(f"{address}release", shown=shown_in(own))
         assert refused.status == 409
-        assert "second_person" in refused.said
+        assert "who cannot release it too; another person has to release it" in refused.said
 
         shown = sipho.get(address)
         assert "Dropped by thandi on the page." in shown.said
@@ -78,7 +78,11 @@ def test_a_dropped_file_is_loaded_once_another_person_released_it(
         assert (loaded.state, loaded.outcomes()) == ("loaded", {"created": 2})
         assert "Loaded" in sipho.get(address).said
         again = json.loads(thandi.put(NAME, FILE).body)["files"][0]
-        assert "were here before" in again["text"]
+        assert re.fullmatch(
+            r"this file was dropped before, on 20\S+ \S+ \S+ by thandi on the page: loaded. Nothing was done now",
+            again["text"],
+        )
+        assert (again["is_known"], again["address"]) == (True, address)
         assert merchant.run().requests.total() == 0
     assert len(merchant.api.snapshot()["bills"]) == 2
 
@@ -148,8 +152,8 @@ def test_several_files_of_one_form_are_told_apart(merchant: Merchant) -> None:
         me = page.visitor()
         told = me.drop({NAME: FILE, "za_bills_2026-11-02.csv": OTHER, "copy_bills_2026-11-01.csv": FILE})
         assert told.status == 200
-        assert told.said.count("is here, and is checked next") == 2
-        assert "these bytes were here before" in told.said
+        assert told.said.count("Is here, and is checked next") == 2
+        assert "This file was dropped before, on 20" in told.said
 
 
 def test_a_form_that_breaks_off_leaves_nothing(merchant: Merchant) -> None:

@@ -130,7 +130,7 @@ def test_a_cell_is_checked_as_one_types(
     told = "document.getElementById('told-2').innerText"
     assert "rejected" in opened.value(told)
     typed = """(() => {{
-        const cell = document.querySelector("[aria-label='Record 2, amount_due']");
+        const cell = document.querySelector("[aria-label='Line 3, amount_due']");
         cell.value = "{}";
         cell.dispatchEvent(new Event("input", {{ bubbles: true }}));
     }})()"""

@@ -119,8 +119,8 @@ def test_a_refused_file_of_a_form_does_not_take_the_others_along(
         me = page.visitor()
         files = {"a_bills_2026-11-01.csv": b"x" * 900_000, "b_bills_2026-11-01.csv": good}
         told = me.drop(files).said
-        assert "larger than" in told
-        assert "is here, and is checked next" in told
+        assert "Larger than is allowed; split it, or ask whoever maintains the config" in told
+        assert "Is here, and is checked next" in told
         monkeypatch.setattr("pipeline.serve.page.streaming.MAX_PASSED_OVER_BYTES", 1000)
         told = me.drop({"a_bills_2026-11-01.csv": b"x" * 900_000, "c_bills_2026-11-02.csv": good}).said
         assert "a file before it is too large" in told

@@ -68,7 +68,7 @@
       const found = await send(file, shown[number]);
       return found ? [...all, ...found] : [...all, null];
     }), waiting.then(() => [])).then((all) => {
-      if (all.length === 1 && all[0] && all[0].address) window.location.href = all[0].address;
+      if (all.length === 1 && all[0] && all[0].address && !all[0].is_known) window.location.href = all[0].address;
     });
   };
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -53,6 +53,8 @@ class MendRow:
     """A row of the table."""
 
     number: int
+    called: str
+    """`line 4`."""
     codes: Sequence[str]
     message: str
     state: str
@@ -83,8 +85,8 @@ def rejects_table(site: Site, request: Request) -> Response:
     shown, large = _that_fit(sorted(candidates, key=lambda each: each.number))
     last = max((each.number for each in (*shown, *large)), default=begin)
     context = {
-        "rows": [_row(each, {}) for each in shown],
-        "too_large": [each.number for each in large],
+        "rows": [_row(each, found, {}) for each in shown],
+        "too_large": [found.called(each.number) for each in large],
         "found": found,
         "next": last if any(number > last for number in behind) else None,
         "is_first": begin == 0,
@@ -103,7 +105,7 @@ def save_mended_records(site: Site, request: Request, form: Form) -> Response:
     row, mending = _mending(site, request, form)
     if not mending.is_right:
         return _shown(site, request, row, _checked(mending, form) | {"not_saved": True}, status=422)
-    (result, *_) = results_of(save_mending(site.config, row, mending, visitor_of(request).person))
+    (result, *_) = results_of(site, save_mending(site.config, row, mending, visitor_of(request).person))
     return RedirectResponse(result.address or f"/files/{row.sha256}/", 303)
 
 
@@ -160,14 +162,15 @@ def _checked(mending: Mending, form: Form) -> dict[str, Any]:
         mended = mending.mended.get(record.number)
         sent = {cell.position: form[name] for cell in record.cells if (name := _field(record, cell)) in form}
         if mended is None:
-            rows.append(_row(record, sent))
+            rows.append(_row(record, mending.found, sent))
         elif mended.problem is None:
-            rows.append(_row(record, sent, state="right", as_it_is=_as_it_is(form, record)))
+            rows.append(_row(record, mending.found, sent, state="right", as_it_is=_as_it_is(form, record)))
         else:
             faulty = mending.rejects.columns_of(mended.codes)
             rows.append(
                 _row(
                     record,
+                    mending.found,
                     sent,
                     state="still",
                     told=(mended.codes, mended.problem, faulty),
@@ -178,7 +181,13 @@ def _checked(mending: Mending, form: Form) -> dict[str, Any]:
     return {
         "rows": rows,
         "too_large": [],
-        "found": Mendable(tuple(each.number for each in mending.shown)),
+        "found": replace(
+            mending.found,
+            numbers=tuple(each.number for each in mending.shown),
+            damaged=(),
+            on_their_way={},
+            why_not=None,
+        ),
         "next": None,
         "is_first": False,
         "too_late": mending.too_late,
@@ -195,6 +204,7 @@ def _as_it_is(form: Form, record: RejectedRecord) -> bool:
 
 def _row(
     record: RejectedRecord,
+    found: Mendable,
     sent: Mapping[int, str],
     *,
     state: str = "wrong",
@@ -213,7 +223,7 @@ def _row(
         )
         for cell in record.cells
     ]
-    return MendRow(record.number, codes, message, state, as_it_is, cells)
+    return MendRow(record.number, found.called(record.number), codes, message, state, as_it_is, cells)
 
 
 def _field(record: RejectedRecord, cell: Cell) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.release_decisions import is_first_person
+from pipeline.core.release_decisions import Person, is_first_person
 from pipeline.core.values.amount_text import format_amount, grouped
-from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.decisions import Decisions, LoadedAmounts
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
-from pipeline.report.summary_text import to_send
+from pipeline.report.summary_text import FEW_AMOUNTS, to_send
 from pipeline.run.decide import (
     HeldFileChoice,
     decide,
@@ -23,7 +23,7 @@ from pipeline.run.decide import (
     people_who_dropped,
     print_of_shown,
 )
-from pipeline.serve.page.people import Visitor
+from pipeline.serve.page.people import EVERYBODY, WHERE, Visitor
 from pipeline.serve.page.site import Form, Site, visitor_of
 from schemas.results import AmountFacts, Summary
 
@@ -99,7 +99,19 @@ def decision_context(site: Site, ledger: Ledger, row: FileRow, visitor: Visitor)
         "may_refuse": visitor.may("approve"),
         "may_withdraw": visitor.may("upload") and not visitor.may("approve") and is_own,
         "is_own": is_own,
+        "needs_other": needs_second_person(site.settings, ledger, row, visitor.person),
+        "approvers": _approvers(site, dropped_by),
     }
+
+
+def _approvers(site: Site, dropped_by: Sequence[Person]) -> list[str]:
+    """Names of the people who may release the file; empty: everybody may, but for whoever must not."""
+    page, roles = site.page, site.page.roles
+    names = roles.get("approve", []) if roles else [EVERYBODY]
+    if EVERYBODY in names:
+        return []
+    others = page.approvals == "second_person"
+    return sorted(name for name in names if not (others and is_first_person(Person(name, WHERE), dropped_by)))
 
 
 def _amounts(
@@ -107,22 +119,24 @@ def _amounts(
 ) -> tuple[str, list[tuple[str, datetime | None, str, list[str]]]]:
     """A currency, and how large its amounts are: in this file, then in the last ones of its feed that were loaded.
 
-    Each line has a name, when it was loaded (None: this file), its records, and the smallest, middle and largest
-    amount.
+    Each line has a name, when it was loaded (None: this file), its records, the smallest amount, the median and
+    the largest.
     """
 
-    def money(*amounts_minor: int) -> list[str]:
-        return [format_amount(currency, minor) for minor in amounts_minor]
+    def sizes(of: AmountFacts | LoadedAmounts) -> list[str]:
+        found = [
+            format_amount(currency, minor) for minor in (of.smallest_minor, of.median_minor, of.largest_minor)
+        ]
+        return found if of.records >= FEW_AMOUNTS else [found[0], "–", found[2]]
 
     lines: list[tuple[str, datetime | None, str, list[str]]] = [
         (
             "This file",
             None,
             grouped(this.records),
-            money(this.smallest_minor, this.median_minor, this.largest_minor),
+            sizes(this),
         )
     ]
     for each in Decisions(ledger).loaded_amounts(row.feed, currency)[:SHOWN_LOADS]:
-        sizes = money(each.smallest_minor, each.median_minor, each.largest_minor)
-        lines.append((each.name, datetime.fromisoformat(each.at), grouped(each.records), sizes))
+        lines.append((each.name, datetime.fromisoformat(each.at), grouped(each.records), sizes(each)))
     return currency, lines

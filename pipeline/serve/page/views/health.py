@@ -7,20 +7,38 @@ from starlette.responses import Response
 
 from pipeline.core.file_stages import SOURCES
 from pipeline.core.how_many import how_many
+from pipeline.core.plain_text import without_commands
 from pipeline.core.values.timestamps import local_time
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.deliveries import size_bytes
 from pipeline.edge.ledger.runs import RunRow, Runs
-from pipeline.errors import EX_OK, EX_RECORDS, EXIT_STATUSES, SIGNAL_BASE
+from pipeline.errors import (
+    EX_ANOTHER_RUN,
+    EX_OK,
+    EX_RECORDS,
+    EX_UNFINISHED,
+    EXIT_STATUSES,
+    SIGNAL_BASE,
+)
 from pipeline.monitoring.payments_standing import inbox_to_read
 from pipeline.monitoring.system_status import late_now, waiting_names
 from pipeline.run.clock_check import Timekeeper
+from pipeline.serve.page.problems import ASK
 from pipeline.serve.page.site import Site
 from schemas.settings import Settings
 
 SHOWN_RUNS = 10
 SHOWN_NAMES = 20
+_MEANS = {
+    EX_RECORDS: EXIT_STATUSES[EX_RECORDS].partition(": ")[2],
+    EX_UNFINISHED: "the API or the SFTP server did not answer or did not let Billferry in, the disk is full, or records"
+    " are in doubt. The next run goes on; if it stays so, ask the people who run Billferry",
+    EX_ANOTHER_RUN: "nothing to do: the other run did the work",
+    SIGNAL_BASE: "somebody stopped it; the next run goes on",
+}
+"""Exit status → what it means to somebody who sees the page; of the others, the people who run Billferry know."""
+_ELSE = "ask the people who run Billferry to look at it"
 LONGEST_RUN_WITHOUT_END = "has not ended: it is at work, or was killed"
 
 
@@ -41,9 +59,13 @@ def health_page(site: Site, request: Request) -> Response:
         **facts,
         "as_of": now,
         "runs": [_run(run, settings) for run in runs],
+        "statuses": [
+            (status, _MEANS.get(_known(status), _ELSE))
+            for status in sorted({run.exit_status for run in runs if run.exit_status})
+        ],
         "waiting": [(source, len(names), names[:SHOWN_NAMES]) for source, names in waiting.items()],
         "in_doubt": _in_doubt(requests, since, settings),
-        "clock": str(trouble) if trouble is not None else None,
+        "clock": f"{trouble.message}; {ASK} to set it right" if trouble is not None else None,
         "inbox_bytes": _inbox_bytes(settings),
     }
     return site.show(request, "health.html", context)
@@ -56,9 +78,13 @@ def _run(run: RunRow, settings: Settings) -> tuple[str, str, str, str]:
     if run.exit_status is None:
         return began, LONGEST_RUN_WITHOUT_END, files, "attention"
     status = run.exit_status
-    meaning = EXIT_STATUSES[SIGNAL_BASE if status > SIGNAL_BASE else status]
+    meaning = without_commands(EXIT_STATUSES[_known(status)].partition(": ")[0].replace(" *n*", ""))
     tone = "good" if status == EX_OK else "attention" if status == EX_RECORDS else "stop"
     return began, f"{status}: {meaning}", files or "no files", tone
+
+
+def _known(status: int) -> int:
+    return SIGNAL_BASE if status > SIGNAL_BASE else status
 
 
 def _in_doubt(requests: int, since: str | None, settings: Settings) -> str | None:

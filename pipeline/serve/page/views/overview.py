@@ -43,7 +43,7 @@ def all_files(site: Site, request: Request) -> Response:
     facts = OverviewFacts(
         shown, found, site.settings.merchant, site.settings.environment, site.settings.timezone, utc_now()
     )
-    context = overview_context(facts, [], file_address)
+    context = overview_context(facts, [], file_address, is_on_page=True)
     context["rows"] = sorted(context["rows"], key=lambda row: row.at, reverse=True)
     context |= {
         "search": search,
@@ -68,4 +68,4 @@ def _overview(site: Site, most: int) -> dict[str, object]:
             )
         else:
             facts = overview_facts(settings, ledger, site.sums.overview(ledger), utc_now(), most=most)
-    return overview_context(facts, months, file_address)
+    return overview_context(facts, months, file_address, is_on_page=True)

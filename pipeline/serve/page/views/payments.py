@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.payments.status_words import PAYMENT_HEADINGS, payment_cells, status_in_words
+from pipeline.core.plain_text import without_commands
 from pipeline.edge.clock import utc_now
 from pipeline.edge.ledger.file_list import FileList
 from pipeline.edge.ledger.inbox.schema import inbox_path
@@ -29,7 +30,10 @@ def payments_page(site: Site, request: Request) -> Response:
     lines, found = ["No payments have been received yet."], []
     if inbox_path(settings.work_dir).exists():
         status = payments_status(settings, utc_now(), as_kept=True)
-        lines = list(status_in_words(status, settings.zone, settings.payments.export))
+        lines = [
+            without_commands(line)
+            for line in status_in_words(status, settings.zone, settings.payments.export)
+        ]
         found = newest_payments(settings, PAYMENTS_ON_PAGE + 1, below=below, only_to_settle=only_open)
     shown = found[:PAYMENTS_ON_PAGE]
     context = {

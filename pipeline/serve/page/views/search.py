@@ -24,15 +24,16 @@ def search_page(site: Site, request: Request) -> Response:
         is_ready = ledger is not None and RecordSearch(ledger).is_ready()
         if ledger is not None and is_ready and query:
             found = RecordSearch(ledger).find(query, MOST + 1)
-        rows = (
-            Files(ledger).with_ids({each.file_id for each in found}) if ledger is not None and found else []
-        )
+        ids = {each.file_id for each in found} | {each.by_file for each in found if each.by_file is not None}
+        rows = Files(ledger).with_ids(ids) if ledger is not None and ids else []
     files = {row.id: row for row in rows}
     context = {
         "query": query,
         "is_ready": is_ready or ledger is None,
         "has_more": len(found) > MOST,
-        "found": [(files[each.file_id], each, _money(each)) for each in found[:MOST]],
+        "found": [
+            (files[each.file_id], each, _money(each), files.get(each.by_file or 0)) for each in found[:MOST]
+        ],
     }
     return site.show(request, "search.html", context)
 

@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.core.names import SIDECAR_ENDING
+from pipeline.core.plain_text import without_commands
 from pipeline.core.proposal.feed_proposal import Proposal
+from pipeline.core.values.timestamps import local_time
 from pipeline.edge.ledger.file_rows import FileRow
+from pipeline.edge.ledger.uploads import Uploads
 from pipeline.errors import FileRefused, FileTooLarge, UsageError
 from pipeline.monitoring.system_status import state_of
 from pipeline.report.html.wording import named
@@ -33,6 +36,7 @@ from pipeline.run.uploads import (
     withdraw_upload,
 )
 from pipeline.serve.page.people import Visitor
+from pipeline.serve.page.problems import told_on_page
 from pipeline.serve.page.site import Form, Site, visitor_of
 from pipeline.serve.page.streaming import ArrivingBody, NotArrived, form_parts
 
@@ -55,6 +59,8 @@ class DropResult:
     """Where it goes on."""
     is_taken: bool = True
     """False: it is not here."""
+    is_known: bool = False
+    """It was here before, and nothing was done."""
 
 
 async def put_file(site: Site, request: Request) -> Response:
@@ -66,7 +72,13 @@ async def put_file(site: Site, request: Request) -> Response:
         raise HTTPException(400, "the file has no name")
     results = await _in_a_thread(partial(_dropped, site, visitor, name, ArrivingBody(request).blocks(), feed))
     documents = [
-        {"name": each.name, "text": each.text, "address": each.address, "is_taken": each.is_taken}
+        {
+            "name": each.name,
+            "text": each.text,
+            "address": each.address,
+            "is_taken": each.is_taken,
+            "is_known": each.is_known,
+        }
         for each in results
     ]
     if all(each.is_taken for each in results):
@@ -80,7 +92,7 @@ async def post_files(site: Site, request: Request) -> Response:
     body, visitor = ArrivingBody(request), visitor_of(request)
     content_type = request.headers.get("content-type", "")
     results = await _in_a_thread(partial(_form_taken, site, visitor, body.blocks(), content_type))
-    if len(results) == 1 and results[0].address:
+    if len(results) == 1 and results[0].address and not results[0].is_known:
         return RedirectResponse(results[0].address, 303)
     return await asyncio.to_thread(partial(site.show, request, "dropped.html", {"results": results}))
 
@@ -125,13 +137,13 @@ def _dropped(
     person = visitor.person
     try:
         if awaited := _file_that_awaits(site, visitor, name):
-            return list(results_of(answer_upload(site.config, awaited, by=person, control=b"".join(blocks))))
+            answered = answer_upload(site.config, awaited, by=person, control=b"".join(blocks))
+            return list(results_of(site, answered))
         control = control_waiting(site.config, person, name)
-        return list(
-            results_of(accept_upload(site.config, name, blocks, by=person, feed=feed, control=control))
-        )
+        accepted = accept_upload(site.config, name, blocks, by=person, feed=feed, control=control)
+        return list(results_of(site, accepted))
     except (FileRefused, FileTooLarge) as error:
-        return [DropResult(name, f"{error}", is_taken=False)]
+        return [DropResult(name, told_on_page(error), is_taken=False)]
 
 
 def _file_that_awaits(site: Site, visitor: Visitor, name: str) -> str | None:
@@ -142,22 +154,28 @@ def _file_that_awaits(site: Site, visitor: Visitor, name: str) -> str | None:
     return next((token for token, other in asked if other + SIDECAR_ENDING == name), None)
 
 
-def results_of(result: UploadResult) -> Iterator[DropResult]:
+def results_of(site: Site, result: UploadResult) -> Iterator[DropResult]:
     """What became of what was dropped, of an archive file by file."""
     match result:
         case Asking():
-            yield DropResult(result.name, result.reason, f"/upload/{result.token}/")
+            yield DropResult(result.name, without_commands(result.reason), f"/upload/{result.token}/")
         case Taken():
             for row in result.files:
                 yield DropResult(row.name, "is here, and is checked next", f"/files/{row.sha256}/")
-            yield from map(_known, result.known)
+            yield from _known(site, result.known)
         case AlreadyKnown():
-            yield from map(_known, result.files)
+            yield from _known(site, result.files)
 
 
-def _known(row: FileRow) -> DropResult:
-    text = f"these bytes were here before, as {row.name}: {named(state_of(row)).lower()}"
-    return DropResult(row.name, text, f"/files/{row.sha256}/")
+def _known(site: Site, rows: Sequence[FileRow]) -> Iterator[DropResult]:
+    """Files that were here before: since when, from whom, and what became of them."""
+    with site.ledger() as ledger:
+        for row in rows:
+            dropped = Uploads(ledger).of(row.sha256) if ledger is not None else []
+            at = local_time(dropped[0].at if dropped else row.landed_at, site.settings.zone)
+            how = f"was dropped before, on {at} by {dropped[0].by}" if dropped else f"came before, on {at}"
+            text = f"this file {how}: {named(state_of(row)).lower()}. Nothing was done now"
+            yield DropResult(row.name, text, f"/files/{row.sha256}/", is_known=True)
 
 
 def asking_page(site: Site, request: Request) -> Response:
@@ -183,7 +201,7 @@ def _asking(site: Site, request: Request, yaml: str | None) -> Response:
     try:
         path, name = asked_content(site.config, token, visitor_of(request).person)
     except UsageError as gone:
-        raise HTTPException(404, f"{gone}") from gone
+        raise HTTPException(404, told_on_page(gone)) from gone
     proposal: Proposal | None = None
     problem = None
     if yaml is None:
@@ -191,7 +209,7 @@ def _asking(site: Site, request: Request, yaml: str | None) -> Response:
             proposal = propose_for(path, name)
             yaml = proposal.yaml
         except UsageError as error:
-            problem = str(error.facts["problem"])
+            problem = without_commands(str(error.facts["problem"]))
     context = {
         "name": name,
         "key": token,
@@ -212,8 +230,8 @@ def answer_asked(site: Site, request: Request, form: Form) -> Response:
             withdraw_upload(site.config, token)
         return RedirectResponse("/", 303)
     result = answer_upload(site.config, token, by=person, feed=form.get("feed") or None)
-    (first, *more) = results_of(result)
-    if not more and first.address:
+    (first, *more) = results_of(site, result)
+    if not more and first.address and not first.is_known:
         return RedirectResponse(first.address, 303)
     return site.show(request, "dropped.html", {"results": [first, *more]})
 
