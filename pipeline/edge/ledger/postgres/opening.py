@@ -107,7 +107,7 @@ def _mistake(address: PostgresAddress, problem: str, remedy: str) -> ConfigError
 
 
 def _bring_up_to_date(ledger: PostgresLedger, address: PostgresAddress, *, read_only: bool) -> None:
-    """Make the tables where there are none. Raises LedgerDamaged, LedgerOutdated."""
+    """Make the tables where there are none, and bring older ones up to date. Raises LedgerDamaged, LedgerOutdated."""
     version, newest = _version(ledger), len(MIGRATIONS)
     if version > newest:
         raise LedgerDamaged(where=address, problem=f"version {version} is newer than this program")
@@ -116,12 +116,16 @@ def _bring_up_to_date(ledger: PostgresLedger, address: PostgresAddress, *, read_
     if read_only:
         raise LedgerOutdated(where=address, version=version, newest=newest)
     with transaction(ledger):
-        if _version(ledger) == newest:
+        if (version := _version(ledger)) >= newest:
             return  # somebody else has made them since we looked
-        ledger.script(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        for script in scripts():
+        if version == 0:
+            ledger.script(
+                f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}; CREATE TABLE version (number bigint NOT NULL)"
+            )
+            ledger.script("INSERT INTO version VALUES (0)")
+        for script in scripts(version):
             ledger.script(script)
-        ledger.script(f"CREATE TABLE version (number bigint NOT NULL); INSERT INTO version VALUES ({newest})")  # noqa: S608 (a number)
+        ledger.script(f"UPDATE version SET number = {newest}")  # noqa: S608 (a number)
 
 
 def _version(ledger: PostgresLedger) -> int:

@@ -10,10 +10,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from pipeline.edge.ledger.at_once import ENTITY_COLUMNS, INTENT_COLUMNS, OUTCOME_COLUMNS
 from pipeline.edge.ledger.migrations import MIGRATIONS
+from pipeline.edge.ledger.postgres.dialect import spelled
 
 _TYPES = {
     "INTEGER": "bigint",
@@ -26,6 +27,7 @@ _TRIGGER = re.compile(
     r"\s+BEGIN\b(?P<body>.+)\bEND",
     re.DOTALL,
 )
+_COMMENT = re.compile(r"--.*")
 _TRUTHS = {"sure"}
 """Columns that are true or false in a row of the view, and 1 or 0 in the table."""
 _FUNCTIONS = """
@@ -45,28 +47,96 @@ _GUARDS = """
 """
 
 
-def scripts() -> Iterator[str]:
-    """Statements that make an empty ledger of the newest version, in the schema that is searched first."""
-    yield _FUNCTIONS
+def scripts(version: int = 0) -> Iterator[str]:
+    """Statements that bring a ledger of that version, in the schema that is searched first, to the newest one.
+
+    Version 0 is no ledger yet. From any other, each migration is followed by itself: what it adds to the tables is read
+    off SQLite's, before and after it, and its statements that change rows are run in PostgreSQL's spelling.
+    """
+    if version == 0:
+        yield _FUNCTIONS
     with closing(sqlite3.connect(":memory:")) as model:
-        for step in MIGRATIONS:
-            model.executescript(step)
         model.row_factory = sqlite3.Row
-        tables = _names(model, "table")
-        types = {table: _column_types(model, table) for table in tables}
-        for table in tables:
-            yield _table(model, table)
-        for table in tables:
-            yield from _references(model, table)
-        indexes = _rows(model, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql != ''")
-        yield from (f"{sql};" for (sql,) in indexes)
-        yield from map(_trigger, _rows(model, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
-    yield _GUARDS
+        for step in MIGRATIONS[:version]:
+            model.executescript(step)
+        for step in MIGRATIONS[version:] if version else [";".join(MIGRATIONS)]:
+            before = _Schema.of(model)
+            model.executescript(step)
+            yield from _difference(before, _Schema.of(model), model)
+            if version:
+                yield from _row_changes(step)
+        types = {table: _column_types(model, table) for table in _names(model, "table")}
+    if version == 0:
+        yield _GUARDS
     yield _takes_rows(types)
-    yield (
-        "INSERT INTO lineage (identity, sequence, doubted_until)"
-        " VALUES (replace(gen_random_uuid()::text, '-', ''), 0, '');"
-    )
+    if version == 0:
+        yield (
+            "INSERT INTO lineage (identity, sequence, doubted_until)"
+            " VALUES (replace(gen_random_uuid()::text, '-', ''), 0, '');"
+        )
+
+
+class _Schema(NamedTuple):
+    """What there is in SQLite's ledger, each by its name: columns of tables, and the SQL of indexes and triggers."""
+
+    tables: dict[str, dict[str, sqlite3.Row]]
+    indexes: dict[str, str]
+    triggers: dict[str, str]
+
+    @classmethod
+    def of(cls, model: sqlite3.Connection) -> Self:
+        named = "SELECT name, sql FROM sqlite_schema WHERE type = '{}' AND sql != ''"
+        return cls(
+            {
+                table: {each["name"]: each for each in _rows(model, f"PRAGMA table_info({table})")}
+                for table in _names(model, "table")
+            },
+            dict(map(tuple, _rows(model, named.format("index")))),
+            dict(map(tuple, _rows(model, named.format("trigger")))),
+        )
+
+
+def _difference(before: _Schema, after: _Schema, model: sqlite3.Connection) -> Iterator[str]:
+    """Statements that make the one of the other. A column that is taken away or altered is a bug of the migration."""
+    new = [table for table in after.tables if table not in before.tables]
+    for name in before.triggers.keys() - after.triggers.keys():
+        yield f"DROP FUNCTION IF EXISTS {name} CASCADE;"
+    for name in before.indexes.keys() - after.indexes.keys():
+        yield f"DROP INDEX {name};"
+    for table in before.tables.keys() - after.tables.keys():
+        yield f"DROP TABLE {table};"
+    for table in new:
+        yield _table(model, table)
+    for table in new:
+        yield from _references(model, table)
+    for table in before.tables.keys() & after.tables.keys():
+        yield from _new_columns(table, before.tables[table], after.tables[table])
+    for name, sql in after.indexes.items():
+        if before.indexes.get(name) != sql:
+            yield f"DROP INDEX IF EXISTS {name}; {sql};"
+    for name, sql in after.triggers.items():
+        if before.triggers.get(name) != sql:
+            yield _trigger(name, sql)
+
+
+def _new_columns(table: str, before: dict[str, sqlite3.Row], after: dict[str, sqlite3.Row]) -> Iterator[str]:
+    for name, column in before.items():
+        if name not in after or tuple(after[name])[1:] != tuple(column)[1:]:
+            raise RuntimeError(f"a migration alters {table}.{name}, and PostgreSQL is not told how")
+    for name, column in after.items():
+        if name not in before:
+            yield f"ALTER TABLE {table} ADD COLUMN {_column(column, is_number=False)};"
+
+
+def _row_changes(step: str) -> Iterator[str]:
+    """Statements of a migration that change rows."""
+    statement = ""
+    for line in step.splitlines(keepends=True):
+        statement += _COMMENT.sub("", line)
+        if sqlite3.complete_statement(statement):
+            if statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
+                yield spelled(statement).text.replace("%%", "%")
+            statement = ""
 
 
 def _rows(model: sqlite3.Connection, sql: str) -> list[Any]:
@@ -109,17 +179,17 @@ def _column(each: sqlite3.Row, *, is_number: bool) -> str:
     return text
 
 
-def _trigger(row: sqlite3.Row) -> str:
+def _trigger(name: str, sql: str) -> str:
     """What a trigger of SQLite does to each row, as one of PostgreSQL; those of the audit trail are `_GUARDS`."""
-    found = _TRIGGER.fullmatch(row["sql"])
+    found = _TRIGGER.fullmatch(sql)
     if found is None:
         return ""
     condition = f"WHEN ({found['condition']})" if found["condition"] else ""
     return f"""
-    CREATE FUNCTION {row["name"]}() RETURNS trigger LANGUAGE plpgsql AS
+    CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
         $body$ BEGIN {found["body"]} RETURN NULL; END $body$;
-    CREATE TRIGGER {row["name"]} AFTER {found["event"]} ON {found["table"]} FOR EACH ROW {condition}
-        EXECUTE FUNCTION {row["name"]}();
+    CREATE OR REPLACE TRIGGER {name} AFTER {found["event"]} ON {found["table"]} FOR EACH ROW {condition}
+        EXECUTE FUNCTION {name}();
     """
 
 
@@ -140,9 +210,9 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
     entities = f"SELECT place, {_values('entities', ENTITY_COLUMNS, types)} FROM {_given('entities')}"  # noqa: S608
     outcomes = f"SELECT place, {_values('outcomes', OUTCOME_COLUMNS, types)} FROM {_given('outcomes')}"  # noqa: S608
     return f"""
-    CREATE VIEW rows_at_once (closed, opened, entities, outcomes) AS
+    CREATE OR REPLACE VIEW rows_at_once (closed, opened, entities, outcomes) AS
         SELECT NULL::text, NULL::text, NULL::text, NULL::text;
-    CREATE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN
+    CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN
         DELETE FROM intents USING {_given("closed")}
             WHERE kind = given.value ->> 0 AND reference = given.value ->> 1;
         INSERT INTO intents ({", ".join(INTENT_COLUMNS)})
@@ -164,7 +234,7 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
                 attempts = outcomes.attempts + excluded.attempts;
         RETURN new;
     END $body$;
-    CREATE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
+    CREATE OR REPLACE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
     """  # noqa: S608 (fixed names)
 
 
