@@ -101,9 +101,7 @@ class ExtraMissing(BillferryError):
 class SourceError(BillferryError):
     """{source}: {problem}; {remedy}"""
 
-    code = "source"
-    exit_status = EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "source", EX_UNFINISHED, True
 
 
 class SourceUnreachable(SourceError):
@@ -264,9 +262,7 @@ class ReportGone(BillferryError):
 class ApiError(BillferryError):
     """{base_url}: {problem}; {remedy}"""
 
-    code = "api"
-    exit_status = EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "api", EX_UNFINISHED, True
 
 
 class ApiUnavailable(ApiError):
@@ -309,9 +305,7 @@ class IdsMixedUp(ApiError):
 class AnotherRun(BillferryError):
     """{where}: another run is active (process {pid}); wait for it or use --wait"""
 
-    code = "another_run"
-    exit_status = EX_ANOTHER_RUN
-    retryable = True
+    code, exit_status, retryable = "another_run", EX_ANOTHER_RUN, True
 
 
 class DiskFull(BillferryError):
@@ -330,9 +324,7 @@ class WorkDirGone(BillferryError):
 class GpgFailed(BillferryError):
     """pgp: gpg ended without a word on the file (status {status}); the file stays where it is, run again. If that does not help, try gpg by hand"""
 
-    code = "pgp.failed"
-    exit_status = EX_UNFINISHED
-    retryable = True
+    code, exit_status, retryable = "pgp.failed", EX_UNFINISHED, True
 
 
 class LandedCopyGone(BillferryError):
@@ -371,6 +363,12 @@ class LedgerUnreachable(BillferryError):
     """{where}: the ledger cannot be reached ({problem}); nothing more was sent. Look whether its server runs, then run again"""
 
     code, exit_status, retryable = "ledger.unreachable", EX_UNFINISHED, True
+
+
+class LeaseLost(BillferryError):
+    """part {part} is another worker's by now; nothing more of it was sent from here, and nothing is lost"""
+
+    code, exit_status, retryable = "ledger.lease_lost", EX_UNFINISHED, True
 
 
 class LedgerOutdated(BillferryError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Self
 
@@ -23,16 +23,25 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
     The thread ends with the block, after everything that was submitted is written.
     """
 
-    def __init__(self, connection: Ledger, where: str, lineage: Lineage | None = None) -> None:
+    def __init__(
+        self,
+        connection: Ledger,
+        where: str,
+        lineage: Lineage | None = None,
+        may_write: Callable[[], None] | None = None,
+    ) -> None:
         """Args:
         connection: used by nobody else until the block ends.
         where: path of the ledger, for messages.
         lineage: advanced with each group, so that a copy from before one is noticed.
+        may_write: called within the transaction of each group, before anything is written; what it raises rolls the
+            group back.
         """
         super().__init__("ledger", MAX_GROUP)
         self._db = connection
         self._where = where
         self._lineage = lineage
+        self._may_write = may_write
         self._lost: Exception | None = None
         """Why changes that nobody waits for could not be written."""
 
@@ -67,6 +76,8 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
             return self._lost
         try:
             with ledger_errors(self._where), transaction(self._db):
+                if self._may_write is not None:
+                    self._may_write()
                 write(self._db, chain.from_iterable(group))
                 if self._lineage is not None:
                     self._lineage.step()

@@ -96,5 +96,36 @@ LATER_STEPS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX ended_stops_by_file ON ended_stops (file_id);
     """,
+    """
+    -- Records of a file whose load is spread over hosts; only in PostgreSQL are there any. What has the latest epoch of
+    -- a part may write. Times are seconds since 1970 by the database's clock.
+    CREATE TABLE parts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        facts TEXT NOT NULL,                -- JSON: what a host must know of the file
+        records BLOB NOT NULL,              -- Parquet
+        count INTEGER NOT NULL,             -- records in it
+        epoch INTEGER NOT NULL,             -- rises with each lease
+        host TEXT,                          -- who works on it
+        leased_until REAL,
+        is_done INTEGER NOT NULL,
+        is_withdrawn INTEGER NOT NULL,      -- nobody may take it; who had it may still wait for an answer
+        settled INTEGER NOT NULL,           -- records with a final outcome since it was made
+        settled_minor TEXT NOT NULL,        -- JSON: currency to minor units
+        retried INTEGER NOT NULL,
+        said TEXT NOT NULL,                 -- JSON lines: what each load of it came to
+        halted TEXT                         -- why nobody goes on with its file
+    ) STRICT;
+    CREATE INDEX parts_by_file ON parts (file_id);
+
+    -- Processes that work on parts, or wait for some.
+    CREATE TABLE workers (
+        name TEXT PRIMARY KEY,
+        since REAL NOT NULL,
+        at REAL NOT NULL,                   -- when it was last heard of
+        part INTEGER,
+        records INTEGER NOT NULL            -- settled since it began
+    ) STRICT;
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -18,6 +18,7 @@ from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 
 from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
+from pipeline.edge.ledger.postgres.parts import WITHDRAW
 from pipeline.errors import AnotherRun, DiskFull, LedgerBusy, LedgerDamaged, LedgerUnreachable
 
 WRITERS = 0x62696C6C
@@ -138,6 +139,8 @@ class PostgresLedger:
     def hold(self, wait_s: float) -> Iterator[None]:
         """Hold the lock of runs, of this connection: it ends with it, also where the host is gone.
 
+        Parts that an earlier holder has given to other hosts are taken back (see `parts`).
+
         Raises:
             AnotherRun: a run of another host has it for longer than `wait_s` seconds.
         """
@@ -146,6 +149,7 @@ class PostgresLedger:
             if time.monotonic() >= deadline:
                 raise AnotherRun(where=self.where, pid="on another host")
             time.sleep(POLL_S)
+        self.execute(WITHDRAW)
         try:
             yield
         finally:
