@@ -27,6 +27,9 @@ MEANINGS = {
     "notified": "The config's `notify` was run; `problem` is null if it succeeded.",
     "run.ended": "A run ended.",
     "looked": "`watch` checked one source.",
+    "part.begun": "A worker has a part of a file; `epoch` rises with each host that has it.",
+    "part.lost": "Another host has the part by now; this one writes nothing more of it.",
+    "part.ended": "A worker has loaded a part, or given it back: its requests, as in `loaded`.",
     "delivery.not_stored": "`serve` could not store a delivery and answered 503; the API delivers it again.",
     "server.error": "A bug in `serve`, with its trace; other requests continue.",
     "page.error": "A bug in a view of the page, with its trace; nothing was changed by it.",
@@ -34,7 +37,12 @@ MEANINGS = {
 """In the order in which a run logs them."""
 
 OUTCOME = "<outcome>"
-UNPACKED = {"checked": [OUTCOME], "loaded": list(RequestCounts.model_fields), "file": [OUTCOME]}
+UNPACKED = {
+    "checked": [OUTCOME],
+    "loaded": list(RequestCounts.model_fields),
+    "part.ended": list(RequestCounts.model_fields),
+    "file": [OUTCOME],
+}
 """Fields that a call unpacks from something else, so that the call itself does not name them."""
 
 

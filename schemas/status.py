@@ -106,6 +106,18 @@ class PaymentsFacts(Shape):
     """Payments files that are not handed over yet."""
 
 
+class WorkerFacts(Shape):
+    """A process that helps with the loads of other hosts: `billferry worker`, or a run that shares its file."""
+
+    name: str
+    """Its host and process, `<host>:<number>`."""
+    since: Moment
+    file: str | None
+    """Name of the file that it loads a part of; null while it waits."""
+    records: Number
+    """Records that it has settled since it began."""
+
+
 class StatusResult(Shape):
     """`status --json`. Filters leave files out, and what they add; all else is of the whole ledger."""
 
@@ -130,6 +142,8 @@ class StatusResult(Shape):
     late: list[LateFeedFacts]
     payments: PaymentsFacts | None
     """null where payments are not configured, or none was received yet."""
+    workers: list[WorkerFacts]
+    """Empty where the ledger is one host's own."""
     open_intents: Number
     """`in_doubt.requests`, for programs that want one number."""
     owed_moves: Number

@@ -57,6 +57,7 @@ from pipeline.cli.serve import serve
 from pipeline.cli.show_status import status
 from pipeline.cli.totals import totals
 from pipeline.cli.watch import watch
+from pipeline.cli.worker import worker
 from pipeline.cli.write_off import write_off
 from pipeline.core.error_document import bug_document
 from pipeline.core.names import printable
@@ -129,6 +130,7 @@ def run(
 
 
 app.command()(watch)
+app.command()(worker)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.config import Config
 from pipeline.edge.ledger.counted import Counted, added
+from pipeline.edge.ledger.postgres.parts import SeenWorker
 from pipeline.edge.ledger.runs import RunRow
 from pipeline.monitoring.payments_standing import PaymentsStanding, payments_standing
 from pipeline.monitoring.system_status import SystemStatus, state_of, system_status
@@ -80,6 +81,7 @@ def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[
         "owed": dict(current.owed),
         "late": late,
         "payments": _payments(payments_standing(settings)),
+        "workers": [_worker(each) for each in current.workers],
         "open_intents": current.requests_in_doubt,
         "owed_moves": sum(current.owed.values()),
     }
@@ -104,6 +106,9 @@ def describe_status(
     for late in document["late"]:
         last = f"; last file received {_local(late['last_at'], zone)}" if late["last_at"] else ""
         yield f"LATE: feed {late['feed']}: no file received, due {_local(late['due_at'], zone)}{last}"
+    if workers := document["workers"]:
+        told = (f"{each['name']} {_doing(each, short)}" for each in workers)
+        yield f"workers: {len(workers)} ({'; '.join(told)})"
     yield from _open(document, zone, short)
     yield from _to_correct(document, short, chosen)
     for source, names in document["waiting"].items():
@@ -117,6 +122,15 @@ def describe_status(
     yield from payments_in_words(document["payments"])
     yield f"next run: {next_run(document)}"
     yield from _rest(document, short, chosen)
+
+
+def _worker(seen: SeenWorker) -> dict[str, Any]:
+    since = rfc3339(datetime.fromtimestamp(seen.since, UTC))
+    return {"name": seen.name, "since": since, "file": seen.file, "records": seen.records}
+
+
+def _doing(worker: dict[str, Any], short: Callable[[str], str]) -> str:
+    return f"loads {short(worker['file'])}" if worker["file"] else "waits"
 
 
 def _to_correct(document: dict[str, Any], short: Callable[[str], str], chosen: StatusFilter) -> Iterator[str]:

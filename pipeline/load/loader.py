@@ -16,7 +16,7 @@ from pipeline.load.interpreter_tuning import tuned_interpreter
 from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.ledger_access import LedgerWriter
 from pipeline.load.parents import Parents
-from pipeline.load.planner import Bucket, BucketPrefetcher, buckets
+from pipeline.load.planner import Bucket, BucketPrefetcher
 from pipeline.load.records import RecordSender
 from pipeline.load.retrying_client import BESIDE, RetryingClient
 from pipeline.load.update_details import update_details
@@ -42,9 +42,11 @@ def load_file(job: LoadJob) -> LoadResult:
 
 
 async def _load(job: LoadJob) -> LoadResult:
-    async with job.sender as sender, job.commits as commits:
+    async with job.sender() as sender, job.commits() as commits:
         wake = asyncio.Event()
-        client = RetryingClient(sender, job.settings.api, job.pace, when_aside=wake.set)
+        client = RetryingClient(
+            sender, job.settings.api, job.pace, when_aside=wake.set, may_send=job.may_send
+        )
         loading = _Loading(job, _context(job, client, commits), wake)
         # Not by the loop's own handlers: they lose a signal between its last look and their removal.
         with on_stop(client.halt):
@@ -62,7 +64,7 @@ async def _looking_beside(job: LoadJob, client: RetryingClient, ledger: LedgerWr
             await asyncio.sleep(LOOK_EVERY_S)
             if (reason := job.beside.stop()) is not None:
                 client.halt(reason)
-            await ledger.soon(job.beside.note(client.retried))
+            await ledger.soon(*job.beside.note(client.retried))
 
     looking = asyncio.create_task(look())
     try:
@@ -126,15 +128,7 @@ class _Loading:
         """
         await self._settle_open_intents()
         await asyncio.to_thread(self._job.beside.begin)
-        prefetcher = BucketPrefetcher(
-            buckets(
-                self._job.checked.records,
-                self._job.checked.landed.feed.model,
-                self._job.reader,
-                self._job.file_id,
-                up_to=self._job.up_to,
-            )
-        )
+        prefetcher = BucketPrefetcher(self._job.plan())
         try:
             while self._client.halt_reason is None and self._failure is None:
                 await self._refill(prefetcher)
@@ -149,7 +143,7 @@ class _Loading:
         if self._failure is not None:
             raise self._failure
         noted = self._job.beside.note(self._client.retried)  # its report may take a while
-        await self._context.ledger.durable(*self._context.id_checks.distrusted(self._job.file_id), noted)
+        await self._context.ledger.durable(*self._context.id_checks.distrusted(self._job.file_id), *noted)
 
     async def _settle_open_intents(self) -> None:
         """What earlier runs left in doubt, of any file, before anything new is sent."""

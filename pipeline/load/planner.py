@@ -99,23 +99,43 @@ def buckets(
 ) -> Iterator[Bucket]:
     """The accepted records that have no final outcome yet, bucket by bucket.
 
-    Within a file the last record's names, e-mails and phones count, so every row carries those. `up_to` takes
-    only the first of them, until so many records of the file have a final outcome. `records` is the folder of the
-    checked file's Parquet parts. Reads the ledger and blocks: `BucketPrefetcher` calls it in a thread.
+    Arguments as of `frames_to_send`. Reads the ledger and blocks: `BucketPrefetcher` calls it in a thread.
     """
-    number = -(-count_to_send(records) // BUCKET_RECORDS)
+    settled = reader.settled_records(file_id)
+    frames = frames_to_send(records, settled, size=BUCKET_RECORDS, up_to=up_to)
+    for at, (frame, number) in enumerate(frames):
+        bucket = bucket_of(frame, model, reader)
+        # Customers are in a bucket by chance, so each bucket has about as many new ones as the first.
+        yield bucket if at else replace(bucket, known_ids=_known_ids(reader, bucket.new_parents * number))
+
+
+def frames_to_send(
+    records: Path, settled: pl.Series, *, size: int, up_to: int | None = None
+) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Records to be sent, those of one customer in one frame (columns: `ROW`), in the order of sending.
+
+    Within a file the last record's names, e-mails and phones count, so every row carries those.
+
+    Args:
+        records: the folder of the checked file's Parquet parts.
+        settled: numbers (Int64) of records that are not sent any more.
+        size: records of a frame, about.
+        up_to: takes only the first, until so many records of the file have a final outcome.
+
+    Yields:
+        Each frame, and about how many there are in all.
+    """
+    number = -(-count_to_send(records) // size)
     if not number:
         return
-    settled = reader.settled_records(file_id)
     if not _unsettled(_accepted(records), settled).select(pl.len()).collect().item():
         return  # a run that was killed after its last record looks no further
     last_record = _last_record(records, settled, up_to)
     # A bill in several lines counts as one record above, and its lines take memory all the same.
     lines = count_lines(*parts_of(records))
-    number += lines // BUCKET_RECORDS
+    number += lines // size
     rows = (_rows(window, settled, has_lines=bool(lines)) for window in windows(parts_of(records)))
-    frames = in_buckets(rows, "customer_reference", number, records / "by_customer")
-    for at, frame in enumerate(frames):
+    for frame in in_buckets(rows, "customer_reference", number, records / "by_customer"):
         wanted = (
             (summed(frame) if lines else frame)
             .with_columns(
@@ -130,9 +150,7 @@ def buckets(
                 "record",
             )
         )
-        bucket = _bucket(wanted.collect(), model, reader)
-        # Customers are in a bucket by chance, so each bucket has about as many new ones as the first.
-        yield bucket if at else replace(bucket, known_ids=_known_ids(reader, bucket.new_parents * number))
+        yield wanted.select(ROW).collect(), number
 
 
 def _rows(window: list[Path], settled: pl.Series, *, has_lines: bool) -> pl.LazyFrame:
@@ -145,8 +163,8 @@ def _rows(window: list[Path], settled: pl.Series, *, has_lines: bool) -> pl.Lazy
     return frame.with_columns(is_settled=pl.col("record").is_in(here.implode()))
 
 
-def _bucket(frame: pl.DataFrame, model: Model, reader: LedgerReader) -> Bucket:
-    """The customers of a sorted frame (columns: `ROW`), and what the ledger knows of them in a few queries."""
+def bucket_of(frame: pl.DataFrame, model: Model, reader: LedgerReader) -> Bucket:
+    """The customers of a frame of `frames_to_send`, and what the ledger knows of them in a few queries."""
     kind = LEAF_OF[model]
     references = frame["customer_reference"].unique()
     customers = reader.entities("customer", references)

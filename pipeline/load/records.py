@@ -151,7 +151,7 @@ class RecordSender:
         # What another file left in doubt is not forced with this one.
         of_this_file = intent.file_id == self._job.file_id
         if of_this_file:
-            included = included or self._job.checked.payments_included_until
+            included = included or self._job.payments_included_until
         return BalanceSettler(
             self._context,
             update_details=self._job.settings.api.update_details,

@@ -67,10 +67,12 @@ class RetryingClient:
         pace: Pace,
         *,
         when_aside: Callable[[], None] = lambda: None,
+        may_send: Callable[[], BillferryError | None] | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
     ) -> None:
-        """`when_aside` is called when a rate-limited request leaves its place to another one.
+        """`when_aside` is called when a rate-limited request leaves its place to another one, `may_send` right before
+        each request: a reason that it gives halts the load.
 
         `clock` gives monotonic seconds (default: the running event loop's time), `sleep` waits for so many.
         """
@@ -78,6 +80,7 @@ class RetryingClient:
         self._settings = settings
         self._pace = pace
         self._when_aside = when_aside
+        self._may_send = may_send
         self._clock = clock or asyncio.get_running_loop().time
         self._sleep = sleep
         self._answered = 0
@@ -136,6 +139,9 @@ class RetryingClient:
         self.check_halt()
         if self._gate.locked() or self._pace.reserve(self._clock()) > 0:
             await self._wait_at_gate()
+        if self._may_send is not None and (reason := self._may_send()) is not None:
+            self.halt(reason)
+            raise Halted
         self._sent += 1
         self._retried += again
         return self._clock()

@@ -17,6 +17,7 @@ from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.postgres.parts import LoadParts, SeenWorker
 from pipeline.edge.ledger.runs import RunRow, Runs
 from pipeline.edge.ledger.uploads import DroppedFile, Uploads
 from pipeline.edge.local import DropFolder
@@ -49,6 +50,8 @@ class SystemStatus:
     """SHA-256 → who dropped a file on the page last, and when."""
     chains: Sequence[Chain]
     """Originals with their corrections, oldest first."""
+    workers: Sequence[SeenWorker] = ()
+    """Of a ledger that hosts share: who helps with loads, by name."""
 
     @property
     def unfinished(self) -> list[FileRow]:
@@ -92,6 +95,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         arrivals=runs.arrivals(),
         decided=Decisions(ledger).all_pending(),
         dropped=Uploads(ledger).newest_by_file(),
+        workers=LoadParts(ledger).workers() if ledger.is_shared else (),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from pipeline.core.api.rate_limiter import Pace
@@ -13,12 +14,13 @@ from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.place import open_merchants_ledger
 from pipeline.edge.ledger.sends import Sends
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError
 from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.loader import load_file
-from pipeline.load.planner import count_to_send
+from pipeline.load.planner import buckets, count_to_send
 from pipeline.report.results import Outcomes
 from pipeline.report.summary import no_chain
 from pipeline.run.chain_reports import chain_reader
@@ -140,41 +142,63 @@ class Loader:
         settled = Sends(self.files.ledger).settled_records(work.file_id).len()
         to_send = count_to_send(checked.records) - settled
         guard = self.payments.guard(checked.landed.feed)
-        sender = BillingApi(settings.api, self.api_key())
         lineage = Lineage(self.files.ledger, settings.work_dir)
         lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
         sent = 0
+        senders = list[BillingApi]()
         stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
         with self.reader() as reading, self.reader() as looking, guard as payments, stage as progress:
-            beside = LoadWatch(looking, work.file_id, checked.records, self.context.options.clock)
 
             def advance(count: int, retried: int) -> None:
                 nonlocal sent
                 sent += count
                 progress(sent, lambda: _pressed(retried, self.pace.limit_per_s))
 
-            moving = lineage if news.watermark else None
-            result = load_file(
-                LoadJob(
-                    checked=checked,
-                    file_id=work.file_id,
-                    settings=settings,
-                    sender=sender,
-                    commits=GroupCommit(self.files.ledger, self.where, moving),
-                    reader=Sends(reading),
-                    pace=self.pace,
-                    recency=news,
-                    clock=self.context.options.clock,
-                    beside=beside,
-                    payments=payments,
-                    up_to=0 if checked.holds else judged.up_to,
-                    progress=advance,
-                )
+            def sender() -> BillingApi:
+                senders.append(BillingApi(settings.api, self.api_key()))
+                return senders[-1]
+
+            known, up_to = Sends(reading), 0 if checked.holds else judged.up_to
+            model = checked.landed.feed.model
+            job = LoadJob(
+                file_id=work.file_id,
+                plan=partial(buckets, checked.records, model, known, work.file_id, up_to=up_to),
+                settings=settings,
+                sender=sender,
+                commits=lambda: GroupCommit(
+                    self.files.ledger, self.where, lineage if news.watermark else None
+                ),
+                reader=known,
+                pace=self.pace,
+                recency=news,
+                clock=self.context.options.clock,
+                beside=LoadWatch(looking, work.file_id, checked.records, self.context.options.clock),
+                payments=payments,
+                payments_included_until=checked.payments_included_until,
+                progress=advance,
             )
-            self.clock.heard(sender.date)
+            if self.files.ledger.is_shared:
+                result = self._over_hosts(job, checked, to_send if up_to is None else 0)
+            else:
+                result = load_file(job)
+            for each in senders:
+                self.clock.heard(each.date)
         lineage.advance()
         # What a person has stopped is held, and the files behind it are loaded.
         return replace(result, stopped=None) if result.stopped is STOPPED_ON_PAGE else result
+
+    def _over_hosts(self, job: LoadJob, checked: CheckedFile, to_send: int) -> LoadResult:
+        """Load with the workers that are there, who may send `to_send` of its records. Raises DiskFull."""
+        from pipeline.workers.spread import load_over_hosts  # noqa: PLC0415 (only with a shared ledger)
+
+        return load_over_hosts(
+            job,
+            checked,
+            to_send,
+            ledger=self.files.ledger,
+            connect=lambda: closing(open_merchants_ledger(self.context.settings)),
+            where=self.where,
+        )
 
 
 def _pressed(retried: int, limit_per_s: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -35,8 +35,9 @@ class LoadWatch:
         self._records = records
         self._clock = clock
         self._started_at = rfc3339(clock())
-        self._settled = self._total = 0
+        self._settled = self._total = self._settled_before = 0
         self._settled_minor: Counter[str] = Counter()
+        self._minor_before: Counter[str] = Counter()
         self._total_minor: Counter[str] = Counter()
         self._pace: deque[tuple[float, int]] = deque(maxlen=PACE_NOTES)
 
@@ -58,13 +59,20 @@ class LoadWatch:
                 self._settled += records
                 self._settled_minor[currency] += amount_minor
         self._pace.clear()
+        self._settled_before, self._minor_before = self._settled, Counter(self._settled_minor)
 
     def settled(self, request: BillRequest) -> None:
         """A record has its final outcome."""
         self._settled += 1
         self._settled_minor[request.currency] += request.amount_minor
 
-    def note(self, retried: int) -> NoteProgress:
+    def follow(self, settled: int, settled_minor: Mapping[str, int]) -> None:
+        """So much was settled since `begin`, by whoever works on the file."""
+        self._settled = self._settled_before + settled
+        self._settled_minor = Counter(self._minor_before)
+        self._settled_minor.update(settled_minor)
+
+    def note(self, retried: int) -> tuple[NoteProgress]:
         """How far the load is now."""
         self._pace.append((time.monotonic(), self._settled))
         (began, before), (now, after) = self._pace[0], self._pace[-1]
@@ -78,7 +86,7 @@ class LoadWatch:
             settled_minor={currency: self._settled_minor[currency] for currency in self._total_minor},
             total_minor=dict(self._total_minor),
         )
-        return NoteProgress(self._file_id, load)
+        return (NoteProgress(self._file_id, load),)
 
     def stop(self) -> BillferryError | None:
         """A look into the ledger by its index, so that it may come between two requests."""

@@ -22,12 +22,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge": {"schemas", "errors", "core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "monitoring": BELOW_STAGES,
-    "run": BELOW_RUN,
+    "workers": BELOW_STAGES | {"load"},
+    "run": BELOW_RUN | {"workers"},
     "diagnostics": BELOW_RUN | {"run"},
     "payments": BELOW_STAGES | {"load"},
     "serve": BELOW_RUN | {"run"},
     "sandbox": set(),
-    "cli": BELOW_RUN | {"run", "diagnostics", "serve", "sandbox"},
+    "cli": BELOW_RUN | {"run", "workers", "diagnostics", "serve", "sandbox"},
     "__main__": {"cli"},
 }
 """Room → rooms below it. A room may always import itself, but for `edge`, whose rooms do not know each other."""

@@ -1,0 +1,106 @@
+"""Keeps a lease while a part is loaded, and knows when it may have ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Self
+
+from pipeline.core.api.requests import BillRequest
+from pipeline.edge.ledger.door import Ledger
+from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone
+from pipeline.errors import BillferryError, LeaseLost
+
+RENEW_S = 1.0
+MARGIN_S = 10.0
+"""How long the database may not answer before a lease is given up."""
+
+
+def lease_s(timeout_s: float) -> float:
+    """For how long a part is leased, where a request may take `timeout_s`.
+
+    A request must begin `timeout_s` before the end of its lease: so whatever a process began has ended when another one
+    takes the part up, unless the process was stopped between its look at the clock and its first byte.
+    """
+    return MARGIN_S + timeout_s
+
+
+class LeaseKeeper:
+    """Renews a lease in a thread of its own, as a context manager; counts what it tells of the part.
+
+    Times are by this host's monotonic clock, from before each renewal, so that no other clock matters.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        *,
+        leased_at: float,
+        timeout_s: float,
+        connect: Callable[[], AbstractContextManager[Ledger]],
+        renewed: Callable[[LoadParts, int], None],
+    ) -> None:
+        """Args:
+        leased_at: by the monotonic clock, before the lease was asked for.
+        timeout_s: the longest that a request may take.
+        connect: a connection for the thread.
+        renewed: called in the thread after each renewal, with the records that are settled so far.
+        """
+        self.lease = lease
+        self.retried = 0
+        self._timeout_s = timeout_s
+        self._lease_s = lease_s(timeout_s)
+        self._deadline = leased_at + MARGIN_S
+        self._connect = connect
+        self._renewed = renewed
+        self._settled = 0
+        self._settled_minor: Counter[str] = Counter()
+        self._lost = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def done(self) -> PartDone:
+        """What has come of the part by now."""
+        return PartDone(self._settled, dict(self._settled_minor), self.retried)
+
+    def settled(self, request: BillRequest) -> None:
+        """A record has its final outcome."""
+        self._settled += 1
+        self._settled_minor[request.currency] += request.amount_minor
+
+    def may_send(self) -> BillferryError | None:
+        """Right before a request: whether the lease still lasts for as long as it may take."""
+        if self._lost or time.monotonic() >= self._deadline:
+            return LeaseLost(part=self.lease.part)
+        return None
+
+    def _keep(self) -> None:
+        """The thread. A database that is away is asked again; the deadline tells when it was away for too long."""
+        while not self._over.is_set():
+            try:
+                with self._connect() as ledger:
+                    self._renew_over(LoadParts(ledger))
+            except LeaseLost:
+                self._lost = True
+                return
+            except BillferryError:
+                self._over.wait(RENEW_S)
+
+    def _renew_over(self, parts: LoadParts) -> None:
+        while not self._over.wait(RENEW_S):
+            began = time.monotonic()
+            parts.renew(self.lease, self._lease_s, self.done)
+            self._deadline = began + MARGIN_S
+            self._renewed(parts, self._settled)
