@@ -53,8 +53,11 @@ class CurrencyTotals(Shape):
     outcomes: dict[str, Part]
     """Only outcomes with records."""
     open: Part
-    """Of the rejected, conflicting and refused records: those that neither a correction nor a write-off has closed."""
+    """Of the rejected, conflicting and refused records, and of those that a refused file did not send: those that
+    nothing has closed."""
     written_off: Part
+    refused_with_file: Part = Part()
+    """Of `not_attempted`: records of refused files, which no run takes up again."""
     payments: PaidTotals | None = None
     """null where payments are not configured, or no bill was created."""
 

@@ -195,7 +195,11 @@ def _rows(each: CurrencyTotals) -> Iterator[tuple[str, ...]]:
     for outcome, part in each.outcomes.items():
         yield outcome.replace("_", " "), *_figures(each.currency, part)
     yield "total", *_figures(each.currency, each.total)
-    for title, part in (("of these still to correct", each.open), ("of these written off", each.written_off)):
+    for title, part in (
+        ("of these refused with their file", each.refused_with_file),
+        ("of these still to correct", each.open),
+        ("of these written off", each.written_off),
+    ):
         if part.records:
             yield title, *_figures(each.currency, part)
     for name, money in payments_of(each):

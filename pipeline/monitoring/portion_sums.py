@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
-from pipeline.core.outcomes import Outcome
+from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
 from pipeline.core.values.amount_text import plain
@@ -21,7 +21,7 @@ from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.inbox.paid_by_file import PaidByFile, PaidSum
 from schemas.totals import CurrencyTotals, GroupTotals, PaidTotals, Part
 
-_OPEN, _WRITTEN_OFF, _BILLED = "open", "written_off", "billed"
+_OPEN, _WRITTEN_OFF, _WITH_FILE, _BILLED = "open", "written_off", "refused_with_file", "billed"
 """Of sums that are kept beside those of the outcomes, which add up to the total."""
 K = TypeVar("K")
 
@@ -69,7 +69,7 @@ class _Sum:
 
 
 class CurrencySums:
-    """Sums by currency and outcome, with `total`, `open` and `written_off` beside the outcomes."""
+    """Sums by currency and outcome, with `open`, `written_off` and `refused_with_file` beside the outcomes."""
 
     def __init__(self) -> None:
         self._sums: dict[str | None, dict[str, _Sum]] = {}
@@ -94,6 +94,9 @@ class CurrencySums:
             self._count(name, counted, portion, times)
         self._count(_OPEN, portion.open, portion, times)
         self._count(_WRITTEN_OFF, portion.written_off, portion, times)
+        if portion.row.state == FileState.REFUSED:
+            left = portion.by_outcome.get(Outcome.NOT_ATTEMPTED, Counted())
+            self._count(_WITH_FILE, left, portion, times)
         if portion.chain.model == "bill":
             counts_more(self._bills, portion.row.id, times)
             created = portion.by_outcome.get(Outcome.CREATED, Counted()).amounts_minor
@@ -155,6 +158,7 @@ class CurrencySums:
                 },
                 open=sums.get(_OPEN, _Sum()).part(currency),
                 written_off=sums.get(_WRITTEN_OFF, _Sum()).part(currency),
+                refused_with_file=sums.get(_WITH_FILE, _Sum()).part(currency),
                 payments=None if paid_sums is None else _payments(currency, sums, paid_sums),
             )
             for currency, sums in sorted(self._sums.items(), key=lambda each: _unknown_last(each[0]))

@@ -4,14 +4,15 @@ unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipeline.core.days import Days, month_of
+from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import OPEN, REJECTS, Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_parts import part_of
 from pipeline.core.values.amount_text import format_amount, grouped
-from pipeline.report.html.wording import LOADED
+from pipeline.report.html.wording import LOADED, REFUSED_WITH_FILE
 from pipeline.report.summary_text import amounts_unknown
 from schemas.totals import CurrencyTotals, Part, TotalsResult
 
@@ -56,6 +57,27 @@ def combined(each: CurrencyTotals, outcomes: Iterable[Outcome]) -> Part:
     return part_of(each.currency, records, amount_minor, unreadable)
 
 
+def parts_by_group(each: CurrencyTotals | None) -> Iterator[tuple[str, str, Part]]:
+    """CSS class, title and sum of each of `GROUPS`, and of what was refused with its file: they add up to the total."""
+    refused = each.refused_with_file if each else Part()
+    for css, title, outcomes in GROUPS:
+        part = combined(each, outcomes) if each else Part()
+        is_of_both = Outcome.NOT_ATTEMPTED in outcomes
+        yield css, title, without(each.currency, part, refused) if each and is_of_both else part
+        if is_of_both:
+            yield "rejects", REFUSED_WITH_FILE, refused
+
+
+def without(currency: str | None, whole: Part, *others: Part) -> Part:
+    """A sum of records of a currency without some of them."""
+    return part_of(
+        currency,
+        whole.records - sum(other.records for other in others),
+        whole.amount_minor - sum(other.amount_minor for other in others),
+        whole.amount_unreadable - sum(other.amount_unreadable for other in others),
+    )
+
+
 def money_in_words(currency: str | None, part: Part) -> str:
     """`ZAR 1 234.50`, with how many amounts are unknown; `amount unknown` where all are; a dash without records."""
     if not part.records:
@@ -92,12 +114,12 @@ def period_in_words(days: Days) -> str:
 
 
 def files_in_words(document: TotalsResult) -> str:
-    """`40 files, counted together with 6 corrections`."""
-    files = f"{grouped(document.files)} {'file' if document.files == 1 else 'files'}"
+    """`46 files, 6 of them corrections`: as the list of all files counts them."""
+    files = how_many(document.files + document.corrections, "file")
     if not document.corrections:
         return files
-    word = "correction" if document.corrections == 1 else "corrections"
-    return f"{files}, counted together with {grouped(document.corrections)} {word}"
+    word = "a correction" if document.corrections == 1 else "corrections"
+    return f"{files}, {grouped(document.corrections)} of them {word}"
 
 
 def basis_in_words(document: TotalsResult) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.edge.disk import private_folder, remove, remove_tree
 from pipeline.edge.ledger.chains import Chain
+from pipeline.edge.ledger.decisions import Decisions
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
@@ -112,6 +113,9 @@ def overview_facts(
         as_of=now,
         to_correct=sums.to_correct,
         to_correct_money=sums.to_correct_money,
+        refused=sums.refused,
+        states=sums.states,
+        decided=len(Decisions(ledger).all_pending().keys() & sums.held),
         loaded=sums.loaded,
         late=[
             f"feed {late.feed}, due {late.due_at:%Y-%m-%d} by {late.due_at:%H:%M}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.outcomes import REJECTS
 from pipeline.report.folders import folder_name
 from pipeline.report.html.index_page import OverviewFacts, write_overview
 
@@ -57,6 +59,11 @@ def known(name: str, **facts: Any) -> Known:
     return Known(name, **({"summary": summary} | facts))
 
 
+def rejects_of(file: Known) -> int:
+    """Its records that nothing has closed."""
+    return sum((file.summary or {}).get("records", {}).get(each, 0) for each in REJECTS)
+
+
 def overview(
     folder: Path,
     files: list[Known],
@@ -70,6 +77,9 @@ def overview(
         place = folder / folder_name(file.name, file.sha256)
         place.mkdir(parents=True, exist_ok=True)
         (place / "report.html").write_text(f"<!doctype html><title>{file.sha256}</title>")
+    to_correct = {
+        file.sha256: number for file in files if (number := rejects_of(file)) or file.state == "refused"
+    }
     facts = OverviewFacts(
         files,
         len(files) if total is None else total,
@@ -79,5 +89,8 @@ def overview(
         as_of=AS_OF,
         late=late,
         loaded=loaded or {},
+        to_correct=to_correct,
+        refused={file.sha256 for file in files if file.state == "refused"},
+        states=Counter(file.state for file in files),
     )
     return write_overview(facts, folder)

@@ -171,12 +171,32 @@ def _overview(merchant: Merchant) -> View:
     for name, cells in rows:
         (still,) = re.findall(r'data-label="Still to correct">([^<]*)<', cells)
         by_file[html.unescape(re.sub("<[^>]*>", " ", name).split()[0])] += _number(still)
+    _assert_figures_are_of_the_rows(page, by_file)
     sums = "".join(re.findall(r"loaded by all files: (.*)</p>", page))
     loaded = re.findall(r'<span class="whole">([^<]*?),?</span>', sums)
     added = Counter[str]()  # bills and balances are apart on the page
     for currency, minor in map(_money, loaded):
         added[currency] += minor
     return View(_nonzero(by_file), loaded=_nonzero(added))
+
+
+def _assert_figures_are_of_the_rows(page: str, by_file: Counter[str]) -> None:
+    """What the overview counts, and what it asks for, is what its table has."""
+    figures = {
+        title: _number(number)
+        for title, number in re.findall(r"<dt>([^<]*)</dt><dd class=\"large\">([^<]*)</dd>", page)
+    }
+    states = re.findall(r'<tr data-state="([^"]*)"', page)
+    assert figures["Files"] == len(states)
+    for state in ("Unfinished", "Held", "Refused"):
+        assert figures[state] == states.count(state.lower()), state
+    assert figures["Records still to correct"] == by_file.total()
+    corrected = re.findall(r"Correct or write off ([0-9 ]+) records? of ([0-9]+) file", page)
+    refused = re.findall(r"Have ([0-9]+) refused files? \(([0-9 ]+) record", page)
+    asked = [(_number(records), int(files)) for records, files in corrected]
+    asked += [(_number(records), int(files)) for files, records in refused]
+    assert sum(records for records, _ in asked) == by_file.total(), page
+    assert sum(files for _, files in asked) >= figures["With records to correct"]
 
 
 def month_figures(page: Path) -> dict[str, dict[str, Figures]]:

@@ -6,7 +6,7 @@ files there are, the page has room for the newest ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from pipeline.core.how_many import how_many
-from pipeline.core.outcomes import OPEN, REJECTS, FileState, still_open
+from pipeline.core.outcomes import FileState, still_open
 from pipeline.core.totals import UNREADABLE_CURRENCY
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import OVERVIEW, REPORT_NAMES, folder_name, month_pages
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import ENDED, Tone, named, tone
+from pipeline.report.html.wording import Tone, named, tone
 from pipeline.report.summary_text import amounts_unknown
 from pipeline.report.totals_text import KINDS, kind_order
 
@@ -94,9 +94,11 @@ class OverviewFacts:
         timezone: an IANA name; times on the page are written in it.
         as_of: the time that the page tells of.
         late: feeds whose file should have come, in words.
-        to_correct: SHA-256 of each original that is not closed → its records that nothing has closed; None: as the
-            summaries have it.
-        to_correct_money: what the records to correct add up to by currency, without those of refused files.
+        to_correct: SHA-256 of each original that is not closed → its records that nothing has closed.
+        to_correct_money: what those add up to by currency.
+        refused: SHA-256 of those originals that were refused.
+        states: state → how many files, of all that the ledger knows.
+        decided: of held files, how many a person has decided about: the next run acts on that.
         loaded: model → currency → minor units that the API holds by all files of the ledger, each record counted once.
         paid: currency, minor units that all bills here come to, and what of them is paid as far as known.
         payments_to_check: payments that are unmatched or in conflict.
@@ -109,8 +111,11 @@ class OverviewFacts:
     timezone: str
     as_of: datetime
     late: Sequence[str] = ()
-    to_correct: Mapping[str, int] | None = None
+    to_correct: Mapping[str, int] = field(default_factory=dict)
     to_correct_money: Sequence[str] = ()
+    refused: Collection[str] = ()
+    states: Mapping[str, int] = field(default_factory=dict)
+    decided: int = 0
     loaded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     paid: Sequence[tuple[str, int, int]] = ()
     payments_to_check: int = 0
@@ -149,10 +154,8 @@ def overview_context(
     rows.sort(key=lambda row: not row.needs_somebody)
     return {
         "as_of": facts.as_of,
-        "to_do": [
-            *_to_do(rows, facts.late, is_on_page=is_on_page),
-            *_payments_to_do(facts.payments_to_check, is_on_page=is_on_page),
-        ],
+        "to_do": list(_to_do(facts, is_on_page=is_on_page)),
+        "waiting": _waiting(facts),
         "payments_to_check": facts.payments_to_check,
         "paid": [
             f"{format_amount(currency, paid_minor)} of {format_amount(currency, billed_minor)}"
@@ -167,7 +170,7 @@ def overview_context(
         "left_out": facts.total - len(rows),
         "states": [(state, named(state)) for state in sorted({row.state for row in rows})],
         "feeds": [(feed, feed) for feed in sorted({row.feed for row in rows})],
-        "figures": list(_figures(rows)),
+        "figures": list(_figures(facts)),
         "months": months,
     }
 
@@ -180,69 +183,76 @@ def _loaded(loaded: Mapping[str, Mapping[str, int]]) -> Iterable[tuple[str, list
             yield KINDS.get(model, "Records"), money
 
 
-def _to_do(rows: Sequence[Row], late: Sequence[str], *, is_on_page: bool) -> Iterable[str]:
+def _to_do(facts: OverviewFacts, *, is_on_page: bool) -> Iterable[str]:
     """What a person has to do, the most urgent first; what the next run does by itself is not among it. What the
     records to correct are worth follows on the page."""
-    for text in late:
+    for text in facts.late:
         yield f"Find out why a file is late: {text}."
-    held = sum(row.state == FileState.HELD for row in rows)
-    if held:
+    if held := facts.states.get(FileState.HELD, 0) - facts.decided:
         where = "select it below" if held == 1 else "select each below"
         yield f"Look at {how_many(held, 'held file')}, then release or refuse: " + (
             f"{where}." if is_on_page else "each report has the commands."
         )
-    refused = sum(row.state == FileState.REFUSED and row.needs_somebody for row in rows)
-    if refused:
-        yield f"Have {how_many(refused, 'refused file')} put right and sent again; each report says why."
-    rejects = [row.rejects for row in rows if row.rejects and row.state != FileState.REFUSED]
-    if rejects:
-        where = how_many(len(rejects), "file")
+    if facts.refused:
+        records = sum(facts.to_correct[each] for each in facts.refused)
+        which = how_many(len(facts.refused), "refused file")
+        what = f"{which} ({how_many(records, 'record')})" if records else which
+        yield f"Have {what} put right and sent again; each report says why."
+    if others := [records for each, records in facts.to_correct.items() if each not in facts.refused]:
+        where = how_many(len(others), "file")
         what = "Correct" if is_on_page else "Correct or write off"
-        yield f"{what} {how_many(sum(rejects), 'record')} of {where}, listed first below."
-
-
-def _payments_to_do(count: int, *, is_on_page: bool) -> Iterable[str]:
-    if count:
-        yield f"Look at {how_many(count, 'payment')}: " + (
+        yield f"{what} {how_many(sum(others), 'record')} of {where}, listed first below."
+    if facts.payments_to_check:
+        yield f"Look at {how_many(facts.payments_to_check, 'payment')}: " + (
             "“Payments” says why." if is_on_page else "billferry payments list --open says why."
         )
 
 
-def _figures(rows: Sequence[Row]) -> Iterable[tuple[str, str, str]]:
-    """CSS class, what, how many: the files that somebody should look at."""
-    unfinished = sum(row.state == "unfinished" for row in rows)
-    held = sum(row.state == "held" for row in rows)
-    rejects = sum(row.rejects > 0 for row in rows)
-    refused = sum(row.state == FileState.REFUSED and row.needs_somebody for row in rows)
+def _unfinished(facts: OverviewFacts) -> int:
+    return sum(facts.states.get(each, 0) for each in (_AT_WORK, FileState.UNFINISHED))
+
+
+def _waiting(facts: OverviewFacts) -> tuple[str, str] | None:
+    """What no person, but a run, has to do: how many files are not finished, and what becomes of them."""
+    count = _unfinished(facts) + facts.decided
+    if not count:
+        return None
+    is_one = count == 1
+    told = f"The next run goes on with {'it' if is_one else 'them'}, if none does already."
+    return f"{how_many(count, 'file')} {'is' if is_one else 'are'} not finished", told
+
+
+def _figures(facts: OverviewFacts) -> Iterable[tuple[str, str, str]]:
+    """CSS class, what, how many: of all files that the ledger knows, by their state as the table has it, and of what is
+    still to correct, whichever of them the table shows.
+    """
+    with_records = [records for records in facts.to_correct.values() if records]
     for css, title, number in (
-        ("total", "Files", len(rows)),
-        ("open", "Unfinished", unfinished),
-        ("open", "Held", held),
-        ("rejects", "With records to correct", rejects),
-        ("rejects", "Refused", refused),
+        ("total", "Files", facts.total),
+        ("open", "Unfinished", _unfinished(facts)),
+        ("open", "Held", facts.states.get(FileState.HELD, 0)),
+        ("rejects", "Refused", facts.states.get(FileState.REFUSED, 0)),
+        ("rejects", "With records to correct", len(with_records)),
+        ("rejects", "Records still to correct", sum(with_records)),
     ):
         yield css if number else "none", title, grouped(number)
 
 
-def _row(file: KnownFile, link: str | None, to_correct: Mapping[str, int] | None) -> Row:
+def _row(file: KnownFile, link: str | None, to_correct: Mapping[str, int]) -> Row:
     """A file as the page shows it, from the summary that the ledger keeps; a file that was killed at work has none."""
     summary = file.summary or {}
     records, totals = summary.get("records"), list(_totals(summary))
     state = "unfinished" if file.state == _AT_WORK else file.state
     pending = still_open(state)
-    rejects = _rejects(records, REJECTS | (OPEN - pending), summary.get("chain")) if records else 0
-    is_closed = records is not None and records["total"] > 0 and not rejects
-    if to_correct is not None and state in ENDED:
-        rejects, is_closed = to_correct.get(file.sha256, 0), file.sha256 not in to_correct
     return Row(
         name=file.name,
         link=link,
         feed=file.feed,
         state=state,
-        tone=tone(state, is_closed=is_closed),
+        tone=tone(state, is_closed=file.sha256 not in to_correct),
         at=datetime.fromisoformat(file.finished_at or file.landed_at),
         records=records["total"] if records else None,
-        rejects=rejects,
+        rejects=to_correct.get(file.sha256, 0),
         corrects=(summary.get("chain") or {}).get("original"),
         open=sum(records[outcome] for outcome in pending) if records else 0,
         amounts=totals[:SHOWN_CURRENCIES],
@@ -258,13 +268,6 @@ def _totals(summary: Mapping[str, Any]) -> Iterable[str]:
         is_unknown = currency in unknown and unknown[currency]["total"] == records[currency]["total"]
         if currency != UNREADABLE_CURRENCY and not is_unknown:
             yield format_amount(currency, parts["total"])
-
-
-def _rejects(records: Mapping[str, int], outcomes: Iterable[str], chain: Mapping[str, Any] | None) -> int:
-    """How many records are still to correct. Of a correction none: its original has them."""
-    if chain is None:
-        return sum(records[outcome] for outcome in outcomes)
-    return 0 if chain["original"] else int(chain["open"]["records"])
 
 
 def report_of(file: KnownFile, reports: Path) -> tuple[str, str] | None:

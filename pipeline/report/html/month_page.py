@@ -16,17 +16,23 @@ from pipeline.core.days import Days
 from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import Outcome
 from pipeline.core.totals import UNREADABLE_CURRENCY
-from pipeline.core.values.amount_parts import part_of
 from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.edge.disk import private_folder, replaced_file
 from pipeline.report.folders import month_page_name
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.index_page import KnownFile, link_to
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import LOADED, MEANINGS, Tone, named, tone
+from pipeline.report.html.wording import (
+    LOADED,
+    MEANINGS,
+    NOT_SENT_WITH_FILE,
+    REFUSED_WITH_FILE,
+    Tone,
+    named,
+    tone,
+)
 from pipeline.report.totals_text import (
     AS_KNOWN,
-    GROUPS,
     KINDS,
     basis_in_words,
     combined,
@@ -34,8 +40,10 @@ from pipeline.report.totals_text import (
     files_in_words,
     kind_order,
     money_in_words,
+    parts_by_group,
     payments_of,
     period_in_words,
+    without,
 )
 from schemas.totals import CurrencyTotals, GroupTotals, Part, TotalsResult
 
@@ -154,13 +162,7 @@ def _kinds(models: Sequence[GroupTotals]) -> Iterator[Line]:
 
 def _rest(each: CurrencyTotals) -> Part:
     """Records that are neither loaded nor still to correct."""
-    loaded = combined(each, LOADED)
-    return part_of(
-        each.currency,
-        each.total.records - loaded.records - each.open.records,
-        each.total.amount_minor - loaded.amount_minor - each.open.amount_minor,
-        each.total.amount_unreadable - loaded.amount_unreadable - each.open.amount_unreadable,
-    )
+    return without(each.currency, each.total, combined(each, LOADED), each.open)
 
 
 def _currency(by_day: TotalsResult, feeds: Sequence[GroupTotals], each: CurrencyTotals) -> dict[str, Any]:
@@ -197,14 +199,23 @@ def _of(groups: Sequence[GroupTotals], currency: str | None) -> dict[str, Curren
 
 def _outcomes(each: CurrencyTotals) -> Iterator[Line]:
     for outcome, part in each.outcomes.items():
-        yield Line(named(outcome), [_cell(each.currency, part)], meaning=MEANINGS[Outcome(outcome)])
+        if outcome != Outcome.NOT_ATTEMPTED:
+            yield Line(named(outcome), [_cell(each.currency, part)], meaning=MEANINGS[Outcome(outcome)])
+            continue
+        refused = each.refused_with_file
+        for some, meaning in (
+            (without(each.currency, part, refused), MEANINGS[Outcome(outcome)]),
+            (refused, NOT_SENT_WITH_FILE),
+        ):
+            if some.records:
+                yield Line(named(outcome), [_cell(each.currency, some)], meaning=meaning)
 
 
 def _figures_of(each: CurrencyTotals | None) -> Iterator[tuple[str, str, Part]]:
     """Title, CSS class and sums of what the tables by day, feed and file show."""
     yield "In the files", "total", each.total if each else Part()
-    for css, title, outcomes in GROUPS:
-        yield title, css, combined(each, outcomes) if each else Part()
+    for css, title, part in parts_by_group(each):
+        yield title, css, part
     yield "Still to correct", "rejects", each.open if each else Part()
 
 
@@ -241,7 +252,12 @@ def _file(known: KnownFile, group: GroupTotals, link: str | None) -> Line:
     return Line(group.name, cells, link, state, tone=tone(state, is_closed=is_closed))
 
 
-_CHARTED = (("g-loaded", "Loaded", 1), ("o-rejected", "Not loaded", 2), ("g-open", "In doubt or not sent", 3))
+_CHARTED = (
+    ("g-loaded", "Loaded", 1),
+    ("o-rejected", "Not loaded", 2),
+    ("g-open", "In doubt or not sent", 3),
+    ("o-refused", REFUSED_WITH_FILE, 4),
+)
 """CSS class, title, and place among `_figures_of`."""
 
 

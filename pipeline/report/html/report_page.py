@@ -22,8 +22,8 @@ from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.html.charts import Caption, Series, columns
 from pipeline.report.html.page_facts import EARLIER, LATER, UNREADABLE, Group, PageFacts, Reason, Sum
 from pipeline.report.html.render import rendered
-from pipeline.report.html.top import REFUSED_WITH_FILE, top_context
-from pipeline.report.html.wording import CHECKED_ONLY, count, named
+from pipeline.report.html.top import top_context
+from pipeline.report.html.wording import CHECKED_ONLY, REFUSED_WITH_FILE, count, named
 from pipeline.report.results import Tally
 from schemas.results import ControlTotals, Summary
 

@@ -21,11 +21,19 @@ from pipeline.core.values.amount_text import format_amount, grouped
 from pipeline.report.folders import REPORT_NAMES, folder_name
 from pipeline.report.html.charts import Caption, Series, stacked_bar
 from pipeline.report.html.render import rendered
-from pipeline.report.html.wording import CHECKED_ONLY, LOADED, count, meanings, named, records, verdict
+from pipeline.report.html.wording import (
+    CHECKED_ONLY,
+    LOADED,
+    REFUSED_WITH_FILE,
+    count,
+    meanings,
+    named,
+    records,
+    verdict,
+)
 from pipeline.report.summary_text import amounts_unknown, money_of
 from schemas.results import ChainFacts, ChainPart, Summary
 
-REFUSED_WITH_FILE = "Refused with the file"
 _OTHER_FILES = re.compile(r"<div><dt>(?:Other files of this report|Each payment)</dt>.*?</div>\n?")
 _BEGIN, _END = b"<!--top-->\n", b"<!--/top-->\n"
 _RECORDS, _FILE_AND_RUN = (

@@ -32,7 +32,9 @@ CHECKED_ONLY = (FileState.VALIDATED, FileState.VALIDATED_WITH_REJECTS)
 ENDED = (FileState.LOADED_WITH_REJECTS, FileState.REFUSED)
 """States of files of which something may be left to correct."""
 NEVER_SENT = (Outcome.REJECTED, Outcome.DUPLICATE, Outcome.SKIPPED, Outcome.NOT_ATTEMPTED)
-_REFUSED_WITH_FILE = "not sent: the file was refused"
+REFUSED_WITH_FILE = "Refused with the file"
+"""What records of a refused file are called that were not sent."""
+NOT_SENT_WITH_FILE = "not sent: the file was refused"
 _TONES: dict[str, Tone] = {
     FileState.LOADED: "good",
     FileState.ALREADY_LOADED: "good",
@@ -102,7 +104,7 @@ def named(outcome_or_state: str, state: str = "") -> str:
 
 def meanings(state: str) -> dict[Outcome, str]:
     """What each outcome means in a file of that state."""
-    return MEANINGS | dict.fromkeys(OPEN - still_open(state), _REFUSED_WITH_FILE)
+    return MEANINGS | dict.fromkeys(OPEN - still_open(state), NOT_SENT_WITH_FILE)
 
 
 def tone(state: str, *, is_closed: bool = False) -> Tone:

@@ -39,9 +39,16 @@ def all_files(site: Site, request: Request) -> Response:
         files = FileList(ledger) if ledger is not None else None
         rows = files.page(search, below=below, most=FILES_ON_PAGE + 1) if files else ()
         found = files.count(search) if files else 0
+        sums = site.sums.overview(ledger) if ledger else None
     shown, has_more = rows[:FILES_ON_PAGE], len(rows) > FILES_ON_PAGE
     facts = OverviewFacts(
-        shown, found, site.settings.merchant, site.settings.environment, site.settings.timezone, utc_now()
+        shown,
+        found,
+        site.settings.merchant,
+        site.settings.environment,
+        site.settings.timezone,
+        utc_now(),
+        to_correct=sums.to_correct if sums else {},
     )
     context = overview_context(facts, [], file_address, is_on_page=True)
     context["rows"] = sorted(context["rows"], key=lambda row: row.at, reverse=True)
