@@ -8,6 +8,7 @@ can be told from such: UUIDs, SHA-256, and ISO dates with their times.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 _KEY = r"(?<![A-Za-z0-9])[sp]k(?:_[A-Za-z0-9_-]{4,}|(?:test|live)[A-Za-z0-9_-]+)"
@@ -31,11 +32,18 @@ EXAMPLE_DAY = datetime(2026, 11, 30)  # noqa: DTZ001 (a day of no place)
 _EXAMPLES = frozenset(f"{EXAMPLE_DAY:{each}}" for each in ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%Y%d%m"))
 
 
-def redact(text: str) -> str:
+def redact(text: str, names: Iterable[str] = ()) -> str:
     """The text with keys, e-mails and numbers of eight digits or more masked, but for EXAMPLE_DAY however it is
     written.
+
+    `names`: of files; where the text names one whole, the name stays as it is.
     """
-    return _SECRETS.sub(_masked, text)
+    known = sorted(filter(None, names), key=len, reverse=True)
+    if not known:
+        return _SECRETS.sub(_masked, text)
+    whole = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, known))})(?!\w)")
+    parts = whole.split(text)  # every other one is a name
+    return "".join(part if at % 2 else _SECRETS.sub(_masked, part) for at, part in enumerate(parts))
 
 
 def _masked(match: re.Match[str]) -> str:

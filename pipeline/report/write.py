@@ -51,7 +51,7 @@ def write_report(
     """
     from pipeline.report.html.report_page import write_page  # noqa: PLC0415 (an idle run needs no charts and templates)
 
-    final = report_folder(folder, checked.landed)
+    final, own_notes = report_folder(folder, checked.landed), list(notes)
     facts = PageFacts.of(checked)
     names = {kind: called[0] for kind, called in REPORT_NAMES.items()}
     names |= {"rejects": f"rejects.{checked.text_format}"}
@@ -65,12 +65,12 @@ def write_report(
         kinds = [kind for kind, name in names.items() if kind in _ALWAYS or (staged / name).exists()]
         listed, counts = [names[kind] for kind in kinds], requests or RequestCounts()
         summary = summarise(
-            checked, tally, run=run, requests=counts, notes=notes, reports=listed, chain=chain
+            checked, tally, run=run, requests=counts, notes=own_notes, reports=listed, chain=chain
         )
         with new_file(staged / names["summary"]) as file:
             file.write(as_file(summary))
         with new_file(staged / names["page"]) as file:
-            write_page(summary, tally, facts, file, timezone=timezone)
+            write_page(summary, tally, facts, file, timezone=timezone, own_notes=len(own_notes))
     return FileReport(
         summary,
         folder=final,

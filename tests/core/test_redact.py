@@ -155,3 +155,17 @@ def test_a_file_name_keeps_its_day_and_time(name: str) -> None:
 )
 def test_a_file_name_loses_what_may_be_a_persons(name: str, masked: str) -> None:
     assert redact_name(name) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("za_0821234567.csv is held", "za_0821234567.csv is held"),
+        ("0821234567 of za_0821234567.csv.ab12cd34", "[number] of za_0821234567.csv.ab12cd34"),
+        ("xza_0821234567.csv", "xza_[number].csv"),
+        ("za_0821234567.csvx", "za_[number].csvx"),
+        ("a 0821234567 b.csv (0821234567)", "a 0821234567 b.csv ([number])"),
+    ],
+)
+def test_names_of_files_stay_where_they_are_whole(text: str, told: str) -> None:
+    assert redact(text, ["", "za_0821234567.csv", "a 0821234567 b.csv"]) == told

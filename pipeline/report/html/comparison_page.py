@@ -95,6 +95,7 @@ def write_comparison_page(page: PageOfComparison, file: IO[bytes], *, timezone: 
     rows = list(_rows(page))
     context = {
         "page": page,
+        "names": [page.name],
         "tone": tone(page.state),
         "sentence": _sentence(page, by_result.total()),
         "figures": list(_figures(page)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from pipeline.core.how_many import size_text
@@ -84,14 +85,34 @@ def safe_text(text: str, most: int = MAX_SHOWN) -> str:
     return shown if len(shown) <= most else shown[:most] + "…"
 
 
-def message_text(text: str, most: int = MAX_SHOWN) -> str:
-    """A message, which may come from the API: without what looks like a person's data."""
-    return safe_text(redact(text), most)
+def message_text(text: str, most: int = MAX_SHOWN, names: Iterable[str] = ()) -> str:
+    """A message, which may come from the API: without what looks like a person's data. `names`: of files; these stay
+    as they are.
+    """
+    return safe_text(redact(text, names), most)
 
 
-def _message_on_page(text: str, most: int = MAX_SHOWN) -> str:
+@jinja2.pass_context
+def _message(context: Context, text: str, most: int = MAX_SHOWN) -> str:
+    return message_text(text, most, _names_in(context))
+
+
+@jinja2.pass_context
+def _message_on_page(context: Context, text: str, most: int = MAX_SHOWN) -> str:
     """The same for people without a shell."""
-    return message_text(without_commands(text), most)
+    return message_text(without_commands(text), most, _names_in(context))
+
+
+@jinja2.pass_context
+def _capitalized(context: Context, text: str) -> str:
+    """With a large first letter, unless that is the one of a file's name."""
+    return text if text.startswith(tuple(_names_in(context))) else text[:1].upper() + text[1:]
+
+
+def _names_in(context: Context) -> Sequence[str]:
+    """Names of the files that the texts of a page may name, as far as it says so (`names`)."""
+    names: Sequence[str] = [each for each in context.get("names", ()) if each]
+    return names
 
 
 def reference(text: str | None) -> str:
@@ -113,10 +134,10 @@ def _environment(first: Path | None = None) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "capitalize_first": _capitalized,
         "shown": safe_text,
         "plain": printable,
-        "message": message_text,
+        "message": _message,
         "reference": reference,
         "named": named,
         "tone": tone,

@@ -105,19 +105,30 @@ class DueDates:
     """CSS class and name of the chart's colours."""
 
 
-def write_page(summary: Summary, tally: Tally, facts: PageFacts, file: IO[bytes], *, timezone: str) -> None:
+def write_page(
+    summary: Summary,
+    tally: Tally,
+    facts: PageFacts,
+    file: IO[bytes],
+    *,
+    timezone: str,
+    own_notes: int = 0,
+) -> None:
     """Write the page of one file, in UTF-8.
 
     Args:
         summary: what the page says in figures; `facts` and `tally` have what summary.json leaves out.
         facts: after it has read all windows of the report.
         timezone: an IANA name; times on the page are written in it.
+        own_notes: so many of the last notes are words of the run, which name files, and not what is in this one.
     """
     reasons = list(_broken(facts))
+    notes, of_check = summary.notes[:SHOWN_NOTES], len(summary.notes) - own_notes
     context = {
         **top_context(summary),
         "amount_text": amount_text,
-        "notes": summary.notes[:SHOWN_NOTES],
+        "notes": notes[:of_check],
+        "own_notes": notes[of_check:],
         "controls": list(_controls(summary, tally)),
         "broken": [one for one in reasons if one.outcome in {Outcome.REJECTED, Outcome.CONFLICT}],
         "refused": [one for one in reasons if one.outcome == Outcome.REFUSED],

@@ -28,6 +28,7 @@ from pipeline.report.html.wording import (
     count,
     meanings,
     named,
+    names_in,
     records,
     verdict,
 )
@@ -110,6 +111,7 @@ def top_context(summary: Summary, dropped: Mapping[str, str] | None = None) -> d
     """What the template of the top needs. `dropped`: as of `top_on_page`."""
     return {
         "summary": summary,
+        "names": names_in(summary),
         "verdict": verdict(summary),
         "may_have_rejects": True,
         "beside": "",

@@ -191,7 +191,13 @@ def _why_refused(summary: Summary, *, is_on_page: bool) -> list[str]:
     if summary.refusal is None:
         return []
     told = summary.refusal.message
-    return [redact(on_page(told, summary.refusal.code) if is_on_page else told)]
+    return [redact(on_page(told, summary.refusal.code) if is_on_page else told, names_in(summary))]
+
+
+def names_in(summary: Summary) -> list[str]:
+    """Names of files that the sentences of a report may name: its own, and that of the file it corrects."""
+    original = summary.chain.original if summary.chain is not None else None
+    return [summary.file.name, *([original.rpartition(".")[0]] if original else [])]
 
 
 def _settled(summary: Summary, why: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.log import get_logger, masked_trace
 from pipeline.errors import EX_USAGE, BillferryError
@@ -209,26 +210,29 @@ async def _problem_page(site: Site, request: Request, error: Exception) -> Respo
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     is_told = status in _TITLES and detail and detail != _standard(status)
+    row = await run_in_threadpool(_file_asked, site, request)
+    address = f"/files/{row.sha256}/" if row is not None else None
+    is_its_page = request.method == "GET" and request.url.path == address
+    facts = error.__cause__.facts if isinstance(error.__cause__, BillferryError) else {}
     context = {
         "title": _TITLES.get(status, "That did not work"),
         "text": detail if is_told else "",
-        "back": await run_in_threadpool(_file_asked, site, request),
+        "back": None if is_its_page else address,
+        "names": [*([row.name] if row is not None else []), str(facts.get("name", ""))],
     }
     return await run_in_threadpool(partial(site.show, request, "problem.html", context, status=status))
 
 
-def _file_asked(site: Site, request: Request) -> str | None:
-    """Where the file is shown that the request was about; None: it was about none, or that is not known here."""
+def _file_asked(site: Site, request: Request) -> FileRow | None:
+    """The file that a request was about; None: it was about none, or that is not known here."""
     found = _OF_A_FILE.match(request.url.path)
-    address = f"/files/{found[1]}/" if found else None
-    if address is None or (request.method == "GET" and request.url.path == address):
+    if found is None:
         return None
     try:
         with site.ledger() as ledger:
-            is_known = ledger is not None and Files(ledger).by_sha256(found[1] if found else "") is not None
+            return Files(ledger).by_sha256(found[1]) if ledger is not None else None
     except BillferryError:
         return None
-    return address if is_known else None
 
 
 def _standard(status: int) -> str:

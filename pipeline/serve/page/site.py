@@ -195,7 +195,14 @@ class Site:
             "path": request.url.path,
             "sections": self._sections,
         }
+        if isinstance(row := context.get("file"), FileRow):
+            known["names"] = _names_of(row)
         return rendered_below(TEMPLATES, template, {**known, **context}, timezone=self.settings.timezone)
+
+
+def _names_of(row: FileRow) -> list[str]:
+    """What the page of a file may name in its texts: itself, and the file that it corrects."""
+    return [row.name, *([row.rejects_of.rpartition(".")[0]] if row.rejects_of else [])]
 
 
 def visitor_of(request: Request) -> Visitor:

@@ -94,7 +94,7 @@ async def post_files(site: Site, request: Request) -> Response:
     results = await _in_a_thread(partial(_form_taken, site, visitor, body.blocks(), content_type))
     if len(results) == 1 and results[0].address and not results[0].is_known:
         return RedirectResponse(results[0].address, 303)
-    return await asyncio.to_thread(partial(site.show, request, "dropped.html", {"results": results}))
+    return await asyncio.to_thread(partial(site.show, request, "dropped.html", _told(results)))
 
 
 async def _in_a_thread(work: Any) -> Any:
@@ -178,6 +178,11 @@ def _known(site: Site, rows: Sequence[FileRow]) -> Iterator[DropResult]:
             yield DropResult(row.name, text, f"/files/{row.sha256}/", is_known=True)
 
 
+def _told(results: Sequence[DropResult]) -> dict[str, Any]:
+    """What became of dropped files, for its template."""
+    return {"results": results, "names": [each.name for each in results]}
+
+
 def asking_page(site: Site, request: Request) -> Response:
     """`/upload/TOKEN/`: what is missing before a file can be taken, and the feed that is proposed for it."""
     return _asking(site, request, None)
@@ -212,6 +217,7 @@ def _asking(site: Site, request: Request, yaml: str | None) -> Response:
             problem = without_commands(str(error.facts["problem"]))
     context = {
         "name": name,
+        "names": [name],
         "key": token,
         "feeds": [feed.name for feed in site.settings.feeds],
         "yaml": yaml,
@@ -233,7 +239,7 @@ def answer_asked(site: Site, request: Request, form: Form) -> Response:
     (first, *more) = results_of(site, result)
     if not more and first.address and not first.is_known:
         return RedirectResponse(first.address, 303)
-    return site.show(request, "dropped.html", {"results": [first, *more]})
+    return site.show(request, "dropped.html", _told([first, *more]))
 
 
 def asked_of(site: Site, visitor: Visitor) -> Sequence[DropResult]:
