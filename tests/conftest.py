@@ -5,7 +5,8 @@ Also the desk at which every command is tried, an OpenSSH server, a browser and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Generator, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -126,10 +127,23 @@ def keyring() -> Iterator[Keyring]:
         yield keys
 
 
+SLOW_PATHS, QUICK_PATHS = [{TESTS / each for each in named} for named in (SLOW, QUICK)]
+
+
 @cache
 def is_slow(path: Path) -> bool:
-    slow, quick = [{TESTS / each for each in named} for named in (SLOW, QUICK)]
-    return path not in quick and not slow.isdisjoint((path, *path.parents))
+    return path not in QUICK_PATHS and not SLOW_PATHS.isdisjoint((path, *path.parents))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays: Python need not look through it for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -149,13 +163,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(left_out))
 
 
+@cache
+def has_cases_in_soak(path: Path) -> bool:
+    folders = {TESTS / each for each in CASES_IN_SOAK}
+    return path not in EVERY_CASE and not folders.isdisjoint((path, *path.parents))
+
+
 def beyond_the_first_case(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     """Cases of tests in CASES_IN_SOAK that are left to `make soak`."""
     met: set[tuple[str, bool]] = set()
     left_out = set()
-    folders = {TESTS / each for each in CASES_IN_SOAK}
     for item in items:
-        if item.path in EVERY_CASE or folders.isdisjoint((item.path, *item.path.parents)):
+        if not has_cases_in_soak(item.path):
             continue
         name, _, case = item.nodeid.partition("[")
         test = name, "postgres" in case  # each ledger is a thing of its own

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from tests.servers.openssh import missing
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (a file system in memory, which Linux has)
+DISKS = (Path("/dev/shm"), Path(__file__).resolve().parents[2] / ".cache", Path("/var/tmp"))  # noqa: S108
+"""One in memory, which Linux has, and two that are on a real disk: the tests' own folders are on one of them."""
 
 
 @contextmanager
 def another_file_system() -> Iterator[Path]:
     """Removed afterwards."""
-    if not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
-        missing(f"{SHARED_MEMORY} is not a file system of its own")
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+    own = Path(tempfile.gettempdir()).stat().st_dev
+    others = [disk for disk in DISKS if disk.is_dir() and disk.stat().st_dev != own]
+    if not others:
+        missing(f"{' and '.join(map(str, DISKS))} are on one file system")
+    with tempfile.TemporaryDirectory(dir=others[0]) as folder:
         yield Path(folder)
