@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.collect.named_files import of_its_feed
@@ -25,7 +26,7 @@ from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.landing import land_blocks
 from pipeline.edge.local.lock import held_scratch_folder
-from pipeline.edge.reader.checked_parts import findings_of, parts_of
+from pipeline.edge.reader.checked_parts import findings_of, parts_of, scan_parts
 from pipeline.errors import FileRefused
 from pipeline.run.file_repository import FileInWork
 from pipeline.run.load_stage import Loaded
@@ -36,7 +37,14 @@ from pipeline.run.preview_child import ProgressFile
 from pipeline.run.read_only import SendsNothing
 from pipeline.run.release_gate import GatedFile
 from pipeline.run.uploads import STREAMED, UploadResult, accept_upload
+from pipeline.run.work_dir import existing_ledger
 
+_CORRECTED = re.compile(r"^corrected-(?:[0-9]+-)?", re.ASCII)
+_FIRST_LINE, _LINE_IN_LIST = (
+    re.compile(r"^line ([0-9]+)(?=, )", re.ASCII),
+    re.compile(r"(?<=[(; ])line ([0-9]+)(?=: )"),
+)
+"""Where a hold names a line of the correction: in a change, and among the amounts in its reason."""
 _LOADABLE = ("line", "skipped")
 """Verdicts beside `accepted` that are no mistake of a record."""
 
@@ -159,11 +167,14 @@ class _KeepsFindings(SendsNothing):
 
     def __init__(self) -> None:
         self.found: dict[int, tuple[tuple[str, ...], str]] = {}
+        self.records: dict[int, int] = {}
+        """Line of the correction → number of its record."""
 
     def load(self, work: FileInWork, judged: GatedFile) -> Loaded:  # noqa: ARG002
         """As it was judged."""
         self.judged = judged
         for part in parts_of(judged.checked.records):
+            self.records |= dict(scan_parts(part).select("line", "record").collect().iter_rows())
             rows = findings_of(part).select("record", "verdict", "codes", "message").collect()
             for number, verdict, codes, message in rows.iter_rows():
                 if verdict not in _LOADABLE:
@@ -192,22 +203,46 @@ def _check(config: Config, row: FileRow, mending: Mending, mended: Sequence[Mend
         return
     checked = loading.judged.checked
     mending.refusal = checked.refusal.message if checked.refusal is not None else None
-    mending.holds = checked.holds
+    numbers = {line: mended[record - 1].record.number for line, record in loading.records.items()}
+    mending.holds = [_as_shown(hold, numbers, mending.found) for hold in checked.holds]
     for number, each in enumerate(mended, start=1):
         if number in loading.found:
             each.codes, each.problem = loading.found[number]
 
 
+def _as_shown(hold: Hold, numbers: Mapping[int, int], found: Mendable) -> Hold:
+    """A hold with the lines of its changes as the table has them. `numbers`: line of the correction → number of the
+    record that is corrected there.
+    """
+
+    def line(match: re.Match[str]) -> str:
+        number = numbers.get(int(match[1]))
+        return match[0] if number is None else found.called(number)
+
+    return replace(
+        hold,
+        message=_LINE_IN_LIST.sub(line, hold.message),
+        changes=tuple(_FIRST_LINE.sub(line, each) for each in hold.changes),
+    )
+
+
 def save_mending(config: Config, row: FileRow, mending: Mending, by: Person) -> UploadResult:
-    """Take the correction in under the person's name. `mending`: one that is right. Raises as `accept_upload`."""
-    return accept_upload(config, _name(row, mending.rejects), [mending.content], by=by)
+    """Take the correction in under the person's name, and under a name that no other file has. `mending`: one that is
+    right. Raises as `accept_upload`.
+    """
+    number = 1
+    with existing_ledger(config.settings) as ledger:
+        while ledger and Files(ledger).named(label_of_path(_name(row, mending.rejects, number))):
+            number += 1
+    return accept_upload(config, _name(row, mending.rejects, number), [mending.content], by=by)
 
 
-def _name(row: FileRow, rejects: OpenedRejects) -> str:
-    """What the correction is called, as a browser would say it."""
-    name = os.fsdecode(raw_name(row.name)).removeprefix("corrected-")
+def _name(row: FileRow, rejects: OpenedRejects, number: int = 1) -> str:
+    """What the correction is called, as a browser would say it: `corrected-bills.csv`, `corrected-2-bills.csv`."""
+    name = _CORRECTED.sub("", os.fsdecode(raw_name(row.name)), count=1)
     ending = Path(rejects.name).suffix
-    return f"corrected-{name}" if name.lower().endswith(ending) else f"corrected-{name}{ending}"
+    name = name if name.lower().endswith(ending) else f"{name}{ending}"
+    return f"corrected-{name}" if number == 1 else f"corrected-{number}-{name}"
 
 
 def _folder(config: Config) -> Path:

@@ -259,13 +259,19 @@ def explain(checked: CheckedFile) -> Iterator[str]:
         said = catalogue.rule_message(code, checked.own_names)
         yield f"  {code}: {count} record{'s' if count > 1 else ''}, {where}"
         yield f"    {said}; {catalogue.RULES[code].remedy}"
-        yield from (f"    seen: {each}" for each in _seen(said, [message for _, message in first[code]]))
+        yield from (f"    {each}" for each in _seen(said, [message for _, message in first[code]]))
 
 
 def _seen(said: str, messages: Iterable[str]) -> Iterable[str]:
-    """What messages tell of their records beyond what the rule says, each once."""
-    found = (re.search(f"{re.escape(said)}: ([^;]+)", message) for message in messages)
-    return dict.fromkeys(each[1] for each in found if each)
+    """What messages tell of their records beyond what the rule says, each once: what is expected, and what was seen."""
+    pattern = re.compile(rf"{re.escape(said)}(?: \(expected: ([^()]+)\))?(?:: ([^;]+))?")
+    found = [each for message in messages if (each := pattern.search(message))]
+    return dict.fromkeys(
+        [
+            *(f"expected: {each[1]}" for each in found if each[1]),
+            *(f"seen: {each[2]}" for each in found if each[2]),
+        ]
+    )
 
 
 def _first_broken(checked: CheckedFile) -> dict[str, list[tuple[int, str]]]:

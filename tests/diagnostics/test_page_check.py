@@ -91,7 +91,8 @@ def test_an_address_of_another_machine_and_an_open_one_are_findings(
     secret.chmod(0o600)
     secret.write_text("\n")
     status, lines = said(path, capsys, listen="127.0.0.1:1", identity=identity)
-    assert lines["page.identity.secret_file"].startswith("PROBLEM")
+    assert lines["page.identity.secret_file"].startswith("PROBLEM  page.identity.secret_file: ")
+    assert lines["page.identity.secret_file"].count("page.identity.secret_file") == 1
 
 
 def test_the_place_of_a_socket_is_looked_at(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

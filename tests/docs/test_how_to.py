@@ -144,6 +144,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
     "how-to/use-postgresql.md": database_named,
+    "how-to/use-the-page.md": nothing,
     "money.md": nothing,
     "when-the-api-is-down.md": nothing,
 }

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.core.values.amount_text import exponents
 from pipeline.core.values.amount_text import format_amount as money
+from pipeline.report.html.wording import named
 from pipeline.report.summary import FileReport
 from pipeline.report.write import write_report
 from tests.pages.browser import HIDDEN_SIDEWAYS, Browser, Opened
@@ -168,14 +169,16 @@ def test_the_totals_shown_are_those_of_the_summary(browser: Browser, report: Fil
     shown = {name: {row[0]: row[1:] for row in rows} for name, rows in tables}
     all_records = shown["All records"]
     for outcome, number in summary["records"].items():
-        name = "Sum of outcomes" if outcome == "total" else outcome.replace("_", " ").capitalize()
+        name = "Sum of outcomes" if outcome == "total" else named(outcome)
         assert all_records[name] == [f"{number:,}".replace(",", " ")], outcome
     for currency, amounts in summary["amounts_minor"].items():
         for outcome, amount in amounts.items():
-            name = "Sum of outcomes" if outcome == "total" else outcome.replace("_", " ").capitalize()
+            name = "Sum of outcomes" if outcome == "total" else named(outcome)
             assert shown[currency][name][1] == money(currency, amount)
         parts = [
-            rows[1] for name, rows in shown[currency].items() if name.lower().replace(" ", "_") in amounts
+            rows[1]
+            for name, rows in shown[currency].items()
+            if name in {named(outcome) for outcome in amounts if outcome != "total"}
         ]
         assert sum(map(minor, parts)) == amounts["total"] == minor(shown[currency]["In the file"][1])
     assert shown["ZAR"]["Declared by the file"][1] == money(

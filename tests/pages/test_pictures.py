@@ -65,7 +65,7 @@ def test_pictures_of_the_page_show_what_they_are_named_after(browser: Browser, t
         "page-preview.png": ("A preview: nothing was sent", "2 are not ready to load"),
         "page-release.png": ("Held", "Dropped by thandi on the page.", "To send: 6 records", "Refuse"),
         "page-mend.png": ("4 records", "right now", "no such date"),
-        "page-phone.png": ("Drop files", "Look at 1 held file"),
+        "page-phone.png": ("Drop or choose files", "Look at 1 held file"),
     }
     with all_places(tmp_path / "page", tmp_path) as places:
         for picture in PICTURES:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.values.amount_text import format_amount
 from pipeline.report.summary import without_report
-from pipeline.report.summary_text import describe
+from pipeline.report.summary_text import describe, to_send
 from pipeline.report.write import write_report
-from schemas.results import FileFacts, RefusalFacts
+from schemas.results import AmountFacts, FileFacts, RefusalFacts
 from tests.report.example import RUN, Row, checked_file, outcomes_of, rejected
 
 
@@ -78,3 +78,25 @@ def test_a_refused_file_says_why() -> None:
 def test_a_file_name_cannot_steer_the_terminal() -> None:
     report = without_report(FileFacts(name="a\x1b[2J\r[red]é.csv"), FileState.UNMATCHED, run=RUN)
     assert describe(report) == ["a\\x1b[2J\\r[red]é.csv: unmatched"]
+
+
+@pytest.mark.parametrize(
+    ("amounts_minor", "told"),
+    [
+        ([6000], "1 record, ZAR 60.00"),
+        ([1000, 3000], "2 records, ZAR 40.00 (smallest ZAR 10.00, largest ZAR 30.00)"),
+        (
+            [1000, 2000, 3000],
+            "3 records, ZAR 60.00 (smallest ZAR 10.00, median ZAR 20.00, largest ZAR 30.00)",
+        ),
+    ],
+)
+def test_few_amounts_have_no_median(amounts_minor: list[int], told: str) -> None:
+    facts = AmountFacts(
+        records=len(amounts_minor),
+        total_minor=sum(amounts_minor),
+        smallest_minor=min(amounts_minor),
+        median_minor=amounts_minor[len(amounts_minor) // 2],
+        largest_minor=max(amounts_minor),
+    )
+    assert to_send("ZAR", facts) == told

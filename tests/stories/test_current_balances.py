@@ -155,7 +155,7 @@ def test_force_replaces_what_is_not_ours_and_says_so(merchant: Merchant) -> None
     restore(merchant, copy)
     said = load(merchant, TODAY, "C-1,200.00", words=("--force",))
     assert said.outcomes() == {"updated": 1}
-    assert merchant.results(said)[0]["message"] == "ZAR 150.00 was replaced because of --force"
+    assert merchant.results(said)[0]["message"] == "ZAR 150.00 was replaced, as somebody wanted (--force)"
     assert held(merchant) == 20_000
     assert load(merchant, TOMORROW, "C-1,300.00").requests == {"PATCH customers": 1}
 

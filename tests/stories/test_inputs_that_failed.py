@@ -58,7 +58,7 @@ def test_lines_of_one_bill_at_one_price_are_no_duplicates_and_are_added_up_where
     items = validated("items.csv", capsys, 1)
     assert (items["state"], items["codes"]) == ("refused", {"bill_reference.contradiction": 2})
     assert run_command(["validate", "items.csv", "--config", "config.yaml"]) == 1
-    assert "lines of one bill are added up only under feed.line_items: sum" in capsys.readouterr().err
+    assert "added up only where the feed says so (feed.line_items: sum)" in capsys.readouterr().err
     changed(folder, line_items="sum")
     added = validated("items.csv", capsys, 0)
     assert (added["records"]["total"], added["records"]["not_attempted"]) == (2, 2)
@@ -222,6 +222,7 @@ def test_an_amount_in_a_notation_that_is_not_declared_says_what_it_is_and_which_
     ):
         assert key in said
     assert "89,90" not in said
+    assert said.count("expected: an amount like 1234.50") == 2
 
 
 @case("credit_note")

@@ -229,7 +229,7 @@ def test_a_correction_needs_a_second_person_however_it_comes(desk: Merchant) -> 
     mended = rejects.replace("20.001", "20.00")
     correction = sha_of(dropped(desk, mended, "mended.csv", CARO))
     assert desk.run().state == "held"
-    with pytest.raises(UsageError, match="second_person"):
+    with pytest.raises(UsageError, match="cannot release it too"):
         decided(desk, correction, "release", CARO)
     decided(desk, correction, "release", ANNA)
     assert desk.run().outcomes() == {"created": 1}
@@ -247,7 +247,7 @@ def test_the_command_line_is_a_person_too(desk: Merchant, monkeypatch: pytest.Mo
     desk.run()
     refused = desk.release(NAME)
     assert (refused.exit_status, refused.stderr.count("\n")) == (2, 1)
-    assert "page.approvals is second_person" in refused.stderr
+    assert "who cannot release it too (page.approvals)" in refused.stderr
     withdrawn = desk.refuse(NAME, "--why", "wrong month")
     assert (withdrawn.exit_status, withdrawn.state) == (0, "refused")
 

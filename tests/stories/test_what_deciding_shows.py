@@ -41,7 +41,7 @@ def test_what_is_to_be_sent_after_a_canary_is_what_is_left(gated: Merchant) -> N
     left = {"records": 2, "total_minor": 11_050, "smallest_minor": 2_000, "median_minor": 2_000}
     assert canary.file["held_amounts"] == {"ZAR": {**left, "largest_minor": 9_050}}
     assert "to send: 2 records, ZAR 110.50 (smallest ZAR 20.00," in canary.stderr
-    assert "file.limited: stopped by --limit: 1 sent, 2 left" in canary.stderr
+    assert "file.limited: only so many records were to be sent (--limit): 1 sent, 2 left" in canary.stderr
     assert "To send: 2 records, ZAR 110.50" in page_of(gated, canary)
 
     again = gated.rewrite(NAME)

@@ -9,7 +9,8 @@ This module turns facts into plain rows and texts; `templates/report.html` says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -85,6 +86,8 @@ class Broken:
     records: int
     lines: str
     messages: list[str]
+    expected: str = ""
+    """An example of what is expected, where the rule has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +248,14 @@ def _broken(facts: PageFacts) -> Iterator[Broken]:
             records=reason.records,
             lines=_lines(reason),
             messages=reason.messages,
+            expected=_expected(rule.meaning, reason.messages) if rule else "",
         )
+
+
+def _expected(meaning: str, messages: Iterable[str]) -> str:
+    """What the messages of records say beside the meaning of a rule; the same in all of a file."""
+    pattern = re.compile(rf"{re.escape(meaning)} \(expected: ([^()]+)\)")
+    return next((found[1] for each in messages if (found := pattern.search(each))), "")
 
 
 def _lines(reason: Reason) -> str:

@@ -21,7 +21,7 @@ from tests.seeds import cases, drawn
 
 AMOUNTS = cases(4_000, soak=10_000)
 EXPONENTS = {"ZAR": 2, "JPY": 0}
-ASK = ". Ask whoever maintains the config to set "
+ASK, END = " (whoever maintains the config can set ", ")"
 PROBLEMS = ("format", "ambiguous", "spreadsheet", "too_precise", "too_long")
 Write = Callable[[str, str, bool], str]
 """Whole digits, decimals and whether it is a credit → the text."""
@@ -156,16 +156,16 @@ def test_thousands_of_amounts_of_an_undeclared_notation_are_rejected_or_exact(na
 @pytest.mark.parametrize(
     ("text", "style", "told"),
     [
-        ("89,90-", {}, f"a minus after the number, a decimal comma{ASK}feed.amount.negative: trailing_minus and feed.amount.decimal: ','"),
-        ("\u22125.00", {}, f"the minus sign U+2212{ASK}feed.amount.negative: unicode_minus"),
-        ("(89.90)", {}, f"a number in parentheses{ASK}feed.amount.negative: parentheses"),
-        ("€ 12", {}, f"a currency sign{ASK}feed.amount.currency_sign"),
-        ("$12", {"currency_sign": "R"}, f"another currency sign than the feed declares{ASK}feed.amount.currency_sign"),
-        ("1.234,56", {}, f"a decimal comma, thousands separated by points{ASK}feed.amount.decimal: ',' and feed.amount.thousands"),
-        ("1.234.567", {}, f"thousands separated by points{ASK}feed.amount.thousands"),
-        ("1,234", {}, f"a comma before three digits, which may separate thousands or decimals{ASK}feed.amount.thousands or feed.amount.decimal"),
-        ("1.500", {}, f"more decimals than the currency has, all of them zeros, which may be thousands{ASK}feed.amount.extra_zeros or feed.amount.thousands"),
-        ("12.00", {"unit": "minor"}, f"a separator in minor units{ASK}feed.amount.unit"),
+        ("89,90-", {}, f"a minus after the number, a decimal comma{ASK}feed.amount.negative: trailing_minus and feed.amount.decimal: ','{END}"),
+        ("\u22125.00", {}, f"the minus sign U+2212{ASK}feed.amount.negative: unicode_minus{END}"),
+        ("(89.90)", {}, f"a number in parentheses{ASK}feed.amount.negative: parentheses{END}"),
+        ("€ 12", {}, f"a currency sign{ASK}feed.amount.currency_sign{END}"),
+        ("$12", {"currency_sign": "R"}, f"another currency sign than the feed declares{ASK}feed.amount.currency_sign{END}"),
+        ("1.234,56", {}, f"a decimal comma, thousands separated by points{ASK}feed.amount.decimal: ',' and feed.amount.thousands{END}"),
+        ("1.234.567", {}, f"thousands separated by points{ASK}feed.amount.thousands{END}"),
+        ("1,234", {}, f"a comma before three digits, which may separate thousands or decimals{ASK}feed.amount.thousands or feed.amount.decimal{END}"),
+        ("1.500", {}, f"more decimals than the currency has, all of them zeros, which may be thousands{ASK}feed.amount.extra_zeros or feed.amount.thousands{END}"),
+        ("12.00", {"unit": "minor"}, f"a separator in minor units{ASK}feed.amount.unit{END}"),
         ("5.00 cr", {"negative": "cr"}, "CR and DR in small letters (write capitals)"),
         ("+5.00", {}, "a plus sign (leave it out)"),
         ("5.", {}, "no digit on one side of the decimal separator (write 0)"),

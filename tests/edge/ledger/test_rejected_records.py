@@ -7,11 +7,14 @@ import pytest
 
 from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
 from pipeline.core.outcomes import AT_API, Outcome, RecordOutcome
+from pipeline.core.release_decisions import Person
 from pipeline.core.rules.compared_columns import COMPARED
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
+from pipeline.edge.ledger.loads_under_way import LoadsUnderWay
 from pipeline.edge.ledger.originals import LedgerOriginals
+from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.edge.ledger.rejected_records import Corrections
 from pipeline.edge.ledger.sends import Sends
 from tests.edge.ledger.conftest import AT, intent, land
@@ -156,3 +159,36 @@ def test_a_chain_of_corrections_leads_to_the_first_original(files: Files, origin
     correction(files, "e", of="f.csv.ffffffff")
     correction(files, "f", of="e.csv.eeeeeeee")
     assert files.original_of("e.csv.eeeeeeee") is not None, "a circle ends"
+
+
+def test_a_search_tells_the_line_of_a_rejected_record_and_what_corrects_it(
+    files: Files, ledger: Ledger
+) -> None:
+    row = land(files)
+    values = dict.fromkeys(COMPARED) | {"concerned": "", "outcome": "rejected", "counted": "?"}
+    some = [
+        {"record": 7, "line": 9, **values, "bill_reference": "B-1"},
+        {"record": 8, "line": None, **values},
+    ]
+    Corrections(ledger).remember(row.id, pl.DataFrame(some))
+    assert Corrections(ledger).lines(row.id) == {7: 9}
+    search = RecordSearch(ledger)
+    search.make_indexes()
+    (found,) = search.find("B-1", 5)
+    assert (found.record, found.line, found.since, found.by_file) == (7, 9, None, None)
+    by_file = correction(files)
+    claim(ledger, row.id, by_file)
+    (found,) = search.find("B-1", 5)
+    assert (found.outcome, found.since, found.by_file) == ("rejected", "claimed", by_file)
+
+
+def test_a_stop_stays_known_once_it_has_ended(files: Files, ledger: Ledger) -> None:
+    row, loads = land(files), LoadsUnderWay(ledger)
+    assert loads.ask_stop(row.sha256, Person("sipho", "the page"), at="2026-11-29T18:00:00Z")
+    (asked,) = loads.every_stop(row.id)
+    loads.end_stop(asked)
+    assert loads.stop_asked(row.id) is None
+    assert [(stop.at, stop.by) for stop in loads.every_stop(row.id)] == [(asked.at, asked.by)]
+    assert loads.ask_stop(row.sha256, Person("anna", "the page"), at="2026-11-29T19:00:00Z")
+    loads.end_stop_of(row.id)
+    assert [stop.by.user_name for stop in loads.every_stop(row.id)] == ["sipho", "anna"]

@@ -195,6 +195,17 @@ def test_two_people_who_mend_the_same_record_are_told(merchant: Merchant) -> Non
         assert len(merchant.api.snapshot()["bills"]) == 4
         late = sent_with(sipho, where, seen_by_sipho, "save", Line_3_amount_due="22.00")
         assert "Line 3: it is closed meanwhile" in late.said
+        said = sipho.get(where).said
+        assert re.search(
+            r" corrected-za_bills_2026-11-01.csv correction 1, loaded; dropped on \S+ \S+ \S+ by thandi", said
+        )
+        assert re.search(
+            r" corrected-2-za_bills_2026-11-01.csv correction 2, loaded; dropped on \S+ \S+ \S+ by sipho",
+            said,
+        )
+        found = sipho.get("/search/?q=B-3")
+        assert f"{NAME} bills 4 Rejected corrected since: corrected-2-{NAME}" in found.said
+        assert f'<a href="{address_in(other)}">corrected-2-{NAME}</a>' in found.text
         assert len(merchant.run().document["files"]) == 0
 
 
@@ -265,7 +276,7 @@ def test_a_value_that_was_right_is_changed_only_with_a_persons_consent(merchant:
             me, where, table, "check", Line_3_amount_due="20.00", Line_3_customer_reference="C-9"
         )
         assert "It would be held" in told.said
-        assert "customer_reference" in told.said
+        assert "line 3, customer_reference: C-1 → C-9" in told.said, "as the table and the report have it"
 
 
 @pytest.mark.timeout(300)

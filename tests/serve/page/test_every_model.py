@@ -65,7 +65,7 @@ def test_a_file_goes_the_whole_way_without_a_script(merchant: Merchant, sample: 
         table = thandi.get(f"{address}correct/")
         assert fields_of(table)["records"] == str(last)
         right = sample.rows()[-1][amount_of(sample)]
-        changed = {f"Record_{last}_{amount_of(sample)}": right}
+        changed = {f"Line_{last + 1}_{amount_of(sample)}": right}
         saved = sent_with(thandi, address, table, "save", **changed)
         correction = address_in(saved)
         assert merchant.run().state == "held"
@@ -106,7 +106,7 @@ def test_a_file_goes_the_whole_way_in_a_browser(
 
         clerk.tell("Page.bringToFront")  # a page that nobody looks at asks for nothing
         clerk.go(f"http://127.0.0.1:{page.port}{path}correct/")
-        cell = f"[aria-label='Record {last}, {amount}']"
+        cell = f"[aria-label='Line {last + 1}, {amount}']"
         clerk.value(f"document.querySelector({cell!r}).select()")
         clerk.tell("Input.insertText", text=sample.rows()[-1][amount])
         if scripts:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.plain_text import command_in
 from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.monitoring.late_feeds import LateFeed
@@ -162,6 +163,10 @@ def test_payments_are_told_as_on_the_command_line(
             == 1
         )
         assert "20261129_Moment_Recon_1_20261128.csv" in first.said
+        compared = re.search(r'href="(/files/[0-9a-f]{64}/)"', first.text)
+        assert compared is not None
+        for shown in ("/", "/payments/", "/health/", "/months/2026-11/", compared[1]):
+            assert command_in(me.get(shown).said) is None, shown
         assert "bill_unknown" in first.said
         older = re.search(r'href="(/payments/\?show=all&amp;before=\d+)"', first.text)
         assert older is not None

@@ -98,6 +98,7 @@ def test_no_page_tells_of_commands_and_no_link_leads_to_what_is_not_allowed(merc
         )
         assert "Refused" in thandi.get(refused).said
         assert "expected: an amount like 1234.50" in thandi.get(f"{rejects}correct/").said
+        assert "this feed's format. Expected: an amount like 1234.50." in thandi.get(rejects).said
 
         for me in (thandi, lerato, rea):
             told = crawled(me)
