@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from pipeline.sandbox.serve import SandboxApi
+from pipeline.sandbox.sftp import write_key_pair
 from tests.ledger_of_world import sqlite_alone
 from tests.servers.postgres import Postgres, shared_server
+from tests.servers.scripted import ScriptedSftp
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 
 pytestmark = sqlite_alone  # they bring a database of their own
 COUNT = 120
 NAME = "x_bills_2030-01-01.csv"
+READ_BY_ONE_HOST = 2
+"""How often a file is opened at the server: to fetch it, and to compare it before it is moved away."""
 
 
 @pytest.fixture
@@ -120,3 +128,78 @@ def test_a_server_that_is_killed_ends_the_run_in_one_line_and_the_next_goes_on(m
         assert merchant.ledger("SELECT count(*) FROM intents") == [(0,)]
     finally:
         server.remove()
+
+
+@dataclass
+class Inbox:
+    """The merchant's SFTP server, as both hosts see it."""
+
+    opened: Counter[str] = field(default_factory=Counter)
+    when_read: Callable[[], None] = lambda: None
+    """Called when a file was read to its end."""
+
+
+class CountingSftp(asyncssh.SFTPServer):
+    """Serves the sandbox's folders, and counts how often each bill file is opened for reading."""
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], root: Path, inbox: Inbox) -> None:
+        super().__init__(channel, chroot=str(root).encode())
+        self._inbox = inbox
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        folder, _, name = path.decode().rpartition("/")
+        if pflags & asyncssh.FXF_READ and folder == "/incoming":
+            self._inbox.opened[name] += 1
+        return super().open(path, pflags, attrs)
+
+    def close(self, file_obj: object) -> None:
+        super().close(file_obj)
+        self._inbox.when_read()
+
+
+@pytest.fixture
+def inbox(hosts: tuple[Merchant, Merchant], tmp_path: Path) -> Iterator[Inbox]:
+    inbox = Inbox()
+    root = hosts[0].make_sftp_folders()
+    key = write_key_pair(tmp_path / "id_ed25519")
+
+    def serving(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
+        return CountingSftp(channel, root, inbox)
+
+    with ScriptedSftp(root, serving, authorized_key=key) as server:
+        for host in hosts:
+            host.use_sftp(server, server.known_hosts_line, private_key_file=str(tmp_path / "id_ed25519"))
+            host.write_config()
+        for number in range(4):
+            rows = [f"C-{number}-{n},A-{number}-{n},B-{number}-{n},1.00" for n in range(20)]
+            hosts[0].write(f"x{number}_bills_2030-01-01.csv", bills(*rows), hosts[0].incoming)
+        yield inbox
+
+
+def test_two_hosts_that_poll_one_server_fetch_each_file_once(
+    hosts: tuple[Merchant, Merchant], inbox: Inbox
+) -> None:
+    runs = [host.start("run", "--wait", "60", "--config", str(host.config)) for host in hosts]
+    for run in runs:
+        _, said = run.communicate(timeout=90)
+        assert run.returncode == 0, said
+    assert list(inbox.opened.values()) == [READ_BY_ONE_HOST] * 4, inbox.opened
+    assert len(hosts[0].held("bills")) == 80
+
+
+def test_a_host_that_dies_between_fetch_and_commit_costs_that_file_one_more_fetch(
+    hosts: tuple[Merchant, Merchant], inbox: Inbox
+) -> None:
+    one, other = hosts
+    with one.start("run", "--config", str(one.config)) as run:
+        inbox.when_read = run.kill
+        run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGKILL
+    inbox.when_read = lambda: None
+    said = other.run()
+    assert said.exit_status == 0, said.stderr
+    assert sorted(inbox.opened) == [f"x{number}_bills_2030-01-01.csv" for number in range(4)]
+    again = sum(inbox.opened.values()) - 4 * READ_BY_ONE_HOST
+    assert 0 < again <= 2, "only what was under way when it died is fetched again"
+    assert len(other.held("bills")) == 80
+    assert one.run().requests["POST bills"] == 0
