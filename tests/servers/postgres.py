@@ -32,17 +32,23 @@ _TEMPLATE = "made"
 
 
 def _programs() -> Path | None:
-    """The folder of `initdb` and `postgres`, of the newest version; None where none is installed."""
+    """The folder of `initdb` and its like, of the newest version; None where none is installed."""
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ["PATH"].split(":"))]
-    found = [folder for folder in folders if (folder / "initdb").exists()]
+    found = [each for each in folders if all((each / name).exists() for name in ("initdb", "pg_basebackup"))]
     return max(found, key=lambda folder: folder.parent.name, default=None)
 
 
 class Postgres:
     """One server. `stop` ends it as an operator does, `kill` as a fault does; `start` is for both."""
 
-    def __init__(self, *options: str, port: int = 5432) -> None:
-        """`options`: settings of the server, `name=value`; `port` names its socket."""
+    def __init__(self, *options: str, port: int = 5432, of: Postgres | None = None) -> None:
+        """Make it and start it.
+
+        Args:
+            options: settings of the server, `name=value`.
+            port: names its socket.
+            of: the server that it is a replica of.
+        """
         programs = _programs()
         if programs is None:
             if os.environ.get("CI"):
@@ -55,19 +61,14 @@ class Postgres:
         self.folder.chmod(0o755)
         if os.geteuid() == 0:
             shutil.chown(self.folder, ACCOUNT)
-        self._run(
-            "initdb",
-            "-D",
-            self.data,
-            "-A",
-            "trust",
-            "-U",
-            "billferry",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        )
+        if of is None:
+            words = ("-A", "trust", "-U", "billferry", "-E", "UTF8", "--locale=C", "--no-sync")
+            self._run("initdb", "-D", self.data, *words)
+        else:
+            primary = ("-h", of.folder, "-p", str(of.port), "-U", "billferry")
+            self._run(
+                "pg_basebackup", "-D", self.data, "-R", "-X", "stream", "--no-sync", "-c", "fast", *primary
+            )
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         self.start()
@@ -123,6 +124,17 @@ class Postgres:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def replica(self, port: int) -> Postgres:
+        """Another server that follows this one, and lags behind by nothing that was committed (synchronous)."""
+        replica = Postgres(port=port, of=self)
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
+        self.execute("SELECT pg_reload_conf()", "postgres")
+        return replica
+
+    def promote(self) -> None:
+        """A replica becomes a server that writes."""
+        self.execute("SELECT pg_promote()", "postgres")
 
     def new_database(self) -> str:
         """Address of an empty database."""
