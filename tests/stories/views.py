@@ -196,7 +196,7 @@ def _assert_figures_are_of_the_rows(page: str, by_file: Counter[str]) -> None:
     asked = [(_number(records), int(files)) for records, files in corrected]
     asked += [(_number(records), int(files)) for files, records in refused]
     assert sum(records for records, _ in asked) == by_file.total(), page
-    assert sum(files for _, files in asked) >= figures["With records to correct"]
+    assert sum(files for _, files in asked) >= figures["Files to correct"]
 
 
 def month_figures(page: Path) -> dict[str, dict[str, Figures]]:

@@ -232,7 +232,7 @@ def _figures(facts: OverviewFacts) -> Iterable[tuple[str, str, str]]:
         ("open", "Unfinished", _unfinished(facts)),
         ("open", "Held", facts.states.get(FileState.HELD, 0)),
         ("rejects", "Refused", facts.states.get(FileState.REFUSED, 0)),
-        ("rejects", "With records to correct", len(with_records)),
+        ("rejects", "Files to correct", len(with_records)),
         ("rejects", "Records still to correct", sum(with_records)),
     ):
         yield css if number else "none", title, grouped(number)

@@ -66,7 +66,7 @@ def test_all_pages_count_the_same_whoever_refused_a_file(merchant: Merchant) -> 
             "Unfinished": "1",
             "Held": "1",
             "Refused": "2",
-            "With records to correct": "2",
+            "Files to correct": "2",
             "Records still to correct": "7",
         }
         assert "Have 1 refused file (5 records) put right" in overview.said

@@ -139,6 +139,9 @@ def test_the_same_bytes_and_files_that_are_no_bills_are_told_at_once(merchant: M
         assert "november.pdf" not in me.get("/").said
         text = me.drop({"november.txt": b"Dear all,\nplease find the bills attached.\n"})
         assert "This does not look like a file of bills" in me.get(text.headers["location"]).said
+        rows = "customer_reference,account_reference,bill_reference,amount_due,Ward\nC-1,A-1,B-1,1.00,Seven\n"
+        asked = me.get(me.drop({"november.csv": rows.encode()}).headers["location"]).said
+        assert "These columns of the file are not read: Ward. If one of them is needed, name it" in asked
 
 
 @pytest.mark.parametrize("why_not", WhyNot.__args__)  # type: ignore[attr-defined]
