@@ -11,7 +11,8 @@ MUTATE := $(VENV)/.mutate
 LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tests/check/test_item_lists.py \
 	 tests/check/test_left_out.py tests/check/test_line_items.py tests/check/test_long_delimiters.py \
 	 tests/check/test_old_workbooks.py tests/cli/test_terminal.py tests/core/api/test_rate_limiter.py \
-	 tests/core/api/test_send_order.py tests/core/mapping/test_match_in_time.py \
+	 tests/core/api/test_send_order.py tests/core/mapping/test_match_in_time.py tests/core/proposal/test_corpus.py \
+	 tests/core/test_json_structure.py tests/core/values/test_date_formats.py \
 	 tests/core/rules/test_first_look.py tests/core/rules/test_sound_records.py \
 	 tests/core/values/test_many_amounts.py tests/core/values/test_undeclared_notations.py \
 	 tests/edge/ledger/postgres tests/edge/local/test_folder_changes.py tests/edge/local/test_moves_interrupted.py \

@@ -36,11 +36,11 @@ from pipeline.sandbox.faults import NoFaults, Received, Scripted
 from tests.clocked import Told, load_at
 from tests.faults.conftest import Open
 from tests.faults.rig import Rig
-from tests.seeds import SOAK
+from tests.seeds import SOAK, cases
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
-DAYS = 30
+DAYS = cases(15, soak=30)
 TELLING_SEEDS = (10,)
 """Of the first twenty, the one in which balances are set, held back, forced and corrected, most of all forced."""
 CUSTOMERS = [f"C{number}" for number in range(4)]

@@ -26,7 +26,7 @@ CALLS = {
     "rename": ("rename", "renameat", "renameat2", "link"),
     "unlink": ("unlink", "unlinkat", "rmdir"),
 }
-POINTS = 2
+POINTS = 1
 SOAK = bool(os.environ.get("SOAK"))
 
 

@@ -40,11 +40,11 @@ def test_every_acknowledged_event_is_kept_once_and_told_once(merchant: Merchant)
         )
     )
     storm = Storm(
-        chance.randrange(10**6), payments=cases(800, soak=4000), spread_s=cases(4, soak=60), late=0.02
+        chance.randrange(10**6), payments=cases(300, soak=4000), spread_s=cases(2, soak=60), late=0.02
     )
     paid = storm.rise(merchant.api, list(merchant.held("bills")))
     with _beside(merchant):
-        for number in range(cases(5, soak=500)):
+        for number in range(cases(3, soak=500)):
             _kill(serving, chance, at_a_sync=number % 2 == 1)
     merchant.api.wait_for_deliveries(timeout_s=cases(120, soak=1200))
     exit_status, said = serving.ended(signal.SIGTERM)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shutil
 from collections import defaultdict
@@ -25,7 +24,7 @@ from pipeline.edge.ledger.chains import Chains
 from pipeline.monitoring.period_totals import Selection, selected, totals_of
 from schemas.totals import DayKind, Grouping
 from tests.ledger_of_world import sqlite_alone
-from tests.seeds import drawn
+from tests.seeds import cases, drawn
 from tests.stories.merchant import Merchant
 from tests.stories.month import (
     DECIMALS,
@@ -40,8 +39,8 @@ from tests.stories.test_retention import let_pass
 from tests.stories.views import Figures, agreed, month_figures
 from tests.world import Json
 
-FILES = 40
-SEEDS = range(8 if os.environ.get("SOAK") else 1)
+FILES = cases(20, soak=40)
+SEEDS = range(cases(1, soak=8))
 LOADED = ("created", "updated", "unchanged")
 LEFT = ("rejected", "conflict", "refused", "in_doubt", "not_attempted")
 PERIOD = ("--from", "2026-11-01", "--to", "2026-11-30")
@@ -50,7 +49,7 @@ PAGE = "month-2026-11.html"
 
 @pytest.fixture(scope="module", params=SEEDS)
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
-    """Forty files and their corrections, loaded in ten runs. Tests leave them as they are."""
+    """Files and their corrections, loaded in ten runs. Tests leave them as they are."""
     with api_of_a_month() as api:
         month = Month(Merchant(tmp_path_factory.mktemp("month"), api), drawn())
         month.load(FILES)

@@ -19,7 +19,7 @@ from schemas.column_sources import SignedValue
 from schemas.feed import AmountFormat
 from tests.seeds import cases, drawn
 
-AMOUNTS = cases(4_000, soak=10_000)
+AMOUNTS = cases(1_500, soak=10_000)
 EXPONENTS = {"ZAR": 2, "JPY": 0}
 ASK, END = " (whoever maintains the config can set ", ")"
 PROBLEMS = ("format", "ambiguous", "spreadsheet", "too_precise", "too_long")

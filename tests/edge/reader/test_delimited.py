@@ -49,7 +49,7 @@ def written(rows: list[list[str]], delimiter: str, end: str, *, quote_all: bool)
 
 
 @pytest.mark.slow
-@settings(max_examples=cases(60, soak=1_000), deadline=None)
+@settings(max_examples=cases(25, soak=1_000), deadline=None)
 @example(
     rows=[["a"] * WIDTH, ["", " ", "", "  "]],
     dialect=(",", "\n"),
@@ -96,7 +96,7 @@ def test_well_formed_files_hold_the_records_that_the_csv_module_finds(
         assert next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter)) == row
 
 
-@settings(max_examples=cases(100, soak=1_500), deadline=None)
+@settings(max_examples=cases(40, soak=1_500), deadline=None)
 @given(body=st.text(alphabet='ab,"\n\r\x00', max_size=60), block_bytes=st.sampled_from([3, 1 << 20]))
 def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: str, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +110,7 @@ def test_whatever_the_text_every_physical_line_is_in_exactly_one_record(body: st
     assert re.fullmatch(r'(?:[\r\n, ]|""(?=[\r\n, ]|\Z))*', text[covered:]), "but lines of nothing at the end"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(50, soak=150), deadline=None)
 @given(
     body=st.text(alphabet='ab,"=\n\r\x07é', max_size=60),
     codec=st.sampled_from(["utf-8", "utf-16", "cp037"]),

@@ -37,6 +37,11 @@ LOOKS = [(390, "dark"), (1280, "light"), (390, "light"), (1280, "dark"), (2560, 
 MIXED = bills("C-1,A-1,B-3,30.00", "C-1,A-1,B-4,ten", "C-1,A-1,B-5,eleven").encode()
 
 
+KINDS = """
+[...new Set([...document.querySelectorAll("body, body *")].map(e => [e.parentElement, e].map(
+  each => [each.tagName, ...each.getAttributeNames(), ...each.classList].join(" ")).join(" > ")))]
+"""
+"""What sorts of elements a page has. One that has none but those of earlier pages is left to `make soak`."""
 PLAIN = " without script"
 MAY_SCROLL = "hidden: DIV.scroll: By result; without those that agree"
 """The table of a comparison, with ten columns: a region that keys reach."""
@@ -52,6 +57,8 @@ class Looking:
     scheme: str
     tabs: dict[str, Opened] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
+    """Kinds of elements that were judged on some page."""
 
     def tab(self, who: str, *, scripts: bool = True) -> Opened:
         """The one that a person has open."""
@@ -71,7 +78,11 @@ class Looking:
     def judged(self, opened: Opened, what: str) -> Opened:
         is_plain = any(tab is opened for key, tab in self.tabs.items() if key.endswith(PLAIN))
         opened.tell("Emulation.setScriptExecutionDisabled", value=False)  # axe is one
-        found = [*violations(opened), *(f"hidden: {each}" for each in opened.value(HIDDEN_SIDEWAYS))]
+        kinds = set(opened.value(KINDS))
+        found = [f"hidden: {each}" for each in opened.value(HIDDEN_SIDEWAYS)]
+        if SOAK or not kinds <= self.met:
+            found += violations(opened)
+        self.met |= kinds
         found = [each for each in found if not each.startswith(MAY_SCROLL)]
         opened.tell("Emulation.setScriptExecutionDisabled", value=is_plain)
         self.faults += [f"{what}: {each}" for each in found]
