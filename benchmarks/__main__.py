@@ -18,6 +18,7 @@ from benchmarks import (
     resume,
     startup,
     validate,
+    workers,
 )
 
 COMPARISONS = {
@@ -33,6 +34,7 @@ COMPARISONS = {
     "pace": pace.measure,
     "receive": receive.measure,
     "page": page.measure,
+    "workers": workers.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"
