@@ -44,6 +44,9 @@ class LoadWatch:
     def begin(self) -> None:
         """Count what the file has and what earlier loads have settled of it."""
         settled = Sends(self._ledger).settled_records(self._file_id)
+        self._settled = self._total = 0
+        self._settled_minor.clear()
+        self._total_minor.clear()
         if not (parts := parts_of(self._records)):
             return
         sums = (

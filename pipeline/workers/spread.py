@@ -6,7 +6,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -123,9 +123,11 @@ class SpreadLoad:
                         time.sleep(LOOK_S)
             return self._together(settling, parts.states(self.job.file_id))
         finally:
-            parts.withdraw()
-            parts.left_for_s()
-            parts.gone(self.loader.name)
+            # Where the ledger is away, whoever leads next takes them back.
+            with suppress(BillferryError):
+                parts.withdraw()
+                parts.left_for_s()
+                parts.gone(self.loader.name)
 
     def _is_over(self, parts: LoadParts) -> bool:
         """Tell how far the load is, and look whether all is done or somebody has stopped it."""
