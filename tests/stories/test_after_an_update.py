@@ -11,7 +11,7 @@ from tests.edge.config.test_feed_prints import BILLS, EARLIER
 from tests.stories.merchant import Json, Merchant
 from tests.stories.test_corrections_stand_for_originals import BAD_EMAIL, MENDED, NAME, corrected, original
 
-CHANGED = "the feed has changed since then; billferry load --force sends the file under the new one"
+CHANGED = "the feed has changed since then; the file can be sent under the new one (billferry load --force)"
 
 
 @pytest.fixture
