@@ -29,9 +29,16 @@ FEED = {
     "currency": "ZAR",
 }
 STORY = """
-import contextlib, io, json, re, sys
+import contextlib, io, json, re, sys, time
 from pathlib import Path
 from pipeline.cli import run_command
+from pipeline.edge.local import DropFolder
+read = DropFolder.blocks
+def slowly(self, remote):
+    for block in read(self, remote):
+        yield block
+        time.sleep(0.3)
+DropFolder.blocks = slowly
 told = {}
 for words in json.loads(sys.argv[1]):
     quiet = io.StringIO()
@@ -43,7 +50,7 @@ for words in json.loads(sys.argv[1]):
     run_command(words)
 Path("told.json").write_text(json.dumps(told))
 """
-"""Each command once as into a pipe, then on the terminal, in one process."""
+"""Each command once as into a pipe, then on the terminal, in one process; what is fetched is seen on any disk."""
 COLOURS = """
 import json, os, sys
 from pipeline.cli import run_command
