@@ -8,6 +8,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
 MUTATE := $(VENV)/.mutate
+SBOM   := $(VENV)/.sbom
 LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tests/check/test_item_lists.py \
 	 tests/check/test_left_out.py tests/check/test_line_items.py tests/check/test_long_delimiters.py \
 	 tests/check/test_old_workbooks.py tests/cli/test_terminal.py tests/core/api/test_rate_limiter.py \
@@ -17,10 +18,13 @@ LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tes
 	 tests/core/values/test_many_amounts.py tests/core/values/test_undeclared_notations.py \
 	 tests/edge/ledger/postgres tests/edge/local/test_folder_changes.py tests/edge/local/test_moves_interrupted.py \
 	 tests/edge/reader/test_delimited.py tests/edge/sftp/test_faults.py tests/faults tests/fuzz tests/hostile tests/load \
-	 tests/monitoring/test_notifications.py tests/packaging/test_wheel.py tests/pages tests/payments \
+	 tests/monitoring/test_notifications.py tests/packaging/test_container.py tests/packaging/test_wheel.py tests/pages tests/payments \
 	 tests/report/test_balance.py tests/report/test_folders.py tests/run/test_export_memory.py tests/run/test_watch.py \
 	 tests/serve tests/stories
-COMPILE := uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
+COMPILE := uv pip compile --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
+TRIED   := --python-version 3.11 -c requirements.lock
+SHIPPED := --extra postgres --extra sandbox --extra serve --extra workbooks --extra xlsx
+CONTAINER := contrib/container
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp
 export COVERAGE_FILE := $(CURDIR)/.cache/coverage
@@ -38,7 +42,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # pip asks rustc for its version, and rustup's stand-in for rustc makes a folder in HOME.
 export RUSTUP_HOME   := $(CURDIR)/.cache/rustup
 
-.PHONY: help setup demo test quick coverage soak bench mutate check format docs pictures golden lock wheel clean
+.PHONY: help setup demo test quick coverage soak bench mutate check format docs pictures golden lock wheel sbom clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +65,10 @@ $(PEERS): $(READY) benchmarks/requirements.lock
 
 $(MUTATE): $(READY) tests/mutation/requirements.lock
 	$(BIN)/python -m pip install -q --require-hashes -r tests/mutation/requirements.lock
+	@touch $@
+
+$(SBOM): $(READY) $(CONTAINER)/sbom.lock
+	$(BIN)/python -m pip install -q --require-hashes -r $(CONTAINER)/sbom.lock
 	@touch $@
 
 demo: setup      ## the main job, on built-in test servers
@@ -114,14 +122,21 @@ pictures: setup  ## take the pictures in docs/ again, of a demo and of the page 
 golden: setup    ## write the expected results of sample_files/ again
 	$(BIN)/python -m tests.golden.regenerate
 
-lock:            ## every requirements.lock, for setup, bench and mutate, from pyproject.toml (needs uv)
-	$(COMPILE) --upgrade --extra dev -o requirements.lock
-	$(COMPILE) --upgrade --extra dev --extra bench -c requirements.lock -o benchmarks/requirements.lock
-	$(COMPILE) --upgrade --extra dev --extra mutate -c requirements.lock -o tests/mutation/requirements.lock
+lock:            ## every lock: of setup, bench, mutate, the container and its SBOM (needs uv)
+	$(COMPILE) pyproject.toml --upgrade --extra dev -o requirements.lock
+	$(COMPILE) pyproject.toml --upgrade --extra dev --extra bench -c requirements.lock -o benchmarks/requirements.lock
+	$(COMPILE) pyproject.toml --upgrade --extra dev --extra mutate -c requirements.lock -o tests/mutation/requirements.lock
+	$(COMPILE) pyproject.toml --upgrade $(SHIPPED) -c requirements.lock -o $(CONTAINER)/requirements.lock
+	$(COMPILE) $(CONTAINER)/build.in --upgrade $(TRIED) -o $(CONTAINER)/build.lock
+	$(COMPILE) $(CONTAINER)/sbom.in --upgrade $(TRIED) -o $(CONTAINER)/sbom.lock
 
 wheel: setup     ## dist/*.whl and dist/*.tar.gz
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m build --no-isolation
+
+sbom: $(SBOM)    ## dist/sbom.json: what the container's image has from the package index, as CycloneDX
+	@mkdir -p dist
+	$(BIN)/python -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml -o dist/sbom.json $(CONTAINER)/requirements.lock
 
 clean:           ## forget everything made here
 	rm -rf $(IN_MEMORY) $(VENV) .cache dist build var billferry-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -141,6 +141,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/audit.md": nothing,
     "how-to/privacy.md": nothing,
     "how-to/receive-payments.md": payments_told,
+    "how-to/run-in-containers.md": nothing,
     "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
     "how-to/use-postgresql.md": database_named,
