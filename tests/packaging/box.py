@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -51,7 +53,7 @@ class Box:
             return text.replace("/work/", f"{root}/work/")
 
         self.services = yaml.safe_load(moved((CONTAINER / "compose.yaml").read_text()))["services"]
-        for place in ("work/keys", "work/var", "work/drop/in", "tmp"):
+        for place in ("work/keys", "work/var", "work/drop/in", "tmp", "python"):
             (root / place).mkdir(parents=True)
         for made in (root / "work", *(root / "work").rglob("*"), root / "tmp"):
             os.chown(made, USER, USER)
@@ -62,9 +64,24 @@ class Box:
         assert count == 1
         (root / "work/config.yaml").write_text(config)
 
+    def _open_python(self) -> list[str]:
+        """Mounts after which every user finds the interpreter, which may be in a home that is closed to others."""
+        base = Path(sys.base_prefix).resolve()
+        closed = next(
+            (each for each in reversed(base.parents) if not each.stat().st_mode & stat.S_IXOTH), None
+        )
+        if closed is None:
+            return []
+        return [
+            f"mount --bind {base} {self.root}/python",
+            f"mount -t tmpfs -o mode=755 tmpfs {closed}",
+            f"mkdir -p {base}",
+            f"mount --bind {self.root}/python {base}",
+        ]
+
     def words(self, name: str, *command: str) -> list[str]:
         service = self.services[name]
-        mounts = [f"mount -t tmpfs -o mode=1777 tmpfs {self.root}{TMP}"]
+        mounts = [*self._open_python(), f"mount -t tmpfs -o mode=1777 tmpfs {self.root}{TMP}"]
         for volume in service["volumes"]:
             _, place, *rights = volume.split(":")
             if place.startswith(f"{self.root}") and not rights:

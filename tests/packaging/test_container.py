@@ -197,7 +197,8 @@ def test_the_services_of_compose_load_a_file_with_nothing_writable_but_their_vol
         status = box.status()
         assert (status["files"][0]["state"], status["files"][0]["records"]["total"]) == ("loaded", 12)
         assert {"worker-1", "worker-2"} == {each["name"].partition(":")[0] for each in status["workers"]}
-        assert [path.name for path in (box.root / "work/drop/done").iterdir()] == [SAMPLE.name]
+        done = box.root / "work/drop/done"
+        box.until(lambda: any(done.glob(f"{SAMPLE.name}.*")), "moved")
         for process in box.started.values():
             process.send_signal(signal.SIGTERM)
         ends = {name: process.wait(90) for name, process in box.started.items()}
