@@ -145,7 +145,7 @@ class Loader:
         lineage = Lineage(self.files.ledger, settings.work_dir)
         lineage.advance(day_of(news.watermark), checked.landed.name_parts.get("date", ""))
         sent = 0
-        senders = list[BillingApi]()
+        key, senders = self.api_key(), list[BillingApi]()
         stage = self.context.ui.stage("load", checked.landed.name, to_send, "records")
         with self.reader() as reading, self.reader() as looking, guard as payments, stage as progress:
 
@@ -155,7 +155,7 @@ class Loader:
                 progress(sent, lambda: _pressed(retried, self.pace.limit_per_s))
 
             def sender() -> BillingApi:
-                senders.append(BillingApi(settings.api, self.api_key()))
+                senders.append(BillingApi(settings.api, key))
                 return senders[-1]
 
             known, up_to = Sends(reading), 0 if checked.holds else judged.up_to

@@ -155,4 +155,4 @@ def test_doctor_says_that_a_clock_jumped(loaded: Merchant, jump: Jump) -> None:
     config = loaded.folder / "config.yaml"
     config.write_text(config.read_text().replace(loaded.settings["api"]["base_url"], "http://127.0.0.1:9"))
     _, said = doctor(loaded)
-    assert "PROBLEM  clock: clock: this machine's clock is 1095 days ahead of" in said
+    assert "PROBLEM  clock: this machine's clock is 1095 days ahead of" in said
