@@ -212,7 +212,9 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
     return f"""
     CREATE OR REPLACE VIEW rows_at_once (closed, opened, entities, outcomes) AS
         SELECT NULL::text, NULL::text, NULL::text, NULL::text;
-    CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN
+    CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql
+        -- A plan that a connection kept from its first group, when tables are small, would read whole tables later.
+        SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET jit = off AS $body$ BEGIN
         DELETE FROM intents USING {_given("closed")}
             WHERE kind = given.value ->> 0 AND reference = given.value ->> 1;
         INSERT INTO intents ({", ".join(INTENT_COLUMNS)})
