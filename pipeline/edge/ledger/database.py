@@ -258,7 +258,7 @@ def ledger_errors(path: Path | str, *, read_only: bool = False) -> Iterator[None
 
 
 @contextmanager
-def transaction(connection: Ledger) -> Iterator[None]:
+def transaction(connection: Ledger, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
     """All or nothing, durable when the block ends; inside another transaction, a part of that one.
 
     Any exception rolls back. BEGIN IMMEDIATE takes the write lock at once: a later upgrade from reading to writing
@@ -273,7 +273,7 @@ def transaction(connection: Ledger) -> Iterator[None]:
         return
     if isinstance(connection, SqliteLedger):
         connection.require_in_place()
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(begin)
     try:
         yield
     except BaseException:

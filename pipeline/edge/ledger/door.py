@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+BESIDE_OTHERS = "BEGIN BESIDE OTHERS"
+"""Begins a transaction that does not wait for other writers; of a ledger that hosts share alone."""
+
 
 class LedgerRow(Protocol):
     """Values of one row, by the name of their column or by their place."""

@@ -8,7 +8,7 @@ from typing import Self
 
 from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
-from pipeline.edge.ledger.door import Ledger
+from pipeline.edge.ledger.door import BESIDE_OTHERS, Ledger
 from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.writes import write
@@ -35,7 +35,8 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
         where: path of the ledger, for messages.
         lineage: advanced with each group, so that a copy from before one is noticed.
         may_write: called within the transaction of each group, before anything is written; what it raises rolls the
-            group back.
+            group back. Others may write meanwhile: what it locks, and that nobody else writes about the same
+            customers, must be enough.
         """
         super().__init__("ledger", MAX_GROUP)
         self._db = connection
@@ -75,7 +76,8 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
         if self._lost is not None:
             return self._lost
         try:
-            with ledger_errors(self._where), transaction(self._db):
+            begin = "BEGIN IMMEDIATE" if self._may_write is None else BESIDE_OTHERS
+            with ledger_errors(self._where), transaction(self._db, begin=begin):
                 if self._may_write is not None:
                     self._may_write()
                 write(self._db, chain.from_iterable(group))

@@ -1,7 +1,8 @@
 """An open ledger in PostgreSQL, which behaves as one in SQLite does.
 
 As there, one writer works at a time: whoever changes something first takes a lock of the database, which ends with the
-transaction. So what one writer reads is not changed before it has written.
+transaction. So what one writer reads is not changed before it has written. Only groups of a leased part are written
+beside others (see `parts`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from psycopg import ClientCursor, errors
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 
+from pipeline.edge.ledger import door
 from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
 from pipeline.edge.ledger.postgres.parts import WITHDRAW
 from pipeline.errors import AnotherRun, DiskFull, LedgerBusy, LedgerDamaged, LedgerUnreachable
@@ -199,6 +201,8 @@ class PostgresLedger:
             match sql:
                 case "BEGIN IMMEDIATE":
                     return self._begin()
+                case door.BESIDE_OTHERS:
+                    return self._run("BEGIN", [])
                 case "BEGIN":
                     return self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
             if self.in_transaction or not sql.lstrip().startswith(_CHANGES):

@@ -1,8 +1,9 @@
 """Parts of a file whose load is spread over hosts, and the hosts that work on them.
 
 A part is leased for a while, under an epoch that rises with each lease: what is done under an earlier one is refused.
-Only the database's clock counts. Every change is one transaction behind the lock of writers, so that two hosts never
-lease the same part, and a group of outcomes is written by the one that has the lease then (`hold_fast`).
+Only the database's clock counts. Leases change behind the lock of writers, so that two hosts never have the same part.
+A group of outcomes is written beside those of other hosts, which are about other customers: it locks the row of its
+part alone (`hold_fast`).
 """
 
 from __future__ import annotations
@@ -180,8 +181,11 @@ class LoadParts:
         )
 
     def hold_fast(self, lease: Lease) -> None:
-        """Within a transaction that writes: refuse it unless the lease is the latest one. Raises LeaseLost."""
-        row = self._db.execute("SELECT epoch FROM parts WHERE id = ?", (lease.part,)).fetchone()
+        """Within a transaction that writes: refuse it unless the lease is the latest one. Raises LeaseLost.
+
+        Whoever wants to end the lease waits for the end of the transaction.
+        """
+        row = self._db.execute("SELECT epoch FROM parts WHERE id = ? FOR SHARE", (lease.part,)).fetchone()
         if row is None or row["epoch"] != lease.epoch:
             raise LeaseLost(part=lease.part)
 
