@@ -24,11 +24,11 @@ from benchmarks.surroundings import surroundings
 from tests.servers.postgres import Postgres
 
 ANSWER_MS = 50
-WAITING_BILLS, BUSY_BILLS = 60_000, 60_000
+WAITING_BILLS, BUSY_BILLS = 40_000, 40_000
 OF_ONE = 3.6
 BUSY_OF_ONE = 1.6
 LIMIT = 200
-LIMITED_BILLS = 6_000
+LIMITED_BILLS = 4_000
 USED, REFUSED = 0.9, 0.05
 START_S = 30.0
 
