@@ -50,19 +50,19 @@ class Box:
         def moved(text: str) -> str:
             for port, free in ports.items():
                 text = text.replace(port, str(free))
-            return text.replace("/work/", f"{root}/work/")
+            return text.replace("/srv/billferry/", f"{root}/srv/billferry/")
 
         self.services = yaml.safe_load(moved((CONTAINER / "compose.yaml").read_text()))["services"]
-        for place in ("work/keys", "work/var", "work/drop/in", "tmp", "python"):
+        for place in ("srv/billferry/keys", "srv/billferry/var", "srv/billferry/drop/in", "tmp", "python"):
             (root / place).mkdir(parents=True)
-        for made in (root / "work", *(root / "work").rglob("*"), root / "tmp"):
+        for made in (root / "srv/billferry", *(root / "srv/billferry").rglob("*"), root / "tmp"):
             os.chown(made, USER, USER)
         config = moved((CONTAINER / "config.yaml").read_text())
         config, count = re.subn(
             r"^ledger: \S+", f"ledger: {shared_server().new_database()}", config, flags=re.M
         )
         assert count == 1
-        (root / "work/config.yaml").write_text(config)
+        (root / "srv/billferry/config.yaml").write_text(config)
 
     def _open_python(self) -> list[str]:
         """Mounts after which every user finds the interpreter, which may be in a home that is closed to others."""
@@ -94,7 +94,7 @@ class Box:
             mounts="\n".join(mounts),
             user=USER,
             host=service.get("hostname", "box"),
-            work=self.root / "work",
+            work=self.root / "srv/billferry",
             tmp=f"{self.root}{TMP}",
         )
         return [need("unshare"), "--mount", "--uts", "/bin/sh", "-c", script, "sh", *command]

@@ -102,7 +102,7 @@ def test_the_config_loads_and_what_it_names_is_mounted(tmp_path: Path) -> None:
     for place in ("drop/in", "keys"):
         (tmp_path / place).mkdir(parents=True)
     path = tmp_path / "config.yaml"
-    path.write_text((CONTAINER / "config.yaml").read_text().replace("/work/", f"{tmp_path}/"))
+    path.write_text((CONTAINER / "config.yaml").read_text().replace("/srv/billferry/", f"{tmp_path}/"))
     settings = load_config(path).settings
     drop, key_file = settings.drop, settings.api.key_file
     assert drop is not None
@@ -110,7 +110,7 @@ def test_the_config_loads_and_what_it_names_is_mounted(tmp_path: Path) -> None:
     assert settings.feeds[0].model == "bill"
     mounts = {each.split(":")[1] for each in SERVICES["watch"]["volumes"]}
     places = [
-        f"/work/{place.relative_to(tmp_path)}"
+        f"/srv/billferry/{place.relative_to(tmp_path)}"
         for place in (settings.work_dir, key_file.parent, drop.folder.parent, drop.folder)
     ]
     assert set(places[:3]) <= mounts
