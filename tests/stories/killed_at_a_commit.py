@@ -30,11 +30,11 @@ def kill_at(number: int, when: str) -> None:
     whole, begun = database.transaction, 0
 
     @contextmanager
-    def deadly(connection: Ledger) -> Iterator[None]:
+    def deadly(connection: Ledger, **how: str) -> Iterator[None]:
         nonlocal begun
         begun += not connection.in_transaction
         is_last = begun == number
-        with whole(connection):
+        with whole(connection, **how):
             yield
             if is_last and when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
