@@ -190,14 +190,14 @@ def test_the_services_of_compose_load_a_file_with_nothing_writable_but_their_vol
         for name in box.services:
             if name != "ledger":
                 box.up(name)
-        shutil.copy(SAMPLE, box.root / "work/drop/in")
+        shutil.copy(SAMPLE, box.root / "srv/billferry/drop/in")
         box.until(
             lambda: bool((found := box.status())["files"] and found["files"][0]["finished_at"]), "loaded"
         )
         status = box.status()
         assert (status["files"][0]["state"], status["files"][0]["records"]["total"]) == ("loaded", 12)
         assert {"worker-1", "worker-2"} == {each["name"].partition(":")[0] for each in status["workers"]}
-        done = box.root / "work/drop/done"
+        done = box.root / "srv/billferry/drop/done"
         box.until(lambda: any(done.glob(f"{SAMPLE.name}.*")), "moved")
         for process in box.started.values():
             process.send_signal(signal.SIGTERM)
