@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.load_inputs import write_bills
 from benchmarks.merchant import BILLFERRY, IN_FLIGHT, ROOT, Merchant, stub_api
 from benchmarks.surroundings import surroundings
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, database_of
 
 ANSWER_MS = 50
 WAITING_BILLS, BUSY_BILLS = 40_000, 40_000
@@ -127,7 +127,7 @@ def load(server: Postgres, hosts: int, bills: int, *stub: str) -> Loaded:
         write_bills(file, bills)
         for each in merchants[1:]:
             stack.enter_context(_worker(each))
-        database = ledger.removeprefix("postgresql://billferry@/").partition("?")[0]
+        database = database_of(ledger)
         _until_seen(server, database, hosts - 1)
         command = [BILLFERRY, "load", str(file), "--verbose", "--config", str(leader.folder / "config.yaml")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

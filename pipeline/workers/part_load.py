@@ -134,7 +134,7 @@ class PartLoader:
         self._renewed(lease.part, parts, 0)
         try:
             with self.connect() as reading, keeper:
-                reader = _PartReader(Sends(reading), lease.file_id, frame["customer_reference"].unique())
+                reader = _PartReader(reading, lease.file_id, frame["customer_reference"].unique())
                 result = load_file(
                     LoadJob(
                         file_id=lease.file_id,
@@ -169,26 +169,19 @@ class PartLoader:
             self.pace.max_per_second = rate / max(1, sum(each.part is not None for each in parts.workers()))
 
 
-class _PartReader:
-    """The ledger as the load of a part reads it (`load.ledger_access.LedgerReader`): other parts are other hosts'."""
+class _PartReader(Sends):
+    """The ledger as the load of a part reads it: other parts are other hosts'."""
 
-    def __init__(self, sends: Sends, file_id: int, customers: pl.Series) -> None:
-        self._sends = sends
+    def __init__(self, connection: Ledger, file_id: int, customers: pl.Series) -> None:
+        super().__init__(connection)
         self._file_id = file_id
         self._customers = frozenset(customers)
-        self.entities = sends.entities
-        self.references = sends.references
-        self.count_parents = sends.count_parents
-        self.parent_ids = sends.parent_ids
-        self.generations = sends.generations
-        self.settled_records = sends.settled_records
-        self.outcomes = sends.outcomes
 
     def open_intents(self) -> list[Intent]:
         """Those that an earlier lease of this part has left."""
         return [
             intent
-            for intent in self._sends.open_intents()
+            for intent in super().open_intents()
             if intent.file_id == self._file_id and intent.customer_reference in self._customers
         ]
 

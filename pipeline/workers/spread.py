@@ -154,7 +154,7 @@ class SpreadLoad:
             if self._stopped is None and frame.height:
                 packed = io.BytesIO()
                 frame.write_parquet(packed, compression="zstd")
-                parts.add(self.job.file_id, facts, packed.getvalue(), frame.height)
+                parts.add(self.job.file_id, facts, packed.getvalue())
 
     def _work(self, parts: LoadParts) -> bool:
         """Load one part of the file here; whether one was free."""

@@ -38,6 +38,11 @@ def _programs() -> Path | None:
     return max(found, key=lambda folder: folder.parent.name, default=None)
 
 
+def database_of(url: str) -> str:
+    """Name of the database at the address of a ledger of these servers."""
+    return url.removeprefix("postgresql://billferry@/").partition("?")[0]
+
+
 class Postgres:
     """One server. `stop` ends it as an operator does, `kill` as a fault does; `start` is for both."""
 
@@ -151,9 +156,8 @@ class Postgres:
 
     def copied(self, url: str) -> str:
         """Address of a copy of that database, with which nothing works now."""
-        source = url.removeprefix("postgresql://billferry@/").partition("?")[0]
         name = f"ledger{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {source}", "postgres")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {database_of(url)}", "postgres")
         return self.url(name)
 
     @cache  # noqa: B019 (servers live as long as the tests)

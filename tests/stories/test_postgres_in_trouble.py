@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.ledger_of_world import sqlite_alone
-from tests.servers.postgres import ACCOUNT, Postgres
+from tests.servers.postgres import ACCOUNT, Postgres, database_of
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 from tests.stories.test_two_hosts import COUNT, begun, many
@@ -26,10 +26,6 @@ def server() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.remove()
-
-
-def database_of(url: str) -> str:
-    return url.removeprefix("postgresql://billferry@/").partition("?")[0]
 
 
 def all_is_loaded(merchant: Merchant) -> None:

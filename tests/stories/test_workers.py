@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from pipeline.sandbox.faults import NoFaults, Received, Scripted, Window, callback, status
 from pipeline.sandbox.serve import SandboxApi
 from tests.ledger_of_world import sqlite_alone
+from tests.serve.page.served import until
 from tests.servers.postgres import shared_server
 from tests.stories.files import balances, bills
 from tests.stories.merchant import Merchant
@@ -73,13 +74,6 @@ class Hosts:
 
     def parts(self) -> list[tuple[str | None, int]]:
         return self.leader.ledger("SELECT host, is_done FROM parts ORDER BY id")
-
-
-def until(condition: Callable[[], bool], problem: str, within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, problem
-        time.sleep(0.02)
 
 
 @pytest.fixture

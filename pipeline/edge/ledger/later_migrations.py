@@ -104,7 +104,6 @@ LATER_STEPS: tuple[str, ...] = (
         file_id INTEGER NOT NULL REFERENCES files (id),
         facts TEXT NOT NULL,                -- JSON: what a host must know of the file
         records BLOB NOT NULL,              -- Parquet
-        count INTEGER NOT NULL,             -- records in it
         epoch INTEGER NOT NULL,             -- rises with each lease
         host TEXT,                          -- who works on it
         leased_until REAL,

@@ -12,7 +12,7 @@ from pipeline.core.api.requests import Kind
 from pipeline.core.rules.compared_columns import COMPARED
 from pipeline.core.rules.correction_limits import LOADED, ORIGINALS, TAKEN
 from pipeline.edge.ledger.door import Ledger
-from pipeline.edge.ledger.rejected_records import RELEASED
+from pipeline.edge.ledger.rejected_records import RELEASED, among_these
 
 CHUNK_RECORDS = 100_000
 """Rows that are read at once."""
@@ -87,9 +87,7 @@ class LedgerOriginals:
 
         `among`: none but these is asked about; None: all.
         """
-        which, asked = "", list[str]()
-        if among is not None:
-            which, asked = " AND reference IN (SELECT value FROM json_each(?))", [json.dumps(list(among))]
+        which, asked = among_these("reference", among)
         rows = self.connection.execute(
             f"SELECT record, reference FROM outcomes WHERE file_id = ? AND outcome NOT IN (?, ?){which}"  # noqa: S608
             f" UNION ALL SELECT record, reference FROM corrected WHERE file_id = ? AND by_file != ?{which}",

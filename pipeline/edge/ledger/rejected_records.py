@@ -59,7 +59,7 @@ class Corrections:
         """Remembered records of an original, all or `only` these → `open`, `corrected`, `claimed` (a correction is
         under way) or `written_off`.
         """
-        which, asked = _among("was.record", only)
+        which, asked = among_these("was.record", only)
         rows = self._db.execute(
             "SELECT was.record, CASE WHEN aside.record IS NOT NULL OR settled = 1 THEN 'corrected'"  # noqa: S608
             " WHEN taken.record IS NOT NULL THEN 'claimed' WHEN gone.record IS NOT NULL THEN 'written_off'"
@@ -76,7 +76,7 @@ class Corrections:
         """Remembered records of an original, all or `only` of these, whose line is damaged, so that nothing in it can
         be told apart.
         """
-        which, asked = _among("record", only)
+        which, asked = among_these("record", only)
         rows = self._db.execute(
             f"SELECT record FROM rejected WHERE file_id = ? AND instr(concerned, ';*;') > 0{which}",  # noqa: S608
             (file_id, *asked),
@@ -92,7 +92,7 @@ class Corrections:
 
     def lines(self, file_id: int, only: Collection[int] | None = None) -> dict[int, int]:
         """Remembered records of an original, all or `only` these → the line of each in it, where that is known."""
-        which, asked = _among("record", only)
+        which, asked = among_these("record", only)
         rows = self._db.execute(
             f"SELECT record, line FROM rejected WHERE file_id = ? AND line IS NOT NULL{which}",  # noqa: S608
             (file_id, *asked),
@@ -263,8 +263,8 @@ class Corrections:
             )
 
 
-def _among(column: str, only: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
-    """A condition that a record is one of these, and its value; neither for None."""
+def among_these(column: str, only: Collection[int] | Collection[str] | None) -> tuple[str, tuple[str, ...]]:
+    """SQL: a condition that a column is one of these, and its value; neither for None."""
     if only is None:
         return "", ()
     return f" AND {column} IN (SELECT value FROM json_each(?))", (json.dumps(list(only)),)  # noqa: S608

@@ -101,12 +101,12 @@ class LoadParts:
         rows = self._db.execute(f"SELECT max(leased_until) - {_NOW} FROM parts WHERE is_withdrawn = 1")  # noqa: S608
         return max(0.0, rows.fetchone()[0] or 0.0)
 
-    def add(self, file_id: int, facts: Mapping[str, Any], records: bytes, count: int) -> None:
+    def add(self, file_id: int, facts: Mapping[str, Any], records: bytes) -> None:
         """Add a part for whoever takes it first."""
         self._db.execute(
-            "INSERT INTO parts (file_id, facts, records, count, epoch, is_done, is_withdrawn, settled, settled_minor,"
-            " retried, said) VALUES (?,?,?,?,0,0,0,0,'{}',0,'')",
-            (file_id, json.dumps(facts), records, count),
+            "INSERT INTO parts (file_id, facts, records, epoch, is_done, is_withdrawn, settled, settled_minor,"
+            " retried, said) VALUES (?,?,?,0,0,0,0,'{}',0,'')",
+            (file_id, json.dumps(facts), records),
         )
 
     def states(self, file_id: int) -> list[PartState]:

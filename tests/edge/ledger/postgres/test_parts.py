@@ -36,7 +36,7 @@ def test_what_a_worker_writes_after_its_lease_is_refused(two: Two) -> None:
     ledger, other = two
     file = land(Files(ledger)).id
     parts = LoadParts(ledger)
-    parts.add(file, {}, b"", 1)
+    parts.add(file, {}, b"")
     lease = parts.lease("one", 0.0)
     assert lease is not None
     parts.hold_fast(lease)
@@ -59,7 +59,7 @@ def test_what_a_worker_writes_after_its_lease_is_refused(two: Two) -> None:
 def test_whoever_leads_next_takes_all_parts_back_and_waits_for_what_is_under_way(two: Two) -> None:
     ledger, other = two
     parts, file = LoadParts(ledger), land(Files(ledger)).id
-    parts.add(file, {}, b"", 1)
+    parts.add(file, {}, b"")
     lease = parts.lease("one", 60.0)
     assert lease is not None
     with other.hold(0.0):
@@ -77,7 +77,7 @@ def test_a_file_whose_api_is_down_for_one_host_is_taken_up_by_nobody(two: Two) -
     files = Files(two[0])
     down, other = land(files).id, land(files, "b" * 64).id
     for file in (down, down, other):
-        parts.add(file, {"model": "bill"}, b"PAR1", 3)
+        parts.add(file, {"model": "bill"}, b"PAR1")
     lease = parts.lease("one", 60.0)
     assert lease is not None
     assert (lease.file_id, lease.facts, lease.records) == (down, {"model": "bill"}, b"PAR1")

@@ -10,7 +10,7 @@ from pipeline.edge.ledger.postgres.address import PostgresAddress
 from pipeline.edge.ledger.postgres.connection import SCHEMA
 from pipeline.edge.ledger.postgres.opening import open_postgres_ledger
 from tests.seeds import some
-from tests.servers.postgres import Postgres, shared_server
+from tests.servers.postgres import Postgres, database_of, shared_server
 
 EARLIEST = 14
 """The first version with every column that a load writes at once."""
@@ -42,7 +42,7 @@ def of_version(version: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def catalogue(server: Postgres, url: str) -> list[set[tuple[object, ...]]]:
-    database = url.removeprefix("postgresql://billferry@/").partition("?")[0]
+    database = database_of(url)
     return [set(server.execute(sql.format(schema=SCHEMA), database)) for sql in CATALOGUES]
 
 
