@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -143,6 +144,87 @@ class Run:
         return sum(first <= at < last for at in self.useful)
 
 
+@dataclass(slots=True)
+class _Host:
+    """One host's slots: who waits for a start, and what waits beside (when, refusals so far)."""
+
+    pace: Controller
+    gate: deque[Iterator[float | None]] = field(default_factory=deque)
+    beside: list[tuple[float, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Simulation:
+    takes: Takes
+    workers: int
+    latency_s: float
+    retry_after_s: float | None
+    exchange: Callable[[int, float], float] | None
+    chance: random.Random
+    run: Run = field(default_factory=Run)
+    now: float = 0.0
+    _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def go(self, hosts: Sequence[_Host], seconds: float) -> None:
+        for number, host in enumerate(hosts):
+            self._meet(number)
+            for _ in range(self.workers):
+                self._go_on(host, self._slot(host))
+        while self._events[0][0] < seconds:
+            self.now, _, do = heapq.heappop(self._events)
+            do()
+
+    def _at(self, when: float, do: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._numbers), do))
+
+    def _slot(self, host: _Host) -> Iterator[float | None]:
+        """Yields how long it waits, or None for a start."""
+        beside, chance = host.beside, self.chance
+        while True:
+            refusals = heapq.heappop(beside)[1] if beside and beside[0][0] <= self.now else 0
+            yield None
+            sent_at = self.now
+            self.run.starts.append(sent_at)
+            yield self.latency_s * chance.uniform(0.4, 0.6)
+            taken = self.takes(self.now)
+            yield self.latency_s * chance.uniform(0.4, 0.6)
+            if taken:
+                self.run.useful.append(self.now)
+                host.pace.answered(self.now, sent_at)
+                continue
+            self.run.limited.append(self.now)
+            host.pace.refused(self.now, sent_at, self.retry_after_s)
+            if self.retry_after_s is None:
+                wait_s = min(FIRST_PAUSE_S * 2.0**refusals, MOST_PAUSE_S)
+                heapq.heappush(beside, (self.now + wait_s, refusals + 1))
+                if len(beside) > ROOM * self.workers:
+                    yield max(beside[0][0] - self.now, 0.0)
+
+    def _go_on(self, host: _Host, slot: Iterator[float | None]) -> None:
+        wait_s = next(slot)
+        if wait_s is not None:
+            self._at(self.now + wait_s, partial(self._go_on, host, slot))
+            return
+        host.gate.append(slot)
+        if len(host.gate) == 1:
+            self._at(self.now, partial(self._start, host))
+
+    def _start(self, host: _Host) -> None:
+        if (wait_s := host.pace.reserve(self.now)) > 0:
+            self.run.asked += 1
+            self._at(self.now + wait_s, partial(self._start, host))
+            return
+        self._go_on(host, host.gate.popleft())
+        if host.gate:
+            self._at(self.now, partial(self._start, host))
+
+    def _meet(self, number: int) -> None:
+        if self.exchange is not None:
+            again_s = self.exchange(number, self.now)
+            self._at(self.now + again_s * self.chance.uniform(1.0, 1.1), partial(self._meet, number))
+
+
 def simulate(
     pace: Controller,
     takes: Takes,
@@ -152,56 +234,16 @@ def simulate(
     latency_s: float = 0.01,
     retry_after_s: float | None = None,
     seed: int = 7,
+    others: Sequence[Controller] = (),
+    exchange: Callable[[int, float], float] | None = None,
 ) -> Run:
-    """Sends without end for so many seconds."""
-    run, chance = Run(), random.Random(seed)  # noqa: S311 (latencies)
-    events: list[tuple[float, int, Iterator[float | None] | None]] = []
-    numbers = count()
-    gate: deque[Iterator[float | None]] = deque()
-    beside: list[tuple[float, int]] = []
-    now = 0.0
+    """Sends without end for so many seconds.
 
-    def slot() -> Iterator[float | None]:
-        """Yields how long it waits, or None for a start."""
-        while True:
-            refusals = heapq.heappop(beside)[1] if beside and beside[0][0] <= now else 0
-            yield None
-            sent_at = now
-            run.starts.append(now)
-            yield latency_s * chance.uniform(0.4, 0.6)
-            taken = takes(now)
-            yield latency_s * chance.uniform(0.4, 0.6)
-            if taken:
-                run.useful.append(now)
-                pace.answered(now, sent_at)
-                continue
-            run.limited.append(now)
-            pace.refused(now, sent_at, retry_after_s)
-            if retry_after_s is None:
-                heapq.heappush(beside, (now + min(FIRST_PAUSE_S * 2.0**refusals, MOST_PAUSE_S), refusals + 1))
-                if len(beside) > ROOM * workers:
-                    yield max(beside[0][0] - now, 0.0)
-
-    def go_on(one: Iterator[float | None]) -> None:
-        wait_s = next(one)
-        if wait_s is not None:
-            heapq.heappush(events, (now + wait_s, next(numbers), one))
-            return
-        gate.append(one)
-        if len(gate) == 1:
-            heapq.heappush(events, (now, next(numbers), None))
-
-    for _ in range(workers):
-        go_on(slot())
-    while events[0][0] < seconds:
-        now, _, one = heapq.heappop(events)
-        if one is not None:
-            go_on(one)
-        elif (wait_s := pace.reserve(now)) > 0:
-            run.asked += 1
-            heapq.heappush(events, (now + wait_s, next(numbers), None))
-        else:
-            go_on(gate.popleft())
-            if gate:
-                heapq.heappush(events, (now, next(numbers), None))
-    return run
+    Args:
+        others: the paces of further hosts, with as many slots each.
+        exchange: called with the number of a host and the time; gives the seconds until that host is called again.
+    """
+    chance = random.Random(seed)  # noqa: S311 (latencies)
+    simulation = _Simulation(takes, workers, latency_s, retry_after_s, exchange, chance)
+    simulation.go([_Host(each) for each in (pace, *others)], seconds)
+    return simulation.run

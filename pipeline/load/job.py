@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.core.api.ledger_changes import Change
-from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.requests import BillRequest
 from pipeline.core.api.watermarks import Recency
 from pipeline.errors import BillferryError
 from pipeline.load.ledger_access import LedgerReader, LedgerWriter
 from pipeline.load.paid_since import PaymentGuard
 from pipeline.load.planner import Bucket
-from pipeline.load.retrying_client import Sender
+from pipeline.load.retrying_client import Pacing, Sender
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -54,7 +53,7 @@ class LoadJob:
     sender: Callable[[], AbstractAsyncContextManager[Sender]]
     commits: Callable[[], AbstractAsyncContextManager[LedgerWriter]]
     reader: LedgerReader
-    pace: Pace
+    pace: Pacing
     """Of the whole run: what was learned of the API's limit serves the next file, too."""
     recency: Recency
     """Of the file's balances; bills do not need it."""

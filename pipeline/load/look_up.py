@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.requests import Json
 from pipeline.errors import BillferryError
-from pipeline.load.retrying_client import Halted, RetryingClient, Sender, Uncertain
+from pipeline.load.retrying_client import Halted, Pacing, RetryingClient, Sender, Uncertain
 from pipeline.signals import on_stop
 from schemas.settings import Api
 
@@ -25,7 +24,7 @@ class LookedUp(NamedTuple):
 
 
 def look_up_bills(
-    sender: AbstractAsyncContextManager[Sender], settings: Api, pace: Pace, references: Sequence[str]
+    sender: AbstractAsyncContextManager[Sender], settings: Api, pace: Pacing, references: Sequence[str]
 ) -> LookedUp:
     """Ask the API about bills by their references; each once, at most `max_in_flight` at the same time."""
     import uvloop  # noqa: PLC0415 (only where something is asked)
@@ -34,7 +33,7 @@ def look_up_bills(
 
 
 async def _look_up(
-    connecting: AbstractAsyncContextManager[Sender], settings: Api, pace: Pace, references: Sequence[str]
+    connecting: AbstractAsyncContextManager[Sender], settings: Api, pace: Pacing, references: Sequence[str]
 ) -> LookedUp:
     answers: dict[str, Json | None] = {}
     left = iter(references)

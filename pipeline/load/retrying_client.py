@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.requests import PATH_OF, Json, Kind
 from pipeline.core.api.responses import Answer, Expected, Failure, Meaning, Reading, pause_s, read, unanswered
 from pipeline.core.redact import redact
@@ -49,6 +48,19 @@ class Sender(Protocol):
         ...
 
 
+class Pacing(Protocol):
+    """Tells each request when it may start: the pace of this host, or its share of that of all hosts."""
+
+    def reserve(self, now: float, /) -> float:
+        """0: start now, the start is counted. Else ask again after so many seconds."""
+
+    def answered(self, now: float, sent_at: float, /) -> None:
+        """A useful answer came to a request sent at `sent_at`."""
+
+    def refused(self, now: float, sent_at: float, pause_s: float | None = None, /) -> None:
+        """A 429 came for a request sent at `sent_at`, and asked for this pause."""
+
+
 class Halted(Exception):
     """Unwinds one task because the whole load stops; the reason is `RetryingClient.halt_reason`."""
 
@@ -64,7 +76,7 @@ class RetryingClient:
         self,
         sender: Sender,
         settings: Api,
-        pace: Pace,
+        pace: Pacing,
         *,
         when_aside: Callable[[], None] = lambda: None,
         may_send: Callable[[], BillferryError | None] | None = None,

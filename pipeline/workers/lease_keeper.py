@@ -1,11 +1,11 @@
-"""Keeps a lease while a part is loaded, and knows when it may have ended."""
+"""Keeps a lease while a part is loaded, knows when it may have ended, and keeps pace with the other hosts."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -13,6 +13,7 @@ from pipeline.core.api.requests import BillRequest
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone
 from pipeline.errors import BillferryError, LeaseLost
+from pipeline.workers.pace_share import PaceShare
 
 RENEW_S = 1.0
 MARGIN_S = 10.0
@@ -31,6 +32,8 @@ def lease_s(timeout_s: float) -> float:
 class LeaseKeeper:
     """Renews a lease in a thread of its own, as a context manager; counts what it tells of the part.
 
+    The same thread keeps this host at the pace of all hosts.
+
     Times are by this host's monotonic clock, from before each renewal, so that no other clock matters.
     """
 
@@ -42,12 +45,16 @@ class LeaseKeeper:
         timeout_s: float,
         connect: Callable[[], AbstractContextManager[Ledger]],
         renewed: Callable[[LoadParts, int], None],
+        pace: PaceShare,
+        exchange: Callable[[Ledger], None],
     ) -> None:
         """Args:
         leased_at: by the monotonic clock, before the lease was asked for.
         timeout_s: the longest that a request may take.
         connect: a connection for the thread.
-        renewed: called in the thread after each renewal, with the records that are settled so far.
+        renewed: called in the thread after each renewal, with `settled_here`.
+        pace: this host's share.
+        exchange: brings it up to date; called in the thread some times a second, with its connection.
         """
         self.lease = lease
         self.retried = 0
@@ -56,7 +63,11 @@ class LeaseKeeper:
         self._deadline = leased_at + MARGIN_S
         self._connect = connect
         self._renewed = renewed
-        self._settled = 0
+        self._pace = pace
+        self._exchange = exchange
+        self.settled_here = 0
+        """Records, under this lease."""
+        self._before = 0
         self._settled_minor: Counter[str] = Counter()
         self._lost = False
         self._over = threading.Event()
@@ -73,11 +84,17 @@ class LeaseKeeper:
     @property
     def done(self) -> PartDone:
         """What has come of the part by now."""
-        return PartDone(self._settled, dict(self._settled_minor), self.retried)
+        return PartDone(self._before + self.settled_here, dict(self._settled_minor), self.retried)
+
+    def settled_before(self, currencies_and_amounts: Iterable[tuple[str, int]]) -> None:
+        """Records that earlier leases of the part have settled, in minor units."""
+        for currency, amount_minor in currencies_and_amounts:
+            self._before += 1
+            self._settled_minor[currency] += amount_minor
 
     def settled(self, request: BillRequest) -> None:
         """A record has its final outcome."""
-        self._settled += 1
+        self.settled_here += 1
         self._settled_minor[request.currency] += request.amount_minor
 
     def may_send(self) -> BillferryError | None:
@@ -91,16 +108,21 @@ class LeaseKeeper:
         while not self._over.is_set():
             try:
                 with self._connect() as ledger:
-                    self._renew_over(LoadParts(ledger))
+                    self._keep_over(ledger)
             except LeaseLost:
                 self._lost = True
                 return
             except BillferryError:
                 self._over.wait(RENEW_S)
 
-    def _renew_over(self, parts: LoadParts) -> None:
-        while not self._over.wait(RENEW_S):
-            began = time.monotonic()
-            parts.renew(self.lease, self._lease_s, self.done)
-            self._deadline = began + MARGIN_S
-            self._renewed(parts, self._settled)
+    def _keep_over(self, ledger: Ledger) -> None:
+        parts, renew_at = LoadParts(ledger), time.monotonic() + RENEW_S
+        while True:
+            self._exchange(ledger)
+            if self._over.wait(self._pace.again_s):
+                return
+            if (began := time.monotonic()) >= renew_at:
+                renew_at = began + RENEW_S
+                parts.renew(self.lease, self._lease_s, self.done)
+                self._deadline = began + MARGIN_S
+                self._renewed(parts, self.settled_here)

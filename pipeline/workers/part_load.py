@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,13 +16,14 @@ import polars as pl
 
 from pipeline.core.api.intents import Intent
 from pipeline.core.api.ledger_changes import Change
-from pipeline.core.api.rate_limiter import Pace
 from pipeline.core.api.requests import BillRequest
+from pipeline.core.api.shared_pace import SharedPace
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.outcomes import OPEN
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.group import GroupCommit
 from pipeline.edge.ledger.lineage import Lineage
+from pipeline.edge.ledger.postgres.pace import change_pace
 from pipeline.edge.ledger.postgres.parts import Lease, LoadParts
 from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import ApiError, BillferryError, LeaseLost
@@ -29,6 +31,7 @@ from pipeline.load.job import LoadJob, LoadResult
 from pipeline.load.loader import load_file
 from pipeline.load.planner import Bucket, bucket_of
 from pipeline.workers.lease_keeper import LeaseKeeper
+from pipeline.workers.pace_share import PaceShare
 from schemas.feed import Model
 from schemas.settings import Settings
 
@@ -93,67 +96,41 @@ class PartLoader:
     settings: Settings
     connect: Callable[[], AbstractContextManager[Ledger]]
     """A further connection to the ledger, which may write."""
-    commits: Ledger
-    """The connection over which outcomes are written."""
     where: str
     """The ledger, for messages."""
     sender: Callable[[], Any]
     """A client of the API for each load."""
-    pace: Pace
     clock: Callable[[], datetime]
     records: int = 0
     """Settled by this process so far, in parts that have ended."""
+    pace: PaceShare = field(default_factory=PaceShare)
 
     def load(
         self,
         lease: Lease,
+        commits: Ledger,
         *,
         leased_at: float,
         beside: Callable[[LeaseKeeper], WatchedPart] = WatchedPart,
     ) -> LoadResult:
         """Send what is left of a part, and give it back.
 
-        `leased_at`: see `LeaseKeeper`; `beside`: see `LoadJob`.
+        Args:
+            lease: of the part.
+            commits: the connection over which outcomes are written.
+            leased_at: see `LeaseKeeper`.
+            beside: see `LoadJob`.
 
         Raises:
             LeaseLost: another host has it; whatever was sent is settled there.
             DiskFull, LedgerBusy, LedgerUnreachable: the ledger cannot be written.
         """
-        facts = PartFacts.of(lease.facts)
-        frame = pl.read_parquet(io.BytesIO(lease.records))
-        timeout_s = self.settings.api.timeout_s
-        moving = Lineage(self.commits, self.settings.work_dir) if facts.recency.watermark else None
-        parts = LoadParts(self.commits)
-        keeper = LeaseKeeper(
-            lease,
-            leased_at=leased_at,
-            timeout_s=timeout_s,
-            connect=self.connect,
-            renewed=partial(self._renewed, lease.part),
-        )
+        parts, keeper = LoadParts(commits), self._keeper(lease, leased_at)
         self._renewed(lease.part, parts, 0)
         try:
             with self.connect() as reading, keeper:
-                reader = _PartReader(reading, lease.file_id, frame["customer_reference"].unique())
-                result = load_file(
-                    LoadJob(
-                        file_id=lease.file_id,
-                        plan=lambda: _left(frame, facts.model, reader, lease.file_id),
-                        settings=self.settings,
-                        sender=self.sender,
-                        commits=lambda: GroupCommit(
-                            self.commits, self.where, moving, lambda: parts.hold_fast(lease)
-                        ),
-                        reader=reader,
-                        pace=self.pace,
-                        recency=facts.recency,
-                        clock=self.clock,
-                        beside=beside(keeper),
-                        payments_included_until=facts.payments_included_until,
-                        may_send=keeper.may_send,
-                    )
-                )
-            self.records += keeper.done.settled
+                result = load_file(self._job(lease, commits, reading, keeper, beside(keeper)))
+            self.records += keeper.settled_here
             halted = result.stopped.message if isinstance(result.stopped, ApiError) else None
             said = {"requests": result.requests.model_dump(), "notes": list(result.notes)}
             parts.end(lease, keeper.done, said, is_done=result.stopped is None, halted=halted)
@@ -162,11 +139,55 @@ class PartLoader:
             raise
         return result
 
+    def _keeper(self, lease: Lease, leased_at: float) -> LeaseKeeper:
+        return LeaseKeeper(
+            lease,
+            leased_at=leased_at,
+            timeout_s=self.settings.api.timeout_s,
+            connect=self.connect,
+            renewed=partial(self._renewed, lease.part),
+            pace=self.pace,
+            exchange=self._exchange,
+        )
+
+    def _job(
+        self, lease: Lease, commits: Ledger, reading: Ledger, keeper: LeaseKeeper, beside: WatchedPart
+    ) -> LoadJob:
+        facts, frame = PartFacts.of(lease.facts), pl.read_parquet(io.BytesIO(lease.records))
+        reader = _PartReader(reading, lease.file_id, frame["customer_reference"].unique())
+        settled = frame.filter(_is_settled(frame, reader, lease.file_id))
+        keeper.settled_before(settled.select("currency", "amount_minor").iter_rows())
+        parts = LoadParts(commits)
+        moving = Lineage(commits, self.settings.work_dir) if facts.recency.watermark else None
+        return LoadJob(
+            file_id=lease.file_id,
+            plan=lambda: _left(frame, facts.model, reader, lease.file_id),
+            settings=self.settings,
+            sender=self.sender,
+            commits=lambda: GroupCommit(commits, self.where, moving, lambda: parts.hold_fast(lease)),
+            reader=reader,
+            pace=self.pace,
+            recency=facts.recency,
+            clock=self.clock,
+            beside=beside,
+            payments_included_until=facts.payments_included_until,
+            may_send=keeper.may_send,
+        )
+
     def _renewed(self, part: int, parts: LoadParts, settled: int) -> None:
-        """Tell the others what is done here, and share a fixed rate with those that send now."""
+        """Tell the others what is done here."""
         parts.seen(self.name, part, self.records + settled)
-        if (rate := self.settings.api.requests_per_second) is not None:
-            self.pace.max_per_second = rate / max(1, sum(each.part is not None for each in parts.workers()))
+
+    def _exchange(self, ledger: Ledger) -> None:
+        """Keep pace with the others; where one of them does so right now, the next time."""
+
+        def change(kept: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+            shared = SharedPace.of(kept, self.settings.api.requests_per_second)
+            here = time.monotonic()
+            self.pace.take_up(shared.exchange(self.name, self.pace.said(here), now), here)
+            return shared.as_json()
+
+        change_pace(ledger, change)
 
 
 class _PartReader(Sends):
@@ -188,8 +209,13 @@ class _PartReader(Sends):
 
 def _left(frame: pl.DataFrame, model: Model, reader: _PartReader, file_id: int) -> Iterator[Bucket]:
     """What has no final outcome yet. Reads the ledger and blocks."""
-    outcomes = reader.outcomes(file_id, frame["record"].sort())
-    settled = outcomes.filter(~pl.col("outcome").is_in([str(each) for each in OPEN]))["record"]
-    left = frame.filter(~pl.col("record").is_in(settled.implode()))
+    left = frame.filter(~_is_settled(frame, reader, file_id))
     if not left.is_empty():
         yield bucket_of(left, model, reader)
+
+
+def _is_settled(frame: pl.DataFrame, reader: _PartReader, file_id: int) -> pl.Series:
+    """For each record of a part: whether it has its final outcome. Reads the ledger and blocks."""
+    outcomes = reader.outcomes(file_id, frame["record"].sort())
+    final = outcomes.filter(~pl.col("outcome").is_in([str(each) for each in OPEN]))["record"]
+    return frame["record"].is_in(final.implode())

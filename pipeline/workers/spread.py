@@ -65,17 +65,19 @@ def load_over_hosts(
     settling = load_file(replace(job, plan=lambda: iter(())))
     if settling.stopped is not None:
         return settling
+    if settling.requests.sent:
+        job.beside.begin()  # what was in doubt is settled, and nothing of the parts
     if job.reader.open_intents():  # what they hold up must not be sent, and others do not know of it
         return load_file(job)
     with connect() as writing:
-        loader = PartLoader(name, job.settings, connect, writing, where, job.sender, job.pace, job.clock)
+        loader = PartLoader(name, job.settings, connect, where, job.sender, job.clock)
         facts = PartFacts(
             checked.landed.feed.model,
             job.recency,
             checked.payments_included_until,
             job.settings.api.base_url,
         )
-        spread = SpreadLoad(loader, ledger, job, facts, checked.records)
+        spread = SpreadLoad(loader, ledger, writing, job, facts, checked.records)
         return spread.run(settling, max(to_send // (PARTS_PER_HOST * (helpers + 1)), 1))
 
 
@@ -93,7 +95,9 @@ class SpreadLoad:
 
     loader: PartLoader
     ledger: Ledger
-    """For leading; the loader writes over another connection."""
+    """For leading."""
+    writing: Ledger
+    """For outcomes of parts that are loaded here."""
     job: LoadJob
     facts: PartFacts
     records: Path
@@ -166,7 +170,7 @@ class SpreadLoad:
             return False
         try:
             result = self.loader.load(
-                lease, leased_at=leased_at, beside=lambda keeper: _LedPart(keeper, self, parts)
+                lease, self.writing, leased_at=leased_at, beside=lambda keeper: _LedPart(keeper, self, parts)
             )
         except LeaseLost:
             return True  # another host has taken it up

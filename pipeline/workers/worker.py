@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 
-from pipeline.core.api.rate_limiter import Pace
 from pipeline.edge.billing.api import BillingApi
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import api_key
@@ -67,12 +66,18 @@ class Worker:
     check_stop: Callable[[], None]
     """Raises Stopped once a signal came."""
     name: str = field(default_factory=worker_name)
-    _pace: Pace = field(init=False)
-    _records: int = field(default=0, init=False)
+    _loader: PartLoader = field(init=False)
     _is_away: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(self.settings.api.requests_per_second)
+        self._loader = PartLoader(
+            self.name,
+            self.settings,
+            self._connect,
+            str(ledger_place(self.settings)),
+            lambda: BillingApi(self.settings.api, self.key),
+            utc_now,
+        )
 
     def until_it_ends(self) -> None:
         """Raises Stopped, and as `work_on_parts`."""
@@ -102,7 +107,7 @@ class Worker:
                 self.check_stop()
                 if time.monotonic() >= seen_at + SEEN_S:
                     seen_at = time.monotonic()
-                    parts.seen(self.name, None, self._records)
+                    parts.seen(self.name, None, self._loader.records)
                 leased_at = time.monotonic()
                 lease = parts.lease(self.name, lease_s(self.settings.api.timeout_s))
                 if lease is None:
@@ -121,23 +126,11 @@ class Worker:
                 remedy="give all hosts the same config",
             )
         log.info("part.begun", part=lease.part, epoch=lease.epoch)
-        loader = PartLoader(
-            self.name,
-            self.settings,
-            self._connect,
-            ledger,
-            str(ledger_place(self.settings)),
-            lambda: BillingApi(self.settings.api, self.key),
-            self._pace,
-            utc_now,
-            self._records,
-        )
         try:
-            result = loader.load(lease, leased_at=leased_at)
+            result = self._loader.load(lease, ledger, leased_at=leased_at)
         except LeaseLost as lost:
             log.info("part.lost", part=lost.facts["part"])
             return
-        self._records = loader.records
         log.info("part.ended", part=lease.part, **result.requests.model_dump())
         self._after(result)
 

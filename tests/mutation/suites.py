@@ -29,6 +29,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/core/api/responses.py": (f"{API}/test_responses.py", f"{API}/test_whose_answer.py"),
     "pipeline/core/api/send_order.py": (f"{API}/test_send_order.py",),
     "pipeline/core/api/rate_limiter.py": (f"{API}/test_rate_limiter.py",),
+    "pipeline/core/api/shared_pace.py": (f"{API}/test_shared_pace.py",),
     "pipeline/core/api/watermarks.py": (
         f"{STORIES}/test_current_balances.py",
         f"{STORIES}/test_dates_of_balances.py",

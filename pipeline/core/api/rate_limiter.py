@@ -186,6 +186,9 @@ class Pace:
     """Tells each request when it may start. Who waits, waits in a row: the first alone asks."""
 
     max_per_second: float | None = None
+    ramp_s: float = RAMP_S
+    lag_s: float = 0.0
+    """How late answers are told: before, a round says nothing."""
     _rate: float | None = field(default=None, init=False)
     """At the start of this round; None: no 429 has ever slowed us, or all turned out to be chance."""
     _closed_until: float = field(default=NEVER, init=False)
@@ -219,20 +222,35 @@ class Pace:
         shown = self._limit if self._sure > 0 else None
         return min((limit for limit in (shown, self.max_per_second) if limit is not None), default=None)
 
+    @property
+    def round_began(self) -> float:
+        """Since then requests start at the rate that is tried now."""
+        return self._round.began
+
+    @property
+    def closed_until(self) -> float:
+        """Before then nobody may start: the API has asked for a pause."""
+        return self._closed_until
+
     def reserve(self, now: float) -> float:
         """0: start now, the start is counted. Else ask again after so many seconds."""
         due = max(self._next_at, self._closed_until)
         if now + EARLY_S < due:
             return min(due - now, NOTICE_S)
+        rate = self.per_second(now)
+        if self._free_starts and self.max_per_second is None:
+            self._free_starts -= 1
+        else:
+            self._next_at = max(due, now - LATE_S) + 1.0 / rate
+        return 0.0
+
+    def per_second(self, now: float) -> float:
+        """Starts per second by now, for who is about to send."""
         if now - max(self._asked_at, self._closed_until) > IDLE_S:
             self._recent.restart(now)
             self._since_slowed = Round(now)
         self._asked_at = now
-        if self._free_starts and self.max_per_second is None:
-            self._free_starts -= 1
-        else:
-            self._next_at = max(due, now - LATE_S) + 1.0 / self._rate_by(now)
-        return 0.0
+        return self._rate_by(now)
 
     def answered(self, now: float, sent_at: float) -> None:
         """A useful answer came to a request sent at `sent_at`."""
@@ -268,6 +286,7 @@ class Pace:
             if (
                 self._slow
                 and not self._cut_under_way
+                and now - this.began >= self.lag_s
                 and came >= ROUND_ANSWERS
                 and this.came_refused > came / 2
             ):
@@ -324,7 +343,7 @@ class Pace:
     def _judge(self, now: float) -> None:
         """Has the slow round shown yet whether it helps?"""
         this = self._round
-        if this.is_far_too_fast(now):
+        if now - this.began >= self.lag_s and this.is_far_too_fast(now):
             self._sure = max(self._sure, FAR_TOO_FAST)
             self._slow_down(now, this.per_s(now))
             return
@@ -358,7 +377,7 @@ class Pace:
     def _rate_by(self, now: float) -> float:
         """Starts per second by now."""
         if self._rate is None:
-            rate = (1 + self._useful) / RAMP_S
+            rate = (1 + self._useful) / self.ramp_s
         elif self._slow:
             rate = self._rate
         else:

@@ -126,5 +126,12 @@ LATER_STEPS: tuple[str, ...] = (
         records INTEGER NOT NULL            -- settled since it began
     ) STRICT;
     """,
+    """
+    -- How fast hosts that send together may send, and why: one row, by the database's clock.
+    CREATE TABLE pace (
+        id INTEGER PRIMARY KEY,
+        state TEXT NOT NULL                 -- JSON
+    ) STRICT;
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -35,6 +35,8 @@ POLL_S = 0.5
 """Between two looks whether another run has ended."""
 ROWS_AT_ONCE = 500
 """Rows that one statement adds."""
+_AWAY = psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout
+"""The last: this host was asleep within a transaction, and the server is set up to end that."""
 _IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
@@ -272,7 +274,7 @@ def postgres_errors(where: str) -> Iterator[None]:
         raise LedgerBusy(where=where, problem=_told(error)) from error
     except (errors.DataCorrupted, errors.IndexCorrupted) as error:
         raise LedgerDamaged(where=where, problem=_told(error)) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except _AWAY as error:
         raise LedgerUnreachable(where=where, problem=_told(error)) from error
     except psycopg.Error as error:  # a bug, whose trace must not show values of records
         raise type(error)(_told(error)) from None

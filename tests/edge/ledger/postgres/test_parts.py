@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 
 from pipeline.core.api.ledger_changes import OpenIntent
-from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
-from pipeline.edge.ledger.postgres.address import PostgresAddress
-from pipeline.edge.ledger.postgres.opening import open_postgres_ledger
 from pipeline.edge.ledger.postgres.parts import LoadParts, PartDone
 from pipeline.errors import LeaseLost
 from tests.edge.ledger.conftest import intent, land
-from tests.servers.postgres import shared_server
-
-Two = tuple[Ledger, Ledger]
-
-
-@pytest.fixture
-def two() -> Iterator[Two]:
-    """Connections of two hosts to one ledger."""
-    address = PostgresAddress(shared_server().new_ledger())
-    with (
-        closing(open_postgres_ledger(address, merchant="citypower", environment="test")) as one,
-        closing(open_postgres_ledger(address, merchant="citypower", environment="test")) as other,
-    ):
-        yield one, other
+from tests.edge.ledger.postgres.conftest import Two
 
 
 def test_what_a_worker_writes_after_its_lease_is_refused(two: Two) -> None:

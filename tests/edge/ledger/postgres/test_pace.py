@@ -1,0 +1,63 @@
+"""The pace that hosts keep together in the database: changed by one at a time, and by nobody who waits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pipeline.edge.ledger.database import transaction
+from pipeline.edge.ledger.door import BESIDE_OTHERS
+from pipeline.edge.ledger.postgres.pace import change_pace
+from pipeline.errors import LedgerUnreachable
+from tests.edge.ledger.postgres.conftest import Two
+
+
+def count(kept: Mapping[str, Any], _: float) -> Mapping[str, Any]:
+    return {"count": kept.get("count", 0) + 1}
+
+
+def test_each_change_begins_with_what_the_last_one_left(two: Two) -> None:
+    ledger, other = two
+    assert not change_pace(ledger, count), "there was no row yet"
+    changes = [change_pace(each, count) for each in (ledger, other, other)]
+    assert changes == [True, True, True]
+    change_pace(ledger, lambda kept, now: {"was": kept, "now": now})
+    change_pace(ledger, lambda kept, now: {"was": kept["was"], "took_s": now - kept["now"]})
+    with transaction(other, begin=BESIDE_OTHERS):
+        kept = json.loads(other.execute("SELECT state FROM pace").fetchone()["state"])
+    assert kept["was"] == {"count": 3}
+    assert 0 < kept["took_s"] < 60
+
+
+def test_nobody_waits_for_a_host_that_is_changing_it_and_stops(two: Two) -> None:
+    ledger, other = two
+    change_pace(ledger, count)
+
+    def stop(kept: Mapping[str, Any], _: float) -> Mapping[str, Any]:
+        began = time.monotonic()
+        assert not change_pace(other, count)
+        assert time.monotonic() - began < 1
+        time.sleep(4)
+        assert change_pace(other, count), "the server has not let it go"
+        return kept
+
+    with pytest.raises(LedgerUnreachable):
+        change_pace(ledger, stop)
+
+
+def test_what_fails_in_the_middle_changes_nothing(two: Two) -> None:
+    ledger, other = two
+    change_pace(ledger, count)
+    change_pace(ledger, count)
+
+    def fail(_kept: Mapping[str, Any], _: float) -> Mapping[str, Any]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_pace(ledger, fail)
+    with transaction(other, begin=BESIDE_OTHERS):
+        assert other.execute("SELECT state FROM pace").fetchone()["state"] == '{"count": 1}'
