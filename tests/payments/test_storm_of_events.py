@@ -20,7 +20,7 @@ from tests.payments.merchant import Merchant
 from tests.seeds import cases, drawn
 from tests.serve.running import PATH, SECRET, Serving, free_port
 
-BILLS, FILES = 120, 3
+BILLS, FILES = cases(120, soak=300), 3
 SYNC = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e")
 """Then which sync kills."""
 
