@@ -32,6 +32,10 @@ _OF_THE_DISK = frozenset(
     }
 )
 """What may go wrong with a disk, a folder or this machine, and not with the program."""
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+"""Source: renameat2(2) of Linux."""
+NO_SUCH_CALL = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK}
+"""How file systems say that they have no such call, or no links."""
 
 
 @contextmanager
@@ -184,6 +188,49 @@ def put_in_place(source: Path, target: Path) -> None:
     """Rename, on one file system, over what is there. Raises DiskFull."""
     with writing(target.parent):
         source.replace(target)
+
+
+def rename_exclusively(source: Path, target: Path) -> bool:
+    """Rename within one file system without overwriting; False when the name is taken.
+
+    Tried in this order: renameat2 (Linux), a hard link, and looking first where a file system has neither.
+    """
+    for rename in (_rename_in_one, _rename_by_link):
+        try:
+            rename(source, target)
+        except FileExistsError:
+            if not os.path.samestat(source.lstat(), target.lstat()):
+                return False
+            source.unlink()  # two names of one file: a run was killed between link and unlink
+        except OSError as error:
+            if error.errno not in NO_SUCH_CALL:
+                raise
+            continue
+        return True
+    # Neither call: FAT, some network drives. A file that comes between these two steps would be lost.
+    if os.path.lexists(target):
+        return False
+    source.rename(target)
+    return True
+
+
+def _rename_in_one(source: Path, target: Path) -> None:
+    """By renameat2(2) with RENAME_NOREPLACE, which Python does not offer. Raises FileExistsError, OSError."""
+    import ctypes  # noqa: PLC0415 (hardly a command moves files)
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(source))
+
+
+def _rename_by_link(source: Path, target: Path) -> None:
+    """By link(2), which fails where the name is taken; killed in between, the file has two names. Raises OSError."""
+    os.link(source, target, follow_symlinks=False)
+    source.unlink()
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,6 @@ is whole under one of these names, and a later run finds it.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import secrets
@@ -17,14 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.core.names import ASIDE_DIGITS, aside_name
+from pipeline.edge.disk import NO_SUCH_CALL, rename_exclusively
 from pipeline.edge.local.file_facts import BLOCK_BYTES, same_file
 
 PART = ".part"
 """Ending of a copy that is not whole yet."""
-_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
-"""Source: renameat2(2) of Linux."""
-_NOT_HERE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK}
-"""How file systems say that they have no such call, or no links."""
 
 
 class ChangedMeanwhile(Exception):
@@ -66,30 +62,6 @@ def move_exclusively(aside: Path, target: Path, tag: str) -> bool:
     return moved
 
 
-def rename_exclusively(source: Path, target: Path) -> bool:
-    """Rename within one file system without overwriting; False when the name is taken.
-
-    Tried in this order: renameat2 (Linux), a hard link, and looking first where a file system has neither.
-    """
-    for rename in (_rename_in_one, _rename_by_link):
-        try:
-            rename(source, target)
-        except FileExistsError:
-            if not os.path.samestat(source.lstat(), target.lstat()):
-                return False
-            source.unlink()  # two names of one file: a run was killed between link and unlink
-        except OSError as error:
-            if error.errno not in _NOT_HERE:
-                raise
-            continue
-        return True
-    # Neither call: FAT, some network drives. A file that comes between these two steps would be lost.
-    if os.path.lexists(target):
-        return False
-    source.rename(target)
-    return True
-
-
 def remove_half_copied(folder: Path, tag: str) -> None:
     """Remove copies with this tag that were not finished.
 
@@ -100,23 +72,6 @@ def remove_half_copied(folder: Path, tag: str) -> None:
             is_ours = entry.name.startswith(_part_prefix(tag)) and entry.name.endswith(PART)
             if is_ours and entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
-
-
-def _rename_in_one(source: Path, target: Path) -> None:
-    """By renameat2(2) with RENAME_NOREPLACE, which Python does not offer. Raises FileExistsError, OSError."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    if renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(source))
-
-
-def _rename_by_link(source: Path, target: Path) -> None:
-    """By link(2), which fails where the name is taken; killed in between, the file has two names. Raises OSError."""
-    os.link(source, target, follow_symlinks=False)
-    source.unlink()
 
 
 def _copy_exclusively(aside: Path, target: Path, tag: str) -> bool:
@@ -155,7 +110,7 @@ def _sync(folder: Path) -> None:
     try:
         os.fsync(number)
     except OSError as error:
-        if error.errno not in _NOT_HERE:
+        if error.errno not in NO_SUCH_CALL:
             raise
     finally:
         os.close(number)

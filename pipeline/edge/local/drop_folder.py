@@ -25,11 +25,11 @@ from pipeline.core.file_stages import (
     SourceName,
 )
 from pipeline.core.names import free_names, label, name_problem, name_set_aside, raw_name, shown_name
+from pipeline.edge.disk import rename_exclusively
 from pipeline.edge.local.atomic_move import (
     ChangedMeanwhile,
     move_exclusively,
     remove_half_copied,
-    rename_exclusively,
     set_aside,
 )
 from pipeline.edge.local.file_facts import modified_at, open_regular_file, read_whole, stat_of

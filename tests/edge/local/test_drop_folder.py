@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.core.file_stages import RemoteFile
 from pipeline.core.names import label, moved_name, name_problem
+from pipeline.edge import disk
 from pipeline.edge.local import DropFolder, atomic_move, read_named
 from pipeline.errors import ConfigError, SourceError, SourceFileUnsettled
 from schemas.settings import Drop
@@ -138,9 +139,9 @@ def test_a_move_never_overwrites_whatever_the_file_system_can_do(
     tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, missing: list[str], archive: str
 ) -> None:
     if "renameat2" in missing:
-        monkeypatch.setattr(atomic_move, "_rename_in_one", not_here)
+        monkeypatch.setattr(disk, "_rename_in_one", not_here)
     if "link" in missing:
-        monkeypatch.setattr(atomic_move, "_rename_by_link", not_here)
+        monkeypatch.setattr(disk, "_rename_by_link", not_here)
     there = tmp_path / "archive" if archive == "beside" else elsewhere
     there.mkdir(exist_ok=True)
     drop = DropFolder(Drop(folder=tmp_path / "drop", archive=there))
@@ -157,7 +158,7 @@ def test_a_move_never_overwrites_whatever_the_file_system_can_do(
 def test_where_its_own_bytes_cannot_be_kept_a_file_is_archived_by_its_label(
     drop: DropFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = atomic_move.rename_exclusively
+    rename = disk.rename_exclusively
 
     def rename_as_windows_does(source: Path, target: Path) -> bool:
         if set(os.fsencode(target.name)) & set(b"\\\xfc"):
