@@ -23,7 +23,7 @@ LONG   := tests/check/test_blank_beginnings.py tests/check/test_encodings.py tes
 	 tests/serve tests/stories
 COMPILE := uv pip compile --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q
 TRIED   := --python-version 3.11 -c requirements.lock
-SHIPPED := --extra postgres --extra sandbox --extra serve --extra workbooks --extra xlsx
+SHIPPED := --extra postgres --extra s3 --extra sandbox --extra serve --extra workbooks --extra xlsx
 CONTAINER := contrib/container
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export TMPDIR        := $(CURDIR)/.cache/tmp

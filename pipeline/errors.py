@@ -25,7 +25,7 @@ EXIT_STATUSES = {
     EX_USAGE: "usage or config error: nothing was started; the one line on stderr says what to change",
     EX_HOST_KEY: "the SFTP server's host key is unknown, changed or revoked: nothing was sent to it",
     SIGNAL_BASE: "stopped cleanly by signal *n*: run again to resume",
-    EX_UNFINISHED: "unfinished: API or SFTP server unreachable or unauthorised, disk full, or records in doubt: run again",
+    EX_UNFINISHED: "unfinished: API, SFTP server or store unreachable or unauthorised, disk full, or records in doubt: run again",
     EX_ANOTHER_RUN: "another run is active (`--wait` waits for it)",
     EX_RECORDS: "finished, but a person should look: records were rejected, refused or in conflict, a file was refused, held or unmatched, an expected file did not arrive in time, payments came that need a person, or a report of payments has differences",
     EX_OK: "all loaded, or nothing to do",
@@ -130,47 +130,37 @@ class ListingCut(SourceError):
 class SourceUnauthorised(SourceError):
     """{source}: login refused for {username}; check sftp.username and the key or password file"""
 
-    code = "source.unauthorised"
-    retryable = False
+    code, retryable = "source.unauthorised", False
 
 
 class NoSafeAlgorithm(SourceError):
     """{source}: the server offers no cipher, key exchange or host key that is still safe; ask its owner to update it"""
 
-    code = "source.no_safe_algorithm"
-    retryable = False
+    code, retryable = "source.no_safe_algorithm", False
 
 
 class HostKeyUnknown(SourceError):
     """{source}: host key {fingerprint} is not in {known_hosts}; compare it with what the server's owner says, then pin it with billferry trust-host"""
 
-    code = "source.host_key_unknown"
-    exit_status = EX_HOST_KEY
-    retryable = False
+    code, exit_status, retryable = "source.host_key_unknown", EX_HOST_KEY, False
 
 
 class HostKeyChanged(SourceError):
     """{source}: host key {fingerprint} is not the pinned {pinned} in {known_hosts}; nothing was sent. Ask the server's owner whether it was changed, then pin the new one with billferry trust-host"""
 
-    code = "source.host_key_changed"
-    exit_status = EX_HOST_KEY
-    retryable = False
+    code, exit_status, retryable = "source.host_key_changed", EX_HOST_KEY, False
 
 
 class HostKeyRevoked(SourceError):
     """{source}: host key {fingerprint} is marked @revoked in {known_hosts}; nothing was sent. Ask the server's owner for the new one"""
 
-    code = "source.host_key_revoked"
-    exit_status = EX_HOST_KEY
-    retryable = False
+    code, exit_status, retryable = "source.host_key_revoked", EX_HOST_KEY, False
 
 
 class HostKeyNotPinned(SourceError):
     """{source}: {problem}; nothing was pinned"""
 
-    code = "source.host_key_not_pinned"
-    exit_status = EX_HOST_KEY
-    retryable = False
+    code, exit_status, retryable = "source.host_key_not_pinned", EX_HOST_KEY, False
 
 
 class SourceFileUnsettled(SourceError):
@@ -274,29 +264,25 @@ class ApiUnavailable(ApiError):
 class ApiNotProved(ApiError):
     """{base_url}: the server could not be verified as the Billing API: {problem}; nothing was sent. {remedy}, then run again"""
 
-    code = "api.not_proved"
-    retryable = False
+    code, retryable = "api.not_proved", False
 
 
 class ApiUnauthorised(ApiError):
     """{base_url}: the API key was refused with {status}; check BILLFERRY_API__KEY or api.key_file, then run again"""
 
-    code = "api.unauthorised"
-    retryable = False
+    code, retryable = "api.unauthorised", False
 
 
 class ApiRefusesAll(ApiError):
     """{base_url}: the first {count} records were all refused alike ({code}); the run stopped before it refused the rest. Check feed and account, then run again"""
 
-    code = "api.refuses_all"
-    retryable = False
+    code, retryable = "api.refuses_all", False
 
 
 class IdsMixedUp(ApiError):
     """{base_url}: the id that the API gave for the {kind} of record {record} is another {kind}'s; nothing more was sent, and the ids learned from this file were discarded. Bills of this file may be on another customer: compare results.csv with the API, tell its owner, then run again"""
 
-    code = "api.ids_mixed_up"
-    retryable = False
+    code, retryable = "api.ids_mixed_up", False
 
 
 # -- our own rooms ------------------------------------------------------------------------------------------
@@ -330,15 +316,13 @@ class GpgFailed(BillferryError):
 class LandedCopyGone(BillferryError):
     """{where}: the landed copy of {name} is missing, and so is the file at its source; put the same file back there, then run again"""
 
-    code = "landing.gone"
-    exit_status = EX_UNFINISHED
+    code, exit_status = "landing.gone", EX_UNFINISHED
 
 
 class LandedCopyForgotten(BillferryError):
     """{name}: the landed copy was removed after retention.landing_days or by billferry forget; load the same file once more (nothing is sent), then retry"""
 
-    code = "landing.forgotten"
-    exit_status = EX_RECORDS
+    code, exit_status = "landing.forgotten", EX_RECORDS
 
 
 class CustomerUnsettled(BillferryError):
@@ -363,6 +347,24 @@ class LedgerUnreachable(BillferryError):
     """{where}: the ledger cannot be reached ({problem}); nothing more was sent. Look whether its server runs, then run again"""
 
     code, exit_status, retryable = "ledger.unreachable", EX_UNFINISHED, True
+
+
+class StoreError(BillferryError):
+    """{where}: the store cannot be used ({problem}); nothing is lost. Look whether it can be reached and written, then run again"""
+
+    code, exit_status, retryable = "store", EX_UNFINISHED, True
+
+
+class StoreDamaged(StoreError):
+    """{where}: {sha256} is not what was put there ({problem}), so {document} of {name} was not taken from it; move that object away, then run billferry report {name} where the file was loaded"""
+
+    code, retryable = "store.damaged", False
+
+
+class NotInStoreYet(StoreError):
+    """{name}: what was received or reported of it is only on {host}, which has not put it into the store yet; run billferry run there, then run again. If that host is lost, run billferry report {name}, or load the same file once more"""
+
+    code = "store.not_yet"
 
 
 class LeaseLost(BillferryError):

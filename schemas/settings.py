@@ -43,6 +43,9 @@ PaymentColumn = Literal[
     "codes",
 ]
 
+BUCKET_ADDRESS = r"^s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9!_.*'()/-]*)?$"
+"""`s3://BUCKET/PREFIX`. Source: Amazon S3's user guide, names of buckets, and of objects without special handling."""
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -213,6 +216,18 @@ class Notify(Shape):
     """Time limit. A command that fails is only a warning; the next run tells it again."""
 
 
+class S3(Shape):
+    """The server that has the bucket of `store`, and the right to use it."""
+
+    endpoint: str | None = None
+    """Address of a server that is not Amazon's. Plain HTTP is accepted only for this machine."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    """Its region; null: as `AWS_REGION` says."""
+    credentials_file: LocalPath | None = None
+    """File with `aws_access_key_id` and `aws_secret_access_key`, as the AWS CLI writes it, readable only by its owner;
+    null: from the environment (`AWS_ACCESS_KEY_ID` and its like), or by the role of the machine."""
+
+
 class Payments(Shape):
     """Payments that the API reports back: how they are received, kept and handed to the merchant."""
 
@@ -309,6 +324,11 @@ class Settings(Shape):
     `billferry[postgres]`). A password is not part of the address."""
     ledger_password_file: LocalPath | None = None
     """File with the password of the PostgreSQL ledger, readable only by its owner."""
+    store: Annotated[str, Field(pattern=BUCKET_ADDRESS)] | LocalPath | None = None
+    """Where hosts that share a ledger find what any of them received and reported: a folder that all of them have, or
+    `s3://BUCKET/PREFIX` (needs `billferry[s3]`); null: each host keeps it in its own work_dir alone."""
+    s3: S3 | None = None
+    """How that bucket is reached; absent: Amazon's, with what the environment says."""
     api: Api
     """The Billing API."""
     sftp: Sftp | None = None

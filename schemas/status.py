@@ -139,6 +139,8 @@ class StatusResult(Shape):
     """By source: names of files that no run has taken yet. `drop` as it is now, `sftp` as it was when last listed."""
     owed: dict[str, Number]
     """By source: moves and uploads that the next run makes up for."""
+    owed_to_store: dict[str, Number]
+    """By host: documents of files that it has still to put into the store."""
     late: list[LateFeedFacts]
     payments: PaymentsFacts | None
     """null where payments are not configured, or none was received yet."""

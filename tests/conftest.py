@@ -99,6 +99,7 @@ SLOW = (
     "fuzz",
     "benchmarks",
     "edge/config/test_folders.py",
+    "edge/store",
     "edge/sftp/test_pin_host_keys.py",
 )
 QUICK = ("cli/test_words.py", "stories/test_every_model_through_every_door.py", "stories/test_upgrade.py")

@@ -18,6 +18,7 @@ from pipeline.cli.payments_words import payments_in_words
 from pipeline.cli.printing import say, width_of
 from pipeline.cli.status_filters import StatusFilter
 from pipeline.cli.text_layout import cut_middle
+from pipeline.core.how_many import how_many
 from pipeline.core.outcomes import FileState
 from pipeline.core.payments.comparison_words import comparison_lines
 from pipeline.core.values.amount_text import format_amount, grouped
@@ -79,6 +80,7 @@ def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[
         },
         "waiting": {source: list(names) for source, names in current.waiting.items()},
         "owed": dict(current.owed),
+        "owed_to_store": dict(current.owed_to_store),
         "late": late,
         "payments": _payments(payments_standing(settings)),
         "workers": [_worker(each) for each in current.workers],
@@ -119,6 +121,9 @@ def describe_status(
     if owed:
         pending = ", ".join(f"{count} to {source}" for source, count in owed.items())
         yield f"moves and uploads pending: {pending}; the next run tries again"
+    if hosts := document["owed_to_store"]:
+        pending = ", ".join(how_many(count, "document") + f" on {host}" for host, count in hosts.items())
+        yield f"not in the store yet: {pending}; the next run there puts what it has"
     yield from payments_in_words(document["payments"])
     yield f"next run: {next_run(document)}"
     yield from _rest(document, short, chosen)

@@ -14,6 +14,7 @@ from pipeline.core.api.responses import Answer, Failure, unanswered
 from pipeline.core.clock_trust import http_date
 from pipeline.diagnostics.page_check import is_page_exposed, page_checks
 from pipeline.diagnostics.payments_check import deliveries_in_time, is_exposed, payments_checks
+from pipeline.diagnostics.store_check import store_checks
 from pipeline.edge.clock import utc_now
 from pipeline.edge.config import Config, api_key, folder_mistake, ping_url
 from pipeline.edge.ledger.decisions import Decisions
@@ -87,7 +88,7 @@ def examine(config: Config) -> Iterator[Finding]:
         if feed.pgp is not None:
             yield from _keys(feed.pgp, feed.name)
     yield from _api(settings)
-    for check, look in (*payments_checks(settings), *page_checks(settings)):
+    for check, look in (*store_checks(settings), *payments_checks(settings), *page_checks(settings)):
         yield _found(check, look)
     for key, exposed in (("payments", is_exposed(settings)), ("page", is_page_exposed(settings))):
         if exposed:

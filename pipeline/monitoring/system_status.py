@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.core.file_stages import SOURCES, Listing
@@ -14,6 +14,7 @@ from pipeline.core.outcomes import FileState, Outcome
 from pipeline.core.release_decisions import Decision
 from pipeline.edge.ledger.chains import Chain, Chains
 from pipeline.edge.ledger.decisions import Decisions
+from pipeline.edge.ledger.documents import Documents
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
@@ -52,6 +53,8 @@ class SystemStatus:
     """Originals with their corrections, oldest first."""
     workers: Sequence[SeenWorker] = ()
     """Of a ledger that hosts share: who helps with loads, by name."""
+    owed_to_store: Mapping[str, int] = field(default_factory=dict)
+    """Host → how many documents it has still to put into the store."""
 
     @property
     def unfinished(self) -> list[FileRow]:
@@ -96,6 +99,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         decided=Decisions(ledger).all_pending(),
         dropped=Uploads(ledger).newest_by_file(),
         workers=LoadParts(ledger).workers() if ledger.is_shared else (),
+        owed_to_store=Counter(each.host for each in Documents(ledger).owed()),
     )
 
 

@@ -108,7 +108,7 @@ def written_whole(final: Path) -> Iterator[Path]:
         yield staged
         sync_folder(staged)
         with writing(final.parent):
-            _put_in_place(staged, final)
+            put_whole(staged, final)
         sync_folder(final.parent)
 
 
@@ -126,7 +126,7 @@ def half_written(folder: Path) -> list[Path]:
     return [found for pattern in left for found in folder.glob(pattern)]
 
 
-def _put_in_place(staged: Path, final: Path) -> None:
+def put_whole(staged: Path, final: Path) -> None:
     """Rename `staged` to `final`. A folder cannot be renamed over a full one: the earlier one steps aside first."""
     if not final.exists():
         staged.rename(final)

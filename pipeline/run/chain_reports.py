@@ -16,10 +16,12 @@ from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.renewals import Renewals
+from pipeline.errors import NotInStoreYet
 from pipeline.report.folders import belongs_to_another_file, folder_name
 from pipeline.report.renew import renew_report
 from pipeline.run.chain_part import chain_part
 from pipeline.run.handover import HandOver
+from pipeline.run.stored_documents import STORE_TROUBLES, StoredDocuments
 from schemas.results import ChainFacts, CorrectionFacts, Summary, WriteOffFacts
 from schemas.settings import Settings
 
@@ -89,6 +91,7 @@ class ReportRenewer:
     ledger: Ledger
     reports: Path
     handovers: HandOver
+    documents: StoredDocuments
 
     def renew(self) -> int:
         """Write the reports again whose chain has changed; how many. Raises DiskFull."""
@@ -103,11 +106,19 @@ class ReportRenewer:
         if chain is None or row.summary is None:
             Renewals(self.ledger).paid(row.id, summary=None)
             return
+        try:
+            self.documents.bring_report(row)
+        except NotInStoreYet:
+            pass  # the host that has it is perhaps gone; what is shown of the chain is in the ledger
+        except STORE_TROUBLES as error:
+            self.documents.tell(error)
+            return  # it stays owed
         then = Summary.model_validate(row.summary, strict=False)
         now = then.model_copy(update={"chain": chain_facts(chain, row.id)})
         folder = self._folder(then, row)
         if folder is not None:
             renew_report(folder, now, timezone=self.settings.timezone)
+            self.documents.note_report(row.id, folder)
         with Files(self.ledger).together():
             Renewals(self.ledger).paid(row.id, summary=now.model_dump_json())
             if folder is not None and row.source == "sftp" and now != then:

@@ -31,6 +31,7 @@ from pipeline.report.summary import FileReport
 from pipeline.run.balance_files import BalanceFiles
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.handover import HandOver, Place
+from pipeline.run.stored_documents import StoredDocuments
 from schemas.feed import Feed
 from schemas.settings import Settings
 
@@ -87,7 +88,10 @@ class FileRepository(Protocol):
         """Files as a user named them. Raises UsageError when a name fits none, or more than one."""
 
     def landed_from(self, row: FileRow) -> LandedFile:
-        """Our copy of a file that the ledger knows; it may be gone. Raises ConfigError: its feed is."""
+        """Our copy of a file that the ledger knows, from the store if it is not here; it may be gone.
+
+        Raises ConfigError: its feed is. And as `StoredDocuments.bring_original`.
+        """
 
     def named_apart(self, landed: LandedFile) -> LandedFile:
         """The file with so many digits of its SHA-256 in the name of its reports that no other has it."""
@@ -157,7 +161,9 @@ class KnownFiles:
         return [single_file_named(name, self._files.named(name)) for name in names]
 
     def landed_from(self, row: FileRow) -> LandedFile:
-        """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone."""
+        """The landed file of a ledger row, under its feed as it is now. Raises ConfigError when that is gone; and as
+        `StoredDocuments.bring_original`.
+        """
         feed = self._feed_named(row.feed)
         if feed is None:
             raise ConfigError(
@@ -165,6 +171,7 @@ class KnownFiles:
                 problem=f"the feed is missing from the config, but {row.name} is not finished",
                 remedy="restore the feed until the file is finished",
             )
+        StoredDocuments(self.settings, self.ledger).bring_original(row)
         origin = cast(SourceName, row.source if row.source in get_args(SourceName) else "named")
         path = self.settings.work_dir / "landing" / row.sha256 / "content"
         return LandedFile(
@@ -229,6 +236,7 @@ class LedgerFiles(KnownFiles):
     clock: Timekeeper
     audit: AuditLog
     force: bool
+    documents: StoredDocuments
 
     def unfinished(self) -> list[FileRow]:
         """Files that a run must take up first, in landing order."""
@@ -297,10 +305,13 @@ class LedgerFiles(KnownFiles):
                 spreads if landed.rejects_of is None else (),
                 at=rfc3339(self.clock.now()),
             )
+        self.documents.note_original(work.file_id, landed.sha256)
+        self.documents.note_report(work.file_id, report.folder)
         with self._files.together():
             self._files.finish(work.file_id, state=summary.state, at=at, summary=summary.model_dump_json())
             self._owe(work.landed.sha256, report, remotes)
             self.audit.became(summary)
+        self.documents.put_owed()
 
     def _owe(self, sha256: str, report: FileReport, remotes: Sequence[RemoteFile]) -> None:
         """Owe the source the move of the file, or the reports alone.
@@ -319,7 +330,10 @@ class LedgerFiles(KnownFiles):
             self.handovers.owe_reports(sha256, summary.file.name, report.folder.name)
 
     def reaffirm(self, landed: LandedFile, row: FileRow) -> None:
-        """Loaded balances came again under a later date: remember that, so that nothing older is taken for news."""
+        """Loaded balances came again under a later date: remember that, so that nothing older is taken for news. The
+        original, which is here again, is noted, too.
+        """
+        self.documents.note_original(row.id, landed.sha256)
         if (day := self.balances.reaffirm(landed, row)) is not None:
             Lineage(self.ledger, self.settings.work_dir).advance(day)
 

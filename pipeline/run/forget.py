@@ -144,7 +144,8 @@ class _Forgetting:
         )
 
     def look(self) -> Affected:
-        """Where the customer is. Raises UsageError, CustomerUnsettled."""
+        """Where the customer is. Raises UsageError, CustomerUnsettled, StoreError."""
+        self._run.documents.bring_all()
         if self._data.is_unsettled():
             raise CustomerUnsettled(
                 problem="a request about this customer has no known outcome yet",
@@ -157,7 +158,8 @@ class _Forgetting:
         self._refuse_open(affected)
         if self._payments is not None:
             self._payments.refuse_owed()
-        if not affected and not reports and not self._data.is_known() and not self._has_payments():
+        has_payments = self._payments is not None and self._payments.customer.is_known()
+        if not affected and not reports and not self._data.is_known() and not has_payments:
             raise UsageError(
                 problem="no file and no request was about a customer with this reference",
                 remedy="give the customer reference as bill files have it",
@@ -165,9 +167,6 @@ class _Forgetting:
         self._telling = self._data.of_nobody_else(telling(self._values))
         self._needles = needles_of(self._telling)
         return affected
-
-    def _has_payments(self) -> bool:
-        return self._payments is not None and self._payments.customer.is_known()
 
     def would_be(self, affected: Affected) -> ForgetResult:
         """What `run` would remove, and what is elsewhere."""
@@ -199,6 +198,7 @@ class _Forgetting:
         self._remove_copies(rows)
         if self._payments is not None:
             self._payments.remove(self._telling)
+        self._run.documents.follow_forgetting()
         self._redact_ledger(rows)
         found = files_mentioning(work_dir, self._needles)
         result.left = [str(path.relative_to(work_dir)) for path in found]

@@ -103,11 +103,25 @@ class HandOver:
             if any(debt.sha256 == sha256 for debt in self.debts.pending_handovers(name))
         ]
 
-    def pay(self, source: Source, reports: Path, warn: Callable[[str], None]) -> None:
-        """Upload from `reports` and move what is owed to a source. Raises SourceError when it is out of reach."""
+    def reported_to(self, source: SourceName) -> list[FileRow]:
+        """Files whose reports are owed to a source."""
+        rows = [
+            self.debts.by_sha256(debt.sha256)
+            for debt in self.debts.pending_handovers(source)
+            if debt.report is not None
+        ]
+        return [row for row in rows if row is not None]
+
+    def pay(
+        self, source: Source, reports: Path, warn: Callable[[str], None], lacking: Collection[str] = ()
+    ) -> None:
+        """Upload from `reports` and move what is owed to a source. Raises SourceError when it is out of reach.
+
+        `lacking`: SHA-256s of files whose reports are not here; what is owed of these waits.
+        """
         uploads = self.settings.sftp.upload if self.settings.sftp else []
         names = [name for kind in uploads for name in REPORT_NAMES[kind]]
-        pay(self.debts, source, reports, names, warn, kept=self._kept)
+        pay(self.debts, source, reports, names, warn, kept=self._kept, lacking=lacking)
 
     def _kept(self, sha256: str) -> Sequence[str]:
         """Reports of a file that are not uploaded: rejects of an encrypted one, unless its feed allows that.
@@ -156,18 +170,22 @@ def pay(
     warn: Callable[[str], None],
     *,
     kept: Callable[[str], Collection[str]] = lambda _: (),
+    lacking: Collection[str] = (),
 ) -> None:
     """Upload and move all that is owed to a source.
 
     Args:
         uploads: names of report files.
         kept: from the SHA-256 of a file, which of its reports are not uploaded.
+        lacking: SHA-256s of files of which nothing is done now.
 
     Raises the source's error when the whole source cannot be reached; troubles of one file are warnings.
     """
     troubles: list[str] = []
     try:
         for debt in debts.pending_handovers(source.name):
+            if debt.sha256 in lacking:
+                continue
             stay_here = kept(debt.sha256)
             names = [name for name in uploads if name not in stay_here]
             if trouble := _pay_one(debts, debt, source, reports, names):

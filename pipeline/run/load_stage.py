@@ -34,6 +34,7 @@ from pipeline.run.payments_stage import PaymentsStage
 from pipeline.run.release_gate import GatedFile, GateKeeper
 from pipeline.run.remember_accepted import AcceptedRecords
 from pipeline.run.remember_rejects import Remembering, recall
+from pipeline.run.stored_documents import StoredDocuments
 from schemas.results import ChainFacts, RequestCounts, Summary
 
 log = get_logger()
@@ -86,6 +87,7 @@ class Loader:
     api_key: Callable[[], str]
     pace: Pace
     payments: PaymentsStage
+    documents: StoredDocuments
     stopped: BillferryError | None = None
 
     def prepare(self, correcting: Correcting) -> None:
@@ -138,6 +140,8 @@ class Loader:
         """
         from pipeline.edge.billing.api import BillingApi  # noqa: PLC0415 (an idle run needs no HTTP client)
 
+        self.documents.note_original(work.file_id, work.landed.sha256)
+        self.documents.put_owed()  # another host may have to go on with it
         settings, checked, news = self.context.settings, judged.checked, work.news
         settled = Sends(self.files.ledger).settled_records(work.file_id).len()
         to_send = count_to_send(checked.records) - settled

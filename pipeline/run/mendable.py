@@ -19,7 +19,7 @@ from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.rejected_records import Corrections
-from pipeline.errors import ConfigError, FileRefused
+from pipeline.errors import FileRefused
 from pipeline.run.corrections import Correcting
 from pipeline.run.decide import people_who_dropped
 from pipeline.run.opened_rejects import (
@@ -31,6 +31,7 @@ from pipeline.run.opened_rejects import (
     opened_rejects,
     sound_numbers,
 )
+from pipeline.run.stored_documents import STORE_TROUBLES
 from schemas.settings import Settings
 
 _HEAD_BYTES = 4096
@@ -225,7 +226,7 @@ def _contained(settings: Settings, ledger: Ledger, correction: FileRow) -> froze
         rejects = landed_rejects(settings, ledger, correction)
         left = {number for number, _ in opened_as_it_is(settings, rejects).numbers} if rejects else set()
         return sound_numbers(settings, landed) - left
-    except (ConfigError, FileRefused, OSError):  # a run will say what is wrong with it
+    except (*STORE_TROUBLES, FileRefused, OSError):  # a run will say what is wrong with it
         return frozenset()
 
 

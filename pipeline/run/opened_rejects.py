@@ -27,6 +27,7 @@ from pipeline.report.folders import REPORT_NAMES
 from pipeline.report.html.index_page import report_of
 from pipeline.run.balance_files import balance_files
 from pipeline.run.file_repository import KnownFiles
+from pipeline.run.stored_documents import StoredDocuments
 from schemas.settings import Limits, Settings
 
 MAX_REJECTS_BYTES = 16 << 20
@@ -210,7 +211,7 @@ def opened_rejects(settings: Settings, ledger: Ledger, row: FileRow) -> OpenedRe
 
     Raises:
         FileRefused: it cannot be read, its feed reads it otherwise by now, or it is too large to be edited here.
-        ConfigError: its feed is gone.
+        ConfigError: its feed is gone. And as `StoredDocuments.bring_report`.
     """
     landed = landed_rejects(settings, ledger, row)
     return None if landed is None else opened_as_it_is(settings, landed)
@@ -221,6 +222,7 @@ def landed_rejects(settings: Settings, ledger: Ledger, row: FileRow) -> LandedFi
 
     Raises as `opened_rejects`, but for what only reading tells.
     """
+    StoredDocuments(settings, ledger).bring_report(row)
     path = _rejects_path(settings, row)
     if path is None:
         return None

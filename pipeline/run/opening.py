@@ -22,6 +22,7 @@ from pipeline.edge.ledger.place import ledger_place, may_be_there, open_ledger, 
 from pipeline.edge.ledger.record_search import RecordSearch
 from pipeline.edge.local.lock import held_scratch_folder, only_run
 from pipeline.edge.local.operator import invoking_user
+from pipeline.edge.store.place import open_store
 from pipeline.errors import EX_OK, LedgerOutdated
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.monitoring.run_history import History, RunHistory
@@ -51,6 +52,7 @@ from pipeline.run.read_only import (
 from pipeline.run.release_gate import DecisionMemory, GateKeeper
 from pipeline.run.report_files import ReportFiles
 from pipeline.run.sources import SourceRegistry
+from pipeline.run.stored_documents import StoredDocuments
 from pipeline.run.ui import Ui
 from pipeline.run.upkeep import Upkeep, WorkDirUpkeep
 from pipeline.run.work_dir import DRY_RUN, sweep_leftovers
@@ -72,6 +74,7 @@ class OpenRun:
     loading: Loading
     processor: FileProcessor
     payments: PaymentsStage
+    documents: StoredDocuments
 
 
 @contextmanager
@@ -151,6 +154,7 @@ def _locked(
     landing, reports = work_dir / "landing", work_dir / "reports"
     with only_run(work_dir / "lock", wait_s=options.wait_s) as in_place:
         key = api_key(settings) if needs_key else None
+        open_store(settings)  # a mistake in how it is set up is told before anything is begun
         sweep_leftovers(work_dir)
         context = RunContext(settings, ui, options, landing, reports, in_place, started_at=options.clock())
         if settings.page is not None and settings.page.listen is not None:
@@ -254,7 +258,11 @@ def _writable(
     memory = Files(ledger)
     handovers = HandOver(settings, memory)
     balances = balance_files(ledger, settings, options.clock, forced=options.force)
-    files = LedgerFiles(ledger, settings, context.reports, balances, handovers, clock, audit, options.force)
+    documents = StoredDocuments(settings, ledger, options.clock, context.fail)
+    documents.remove_forgotten()
+    files = LedgerFiles(
+        ledger, settings, context.reports, balances, handovers, clock, audit, options.force, documents
+    )
     gate = _gate(context, files, Decisions(ledger))
     return _wired(
         context=context,
@@ -269,7 +277,8 @@ def _writable(
             clock,
             key,
             context.ui.line,
-            ReportRenewer(settings, ledger, context.reports, handovers),
+            ReportRenewer(settings, ledger, context.reports, handovers, documents),
+            documents,
         ),
         loading=Loader(
             context=context,
@@ -281,8 +290,10 @@ def _writable(
             api_key=key,
             pace=pace,
             payments=payments,
+            documents=documents,
         ),
         payments=payments,
+        documents=documents,
         put_back=True,
     )
 
@@ -304,6 +315,7 @@ def _read_only(context: RunContext, ledger: Ledger, loading: Loading) -> OpenRun
         upkeep=NoUpkeep(),
         loading=loading,
         payments=NoPayments(),
+        documents=StoredDocuments(settings, ledger),
         put_back=False,
     )
 
@@ -325,6 +337,7 @@ def _wired(
     upkeep: Upkeep,
     loading: Loading,
     payments: PaymentsStage,
+    documents: StoredDocuments,
     put_back: bool,
 ) -> OpenRun:
     """Who needs whom. `put_back`: files that a killed run left aside at a source get their names back."""
@@ -338,5 +351,16 @@ def _wired(
         context, files, gate, loading, sources, handovers, reports, comparing, matching, done
     )
     return OpenRun(
-        context, files, sources, handovers, history, upkeep, reports, collecting, loading, processor, payments
+        context,
+        files,
+        sources,
+        handovers,
+        history,
+        upkeep,
+        reports,
+        collecting,
+        loading,
+        processor,
+        payments,
+        documents,
     )

@@ -15,6 +15,7 @@ from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.report.folders import folder_name
+from pipeline.run.stored_documents import StoredDocuments
 from schemas.settings import Settings
 
 
@@ -44,6 +45,8 @@ def remove_unclaimed(settings: Settings, files: Files, may_go: Callable[[str], b
 def places_elsewhere(settings: Settings, rows: Sequence[FileRow], ledger: Ledger) -> Iterator[str]:
     """Where data of these files may still be, and was not touched: sources, uploaded reports, backups."""
     sftp, drop = settings.sftp, settings.drop
+    for name, host in StoredDocuments(settings, ledger).on_other_hosts():
+        yield f"{name}, on {host}: not in the store yet (billferry run there, then billferry forget again)"
     for row in rows:
         moved = moved_name(row.name, row.sha256)
         if row.source == "sftp" and sftp is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from pipeline.collect.feed_of_file import Matching
 from pipeline.core.api.watermarks import tomorrow
@@ -164,12 +165,13 @@ class FileProcessor:
         )
         return checked
 
-    def rewrite(self, row: FileRow) -> None:
-        """Write a file's reports again, for `report`; nothing else changes. Raises as `as_reported`."""
+    def rewrite(self, row: FileRow) -> Path | None:
+        """Write a file's reports again, for `report`; their folder. Nothing else changes. Raises as `as_reported`."""
         with self.as_reported(row) as (checked, then):
             report = self.reported_again(row, checked, then, notes_beside(checked, then))
         self.reports.say(report)
         self.context.ui.line(f"  written again: {report.folder}")
+        return report.folder
 
     @contextmanager
     def as_reported(self, row: FileRow) -> Iterator[tuple[CheckedFile, Summary]]:

@@ -207,6 +207,9 @@ class NoUpkeep:
     def write_overview(self, *, worked: bool) -> None:
         """The page over all files stays as it is."""
 
+    def put_documents(self) -> None:
+        """Nothing is owed to the store."""
+
     def forget_old(self) -> None:
         """Retention is a run's business."""
 

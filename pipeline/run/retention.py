@@ -18,6 +18,7 @@ from pipeline.core.file_stages import SOURCES
 from pipeline.core.how_many import how_many
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.disk import remove_tree
+from pipeline.edge.ledger.documents import StoredDocument
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.inbox.bodies import DeliveryBodies
@@ -25,6 +26,7 @@ from pipeline.edge.ledger.inbox.schema import inbox_path, open_inbox
 from pipeline.edge.reader.kept_records import kept_folder
 from pipeline.report.folders import folder_name, report_folders
 from pipeline.run.clock_check import Timekeeper
+from pipeline.run.stored_documents import StoredDocuments
 from schemas.settings import Settings
 
 
@@ -58,9 +60,11 @@ class Old:
     """Where bodies of deliveries are kept."""
     bodies: Sequence[int]
     """Deliveries whose bodies are."""
+    stored: Sequence[StoredDocument]
+    """Documents in the store."""
 
     def __bool__(self) -> bool:
-        return bool(self.copies or self.reports or self.outcomes or self.bodies)
+        return bool(self.copies or self.reports or self.outcomes or self.bodies or self.stored)
 
     def forget(self, ledger: Ledger) -> Forgotten:
         """Forget it. Only while the lock is held."""
@@ -90,21 +94,26 @@ def forget_old(
         old = _what_is_old(settings, ledger, inbox, clock.now())
         if not old or not clock.is_confirmed(settings, api_key):
             return None
+        StoredDocuments(settings, ledger).expire(old.stored)
         return old.forget(ledger)
 
 
 def _what_is_old(settings: Settings, ledger: Ledger, inbox: Ledger | None, now: datetime) -> Old:
     """Looks only: nothing is forgotten before the time is confirmed."""
     keep, work_dir, files = settings.retention, settings.work_dir, Files(ledger)
-    copies_before = now - timedelta(days=keep.landing_days)
+    copies_before, reports_before = (
+        now - timedelta(days=days) for days in (keep.landing_days, keep.reports_days)
+    )
+    uploads = {debt.report for source in SOURCES for debt in files.pending_handovers(source) if debt.report}
     landing = work_dir / "landing"
     return Old(
         copies=[folder for folder in landing.glob("*") if _is_old_copy(folder, files, copies_before)],
         copies_before=copies_before,
-        reports=_old_reports(work_dir / "reports", files, now - timedelta(days=keep.reports_days)),
+        reports=_old_reports(work_dir / "reports", files, reports_before, uploads),
         outcomes=files.with_outcomes(finished_before=rfc3339(now - timedelta(days=keep.outcomes_days))),
         inbox=inbox,
         bodies=_old_bodies(settings, inbox, now),
+        stored=StoredDocuments(settings, ledger).old(copies_before, reports_before, uploads),
     )
 
 
@@ -126,12 +135,15 @@ def _is_old_copy(folder: Path, files: Files, before: datetime) -> bool:
     )
 
 
-def _old_reports(reports: Path, files: Files, before: datetime) -> list[Path]:
-    """By the time of the folder and, where it was written while the clock was behind, by that of the ledger."""
+def _old_reports(reports: Path, files: Files, before: datetime, uploads: set[str]) -> list[Path]:
+    """By the time of the folder and, where it was written while the clock was behind, by that of the ledger.
+
+    `uploads`: names of those that are still owed to a source.
+    """
     old = [folder for folder in report_folders(reports) if _older(folder, before)]
     if not old:
         return []
-    kept = {debt.report for source in SOURCES for debt in files.pending_handovers(source)}
+    kept = set(uploads)
     for row in files.finished_since(rfc3339(before)):
         kept |= {folder_name(row.name, row.sha256, digits) for digits in (len(row.sha256), row.digits)}
     return [folder for folder in old if folder.name not in kept]

@@ -23,9 +23,11 @@ from pipeline.errors import (
     EX_OK,
     BillferryError,
     LandedCopyForgotten,
+    NotInStoreYet,
     ReportGone,
     SourceError,
     Stopped,
+    StoreDamaged,
     WorkDirGone,
 )
 from pipeline.monitoring.audit_log import NamedFile
@@ -114,7 +116,9 @@ def rewrite_reports(config: Config, name: str, ui: Ui, options: Options) -> RunR
     """
     with open_run(config, ui, options, "report", needs_key=False) as opened:
         with stoppable():
-            opened.processor.rewrite(opened.files.rows_named([name])[0])
+            row = opened.files.rows_named([name])[0]
+            opened.documents.owe_again(row, opened.processor.rewrite(row))
+            opened.upkeep.put_documents()
         result = opened.context.result(opened.reports.said)
         return result.model_copy(update={"exit_status": opened.context.status})
 
@@ -155,7 +159,7 @@ class Run:
             dry_run = context.options.dry_run
             context.ui.log_line(first_line(context.run_id, context.settings, dry_run=dry_run))
         log.info("run.started", run=context.run_id, dry_run=context.options.dry_run)
-        for step in (work, self.renew, self._overview):
+        for step in (work, self.renew, self._run.upkeep.put_documents, self._overview):
             try:
                 with stoppable():
                     step()
@@ -324,8 +328,15 @@ class Run:
             source.close()
 
     def _hand_over(self, source: Source) -> None:
-        """Upload reports and move files. Raises SourceError."""
-        self._run.handovers.pay(source, self._context.reports, self._context.ui.warn)
+        """Upload reports and move files. Raises SourceError; StoreError: the store that has some of them is away."""
+        lacking = set()
+        for row in self._run.handovers.reported_to(source.name):
+            try:
+                self._run.documents.bring_report(row)
+            except (NotInStoreYet, StoreDamaged) as error:
+                self._context.fail(error)
+                lacking.add(row.sha256)
+        self._run.handovers.pay(source, self._context.reports, self._context.ui.warn, lacking)
         self._hand_over_payments(source)
 
     def _reaching(self, work: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from pipeline.run.chain_reports import ReportRenewer
 from pipeline.run.clock_check import Timekeeper
 from pipeline.run.month_pages import refresh_month_pages
 from pipeline.run.retention import forget_old
+from pipeline.run.stored_documents import StoredDocuments
 from pipeline.run.work_dir import is_overview_due, refresh_overview
 from schemas.settings import Settings
 
@@ -26,6 +27,9 @@ class Upkeep(Protocol):
 
     def write_overview(self, *, worked: bool) -> None:
         """Bring the page over all files up to date."""
+
+    def put_documents(self) -> None:
+        """Put into the store what is owed to it."""
 
     def forget_old(self) -> None:
         """Retention: forget what is older than the config wants it kept."""
@@ -45,6 +49,7 @@ class WorkDirUpkeep:
     line: Callable[[str], None]
     """Prints a line for people."""
     renewer: ReportRenewer
+    documents: StoredDocuments
 
     def renew_reports(self) -> int:
         """Before the sources get what they are owed: the new reports are among that. Raises DiskFull."""
@@ -60,6 +65,10 @@ class WorkDirUpkeep:
             chains = Chains(self.ledger).all()
             refresh_month_pages(self.settings, chains)  # the page over all files leads to them
             refresh_overview(self.settings, self.ledger, chains, self.clock.now())
+
+    def put_documents(self) -> None:
+        """Put into the store what is owed to it, and remove there what is old."""
+        self.documents.put_owed()
 
     def forget_old(self) -> None:
         """Forget what is older than `retention` says, once the time is confirmed; one request at most."""

@@ -40,11 +40,12 @@ from pipeline.edge.local.bell import ring
 from pipeline.edge.local.landing import LandedCopy, land_blocks, land_control
 from pipeline.edge.local.lock import held_scratch_folder, remove_abandoned
 from pipeline.edge.log import get_logger
-from pipeline.errors import DiskFull, FileRefused, UsageError
+from pipeline.errors import BillferryError, DiskFull, FileRefused, UsageError
 from pipeline.monitoring.audit_log import AuditLog
 from pipeline.run.balance_files import balance_files
 from pipeline.run.feed_matching import matching_of_run
 from pipeline.run.file_repository import KnownFiles
+from pipeline.run.stored_documents import StoredDocuments
 from pipeline.run.work_dir import ledger_to_write
 from schemas.feed import Feed
 from schemas.settings import Settings
@@ -276,10 +277,12 @@ class _TakeIn:
         """Move the copies to their place, then enter them; what is known meanwhile is left as it is."""
         new = [each for each in members if _may_come_again(files.row(each.sha256))]
         placed = [_placed(each, self._settings.work_dir / "landing") for each in new]
-        now = utc_now()
+        now, documents = utc_now(), StoredDocuments(self._settings, files.ledger, tell=_log)
         with Files(files.ledger).together():
             taken = [each for each in placed if _may_come_again(files.row(each.sha256))]
             rows = [self._entered(files, each, landed, now) for each in taken]
+            for each in rows:
+                documents.note_original(each.id, each.sha256)
             if rows:
                 audit = AuditLog(files.ledger, self._settings, self.by, "upload", utc_now)
                 audit.done([(row.name, row.sha256) for row in rows], options={"feed": rows[0].feed})
@@ -289,6 +292,7 @@ class _TakeIn:
             log.info("uploaded", file=row.name, sha256=row.sha256, size_bytes=row.size_bytes)
         if not rows:
             return AlreadyKnown(tuple(known))
+        documents.put_owed()
         ring(self._settings.work_dir)
         return Taken(tuple(rows), tuple(known))
 
@@ -350,6 +354,10 @@ def _placed(file: LandedFile, landing: Path) -> LandedFile:
     sync_folder(folder)
     sync_folder(landing)
     return replace(file, path=folder / "content")
+
+
+def _log(error: BillferryError) -> None:
+    log.error("error", code=error.code, exit_status=error.exit_status)
 
 
 def _folder(settings: Settings) -> Path:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.report.html.index_page import OverviewFacts
 
 DRY_RUN = "dry-run-"
+BROUGHT = "brought-"
+"""How the folders begin, below work_dir, of what is not brought whole from the store yet."""
 MAKING_WAIT_S = 30.0
 """How long another run may take to make the ledger that is not there yet."""
 
@@ -45,6 +47,7 @@ def sweep_leftovers(work_dir: Path) -> None:
         else:
             remove(left)
     remove_abandoned(DRY_RUN, work_dir)
+    remove_abandoned(BROUGHT, work_dir)
 
 
 @contextmanager

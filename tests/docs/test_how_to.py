@@ -127,6 +127,12 @@ def database_named(world: World) -> None:
     config.write_text(f"{config.read_text()}\nledger: {shared_server().new_database()}\n")
 
 
+def shared_ledger(world: World) -> None:
+    """The ledger is in a database."""
+    config = world.folder / "config.yaml"
+    config.write_text(f"{config.read_text()}\nledger: {shared_server().new_database()}\n")
+
+
 def nothing(_world: World) -> None:
     """The page needs nothing but a folder and the sandbox."""
 
@@ -142,6 +148,7 @@ GIVEN: dict[str, Callable[[World], None]] = {
     "how-to/privacy.md": nothing,
     "how-to/receive-payments.md": payments_told,
     "how-to/run-in-containers.md": nothing,
+    "how-to/share-a-store.md": shared_ledger,
     "how-to/totals.md": nothing,
     "how-to/upgrade.md": version_before,
     "how-to/use-postgresql.md": database_named,

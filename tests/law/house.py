@@ -63,6 +63,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvicorn": ("pipeline/serve/listener.py",),
     "python_multipart": ("pipeline/serve/page/streaming.py",),
     "xlsxwriter": ("pipeline/report/totals_workbook.py",),
+    "obstore": ("pipeline/edge/store/s3.py",),
     "psycopg": ("pipeline/edge/ledger/postgres/*",),
     "watchfiles": ("pipeline/edge/local/folder_changes.py",),
     **dict.fromkeys(

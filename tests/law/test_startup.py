@@ -11,7 +11,7 @@ from tests.cli.desk import Desk, desk
 __all__ = ["desk"]
 
 HEAVY = {
-    "aiohttp", "asyncio", "asyncssh", "httptools", "iso4217", "jinja2", "paramiko", "phonenumbers", "polars",
+    "aiohttp", "asyncio", "asyncssh", "httptools", "iso4217", "jinja2", "obstore", "paramiko", "phonenumbers", "polars",
     "prometheus_client", "pydantic", "pydantic_settings", "rich", "sqlite3", "tenacity", "uvloop", "watchfiles",
     "xlsxwriter", "yaml",
 }  # fmt: skip

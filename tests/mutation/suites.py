@@ -63,6 +63,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "pipeline/edge/ledger/loads_under_way.py": ("tests/serve/page/test_progress.py",),
     "pipeline/edge/ledger/earlier_loads.py": (f"{STORIES}/test_reload_under_another_feed.py",),
     "pipeline/edge/ledger/uploads.py": (f"{STORIES}/test_uploads.py",),
+    "pipeline/edge/ledger/documents.py": (f"{STORIES}/test_store.py",),
     "pipeline/edge/ledger/decisions.py": (f"{STORIES}/test_held_files.py",),
     "pipeline/edge/ledger/lineage.py": (
         f"{STORIES}/test_after_an_update.py",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.core.payments.listen_address import listen_address
 from pipeline.errors import ConfigError
-from schemas.settings import Page
+from schemas.settings import BUCKET_ADDRESS, Page
 
 LIKE_A_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,20}/[A-Z][A-Za-z_]{1,20}")
 """Anything else may be something that was pasted by mistake, and is not repeated."""
@@ -42,6 +42,24 @@ def url_mistake(
         problem = f"plain HTTP to another host would reveal {shows}"
         return ConfigError(where=where, problem=problem, remedy="use https://")
     return None
+
+
+def is_address(value: object) -> bool:
+    """Whether a value that may be a path is an address instead."""
+    return isinstance(value, str) and "://" in value
+
+
+def store_mistake(store: object, endpoint: object) -> ConfigError | None:
+    """What is wrong with the address of a store, and with that of its server; None when nothing is."""
+    if isinstance(store, str) and re.search(BUCKET_ADDRESS, store) is None:
+        return ConfigError(
+            where="store",
+            problem="this is not an address of a store",
+            remedy="write s3://BUCKET/PREFIX, or a folder",
+        )
+    if not isinstance(endpoint, str):
+        return None
+    return url_mistake(endpoint, "s3.endpoint", whose="a server", shows="documents of customers")
 
 
 def zone_mistake(name: str) -> ConfigError | None:

@@ -15,6 +15,10 @@ from pathlib import Path
 from pipeline.edge.operator_files import check_secret, shortened, unreadable
 from pipeline.errors import ConfigError
 
+_STORE = "store"
+"""Key of the folder that hosts share."""
+_NEVER_MADE = ("drop.folder", _STORE)
+"""Folders that others write into, too: what is missing is not mounted, perhaps."""
 DROP_FOLDERS = ("drop.folder", "drop.archive", "drop.quarantine")
 """Keys of folders that bill files are taken from or moved to."""
 SECRETS = (
@@ -25,6 +29,7 @@ SECRETS = (
     "sftp.password_file",
     "page.identity.secret_file",
     "ledger_password_file",
+    "s3.credentials_file",
 )
 """Keys of files that only their owner may read."""
 SECRETS_OF_FEEDS = (".pgp.key_file", ".pgp.passphrase_file")
@@ -60,10 +65,11 @@ def path_mistakes(
         config: the config file itself, which must not be taken for a bill file either.
         folders_may_be_missing: whether folders that are not there are no mistake, since nothing is put there.
     """
-    for key in ("work_dir", *DROP_FOLDERS):
+    for key in ("work_dir", *DROP_FOLDERS, _STORE):
         if key in paths and not folders_may_be_missing:
             yield from folder_mistake(key, paths[key], paths.get("work_dir"))
     yield from _overlaps(paths, config)
+    yield from _store_mistakes(paths)
     if "metrics_file" in paths:
         yield from _metrics_mistake(paths["metrics_file"], paths.get("work_dir"))
     for key, path in paths.items():
@@ -169,6 +175,20 @@ def _overlaps(paths: Mapping[str, Path], config: Path) -> Iterator[ConfigError]:
             yield ConfigError(where=key, problem=f"this path belongs to {owner}", remedy="name another file")
 
 
+def _store_mistakes(paths: Mapping[str, Path]) -> Iterator[ConfigError]:
+    """A store that shares its place with what is one host's own."""
+    look, store = _Look(), paths.get(_STORE)
+    for key in ("work_dir", *DROP_FOLDERS):
+        if store is None or key not in paths:
+            continue
+        if look.is_within(store, paths[key]) or look.is_within(paths[key], store):
+            problem, remedy = (
+                f"it shares its place with {key}",
+                "name a folder of its own, which all hosts have",
+            )
+            yield ConfigError(where=_STORE, problem=problem, remedy=remedy)
+
+
 def folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[ConfigError]:
     """Folders below work_dir are made when needed; any other must be there, or at least the folder it goes into."""
     exists = True
@@ -184,7 +204,7 @@ def folder_mistake(key: str, folder: Path, work_dir: Path | None) -> Iterator[Co
         return
     if work_dir is not None and folder != work_dir and not exists and is_within(folder, work_dir):
         return
-    if key != "drop.folder" and not exists and folder.parent.is_dir():
+    if key not in _NEVER_MADE and not exists and folder.parent.is_dir():
         return
     yield ConfigError(
         where=key, problem=f"folder {shortened(folder)} does not exist", remedy="create it or name another"

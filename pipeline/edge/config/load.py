@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.core.mapping.feed_validation import feed_problems
 from pipeline.core.redact import redact_keys
 from pipeline.edge.config import document as yaml_text
-from pipeline.edge.config.addresses import page_mistake, url_mistake, zone_mistake
+from pipeline.edge.config.addresses import is_address, page_mistake, store_mistake, url_mistake, zone_mistake
 from pipeline.edge.config.document import INVALID, Document, UnreadableYaml
 from pipeline.edge.config.environment import merged, read_environment
 from pipeline.edge.config.folders import path_mistakes
@@ -179,7 +179,8 @@ def _valid_leaves(
                 for at, each in enumerate(value):
                     yield ".".join(map(str, (*here, at))), Path(each)
             else:
-                yield ".".join(map(str, here)), Path(value) if _is_path(field.annotation) else value
+                is_path = _is_path(field.annotation) and not is_address(value)
+                yield ".".join(map(str, here)), Path(value) if is_path else value
 
 
 def _semantic_mistakes(
@@ -187,6 +188,8 @@ def _semantic_mistakes(
 ) -> Iterator[ConfigError]:
     """Mistakes that types cannot show: addresses, time zones, feeds that contradict themselves, places of files."""
     if isinstance(url := leaves.get("api.base_url"), str) and (wrong := url_mistake(url, "api.base_url")):
+        yield wrong
+    if (wrong := store_mistake(leaves.get("store"), leaves.get("s3.endpoint"))) is not None:
         yield wrong
     if isinstance(zone := leaves.get("timezone"), str) and (wrong := zone_mistake(zone)):
         yield wrong

@@ -133,5 +133,22 @@ LATER_STEPS: tuple[str, ...] = (
         state TEXT NOT NULL                 -- JSON
     ) STRICT;
     """,
+    """
+    -- What was received or reported of files, as far as it is put into a store that hosts share. A folder's name is the
+    -- path below work_dir; what is noted of it later stands in place of what was noted before.
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        file_id INTEGER NOT NULL REFERENCES files (id),
+        folder TEXT NOT NULL,
+        name TEXT NOT NULL,                 -- below the folder
+        sha256 TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        at TEXT NOT NULL,                   -- when it was noted
+        host TEXT NOT NULL,                 -- who has it
+        state TEXT NOT NULL                 -- owed, stored, superseded, expired, forgotten, gone
+    ) STRICT;
+    CREATE INDEX documents_by_folder ON documents (folder);
+    CREATE INDEX documents_to_do ON documents (state) WHERE state IN ('owed', 'expired', 'forgotten', 'gone');
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -28,6 +28,7 @@ from pipeline.report.html.render import rendered_below, shared_asset
 from pipeline.run.check_notes import check_under_way
 from pipeline.run.ledger_sums import LedgerSums
 from pipeline.run.preview import Previews
+from pipeline.run.stored_documents import StoredDocuments
 from pipeline.run.work_dir import existing_ledger
 from pipeline.serve.page.people import People, Visitor
 from pipeline.serve.page.progress import HowFar, ProgressFeed, progress_of
@@ -90,9 +91,13 @@ class Site:
         return LedgerSums(self.settings)
 
     def look_ahead(self) -> None:
-        """Add up what is there, so that the first visitor does not wait for it; what is wrong, visitors will see."""
+        """Add up what is there, so that the first visitor does not wait for it; what is wrong, visitors will see.
+
+        What another host has forgotten is removed before.
+        """
         with suppress(BillferryError), self.ledger() as ledger:
             if ledger is not None:
+                StoredDocuments(self.settings, ledger).remove_forgotten()
                 self.sums.mark(ledger)
 
     @property

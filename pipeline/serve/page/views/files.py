@@ -26,7 +26,9 @@ from pipeline.report.html.render import rendered_below
 from pipeline.report.html.top import main_of, top_on_page
 from pipeline.report.html.wording import named
 from pipeline.run.preview import Preview
+from pipeline.run.stored_documents import STORE_TROUBLES, StoredDocuments
 from pipeline.serve.page.people import Visitor, not_allowed
+from pipeline.serve.page.problems import told_on_page
 from pipeline.serve.page.progress import HowFar, is_worked_on
 from pipeline.serve.page.site import TEMPLATES, Site, visitor_of
 from pipeline.serve.page.views.correcting import mend_link
@@ -53,6 +55,7 @@ def file_page(site: Site, request: Request) -> Response:
         told, is_decided = _decisions(site, ledger, row)
         dropped = _dropped(site, ledger, _summary(row.summary)) if ledger is not None else {}
         decide = decision_context(site, ledger, row, visitor_of(request)) if ledger is not None else None
+        away = _brought(site, ledger, row)
         mending = mend_link(site, ledger, row) if ledger is not None else None
     is_new = row.state == "landed" and not is_worked_on(row)
     progress = site.under_way().get(row.sha256)
@@ -82,6 +85,7 @@ def file_page(site: Site, request: Request) -> Response:
         "is_awaited": again_s is not None and (preview is None or preview.state not in SHOWN_PREVIEWS),
         "requests": [json.dumps(each, indent=2) for each in preview.requests] if preview else [],
         "link": link,
+        "away": away,
     }
     return site.show(request, "bill_file.html", context)
 
@@ -91,8 +95,10 @@ def download(site: Site, request: Request) -> Response:
     key, name = request.path_params["key"], request.path_params["name"]
     with site.ledger() as ledger:
         row = site.file(ledger, key)
-    if row.sha256 != key:
-        return RedirectResponse(f"/files/{row.sha256}/{quote(name)}", 307)
+        if row.sha256 != key:
+            return RedirectResponse(f"/files/{row.sha256}/{quote(name)}", 307)
+        if (away := _brought(site, ledger, row)) is not None:
+            raise HTTPException(503, away)
     return _part_of(_report_folder(site, row), row, name, visitor_of(request))
 
 
@@ -124,6 +130,18 @@ def _state(row: FileRow, progress: HowFar | None) -> str:
     if row.state != "landed":
         return named(row.state)
     return progress.title if progress is not None else "Waits for the next pass"
+
+
+def _brought(site: Site, ledger: Ledger | None, row: FileRow) -> str | None:
+    """Have the newest report here, if the store has it; why it cannot be had, in words for the page."""
+    if ledger is not None and row.summary is not None:
+        documents = StoredDocuments(site.settings, ledger)
+        try:
+            documents.remove_forgotten(row.id)
+            documents.bring_report(row)
+        except STORE_TROUBLES as error:
+            return told_on_page(error)
+    return None
 
 
 def _report_folder(site: Site, row: FileRow) -> Path | None:

@@ -1,0 +1,111 @@
+"""A real S3 server (moto's) on loopback, as a process of its own, and a bucket on it. It forgets all when it ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import obstore
+from obstore.store import S3Store
+
+from tests.serve.running import free_port
+
+HOST = "127.0.0.1"
+BUCKET = "bills"
+STARTS_WITHIN_S = 20
+
+
+class S3Server:
+    """One server. `kill` ends it as a fault does, and takes what it held."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """With an empty bucket."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(self.port)],
+            env={"PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while not self._answers():
+            assert time.monotonic() < deadline, "the S3 server did not start"
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """Whether it has the bucket by now."""
+        try:
+            self.ask("PUT", "")
+        except OSError:
+            return False
+        return True
+
+    def pause(self) -> None:
+        """It takes what it is sent, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def ask(self, method: str, key: str, body: bytes | None = None) -> bytes:
+        """A request without a signature: moto lets anybody write."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        try:
+            connection.request(method, f"/{BUCKET}/{key}".rstrip("/"), body)
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status < 300, (method, key, answer.status)
+            return content
+        finally:
+            connection.close()
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        """What is in the bucket below a prefix: name → content."""
+        bucket = S3Store(
+            BUCKET,
+            prefix=prefix,
+            endpoint=self.endpoint,
+            region="us-east-1",
+            access_key_id="a",
+            secret_access_key="b",
+            client_options={"allow_http": True},
+        )
+        names = [each["path"] for some in obstore.list(bucket) for each in some]
+        return {name: bytes(obstore.get(bucket, name).bytes()) for name in names}
+
+    def settings(self, folder: Path) -> dict[str, Any]:
+        """Keys of a config that name it; `folder`: where the file with the credentials is written."""
+        credentials = folder / "s3.credentials"
+        credentials.touch(mode=0o600)
+        credentials.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+        return {
+            "store": f"s3://{BUCKET}/documents",
+            "s3": {"endpoint": self.endpoint, "region": "us-east-1", "credentials_file": str(credentials)},
+        }
