@@ -210,8 +210,9 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
     entities = f"SELECT place, {_values('entities', ENTITY_COLUMNS, types)} FROM {_given('entities')}"  # noqa: S608
     outcomes = f"SELECT place, {_values('outcomes', OUTCOME_COLUMNS, types)} FROM {_given('outcomes')}"  # noqa: S608
     return f"""
-    CREATE OR REPLACE VIEW rows_at_once (closed, opened, entities, outcomes) AS
-        SELECT NULL::text, NULL::text, NULL::text, NULL::text;
+    DROP VIEW IF EXISTS rows_at_once;
+    CREATE VIEW rows_at_once (closed, opened, entities, outcomes) AS
+        SELECT NULL::jsonb, NULL::jsonb, NULL::jsonb, NULL::jsonb;
     CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql
         -- A plan that a connection kept from its first group, when tables are small, would read whole tables later.
         SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET jit = off AS $body$ BEGIN
@@ -223,12 +224,10 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
             AND reference = given.value ->> {ENTITY_COLUMNS.index("reference")};
         DELETE FROM entities USING {_given("entities")} WHERE kind = given.value ->> {kind}
             AND id = given.value ->> {ENTITY_COLUMNS.index("id")};
-        WITH given AS MATERIALIZED ({entities})
-        INSERT INTO entities ({", ".join(ENTITY_COLUMNS)}) SELECT {", ".join(ENTITY_COLUMNS)} FROM given WHERE
-            NOT EXISTS (SELECT 1 FROM given AS later WHERE later.kind = given.kind
-                AND later.reference = given.reference AND later.place > given.place)
-            AND NOT EXISTS (SELECT 1 FROM given AS later WHERE later.kind = given.kind
-                AND later.id = given.id AND later.place > given.place);
+        INSERT INTO entities ({", ".join(ENTITY_COLUMNS)}) SELECT {", ".join(ENTITY_COLUMNS)}
+            FROM (SELECT *, max(place) OVER (PARTITION BY kind, reference) AS last_of_reference,
+                max(place) OVER (PARTITION BY kind, id) AS last_of_id FROM ({entities}) AS given) AS given
+            WHERE place = last_of_reference AND place = last_of_id;
         INSERT INTO outcomes ({", ".join(OUTCOME_COLUMNS)})
             SELECT DISTINCT ON (file_id, record) {", ".join(summed)} FROM ({outcomes}) AS given
             ORDER BY file_id, record, place DESC
@@ -236,13 +235,13 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
                 attempts = outcomes.attempts + excluded.attempts;
         RETURN new;
     END $body$;
-    CREATE OR REPLACE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
+    CREATE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
     """  # noqa: S608 (fixed names)
 
 
 def _given(rows: str) -> str:
     """SQL: the rows of a column of the view, each with its place among them."""
-    return f"json_array_elements(new.{rows}::json) WITH ORDINALITY AS given (value, place)"
+    return f"jsonb_array_elements(new.{rows}) WITH ORDINALITY AS given (value, place)"
 
 
 def _values(table: str, columns: tuple[str, ...], types: dict[str, dict[str, str]]) -> str:

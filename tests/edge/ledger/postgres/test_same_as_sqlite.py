@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -55,9 +56,18 @@ def tables(ledger: Ledger) -> list[str]:
     return sorted(name for (name,) in rows)
 
 
+def plain(value: object) -> object:
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, str) and value.startswith("{"):
+        return json.dumps(json.loads(value), sort_keys=True)
+    return value
+
+
 def held(ledger: Ledger, table: str) -> list[tuple[object, ...]]:
+    """Each row; a JSON object as what it says, since PostgreSQL orders its keys."""
     rows = (
-        tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)
+        tuple(plain(value) for value in row)
         for row in ledger.execute(f"SELECT * FROM {table}")  # noqa: S608 - names of ours
     )
     return sorted(rows, key=repr)
