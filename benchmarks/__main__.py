@@ -16,6 +16,7 @@ from benchmarks import (
     receive,
     requests,
     resume,
+    scale,
     startup,
     validate,
     workers,
@@ -35,6 +36,7 @@ COMPARISONS = {
     "receive": receive.measure,
     "page": page.measure,
     "workers": workers.measure,
+    "scale": scale.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nWritten by `make bench`. Each section says what was compared, when and where.\n"

@@ -57,6 +57,13 @@ class Merchant:
 @contextmanager
 def stub_api(tls: Path | None = None, *more: str) -> Iterator[str]:
     """The address of a stub that serves in a process of its own; with a folder for its CA it speaks TLS."""
+    with stub_process(tls, *more) as (url, _):
+        yield url
+
+
+@contextmanager
+def stub_process(tls: Path | None = None, *more: str) -> Iterator[tuple[str, int]]:
+    """As `stub_api`; the address, and the id of the process."""
     words = [sys.executable, "-m", "benchmarks.stub_api", *more]
     if tls is not None:
         throw_away_ca(tls)
@@ -65,6 +72,6 @@ def stub_api(tls: Path | None = None, *more: str) -> Iterator[str]:
         if process.stdout is None:
             raise SystemExit("the stub has no output")
         try:
-            yield process.stdout.readline().strip()
+            yield process.stdout.readline().strip(), process.pid
         finally:
             process.terminate()

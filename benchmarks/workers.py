@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from benchmarks.costs import Costs, used
 from benchmarks.load_inputs import write_bills
-from benchmarks.merchant import BILLFERRY, IN_FLIGHT, ROOT, Merchant, stub_api
+from benchmarks.merchant import BILLFERRY, IN_FLIGHT, ROOT, Merchant, stub_process
 from benchmarks.surroundings import surroundings
 from tests.servers.postgres import Postgres, database_of
 
@@ -35,12 +37,14 @@ START_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One load: how long it took, and its requests."""
+    """One load: how long it took, its requests, and what it used."""
 
     hosts: int
+    bills: int
     took_s: float
     sent: int
     rate_limited: int
+    costs: Costs
 
     @property
     def per_s(self) -> float:
@@ -119,23 +123,35 @@ def _verdict(is_reached: bool, asked: str) -> str:
 
 def load(server: Postgres, hosts: int, bills: int, *stub: str) -> Loaded:
     """Load a new file over a new ledger."""
-    with tempfile.TemporaryDirectory() as place, stub_api(None, *stub) as url, ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        stub_process(None, *stub) as (url, api),
+        ExitStack() as stack,
+    ):
         ledger = server.new_ledger()
         merchants = [_host(Path(place) / str(number), url, ledger) for number in range(hosts)]
-        leader = merchants[0]
+        leader, database = merchants[0], database_of(ledger)
         file = leader.folder / "x_bills.csv"
         write_bills(file, bills)
-        for each in merchants[1:]:
-            stack.enter_context(_worker(each))
-        database = database_of(ledger)
+        workers = [stack.enter_context(_worker(each)) for each in merchants[1:]]
         _until_seen(server, database, hosts - 1)
-        command = [BILLFERRY, "load", str(file), "--verbose", "--config", str(leader.folder / "config.yaml")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        log = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-        events = {each["event"]: each for each in log}
-        at = {name: datetime.fromisoformat(events[name]["timestamp"]) for name in ("checked", "loaded")}
-        took_s = (at["loaded"] - at["checked"]).total_seconds()
-        return Loaded(hosts, took_s, events["loaded"]["sent"], events["loaded"]["rate_limited"])
+        words = ("load", str(file), "--verbose", "--config", str(leader.folder / "config.yaml"))
+        process = stack.enter_context(_billferry(*words, log=subprocess.PIPE))
+        used_by_now = partial(used, server, database, [process.pid, *(each.pid for each in workers)], api)
+        checked, before = _logged(process, "checked"), used_by_now()
+        loaded, after = _logged(process, "loaded"), used_by_now()
+        process.communicate()
+        at = [datetime.fromisoformat(each["timestamp"]) for each in (checked, loaded)]
+        took_s = (at[1] - at[0]).total_seconds()
+        return Loaded(hosts, bills, took_s, loaded["sent"], loaded["rate_limited"], after.since(before))
+
+
+def _logged(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    """The next such event of a process's log."""
+    for line in process.stderr or ():
+        if line.startswith("{") and (logged := json.loads(line))["event"] == event:
+            return dict(logged)
+    raise SystemExit(f"{event!r} is not in the log")
 
 
 def _host(folder: Path, url: str, ledger: str) -> Merchant:
@@ -146,13 +162,17 @@ def _host(folder: Path, url: str, ledger: str) -> Merchant:
 
 
 @contextmanager
-def _worker(merchant: Merchant) -> Iterator[None]:
-    command = [BILLFERRY, "worker", "--config", str(merchant.folder / "config.yaml")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr, stderr=subprocess.DEVNULL) as process:
+def _worker(merchant: Merchant) -> Iterator[subprocess.Popen[str]]:
+    words = ("worker", "--config", str(merchant.folder / "config.yaml"))
+    with _billferry(*words, log=subprocess.DEVNULL) as process:
         try:
-            yield
+            yield process
         finally:
             process.terminate()
+
+
+def _billferry(*words: str, log: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([BILLFERRY, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log, text=True)
 
 
 def _until_seen(server: Postgres, database: str, workers: int) -> None:

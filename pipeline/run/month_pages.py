@@ -39,6 +39,8 @@ def totals_and_page(
         document = period_totals(ledger, settings, which, by, as_of=as_of, paid=paid)
         if ledger is None or not with_page or which.days.first is None:
             return document
+        if not settings.work_dir.is_dir():  # of a ledger that hosts share, on one that has not run
+            return document
         try:
             with only_run(settings.work_dir / "lock"):
                 is_new = not (settings.work_dir / "reports" / month_page_name(which.days.first)).exists()

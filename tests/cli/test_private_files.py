@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desk import MIXED_BILLS, Desk
+from tests.ledger_of_world import sqlite_alone
 
 
 def open_to_others(folder: Path) -> dict[str, str]:
@@ -21,6 +22,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
     return found
 
 
+@sqlite_alone  # of which a copy is a file
 @pytest.mark.parametrize("mask", [0o000, 0o777], ids=oct)
 def test_all_of_work_dir_is_private_under_any_mask(desk: Desk, mask: int) -> None:
     masked = f"import os\nos.umask({mask})"

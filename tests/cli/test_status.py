@@ -17,6 +17,7 @@ from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.runs import Runs
 from tests.cli.desk import Desk
+from tests.ledger_of_world import LEDGER
 
 FILES = 2_000
 NOW = datetime.now(UTC)
@@ -87,6 +88,8 @@ def full(desk: Desk, made: Path) -> Desk:
     desk.work_dir.mkdir(mode=0o700, exist_ok=True)
     (desk.work_dir / "ledger.sqlite").write_bytes(made.read_bytes())
     (desk.work_dir / "ledger.sqlite").chmod(0o600)
+    if LEDGER == "postgres":
+        assert desk.command("ledger", "move").exit_status == 0
     return desk
 
 

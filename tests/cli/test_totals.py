@@ -22,6 +22,7 @@ from pipeline.report.totals_workbook import write_totals_workbook
 from pipeline.run.month_pages import totals_and_page
 from schemas.totals import CurrencyTotals, Part, TotalsResult
 from tests.cli.desk import Desk
+from tests.ledger_of_world import sqlite_alone
 from tests.run.made_ledger import AMOUNT_MINOR, make_ledger
 from tests.world import ROOT, schema_named
 
@@ -219,6 +220,7 @@ def test_a_workbook_comes_out_of_stdout(busy: Desk) -> None:
     assert zipfile.is_zipfile(io.BytesIO(out))
 
 
+@sqlite_alone
 def test_two_thousand_files_are_added_up_in_less_than_a_second(desk: Desk) -> None:
     """Warm, as a person asks the second time; a machine that is busy with other tests gets five tries."""
     files = 2000

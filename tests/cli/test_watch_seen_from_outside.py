@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.desk import MIXED_BILLS, Desk
 from tests.cli.watcher import Watcher, bill, until, watching
+from tests.ledger_of_world import sqlite_alone
 from tests.servers.monitor import SECRET, Monitor
 
 OFTEN = """
@@ -145,6 +146,7 @@ def test_what_was_said_is_not_said_again_because_another_command_held_the_lock(
     assert set(monitor.asked[monitor.asked.index("/fail") :]) == {"/fail"}, "it lies there still"
 
 
+@sqlite_alone
 def test_a_watch_that_ends_for_a_bug_or_a_damaged_ledger_says_so(desk: Desk, monitor: Monitor) -> None:
     desk.put("var/ledger.sqlite", "no ledger at all, " * 100)
     (desk.folder / "var").chmod(0o700)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.edge.config import load_config
 from pipeline.edge.ledger.chains import Chains
-from pipeline.edge.ledger.database import open_sqlite_ledger
+from pipeline.edge.ledger.place import open_merchants_ledger
 from pipeline.monitoring.payments_standing import paid_as_known
 from pipeline.run.ledger_sums import LedgerSums
 from pipeline.run.month_pages import month_totals
@@ -24,9 +24,8 @@ def assert_kept_sums_are_right(config: Path) -> int:
     """Look once more with the sums that were kept since the first call for this config; how many months there are."""
     settings = load_config(config).settings
     kept = _kept.setdefault(config, LedgerSums(settings))
-    path, paid = settings.work_dir / "ledger.sqlite", paid_as_known(settings)
-    bound = {"merchant": settings.merchant, "environment": settings.environment}
-    with closing(open_sqlite_ledger(path, **bound, read_only=True)) as ledger:
+    paid = paid_as_known(settings)
+    with closing(open_merchants_ledger(settings, read_only=True)) as ledger:
         chains = Chains(ledger).all()
         assert kept.overview(ledger) == overview_sums(chains)
         months = {month for chain in chains if (month := month_counted_in(chain, settings.zone)) is not None}

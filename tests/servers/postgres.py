@@ -82,6 +82,12 @@ class Postgres:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that the others of the server are children of."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str) -> str:
         return f"postgresql://billferry@/{database}?host={self.folder}&port={self.port}"
 

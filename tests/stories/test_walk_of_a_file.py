@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tests.ledger_of_world import sqlite_alone
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
 from tests.stories.walk import walk
@@ -11,6 +12,7 @@ from tests.stories.walk import walk
 MOST_VISITS = 2
 
 
+@sqlite_alone  # the rooms of the other are visited more often, statement by statement
 def test_no_file_of_the_house_is_visited_more_than_twice_on_the_way_to_the_report(merchant: Merchant) -> None:
     merchant.write("x_bills_2030-01-05.csv", bills("C1,A1,B1,1.00"), merchant.drop)
     merchant.run()  # what is imported late is here now
