@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,9 +111,11 @@ def merchant_config(url: str, feeds: Sequence[Json], *, api: Mapping[str, Any] |
 
 
 def write_config(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """Whole at any time, for a command that runs beside may read it."""
     path = folder / "config.yaml"
-    path.write_text(yaml.dump(dict(settings), Dumper=yaml.CSafeDumper))
-    return path
+    beside = path.with_name(f".config.{threading.get_ident()}.yaml")
+    beside.write_text(yaml.dump(dict(settings), Dumper=yaml.CSafeDumper))
+    return beside.replace(path)
 
 
 def write_key(folder: Path, key: str = TEST_KEY) -> Path:
