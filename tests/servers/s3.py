@@ -57,11 +57,14 @@ class S3Server:
 
     def _answers(self) -> bool:
         """Whether it has the bucket by now."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
         try:
-            self.ask("PUT", "")
+            connection.request("PUT", f"/{BUCKET}")
+            return connection.getresponse().status == http.client.OK
         except OSError:
             return False
-        return True
+        finally:
+            connection.close()
 
     def pause(self) -> None:
         """It takes what it is sent, and answers nothing."""
@@ -74,21 +77,8 @@ class S3Server:
             self._process.wait()
             self._process = None
 
-    def ask(self, method: str, key: str, body: bytes | None = None) -> bytes:
-        """A request without a signature: moto lets anybody write."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
-        try:
-            connection.request(method, f"/{BUCKET}/{key}".rstrip("/"), body)
-            answer = connection.getresponse()
-            content = answer.read()
-            assert answer.status < 300, (method, key, answer.status)
-            return content
-        finally:
-            connection.close()
-
-    def objects(self, prefix: str) -> dict[str, bytes]:
-        """What is in the bucket below a prefix: name → content."""
-        bucket = S3Store(
+    def _bucket(self, prefix: str) -> S3Store:
+        return S3Store(
             BUCKET,
             prefix=prefix,
             endpoint=self.endpoint,
@@ -97,6 +87,17 @@ class S3Server:
             secret_access_key="b",
             client_options={"allow_http": True},
         )
+
+    def put(self, prefix: str, name: str, content: bytes | None) -> None:
+        """Change an object below a prefix, or make one; None: remove it."""
+        if content is None:
+            obstore.delete(self._bucket(prefix), name)
+        else:
+            obstore.put(self._bucket(prefix), name, content)
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        """What is in the bucket below a prefix: name → content."""
+        bucket = self._bucket(prefix)
         names = [each["path"] for some in obstore.list(bucket) for each in some]
         return {name: bytes(obstore.get(bucket, name).bytes()) for name in names}
 

@@ -61,7 +61,7 @@ class LookedBucket:
         return self.server.objects("documents")
 
     def put(self, name: str, content: bytes | None) -> None:
-        self.server.ask("DELETE" if content is None else "PUT", f"documents/{name}", content)
+        self.server.put("documents", name, content)
 
 
 @contextmanager

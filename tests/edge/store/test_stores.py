@@ -74,7 +74,7 @@ def test_a_put_that_was_cut_off_between_two_pieces_is_completed(
 ) -> None:
     monkeypatch.setattr(s3, "PIECE_BYTES", 10)
     store = bucket(server, tmp_path, "cut")
-    server.ask("PUT", f"cut/citypower/test/{SHA}.1of3", TEXT[:10])
+    server.put("cut/citypower/test", f"{SHA}.1of3", TEXT[:10])
     assert content(store) == TEXT[:10]
     assert not store.put(SHA, io.BytesIO(TEXT)), "whoever puts it compares it"
     assert content(store) == TEXT
