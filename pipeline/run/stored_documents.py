@@ -7,15 +7,14 @@ and SHA-256 before it counts, and owes it to the store from then on. Without a s
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Protocol
 
 from pipeline.core.values.timestamps import rfc3339
 from pipeline.edge.clock import utc_now
@@ -27,28 +26,25 @@ from pipeline.edge.disk import (
     remove_tree,
     sync_folder,
 )
-from pipeline.edge.ledger.documents import Documents, FoundDocument, StoredDocument
+from pipeline.edge.ledger.documents import Documents, StoredDocument
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.file_rows import FileRow
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.local.lock import held_scratch_folder
 from pipeline.edge.local.operator import invoking_user
-from pipeline.edge.reader.kept_records import is_at_hand, kept_folder, remove_landed_copy
+from pipeline.edge.reader.kept_records import is_at_hand, remove_landed_copy
 from pipeline.edge.store.place import open_store
 from pipeline.errors import BillferryError, ConfigError, ExtraMissing, NotInStoreYet, StoreDamaged, StoreError
-from pipeline.report.folders import folder_name, put_whole
+from pipeline.report.folders import belongs_to_another_file, folder_name, put_whole
+from pipeline.run.documents_here import LANDING, MARK, ORIGINAL, REPORTS, date_as, documents_in, is_as_noted
 from pipeline.run.work_dir import BROUGHT
 from pipeline.signals import interruptible
 from schemas.settings import Settings
 
 STORE_TROUBLES = (StoreError, ConfigError, ExtraMissing)
 """Why a store cannot be used; whoever can do without it goes on."""
-_LANDING: Final = "landing"
-_REPORTS: Final = "reports"
-_ORIGINAL = ("content", "control")
-"""The original as it was received, and the control file that came with it (see `edge.local.landing`)."""
-_MARK = "summary.json"
-"""The document of a report that every version of it has with other bytes."""
+SUPERSEDED_KEPT = timedelta(days=1)
+"""Another host may be bringing it just now."""
 _ONE_AT_A_TIME = threading.Lock()
 """The page brings documents in several threads."""
 
@@ -79,6 +75,8 @@ class StoredDocuments:
     clock: Callable[[], datetime] = utc_now
     tell: Callable[[BillferryError], None] = _raise
     """Reports what went wrong when something was put; nobody is kept from working on."""
+    _store: DocumentStore | None = None
+    """Once it is opened."""
     _is_away: bool = False
     """For the rest of this run nothing is put any more."""
     _damaged: set[int] = field(default_factory=set)
@@ -97,18 +95,18 @@ class StoredDocuments:
     def note_original(self, file_id: int, sha256: str) -> None:
         """Owe the store the original of a file, or what `forget` kept of it."""
         if self._is_used:
-            self._note(file_id, f"{_LANDING}/{sha256}")
+            self._note(file_id, f"{LANDING}/{sha256}")
 
     def note_report(self, file_id: int, folder: Path | None) -> None:
         """Owe the store a report that is in its place; None: there is none."""
         if self._is_used and folder is not None:
-            self._note(file_id, f"{_REPORTS}/{folder.name}")
+            self._note(file_id, f"{REPORTS}/{folder.name}")
 
     def owe_again(self, row: FileRow, report: Path | None) -> None:
         """Owe the store all of a file that is here, also what it has: somebody may have moved a damaged object away."""
         self.note_original(row.id, row.sha256)
         self.note_report(row.id, report)
-        for folder in (f"{_LANDING}/{row.sha256}", f"{_REPORTS}/{report.name if report is not None else ''}"):
+        for folder in (f"{LANDING}/{row.sha256}", f"{REPORTS}/{report.name if report is not None else ''}"):
             if self._is_used:
                 self._documents.owe_again(folder, host=_host())
 
@@ -116,44 +114,56 @@ class StoredDocuments:
         """Put what is owed and is here, and remove what was withdrawn; what goes wrong is told once, and owed on."""
         if not self._is_used or self._is_away:
             return
+        self._is_away = True  # also where somebody stops the wait for it
         try:
-            store = open_store(self.settings)
-            if store is not None:
-                self._remove_withdrawn(store)
-                for each in self._documents.owed():
-                    if each.id not in self._damaged:
-                        self._put(store, each)
+            store = self._opened()
+            self._remove_withdrawn(store)
+            for each in self._documents.owed():
+                if each.id not in self._damaged:
+                    self._put(store, each)
         except STORE_TROUBLES as error:
-            self._is_away = True
             self.tell(error)
+        else:
+            self._is_away = False
+
+    def note_earlier(self) -> None:
+        """Owe the store what is here of files that were reported before there was one."""
+        if not self._is_used:
+            return
+        since = self.clock() - timedelta(days=self.settings.retention.reports_days)
+        for row in Files(self.ledger).with_ids(self._documents.files_without(rfc3339(since))):
+            self.note_original(row.id, row.sha256)
+            for folder in self._reports_of(row):
+                if (folder / MARK).exists() and not belongs_to_another_file(folder, row.sha256):
+                    self.note_report(row.id, folder)
+
+    def _reports_of(self, row: FileRow) -> list[Path]:
+        """Where the report of a file may be: under the name that the file had then."""
+        name = (row.summary or {}).get("file", {}).get("name", row.name)
+        reports = self.settings.work_dir / REPORTS
+        return [reports / folder_name(name, row.sha256, digits) for digits in (len(row.sha256), row.digits)]
+
+    def _opened(self) -> DocumentStore:
+        """The store. Raises as `open_store`."""
+        if self._store is None:
+            self._store = open_store(self.settings)
+        if self._store is None:
+            raise RuntimeError("there is no store")
+        return self._store
 
     def _note(self, file_id: int, folder: str) -> None:
-        if found := self._found(folder):
+        if found := documents_in(self.settings.work_dir, folder):
             self._documents.note(file_id, folder, found, at=rfc3339(self.clock()), host=_host())
 
-    def _found(self, folder: str) -> list[FoundDocument]:
-        """The documents in a folder, in the order of their names."""
-        here = self.settings.work_dir / folder
-        if folder.startswith(_REPORTS):
-            paths = [path for path in here.glob("*") if path.is_file() and not path.name.startswith(".")]
-        elif (kept := kept_folder(here / _ORIGINAL[0])) is not None:
-            paths = [path for path in kept.rglob("*") if path.is_file()]
-        else:
-            paths = [here / name for name in _ORIGINAL if (here / name).is_file()]
-        return [self._found_at(path, here) for path in sorted(paths)]
+    def _is_here(self, document: StoredDocument) -> bool:
+        return is_as_noted(self._path(document), document)
 
-    @staticmethod
-    def _found_at(path: Path, folder: Path) -> FoundDocument:
-        name = path.relative_to(folder).as_posix()
-        if name == _ORIGINAL[0]:  # a landed copy is named by its bytes
-            return FoundDocument(name, folder.name, path.stat().st_size)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return FoundDocument(name, digest, os.fstat(file.fileno()).st_size)
+    def _path(self, document: StoredDocument) -> Path:
+        return self.settings.work_dir / document.folder / document.name
 
     def _put(self, store: DocumentStore, document: StoredDocument) -> None:
         """Put a document, if it is here as it was noted: else another host has it. Raises StoreError."""
-        if not self._is_as_noted(document):
+        if not self._is_here(document):
             return
         with self._path(document).open("rb") as content:
             is_new = interruptible(lambda _: store.put(document.sha256, content))
@@ -166,18 +176,6 @@ class StoredDocuments:
         else:
             self._documents.stored(document)
 
-    def _is_as_noted(self, document: StoredDocument) -> bool:
-        try:
-            with self._path(document).open("rb") as file:
-                if os.fstat(file.fileno()).st_size != document.size_bytes:
-                    return False
-                return hashlib.file_digest(file, "sha256").hexdigest() == document.sha256
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-
-    def _path(self, document: StoredDocument) -> Path:
-        return self.settings.work_dir / document.folder / document.name
-
     # -- what others have, brought here --
 
     def bring_original(self, row: FileRow) -> None:
@@ -187,18 +185,15 @@ class StoredDocuments:
             StoreError: the store is away. StoreDamaged: an object is not what was put there.
             NotInStoreYet: another host has it, and has not put it there.
         """
-        if self._is_used and not is_at_hand(self.settings.work_dir / _LANDING / row.sha256 / _ORIGINAL[0]):
-            self._bring(self._documents.of(f"{_LANDING}/{row.sha256}"))
+        if self._is_used and not is_at_hand(self.settings.work_dir / LANDING / row.sha256 / ORIGINAL[0]):
+            self._bring(self._documents.of(f"{LANDING}/{row.sha256}"))
 
     def bring_report(self, row: FileRow) -> None:
         """Have the newest report of a file here. One that is here and was never noted is newer. Raises as
         `bring_original`.
         """
-        if not self._is_used:
-            return
-        name = (row.summary or {}).get("file", {}).get("name", row.name)
-        for digits in (len(row.sha256), row.digits):
-            live = self._documents.of(f"{_REPORTS}/{folder_name(name, row.sha256, digits)}")
+        for folder in self._reports_of(row) if self._is_used else ():
+            live = self._documents.of(f"{REPORTS}/{folder.name}")
             if live and live[0].file_id == row.id and not self._is_newest(live):
                 self._bring(live)
 
@@ -207,12 +202,14 @@ class StoredDocuments:
 
         Raises StoreError.
         """
-        if (store := open_store(self.settings)) is not None:
-            for each in self._documents.owed():
-                self._put(store, each)
+        if not self._is_used:
+            return
+        self.note_earlier()
+        for each in self._documents.owed():
+            self._put(self._opened(), each)
         for folder, noted in self._live_folders():
-            if folder.startswith(_LANDING):
-                is_here = is_at_hand(self.settings.work_dir / folder / _ORIGINAL[0])
+            if folder.startswith(LANDING):
+                is_here = is_at_hand(self.settings.work_dir / folder / ORIGINAL[0])
             else:
                 is_here = self._is_newest(noted)
             if not is_here and all(each.is_stored for each in noted):
@@ -222,23 +219,20 @@ class StoredDocuments:
                     self.tell(error)
 
     def _live_folders(self) -> Iterator[tuple[str, list[StoredDocument]]]:
-        if self._is_used:
-            live = [each for each in self._documents.all() if each.state != "superseded"]
-            for folder, noted in groupby(
-                sorted(live, key=lambda each: each.folder), lambda each: each.folder
-            ):
-                yield folder, [*noted]
+        live = [each for each in self._documents.all() if each.state != "superseded"]
+        for folder, noted in groupby(sorted(live, key=lambda each: each.folder), lambda each: each.folder):
+            yield folder, [*noted]
 
     def _is_newest(self, live: Sequence[StoredDocument]) -> bool:
         """Whether the report here is the one noted last, or one that is not noted yet."""
-        newest = next((each for each in live if each.name == _MARK), None)
+        newest = next((each for each in live if each.name == MARK), None)
         if newest is None:
             return (self.settings.work_dir / live[0].folder).exists()
         try:
             here = hashlib.sha256(self._path(newest).read_bytes()).hexdigest()
         except FileNotFoundError:
             return False
-        return here == newest.sha256 or not self._documents.was_noted(newest.folder, _MARK, here)
+        return here == newest.sha256 or not self._documents.was_noted(newest.folder, MARK, here)
 
     def _bring(self, live: Sequence[StoredDocument]) -> None:
         """Bring the documents of a folder."""
@@ -247,12 +241,10 @@ class StoredDocuments:
         target = self.settings.work_dir / live[0].folder
         missing = [each for each in live if not each.is_stored]
         if missing:
-            if (target / _MARK).exists():
+            if (target / MARK).exists():
                 return  # an earlier report is better than none
             raise NotInStoreYet(name=self._name_of(missing[0]), host=missing[0].host)
-        store = open_store(self.settings)
-        if store is None:
-            return
+        store = self._opened()
         private_folder(target.parent)
         with _ONE_AT_A_TIME, held_scratch_folder(BROUGHT, self.settings.work_dir) as scratch:
             staged = scratch / "whole"
@@ -260,8 +252,8 @@ class StoredDocuments:
             for each in live:
                 self._fetch(store, each, staged / each.name)
             for folder in (*staged.rglob("*/"), staged):
-                _date(folder, max(each.at for each in live))
-            if live[0].folder.startswith(_REPORTS):
+                date_as(folder, max(each.at for each in live))
+            if live[0].folder.startswith(REPORTS):
                 put_whole(staged, target)
             else:
                 private_folder(target)
@@ -276,7 +268,7 @@ class StoredDocuments:
         with new_file(path) as file:
             for block in self._verified(store, document):
                 file.write(block)
-        _date(path, document.at)
+        date_as(path, document.at)
         sync_folder(path.parent)
 
     def _verified(self, store: DocumentStore, document: StoredDocument) -> Iterator[bytes]:
@@ -311,14 +303,23 @@ class StoredDocuments:
         """What retention removes from the store. `owed`: names of report folders that a source is still to get."""
         if not self._is_used:
             return []
-        found = self._documents.old(_LANDING, rfc3339(landed_before))
-        found += self._documents.old(_REPORTS, rfc3339(reported_before))
-        return [each for each in found if each.folder.removeprefix(f"{_REPORTS}/") not in owed]
+        found = self._documents.old(LANDING, rfc3339(landed_before))
+        found += self._documents.old(REPORTS, rfc3339(reported_before))
+        return [each for each in found if each.folder.removeprefix(f"{REPORTS}/") not in owed]
 
     def expire(self, old: Sequence[StoredDocument]) -> None:
         """Withdraw what is old; `put_owed` removes it."""
         if old:
             self._documents.withdraw([each.id for each in old], "expired")
+
+    def withdraw_superseded(self) -> None:
+        """Withdraw earlier versions of reports, and drop the traces that no host needs any more."""
+        if self._is_used:
+            now, keep = self.clock(), self.settings.retention
+            superseded = self._documents.superseded(rfc3339(now - SUPERSEDED_KEPT))
+            self._documents.withdraw([each.id for each in superseded], "forgotten")
+            days = 2 * max(keep.landing_days, keep.reports_days)
+            self._documents.drop_traces(rfc3339(now - timedelta(days=days)))
 
     def follow_forgetting(self) -> None:
         """Let the store have what is here, and nothing that is here no more; other hosts remove their copies.
@@ -326,12 +327,14 @@ class StoredDocuments:
         What another host has not put yet stays owed by it. After `bring_all`. Raises StoreError: the rest is still to
         be removed, and the next run does that.
         """
-        store = open_store(self.settings)
-        if store is None:
+        if not self._is_used:
             return
         noted = sorted(self._documents.all(), key=lambda each: each.folder)
         for folder, rows in groupby(noted, lambda each: each.folder):
-            before, now = [*rows], {(each.name, each.sha256) for each in self._found(folder)}
+            before, now = (
+                [*rows],
+                {(each.name, each.sha256) for each in documents_in(self.settings.work_dir, folder)},
+            )
             if not now and any(each.state == "owed" for each in before):
                 continue
             gone = [each.id for each in before if (each.name, each.sha256) not in now]
@@ -339,27 +342,27 @@ class StoredDocuments:
                 with Files(self.ledger).together():
                     self._note(before[0].file_id, folder)
                     self._documents.withdraw(gone, "forgotten")
-        self._remove_withdrawn(store)
+        self._remove_withdrawn(self._opened())
         for each in self._documents.owed():
-            self._put(store, each)
+            self._put(self._opened(), each)
 
     def on_other_hosts(self) -> list[tuple[str, str]]:
         """Name and host of each file of which another host has something that is not in the store yet."""
         owed = self._documents.owed() if self._is_used else []
-        return sorted({(self._name_of(each), each.host) for each in owed if not self._is_as_noted(each)})
+        return sorted({(self._name_of(each), each.host) for each in owed if not self._is_here(each)})
 
     def remove_forgotten(self, file_id: int | None = None) -> None:
         """Remove from work_dir what was forgotten of a file, None: of any, on another host."""
         for each in self._documents.forgotten() if self._is_used else ():
-            if file_id in {None, each.file_id} and self._is_as_noted(each):
+            if file_id in {None, each.file_id} and self._is_here(each):
                 self._remove_here(each)
 
     def _remove_here(self, document: StoredDocument) -> None:
         folder = self.settings.work_dir / document.folder
-        if document.folder.startswith(_REPORTS):
+        if document.folder.startswith(REPORTS):
             remove_tree(folder)  # the rest comes anew, with what stands in its place
-        elif document.name in _ORIGINAL:
-            remove_landed_copy(folder / _ORIGINAL[0])
+        elif document.name in ORIGINAL:
+            remove_landed_copy(folder / ORIGINAL[0])
         else:
             remove_tree(folder / Path(document.name).parts[0])
 
@@ -373,9 +376,3 @@ class StoredDocuments:
 
 def _host() -> str:
     return invoking_user().host
-
-
-def _date(path: Path, at: str) -> None:
-    """As old as the document is, for retention."""
-    seconds = datetime.fromisoformat(at).timestamp()
-    os.utime(path, (seconds, seconds))

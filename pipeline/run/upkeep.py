@@ -67,7 +67,9 @@ class WorkDirUpkeep:
             refresh_overview(self.settings, self.ledger, chains, self.clock.now())
 
     def put_documents(self) -> None:
-        """Put into the store what is owed to it, and remove there what is old."""
+        """Put into the store what is owed to it, and remove there what is old or superseded."""
+        self.documents.note_earlier()
+        self.documents.withdraw_superseded()
         self.documents.put_owed()
 
     def forget_old(self) -> None:

@@ -252,7 +252,7 @@ def test_an_object_that_is_another_is_forgotten_without_a_look(
 
 
 def test_a_correction_on_another_host_renews_the_report_there_and_the_first_host_shows_that_one(
-    hosts: tuple[Merchant, Merchant],
+    hosts: tuple[Merchant, Merchant], store: Looked
 ) -> None:
     one, other = hosts
     content = one.write(NAME, bills(*ROWS), one.drop).read_bytes()
@@ -268,6 +268,36 @@ def test_a_correction_on_another_host_renews_the_report_there_and_the_first_host
         assert page.visitor().get(f"/files/{sha256(content)}/{PAGE}").body == renewed[PAGE]
     assert report_of(one) == renewed
     assert states(one) == ["stored", "superseded"]
+    assert before[SUMMARY] in store.objects().values()
+    grow_older(one, 2)
+    newest = sha256(renewed[PAGE])
+    one.change_ledger(f"UPDATE documents SET state = 'owed', size_bytes = 0 WHERE sha256 = '{newest}'")  # noqa: S608
+    assert one.run().exit_status == 0
+    assert before[SUMMARY] in store.objects().values(), "the newer one is not there yet"
+    one.change_ledger("UPDATE documents SET state = 'stored' WHERE state = 'owed'")
+    assert one.run().exit_status == 0
+    assert before[SUMMARY] not in store.objects().values()
+    assert states(one) == ["gone", "stored"]
+    assert report_of(one) == renewed
+    grow_older(one, 801)
+    one.run()
+    assert (store.objects(), states(one)) == ({}, [])
+
+
+def test_what_was_loaded_before_there_was_a_store_is_put_by_the_next_run(
+    hosts: tuple[Merchant, Merchant], store: Looked
+) -> None:
+    one, other = hosts
+    content = one.write(NAME, bills(*ROWS), one.drop).read_bytes()
+    with_store = dict(one.settings)
+    del one.settings["store"]
+    one.run()
+    assert store.objects() == {}
+    one.settings = with_store
+    assert other.run().exit_status == 0, "another host has nothing of it, and owes nothing"
+    assert one.run().exit_status == 0
+    assert {content, *report_of(one).values()} == {*store.objects().values()}
+    assert other.rewrite(NAME).exit_status == 0
 
 
 def test_reports_that_a_dead_host_owed_the_sftp_server_are_uploaded_by_the_other(

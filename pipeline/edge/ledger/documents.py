@@ -2,6 +2,7 @@
 
 A document is owed until it is stored; superseded once its folder is noted anew. What expires or is forgotten is removed
 from the store first; then the row of the one goes, and that of the other stays, gone, for hosts that still have a copy.
+What was superseded is forgotten a day later.
 """
 
 from __future__ import annotations
@@ -77,6 +78,15 @@ class Documents:
             (host, folder),
         )
 
+    def files_without(self, since: str) -> list[int]:
+        """Ids of files that were reported since that time (RFC 3339), and of which no document was noted."""
+        rows = self._db.execute(
+            "SELECT id FROM files WHERE finished_at >= ? AND summary IS NOT NULL"
+            " AND id NOT IN (SELECT file_id FROM documents)",
+            (since,),
+        )
+        return [file_id for (file_id,) in rows]
+
     def of(self, folder: str) -> list[StoredDocument]:
         """What is in a folder by the newest note of it, stored or owed."""
         return self._select(f"folder = ? AND {_LIVE}", (folder,))
@@ -99,8 +109,11 @@ class Documents:
             "UPDATE documents SET state = 'stored' WHERE id = ? AND state = 'owed'", (document.id,)
         )
 
-    def old(self, folders: Literal["landing", "reports"], before: str) -> list[StoredDocument]:
-        """What was noted before that time (RFC 3339), and nothing of its folder since, of files finished before it."""
+    def old(self, folders: str, before: str) -> list[StoredDocument]:
+        """What was noted before that time (RFC 3339), and nothing of its folder since, of files finished before it.
+
+        `folders`: the first part of their folders' names.
+        """
         marks = ",".join("?" * len(OPEN_STATES))
         return self._select(
             "at < ? AND folder LIKE ? AND state IN ('owed', 'stored', 'superseded')"  # noqa: S608 (only marks)
@@ -109,6 +122,18 @@ class Documents:
             f" AND file_id IN (SELECT id FROM files WHERE finished_at < ? AND state NOT IN ({marks}))",
             (before, f"{folders}/%", before, before, *OPEN_STATES),
         )
+
+    def superseded(self, before: str) -> list[StoredDocument]:
+        """What was noted before that time (RFC 3339), and has been superseded by what is stored."""
+        return self._select(
+            "state = 'superseded' AND at < ? AND NOT EXISTS (SELECT 1 FROM documents AS newer"
+            " WHERE newer.folder = documents.folder AND newer.state = 'owed')",
+            (before,),
+        )
+
+    def drop_traces(self, before: str) -> None:
+        """Of what was noted before that time (RFC 3339) and is gone no host has a copy any more."""
+        self._db.execute("DELETE FROM documents WHERE state = 'gone' AND at < ?", (before,))
 
     def withdraw(self, ids: Collection[int], why: Literal["expired", "forgotten"]) -> None:
         """These are to be removed from the store."""
