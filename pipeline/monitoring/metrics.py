@@ -29,6 +29,7 @@ MEANINGS = {
     "billferry_records_in_doubt": "Records sent whose outcome is unknown.",
     "billferry_in_doubt_since_timestamp_seconds": "When the oldest request in doubt was first sent.",
     "billferry_workers": "Processes that help with loads; only with a ledger in PostgreSQL.",
+    "billferry_worker_records": "Records that these processes have settled since each began, by host.",
     "billferry_handovers_owed": "Moves and uploads still to be done at a source.",
     "billferry_feed_late": "1 if a feed's expect_by has passed without a file, else 0.",
     "billferry_feed_last_file_timestamp_seconds": "When the last file of a feed arrived.",
@@ -100,6 +101,11 @@ def _samples(settings: Settings, stands: SystemStatus) -> Iterator[Sample]:
         yield "billferry_in_doubt_since_timestamp_seconds", {}, _seconds(stands.in_doubt_since)
     if settings.ledger != "sqlite":
         yield "billferry_workers", {}, len(stands.workers)
+        by_host: Counter[str] = Counter()
+        for worker in stands.workers:
+            by_host[worker.host] += worker.records
+        for host, records in by_host.items():
+            yield "billferry_worker_records", {"host": host}, records
     for source, owed in stands.owed.items():
         yield "billferry_handovers_owed", {"source": source}, owed
     late = {each.feed for each in stands.late}

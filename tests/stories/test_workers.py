@@ -90,6 +90,8 @@ def many(count: int = COUNT) -> str:
 def test_workers_share_a_file_and_the_report_is_as_of_one_host(hosts: Hosts) -> None:
     leader = hosts.leader
     leader.switch(latency_s=0.02)
+    leader.settings["metrics_file"] = "billferry.prom"
+    leader.write_config()
     leader.write(NAME, many(), leader.drop)
     with hosts.workers(2):
         said = leader.run()
@@ -101,6 +103,9 @@ def test_workers_share_a_file_and_the_report_is_as_of_one_host(hosts: Hosts) -> 
     assert said.file["requests"]["sent"] == said.requests.total()
     assert hosts.parts() == []
     assert leader.ledger("SELECT count(*) FROM intents") == [(0,)]
+    lines = (leader.folder / "billferry.prom").read_text().splitlines()
+    (done,) = [line.partition(" ")[2] for line in lines if line.startswith("billferry_worker_records{")]
+    assert 0 < float(done) < COUNT, "both workers are of one host, and the one that leads did the rest"
 
 
 def test_a_worker_that_sleeps_beyond_its_lease_replaces_no_balance(hosts: Hosts) -> None:

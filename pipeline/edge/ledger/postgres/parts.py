@@ -80,6 +80,11 @@ class SeenWorker:
     records: int
     """Settled since it began."""
 
+    @property
+    def host(self) -> str:
+        """Without the process."""
+        return self.name.rpartition(":")[0]
+
 
 class LoadParts:
     """Over one connection to PostgreSQL."""
