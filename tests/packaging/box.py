@@ -101,9 +101,10 @@ class Box:
 
     def up(self, name: str) -> None:
         words = self.words(name, "billferry", *self.services[name]["command"])
-        self.started[name] = process = subprocess.Popen(
+        process = subprocess.Popen(
             words, env=self.env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
         )
+        self.started[name] = self.at_end.enter_context(process)
         self.at_end.callback(process.kill)
         self.until(lambda: self.is_healthy(name), name)
 
