@@ -27,7 +27,7 @@ from tests.packaging.test_wheel import environment, ran
 from tests.seeds import SOAK
 from tests.world import ROOT
 
-EXTRAS = ("postgres", "sandbox", "serve", "workbooks", "xlsx")
+EXTRAS = ("postgres", "s3", "sandbox", "serve", "workbooks", "xlsx")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TEXT = (CONTAINER / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
