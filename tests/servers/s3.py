@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -101,12 +103,21 @@ class S3Server:
         names = [each["path"] for some in obstore.list(bucket) for each in some]
         return {name: bytes(obstore.get(bucket, name).bytes()) for name in names}
 
-    def settings(self, folder: Path) -> dict[str, Any]:
+    def settings(self, folder: Path, prefix: str) -> dict[str, Any]:
         """Keys of a config that name it; `folder`: where the file with the credentials is written."""
         credentials = folder / "s3.credentials"
         credentials.touch(mode=0o600)
         credentials.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
         return {
-            "store": f"s3://{BUCKET}/documents",
+            "store": f"s3://{BUCKET}/{prefix}",
             "s3": {"endpoint": self.endpoint, "region": "us-east-1", "credentials_file": str(credentials)},
         }
+
+
+@cache
+def shared_s3() -> S3Server:
+    """One for all tests of this process; each has a prefix of its own."""
+    server = S3Server()
+    server.start()
+    atexit.register(server.kill)
+    return server

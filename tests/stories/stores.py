@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
-from tests.servers.s3 import S3Server
+from tests.servers.s3 import S3Server, shared_s3
 
 Kind = Literal["folder", "s3"]
 KINDS: tuple[Kind, ...] = ("folder", "s3")
@@ -52,23 +52,18 @@ class LookedBucket:
     """A bucket of a real S3 server."""
 
     def __init__(self, server: S3Server, folder: Path) -> None:
-        self.server, self._folder = server, folder
+        self.server, self._folder, self._prefix = server, folder, f"documents/{uuid4().hex}"
 
     def settings(self) -> dict[str, Any]:
-        return self.server.settings(self._folder)
+        return self.server.settings(self._folder, self._prefix)
 
     def objects(self) -> dict[str, bytes]:
-        return self.server.objects("documents")
+        return self.server.objects(self._prefix)
 
     def put(self, name: str, content: bytes | None) -> None:
-        self.server.put("documents", name, content)
+        self.server.put(self._prefix, name, content)
 
 
-@contextmanager
-def store_of(kind: Kind, folder: Path) -> Iterator[Looked]:
+def store_of(kind: Kind, folder: Path) -> Looked:
     """An empty store."""
-    if kind == "folder":
-        yield LookedFolder(folder)
-        return
-    with S3Server() as server:
-        yield LookedBucket(server, folder)
+    return LookedFolder(folder) if kind == "folder" else LookedBucket(shared_s3(), folder)

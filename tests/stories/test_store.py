@@ -16,6 +16,7 @@ from pipeline.sandbox.serve import SandboxApi
 from tests.ledger_of_world import sqlite_alone
 from tests.serve.page.browsing import showing
 from tests.servers.postgres import shared_server
+from tests.servers.s3 import S3Server
 from tests.stories.files import bills
 from tests.stories.forgetting import JUNE, dropped, forget, found_below, keeping_archive_below_work_dir
 from tests.stories.merchant import Merchant
@@ -36,9 +37,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def store(kind: Kind, tmp_path: Path) -> Iterator[Looked]:
-    with store_of(kind, tmp_path) as found:
-        yield found
+def store(kind: Kind, tmp_path: Path) -> Looked:
+    return store_of(kind, tmp_path)
 
 
 @pytest.fixture
@@ -171,25 +171,32 @@ def test_a_put_that_is_killed_leaves_no_object_and_is_made_up_for(
     assert content in store.objects().values()
 
 
-@pytest.mark.parametrize("kind", ["s3"], indirect=True)
+@pytest.fixture
+def server() -> Iterator[S3Server]:
+    with S3Server() as found:
+        yield found
+
+
 def test_a_store_that_dies_in_a_put_stops_no_load_and_gets_what_is_owed_from_the_next_run(
-    hosts: tuple[Merchant, Merchant], store: Looked
+    hosts: tuple[Merchant, Merchant], server: S3Server, tmp_path: Path
 ) -> None:
     one, other = hosts
-    assert isinstance(store, LookedBucket)
+    store = LookedBucket(server, tmp_path)
+    for host in hosts:
+        host.settings |= store.settings()
+        host.write_config()
     original = sha256(one.write(NAME, bills(*ROWS), one.drop).read_bytes())
-    one.write_config()
     late = (
         "from pathlib import Path\nfrom pipeline.edge.store import s3\nput = s3.obstore.put\n"
         "def told(*given, **options):\n    Path('put').touch()\n    return put(*given, **options)\n"
         "s3.obstore.put = told"
     )
-    store.server.pause()
+    server.pause()
     with one.start("run", "--json", "--config", one.config, late=late) as run:
         while not (one.folder / "put").exists():
             assert run.poll() is None
         time.sleep(0.2)  # the request is on its way, and nobody reads it
-        store.server.kill()
+        server.kill()
         _, err = run.communicate(timeout=60)
     assert run.returncode == 3, err
     (line,) = [each for each in err.splitlines() if "the store cannot be used" in each]
@@ -199,7 +206,7 @@ def test_a_store_that_dies_in_a_put_stops_no_load_and_gets_what_is_owed_from_the
     assert "not in the store yet: 5 documents" in one.command("status").stdout
     assert one.command("doctor").exit_status == 3
     assert other.command("report", NAME).exit_status == 3
-    store.server.start()
+    server.start()
     said = other.command("report", NAME)
     assert said.exit_status == 3
     assert "has not put it into the store yet" in said.stderr

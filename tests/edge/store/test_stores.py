@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,20 @@ from pipeline.edge.store import s3
 from pipeline.edge.store.folder import LEFT_AFTER_S, FolderStore
 from pipeline.edge.store.s3 import BucketStore, read_credentials
 from pipeline.errors import ConfigError, StoreError
-from tests.servers.s3 import BUCKET, S3Server
+from tests.servers.s3 import BUCKET, S3Server, shared_s3
 
 Store = FolderStore | BucketStore
 SHA = "ab" * 32
 TEXT = bytes(range(25))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as found:
-        yield found
+@pytest.fixture
+def server() -> S3Server:
+    return shared_s3()
 
 
 def bucket(server: S3Server, folder: Path, prefix: str) -> BucketStore:
-    settings = server.settings(folder)
+    settings = server.settings(folder, prefix)
     return BucketStore(
         f"s3://{BUCKET}/{prefix}/",
         merchant="citypower",
@@ -130,7 +128,7 @@ def test_a_server_that_is_away_or_has_no_such_bucket_is_told_in_one_line(
                 environment="test",
                 region="us-east-1",
                 endpoint=server.endpoint,
-                credentials_file=Path(server.settings(tmp_path)["s3"]["credentials_file"]),
+                credentials_file=Path(server.settings(tmp_path, "x")["s3"]["credentials_file"]),
             ),
             "NoSuchBucket",
         ),
