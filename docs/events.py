@@ -18,6 +18,7 @@ MEANINGS = {
     "collected": "A source was checked: how many files can be taken, and how many are left for later.",
     "landed": "A complete file was fetched; from now on `sha256` identifies it.",
     "uploaded": "A file was dropped on the page and landed; the next run checks it.",
+    "document.owed": "What was dropped on the page could not be put into the store for `code`; the next run does that.",
     "checked": "A file was read and checked; `refused` is the rule that refused it, or null.",
     "loaded": "The sending of a file ended: number of requests, retries, 429s and look-ups.",
     "file": "The result of a file, as in its report; outcomes without records are left out.",

@@ -66,15 +66,13 @@ class BillferryError(Exception):
 class UsageError(BillferryError):
     """{problem}; {remedy}"""
 
-    code = "usage"
-    exit_status = EX_USAGE
+    code, exit_status = "usage", EX_USAGE
 
 
 class ConfigError(BillferryError):
     """{where}: {problem}; {remedy}"""
 
-    code = "config"
-    exit_status = EX_USAGE
+    code, exit_status = "config", EX_USAGE
 
     def __init__(self, *, more: Sequence[BillferryError] = (), **facts: object) -> None:
         """`more` are other mistakes that were found with this one."""
@@ -88,11 +86,16 @@ class LedgerOfAnother(ConfigError):
     code = "config.ledger_of_another"
 
 
+class LedgerTooNew(ConfigError):
+    """{where}: a later Billferry has upgraded the ledger to version {version}, and this one knows {newest}; update Billferry on this host, as on the others that use the ledger"""
+
+    code = "config.ledger_too_new"
+
+
 class ExtraMissing(BillferryError):
     """{name}: {what} needs the package {package}, which is not installed; run pip install 'billferry[{extra}]', then run again"""
 
-    code = "extra.missing"
-    exit_status = EX_USAGE
+    code, exit_status = "extra.missing", EX_USAGE
 
 
 # -- where files come from ----------------------------------------------------------------------------------
@@ -195,8 +198,7 @@ class FileTooLarge(SourceError):
 class FileRefused(BillferryError):
     """{name}: refused ({rule}): {problem}; {remedy}"""
 
-    code = "file.refused"
-    exit_status = EX_RECORDS
+    code, exit_status = "file.refused", EX_RECORDS
 
     @property
     def rule(self) -> str:
@@ -212,8 +214,7 @@ class FileRefused(BillferryError):
 class BalancesOvertaken(BillferryError):
     """{name}: this file was already loaded, and another file of its date has set other balances since; nothing was sent. If its balances are current, run billferry load --force"""
 
-    code = "file.overtaken"
-    exit_status = EX_RECORDS
+    code, exit_status = "file.overtaken", EX_RECORDS
 
 
 class FeedLate(BillferryError):
@@ -303,8 +304,7 @@ class DiskFull(BillferryError):
 class WorkDirGone(BillferryError):
     """{where}: it was removed or replaced while billferry worked with it; nothing more was sent. Put it back as it was, then run again"""
 
-    code = "work_dir.gone"
-    exit_status = EX_UNFINISHED
+    code, exit_status = "work_dir.gone", EX_UNFINISHED
 
 
 class GpgFailed(BillferryError):
@@ -332,7 +332,7 @@ class CustomerUnsettled(BillferryError):
 
 
 class LedgerDamaged(BillferryError):
-    """{where}: the ledger is damaged or of another version ({problem}); restore a backup, do not delete it"""
+    """{where}: the ledger is damaged ({problem}); restore a backup, do not delete it"""
 
     code, exit_status = "ledger.damaged", EX_BUG
 

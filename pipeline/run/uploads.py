@@ -357,7 +357,7 @@ def _placed(file: LandedFile, landing: Path) -> LandedFile:
 
 
 def _log(error: BillferryError) -> None:
-    log.error("error", code=error.code, exit_status=error.exit_status)
+    log.error("document.owed", code=error.code)
 
 
 def _folder(settings: Settings) -> Path:

@@ -25,6 +25,7 @@ from pipeline.errors import (
     LedgerDamaged,
     LedgerOfAnother,
     LedgerOutdated,
+    LedgerTooNew,
     WorkDirGone,
 )
 
@@ -165,7 +166,7 @@ def open_database(
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > len(migrations):
-                raise LedgerDamaged(where=path, problem=f"version {version} is newer than this program")
+                raise LedgerTooNew(where=path, version=version, newest=len(migrations))
             if read_only and version < len(migrations):
                 raise LedgerOutdated(where=path, version=version, newest=len(migrations))
             if not read_only:

@@ -63,7 +63,8 @@ def open_ledger(place: LedgerPlace, *, merchant: str, environment: str, read_onl
 
     Raises:
         LedgerOfAnother: it is bound to another merchant or environment.
-        LedgerDamaged: it is no ledger, or one of a newer version.
+        LedgerDamaged: it is no ledger.
+        LedgerTooNew: a later version of the program has upgraded it.
         LedgerOutdated: it is of an older version and may not be migrated, since it is only read.
         LedgerBusy: another process holds its lock for longer than BUSY_TIMEOUT_S.
         DiskFull: it cannot be written.

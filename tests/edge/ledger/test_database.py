@@ -14,7 +14,7 @@ import pytest
 from pipeline.edge.ledger import database
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.migrations import MIGRATIONS
-from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated
+from pipeline.errors import DiskFull, LedgerDamaged, LedgerOfAnother, LedgerOutdated, LedgerTooNew
 from tests.edge.ledger.conftest import land, opened
 
 
@@ -51,7 +51,7 @@ def test_a_ledger_of_a_newer_program_is_left_alone(path: Path) -> None:
     opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerDamaged, match="version 99 is newer"):
+    with pytest.raises(LedgerTooNew, match=r"to version 99.*update Billferry on this host"):
         opened(path)
     assert version_of(path) == 99
 

@@ -24,7 +24,7 @@ from pipeline.edge.ledger.postgres.connection import (
 )
 from pipeline.edge.ledger.postgres.tables import scripts
 from pipeline.edge.operator_files import read_secret
-from pipeline.errors import ConfigError, LedgerDamaged, LedgerOutdated
+from pipeline.errors import ConfigError, LedgerOutdated, LedgerTooNew
 
 CONNECT_TIMEOUT_S = 10
 """To each host of the address."""
@@ -107,10 +107,10 @@ def _mistake(address: PostgresAddress, problem: str, remedy: str) -> ConfigError
 
 
 def _bring_up_to_date(ledger: PostgresLedger, address: PostgresAddress, *, read_only: bool) -> None:
-    """Make the tables where there are none, and bring older ones up to date. Raises LedgerDamaged, LedgerOutdated."""
+    """Make the tables where there are none, and bring older ones up to date. Raises LedgerTooNew, LedgerOutdated."""
     version, newest = _version(ledger), len(MIGRATIONS)
     if version > newest:
-        raise LedgerDamaged(where=address, problem=f"version {version} is newer than this program")
+        raise LedgerTooNew(where=address, version=version, newest=newest)
     if version == newest:
         return
     if read_only:

@@ -28,6 +28,7 @@ from pipeline.errors import (
     LedgerBusy,
     LedgerOfAnother,
     LedgerOutdated,
+    LedgerTooNew,
     LedgerUnreachable,
 )
 from tests.edge.ledger.conftest import land
@@ -98,6 +99,14 @@ def test_a_reader_makes_no_tables() -> None:
     with pytest.raises(LedgerOutdated) as told:
         opened(shared_server().new_database(), read_only=True)
     assert told.value.facts["version"] == 0
+
+
+def test_a_ledger_that_a_later_version_has_upgraded_is_left_alone(url: str) -> None:
+    with closing(opened(url)) as ledger:
+        ledger.execute("UPDATE version SET number = number + 1")
+    for read_only in (False, True):
+        with pytest.raises(LedgerTooNew, match="update Billferry on this host"):
+            opened(url, read_only=read_only)
 
 
 def test_a_ledger_of_another_merchant_is_not_opened(url: str) -> None:
