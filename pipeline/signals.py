@@ -15,9 +15,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from pipeline.errors import Stopped
+from pipeline.errors import BillferryError, Stopped
 
 T = TypeVar("T")
 
@@ -26,6 +26,13 @@ ANSWER_S = 0.1
 
 
 _answered = threading.Event()
+
+
+class _HeldBack:
+    """Stop signals that wait until a step of the main thread is done."""
+
+    depth = 0
+    waiting: ClassVar[list[Callable[[], None]]] = []
 
 
 @contextmanager
@@ -49,7 +56,11 @@ def on_stop(told: Callable[[Stopped], None]) -> Iterator[None]:
         return
 
     def handle(number: int, _: FrameType | None) -> None:
-        told(Stopped(signal_name=signal.Signals(number).name, signal_number=number))
+        stopped = Stopped(signal_name=signal.Signals(number).name, signal_number=number)
+        if _HeldBack.depth:
+            _HeldBack.waiting.append(lambda: told(stopped))
+        else:
+            told(stopped)
 
     before = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
     try:
@@ -60,11 +71,30 @@ def on_stop(told: Callable[[Stopped], None]) -> Iterator[None]:
 
 
 @contextmanager
+def held_back() -> Iterator[None]:
+    """Within the block stop signals wait for its end: a step that must not be left half done, and is short.
+
+    A client of a database whose answer is not waited for has a connection that is of no more use.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _HeldBack.depth += 1
+    try:
+        yield
+    finally:
+        _HeldBack.depth -= 1
+        while _HeldBack.waiting and not _HeldBack.depth:
+            _HeldBack.waiting.pop(0)()
+
+
+@contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
     """Within the block, a stop signal of the command line raises Stopped in the main thread; at its end at the latest.
 
     Python drops what is raised in a destructor or in a callback of C, and a library may swallow it. So it is raised
-    again at the end, and by the check that is yielded, for blocks that last: catch it outside of the block.
+    again at the end, and by the check that is yielded, for blocks that last: catch it outside of the block. An error
+    that the block ends with is taken for what came of the stop.
     """
     asked: list[Stopped] = []
 
@@ -77,7 +107,11 @@ def stoppable() -> Iterator[Callable[[], None]]:
         check()
 
     with on_stop(stop):
-        yield check
+        try:
+            yield check
+        except BillferryError:
+            check()
+            raise
     check()
 
 

@@ -14,14 +14,14 @@ from contextlib import suppress
 
 import pytest
 
-from pipeline.errors import Stopped
-from pipeline.signals import STOP_SIGNALS, answered, interruptible, stoppable
+from pipeline.errors import LedgerUnreachable, Stopped
+from pipeline.signals import STOP_SIGNALS, answered, held_back, interruptible, stoppable
 
 AT_WORK = """
 import sys
 import polars as pl
-from pipeline.errors import Stopped
-from pipeline.signals import answered, interruptible, stoppable
+from pipeline.errors import LedgerUnreachable, Stopped
+from pipeline.signals import answered, held_back, interruptible, stoppable
 
 def work(checkpoint):
     print("working", flush=True)
@@ -159,3 +159,34 @@ def test_what_work_raises_to_leave_is_raised_here() -> None:
     with pytest.raises(SystemExit) as left:
         interruptible(leave)
     assert left.value.code == 7
+
+
+def test_a_stop_that_something_else_was_made_of_is_a_stop(command_line: None) -> None:
+    """Half done, a step may end with an error of its own, which would be put off until the next time."""
+
+    def half_done() -> None:
+        with stoppable():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            except Stopped:
+                raise LedgerUnreachable(where="there", problem="half done") from None
+
+    with pytest.raises(Stopped) as told:
+        half_done()
+    assert isinstance(told.value.__context__, LedgerUnreachable)
+
+
+def test_a_step_that_is_held_back_from_is_done_first(command_line: None) -> None:
+    done = []
+
+    def steps() -> None:
+        with stoppable():
+            with held_back():
+                with held_back():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                done.append("the step")
+            done.append("something after it")
+
+    with pytest.raises(Stopped):
+        steps()
+    assert done == ["the step"]

@@ -22,6 +22,7 @@ from pipeline.edge.ledger import door
 from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
 from pipeline.edge.ledger.postgres.parts import WITHDRAW
 from pipeline.errors import AnotherRun, DiskFull, LedgerBusy, LedgerDamaged, LedgerUnreachable
+from pipeline.signals import held_back
 
 WRITERS = 0x62696C6C
 """Key of the lock that writers take: "bill"."""
@@ -136,7 +137,7 @@ class PostgresLedger:
 
     def script(self, sql: str) -> None:
         """Statements in PostgreSQL's own spelling, without values. Raises as `execute`."""
-        with postgres_errors(self.where), self._connection.cursor() as cursor:
+        with postgres_errors(self.where), held_back(), self._connection.cursor() as cursor:
             cursor.execute(sql.encode())
 
     @contextmanager
@@ -199,7 +200,7 @@ class PostgresLedger:
 
     def _within(self, sql: str, work: Callable[[], PostgresRows]) -> PostgresRows:
         """The answer of `work`; begins a transaction, or ends one, as the statement says."""
-        with postgres_errors(self.where):
+        with postgres_errors(self.where), held_back():
             match sql:
                 case "BEGIN IMMEDIATE":
                     return self._begin()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +31,9 @@ from pipeline.errors import (
     LedgerOutdated,
     LedgerTooNew,
     LedgerUnreachable,
+    Stopped,
 )
+from pipeline.signals import answered, stoppable
 from tests.edge.ledger.conftest import land
 from tests.servers.certificates import Authority
 from tests.servers.postgres import ACCOUNT, Postgres, shared_server
@@ -249,3 +252,13 @@ def test_a_cut_line_is_told_and_the_lock_of_runs_is_free_again(networked: Networ
         ledger.close()
     with closing(opened(networked.url(networked.port))) as again, again.hold(10):
         pass
+
+
+def test_a_stop_waits_for_the_answer_and_the_connection_is_of_use_after_it(url: str) -> None:
+    with closing(opened(url)) as ledger:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        with pytest.raises(Stopped), answered(), stoppable():
+            ledger.execute("SELECT pg_sleep(1)")
+        with transaction(ledger):
+            ledger.execute("INSERT INTO arrivals VALUES ('bills', 'x')")
+        assert feeds(ledger) == ["bills"]
