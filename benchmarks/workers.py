@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,13 @@ START_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One load: how long it took, its requests, and what it used."""
+    """One load: how long it took (apart: the check before, and the report after), its requests, and what it used."""
 
     hosts: int
     bills: int
+    check_s: float
     took_s: float
+    report_s: float
     sent: int
     rate_limited: int
     costs: Costs
@@ -138,12 +141,15 @@ def load(server: Postgres, hosts: int, bills: int, *stub: str) -> Loaded:
         words = ("load", str(file), "--verbose", "--config", str(leader.folder / "config.yaml"))
         process = stack.enter_context(_billferry(*words, log=subprocess.PIPE))
         used_by_now = partial(used, server, database, [process.pid, *(each.pid for each in workers)], api)
+        landed = _logged(process, "landed")
         checked, before = _logged(process, "checked"), used_by_now()
         loaded, after = _logged(process, "loaded"), used_by_now()
+        reported = _logged(process, "file")
         process.communicate()
-        at = [datetime.fromisoformat(each["timestamp"]) for each in (checked, loaded)]
-        took_s = (at[1] - at[0]).total_seconds()
-        return Loaded(hosts, bills, took_s, loaded["sent"], loaded["rate_limited"], after.since(before))
+        at = [datetime.fromisoformat(each["timestamp"]) for each in (landed, checked, loaded, reported)]
+        check_s, load_s, report_s = ((end - begin).total_seconds() for begin, end in pairwise(at))
+        requests = loaded["sent"], loaded["rate_limited"]
+        return Loaded(hosts, bills, check_s, load_s, report_s, *requests, after.since(before))
 
 
 def _logged(process: subprocess.Popen[str], event: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 
 from pipeline.core.api.rate_limiter import EARLY_S, LATE_S, NEVER, NOTICE_S
@@ -46,15 +47,16 @@ class PaceShare:
                 self._closed_until = max(self._closed_until, now + pause_s)
 
     def said(self, now: float) -> Said:
-        """What there is to tell since the last time."""
+        """What there is to tell; it is kept until it was told (`take_up`)."""
         with self._lock:
-            said = Said(self._round_began, self._of_round, self._earlier, max(0.0, self._closed_until - now))
-            self._of_round, self._earlier = Answers(), Answers()
-            return said
+            pause_s = max(0.0, self._closed_until - now)
+            return Said(self._round_began, replace(self._of_round), replace(self._earlier), pause_s)
 
-    def take_up(self, told: Told, now: float) -> None:
-        """Go on as told."""
+    def take_up(self, told: Told, said: Said, now: float) -> None:
+        """Go on as told, after `said` was known to all."""
         with self._lock:
+            self._of_round.less(said.of_round)
+            self._earlier.less(said.earlier)
             if told.round_began != self._round_began:
                 self._round_began, self._round_known_at = told.round_began, now
                 self._earlier.useful += self._of_round.useful

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.api.intents import Intent
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.api.requests import BillRequest
-from pipeline.core.api.shared_pace import SharedPace
+from pipeline.core.api.shared_pace import SharedPace, Told
 from pipeline.core.api.watermarks import Recency
 from pipeline.core.outcomes import OPEN
 from pipeline.edge.ledger.door import Ledger
@@ -179,15 +179,18 @@ class PartLoader:
         parts.seen(self.name, part, self.records + settled)
 
     def _exchange(self, ledger: Ledger) -> None:
-        """Keep pace with the others; where one of them does so right now, the next time."""
+        """Keep pace with the others; where one of them was faster, the next time."""
+        told: list[Told] = []
+        here = time.monotonic()
+        said = self.pace.said(here)
 
         def change(kept: Mapping[str, Any], now: float) -> Mapping[str, Any]:
             shared = SharedPace.of(kept, self.settings.api.requests_per_second)
-            here = time.monotonic()
-            self.pace.take_up(shared.exchange(self.name, self.pace.said(here), now), here)
+            told.append(shared.exchange(self.name, said, now))
             return shared.as_json()
 
-        change_pace(ledger, change)
+        if change_pace(ledger, change):
+            self.pace.take_up(told[0], said, here)
 
 
 class _PartReader(Sends):

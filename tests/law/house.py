@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "signals": {"errors"},
     "core": {"schemas", "errors"},
-    "edge": {"schemas", "errors", "core"},
+    "edge": {"schemas", "errors", "signals", "core"},
     **dict.fromkeys(STAGES, BELOW_STAGES),
     "monitoring": BELOW_STAGES,
     "workers": BELOW_STAGES | {"load"},

@@ -73,7 +73,7 @@ SEEN_AS_UPWARD = {
     "pipeline/check/check.py": "from pipeline.collect import Source",
     "pipeline/edge/local/lock.py": "from pipeline.edge.log import mask",
     "pipeline/edge/sftp/source.py": "from pipeline.edge.local import DropFolder",
-    "pipeline/edge/local/drop_folder.py": "from pipeline.signals import stoppable",
+    "pipeline/edge/local/drop_folder.py": "from pipeline.check import check",
     "pipeline/edge/ledger/files.py": "from ..config import Config",
     "pipeline/load/retrying_client.py": "from pipeline.run.context import RunContext",
     "pipeline/edge/disk.py": "from pipeline.edge.ledger import Ledger",

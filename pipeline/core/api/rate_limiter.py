@@ -19,7 +19,7 @@ from math import log
 
 NEVER = float("-inf")
 FIRST_STARTS = 4
-RAMP_S = 0.1
+RAMP_S, MANY_ANSWERS = 0.1, 1_000
 """At first: so many at once, then (1 + answers so far) in this time."""
 
 SLOWER = 0.85
@@ -226,6 +226,11 @@ class Pace:
     def round_began(self) -> float:
         """Since then requests start at the rate that is tried now."""
         return self._round.began
+
+    @property
+    def is_free(self) -> bool:
+        """Nothing has been found that speaks for a limit, in many answers."""
+        return self._rate is None and self._useful >= MANY_ANSWERS
 
     @property
     def closed_until(self) -> float:

@@ -21,6 +21,8 @@ EXCHANGE_S = 0.02
 """Between two exchanges of a host, where there are few hosts."""
 EXCHANGES_PER_S = 200
 """Of all hosts together, at most."""
+CALM_S = 0.1
+"""Between two exchanges of a host, once there seems to be no limit."""
 LAG = 2
 """After so many exchanges every host has told what it was answered."""
 RAMP_S = 0.2
@@ -35,6 +37,11 @@ class Answers:
 
     useful: int = 0
     refused: int = 0
+
+    def less(self, told: Answers) -> None:
+        """Forget so many."""
+        self.useful -= told.useful
+        self.refused -= told.refused
 
     def spread(self) -> Iterator[tuple[float, bool]]:
         """Each answer: when it came, between 0 and 1, and whether it was useful; both kinds evenly."""
@@ -86,7 +93,7 @@ class SharedPace:
         self.heard_at = {each: at for each, at in self.heard_at.items() if at > now - NEAR_S} | {host: now}
         self._learn(said, now)
         pace, hosts = self.pace, len(self.heard_at)
-        again_s = max(EXCHANGE_S, hosts / EXCHANGES_PER_S)
+        again_s = max(CALM_S if pace.is_free else EXCHANGE_S, hosts / EXCHANGES_PER_S)
         pace.lag_s = LAG * again_s
         pause_s = max(0.0, pace.closed_until - now)
         return Told(pace.round_began, pace.per_second(now) / hosts, pause_s, again_s)

@@ -130,7 +130,8 @@ LATER_STEPS: tuple[str, ...] = (
     -- How fast hosts that send together may send, and why: one row, by the database's clock.
     CREATE TABLE pace (
         id INTEGER PRIMARY KEY,
-        state TEXT NOT NULL                 -- JSON
+        state TEXT NOT NULL,                -- JSON
+        changes INTEGER NOT NULL            -- of the state so far: whoever changes it must have seen the last one
     ) STRICT;
     """,
     """

@@ -26,7 +26,8 @@ def together(hosts: int, takes: Takes, *, seconds: float = 20.0, **how: float | 
     def exchange(number: int, now: float) -> float:
         shared = SharedPace.of(json.loads(kept[0]), None)
         share = shares[number]
-        share.take_up(shared.exchange(str(number), share.said(now), now + 1e9), now)
+        said = share.said(now)
+        share.take_up(shared.exchange(str(number), said, now + 1e9), said, now)
         kept[0] = json.dumps(shared.as_json())
         return share.again_s
 
@@ -86,19 +87,22 @@ def test_who_is_not_heard_of_leaves_its_share_to_the_others() -> None:
 def test_what_was_sent_before_a_round_was_known_is_told_apart() -> None:
     share = PaceShare()
     share.answered(1.0, 0.9)
-    share.take_up(told(round_began=7.0), 1.0)
+    share.take_up(told(round_began=7.0), nothing(), 1.0)
     share.answered(1.2, 0.99)
     share.answered(1.2, 1.1)
     share.refused(1.2, 1.1)
-    assert share.said(1.3) == Said(7.0, Answers(1, 1), Answers(2, 0), 0.0)
-    assert share.said(1.3) == Said(7.0, Answers(), Answers(), 0.0)
+    said = share.said(1.3)
+    assert said == Said(7.0, Answers(1, 1), Answers(2, 0), 0.0)
+    share.answered(1.35, 1.3)
+    share.take_up(told(round_began=7.0), said, 1.4)
+    assert share.said(1.4) == Said(7.0, Answers(1, 0), Answers(), 0.0)
 
 
 def test_a_turn_at_a_slower_rate_is_not_waited_for() -> None:
     share = PaceShare()
-    share.take_up(told(0.1), 0.0)
+    share.take_up(told(0.1), nothing(), 0.0)
     assert share.reserve(0.0) == 0.0
-    share.take_up(told(100.0), 0.1)
+    share.take_up(told(100.0), nothing(), 0.1)
     assert share.reserve(0.1) <= 0.01
 
 
