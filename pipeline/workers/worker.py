@@ -12,13 +12,14 @@ from pipeline.edge.clock import utc_now
 from pipeline.edge.config import api_key
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.place import ledger_place, open_merchants_ledger
-from pipeline.edge.ledger.postgres.parts import Lease, LoadParts
+from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError, ConfigError, LeaseLost, LedgerBusy, LedgerUnreachable, Stopped
 from pipeline.load.job import LoadResult
 from pipeline.signals import stoppable
 from pipeline.workers.lease_keeper import lease_s
 from pipeline.workers.part_load import PartFacts, PartLoader, worker_name
+from schemas.results import RequestCounts
 from schemas.settings import Settings
 
 log = get_logger()
@@ -120,6 +121,8 @@ class Worker:
 
     def _work(self, ledger: Ledger, lease: Lease, leased_at: float) -> None:
         if (base_url := PartFacts.of(lease.facts).base_url) != self.settings.api.base_url:
+            nothing = {"requests": RequestCounts().model_dump(), "notes": []}
+            LoadParts(ledger).end(lease, PartDone(), nothing, is_done=False)
             raise ConfigError(
                 where="api",
                 problem=f"the host that leads loads into {base_url}, and this one into {self.settings.api.base_url}",
