@@ -13,7 +13,6 @@ from pipeline.core.api.requests import BillRequest
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone
 from pipeline.errors import BillferryError, LeaseLost
-from pipeline.workers.pace_share import PaceShare
 
 RENEW_S = 1.0
 MARGIN_S = 10.0
@@ -45,25 +44,22 @@ class LeaseKeeper:
         timeout_s: float,
         connect: Callable[[], AbstractContextManager[Ledger]],
         renewed: Callable[[LoadParts, int], None],
-        pace: PaceShare,
-        exchange: Callable[[Ledger], None],
+        exchange: Callable[[Ledger], float],
     ) -> None:
         """Args:
         leased_at: by the monotonic clock, before the lease was asked for.
         timeout_s: the longest that a request may take.
         connect: a connection for the thread.
         renewed: called in the thread after each renewal, with `settled_here`.
-        pace: this host's share.
-        exchange: brings it up to date; called in the thread some times a second, with its connection.
+        exchange: keeps this host at the pace of all hosts; called in the thread with its connection, and again after
+            the seconds that it gives.
         """
         self.lease = lease
         self.retried = 0
-        self._timeout_s = timeout_s
         self._lease_s = lease_s(timeout_s)
         self._deadline = leased_at + MARGIN_S
         self._connect = connect
         self._renewed = renewed
-        self._pace = pace
         self._exchange = exchange
         self.settled_here = 0
         """Records, under this lease."""
@@ -118,8 +114,7 @@ class LeaseKeeper:
     def _keep_over(self, ledger: Ledger) -> None:
         parts, renew_at = LoadParts(ledger), time.monotonic() + RENEW_S
         while True:
-            self._exchange(ledger)
-            if self._over.wait(self._pace.again_s):
+            if self._over.wait(self._exchange(ledger)):
                 return
             if (began := time.monotonic()) >= renew_at:
                 renew_at = began + RENEW_S

@@ -146,7 +146,6 @@ class PartLoader:
             timeout_s=self.settings.api.timeout_s,
             connect=self.connect,
             renewed=partial(self._renewed, lease.part),
-            pace=self.pace,
             exchange=self._exchange,
         )
 
@@ -178,8 +177,8 @@ class PartLoader:
         """Tell the others what is done here."""
         parts.seen(self.name, part, self.records + settled)
 
-    def _exchange(self, ledger: Ledger) -> None:
-        """Keep pace with the others; where one of them was faster, the next time."""
+    def _exchange(self, ledger: Ledger) -> float:
+        """Keep pace with the others; where one of them was faster, the next time. Seconds until then."""
         told: list[Told] = []
         here = time.monotonic()
         said = self.pace.said(here)
@@ -191,6 +190,7 @@ class PartLoader:
 
         if change_pace(ledger, change):
             self.pace.take_up(told[0], said, here)
+        return self.pace.again_s
 
 
 class _PartReader(Sends):

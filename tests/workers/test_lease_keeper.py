@@ -9,7 +9,6 @@ from typing import Any, cast
 from pipeline.core.api.requests import BillRequest
 from pipeline.edge.ledger.postgres.parts import Lease, PartDone
 from pipeline.workers.lease_keeper import LeaseKeeper
-from pipeline.workers.pace_share import PaceShare
 
 
 class Settled:
@@ -25,8 +24,7 @@ def test_what_earlier_leases_have_settled_is_told_and_is_not_this_hosts_work() -
         timeout_s=1.0,
         connect=lambda: cast(Any, nullcontext()),
         renewed=lambda _, __: None,
-        pace=PaceShare(),
-        exchange=lambda _: None,
+        exchange=lambda _: 1.0,
     )
     keeper.settled_before([("ZAR", 100), ("USD", 7)])
     keeper.settled(cast(BillRequest, Settled()))

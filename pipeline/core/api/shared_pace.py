@@ -87,7 +87,7 @@ class SharedPace:
         """Learn what a host was answered, and tell it its share."""
         if (
             now < self._told_until
-        ):  # another server, or its clock was set back: no time that is known means anything
+        ):  # another server, or a clock that was set back: no time that is known counts
             self.pace, self.heard_at = Pace(self.pace.max_per_second, RAMP_S), {}
             self._told_until = now
         self.heard_at = {each: at for each, at in self.heard_at.items() if at > now - NEAR_S} | {host: now}
