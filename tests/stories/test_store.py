@@ -12,16 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sandbox.serve import SandboxApi
 from tests.ledger_of_world import sqlite_alone
 from tests.serve.page.browsing import showing
-from tests.servers.postgres import shared_server
 from tests.servers.s3 import S3Server
 from tests.stories.files import bills
 from tests.stories.forgetting import JUNE, dropped, forget, found_below, keeping_archive_below_work_dir
 from tests.stories.merchant import Merchant
 from tests.stories.stores import KINDS, Kind, Looked, LookedBucket, store_of
 from tests.stories.test_retention import let_pass
+from tests.stories.two_hosts import two_hosts
 
 pytestmark = sqlite_alone  # they bring a database of their own
 NAME = "x_bills_2030-01-01.csv"
@@ -43,16 +42,8 @@ def store(kind: Kind, tmp_path: Path) -> Looked:
 
 @pytest.fixture
 def hosts(store: Looked, tmp_path: Path) -> Iterator[tuple[Merchant, Merchant]]:
-    """Each with a work_dir and a drop folder of its own."""
-    url = shared_server().new_ledger()
-    with SandboxApi() as api:
-        found = []
-        for name in ("one", "other"):
-            (tmp_path / name).mkdir()
-            host = Merchant(tmp_path / name, api)
-            host.settings |= {"ledger": url, **store.settings()}
-            found.append(host)
-        yield found[0], found[1]
+    with two_hosts(tmp_path, **store.settings()) as found:
+        yield found
 
 
 def sha256(content: bytes) -> str:

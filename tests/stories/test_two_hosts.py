@@ -14,13 +14,13 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from pipeline.sandbox.serve import SandboxApi
 from pipeline.sandbox.sftp import write_key_pair
 from tests.ledger_of_world import sqlite_alone
-from tests.servers.postgres import Postgres, shared_server
+from tests.servers.postgres import Postgres
 from tests.servers.scripted import ScriptedSftp
 from tests.stories.files import bills
 from tests.stories.merchant import Merchant
+from tests.stories.two_hosts import two_hosts
 
 pytestmark = sqlite_alone  # they bring a database of their own
 COUNT = 120
@@ -31,16 +31,8 @@ READ_BY_ONE_HOST = 2
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Iterator[tuple[Merchant, Merchant]]:
-    """Each with a work_dir and a drop folder of its own."""
-    url = shared_server().new_ledger()
-    with SandboxApi() as api:
-        found = []
-        for name in ("one", "other"):
-            (tmp_path / name).mkdir()
-            host = Merchant(tmp_path / name, api)
-            host.settings |= {"ledger": url}
-            found.append(host)
-        yield found[0], found[1]
+    with two_hosts(tmp_path) as found:
+        yield found
 
 
 def many(merchant: Merchant, name: str = NAME) -> None:
