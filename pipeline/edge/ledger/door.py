@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+BEHIND_OTHERS = "BEGIN BEHIND OTHERS"
+"""Begins a transaction that waits for other writers and only writes: its statements answer nothing, and what is wrong
+with one is told when it commits. Of a ledger that hosts share alone.
+"""
 BESIDE_OTHERS = "BEGIN BESIDE OTHERS"
-"""Begins a transaction that does not wait for other writers; of a ledger that hosts share alone."""
+"""The same, without waiting for other writers."""
 
 
 class LedgerRow(Protocol):

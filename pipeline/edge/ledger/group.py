@@ -8,7 +8,7 @@ from typing import Self
 
 from pipeline.core.api.ledger_changes import Change
 from pipeline.edge.ledger.database import ledger_errors, transaction
-from pipeline.edge.ledger.door import BESIDE_OTHERS, Ledger
+from pipeline.edge.ledger.door import BEHIND_OTHERS, BESIDE_OTHERS, Ledger
 from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.edge.ledger.lineage import Lineage
 from pipeline.edge.ledger.writes import write
@@ -43,6 +43,9 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
         self._where = where
         self._lineage = lineage
         self._may_write = may_write
+        self._begin = "BEGIN IMMEDIATE"
+        if connection.is_shared:
+            self._begin = BEHIND_OTHERS if may_write is None else BESIDE_OTHERS
         self._lost: Exception | None = None
         """Why changes that nobody waits for could not be written."""
 
@@ -76,8 +79,7 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
         if self._lost is not None:
             return self._lost
         try:
-            begin = "BEGIN IMMEDIATE" if self._may_write is None else BESIDE_OTHERS
-            with ledger_errors(self._where), transaction(self._db, begin=begin):
+            with ledger_errors(self._where), transaction(self._db, begin=self._begin):
                 if self._may_write is not None:
                     self._may_write()
                 write(self._db, chain.from_iterable(group))

@@ -151,5 +151,8 @@ LATER_STEPS: tuple[str, ...] = (
     CREATE INDEX documents_by_folder ON documents (folder);
     CREATE INDEX documents_to_do ON documents (state) WHERE state IN ('owed', 'expired', 'forgotten', 'gone');
     """,
+    """
+    -- Nothing here. In PostgreSQL, what takes the rows of a group is made anew with each version (see `tables`).
+    """,
 )
 """In order; the first of them is the step after those in `migrations`."""

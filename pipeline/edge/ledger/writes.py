@@ -1,19 +1,19 @@
 """Many changes as few statements.
 
-What a load does with every record waits, in lists of rows, and is written by one statement (see `at_once`); within a
-table the order of changes is kept. The few others are statements of their own. Whatever waits at the end is written
-before the transaction ends.
+What a load does with every record waits, in rows, and is written by one statement (see `at_once`), which changes no row
+twice: of what is learned of one thing several times, what came last waits. The few other changes are statements of
+their own. Whatever waits at the end is written before the transaction ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import orjson
 
-from pipeline.core.api.intents import Intent
+from pipeline.core.api.intents import Entity, Intent
 from pipeline.core.api.ledger_changes import (
     Change,
     CloseIntent,
@@ -68,21 +68,25 @@ class _PendingRows:
         self._opened: list[Values] = []
         self._open_keys: set[Values] = set()
         """Business keys of `_opened`."""
-        self._entities: list[Values] = []
-        self._outcomes: list[Values] = []
+        self._entities: dict[tuple[str, str], Entity] = {}
+        """By kind and reference."""
+        self._references: dict[tuple[str, str], str] = {}
+        """Of `_entities`, by kind and id."""
+        self._outcomes: dict[tuple[int, int], Values] = {}
+        """By file and record."""
         self._waiting = 0
 
     def take(self, change: Change) -> None:
         """Queue one change; those that depend on rows still waiting write these first."""
         match change:
             case UpsertEntity(entity):
-                self._entities.append(tuple(entity))  # its details are JSON within JSON
+                self._learn(entity)
             case OpenIntent(intent):
                 self._open(intent)
             case CloseIntent(intent):
                 self._close(intent)
             case StoreOutcome(file_id, reference, outcome):
-                self._outcomes.append(_row_of_outcome(file_id, reference, outcome))
+                self._conclude(file_id, reference, outcome)
             case RenewIntent(intent):
                 self._close(intent)
                 self._open(intent)
@@ -102,13 +106,32 @@ class _PendingRows:
 
     def write_all(self) -> None:
         """Write everything that waits, in one statement."""
-        tables = self._closed, self._opened, self._entities, self._outcomes
         self._waiting = 0
+        tables = self._closed, self._opened, self._entities, self._outcomes
         if any(tables):
-            self._db.execute(INSERT, [_as_json(rows) for rows in tables])
-            self._open_keys.clear()
-            for rows in tables:
-                rows.clear()
+            entities = [tuple(each) for each in self._entities.values()]  # their details: JSON within JSON
+            rows = self._closed, self._opened, entities, [*self._outcomes.values()]
+            self._db.execute(INSERT, [_as_json(each) for each in rows])
+            for waiting in (*tables, self._open_keys, self._references):
+                waiting.clear()
+
+    def _learn(self, entity: Entity) -> None:
+        """Queue what is known of an entity. Where a reference or an id changes hands, what waits is written first."""
+        key, by_id = (entity.kind, entity.reference), (entity.kind, entity.id)
+        before = self._entities.get(key)
+        if (before is not None and before.id != entity.id) or (
+            self._references.get(by_id, entity.reference) != entity.reference
+        ):
+            self.write_all()
+        self._entities[key] = entity
+        self._references[by_id] = entity.reference
+
+    def _conclude(self, file_id: int, reference: str, outcome: RecordOutcome) -> None:
+        """Queue an outcome, with the attempts of the one of the same record that waits, in whose place it comes."""
+        key = file_id, outcome.record
+        if (before := self._outcomes.get(key)) is not None:
+            outcome = outcome._replace(attempts=outcome.attempts + before[-1])
+        self._outcomes[key] = _row_of_outcome(file_id, reference, outcome)
 
     def _open(self, intent: Intent) -> None:
         """Queue a new intent. There is at most one per business key, so its predecessor is closed before."""
@@ -143,7 +166,7 @@ def _execute(connection: Ledger, change: Change) -> None:
             connection.execute(_NOTE, _noted(change))
 
 
-def _as_json(rows: list[Values]) -> str:
+def _as_json(rows: Sequence[Values]) -> str:
     """Rows as SQLite takes them; bodies are JSON, and so text."""
     return orjson.dumps(rows, default=bytes.decode, option=orjson.OPT_SORT_KEYS).decode()
 

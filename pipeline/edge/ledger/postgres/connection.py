@@ -3,6 +3,9 @@
 As there, one writer works at a time: whoever changes something first takes a lock of the database, which ends with the
 transaction. So what one writer reads is not changed before it has written. Only groups of a leased part are written
 beside others (see `parts`).
+
+A group of a load is sent to the server as one text, with its lock, and is a transaction by itself: each statement that
+is waited for costs a thread the interpreter's lock twice, which the event loop would rather have.
 """
 
 from __future__ import annotations
@@ -20,12 +23,20 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.edge.ledger import door
 from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
-from pipeline.edge.ledger.postgres.parts import WITHDRAW
-from pipeline.errors import AnotherRun, DiskFull, LedgerBusy, LedgerDamaged, LedgerUnreachable
+from pipeline.edge.ledger.postgres.parts import LEASE_LOST, WITHDRAW
+from pipeline.errors import (
+    AnotherRun,
+    DiskFull,
+    LeaseLost,
+    LedgerBusy,
+    LedgerDamaged,
+    LedgerUnreachable,
+)
 from pipeline.signals import held_back
 
 WRITERS = 0x62696C6C
 """Key of the lock that writers take: "bill"."""
+_BEHIND_OTHERS = f"SELECT pg_advisory_xact_lock({WRITERS})"
 RUNS = 0x62696C6D
 """Key of the lock that a run holds for as long as it works."""
 SCHEMA = "billferry"
@@ -108,11 +119,13 @@ class PostgresLedger:
         """`where`: the address without its password, for messages."""
         self._connection = connection
         self.where = where
+        self._gathered: list[str] | None = None
+        """Statements of a transaction that only writes: they go to the server together, when it commits."""
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self._connection.info.transaction_status in _IN_TRANSACTION
+        return self._gathered is not None or self._connection.info.transaction_status in _IN_TRANSACTION
 
     def execute(self, sql: str, parameters: Any = ()) -> PostgresRows:
         """One statement; a change outside a transaction is one transaction, durable when this returns.
@@ -205,9 +218,16 @@ class PostgresLedger:
                 case "BEGIN IMMEDIATE":
                     return self._begin()
                 case door.BESIDE_OTHERS:
-                    return self._run("BEGIN", [])
+                    self._gathered = []
+                    return PostgresRows(ClientCursor(self._connection))
+                case door.BEHIND_OTHERS:
+                    self._gathered = []
+                    return self._run(_BEHIND_OTHERS, [])
                 case "BEGIN":
                     return self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
+                case "COMMIT" | "ROLLBACK" if self._gathered is not None:
+                    together, self._gathered = self._gathered, None
+                    return self._run("; ".join(together) if sql == "COMMIT" else "", None)
             if self.in_transaction or not sql.lstrip().startswith(_CHANGES):
                 return work()
             with self._rolled_back():
@@ -219,7 +239,7 @@ class PostgresLedger:
     def _begin(self) -> PostgresRows:
         with self._rolled_back():
             self._run("BEGIN", [])
-            return self._run(f"SELECT pg_advisory_xact_lock({WRITERS})", [])
+            return self._run(_BEHIND_OTHERS, [])
 
     @contextmanager
     def _rolled_back(self) -> Iterator[None]:
@@ -231,9 +251,13 @@ class PostgresLedger:
                 self._run("ROLLBACK", [])
             raise
 
-    def _run(self, text: str, values: Sequence[Any]) -> PostgresRows:
+    def _run(self, text: str, values: Sequence[Any] | None) -> PostgresRows:
+        """`values`: None for a text without marks."""
         cursor = ClientCursor(self._connection)
-        cursor.execute(text.encode(), values)
+        if self._gathered is None:
+            cursor.execute(text.encode(), values)
+        else:
+            self._gathered.append(cursor.mogrify(text.encode(), values))
         return PostgresRows(cursor)
 
     def _many(self, statement: Statement, rows: Iterator[Any]) -> PostgresRows:
@@ -266,6 +290,7 @@ def postgres_errors(where: str) -> Iterator[None]:
         LedgerBusy: another program holds a lock, or all connections.
         LedgerUnreachable: the server is away, or the connection broke.
         LedgerDamaged: the server says that its data is damaged.
+        LeaseLost: `parts.hold_fast` says so.
     """
     try:
         yield
@@ -277,8 +302,10 @@ def postgres_errors(where: str) -> Iterator[None]:
         raise LedgerDamaged(where=where, problem=_told(error)) from error
     except _AWAY as error:
         raise LedgerUnreachable(where=where, problem=_told(error)) from error
-    except psycopg.Error as error:  # a bug, whose trace must not show values of records
-        raise type(error)(_told(error)) from None
+    except psycopg.Error as error:
+        if error.sqlstate == LEASE_LOST:
+            raise LeaseLost(part=_told(error)) from None
+        raise type(error)(_told(error)) from None  # a bug, whose trace must not show values of records
 
 
 def _told(error: psycopg.Error) -> str:

@@ -21,6 +21,17 @@ SEEN_WITHIN_S = 10
 _NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 WITHDRAW = "UPDATE parts SET epoch = epoch + 1, is_withdrawn = 1 WHERE is_withdrawn = 0"
 """Whoever leads now begins with this: the epoch of every lease is over."""
+LEASE_LOST = "BF001"
+"""How the server tells it; codes that begin so are nobody else's. Source: PostgreSQL's manual, appendix A."""
+HOLD_FAST = f"""
+    CREATE OR REPLACE FUNCTION hold_fast(part bigint, its_epoch bigint) RETURNS void LANGUAGE plpgsql AS $body$ BEGIN
+        PERFORM 1 FROM parts WHERE id = part AND epoch = its_epoch FOR SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION '%', part USING ERRCODE = '{LEASE_LOST}';
+        END IF;
+    END $body$;
+"""
+"""What `hold_fast` calls: the server refuses, since its answer is not waited for."""
 _FREE = (
     f"SELECT id FROM parts WHERE is_done = 0 AND is_withdrawn = 0 AND (leased_until IS NULL OR leased_until < {_NOW})"  # noqa: S608 (ours)
     " AND (?1 IS NULL OR file_id = ?1)"
@@ -190,9 +201,7 @@ class LoadParts:
 
         Whoever wants to end the lease waits for the end of the transaction.
         """
-        row = self._db.execute("SELECT epoch FROM parts WHERE id = ? FOR SHARE", (lease.part,)).fetchone()
-        if row is None or row["epoch"] != lease.epoch:
-            raise LeaseLost(part=lease.part)
+        self._db.execute("SELECT hold_fast(?, ?)", (lease.part, lease.epoch))
 
     def _changed(self, lease: Lease, what: str, *values: Any) -> None:
         rows = self._db.execute(

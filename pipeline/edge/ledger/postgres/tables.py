@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from pipeline.edge.ledger.at_once import ENTITY_COLUMNS, INTENT_COLUMNS, OUTCOME_COLUMNS
 from pipeline.edge.ledger.migrations import MIGRATIONS
 from pipeline.edge.ledger.postgres.dialect import spelled
+from pipeline.edge.ledger.postgres.parts import HOLD_FAST
 
 _TYPES = {
     "INTEGER": "bigint",
@@ -30,6 +31,7 @@ _TRIGGER = re.compile(
 _COMMENT = re.compile(r"--.*")
 _TRUTHS = {"sure"}
 """Columns that are true or false in a row of the view, and 1 or 0 in the table."""
+_KEY = {"kind", "reference"}
 _FUNCTIONS = """
     CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
         RETURN strpos($1, $2);
@@ -69,6 +71,7 @@ def scripts(version: int = 0) -> Iterator[str]:
     if version == 0:
         yield _GUARDS
     yield _takes_rows(types)
+    yield HOLD_FAST
     if version == 0:
         yield (
             "INSERT INTO lineage (identity, sequence, doubted_until)"
@@ -201,38 +204,46 @@ def _references(model: sqlite3.Connection, table: str) -> Iterator[str]:
 def _takes_rows(types: dict[str, dict[str, str]]) -> str:
     """The view of `at_once` and the trigger that takes a row of it apart.
 
-    A statement changes a row once at most: of several rows with one key the last counts, as where they are written one
-    after another.
+    No row is given twice (see `writes`).
     """
-    summed = [*OUTCOME_COLUMNS[:-1], "sum(attempts) OVER (PARTITION BY file_id, record)"]
     again = ", ".join(f"{name} = excluded.{name}" for name in OUTCOME_COLUMNS[2:-1])
-    kind = ENTITY_COLUMNS.index("kind")
-    entities = f"SELECT place, {_values('entities', ENTITY_COLUMNS, types)} FROM {_given('entities')}"  # noqa: S608
-    outcomes = f"SELECT place, {_values('outcomes', OUTCOME_COLUMNS, types)} FROM {_given('outcomes')}"  # noqa: S608
+    kind, of_id = ENTITY_COLUMNS.index("kind"), ENTITY_COLUMNS.index("id")
+    known = ", ".join(f"{name} = excluded.{name}" for name in ENTITY_COLUMNS if name not in _KEY)
+    add_entities = f"""
+            INSERT INTO entities ({", ".join(ENTITY_COLUMNS)})
+                SELECT {_values("entities", ENTITY_COLUMNS, types)} FROM {_given("entities")}
+                ON CONFLICT (kind, reference) DO UPDATE SET {known}"""  # noqa: S608
     return f"""
     DROP VIEW IF EXISTS rows_at_once;
     CREATE VIEW rows_at_once (closed, opened, entities, outcomes) AS
         SELECT NULL::jsonb, NULL::jsonb, NULL::jsonb, NULL::jsonb;
     CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql
-        -- A plan that a connection kept from its first group, when tables are small, would read whole tables later.
-        SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET jit = off AS $body$ BEGIN
-        DELETE FROM intents USING {_given("closed")}
-            WHERE kind = given.value ->> 0 AND reference = given.value ->> 1;
-        INSERT INTO intents ({", ".join(INTENT_COLUMNS)})
-            SELECT {_values("intents", INTENT_COLUMNS, types)} FROM {_given("opened")};
-        DELETE FROM entities USING {_given("entities")} WHERE kind = given.value ->> {kind}
-            AND reference = given.value ->> {ENTITY_COLUMNS.index("reference")};
-        DELETE FROM entities USING {_given("entities")} WHERE kind = given.value ->> {kind}
-            AND id = given.value ->> {ENTITY_COLUMNS.index("id")};
-        INSERT INTO entities ({", ".join(ENTITY_COLUMNS)}) SELECT {", ".join(ENTITY_COLUMNS)}
-            FROM (SELECT *, max(place) OVER (PARTITION BY kind, reference) AS last_of_reference,
-                max(place) OVER (PARTITION BY kind, id) AS last_of_id FROM ({entities}) AS given) AS given
-            WHERE place = last_of_reference AND place = last_of_id;
-        INSERT INTO outcomes ({", ".join(OUTCOME_COLUMNS)})
-            SELECT DISTINCT ON (file_id, record) {", ".join(summed)} FROM ({outcomes}) AS given
-            ORDER BY file_id, record, place DESC
-            ON CONFLICT (file_id, record) DO UPDATE SET {again},
-                attempts = outcomes.attempts + excluded.attempts;
+        -- Plans are made once, by a connection's first group. No choice is left to them that may turn out badly once
+        -- tables have grown: a row that goes is looked up by itself, and one that comes meets others by one index.
+        SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $body$ BEGIN
+        IF new.closed <> '[]' THEN
+            DELETE FROM intents WHERE ctid = ANY (ARRAY (SELECT (SELECT intents.ctid FROM intents
+                WHERE kind = given.value ->> 0 AND reference = given.value ->> 1) FROM {_given("closed")}));
+        END IF;
+        IF new.opened <> '[]' THEN
+            INSERT INTO intents ({", ".join(INTENT_COLUMNS)})
+                SELECT {_values("intents", INTENT_COLUMNS, types)} FROM {_given("opened")};
+        END IF;
+        IF new.entities <> '[]' THEN
+            BEGIN {add_entities};
+            EXCEPTION WHEN unique_violation THEN
+                -- An id was known under another reference. That is rare: it is planned anew, by what tables hold then.
+                EXECUTE 'DELETE FROM entities USING jsonb_array_elements($1) AS given (value)
+                    WHERE kind = given.value ->> {kind} AND id = given.value ->> {of_id}' USING new.entities;
+                {add_entities};
+            END;
+        END IF;
+        IF new.outcomes <> '[]' THEN
+            INSERT INTO outcomes ({", ".join(OUTCOME_COLUMNS)})
+                SELECT {_values("outcomes", OUTCOME_COLUMNS, types)} FROM {_given("outcomes")}
+                ON CONFLICT (file_id, record) DO UPDATE SET {again},
+                    attempts = outcomes.attempts + excluded.attempts;
+        END IF;
         RETURN new;
     END $body$;
     CREATE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
@@ -240,8 +251,8 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
 
 
 def _given(rows: str) -> str:
-    """SQL: the rows of a column of the view, each with its place among them."""
-    return f"jsonb_array_elements(new.{rows}) WITH ORDINALITY AS given (value, place)"
+    """SQL: the rows of a column of the view."""
+    return f"jsonb_array_elements(new.{rows}) AS given (value)"
 
 
 def _values(table: str, columns: tuple[str, ...], types: dict[str, dict[str, str]]) -> str:

@@ -147,21 +147,25 @@ def some_changes(dice: random.Random) -> list[Change]:
     return changes
 
 
-def test_groups_of_changes_leave_the_same_rows(both: tuple[Ledger, Ledger]) -> None:
+def test_a_group_leaves_the_same_rows_as_its_changes_one_by_one(
+    both: tuple[Ledger, Ledger], tmp_path: Path
+) -> None:
     dice = drawn()
-    for ledger in both:
-        land(Files(ledger))
-        ledger.prepare_rows()
-    for _ in range(cases(60, soak=5_000)):
-        changes = some_changes(dice)
-        opens = {c.intent.business_key for c in changes if isinstance(c, OpenIntent)}
-        for ledger in both:
-            for key in opens:
-                ledger.execute("DELETE FROM intents WHERE kind = ? AND reference = ?", key)
-            with transaction(ledger):
-                write(ledger, changes)
-        for table in ("intents", "entities", "outcomes", "generations"):
-            assert held(both[0], table) == held(both[1], table)
+    with closing(opened(tmp_path / "alone.sqlite")) as alone:
+        for ledger in (*both, alone):
+            land(Files(ledger))
+            ledger.prepare_rows()
+        for _ in range(cases(60, soak=5_000)):
+            changes = some_changes(dice)
+            opens = {c.intent.business_key for c in changes if isinstance(c, OpenIntent)}
+            for ledger in (*both, alone):
+                for key in opens:
+                    ledger.execute("DELETE FROM intents WHERE kind = ? AND reference = ?", key)
+                with transaction(ledger):
+                    for group in ([each] for each in changes) if ledger is alone else [changes]:
+                        write(ledger, group)
+            for table in ("intents", "entities", "outcomes", "generations"):
+                assert held(both[0], table) == held(both[1], table) == held(alone, table)
 
 
 def test_text_is_ordered_by_its_bytes(both: tuple[Ledger, Ledger]) -> None:

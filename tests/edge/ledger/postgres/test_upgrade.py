@@ -23,6 +23,7 @@ CATALOGUES = (
     "SELECT tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
     " WHERE relnamespace = to_regnamespace('{schema}') AND NOT tgisinternal",
     "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = to_regnamespace('{schema}')",
+    "SELECT number FROM {schema}.version",
     "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = to_regnamespace('{schema}')",
 )
 
