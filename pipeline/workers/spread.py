@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import polars as pl
+
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.ledger.door import Ledger
@@ -28,8 +30,8 @@ LEAST_RECORDS = 200
 """A file with fewer records is loaded by one host: others would be there too late."""
 PART_RECORDS = 250, 10_000
 """Records of a part: the least, and the most."""
-PARTS_PER_HOST = 4
-"""So that hosts of unlike speed end together."""
+PARTS_PER_HOST, LAST_PIECES = 4, 2
+"""So that hosts of unlike speed end together: the last part of each is made in so many pieces."""
 LOOK_S = 0.2
 
 
@@ -78,7 +80,7 @@ def load_over_hosts(
             job.settings.api.base_url,
         )
         spread = SpreadLoad(loader, ledger, writing, job, facts, checked.records)
-        return spread.run(settling, max(to_send // (PARTS_PER_HOST * (helpers + 1)), 1))
+        return spread.run(settling, to_send, helpers + 1)
 
 
 def _wait_for_others(parts: LoadParts) -> None:
@@ -108,12 +110,13 @@ class SpreadLoad:
     _note_at: float = field(default=float("-inf"), init=False)
     _stopped: BillferryError | None = field(default=None, init=False)
 
-    def run(self, settling: LoadResult, part_records: int) -> LoadResult:
+    def run(self, settling: LoadResult, to_send: int, hosts: int) -> LoadResult:
         """Load what is left of the file. Nothing is in doubt, and `job.beside` has begun.
 
         Args:
             settling: what came of what earlier runs left in doubt.
-            part_records: records of a part, about; within `PART_RECORDS`.
+            to_send: records that are left.
+            hosts: that load, this one included.
 
         Raises:
             DiskFull, LedgerBusy, LedgerUnreachable, LedgerDamaged: the ledger cannot be written. No host goes on.
@@ -121,7 +124,7 @@ class SpreadLoad:
         parts = LoadParts(self.ledger)
         try:
             with on_stop(self._stop):
-                self._make(parts, part_records)
+                self._make(parts, to_send, hosts)
                 while not self._is_over(parts):
                     if not self._work(parts):
                         time.sleep(LOOK_S)
@@ -149,16 +152,17 @@ class SpreadLoad:
     def _stop(self, reason: BillferryError) -> None:
         self._stopped = self._stopped or reason
 
-    def _make(self, parts: LoadParts, part_records: int) -> None:
+    def _make(self, parts: LoadParts, to_send: int, hosts: int) -> None:
         least, most = PART_RECORDS
         settled = self.job.reader.settled_records(self.job.file_id)
-        frames = frames_to_send(self.records, settled, size=min(max(part_records, least), most))
+        size = min(max(to_send // (PARTS_PER_HOST * hosts), least), most)
         facts = self.facts.as_json()
-        for frame, _ in frames:
-            if self._stopped is None and frame.height:
-                packed = io.BytesIO()
-                frame.write_parquet(packed, compression="zstd")
-                parts.add(self.job.file_id, facts, packed.getvalue())
+        for nth, (frame, number) in enumerate(frames_to_send(self.records, settled, size=size)):
+            for piece in in_pieces(frame, LAST_PIECES if nth >= number - hosts else 1):
+                if self._stopped is None:
+                    packed = io.BytesIO()
+                    piece.write_parquet(packed, compression="zstd")
+                    parts.add(self.job.file_id, facts, packed.getvalue())
 
     def _work(self, parts: LoadParts) -> bool:
         """Load one part of the file here; whether one was free."""
@@ -204,6 +208,17 @@ class SpreadLoad:
                     problem=f"told by {state.host or 'another host'}: {state.halted}",
                 )
         return self.job.beside.stop()
+
+
+def in_pieces(frame: pl.DataFrame, count: int) -> list[pl.DataFrame]:
+    """A frame of `frames_to_send` in so many frames, or in fewer that are not too small; none of them is empty."""
+    if frame.is_empty():
+        return []
+    count = max(min(count, frame.height // PART_RECORDS[0]), 1)
+    customers = frame["customer_reference"].rle_id()  # those of one stand together
+    return frame.with_columns(
+        piece=customers.cast(pl.Int64) * count // frame["customer_reference"].n_unique()
+    ).partition_by("piece", maintain_order=True, include_key=False)
 
 
 class _LedPart(WatchedPart):

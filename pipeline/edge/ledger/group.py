@@ -17,6 +17,12 @@ MAX_GROUP = 4096
 """Submissions of one transaction, and the most that may wait in the queue before `soon` waits too."""
 
 
+REST = 0.5
+"""Of a ledger that hosts share (see `GroupWriter`): each group costs its server as much as some bills do. SQLite's
+groups are cheap, and a load would wait for nothing.
+"""
+
+
 class GroupCommit(GroupWriter[Sequence[Change]]):
     """A writer thread over one connection that the thread alone uses while it runs; an async context manager.
 
@@ -38,7 +44,7 @@ class GroupCommit(GroupWriter[Sequence[Change]]):
             group back. Others may write meanwhile: what it locks, and that nobody else writes about the same
             customers, must be enough.
         """
-        super().__init__("ledger", MAX_GROUP)
+        super().__init__("ledger", MAX_GROUP, rest=REST if connection.is_shared else 0.0)
         self._db = connection
         self._where = where
         self._lineage = lineage

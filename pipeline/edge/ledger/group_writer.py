@@ -1,11 +1,13 @@
 """A thread that makes what is submitted durable, many at once: a synced commit for each would be the bottleneck.
 
-What arrives while one commit is under way goes into the next, together.
+What arrives while one commit is under way goes into the next, together. A commit that nobody would wait for is put off
+until somebody does: what is learned of one bill goes with the beginning of the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
@@ -15,6 +17,9 @@ from typing import Generic, Self, TypeVar
 T = TypeVar("T")
 
 Waiter = asyncio.Future[None]
+LONGEST_REST_S = 0.005
+UNAWAITED_S = 0.02
+"""How long what nobody waits for may wait itself."""
 
 
 class GroupWriter(ABC, Generic[T]):
@@ -23,9 +28,13 @@ class GroupWriter(ABC, Generic[T]):
     Whoever inherits says how a group is written (`commit`).
     """
 
-    def __init__(self, name: str, most: int) -> None:
-        """`name` of the thread; `most` submissions are written together."""
+    def __init__(self, name: str, most: int, *, rest: float = 0.0) -> None:
+        """`name` of the thread; `most` submissions are written together.
+
+        `rest`: after a commit, more is waited for, for this share of the time that it took.
+        """
         self._most = most
+        self._rest = rest
         self._queue: SimpleQueue[tuple[T, Waiter | None] | None] = SimpleQueue()
         """In the order in which it is to be written, each with who waits for it; None: nothing more will come."""
         self._thread = Thread(target=self._write, name=name)
@@ -60,19 +69,34 @@ class GroupWriter(ABC, Generic[T]):
 
     def _write(self) -> None:
         """The thread. It takes group after group by itself, since the loop is the busier of the two."""
+        rest_s = 0.0
         while (first := self._queue.get()) is not None:
-            group = [first]
-            while len(group) < self._most and (more := self._next()) is not None:
-                group.append(more)
+            if rest_s:
+                time.sleep(rest_s)
+            group = self._together(first)
             waiters = [waiter for _, waiter in group if waiter is not None]
+            began = time.monotonic()
             problem = self.commit([each for each, _ in group], all_wait=len(waiters) == len(group))
+            rest_s = min(self._rest * (time.monotonic() - began), LONGEST_REST_S)
             self._loop.call_soon_threadsafe(_notify, waiters, problem)
         self._loop.call_soon_threadsafe(self._stopped.set_result, None)
 
-    def _next(self) -> tuple[T, Waiter | None] | None:
-        """The next submission that waits already, else None. The end of the queue is put back for the next group."""
+    def _together(self, first: tuple[T, Waiter | None]) -> list[tuple[T, Waiter | None]]:
+        """What goes with the first: all that is there by now, and at least one that somebody waits for."""
+        group, is_awaited = [first], first[1] is not None
+        until = time.monotonic() + UNAWAITED_S
+        while len(group) < self._most:
+            more = self._next(0.0 if is_awaited else until - time.monotonic())
+            if more is None:
+                break
+            group.append(more)
+            is_awaited = is_awaited or more[1] is not None
+        return group
+
+    def _next(self, wait_s: float) -> tuple[T, Waiter | None] | None:
+        """The next submission, else None. The end of the queue is put back for the next group."""
         try:
-            submission = self._queue.get_nowait()
+            submission = self._queue.get(block=wait_s > 0, timeout=max(wait_s, 0.0))
         except Empty:
             return None
         if submission is None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger.database import SqliteLedger
 from pipeline.edge.ledger.files import Files
 from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.group_writer import GroupWriter
 from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import DiskFull
 from tests.edge.ledger.conftest import intent, land, opened
@@ -63,6 +64,64 @@ def test_changes_that_arrive_during_a_commit_go_together(
 
     assert asyncio.run(main()) == 2
     assert sends.settled_records(1).len() == 500
+
+
+def test_what_nobody_waits_for_goes_with_what_somebody_waits_for(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.edge.ledger.group_writer.UNAWAITED_S", 60.0)
+
+    async def main() -> int:
+        async with GroupCommit(ledger, "here") as group:
+            said = commits_of(ledger)
+            await group.soon(concluding(1))
+            await asyncio.sleep(0.05)
+            await group.soon(concluding(2))
+            await asyncio.sleep(0.05)
+            await group.durable(concluding(3))
+            return len(said)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_what_nobody_waits_for_is_written_all_the_same(ledger: SqliteLedger, path: Path) -> None:
+    async def main() -> None:
+        async with GroupCommit(ledger, "here") as group:
+            await group.soon(concluding(1))
+            deadline = time.monotonic() + 20
+            with closing(opened(path)) as other:
+                while not Sends(other).settled_records(1).len():
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+class RestingWriter(GroupWriter[int]):
+    """Each commit takes a fifth of a second."""
+
+    def __init__(self) -> None:
+        super().__init__("resting", 100, rest=1.0)
+        self.groups: list[list[int]] = []
+
+    def commit(self, group: Sequence[int], *, all_wait: bool) -> None:
+        assert all_wait
+        self.groups.append([*group])
+        time.sleep(0.2)
+
+
+def test_after_a_commit_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.edge.ledger.group_writer.LONGEST_REST_S", 60.0)
+
+    async def main() -> list[list[int]]:
+        async with RestingWriter() as writer:
+            await writer.submit(1)
+            second = asyncio.create_task(writer.submit(2))
+            await asyncio.sleep(0.02)
+            await asyncio.gather(second, writer.submit(3))
+            return writer.groups
+
+    assert asyncio.run(main()) == [[1], [2, 3]]
 
 
 def test_a_failed_group_is_told_to_all_of_it_and_the_next_goes_on(
@@ -188,6 +247,7 @@ from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.core.api.ledger_changes import StoreOutcome
 from pipeline.edge.ledger.database import open_sqlite_ledger
 from pipeline.edge.ledger.group import GroupCommit
+from pipeline.edge.ledger.group_writer import GroupWriter
 
 async def main():
     ledger = open_sqlite_ledger(Path(sys.argv[1]), merchant="citypower", environment="test")
