@@ -143,14 +143,18 @@ class RetryingClient:
         """A request that may be repeated at will, as `Delivery.ask` sends it. Raises Halted."""
         return await Delivery(self).ask(method, path, expected, body=body)
 
-    async def start(self, *, again: bool) -> float:
-        """Wait until the next request may be sent, count it, and give the time of now.
+    async def turn(self) -> None:
+        """Wait until the next request may be sent. Raises Halted when the load stops."""
+        self.check_halt()
+        if self._gate.locked() or self._pace.reserve(self._clock()) > 0:
+            await self._wait_at_gate()
+
+    def start(self, *, again: bool) -> float:
+        """Count a request whose turn it is and that is sent now, and give the time.
 
         `again`: it repeats an earlier one. Raises Halted when the load stops.
         """
         self.check_halt()
-        if self._gate.locked() or self._pace.reserve(self._clock()) > 0:
-            await self._wait_at_gate()
         if self._may_send is not None and (reason := self._may_send()) is not None:
             self.halt(reason)
             raise Halted
@@ -313,6 +317,7 @@ class Delivery:
         self._client = client
         self._may_have_worked = may_have_worked
         self._sends = 0
+        self._has_turn = False
         self._last_sent_at = NEVER
 
     @property
@@ -334,6 +339,12 @@ class Delivery:
         """Call when it has come to light what became of everything sent so far."""
         self._may_have_worked = False
 
+    async def wait_for_turn(self) -> None:
+        """Wait already now until `ask` may send: for what is not to be noted as sent while it waits. Raises Halted."""
+        if not self._has_turn:
+            await self._client.turn()
+            self._has_turn = True
+
     async def ask(
         self, method: str, path: str, expected: Expected, *, body: bytes | None = None, key: str | None = None
     ) -> Reading:
@@ -343,7 +354,10 @@ class Delivery:
         """
         limited, limited_since = 0, 0.0
         while True:
-            sent_at = await self._client.start(again=self._sends > 0)
+            if not self._has_turn:
+                await self._client.turn()
+            self._has_turn = False
+            sent_at = self._client.start(again=self._sends > 0)
             # True before the first byte leaves, and still so when the wait for the answer is cancelled.
             earlier, self._may_have_worked = self._may_have_worked, True
             self._sends += 1

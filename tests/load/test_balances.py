@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.sandbox.faults import Received, Scripted, Window, callback, drop, drop_after
 from pipeline.sandbox.switches import Switches
+from tests.cli.watcher import until
 from tests.load.conftest import Merchant
 
 Open = Callable[..., Merchant]
@@ -29,6 +30,19 @@ def test_the_next_days_balances_cost_one_request_each(merchant: Merchant) -> Non
     assert second.row_outcomes == ["updated", "updated", "unchanged"]
     assert len(merchant.requests()) == 6
     assert [merchant.held("customers")[name]["balance"] for name in ("C1", "C2", "C3")] == [90, 5, 0]
+
+
+def test_what_waits_for_its_turn_when_the_load_is_killed_is_not_in_doubt(merchant: Merchant) -> None:
+    customers = [f"C{n}" for n in range(40)]
+    merchant.load(merchant.balances([f"{each},100" for each in customers], DAYS[0]))
+    merchant.configure_api(requests_per_second=4)
+    later = merchant.balances([f"{each},90" for each in customers], DAYS[1])
+    with merchant.start("load", later) as process:
+        until(lambda: patches(merchant) >= 4)
+        process.kill()
+    merchant.configure_api(requests_per_second=1000)
+    outcomes = merchant.load(later).row_outcomes
+    assert outcomes.count("updated") >= len(customers) - 1, "at most one request was under way"
 
 
 def test_an_older_file_does_not_undo_a_newer_one(merchant: Merchant) -> None:
