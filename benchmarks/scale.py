@@ -2,9 +2,10 @@
 
 As in `workers`, all is on this machine: hosts, database, stub of the API. So the processors are shared, and the model
 has to say when they are what limits the load. It is a closed queueing network: each of 64 requests in flight per host
-is with the API and the ledger's commit (a fixed time), or wants the processors (a time that is measured, and waited
-for). How many such requests end a second follows by mean value analysis (Reiser and Lavenberg, 1980); several cores
-are one station that is as many times as fast, and a wait that does not queue (Seidmann and others, 1987).
+is with the API and the ledger's commit (a time that only the number of hosts changes, whose commits wait for each
+other), or wants the processors (a time that is measured, and waited for). How many such requests end a second follows
+by mean value analysis (Reiser and Lavenberg, 1980); several cores are one station that is as many times as fast, and a
+wait that does not queue (Seidmann and others, 1987).
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ MICROSECONDS = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Seconds a bill: with API and commit, and of the processors where one host loads and where several do.
+    """Seconds a bill: with API and commit where one host loads, what each further host adds to that, and of the
+    processors where one host loads and where several do.
 
     Those are more, since the groups that hosts write beside each other are smaller than those of one.
     """
 
     elsewhere_s: float
+    further_s: float
     alone_s: float
     together_s: float
     cores: int
@@ -39,7 +42,8 @@ class Model:
     def per_s(self, hosts: int) -> float:
         """Bills a second."""
         processor_s = self.alone_s if hosts == 1 else self.together_s
-        return throughput(hosts * IN_FLIGHT, self.elsewhere_s, processor_s, self.cores)
+        elsewhere_s = self.elsewhere_s + (hosts - 1) * self.further_s
+        return throughput(hosts * IN_FLIGHT, elsewhere_s, processor_s, self.cores)
 
 
 def throughput(in_flight: int, elsewhere_s: float, processor_s: float, cores: int) -> float:
@@ -55,14 +59,21 @@ def throughput(in_flight: int, elsewhere_s: float, processor_s: float, cores: in
 
 
 def fitted(one: Loaded, two: Loaded, cores: int) -> Model:
-    """The model in which one host reaches what it did."""
+    """The model in which one host and two reach what they did."""
     alone_s, together_s = (each.costs.processors_s / each.bills for each in (one, two))
-    least, most = 0.0, IN_FLIGHT / one.per_s
-    for _ in range(60):  # what a request waits for elsewhere, by halving: the more, the fewer end a second
+    elsewhere_s = _elsewhere_s(one, alone_s, cores)
+    return Model(elsewhere_s, _elsewhere_s(two, together_s, cores) - elsewhere_s, alone_s, together_s, cores)
+
+
+def _elsewhere_s(loaded: Loaded, processor_s: float, cores: int) -> float:
+    """What a request waits for elsewhere, by halving: the more, the fewer end a second."""
+    in_flight = loaded.hosts * IN_FLIGHT
+    least, most = 0.0, in_flight / loaded.per_s
+    for _ in range(60):
         middle = (least + most) / 2
-        is_faster = Model(middle, alone_s, together_s, cores).per_s(1) > one.per_s
+        is_faster = throughput(in_flight, middle, processor_s, cores) > loaded.per_s
         least, most = (middle, most) if is_faster else (least, middle)
-    return Model(least, alone_s, together_s, cores)
+    return least
 
 
 def measure() -> str:
@@ -93,7 +104,8 @@ def measure() -> str:
             f"Before the load, the check takes the host that leads {_one(loads, 'check_s')} µs a bill; after it, the",
             f"report takes {_one(loads, 'report_s')} µs.",
             "",
-            f"The model, from one host and two: {model.elsewhere_s * 1000:.0f} ms elsewhere a bill, and of the",
+            f"The model, from one host and two: {model.elsewhere_s * 1000:.0f} ms elsewhere a bill and",
+            f"{model.further_s * 1000:.1f} ms more for each further host, and of the",
             f"{cores} cores {model.alone_s * MICROSECONDS:.0f} µs alone,",
             f"{model.together_s * MICROSECONDS:.0f} µs where several load.",
             "",
