@@ -197,7 +197,7 @@ class RetryingClient:
         """
         now = self._clock()
         self._rate_limited += 1
-        asked_s = pause_s(reading.retry_after, now=datetime.now(UTC))
+        asked_s = pause_s(reading, now=datetime.now(UTC))
         self._pace.refused(now, sent_at, asked_s)
         own_s = min(FIRST_PAUSE_S * 2**limited, MAX_BACKOFF_S) if asked_s is None else 0.0
         if now + (asked_s or own_s) > since + self._settings.max_retry_s:

@@ -27,6 +27,28 @@ COUNT = 600
 NAME = "x_bills_2030-01-01.csv"
 IMPATIENT = "import pipeline.workers.lease_keeper as keeper; keeper.MARGIN_S = 1.0; keeper.RENEW_S = 0.2"
 """A lease of one second, and that which a request may take."""
+CLOCKS_ARE_WRONG = """
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+import pipeline.load.retrying_client as client
+import pipeline.workers.worker as worker
+
+def be_wrong_by(seconds):
+    right = time.time
+    time.time = lambda: right() + seconds
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + timedelta(seconds=seconds)
+
+    client.datetime = Wrong
+    worker.utc_now = lambda: Wrong.now(client.UTC)
+
+be_wrong_by(600 if Path.cwd().name == "worker0" else -600)
+"""
+"""One of two workers is ten minutes ahead, the other behind."""
 
 
 class Hosts:
@@ -106,6 +128,22 @@ def test_workers_share_a_file_and_the_report_is_as_of_one_host(hosts: Hosts) -> 
     lines = (leader.folder / "billferry.prom").read_text().splitlines()
     (done,) = [line.partition(" ")[2] for line in lines if line.startswith("billferry_worker_records{")]
     assert 0 < float(done) < COUNT, "both workers are of one host, and the one that leads did the rest"
+
+
+def test_hosts_whose_clocks_are_wrong_share_a_file_as_others_do(hosts: Hosts) -> None:
+    """Leases go by the database's clock; a pause that the API asks for until a time, by the API's."""
+    leader = hosts.leader
+    leader.switch(requests_per_second=80, retry_after="date")
+    leader.write(NAME, many(), leader.drop)
+    with hosts.workers(2, late=CLOCKS_ARE_WRONG):
+        said = leader.run()
+    assert said.exit_status == 0, said.stderr
+    assert said.outcomes() == {"created": COUNT}
+    assert said.file["requests"]["rate_limited"] > 0
+    assert said.requests["POST bills"] == COUNT + said.file["requests"]["rate_limited"], (
+        "a part was taken twice"
+    )
+    assert len(leader.held("bills")) == COUNT
 
 
 def test_a_worker_that_sleeps_beyond_its_lease_replaces_no_balance(hosts: Hosts) -> None:

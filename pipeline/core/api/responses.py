@@ -98,6 +98,8 @@ class Reading(NamedTuple):
     code: str = ""
     message: str = ""
     retry_after: str | None = None
+    date: str | None = None
+    """When the API answered, by its clock."""
     failure: Failure | None = None
 
 
@@ -132,6 +134,7 @@ def read(answer: Answer | Failure, expected: Expected) -> Reading:
         code=code,
         message=message,
         retry_after=answer.headers.get("retry-after"),
+        date=answer.headers.get("date"),
     )
 
 
@@ -148,22 +151,28 @@ def names_key_reuse(reading: Reading) -> bool:
     return reading.status == 422 and "idempotency" in reading.code
 
 
-def pause_s(retry_after: str | None, *, now: datetime) -> float | None:
+def pause_s(reading: Reading, *, now: datetime) -> float | None:
     """Seconds to wait by `Retry-After`, in seconds or as an HTTP date, capped; None when it says nothing of the kind.
 
+    A date is taken from that of the same answer; only where there is none from this host's clock (`now`), which may be
+    wrong.
     Source: RFC 9110 §10.2.3.
     """
-    text = (retry_after or "").strip()
+    text = (reading.retry_after or "").strip()
     if re.fullmatch(r"[0-9]+", text, re.ASCII):
         return min(float(text), MAX_RETRY_AFTER_S)
+    if (until := _http_date(text)) is None:
+        return None
+    seconds = (until - (_http_date(reading.date) or now)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _http_date(text: str | None) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
-        if until.tzinfo is None:  # asctime's format names no zone and means GMT
-            until = until.replace(tzinfo=UTC)
-        seconds = (until - now).total_seconds()
+        date = parsedate_to_datetime(text or "")
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime's format names no zone and means GMT
 
 
 def _failure_meaning(answer: Answer, *, replayed: bool) -> Meaning:

@@ -16,6 +16,7 @@ from pipeline.core.api.responses import (
     Expected,
     Failure,
     Meaning,
+    Reading,
     names_key_reuse,
     pause_s,
     read,
@@ -252,6 +253,10 @@ def test_a_used_key_is_told_from_a_refused_record(status: int, kind: str, reused
 # -- Retry-After (RFC 9110 §10.2.3) --------------------------------------------------------------------------
 
 
+def limited(retry_after: str | None) -> Reading:
+    return Reading(Meaning.SLOW_DOWN, retry_after=retry_after)
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -281,18 +286,26 @@ def test_a_used_key_is_told_from_a_refused_record(status: int, kind: str, reused
     ],
 )
 def test_retry_after_is_obeyed_up_to_a_cap(header: str | None, seconds: float | None) -> None:
-    assert pause_s(header, now=NOW) == seconds
+    assert pause_s(limited(header), now=NOW) == seconds
+
+
+@pytest.mark.parametrize("wrong", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=9000)])
+def test_a_date_is_taken_from_that_of_the_answer_whatever_our_clock_says(wrong: timedelta) -> None:
+    dates = {"retry_after": "Fri, 20 Nov 2026 06:00:42 GMT", "date": "Fri, 20 Nov 2026 06:00:40 GMT"}
+    assert pause_s(Reading(Meaning.SLOW_DOWN, **dates), now=NOW + wrong) == 2.0
 
 
 @given(st.text(max_size=60))
 def test_no_retry_after_makes_us_wait_for_ever(header: str) -> None:
-    assert 0 <= (pause_s(header, now=NOW) or 0.0) <= MAX_RETRY_AFTER_S
+    for date in (None, header):
+        pause = pause_s(Reading(Meaning.SLOW_DOWN, retry_after=header, date=date), now=NOW)
+        assert 0 <= (pause or 0.0) <= MAX_RETRY_AFTER_S
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_any_date_is_a_pause(at: datetime) -> None:
     header = at.strftime("%a, %d %b ") + f"{at.year:04d}" + at.strftime(" %H:%M:%S GMT")
-    pause = pause_s(header, now=NOW + timedelta(microseconds=1))
+    pause = pause_s(limited(header), now=NOW + timedelta(microseconds=1))
     assert pause is not None
     assert 0 <= pause <= MAX_RETRY_AFTER_S
 
