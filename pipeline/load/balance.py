@@ -128,7 +128,7 @@ class BalanceSettler(CreateSettler):
             if look_first and not self._may_replace(shown.balance, known, body["balance"], guard):
                 return self._not_ours(intent, known or shown, shown.balance, body)
         renewed = self._renewed(intent, shown or entity, body, details, sure=sure)
-        # What is killed while it waits has sent nothing, and nobody need wonder whether it did.
+        # What is killed while it waits has not sent this PATCH, and nobody need wonder whether it did.
         await self._delivery.wait_for_turn()
         self._context.cache.add(shown or entity)  # before the ledger: see `EntityCache.add`
         await self._context.ledger.durable(

@@ -27,6 +27,8 @@ FIRST_PAUSE_S = 0.5
 """After a 429 without `Retry-After`, of the refused request alone; doubles with each one in a row."""
 BESIDE = 4
 """Rate-limited requests that leave their place to others while they wait, per request in flight; more keep theirs."""
+TURN_S = 0.25
+"""So long a turn may wait for the ledger: a commit of a slow database, and no burst of what a stall has held up."""
 NOTICE_S = 0.25
 """How often a longer wait looks whether the load stops."""
 
@@ -50,6 +52,10 @@ class Sender(Protocol):
 
 class Pacing(Protocol):
     """Tells each request when it may start: the pace of this host, or its share of that of all hosts."""
+
+    @property
+    def closed_until(self) -> float:
+        """Until then nobody may start, since the API asked for a pause."""
 
     def reserve(self, now: float, /) -> float:
         """0: start now, the start is counted. Else ask again after so many seconds."""
@@ -143,11 +149,17 @@ class RetryingClient:
         """A request that may be repeated at will, as `Delivery.ask` sends it. Raises Halted."""
         return await Delivery(self).ask(method, path, expected, body=body)
 
-    async def turn(self) -> None:
-        """Wait until the next request may be sent. Raises Halted when the load stops."""
+    async def turn(self) -> float:
+        """Wait until the next request may be sent; the time of then. Raises Halted when the load stops."""
         self.check_halt()
         if self._gate.locked() or self._pace.reserve(self._clock()) > 0:
             await self._wait_at_gate()
+        return self._clock()
+
+    def is_over(self, turn: float) -> bool:
+        """Whether a turn was not used for too long, or the API has asked for a pause since."""
+        now = self._clock()
+        return now - turn > TURN_S or self._pace.closed_until > now
 
     def start(self, *, again: bool) -> float:
         """Count a request whose turn it is and that is sent now, and give the time.
@@ -317,7 +329,7 @@ class Delivery:
         self._client = client
         self._may_have_worked = may_have_worked
         self._sends = 0
-        self._has_turn = False
+        self._turn: float | None = None
         self._last_sent_at = NEVER
 
     @property
@@ -341,9 +353,7 @@ class Delivery:
 
     async def wait_for_turn(self) -> None:
         """Wait already now until `ask` may send: for what is not to be noted as sent while it waits. Raises Halted."""
-        if not self._has_turn:
-            await self._client.turn()
-            self._has_turn = True
+        self._turn = await self._client.turn()
 
     async def ask(
         self, method: str, path: str, expected: Expected, *, body: bytes | None = None, key: str | None = None
@@ -354,9 +364,9 @@ class Delivery:
         """
         limited, limited_since = 0, 0.0
         while True:
-            if not self._has_turn:
+            if self._turn is None or self._client.is_over(self._turn):
                 await self._client.turn()
-            self._has_turn = False
+            self._turn = None
             sent_at = self._client.start(again=self._sends > 0)
             # True before the first byte leaves, and still so when the wait for the answer is cancelled.
             earlier, self._may_have_worked = self._may_have_worked, True

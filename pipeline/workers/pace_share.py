@@ -25,6 +25,11 @@ class PaceShare:
         self._next_at = self._closed_until = NEVER
         self._of_round, self._earlier = Answers(), Answers()
 
+    @property
+    def closed_until(self) -> float:
+        """Until then nobody may start, since the API asked for a pause."""
+        return self._closed_until
+
     def reserve(self, now: float) -> float:
         """0: start now. Else ask again after so many seconds."""
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -94,6 +95,39 @@ def test_a_good_answer_costs_one_request() -> None:
         assert one.counts.model_dump() == {"sent": 1, "retried": 0, "rate_limited": 0, "looked_up": 0}
 
     run(main)
+
+
+async def after_its_turn(one: RetryingClient, waiting_s: float, *, until: float = 0.0) -> None:
+    """A request that is sent so long after its turn came, and not before `until`."""
+    delivery = Delivery(one)
+    await delivery.wait_for_turn()
+    await asyncio.sleep(max(waiting_s, until - one.now))
+    await post(one, delivery)
+
+
+def test_a_turn_is_used_after_a_while_and_not_after_a_stall() -> None:
+    async def main(stall_until: float) -> list[float]:
+        api = Replies(GOOD)
+        one = RetryingClient(api, Api(base_url="https://api.example"), Pace(max_per_second=10))
+        await asyncio.gather(*[after_its_turn(one, 0.1, until=stall_until) for _ in range(8)])
+        return api.times
+
+    for stall_until in (0.0, 5.0):
+        times = run(partial(main, stall_until))
+        assert min(later - earlier for earlier, later in pairwise(times)) > 0.04, "a burst"
+        assert times[-1] < stall_until + 0.9, "each had a turn, and used it"
+
+
+def test_who_has_a_turn_keeps_a_pause_that_was_asked_for_since() -> None:
+    async def main() -> list[float]:
+        api = Replies(Answer(429, {"retry-after": "3"}, b""), GOOD, latency_s=0.01)
+        one = wire(api)
+        await asyncio.gather(post(one), *[after_its_turn(one, 0.1) for _ in range(3)])
+        return api.times
+
+    first, *others = run(main)
+    assert first == 0.0
+    assert min(others) >= 3.0
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_a_slow_server_costs_time_alone(merchant: Merchant, server: Postgres) ->
     server.execute(
         "CREATE SEQUENCE billferry.waits; CREATE FUNCTION billferry.wait() RETURNS trigger LANGUAGE plpgsql AS"
         " 'BEGIN PERFORM pg_sleep(0.1), nextval(''billferry.waits''); RETURN new; END';"
-        " CREATE TRIGGER wait INSTEAD OF INSERT ON billferry.rows_at_once"
+        " CREATE TRIGGER wait INSTEAD OF INSERT ON billferry.group_rows"
         " FOR EACH ROW EXECUTE FUNCTION billferry.wait()",
         database_of(url),
     )

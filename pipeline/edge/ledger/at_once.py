@@ -37,10 +37,10 @@ def _insert(table: str, columns: tuple[str, ...], rows: str, *, instead: str = "
 _LAST_WORD = ", ".join(f"{name} = excluded.{name}" for name in OUTCOME_COLUMNS[2:-1])
 
 SETUP = (
-    "CREATE TEMP VIEW IF NOT EXISTS rows_at_once (closed, opened, entities, outcomes)"
+    "CREATE TEMP VIEW IF NOT EXISTS group_rows (closed, opened, entities, outcomes)"
     " AS SELECT NULL, NULL, NULL, NULL",
     f"""
-    CREATE TEMP TRIGGER IF NOT EXISTS take_rows INSTEAD OF INSERT ON rows_at_once BEGIN
+    CREATE TEMP TRIGGER IF NOT EXISTS take_group_rows INSTEAD OF INSERT ON group_rows BEGIN
         -- What was closed goes before what was opened: a key may be closed and opened again.
         DELETE FROM intents WHERE (kind, reference) IN
             (SELECT value ->> 0, value ->> 1 FROM json_each(new.closed));
@@ -55,5 +55,5 @@ SETUP = (
 )
 """Make the view and its trigger, where the connection has none yet."""
 
-INSERT = "INSERT INTO rows_at_once VALUES (?, ?, ?, ?)"
+INSERT = "INSERT INTO group_rows VALUES (?, ?, ?, ?)"
 """Takes, as JSON arrays of rows: kinds and references of intents to close; intents; entities; outcomes."""

@@ -4,8 +4,9 @@ As there, one writer works at a time: whoever changes something first takes a lo
 transaction. So what one writer reads is not changed before it has written. Only groups of a leased part are written
 beside others (see `parts`).
 
-A group of a load is sent to the server as one text, with its lock, and is a transaction by itself: each statement that
-is waited for costs a thread the interpreter's lock twice, which the event loop would rather have.
+The statements of a group of a load, its lock the first of them, are sent to the server together and are one
+transaction: each statement that is waited for costs a thread the interpreter's lock twice, which the event loop would
+rather have. Their values go beside them, so that the server's log does not show them where it tells what has failed.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class PostgresLedger:
         """`where`: the address without its password, for messages."""
         self._connection = connection
         self.where = where
-        self._gathered: list[str] | None = None
+        self._gathered: list[tuple[str, Sequence[Any]]] | None = None
         """Statements of a transaction that only writes: they go to the server together, when it commits."""
 
     @property
@@ -227,7 +228,7 @@ class PostgresLedger:
                     return self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
                 case "COMMIT" | "ROLLBACK" if self._gathered is not None:
                     together, self._gathered = self._gathered, None
-                    return self._run("; ".join(together) if sql == "COMMIT" else "", None)
+                    return self._run_together(together if sql == "COMMIT" else ())
             if self.in_transaction or not sql.lstrip().startswith(_CHANGES):
                 return work()
             with self._rolled_back():
@@ -251,14 +252,21 @@ class PostgresLedger:
                 self._run("ROLLBACK", [])
             raise
 
-    def _run(self, text: str, values: Sequence[Any] | None) -> PostgresRows:
-        """`values`: None for a text without marks."""
+    def _run(self, text: str, values: Sequence[Any]) -> PostgresRows:
         cursor = ClientCursor(self._connection)
         if self._gathered is None:
             cursor.execute(text.encode(), values)
         else:
-            self._gathered.append(cursor.mogrify(text.encode(), values))
+            self._gathered.append((text, values))
         return PostgresRows(cursor)
+
+    def _run_together(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> PostgresRows:
+        """One transaction: all, or none. Source: PostgreSQL's manual, 34.5 (pipeline mode)."""
+        cursor = psycopg.Cursor(self._connection)
+        with self._connection.pipeline():
+            for text, values in statements:
+                cursor.execute(text.encode(), values)
+        return PostgresRows(ClientCursor(self._connection))
 
     def _many(self, statement: Statement, rows: Iterator[Any]) -> PostgresRows:
         last = PostgresRows(ClientCursor(self._connection))
@@ -304,7 +312,7 @@ def postgres_errors(where: str) -> Iterator[None]:
         raise LedgerUnreachable(where=where, problem=_told(error)) from error
     except psycopg.Error as error:
         if error.sqlstate == LEASE_LOST:
-            raise LeaseLost(part=_told(error)) from None
+            raise LeaseLost(part=int(_told(error))) from None
         raise type(error)(_told(error)) from None  # a bug, whose trace must not show values of records
 
 

@@ -76,6 +76,7 @@ def _connect(address: PostgresAddress) -> psycopg.Connection[Any]:
         facts.setdefault("sslrootcert", "system")
     facts.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     facts |= {
+        "client_encoding": "UTF8",
         "application_name": "billferry",
         "keepalives_idle": 5,
         "keepalives_interval": 5,

@@ -204,7 +204,8 @@ def _references(model: sqlite3.Connection, table: str) -> Iterator[str]:
 def _takes_rows(types: dict[str, dict[str, str]]) -> str:
     """The view of `at_once` and the trigger that takes a row of it apart.
 
-    No row is given twice (see `writes`).
+    No row is given twice (see `writes`). Hosts of version 21 or earlier, which may still be at work, give some twice:
+    what they write through (`rows_at_once`, `take_rows`) is left as it is.
     """
     again = ", ".join(f"{name} = excluded.{name}" for name in OUTCOME_COLUMNS[2:-1])
     kind, of_id = ENTITY_COLUMNS.index("kind"), ENTITY_COLUMNS.index("id")
@@ -214,14 +215,15 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
                 SELECT {_values("entities", ENTITY_COLUMNS, types)} FROM {_given("entities")}
                 ON CONFLICT (kind, reference) DO UPDATE SET {known}"""  # noqa: S608
     return f"""
-    DROP VIEW IF EXISTS rows_at_once;
-    CREATE VIEW rows_at_once (closed, opened, entities, outcomes) AS
+    DROP VIEW IF EXISTS group_rows;
+    CREATE VIEW group_rows (closed, opened, entities, outcomes) AS
         SELECT NULL::jsonb, NULL::jsonb, NULL::jsonb, NULL::jsonb;
-    CREATE OR REPLACE FUNCTION take_rows() RETURNS trigger LANGUAGE plpgsql
+    CREATE OR REPLACE FUNCTION take_group_rows() RETURNS trigger LANGUAGE plpgsql
         -- Plans are made once, by a connection's first group. No choice is left to them that may turn out badly once
         -- tables have grown: a row that goes is looked up by itself, and one that comes meets others by one index.
         SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $body$ BEGIN
         IF new.closed <> '[]' THEN
+            -- Only whoever has the lock of writers, or the lease of their part, changes intents.
             DELETE FROM intents WHERE ctid = ANY (ARRAY (SELECT (SELECT intents.ctid FROM intents
                 WHERE kind = given.value ->> 0 AND reference = given.value ->> 1) FROM {_given("closed")}));
         END IF;
@@ -246,7 +248,7 @@ def _takes_rows(types: dict[str, dict[str, str]]) -> str:
         END IF;
         RETURN new;
     END $body$;
-    CREATE TRIGGER take_rows INSTEAD OF INSERT ON rows_at_once FOR EACH ROW EXECUTE FUNCTION take_rows();
+    CREATE TRIGGER take_group_rows INSTEAD OF INSERT ON group_rows FOR EACH ROW EXECUTE FUNCTION take_group_rows();
     """  # noqa: S608 (fixed names)
 
 

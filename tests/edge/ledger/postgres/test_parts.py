@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from psycopg import ClientCursor
 
 from pipeline.core.api.ledger_changes import OpenIntent
 from pipeline.edge.ledger.files import Files
@@ -38,27 +35,6 @@ def test_what_a_worker_writes_after_its_lease_is_refused(two: Two) -> None:
     assert ledger.execute("SELECT count(*) FROM intents").fetchone()[0] == 0
     writer = GroupCommit(other, "here", may_write=lambda: LoadParts(other).hold_fast(taken))
     assert writer.commit([[OpenIntent(intent("B-1", file_id=file))]], all_wait=True) is None
-
-
-def test_a_group_goes_to_the_server_as_one_text(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = two
-    file = land(Files(ledger)).id
-    parts = LoadParts(ledger)
-    parts.add(file, {}, b"")
-    lease = parts.lease("one", 60.0)
-    assert lease is not None
-    sent: list[Any] = []
-    send = ClientCursor.execute
-
-    def told(*given: Any) -> Any:
-        sent.append(given[1])
-        return send(*given)
-
-    monkeypatch.setattr(ClientCursor, "execute", told)
-    writer = GroupCommit(ledger, "here", may_write=lambda: parts.hold_fast(lease))
-    assert writer.commit([[OpenIntent(intent("B-%", file_id=file))]], all_wait=True) is None
-    assert len(sent) == 1
-    assert ledger.execute("SELECT count(*) FROM intents").fetchone()[0] == 1
 
 
 def test_whoever_leads_next_takes_all_parts_back_and_waits_for_what_is_under_way(two: Two) -> None:

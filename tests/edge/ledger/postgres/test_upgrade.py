@@ -56,6 +56,17 @@ def test_an_upgraded_ledger_is_as_a_new_one(version: int, monkeypatch: pytest.Mo
     assert catalogue(shared_server(), old) == catalogue(shared_server(), new)
 
 
+def test_what_hosts_of_the_version_before_write_through_is_left_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = of_version(21, monkeypatch)
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE VIEW billferry.rows_at_once AS SELECT NULL::jsonb AS closed")
+    opened(url)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT closed FROM billferry.rows_at_once").fetchall() == [(None,)]
+
+
 def test_rows_are_kept_and_what_a_migration_writes_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     url = of_version(WITHOUT_CHANGES, monkeypatch)
     with psycopg.connect(url) as connection:
