@@ -126,8 +126,7 @@ def test_who_has_a_turn_keeps_a_pause_that_was_asked_for_since() -> None:
         return api.times
 
     first, *others = run(main)
-    assert first == 0.0
-    assert min(others) >= 3.0
+    assert min(others) >= first + 3.0
 
 
 @pytest.mark.parametrize(

@@ -291,8 +291,8 @@ def test_retry_after_is_obeyed_up_to_a_cap(header: str | None, seconds: float | 
 
 @pytest.mark.parametrize("wrong", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=9000)])
 def test_a_date_is_taken_from_that_of_the_answer_whatever_our_clock_says(wrong: timedelta) -> None:
-    dates = {"retry_after": "Fri, 20 Nov 2026 06:00:42 GMT", "date": "Fri, 20 Nov 2026 06:00:40 GMT"}
-    assert pause_s(Reading(Meaning.SLOW_DOWN, **dates), now=NOW + wrong) == 2.0
+    until, date = (f"Fri, 20 Nov 2026 06:00:{second} GMT" for second in (42, 40))
+    assert pause_s(Reading(Meaning.SLOW_DOWN, retry_after=until, date=date), now=NOW + wrong) == 2.0
 
 
 @given(st.text(max_size=60))

@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from pipeline.core.api.ledger_changes import OpenIntent, StoreOutcome
+from pipeline.core.api.ledger_changes import Change, OpenIntent, StoreOutcome
 from pipeline.core.outcomes import Outcome, RecordOutcome
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.files import Files
@@ -29,7 +29,7 @@ def commit(ledger: Ledger, lease: Lease | None = None) -> Exception | None:
     """Open an intent and conclude another record, under a lease or behind the lock of writers."""
     parts = LoadParts(ledger)
     may_write: Callable[[], None] | None = None if lease is None else lambda: parts.hold_fast(lease)
-    changes = [
+    changes: list[Change] = [
         OpenIntent(intent("B-1", file_id=1, body=BODY)),
         StoreOutcome(1, "B-2", RecordOutcome(2, Outcome.CREATED)),
     ]
