@@ -303,7 +303,7 @@ class Files:
         with transaction(self._db):
             self._db.execute("DELETE FROM archive_members WHERE archive = ?", (sha256,))
             self._db.executemany(
-                "INSERT INTO archive_members VALUES (?, ?, ?)",
+                "INSERT INTO archive_members (archive, position, member) VALUES (?, ?, ?)",
                 [(sha256, position, member) for position, member in enumerate(members)],
             )
 
@@ -327,7 +327,8 @@ class Files:
         with transaction(self._db):
             self._db.execute("DELETE FROM sightings WHERE source = ?", (source,))
             self._db.executemany(
-                "INSERT INTO sightings VALUES (:source, :name, :size_bytes, :modified_at, :first_seen_at, :sha256)",
+                "INSERT INTO sightings (source, name, size_bytes, modified_at, first_seen_at, sha256)"
+                " VALUES (:source, :name, :size_bytes, :modified_at, :first_seen_at, :sha256)",
                 [{**row, "source": source} for row in rows],
             )
 

@@ -112,7 +112,8 @@ class Corrections:
             originals = originals_corrected_by(self._db, file_id)
             refresh_chain_sums(self._db, [file_id, *originals])
             self._db.executemany(
-                "INSERT INTO renewals VALUES (?) ON CONFLICT DO NOTHING", [(each,) for each in originals]
+                "INSERT INTO renewals (file_id) VALUES (?) ON CONFLICT DO NOTHING",
+                [(each,) for each in originals],
             )
             self._db.execute(
                 "INSERT INTO renewals SELECT earlier.id FROM files AS earlier JOIN files AS this"
@@ -240,7 +241,7 @@ class Corrections:
             if afresh:
                 self._db.execute("DELETE FROM left_out WHERE by_file = ?", (file_id,))
             self._db.executemany(
-                "INSERT INTO left_out VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+                "INSERT INTO left_out (file_id, record, by_file, outcome) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
                 ((original_id, record, file_id, outcome) for record, outcome in rows.iter_rows()),
             )
 

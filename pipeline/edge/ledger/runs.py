@@ -99,7 +99,8 @@ class Runs:
         with transaction(self._db):
             self._db.execute("DELETE FROM expectations")
             self._db.executemany(
-                "INSERT INTO expectations VALUES (?, ?, ?)", ((feed, *facts) for feed, facts in now.items())
+                "INSERT INTO expectations (feed, hours, since) VALUES (?, ?, ?)",
+                ((feed, *facts) for feed, facts in now.items()),
             )
 
     def expected_since(self) -> dict[str, datetime]:

@@ -34,7 +34,8 @@ class WriteOffs:
                 (file_id, at, by.user_name, by.host, why, count),
             ).fetchone()[0]
             self._db.executemany(
-                "INSERT INTO written_off VALUES (?,?,?)", ((file_id, record, number) for record in records)
+                "INSERT INTO written_off (file_id, record, write_off) VALUES (?,?,?)",
+                ((file_id, record, number) for record in records),
             )
             refresh_chain_sums(self._db, [file_id])
             self._db.execute("INSERT INTO renewals VALUES (?) ON CONFLICT DO NOTHING", (file_id,))

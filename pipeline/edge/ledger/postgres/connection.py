@@ -269,14 +269,14 @@ class PostgresLedger:
         return PostgresRows(ClientCursor(self._connection))
 
     def _many(self, statement: Statement, rows: Iterator[Any]) -> PostgresRows:
-        last = PostgresRows(ClientCursor(self._connection))
+        cursor, adding = psycopg.Cursor(self._connection), statement.of_many
         while some := list(islice(rows, ROWS_AT_ONCE)):
-            if (text := statement.many(len(some))) is not None:
-                last = self._run(text, [value for row in some for value in statement.values(row)])
+            if adding is not None:
+                cursor.execute(adding.text.encode(), adding.values(some))
                 continue
             for row in some:
-                last = self._run(statement.text, statement.values(row))
-        return last
+                cursor.execute(statement.text.encode(), statement.values(row))
+        return PostgresRows(cursor)
 
 
 class WholeNumbers(Loader):

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from pipeline.edge.ledger.at_once import INSERT
 
@@ -28,7 +30,7 @@ _MARK = re.compile(
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """The escape of a NUL, not what looks like it behind an escaped backslash."""
 _IS_NOT = re.compile(r"\bIS NOT (?!NULL\b)")
-_ROW_OF_MARKS = re.compile(r"VALUES (\((?:%s, ?)*%s\))")
+_ADDS_A_ROW = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \((?:%s, ?)*%s\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,30 @@ class Statement:
                 found[at] = storable(value)
         return found
 
-    def many(self, rows: int) -> str | None:
-        """The text with so many rows of values at once; None where it adds no rows."""
-        if (found := _ROW_OF_MARKS.search(self.text)) is None:
+    @property
+    def of_many(self) -> ManyRows | None:
+        """The same for many rows; None where it does not add one row of nothing but given values to named columns."""
+        if (found := _ADDS_A_ROW.match(self.text)) is None:
             return None
-        return f"{self.text[: found.start(1)]}{', '.join([found[1]] * rows)}{self.text[found.end(1) :]}"
+        table, names = found.groups()
+        # The database reads a row's JSON by the columns of the table, so that no types are told here.
+        text = (
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %s)"  # noqa: S608 (ours)
+        )
+        return ManyRows(text + self.text[found.end() :], tuple(re.split(r",\s*", names)), self)
+
+
+class ManyRows(NamedTuple):
+    """A statement that adds many rows, which are given as one JSON text."""
+
+    text: str
+    columns: tuple[str, ...]
+    of_one: Statement
+
+    def values(self, rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> list[str]:
+        """The one value, of the values of each row."""
+        named = [dict(zip(self.columns, self.of_one.values(row), strict=True)) for row in rows]
+        return [orjson.dumps(named).decode()]
 
 
 @lru_cache(maxsize=1024)

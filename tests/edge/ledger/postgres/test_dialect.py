@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pipeline.edge.ledger.postgres.dialect import array_of, spelled
@@ -41,8 +43,16 @@ def test_an_array_quotes_what_it_must() -> None:
 
 
 def test_rows_are_added_many_at_once_where_the_statement_adds_rows() -> None:
-    assert spelled("INSERT INTO t VALUES (?,?) ON CONFLICT DO NOTHING").many(2) == (
-        "INSERT INTO t VALUES (%s,%s), (%s,%s) ON CONFLICT DO NOTHING"
+    many = spelled("INSERT INTO t (a,b, c) VALUES (?2,?1, ?3) ON CONFLICT DO NOTHING").of_many
+    assert many is not None
+    assert many.text == (
+        "INSERT INTO t (a,b, c) SELECT a,b, c FROM jsonb_populate_recordset(NULL::t, %s) ON CONFLICT DO NOTHING"
     )
-    assert spelled("UPDATE t SET a = ? WHERE b = ?").many(2) is None
-    assert spelled("INSERT INTO t VALUES (?, 'x')").many(2) is None, "not every value is given"
+    rows = [{"a": "x\ufffd", "b": 1, "c": 2**62}, {"a": None, "b": 0, "c": 1.5}]
+    assert json.loads(many.values([(1, "x\0", 2**62), (False, None, 1.5)])[0]) == rows
+    for other in (
+        "UPDATE t SET a = ? WHERE b = ?",
+        "INSERT INTO t VALUES (?)",
+        "INSERT INTO t (a, b) VALUES (?, 'x')",
+    ):
+        assert spelled(other).of_many is None
