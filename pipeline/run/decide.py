@@ -214,4 +214,4 @@ def _holds(row: FileRow) -> list[Hold]:
 
 def _settled(ledger: Ledger, row: FileRow) -> int:
     """How many of its records have a final outcome."""
-    return Sends(ledger).settled_records(row.id).len()
+    return Sends(ledger).count_settled(row.id)

@@ -143,7 +143,7 @@ class Loader:
         self.documents.note_original(work.file_id, work.landed.sha256)
         self.documents.put_owed()  # another host may have to go on with it
         settings, checked, news = self.context.settings, judged.checked, work.news
-        settled = Sends(self.files.ledger).settled_records(work.file_id).len()
+        settled = Sends(self.files.ledger).count_settled(work.file_id)
         to_send = count_to_send(checked.records) - settled
         guard = self.payments.guard(checked.landed.feed)
         lineage = Lineage(self.files.ledger, settings.work_dir)

@@ -181,7 +181,7 @@ class GateKeeper:
 
     def _settled(self, file_id: int) -> int:
         """Records whose outcome is final."""
-        return Sends(self.files.ledger).settled_records(file_id).len()
+        return Sends(self.files.ledger).count_settled(file_id)
 
     # -- files that wait, or were ended by a person --
 

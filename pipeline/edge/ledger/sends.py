@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+import orjson
 import polars as pl
 
 from pipeline.core.api.intents import Entity, Intent
@@ -17,6 +17,9 @@ from pipeline.edge.ledger.writes import write
 
 _OPEN_OUTCOMES = tuple(sorted(OPEN))
 """Outcomes that a later run may still change."""
+
+RECORDS_AT_ONCE = 100_000
+"""Records of which one statement tells."""
 
 _PARENTS = "FROM entities WHERE kind IN ('customer', 'account')"
 
@@ -84,6 +87,14 @@ class Sends:
         )
         return {(row["reference"], row["content"]): row["generation"] for row in rows}
 
+    def count_settled(self, file_id: int) -> int:
+        """How many records of a file have a final outcome."""
+        rows = self._db.execute(
+            f"SELECT count(*) FROM outcomes WHERE file_id = ? AND outcome NOT IN ({_marks(_OPEN_OUTCOMES)})",  # noqa: S608 (only marks)
+            (file_id, *_OPEN_OUTCOMES),
+        )
+        return int(rows.fetchone()[0])
+
     def settled_records(self, file_id: int) -> pl.Series:
         """Records of a file whose outcome is final (Int64)."""
         return self._records(file_id, *_OPEN_OUTCOMES)
@@ -94,31 +105,41 @@ class Sends:
 
     def _records(self, file_id: int, *without: Outcome) -> pl.Series:
         """Records of a file whose outcome is none of `without` (Int64), in no order."""
-        marks = ", ".join("?" * len(without))
-        rows = self._db.execute(
-            f"SELECT record FROM outcomes WHERE file_id = ? AND outcome NOT IN ({marks})",  # noqa: S608 (only marks)
-            (file_id, *without),
-        )
-        # Eight bytes each: there may be twenty millions of them.
-        return pl.Series("record", array("q", (record for (record,) in rows)), dtype=pl.Int64)
+        first, last = self._db.execute(
+            "SELECT min(record), max(record) FROM outcomes WHERE file_id = ?", (file_id,)
+        ).fetchone()
+        parts = [pl.Series("record", [], dtype=pl.Int64)]
+        for start in range(first, last + 1, RECORDS_AT_ONCE) if first is not None else ():
+            condition = f"record BETWEEN ? AND ? AND outcome NOT IN ({_marks(without)})"
+            values = (file_id, start, start + RECORDS_AT_ONCE - 1, *without)
+            parts.append(self._outcomes({"record": pl.Int64}, condition, values)["record"])
+        return pl.concat(parts)
 
     def outcomes(self, file_id: int, records: pl.Series) -> pl.DataFrame:
         """Outcomes of these records (ascending, each once) of a file, sorted (columns: OUTCOME_SCHEMA).
 
         No others are read: what lies between records that are far apart costs nothing.
         """
-        condition, asked = "IN (SELECT value FROM json_each(?))", [json.dumps(records.to_list())]
+        condition, asked = "record IN (SELECT value FROM json_each(?))", [json.dumps(records.to_list())]
         if (
             records.len() and records[-1] - records[0] == records.len() - 1
         ):  # no gap: as one range, in half the time
-            condition, asked = "BETWEEN ? AND ?", [records[0], records[-1]]
-        columns = ", ".join(OUTCOME_SCHEMA)
+            condition, asked = "record BETWEEN ? AND ?", [records[0], records[-1]]
+        return self._outcomes(OUTCOME_SCHEMA, condition, (file_id, *asked)).sort("record")
+
+    def _outcomes(
+        self, schema: Mapping[str, type[pl.DataType]], condition: str, values: Sequence[object]
+    ) -> pl.DataFrame:
+        """Columns of outcomes of a file, in no order. Each is one JSON text: a row of eight values as Python's would
+        cost as much again, and the interpreter's lock with it.
+        """
+        columns = ", ".join(f"json_group_array({name})" for name in schema)
         rows = self._db.execute(
-            f"SELECT {columns} FROM outcomes WHERE file_id = ? AND record {condition} ORDER BY record",  # noqa: S608
-            (file_id, *asked),
+            f"SELECT {columns} FROM outcomes WHERE file_id = ? AND {condition}",  # noqa: S608 (ours)
+            values,
         )
-        rows.row_factory = None  # plain tuples
-        return pl.DataFrame(rows.fetchall(), schema=OUTCOME_SCHEMA, orient="row")
+        texts = zip(schema.items(), rows.fetchone(), strict=True)
+        return pl.DataFrame([pl.Series(name, orjson.loads(text), dtype) for (name, dtype), text in texts])
 
     # -- writing --
 
@@ -126,3 +147,7 @@ class Sends:
         """Execute changes; the caller groups them into one transaction (`GroupCommit` while loading)."""
         self._db.prepare_rows()
         write(self._db, changes)
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -181,6 +181,33 @@ def test_open_outcomes_are_not_settled(sends: Sends) -> None:
     assert sends.settled_records(2).dtype == OUTCOME_SCHEMA["record"]
 
 
+def test_settled_records_are_those_of_all_stretches_of_a_file(
+    sends: Sends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.edge.ledger.sends.RECORDS_AT_ONCE", 3)
+    records = [2, 3, 4, 5, 9, 11, 20]
+    for record in records:
+        sends.write(StoreOutcome(1, f"B{record}", RecordOutcome(record, Outcome.CREATED)))
+    sends.write(StoreOutcome(1, "B6", RecordOutcome(6, Outcome.IN_DOUBT)))
+    settled = sends.settled_records(1)
+    assert (settled.dtype, sorted(settled)) == (pl.Int64, records)
+    assert sends.count_settled(1) == len(records)
+    assert (sends.settled_records(2).dtype, sends.settled_records(2).len()) == (pl.Int64, 0)
+    assert sends.count_settled(2) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ['it\'s "so"', "back\\slash", "line\nend\ttab", "Zoë \U0001f600 \u2028", "\x7f", "null"]
+)
+def test_a_message_comes_back_as_it_was_told(sends: Sends, text: str) -> None:
+    sends.write(StoreOutcome(1, "B1", RecordOutcome(1, Outcome.REFUSED, message=text)))
+    sends.write(StoreOutcome(1, "B2", RecordOutcome(2, Outcome.REFUSED, message="a\0b")))
+    told = sends.outcomes(1, pl.Series([1, 2]))["message"].to_list()
+    assert told in ([text, "a"], [text, "a\ufffdb"]), (
+        "a NUL ends a text of JSON for SQLite; PostgreSQL knows none"
+    )
+
+
 def test_only_an_unchanged_record_is_upgraded(sends: Sends) -> None:
     conclude(sends, 1, Outcome.UNCHANGED)
     conclude(sends, 2, Outcome.CREATED)

@@ -5,6 +5,7 @@ They are written in SQLite's spelling and use what both databases have. What is 
 - placeholders: `?`, `?1` and `:name` are `%s`, each with its value in its place;
 - a list of values, given as JSON, is an array: `IN (SELECT value FROM json_each(?))` is `= ANY (…)`;
 - `IS NOT value` is `IS DISTINCT FROM value`;
+- a column as a JSON array, `json_group_array(…)`, is `coalesce(json_agg(…), '[]')::text`;
 - `CROSS JOIN … ON`, which in SQLite also sets the order of the tables, is a plain `JOIN`.
 
 Functions that SQLite has and PostgreSQL has not (`instr`, `json_extract`) are defined in `tables`.
@@ -29,6 +30,7 @@ _MARK = re.compile(
 )
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """The escape of a NUL, not what looks like it behind an escaped backslash."""
+_AS_ARRAY = re.compile(r"\bjson_group_array\((\w+)\)")
 _IS_NOT = re.compile(r"\bIS NOT (?!NULL\b)")
 _ADDS_A_ROW = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \((?:%s, ?)*%s\)")
 
@@ -104,6 +106,7 @@ def spelled(sql: str) -> Statement:
         return "= ANY (%s)" if found["list"] else "%s"
 
     text = _MARK.sub(mark, _IS_NOT.sub("IS DISTINCT FROM ", sql.replace("CROSS JOIN", "JOIN")))
+    text = _AS_ARRAY.sub(r"coalesce(json_agg(\1), '[]')::text", text)
     return Statement(text, tuple(order), frozenset(lists), is_json=sql == INSERT)
 
 

@@ -14,6 +14,11 @@ from pipeline.edge.ledger.postgres.dialect import array_of, spelled
     [
         ("SELECT 1 WHERE a = ? AND b = ?", "SELECT 1 WHERE a = %s AND b = %s", (0, 1)),
         ("SELECT ?2 WHERE a = ?1 OR b = ?1", "SELECT %s WHERE a = %s OR b = %s", (1, 0, 0)),
+        (
+            "SELECT json_group_array(a) FROM t WHERE b = ?",
+            "SELECT coalesce(json_agg(a), '[]')::text FROM t WHERE b = %s",
+            (0,),
+        ),
         ("INSERT INTO t VALUES (:name, :sha256)", "INSERT INTO t VALUES (%s, %s)", ("name", "sha256")),
         ("SELECT a % 10, '%', '?', ':no' FROM t", "SELECT a %% 10, '%%', '?', ':no' FROM t", ()),
         ("SELECT 'it''s ?', ?", "SELECT 'it''s ?', %s", (0,)),
