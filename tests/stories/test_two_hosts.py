@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
@@ -18,7 +19,7 @@ from pipeline.sandbox.sftp import write_key_pair
 from tests.ledger_of_world import sqlite_alone
 from tests.servers.postgres import Postgres
 from tests.servers.scripted import ScriptedSftp
-from tests.stories.files import bills
+from tests.stories.files import balances, bills
 from tests.stories.merchant import Merchant
 from tests.stories.two_hosts import two_hosts
 
@@ -74,6 +75,55 @@ def test_the_second_waits_its_turn_and_what_one_loaded_the_other_knows(
         "it has come further than this host knows, and that is as it should be"
     )
     assert one.run().exit_status == 0
+
+
+def test_a_restored_ledger_is_recognised_once_whichever_host_leads_then(
+    hosts: tuple[Merchant, Merchant],
+) -> None:
+    one, other = hosts
+    for number, host in enumerate((one, other)):
+        host.write(
+            f"{number}_bills_2030-01-01.csv", bills(f"C-S{number},A-S{number},B-S{number},1.00"), host.drop
+        )
+        assert host.run().exit_status == 0
+    copy = one.copied_ledger(marked=True)
+    many(other)
+    assert other.run().exit_status == 0
+    one.put_back(copy)
+    other.settings["ledger"] = one.settings["ledger"]
+    other.write_config()
+    said = []
+    for number, host in enumerate((one, other, one, other), start=2):
+        host.write(
+            f"{number}_bills_2030-01-01.csv", bills(f"C-S{number},A-S{number},B-S{number},1.00"), host.drop
+        )
+        said.append(host.run())
+    assert [each.exit_status for each in said] == [0] * 4
+    assert ["a copy" in each.stderr for each in said] == [True, False, False, False]
+    many(other)
+    assert other.run().outcomes() == {"unchanged": COUNT}
+
+
+def test_of_a_restored_ledger_a_day_that_only_another_host_had_loaded_is_looked_at(
+    hosts: tuple[Merchant, Merchant],
+) -> None:
+    """And a payment that came after that load is not erased by the same file."""
+    one, other = hosts
+    copy = None
+    for host, days in ((one, 1), (other, 0)):
+        day = datetime.now(UTC).date() - timedelta(days=days)
+        rows = balances(f"C-1,ZAR,{2 - days}.00")
+        (host.drop / f"x_balances_{day}.csv").write_text(rows)
+        assert host.run().exit_status == 0
+        copy = copy or one.copied_ledger(marked=True)
+    assert copy is not None
+    one.api.pay("C-1", 100)  # so that the balance is what the copy last set
+    one.put_back(copy)
+    (one.drop / f"x_balances_{day}.csv").write_text(rows)
+    said = one.run()
+    assert "a copy" in said.stderr
+    assert said.outcomes() == {"conflict": 1}
+    assert one.held("customers")["C-1"]["balance"] == 100
 
 
 def test_when_one_dies_the_other_goes_on_with_what_comes_and_nothing_doubles(

@@ -152,7 +152,8 @@ LATER_STEPS: tuple[str, ...] = (
     CREATE INDEX documents_to_do ON documents (state) WHERE state IN ('owed', 'expired', 'forgotten', 'gone');
     """,
     """
-    -- Nothing here. In PostgreSQL, what takes the rows of a group is made anew with each version (see `tables`).
+    -- Identities that this ledger had before it was recognised as a copy: what hosts that share it may still know.
+    ALTER TABLE lineage ADD COLUMN was TEXT NOT NULL DEFAULT '';
     """,
 )
 """In order; the first of them is the step after those in `migrations`."""

@@ -4,6 +4,9 @@ A ledger has an identity and a sequence, which each load advances, before it beg
 balances also with each group of its changes. Both are also kept in a small file beside it. The ledger is written first,
 the file then, before anything else happens: so the file is equal or, after a crash, behind. A file that is ahead, or of
 another identity, means that the ledger may be behind: restored from a copy, lost, or brought here from elsewhere.
+
+Hosts that share a ledger have a file each. A copy is recognised by the first of them that leads; the ledger keeps the
+identity that it had before, so that the others, whose files have that one, take up the new one.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ class _Row(NamedTuple):
     doubted_until: str
     last_file: int
     files_doubted_until: str
+    was: str
+    """Identities that it had before, and a blank after each."""
 
 
 class Lineage:
@@ -78,6 +83,8 @@ class Lineage:
             # A host that has never worked with a shared ledger knows nothing against it.
             return LedgerOrigin.SAME if row.sequence == 0 or self._db.is_shared else LedgerOrigin.BEHIND
         same = mark.identity == row.identity and row.sequence >= mark.sequence
+        if mark.identity in row.was.split() and row.sequence >= 0:
+            same = True  # another host has recognised it; since then it was not copied again
         return LedgerOrigin.SAME if same else LedgerOrigin.BEHIND
 
     def may_be_behind(self) -> bool:
@@ -101,14 +108,17 @@ class Lineage:
                 self._db.execute("UPDATE lineage SET begins_after = ?", (tomorrow,))
             if origin in _MAY_BE_BEHIND:
                 missed = self._missed_by_now(tomorrow)
+                # Another host may have loaded later days than this one knows of.
+                until = tomorrow if self._db.is_shared or not newest else newest
                 self._db.execute(
                     "UPDATE lineage SET doubted_until = ?, files_doubted_until = ?, last_file = ?",
-                    (newest or tomorrow, missed.dated_until, missed.last_file),
+                    (until, missed.dated_until, missed.last_file),
                 )
             if origin is LedgerOrigin.BEHIND:
                 # What it set itself, while it was new, is doubted by the day it has missed alone.
                 self._db.execute(
-                    "UPDATE lineage SET identity = ?, sequence = 0, begins_after = ''", (uuid4().hex,)
+                    "UPDATE lineage SET was = was || identity || ' ', identity = ?, sequence = 0, begins_after = ''",
+                    (uuid4().hex,),
                 )
                 self._db.execute("UPDATE entities SET sure = 0 WHERE watermark IS NOT NULL")
                 self._db.execute("UPDATE intents SET sure = 0 WHERE watermark IS NOT NULL")
