@@ -81,7 +81,7 @@ class ConfigError(BillferryError):
 
 
 class LedgerOfAnother(ConfigError):
-    """{where}: the ledger belongs to {bound} and config.yaml says {given}; use a separate work_dir for this merchant and environment"""
+    """{where}: the ledger belongs to {bound} and config.yaml says {given}; use a separate work_dir, or database, for this merchant and environment"""
 
     code = "config.ledger_of_another"
 
@@ -344,7 +344,7 @@ class LedgerBusy(BillferryError):
 
 
 class LedgerUnreachable(BillferryError):
-    """{where}: the ledger cannot be reached ({problem}); nothing more was sent. Look whether its server runs, then run again"""
+    """{where}: the ledger cannot be reached ({problem}); this host sends nothing more. Look whether its server runs and lets us in, then run again"""
 
     code, exit_status, retryable = "ledger.unreachable", EX_UNFINISHED, True
 

@@ -46,7 +46,7 @@ def _parts(result: RunResult, reports: Path) -> Iterator[str]:
     elif result.exit_status == EX_OK:
         yield NOTHING_WAITED
     else:
-        yield "no file was worked on"
+        yield "no file was finished"
     if any(file.reports for file in result.files):
         yield f"reports: {reports}"
     if result.exit_status != EX_OK:

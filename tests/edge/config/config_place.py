@@ -18,7 +18,7 @@ LIVE_KEY = "sk_9fLk2mNq8vXz3bTr6wYp1sDa"
 PUBLIC_KEY = "pk_test_7hGf5dSa2qWe9rTy4uIo1pLk"
 PASSWORD = "hunter2-Xq9"
 SECRETS = (TEST_KEY, LIVE_KEY, PUBLIC_KEY, PASSWORD, "7dc", "1sDa", "1pLk")
-RUN_LINES = re.compile("run [0-9a-f]{8} begins: |no file was worked on; exit status 2$")
+RUN_LINES = re.compile("run [0-9a-f]{8} begins: |no file was finished; exit status 2$")
 """What a run says of itself where the mistake is found only once it has begun."""
 
 BILLS = {"name": "bills", "match": "*_bills_*.csv", "model": "bill", "amount": {"unit": "major"}}

@@ -244,7 +244,7 @@ def test_the_ledger_of_another_merchant_or_environment_is_left_alone(place: Plac
     for words in (["run"], ["run", "--dry-run"], ["status"]):
         assert place.says(*words) == (
             f"{ledger}: the ledger belongs to joburgwater (test) and config.yaml says citypower (test);"
-            " use a separate work_dir for this merchant and environment"
+            " use a separate work_dir, or database, for this merchant and environment"
         )
     place.change(merchant="joburgwater", environment="live")
     place.secret("api.key", LIVE_KEY)

@@ -6,6 +6,7 @@ the system's authorities.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import psycopg
@@ -25,6 +26,9 @@ from pipeline.edge.ledger.postgres.connection import (
 from pipeline.edge.ledger.postgres.tables import scripts
 from pipeline.edge.operator_files import read_secret
 from pipeline.errors import ConfigError, LedgerOutdated, LedgerTooNew
+
+# What a broken connection left open is no news to anybody: the error itself is told.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT_S = 10
 """To each host of the address."""
