@@ -16,6 +16,9 @@ class LastRun(Shape):
     started_at: Moment
     finished_at: Moment | None
     """null, like `exit_status`, while it is running, or if it was killed."""
+    process: str | None
+    """Where the ledger is in PostgreSQL and it has not ended: the process at work (`host:number`), or empty where none
+    is. Else null."""
     exit_status: Number | None
     states: dict[str, Number]
     """How many files came to which state."""

@@ -67,7 +67,7 @@ def status_document(config: Config, chosen: StatusFilter | None = None) -> dict[
         "merchant": settings.merchant,
         "environment": settings.environment,
         "timezone": settings.timezone,
-        "last_run": _run(current.last_run),
+        "last_run": _run(current.last_run, current.leader),
         "open": _added(files),
         "files": files,
         "states": dict(sorted(current.states().items())),
@@ -271,7 +271,7 @@ def _payments(standing: PaymentsStanding | None) -> dict[str, Any] | None:
     }
 
 
-def _run(run: RunRow | None) -> dict[str, Any] | None:
+def _run(run: RunRow | None, leader: str | None) -> dict[str, Any] | None:
     """The last run for the document; `finished_at` and `exit_status` are null while it runs, or if it was killed."""
     if run is None:
         return None
@@ -279,6 +279,7 @@ def _run(run: RunRow | None) -> dict[str, Any] | None:
         "run_id": run.run_id,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "process": leader if run.finished_at is None else None,
         "exit_status": run.exit_status,
         "states": run.states,
     }
@@ -288,7 +289,12 @@ def _run_in_words(run: dict[str, Any] | None, zone: ZoneInfo) -> str:
     if run is None:
         return "none yet"
     if run["finished_at"] is None:
-        return f"started {_local(run['started_at'], zone)} and has not ended: it is running, or it was killed"
+        what = {
+            None: "has not ended: it is running, or it was killed",
+            "": "is not at work any more: it was killed, or lost the ledger",
+        }
+        said = what.get(run["process"], f"is at work ({run['process']})")
+        return f"started {_local(run['started_at'], zone)} and {said}"
     files = (
         ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in run["states"].items())
         or "no files"

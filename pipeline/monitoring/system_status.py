@@ -53,6 +53,8 @@ class SystemStatus:
     """Originals with their corrections, oldest first."""
     workers: Sequence[SeenWorker] = ()
     """Of a ledger that hosts share: who helps with loads, by name."""
+    leader: str | None = None
+    """The process whose run is at work; empty: none is, None: the ledger does not know."""
     owed_to_store: Mapping[str, int] = field(default_factory=dict)
     """Host → how many documents it has still to put into the store."""
 
@@ -99,6 +101,7 @@ def system_status(settings: Settings, ledger: Ledger | None, now: datetime) -> S
         decided=Decisions(ledger).all_pending(),
         dropped=Uploads(ledger).newest_by_file(),
         workers=LoadParts(ledger).workers() if ledger.is_shared else (),
+        leader=LoadParts(ledger).leader() if ledger.is_shared else None,
         owed_to_store=Counter(each.host for each in Documents(ledger).owed()),
     )
 

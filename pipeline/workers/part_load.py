@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -34,11 +33,6 @@ from pipeline.workers.lease_keeper import LeaseKeeper
 from pipeline.workers.pace_share import PaceShare
 from schemas.feed import Model
 from schemas.settings import Settings
-
-
-def worker_name() -> str:
-    """Of this process among all workers: its host, and which one there."""
-    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True)

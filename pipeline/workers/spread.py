@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.core.api.ledger_changes import Change
 from pipeline.core.file_stages import CheckedFile
 from pipeline.edge.ledger.door import Ledger
-from pipeline.edge.ledger.postgres.parts import LoadParts, PartState
+from pipeline.edge.ledger.postgres.parts import LoadParts, PartState, process_name
 from pipeline.edge.ledger.sends import Sends
 from pipeline.errors import ApiUnavailable, BillferryError, LeaseLost
 from pipeline.load.job import LoadJob, LoadResult
@@ -23,7 +23,7 @@ from pipeline.load.loader import LOOK_EVERY_S, load_file
 from pipeline.load.planner import frames_to_send
 from pipeline.signals import on_stop, stoppable
 from pipeline.workers.lease_keeper import LeaseKeeper, lease_s
-from pipeline.workers.part_load import PartFacts, PartLoader, WatchedPart, worker_name
+from pipeline.workers.part_load import PartFacts, PartLoader, WatchedPart
 from schemas.results import RequestCounts
 
 LEAST_RECORDS = 200
@@ -59,7 +59,7 @@ def load_over_hosts(
     Raises:
         As `load_file`.
     """
-    parts, name = LoadParts(ledger), worker_name()
+    parts, name = LoadParts(ledger), process_name()
     _wait_for_others(parts)
     helpers = sum(each.name != name for each in parts.workers())
     if not helpers or to_send < LEAST_RECORDS or job.payments is not None:

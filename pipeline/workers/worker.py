@@ -12,13 +12,13 @@ from pipeline.edge.clock import utc_now
 from pipeline.edge.config import api_key
 from pipeline.edge.ledger.door import Ledger
 from pipeline.edge.ledger.place import ledger_place, open_merchants_ledger
-from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone
+from pipeline.edge.ledger.postgres.parts import Lease, LoadParts, PartDone, process_name
 from pipeline.edge.log import get_logger
 from pipeline.errors import BillferryError, ConfigError, LeaseLost, LedgerBusy, LedgerUnreachable, Stopped
 from pipeline.load.job import LoadResult
 from pipeline.signals import stoppable
 from pipeline.workers.lease_keeper import lease_s
-from pipeline.workers.part_load import PartFacts, PartLoader, worker_name
+from pipeline.workers.part_load import PartFacts, PartLoader
 from schemas.results import RequestCounts
 from schemas.settings import Settings
 
@@ -66,7 +66,7 @@ class Worker:
     say: Callable[[str], None]
     check_stop: Callable[[], None]
     """Raises Stopped once a signal came."""
-    name: str = field(default_factory=worker_name)
+    name: str = field(default_factory=process_name)
     _loader: PartLoader = field(init=False)
     _is_away: bool = field(default=False, init=False)
 

@@ -107,7 +107,7 @@ class Trouble:
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'billferry' AND random() < 0.3"
+                " WHERE application_name LIKE 'billferry%' AND random() < 0.3"
             )
 
     def kill_leader(self) -> None:

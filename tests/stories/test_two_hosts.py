@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def test_the_second_waits_its_turn_and_what_one_loaded_the_other_knows(
         assert working.stderr is not None
         refused = other.run()
         assert refused.exit_status == 4
-        assert "another host" in refused.stderr
+        assert f"process {os.uname().nodename}:" in refused.stderr
         assert working.wait(60) == 0
     one.switch()
     many(other, "again_bills_2030-01-01.csv")
@@ -132,9 +133,11 @@ def test_when_one_dies_the_other_goes_on_with_what_comes_and_nothing_doubles(
     one, other = hosts
     many(one)
     with begun(one) as working:
+        assert f"is at work ({os.uname().nodename}:{working.pid})" in other.command("status").stdout
         working.kill()
         working.wait(10)
     one.switch()
+    assert "it was killed, or lost the ledger" in other.command("status").stdout
     loaded = len(one.held("bills"))
     assert 5 <= loaded < COUNT
     many(other)

@@ -24,7 +24,7 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.edge.ledger import door
 from pipeline.edge.ledger.postgres.dialect import Statement, spelled, storable
-from pipeline.edge.ledger.postgres.parts import LEASE_LOST, WITHDRAW
+from pipeline.edge.ledger.postgres.parts import LEASE_LOST, RUNS, WITHDRAW, LoadParts
 from pipeline.errors import (
     AnotherRun,
     DiskFull,
@@ -38,8 +38,6 @@ from pipeline.signals import held_back
 WRITERS = 0x62696C6C
 """Key of the lock that writers take: "bill"."""
 _BEHIND_OTHERS = f"SELECT pg_advisory_xact_lock({WRITERS})"
-RUNS = 0x62696C6D
-"""Key of the lock that a run holds for as long as it works."""
 SCHEMA = "billferry"
 """Where the ledger's tables are."""
 BUSY_TIMEOUT_S = 30
@@ -166,7 +164,7 @@ class PostgresLedger:
         deadline = time.monotonic() + wait_s
         while not self.execute(f"SELECT pg_try_advisory_lock({RUNS})").fetchone()[0]:
             if time.monotonic() >= deadline:
-                raise AnotherRun(where=self.where, pid="on another host")
+                raise AnotherRun(where=self.where, pid=LoadParts(self).leader() or "on another host")
             time.sleep(POLL_S)
         self.execute(WITHDRAW)
         try:

@@ -23,6 +23,7 @@ from pipeline.edge.ledger.postgres.connection import (
     WholeNumbers,
     postgres_errors,
 )
+from pipeline.edge.ledger.postgres.parts import APPLICATION, process_name
 from pipeline.edge.ledger.postgres.tables import scripts
 from pipeline.edge.operator_files import read_secret
 from pipeline.errors import ConfigError, LedgerOutdated, LedgerTooNew
@@ -81,7 +82,7 @@ def _connect(address: PostgresAddress) -> psycopg.Connection[Any]:
     facts.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     facts |= {
         "client_encoding": "UTF8",
-        "application_name": "billferry",
+        "application_name": f"{APPLICATION} {process_name()}",
         "keepalives_idle": 5,
         "keepalives_interval": 5,
         "keepalives_count": 3,

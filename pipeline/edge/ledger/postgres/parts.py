@@ -9,6 +9,7 @@ part alone (`hold_fast`).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,14 @@ from typing import Any
 from pipeline.edge.ledger.door import Ledger, LedgerRow
 from pipeline.errors import LeaseLost
 
+APPLICATION = "billferry"
+"""How the names of connections begin; the process that has one follows."""
+RUNS = 0x62696C6D
+"""Key of the lock that a run holds for as long as it works: "bilm"."""
+_LEADER = (
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"  # noqa: S608 (a number)
+    f" AND objid = {RUNS} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 SEEN_WITHIN_S = 10
 """A worker that was not heard of for so long is taken for gone."""
 _NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
@@ -38,6 +47,11 @@ _FREE = (
     " AND NOT EXISTS (SELECT 1 FROM parts AS other WHERE other.file_id = parts.file_id AND other.halted IS NOT NULL)"
 )
 """Parts that may be taken; `?1` is a file's id, or NULL for those of all files."""
+
+
+def process_name() -> str:
+    """Of this process among those of all hosts: its host, and which one there."""
+    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +235,11 @@ class LoadParts:
             (name, part, records),
         )
         self._db.execute(f"DELETE FROM workers WHERE at < {_NOW} - 3600")  # noqa: S608
+
+    def leader(self) -> str:
+        """The process that has the lock of runs, as `process_name` there says; empty: none has."""
+        row = self._db.execute(_LEADER).fetchone()
+        return str(row[0]).removeprefix(f"{APPLICATION} ") if row is not None else ""
 
     def gone(self, name: str) -> None:
         """A worker has ended."""

@@ -22,6 +22,7 @@ from pipeline.edge.ledger.postgres import connection as of_connection
 from pipeline.edge.ledger.postgres.address import PostgresAddress
 from pipeline.edge.ledger.postgres.connection import PostgresLedger
 from pipeline.edge.ledger.postgres.opening import open_postgres_ledger
+from pipeline.edge.ledger.postgres.parts import process_name
 from pipeline.errors import (
     AnotherRun,
     ConfigError,
@@ -131,7 +132,7 @@ def test_one_writer_at_a_time_and_the_other_is_told(url: str, monkeypatch: pytes
 def test_one_run_at_a_time_over_all_hosts(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_connection, "POLL_S", 0.01)
     with closing(opened(url)) as one, closing(opened(url)) as other:
-        with one.hold(0), pytest.raises(AnotherRun, match="another host"), other.hold(0.05):
+        with one.hold(0), pytest.raises(AnotherRun, match=f"process {process_name()}"), other.hold(0.05):
             pass
         with other.hold(0):
             pass
