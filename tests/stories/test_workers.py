@@ -140,7 +140,7 @@ def test_hosts_whose_clocks_are_wrong_share_a_file_as_others_do(hosts: Hosts) ->
     assert said.exit_status == 0, said.stderr
     assert said.outcomes() == {"created": COUNT}
     assert said.file["requests"]["rate_limited"] > 0
-    assert said.requests["POST bills"] == COUNT + said.file["requests"]["rate_limited"], (
+    assert said.requests["POST bills"] <= COUNT + said.file["requests"]["rate_limited"], (
         "a part was taken twice"
     )
     assert len(leader.held("bills")) == COUNT
