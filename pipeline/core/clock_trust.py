@@ -50,12 +50,12 @@ def belief(
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The time that a `Date` header tells, in UTC. Source: RFC 9110 §5.6.7."""
+    """The time that a header such as `Date` tells, in UTC; None: it tells none. Source: RFC 9110 §5.6.7."""
     try:
         at = parsedate_to_datetime(text or "")
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def by_how_much(ahead: timedelta) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 import orjson
 
 from pipeline.core.api.requests import NOTHING, Json
+from pipeline.core.clock_trust import http_date
 from pipeline.errors import ApiError, ApiNotProved, ApiUnavailable
 
 MAX_RETRY_AFTER_S = 300.0
@@ -161,18 +161,10 @@ def pause_s(reading: Reading, *, now: datetime) -> float | None:
     text = (reading.retry_after or "").strip()
     if re.fullmatch(r"[0-9]+", text, re.ASCII):
         return min(float(text), MAX_RETRY_AFTER_S)
-    if (until := _http_date(text)) is None:
+    if (until := http_date(text)) is None:
         return None
-    seconds = (until - (_http_date(reading.date) or now)).total_seconds()
+    seconds = (until - (http_date(reading.date) or now)).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text or "")
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime's format names no zone and means GMT
 
 
 def _failure_meaning(answer: Answer, *, replayed: bool) -> Meaning:

@@ -274,6 +274,7 @@ def limited(retry_after: str | None) -> Reading:
         ("Fri, 20 Nov 2026 05:59:00 GMT", 0.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_S),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", None),
         (None, None),
         ("", None),
         ("-5", None),

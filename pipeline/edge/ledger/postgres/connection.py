@@ -252,11 +252,15 @@ class PostgresLedger:
 
     def _run(self, text: str, values: Sequence[Any]) -> PostgresRows:
         cursor = ClientCursor(self._connection)
+        self._send(cursor, text, values)
+        return PostgresRows(cursor)
+
+    def _send(self, cursor: psycopg.Cursor[Any], text: str, values: Sequence[Any]) -> None:
+        """Now, or with the others of a transaction that only writes."""
         if self._gathered is None:
             cursor.execute(text.encode(), values)
         else:
             self._gathered.append((text, values))
-        return PostgresRows(cursor)
 
     def _run_together(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> PostgresRows:
         """One transaction: all, or none. Source: PostgreSQL's manual, 34.5 (pipeline mode)."""
@@ -270,10 +274,10 @@ class PostgresLedger:
         cursor, adding = psycopg.Cursor(self._connection), statement.of_many
         while some := list(islice(rows, ROWS_AT_ONCE)):
             if adding is not None:
-                cursor.execute(adding.text.encode(), adding.values(some))
+                self._send(cursor, adding.text, adding.values(some))
                 continue
             for row in some:
-                cursor.execute(statement.text.encode(), statement.values(row))
+                self._send(cursor, statement.text, statement.values(row))
         return PostgresRows(cursor)
 
 
